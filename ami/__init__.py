@@ -1,0 +1,1 @@
+"""The machine image of the fleet: its Packer template and the driver."""

@@ -1,0 +1,1 @@
+"""Samples the queue and the worker group, and publishes what drives the scaling."""

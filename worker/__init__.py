@@ -1,0 +1,1 @@
+"""One upload in, one deployed function out."""

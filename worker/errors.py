@@ -1,0 +1,76 @@
+"""The two kinds of failure: what the uploader can fix, and everything else.
+
+An `AppError` is final: the message is done and the receipt tells the uploader what to do.
+Any other exception is ours: the message goes back to the queue and is tried again.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Code(StrEnum):
+    """Every code a receipt can carry. Each has its paragraph in docs/reference/errors.md (a test compares)."""
+
+    # The key and the object
+    BAD_KEY = "bad-key"
+    UPLOAD_DELETED = "upload-deleted"
+    UPLOAD_TOO_LARGE = "upload-too-large"
+    # The zip
+    NOT_A_ZIP = "not-a-zip"
+    ZIP_EMPTY = "zip-empty"
+    ZIP_CORRUPT = "zip-corrupt"
+    ZIP_TOO_MANY_FILES = "zip-too-many-files"
+    ZIP_TOO_LARGE = "zip-too-large"
+    ZIP_BOMB = "zip-bomb"
+    ZIP_UNSAFE_NAME = "zip-unsafe-name"
+    ZIP_DUPLICATE_NAME = "zip-duplicate-name"
+    ZIP_LINK = "zip-link"
+    ZIP_ENCRYPTED = "zip-encrypted"
+    ZIP_METHOD = "zip-method"
+    # The app in it
+    NO_FRAMEWORK = "no-framework"
+    AMBIGUOUS_FRAMEWORK = "ambiguous-framework"
+    BAD_CONFIG = "bad-config"
+    UNKNOWN_STAGE = "unknown-stage"
+    UNKNOWN_PYTHON = "unknown-python"
+    UNKNOWN_ARCHITECTURE = "unknown-architecture"
+    # Its dependencies
+    BAD_REQUIREMENTS = "bad-requirements"
+    REQUIREMENT_NOT_FOUND = "requirement-not-found"
+    REQUIREMENTS_CONFLICT = "requirements-conflict"
+    DEPENDENCY_BUILD_FAILED = "dependency-build-failed"
+    PACKAGE_TOO_LARGE = "package-too-large"
+    # Compiling it
+    APP_DOES_NOT_IMPORT = "app-does-not-import"
+    SYNTAX_ERROR = "syntax-error"
+    UNSUPPORTED_SETTING = "unsupported-setting"
+    MISSING_POLICY_FILE = "missing-policy-file"
+    COMPILE_FAILED = "compile-failed"
+    TOOK_TOO_LONG = "took-too-long"
+    TOO_MANY_RESOURCES = "too-many-resources"
+    # Deploying it
+    TEMPLATE_REFUSED = "template-refused"
+    STACK_NOT_OURS = "stack-not-ours"
+    STACK_FAILED = "stack-failed"
+    BUCKET_NOTIFICATION_FAILED = "bucket-notification-failed"
+    UNHEALTHY = "unhealthy"
+
+
+class AppError(Exception):
+    """The uploader can fix this. Never retried.
+
+    Attributes:
+        code: one of `Code`, stable, for programs.
+        message: what happened and where, one or a few lines for a person.
+        hint: what to do about it, imperative, one sentence or two.
+    """
+
+    def __init__(self, code: Code, message: str, *, hint: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"[{self.code}] {self.message} ({self.hint})"

@@ -1,0 +1,179 @@
+"""What flows from step to step. Frozen: a step makes a new value, it never changes an old one.
+
+``Upload -> Source -> Built -> Draft -> Bundle -> Deployment``; the receipt tells of all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from auto_lambda.keys import App
+
+Template = dict[str, Any]
+"""A CloudFormation template as parsed JSON."""
+
+Say = Callable[[str], None]
+"""Adds a line (or several) to the log that the uploader reads. Redaction happens behind it."""
+
+Architecture = Literal["x86_64", "arm64"]
+FrameworkName = Literal["chalice", "zappa"]
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """One version of one object that should become live.
+
+    ``version`` and ``sequencer`` are optional: not every S3 sends them; `source.fetch` asks S3 where they miss.
+    ``size`` in bytes, as announced; the fetch trusts only S3's own answer.
+    """
+
+    app: App
+    bucket: str
+    key: str
+    version: str | None = None
+    sequencer: str | None = None
+    size: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What ``auto-lambda.toml`` said; every field has the default that its absence means."""
+
+    framework: FrameworkName | None = None
+    root: str | None = None
+    python: str | None = None
+    architecture: Architecture | None = None
+    stages: Mapping[str, str] = field(default_factory=dict)
+    health_path: str | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """An unpacked app tree, and what `source.inspect` found out about it.
+
+    ``tree`` is where the zip was unpacked; ``root``, in it, is the app's folder (holds ``.chalice/`` or the zappa
+    settings). ``config_stage`` is the stage of the app's own config that the bucket's stage picked.
+    ``python`` is a minor, as in ``"3.12"``. ``sha256`` is of the zip.
+    """
+
+    upload: Upload
+    tree: Path
+    root: Path
+    sha256: str
+    size: int
+    framework: FrameworkName
+    config_stage: str
+    python: str
+    architecture: Architecture
+    options: Options = field(default_factory=Options)
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """The dependency layer: ``tree/python/...`` and the deterministic zip of it.
+
+    ``key`` is its content-addressed place in the artifacts bucket (``layers/<sha256>.zip``).
+    """
+
+    tree: Path
+    zip: Path
+    key: str
+    zip_bytes: int
+    tree_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """A source with its dependencies. ``lock`` is the resolved, pinned requirements; ``layer`` is None without any."""
+
+    source: Source
+    lock: str
+    layer: Layer | None
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def site(self) -> Path | None:
+        """The folder to put on ``sys.path`` to import the dependencies."""
+        return self.layer.tree / "python" if self.layer else None
+
+
+@dataclass(frozen=True, slots=True)
+class BucketNotification:
+    """A bucket event that a function asked for; merged into the existing bucket after the stack is live."""
+
+    bucket: str
+    function: str
+    events: tuple[str, ...]
+    prefix: str = ""
+    suffix: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What a framework makes of an app: its own words turned into plain CloudFormation, not yet publishable.
+
+    In ``template`` triggers still name functions (``Fn::GetAtt: [Fn, Arn]``, ``${Fn.Arn}``, ``Ref``), functions have
+    no code, layer or version: `bundle.publish` does that for every framework alike.
+
+    Attributes:
+        code: a folder, the content of the code zip.
+        main: logical id of the function that stands for the app (its API handler, else its first function).
+        url: CloudFormation expression of the public URL, None for an app without one.
+        health_event: event for `deploy.verify` to invoke ``main`` with when there is no URL; None invokes nothing.
+        notifications: ``function`` is a logical id here.
+    """
+
+    template: Template
+    code: Path
+    main: str
+    url: Any | None = None
+    notifications: tuple[BucketNotification, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """One file to put into the artifacts bucket under a key that its content decides."""
+
+    path: Path
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """The intermediate form that every framework compiles to; the back end knows nothing else.
+
+    ``template`` is final: versions, ``live`` aliases, layer, code location, boundary. ``artifacts`` holds the code zip,
+    the layer zip and the template itself. ``template_key`` identifies the whole release.
+    """
+
+    app: App
+    framework: FrameworkName
+    python: str
+    architecture: Architecture
+    template: Template
+    template_key: str
+    artifacts: tuple[Artifact, ...]
+    main: str
+    has_url: bool
+    health_path: str
+    notifications: tuple[BucketNotification, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """What is live. ``function`` is the physical name, ``version`` the number that alias ``live`` points at."""
+
+    stack: str
+    function: str
+    version: str
+    alias: str
+    url: str | None
+    template_key: str
+    changed: bool
