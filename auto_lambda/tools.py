@@ -1,5 +1,124 @@
 """Interpreters of this machine, and the pinned tool environments made from them.
 
 A tool environment is a virtual environment with exactly the packages of ``auto_lambda/locks/<name>.txt``, made on first
-use and kept in the cache folder under the hash of its lock, so that machines and clones share it safely.
+use and kept in the cache folder under the hash of its lock, so that processes and checkouts share it safely.
 """
+
+from __future__ import annotations
+
+import fcntl
+import functools
+import hashlib
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import uv
+
+LOCKS = Path(__file__).with_name("locks")
+_PROBE = "import sys; print('%d.%d' % sys.version_info[:2]); print(getattr(sys, '_base_executable', sys.executable))"
+
+
+class ToolError(Exception):
+    """A tool environment could not be made, or the machine lacks an interpreter: the machine's fault, not an app's."""
+
+
+def cache_folder(environ: Mapping[str, str] = os.environ) -> Path:
+    """Where tool environments and other rebuildable things are kept: ``AUTO_LAMBDA_CACHE``, else the user's cache."""
+    if chosen := environ.get("AUTO_LAMBDA_CACHE"):
+        return Path(chosen)
+    base = environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "auto-lambda"
+
+
+def uv_executable() -> str:
+    """The uv that was installed with us."""
+    return os.fsdecode(uv.find_uv_bin())
+
+
+@functools.cache
+def interpreters() -> Mapping[str, Path]:
+    """CPython interpreters of this machine by minor (``"3.12"``), the first working one on the search path winning."""
+    found: dict[str, Path] = {}
+    for candidate in _candidates():
+        minor = candidate.name.removeprefix("python")
+        if minor not in found and (real := _probe(candidate, minor)):
+            found[minor] = real
+    return found
+
+
+def _candidates() -> Iterator[Path]:
+    folders = [Path(entry) for entry in os.environ.get("PATH", "").split(os.pathsep) if entry]
+    folders += [Path("/usr/local/bin"), Path("/usr/bin")]
+    folders += sorted(Path.home().glob(".pyenv/versions/3.*/bin"), reverse=True)
+    for folder in folders:
+        for minor in range(11, 15):
+            if (path := folder / f"python3.{minor}").exists():
+                yield path
+
+
+def _probe(candidate: Path, minor: str) -> Path | None:
+    try:
+        answer = subprocess.run(
+            [candidate, "-I", "-c", _PROBE], capture_output=True, text=True, timeout=20, check=True
+        ).stdout.split("\n")
+    except (OSError, subprocess.SubprocessError):
+        return None  # a version manager's shim for a version that is switched off, for one
+    return Path(answer[1]) if answer[0] == minor else None
+
+
+class ToolEnvironments:
+    """Makes and hands out the pinned environments.
+
+    Args:
+        folder: where they are kept; made when missing.
+    """
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self._folder = folder or cache_folder() / "tools"
+
+    def python(self, name: str, minor: str) -> Path:
+        """The interpreter of environment ``name`` for Python ``minor``, made now if it is not there yet.
+
+        Raises:
+            ToolError: no such interpreter on this machine, or the installation failed (its output is in the message).
+        """
+        lock = LOCKS / f"{name}.txt"
+        base = interpreters().get(minor)
+        if base is None:
+            raise ToolError(f"this machine has no python{minor} (has: {', '.join(sorted(interpreters())) or 'none'})")
+        digest = hashlib.sha256(lock.read_bytes() + os.fsencode(base)).hexdigest()[:12]
+        target = self._folder / f"{name}-{minor}-{digest}"
+        if not target.exists():
+            self._folder.mkdir(parents=True, exist_ok=True)
+            with _exclusive(target.with_suffix(".making")):
+                if not target.exists():
+                    self._make(target, base, lock)
+        return target / "bin" / "python"
+
+    def _make(self, target: Path, base: Path, lock: Path) -> None:
+        fresh = target.with_suffix(".new")
+        shutil.rmtree(fresh, ignore_errors=True)
+        _uv("venv", "--quiet", "--relocatable", "--python", str(base), str(fresh))
+        _uv(
+            "pip", "install", "--quiet", "--compile-bytecode", "--require-hashes",
+            "--python", str(fresh / "bin" / "python"), "--requirements", str(lock),
+        )  # fmt: skip
+        fresh.rename(target)
+
+
+def _uv(*arguments: str) -> None:
+    environ = {**os.environ, "UV_PYTHON_DOWNLOADS": "never"}
+    done = subprocess.run([uv_executable(), *arguments], capture_output=True, text=True, env=environ, check=False)
+    if done.returncode:
+        raise ToolError(f"uv {' '.join(arguments[:2])} failed:\n{done.stderr.strip()}")
+
+
+@contextmanager
+def _exclusive(path: Path) -> Iterator[None]:
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield

@@ -124,7 +124,6 @@ class Draft:
         code: a folder, the content of the code zip.
         main: logical id of the function that stands for the app (its API handler, else its first function).
         url: CloudFormation expression of the public URL, None for an app without one.
-        health_event: event for `deploy.verify` to invoke ``main`` with when there is no URL; None invokes nothing.
         notifications: ``function`` is a logical id here.
     """
 
@@ -148,8 +147,8 @@ class Artifact:
 class Bundle:
     """The intermediate form that every framework compiles to; the back end knows nothing else.
 
-    ``template`` is final: versions, ``live`` aliases, layer, code location, boundary. ``artifacts`` holds the code zip,
-    the layer zip and the template itself. ``template_key`` identifies the whole release.
+    ``template`` is final: versions, ``live`` aliases, layer, code location, boundary. ``artifacts`` holds the code
+    zip, the layer zip and the template itself. ``template_key`` identifies the whole release.
     """
 
     app: App

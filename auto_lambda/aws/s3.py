@@ -1,0 +1,119 @@
+"""S3, as far as we use it. The only module that calls it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+_MISSING = {"404", "NoSuchKey", "NoSuchVersion", "NotFound"}
+
+
+class ObjectMissing(Exception):
+    """There is no such object, or not in that version, or its newest version is a delete marker."""
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What S3 says of an object. ``size`` in bytes; ``version`` is None on an unversioned bucket."""
+
+    key: str
+    size: int
+    version: str | None
+    modified: datetime
+
+
+class ObjectStore:
+    """Objects in buckets. Every call retries by itself; what it raises beyond `ObjectMissing` is botocore's."""
+
+    def __init__(self, client: S3Client) -> None:
+        self._client = client
+
+    def head(self, bucket: str, key: str, version: str | None = None) -> Head:
+        """Ask for one object, the newest version unless one is named.
+
+        Raises:
+            ObjectMissing: it is not there.
+        """
+        with _missing(key):
+            answer = self._client.head_object(Bucket=bucket, Key=key, **_version(version))
+        return Head(key, answer["ContentLength"], _real(answer.get("VersionId")), answer["LastModified"])
+
+    def exists(self, bucket: str, key: str) -> bool:
+        """Whether the object is there."""
+        try:
+            self.head(bucket, key)
+        except ObjectMissing:
+            return False
+        return True
+
+    def get(self, bucket: str, key: str) -> bytes:
+        """A small object, whole.
+
+        Raises:
+            ObjectMissing: it is not there.
+        """
+        with _missing(key):
+            return self._client.get_object(Bucket=bucket, Key=key)["Body"].read()
+
+    def download(self, bucket: str, key: str, version: str | None, to: Path) -> None:
+        """Write one version of an object into a file.
+
+        Raises:
+            ObjectMissing: it is not there (any more).
+        """
+        with _missing(key):
+            self._client.download_file(bucket, key, str(to), ExtraArgs=_version(version))
+
+    def put(self, bucket: str, key: str, body: bytes, content_type: str) -> None:
+        """Store a small object."""
+        self._client.put_object(Bucket=bucket, Key=key, Body=body, ContentType=content_type)
+
+    def upload(self, bucket: str, key: str, path: Path, progress: Callable[[int], None] | None = None) -> None:
+        """Store a file, in parts when it is large; ``progress`` is told of bytes as they go."""
+        self._client.upload_file(str(path), bucket, key, Callback=progress)
+
+    def list(self, bucket: str, prefix: str) -> Iterator[Head]:
+        """Every object below a prefix, by key (versions are not listed and come as None)."""
+        for page in self._client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+            for item in page.get("Contents", []):
+                yield Head(item["Key"], item["Size"], None, item["LastModified"])
+
+    def notifications(self, bucket: str) -> dict[str, Any]:
+        """The bucket's whole notification configuration, as S3 gives it (without the response's metadata)."""
+        answer: dict[str, Any] = dict(self._client.get_bucket_notification_configuration(Bucket=bucket))
+        answer.pop("ResponseMetadata", None)
+        return answer
+
+    def set_notifications(self, bucket: str, configuration: dict[str, Any]) -> None:
+        """Replace the bucket's whole notification configuration."""
+        self._client.put_bucket_notification_configuration(
+            Bucket=bucket,
+            NotificationConfiguration=configuration,  # type: ignore[arg-type]
+        )
+
+
+def _version(version: str | None) -> dict[str, Any]:
+    return {"VersionId": version} if version else {}
+
+
+def _real(version: str | None) -> str | None:
+    return None if version in (None, "null") else version
+
+
+@contextmanager
+def _missing(key: str) -> Iterator[None]:
+    try:
+        yield
+    except ClientError as error:
+        if error.response.get("Error", {}).get("Code") in _MISSING:
+            raise ObjectMissing(key) from error
+        raise

@@ -1,0 +1,9 @@
+#!/usr/bin/env bash
+# Re-resolve every pinned set: ours (requirements.txt) and the tool environments (auto_lambda/locks).
+set -euo pipefail
+cd "$(dirname "$0")/.."
+compile() { .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header "$@"; }
+compile setup.cfg --all-extras --output-file requirements.txt
+for name in compiler embedded-aws runtime; do
+    compile "auto_lambda/locks/$name.in" --output-file "auto_lambda/locks/$name.txt"
+done
