@@ -1,8 +1,7 @@
 """The one place that runs code of an upload.
 
-Callers describe a `Command`; a `Sandbox` runs it. Results come back only as files that `read_json` checks: nothing of
-an
-upload is ever imported, unpickled or evaluated here.
+Callers describe a `Command`; a `Sandbox` runs it. Results come back only as files that
+`read_json` checks: nothing of an upload is ever imported, unpickled or evaluated here.
 """
 
 from __future__ import annotations
