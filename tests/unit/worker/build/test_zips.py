@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import zipfile
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from worker.build.zips import UnsafeTree, write_zip
+
+NAMES = st.text("abcXYZ09._-é ", min_size=1, max_size=6).filter(lambda name: name.strip(".") and name == name.strip())
+TREES = st.dictionaries(st.lists(NAMES, min_size=1, max_size=3).map("/".join), st.binary(max_size=60), max_size=6)
+
+
+def fill(tree: Path, files: dict[str, bytes]) -> dict[str, bytes]:
+    """Write what can be written: a name that is taken as a folder, or the other way round, is left out."""
+    tree.mkdir(parents=True)
+    written = {}
+    for name, data in files.items():
+        path = tree / name
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
+        except OSError:
+            continue
+        written[name] = data
+    return written
+
+
+@settings(max_examples=40, deadline=None)
+@given(files=TREES, order=st.randoms(use_true_random=False))
+def test_the_order_of_writing_times_and_umask_leave_no_trace(
+    tmp_path_factory: pytest.TempPathFactory, files: dict[str, bytes], order: object
+) -> None:
+    work = tmp_path_factory.mktemp("zips")
+    written = fill(work / "one", files)
+    previous = os.umask(0o077)
+    try:
+        shuffled = list(written)
+        order.shuffle(shuffled)  # type: ignore[attr-defined]
+        fill(work / "elsewhere" / "two", {name: written[name] for name in shuffled})
+    finally:
+        os.umask(previous)
+    for path in (work / "elsewhere" / "two").rglob("*"):
+        os.utime(path, (1, 1))
+    for path in sorted((work / "one").rglob("*"), reverse=True):
+        if path.is_dir() and not any(path.iterdir()):
+            path.rmdir()  # left by a name that could not be written
+    one = write_zip(work / "one", work / "one.zip")
+    assert one == write_zip(work / "elsewhere" / "two", work / "two.zip")
+    with zipfile.ZipFile(work / "one.zip") as archive:
+        assert {name: archive.read(name) for name in archive.namelist()} == written
+    shutil.rmtree(work)
+
+
+def test_modes_are_normalised_and_the_executable_bit_survives(tmp_path: Path) -> None:
+    fill(tmp_path / "tree", {"run": b"#!", "data": b""})
+    (tmp_path / "tree" / "run").chmod(0o4700)
+    (tmp_path / "tree" / "data").chmod(0o600)
+    (tmp_path / "tree" / "empty").mkdir()
+    write_zip(tmp_path / "tree", tmp_path / "out.zip")
+    with zipfile.ZipFile(tmp_path / "out.zip") as archive:
+        modes = {info.filename: stat.S_IMODE(info.external_attr >> 16) for info in archive.infolist()}
+        assert {info.date_time for info in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
+    assert modes == {"data": 0o644, "empty/": 0o755, "run": 0o755}
+
+
+@pytest.mark.parametrize("target", ["/etc/passwd", "data", "/etc", "nowhere"])
+def test_links_are_refused_wherever_they_point(tmp_path: Path, target: str) -> None:
+    fill(tmp_path / "tree", {"data": b"x"})
+    (tmp_path / "tree" / "link").symlink_to(target)
+    with pytest.raises(UnsafeTree, match="link"):
+        write_zip(tmp_path / "tree", tmp_path / "out.zip")
+
+
+def test_a_fifo_is_refused_and_does_not_block(tmp_path: Path) -> None:
+    fill(tmp_path / "tree", {})
+    os.mkfifo(tmp_path / "tree" / "pipe")
+    with pytest.raises(UnsafeTree, match="pipe"):
+        write_zip(tmp_path / "tree", tmp_path / "out.zip")
