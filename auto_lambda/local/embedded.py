@@ -1,0 +1,201 @@
+"""The embedded AWS: an emulator on a loopback port, in an environment of its own, that never outlives its starter."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from auto_lambda.tools import ToolEnvironments, interpreters
+
+ACCOUNT = "123456789012"
+REGION = "us-east-1"
+HOST = "127.0.0.1"
+_LAUNCHER = Path(__file__).with_name("launcher.py")
+_RUNTIME = "import sys; from auto_lambda.tools import ToolEnvironments as T; print(T().python('runtime', sys.argv[1]))"
+
+
+class EmbeddedAwsError(Exception):
+    """The embedded AWS did not come up; the message holds the end of its log."""
+
+
+@dataclass
+class EmbeddedAws:
+    """A running embedded AWS. Use it as a context manager; leaving it ends the emulator and every function in it.
+
+    Attributes:
+        endpoint: ``http://127.0.0.1:<port>``, for ``AWS_ENDPOINT_URL``.
+        log: the emulator's log file.
+    """
+
+    endpoint: str
+    log: Path
+    _process: subprocess.Popen[str]
+    _scratch: Path
+
+    @classmethod
+    def start(cls, folder: Path, port: int | None = None, *, patience: float = 60.0) -> EmbeddedAws:
+        """Start it and wait until it answers.
+
+        Args:
+            folder: where its log and its functions' code lie; made when missing.
+            port: a loopback port; a free one by default.
+            patience: seconds until it must answer.
+
+        Raises:
+            EmbeddedAwsError: it ended or stayed silent.
+            OSError: the port is taken.
+            auto_lambda.tools.ToolError: its environment could not be made.
+        """
+        python = ToolEnvironments().python("embedded-aws", preferred_minor())
+        scratch = folder / "functions"
+        shutil.rmtree(scratch, ignore_errors=True)
+        scratch.mkdir(parents=True)
+        log = folder / "aws.log"
+        with _listen(port) as listener:
+            endpoint = f"http://{HOST}:{listener.getsockname()[1]}"
+            aws = cls(endpoint, log, _spawn(python, listener, scratch, log), scratch)
+        try:
+            aws._wait_until_up(patience)
+        except BaseException:
+            aws.stop()
+            raise
+        return aws
+
+    @property
+    def environ(self) -> dict[str, str]:
+        """What a client's environment needs to talk to it, and to nothing else."""
+        return client_environ(self.endpoint)
+
+    @property
+    def pid(self) -> int:
+        """The emulator's process id, which is also its process group."""
+        return self._process.pid
+
+    def running(self) -> bool:
+        """Whether it still runs."""
+        return self._process.poll() is None
+
+    def stop(self) -> None:
+        """End it now, with its functions. It holds nothing that should be saved. May be called again."""
+        if self._process.stdin:
+            self._process.stdin.close()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        shutil.rmtree(self._scratch, ignore_errors=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def _wait_until_up(self, patience: float) -> None:
+        deadline = time.monotonic() + patience
+        while time.monotonic() < deadline and self.running():
+            if answers(self.endpoint):
+                return
+            time.sleep(0.05)
+        reason = "stayed silent" if self.running() else f"ended with {self._process.returncode}"
+        raise EmbeddedAwsError(f"the embedded AWS {reason}; the end of {self.log}:\n{_tail(self.log)}")
+
+
+def client_environ(endpoint: str) -> dict[str, str]:
+    """Environment variables that lead every AWS client to an embedded AWS, and away from a person's own profiles."""
+    return {
+        "AWS_ENDPOINT_URL": endpoint,
+        "AWS_ACCESS_KEY_ID": "local",
+        "AWS_SECRET_ACCESS_KEY": "local",  # any value will do: the emulator checks none
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_REGION": REGION,
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+
+
+def without_aws(environ: Mapping[str, str]) -> dict[str, str]:
+    """An environment less everything that could lead a client to another AWS."""
+    return {name: value for name, value in environ.items() if not name.startswith("AWS_")}
+
+
+def answers(endpoint: str, timeout: float = 5.0) -> bool:
+    """Whether an embedded AWS answers there."""
+    connection = http.client.HTTPConnection(endpoint.removeprefix("http://"), timeout=timeout)
+    try:
+        connection.request("GET", "/_ministack/health")
+        return connection.getresponse().status == http.HTTPStatus.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def preferred_minor() -> str:
+    """The Python minor for our own tools: the one that we run on, else the newest that this machine has."""
+    own = "{}.{}".format(*sys.version_info)
+    return own if own in interpreters() else max(interpreters(), default=own, key=lambda minor: int(minor[2:]))
+
+
+def _listen(port: int | None) -> socket.socket:
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((HOST, port or 0))
+        listener.listen(128)
+    except OSError as error:
+        listener.close()
+        raise OSError(error.errno, f"port {port} on {HOST}: {error.strerror}") from None
+    return listener
+
+
+def _spawn(python: Path, listener: socket.socket, scratch: Path, log: Path) -> subprocess.Popen[str]:
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            [python, "-I", str(_LAUNCHER)],
+            stdin=subprocess.PIPE,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            text=True,
+            cwd=scratch,
+            env=_emulator_environ(listener.getsockname()[1], scratch),
+            pass_fds=[listener.fileno()],
+            start_new_session=True,
+        )
+    orders = {"socket": listener.fileno(), "runtime": [sys.executable, "-c", _RUNTIME], "environ": dict(os.environ)}
+    assert process.stdin is not None  # noqa: S101 - for the type checker: we asked for a pipe
+    with contextlib.suppress(BrokenPipeError):  # it is gone already; the wait tells why
+        process.stdin.write(json.dumps(orders) + "\n")
+        process.stdin.flush()
+    return process
+
+
+def _emulator_environ(port: int, scratch: Path) -> dict[str, str]:
+    return {
+        "PATH": "/usr/local/bin:/usr/bin:/bin",
+        "HOME": str(scratch),
+        "BIND_HOST": HOST,
+        "GATEWAY_PORT": str(port),
+        "MINISTACK_ACCOUNT_ID": ACCOUNT,
+        "LAMBDA_EXECUTOR": "local",
+        "IOT_MTLS_ENABLED": "0",
+    }
+
+
+def _tail(log: Path, lines: int = 15) -> str:
+    return "\n".join(log.read_text(errors="replace").splitlines()[-lines:])

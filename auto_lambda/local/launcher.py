@@ -1,0 +1,84 @@
+"""Runs the embedded AWS. A script for the Python of the ``embedded-aws`` environment, which has nothing of ours.
+
+Reads one JSON line from standard input: ``{"socket": fd, "runtime": [command...], "environ": {...}}``. ``runtime``,
+run in ``environ`` with a Python minor behind it, prints the interpreter for functions of that minor. Standard input
+stays open as long as the starter lives; when it ends, so do we, with every function process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+OURS = ("BIND_HOST", "GATEWAY_PORT", "MINISTACK_ACCOUNT_ID", "LAMBDA_EXECUTOR", "IOT_MTLS_ENABLED", "HOME")
+
+# Runs first in every function's process: what the emulator itself needs is not for functions to see.
+PROLOGUE = """
+import os
+for _name in {ours!r}:
+    os.environ.pop(_name, None)
+os.environ.update(AWS_EXECUTION_ENV={execution_env!r}, TZ=":UTC", LANG="en_US.UTF-8")
+"""
+
+
+def main() -> None:
+    """Serve until the starter is gone."""
+    orders = json.loads(sys.stdin.readline())
+    threading.Thread(target=end_with_the_starter, daemon=True, name="lifeline").start()
+    tempfile.tempdir = str(Path.cwd())  # not TMPDIR: functions would inherit that
+    honour_runtimes(orders["runtime"], orders["environ"])
+    serve(orders["socket"])
+
+
+def end_with_the_starter() -> None:
+    """Kill our whole process group, functions included, as soon as nobody holds the other end of standard input."""
+    sys.stdin.read()
+    os.killpg(0, signal.SIGKILL)
+
+
+def honour_runtimes(command: Sequence[str], environ: Mapping[str, str]) -> None:
+    """Give a Python function the interpreter that its runtime names; the emulator would use its own for all."""
+    from ministack.core import lambda_runtime  # type: ignore[import-not-found,unused-ignore]
+
+    detect = lambda_runtime._detect_runtime_binary
+
+    @functools.cache
+    def interpreter(minor: str) -> str:
+        done = subprocess.run([*command, minor], env=environ, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise RuntimeError(f"no Python {minor} to run functions with: {done.stderr.strip()[-500:]}")
+        return done.stdout.strip()
+
+    def detect_binary(runtime: str) -> tuple[str, str]:
+        binary, script = detect(runtime)
+        if not runtime.startswith("python"):
+            return binary, script
+        prologue = PROLOGUE.format(ours=OURS, execution_env=f"AWS_Lambda_{runtime}")
+        return interpreter(runtime.removeprefix("python")), prologue + script
+
+    lambda_runtime._detect_runtime_binary = detect_binary
+
+
+def serve(socket: int) -> None:
+    """Answer on a socket that the starter has bound, so that nobody else can take the port in between."""
+    from hypercorn.asyncio import serve as hypercorn_serve  # type: ignore[import-not-found,unused-ignore]
+    from hypercorn.config import Config  # type: ignore[import-not-found,unused-ignore]
+    from ministack.app import app  # type: ignore[import-not-found,unused-ignore]
+
+    config = Config()
+    config.bind = [f"fd://{socket}"]
+    config.keep_alive_timeout = 75
+    asyncio.run(hypercorn_serve(app, config))
+
+
+if __name__ == "__main__":
+    main()
