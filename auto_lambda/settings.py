@@ -1,0 +1,139 @@
+"""What the daemons are told by the environment: ``AUTO_LAMBDA_*``, checked at start, all problems at once.
+
+Each setting has its row in docs/reference/settings.md; a test compares the two.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, Literal, TypeVar
+
+from pydantic import AliasChoices, Field, ValidationError, field_validator, model_validator
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from auto_lambda.tools import cache_folder
+
+PREFIX = "AUTO_LAMBDA_"
+_REGION = ("AWS_REGION", "AWS_DEFAULT_REGION")
+_BUCKET = r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$"
+_QUEUE = r"^https?://[^/\s]+/(\S+/)?[A-Za-z0-9_-]{1,80}(\.fifo)?$"
+
+QueueUrl = Annotated[str, Field(pattern=_QUEUE)]
+Bucket = Annotated[str, Field(pattern=_BUCKET)]
+
+
+class SettingsError(Exception):
+    """The settings do not add up.
+
+    Attributes:
+        problems: one plain sentence each, all that were found.
+    """
+
+    def __init__(self, problems: tuple[str, ...]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+def default_slots() -> int:
+    """One build at a time for each two cores that this process may use."""
+    return max(1, len(os.sched_getaffinity(0)) // 2)
+
+
+class Settings(BaseSettings):
+    """What worker and checker have in common."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_ignore_empty=True, extra="ignore", frozen=True, populate_by_name=True
+    )
+
+    region: str = Field(validation_alias=AliasChoices(*_REGION), description="the AWS region of the pipeline")
+    queue_url: QueueUrl = Field(description="the URL of the queue that the uploads bucket announces to")
+    dead_letter_queue_url: QueueUrl | None = Field(
+        default=None, description="the URL of the queue that takes what could not be worked on"
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="the least level that is logged"
+    )
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _any_case(cls, value: object) -> object:
+        return value.lower() if isinstance(value, str) else value
+
+
+class WorkerSettings(Settings):
+    """What the worker is told. Seconds are seconds, folders are absolute or below the working directory."""
+
+    uploads_bucket: Bucket = Field(description="the bucket that zips are dropped into")
+    artifacts_bucket: Bucket = Field(description="the bucket for what workers make")
+    table: str = Field(pattern=r"^[A-Za-z0-9_.-]{3,255}$", description="the name of the ledger's DynamoDB table")
+    boundary_arn: str = Field(
+        pattern=r"^arn:[a-z-]+:iam::(\d{12}|aws):policy/\S+$",
+        description="the ARN of the permissions boundary for the roles of deployed apps",
+    )
+    work_dir: Path = Field(
+        default_factory=lambda: cache_folder() / "work", description="the folder where uploads are unpacked and built"
+    )
+    cache: Path = Field(default_factory=cache_folder, description="the folder for what can be made again")
+    slots: int = Field(default_factory=default_slots, ge=1, le=64, description="how many uploads are built at once")
+    python: str | None = Field(
+        default=None, pattern=r"^3\.\d{1,2}$", description="the Python of apps that do not name theirs"
+    )
+    poll_seconds: int = Field(default=20, ge=0, le=20, description="how long one receive waits for a message")
+    visibility_seconds: int = Field(
+        default=120, ge=10, le=43_200, description="how long a message stays hidden without a heartbeat"
+    )
+    drain_seconds: float = Field(
+        default=90, ge=0, le=7_200, description="how long running builds may go on after SIGTERM"
+    )
+
+    @model_validator(mode="after")
+    def _apart(self) -> WorkerSettings:
+        if self.uploads_bucket == self.artifacts_bucket:
+            raise ValueError("AUTO_LAMBDA_UPLOADS_BUCKET and AUTO_LAMBDA_ARTIFACTS_BUCKET must be two buckets")
+        return self
+
+
+class CheckerSettings(Settings):
+    """What the checker is told."""
+
+    metrics_namespace: str = Field(
+        default="AutoLambda",
+        pattern=r"^[A-Za-z0-9._/#:-]{1,255}$",
+        description="the CloudWatch namespace that is published to",
+    )
+    check_seconds: float = Field(default=5, ge=1, le=60, description="how often the queue is sampled")
+
+
+S = TypeVar("S", bound=Settings)
+
+
+def load(kind: type[S]) -> S:
+    """Read and check the environment.
+
+    Raises:
+        SettingsError: with every problem, not only the first.
+    """
+    try:
+        return kind()  # type: ignore[call-arg]
+    except ValidationError as error:
+        raise SettingsError(tuple(_plain(kind, problem) for problem in error.errors())) from None
+
+
+def _plain(kind: type[Settings], problem: ErrorDetails) -> str:
+    if not problem["loc"]:
+        return problem["msg"].removeprefix("Value error, ")
+    name = str(problem["loc"][0])
+    field = kind.model_fields.get(name.lower().removeprefix(PREFIX.lower()))
+    if name in (*_REGION, "region"):
+        name, field = " (or ".join(_REGION) + ")", kind.model_fields["region"]
+    elif not name.startswith(PREFIX):
+        name = PREFIX + name.upper()
+    meaning = field.description if field else ""
+    if problem["type"] == "missing":
+        return f"{name} is not set: {meaning}"
+    if problem["type"] == "string_pattern_mismatch":
+        return f"{name} is {problem['input']!r}, which does not look like {meaning}"
+    return f"{name} is {problem['input']!r}: {problem['msg'][0].lower()}{problem['msg'][1:]} ({meaning})"
