@@ -1,0 +1,120 @@
+"""The proxy reaches the indexes and nothing else, and keeps their credentials to itself."""
+
+from __future__ import annotations
+
+import http.client
+import http.server
+import socket
+import threading
+from base64 import b64encode
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from worker.build.index_proxy import IndexProxy
+from worker.build.indexes import Indexes, discover
+
+TOKEN = "Basic " + b64encode(b"reader:s3cret").decode()
+
+
+class _Index(http.server.BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        if self.headers.get("Authorization") != TOKEN:
+            self.send_error(401)
+            return
+        host = self.headers["Host"]
+        body = b"wheel bytes"
+        kind = "application/octet-stream"
+        if self.path.startswith("/simple/"):
+            body = f'<a href="http://{host}/files/demo-1.0.whl">demo</a>'.encode()
+            kind = "text/html"
+        self.send_response(200)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def index() -> Iterator[str]:
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Index) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.fixture
+def refused() -> list[str]:
+    return []
+
+
+def _connection(path: Path) -> http.client.HTTPConnection:
+    connection = http.client.HTTPConnection("proxy", timeout=10)
+    connection.sock = socket.socket(socket.AF_UNIX)
+    connection.sock.connect(str(path))
+    return connection
+
+
+def _status(connection: http.client.HTTPConnection) -> int:
+    with connection.getresponse() as answer:
+        answer.read()
+        return answer.status
+
+
+def test_a_tunnel_to_a_listed_host_carries_bytes_both_ways(tmp_path: Path, index: str, refused: list[str]) -> None:
+    proxy = IndexProxy(tmp_path / "s", Indexes((), frozenset({index})), refused.append)
+    with proxy, socket.socket(socket.AF_UNIX) as tunnel:
+        tunnel.connect(str(proxy.socket_path))
+        tunnel.sendall(f"CONNECT {index} HTTP/1.1\r\n\r\n".encode())
+        assert tunnel.recv(4096).startswith(b"HTTP/1.1 200")
+        tunnel.sendall(f"GET /files/x HTTP/1.0\r\nAuthorization: {TOKEN}\r\n\r\n".encode())
+        with tunnel.makefile("rb") as answer:
+            assert answer.read().endswith(b"wheel bytes")
+    assert refused == []
+
+
+@pytest.mark.parametrize("target", ["169.254.169.254:80", "127.0.0.1:22", "example.com:443", "nonsense"])
+def test_a_tunnel_to_anything_else_is_refused_and_told(tmp_path: Path, target: str, refused: list[str]) -> None:
+    with IndexProxy(tmp_path / "s", Indexes((), frozenset({"index.example:443"})), refused.append) as proxy:
+        connection = _connection(proxy.socket_path)
+        connection.request("CONNECT", target)
+        assert _status(connection) == 403
+        connection.close()
+    assert refused == [target]
+
+
+def test_plain_requests_to_unknown_hosts_are_refused(tmp_path: Path, index: str, refused: list[str]) -> None:
+    with IndexProxy(tmp_path / "s", Indexes((), frozenset({index})), refused.append) as proxy:
+        connection = _connection(proxy.socket_path)
+        connection.request("GET", f"http://{index}/simple/")
+        assert _status(connection) == 403
+        connection.close()
+    assert refused == [index]
+
+
+def test_a_private_index_answers_without_the_build_seeing_its_credentials(
+    tmp_path: Path, index: str, refused: list[str]
+) -> None:
+    found = discover({"UV_DEFAULT_INDEX": f"http://reader:s3cret@{index}/simple/"})
+    assert found.urls == ("http://index-0.internal/simple/",)
+    assert "s3cret" not in repr(found.environment())
+    assert index not in found.reachable
+    with IndexProxy(tmp_path / "s", found, refused.append) as proxy:
+        connection = _connection(proxy.socket_path)
+        connection.request("GET", "http://index-0.internal/simple/demo/")
+        page = connection.getresponse().read()
+        assert page == b'<a href="http://index-0.internal/files/demo-1.0.whl">demo</a>'
+        connection.request("GET", "http://index-0.internal/files/demo-1.0.whl")
+        assert connection.getresponse().read() == b"wheel bytes"
+        connection.close()
+    assert refused == []
+
+
+def test_the_socket_is_gone_afterwards(tmp_path: Path) -> None:
+    with IndexProxy(tmp_path / "s", Indexes((), frozenset()), print):
+        assert (tmp_path / "s").exists()
+    assert not (tmp_path / "s").exists()
