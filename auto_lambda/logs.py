@@ -1,0 +1,67 @@
+"""Logging of the daemons: one JSON object a line on stderr, or coloured lines where a person watches.
+
+Whatever is bound with `bound` (the upload, the message) is on every line logged inside it, in that thread.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import TYPE_CHECKING, Any, TextIO
+
+import structlog
+from structlog.contextvars import bound_contextvars as bound
+
+from auto_lambda.redact import Redactor, secrets_of
+
+if TYPE_CHECKING:
+    from structlog.typing import EventDict, Processor, WrappedLogger
+
+__all__ = ["bound", "configure", "get"]
+
+
+def get(name: str) -> Any:
+    """A logger; ``name`` says which part of the program speaks."""
+    return structlog.get_logger(part=name)
+
+
+def configure(level: str = "info", stream: TextIO | None = None) -> None:
+    """Send our own and all libraries' log lines to ``stream`` (stderr). Libraries speak from warnings on."""
+    stream = stream or sys.stderr
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.StackInfoRenderer(),
+    ]
+    tail = _tail(stream)
+    structlog.configure(
+        processors=[*shared, *tail],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.WriteLoggerFactory(file=stream),
+        cache_logger_on_first_use=False,
+    )
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *tail],
+        )
+    )
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+
+
+def _tail(stream: TextIO) -> list[Processor]:
+    hide = _Hide(Redactor(secrets_of()))
+    if stream.isatty():
+        console = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+        return [hide, console]
+    return [structlog.processors.format_exc_info, hide, structlog.processors.JSONRenderer(default=str)]
+
+
+class _Hide:
+    def __init__(self, redact: Redactor) -> None:
+        self._redact = redact
+
+    def __call__(self, _logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+        return {key: self._redact(value) if isinstance(value, str) else value for key, value in event.items()}

@@ -1,0 +1,81 @@
+"""Takes secrets and control characters out of text that people will read."""
+
+from __future__ import annotations
+
+import os
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping
+from urllib.parse import unquote, urlsplit
+
+HIDDEN = "***"
+_SHORTEST = 8  # a shorter value would blot out ordinary words
+
+_ESCAPES = re.compile(
+    r"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)"  # window titles and links
+    r"|(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"  # colours and cursor movements
+    r"|\x1b[PX^_][^\x07\x1b]*(?:\x07|\x1b\\)"  # device strings
+    r"|\x1b[ -/]*[0-~]"
+)
+_DIRECTION = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F, 0x061C])
+# Every repetition before a certain match is bounded: these run over whatever a hostile build prints.
+_SECRET_NAME = r"[\w.-]{0,40}(?:secret|token|passw(?:or)?d|api_?key|access_?key|private_?key|credential)[\w.-]{0,40}"  # noqa: S105
+_PATTERNS = (
+    (re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL), HIDDEN),
+    (re.compile(r"\b(?:AKIA|ASIA|AROA|AIDA)[A-Z0-9]{16}\b"), HIDDEN),
+    (re.compile(r"(?<=://)[^\s/@'\"<>]+(?=@)"), HIDDEN),
+    (re.compile(r"(?i)([?&](?:x-amz-)?(?:signature|credential|security-token|token)=)[^&\s'\"]+"), r"\1" + HIDDEN),
+    (re.compile(r"(?i)\b(bearer|basic)\s+[a-z0-9._~+/=-]{8,}"), r"\1 " + HIDDEN),
+    (re.compile(rf"(?i)\b({_SECRET_NAME}['\"]?\s*[=:]\s*)(['\"]?)[^\s'\",;]{{8,}}\2"), r"\1" + HIDDEN),
+)  # fmt: skip
+_SECRET_VARIABLE = re.compile(rf"(?i){_SECRET_NAME}")
+
+
+class Redactor:
+    """Hides credentials: those of known shapes, and the literal values it was given.
+
+    Args:
+        secrets: values to hide wherever they turn up; values under eight characters are left alone.
+    """
+
+    def __init__(self, secrets: Iterable[str] = ()) -> None:
+        values = sorted({value for value in secrets if len(value) >= _SHORTEST}, key=len, reverse=True)
+        self._literal = re.compile("|".join(map(re.escape, values))) if values else None
+
+    def __call__(self, text: str) -> str:
+        """The text with every secret replaced by ``***``."""
+        if self._literal:
+            text = self._literal.sub(HIDDEN, text)
+        for pattern, replacement in _PATTERNS:
+            text = pattern.sub(replacement, text)
+        return text
+
+
+def secrets_of(environ: Mapping[str, str] = os.environ) -> frozenset[str]:
+    """The values of an environment that must not be shown: secret-sounding variables and passwords inside URLs."""
+    found: set[str] = set()
+    for name, value in environ.items():
+        if _SECRET_VARIABLE.fullmatch(name):
+            found.add(value)
+        for word in value.split():
+            found |= _passwords(word)
+    return frozenset(found)
+
+
+def _passwords(word: str) -> set[str]:
+    try:
+        password = urlsplit(word).password
+    except ValueError:
+        return set()
+    return {password, unquote(password)} if password else set()
+
+
+def printable(text: str) -> str:
+    """The text as a terminal would leave it: no escapes, no control or direction characters, progress bars' last state.
+
+    Line ends become LF; tabs stay; lone surrogates become ``?``, so that the result always encodes as UTF-8.
+    """
+    text = _ESCAPES.sub("", text).replace("\r\n", "\n").translate(_DIRECTION)
+    lines = (line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n"))
+    plain = "".join(c for c in "\n".join(lines) if c in "\n\t" or unicodedata.category(c) != "Cc")
+    return plain.encode("utf-8", "replace").decode("utf-8")

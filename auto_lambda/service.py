@@ -1,0 +1,134 @@
+"""The life of a daemon process: how it is told to stop, and what it tells systemd."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import sdnotify
+
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+class Stop:
+    """The wish that the process ends: ``requested`` once it is told, ``at_once`` when it is told again."""
+
+    def __init__(self) -> None:
+        self.requested = threading.Event()
+        self.at_once = threading.Event()
+
+    def request(self) -> None:
+        """Ask once more. Any number of times, from any thread."""
+        (self.at_once if self.requested.is_set() else self.requested).set()
+
+
+@contextmanager
+def stop_on_signals() -> Iterator[Stop]:
+    """Turn SIGTERM and SIGINT into a `Stop`; the earlier handlers are back afterwards. Main thread only.
+
+    A handler may run while the main thread holds the very lock that an event needs, so ours does nothing: the
+    interpreter writes the signal's number into a socket, and a thread of its own reads it there.
+    """
+    stop = Stop()
+    inside, outside = socket.socketpair()
+    with inside, outside:
+        outside.setblocking(False)
+        old_wakeup = signal.set_wakeup_fd(outside.fileno(), warn_on_full_buffer=False)
+        old_handlers = [signal.signal(number, lambda *_: None) for number in _SIGNALS]
+        listener = threading.Thread(target=_listen, args=(inside, stop), name="signals", daemon=True)
+        listener.start()
+        try:
+            yield stop
+        finally:
+            for number, handler in zip(_SIGNALS, old_handlers, strict=True):
+                signal.signal(number, handler)
+            signal.set_wakeup_fd(old_wakeup)
+            outside.shutdown(socket.SHUT_WR)
+            listener.join()
+
+
+def _listen(inside: socket.socket, stop: Stop) -> None:
+    while data := inside.recv(16):
+        for number in data:
+            if number in _SIGNALS:
+                stop.request()
+
+
+class Notifier:
+    """Tells systemd how we are. Off systemd it does nothing."""
+
+    def __init__(self, environ: Mapping[str, str] = os.environ) -> None:
+        self._systemd = sdnotify.SystemdNotifier() if environ.get("NOTIFY_SOCKET") else None
+        self.watchdog_seconds = _watchdog_seconds(environ)
+
+    def ready(self, status: str) -> None:
+        """We are at work."""
+        self._tell(f"READY=1\nSTATUS={status}")
+
+    def status(self, status: str) -> None:
+        """One line for ``systemctl status``."""
+        self._tell(f"STATUS={status}")
+
+    def stopping(self) -> None:
+        """We are on the way out."""
+        self._tell("STOPPING=1")
+
+    def watchdog(self) -> None:
+        """We are alive."""
+        self._tell("WATCHDOG=1")
+
+    def _tell(self, state: str) -> None:
+        if self._systemd:
+            self._systemd.notify(state)
+
+
+def _watchdog_seconds(environ: Mapping[str, str]) -> float | None:
+    """How often to call `Notifier.watchdog`, in seconds: half of what systemd allows; None when it does not watch."""
+    if environ.get("WATCHDOG_PID", str(os.getpid())) != str(os.getpid()):
+        return None
+    microseconds = environ.get("WATCHDOG_USEC", "")
+    return int(microseconds) / 2e6 if microseconds.isdigit() and int(microseconds) else None
+
+
+def end_descendants() -> int:
+    """Kill every process that descends from this one, and say how many there were.
+
+    For a worker that must leave at once: whatever runs below it belongs to a build that is handed back.
+    """
+    ended: set[int] = set()
+    for _ in range(3):  # what was being started during one pass is found in the next
+        for pid in _descendants(os.getpid()):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+                ended.add(pid)
+    return len(ended)
+
+
+def _descendants(pid: int) -> list[int]:
+    """Living descendants, parents first; zombies are left out."""
+    found: list[int] = []
+    for child in _children(pid):
+        found += [child] if _living(child) else []
+        found += _descendants(child)
+    return found
+
+
+def _children(pid: int) -> list[int]:
+    children: list[int] = []
+    for file in Path(f"/proc/{pid}/task").glob("*/children"):
+        with suppress(OSError):
+            children += map(int, file.read_text().split())
+    return children
+
+
+def _living(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state not in "ZX"
