@@ -23,6 +23,7 @@ from worker.build.indexes import Indexes, PrivateIndex
 
 _CHUNK = 64 * 1024
 _IDLE_SECONDS = 120.0
+_POLL_SECONDS = 0.02  # how long leaving may take
 _PASSED_ON = ("Content-Type", "ETag", "Last-Modified", "Cache-Control", "Content-Range", "Accept-Ranges")
 _ASKED_WITH = ("Accept", "Range", "If-None-Match", "If-Modified-Since", "User-Agent")
 _REWRITTEN = (
@@ -45,7 +46,9 @@ class IndexProxy:
     def __init__(self, socket_path: Path, indexes: Indexes, refused: Callable[[str], None]) -> None:
         self.socket_path = socket_path
         self._server = _Server(str(socket_path), indexes, refused)
-        self._thread = threading.Thread(target=self._server.serve_forever, name="index-proxy", daemon=True)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(_POLL_SECONDS,), name="index-proxy", daemon=True
+        )
 
     def __enter__(self) -> Self:
         self._thread.start()
