@@ -1,0 +1,223 @@
+"""Reads what the sandboxed compiler answered. A stranger may have written it: shape first, trust never."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from worker.build.sandbox import Outcome, printable, read_json
+from worker.errors import AppError, Code
+from worker.frameworks.chalice_code import PACKAGED
+from worker.frameworks.chalice_settings import refused
+from worker.frameworks.python2 import looks_like_python2
+from worker.model import BucketNotification, Draft, Source
+
+_LONGEST_MESSAGE = 6000
+_FUNCTION = "AWS::Lambda::Function"
+
+
+class _Shape(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+
+class _Resource(BaseModel):
+    model_config = ConfigDict(strict=True, extra="allow", frozen=True)
+    Type: str
+    Properties: dict[str, Any]
+
+
+class _Template(_Shape):
+    AWSTemplateFormatVersion: Literal["2010-09-09"]
+    Resources: dict[str, _Resource]
+    Outputs: dict[str, dict[str, Any]]
+
+
+class _Notification(_Shape):
+    bucket: str
+    function: str
+    events: list[str]
+    prefix: str
+    suffix: str
+
+
+class _Compiled(_Shape):
+    template: _Template
+    main: str
+    url: dict[str, Any] | None
+    notifications: list[_Notification]
+
+
+class _Error(_Shape):
+    kind: Literal["ended", "exit", "import", "policy-file", "setting", "syntax", "usage"]
+    message: str
+    file: str = ""
+    line: int = 0
+    text: str = ""
+    missing: str | None = None
+    unset: str | None = None
+    exit: str = ""
+
+
+class _Failed(_Shape):
+    error: _Error
+
+
+def read(outcome: Outcome, result: Path, source: Source, code: Path) -> Draft:
+    """Turn the answer into a draft.
+
+    Args:
+        outcome: how the compiler's process ended.
+        result: the file that it should have written.
+        source: what was compiled, for hints.
+        code: the folder that becomes the code zip.
+
+    Raises:
+        AppError: the app's failure, in the uploader's words.
+        RuntimeError: the compiler did not even begin.
+    """
+    if outcome.stopped:
+        raise _stopped(outcome)
+    if not result.exists():
+        raise RuntimeError(f"the compiler did not start (exit status {outcome.returncode}):\n{outcome.output[-2000:]}")
+    try:
+        answer = read_json(result)
+        if isinstance(answer, dict) and "error" in answer:
+            raise _failure(_Failed.model_validate(answer).error, outcome, source)
+        return _draft(answer, _Compiled.model_validate(answer), code)
+    except (ValueError, RecursionError) as error:
+        raise AppError(
+            Code.COMPILE_FAILED,
+            "the compiler's result was changed while the app was imported",
+            hint="An app must not touch files outside its own folder while it is imported.",
+        ) from error
+
+
+def _draft(answer: Mapping[str, Any], compiled: _Compiled, code: Path) -> Draft:
+    functions = {name for name, one in compiled.template.Resources.items() if one.Type == _FUNCTION}
+    if not {compiled.main, *(one.function for one in compiled.notifications)} <= functions:
+        raise ValueError("it names a function that is not in the template")
+    return Draft(
+        template=answer["template"],
+        code=code,
+        main=compiled.main,
+        url=compiled.url,
+        notifications=tuple(
+            BucketNotification(one.bucket, one.function, tuple(one.events), one.prefix, one.suffix)
+            for one in compiled.notifications
+        ),
+    )
+
+
+def _stopped(outcome: Outcome) -> AppError:
+    if outcome.stopped == "time":
+        return AppError(
+            Code.TOOK_TOO_LONG,
+            f"importing app.py was stopped after {outcome.seconds:.0f} seconds",
+            hint="Lambda allows 10 seconds for it: do slow work and network calls inside the functions.",
+        )
+    return AppError(
+        Code.COMPILE_FAILED,
+        "app.py printed more while it was imported than a log can hold",
+        hint="Print less at import time.",
+    )
+
+
+def _failure(error: _Error, outcome: Outcome, source: Source) -> AppError:
+    return _FAILURES[error.kind](error, outcome, source)
+
+
+def _ended(error: _Error, outcome: Outcome, source: Source) -> AppError:
+    del error, source
+    if outcome.returncode >= 0:
+        how = f"with exit status {outcome.returncode}"
+    else:
+        how = f"by signal {-outcome.returncode} ({signal.strsignal(-outcome.returncode)})"
+    return AppError(
+        Code.APP_DOES_NOT_IMPORT,
+        f"the process ended {how} while app.py was imported",
+        hint="Look for os._exit, a crash in a native module, or too much memory used at import time.",
+    )
+
+
+def _exited(error: _Error, outcome: Outcome, source: Source) -> AppError:
+    del outcome, source
+    return AppError(
+        Code.APP_DOES_NOT_IMPORT,
+        f"app.py ended the program while it was imported, by sys.exit({_clean(error.exit)}):\n{_clean(error.message)}",
+        hint='Importing app.py must only define the app: put what is a script under `if __name__ == "__main__":`.',
+    )
+
+
+def _not_imported(error: _Error, outcome: Outcome, source: Source) -> AppError:
+    del outcome
+    message = f"app.py cannot be imported:\n{_clean(error.message)}"
+    return AppError(Code.APP_DOES_NOT_IMPORT, message, hint=_import_hint(error, source))
+
+
+def _import_hint(error: _Error, source: Source) -> str:
+    if error.unset:
+        return f"Set {_clean(error.unset)} in environment_variables of .chalice/config.json or in auto-lambda.toml."
+    if not error.missing:
+        return "The last lines say what went wrong: correct it, and see that `import app` works."
+    top = error.missing.partition(".")[0]
+    if top.isidentifier() and ((source.root / f"{top}.py").is_file() or (source.root / top).is_dir()):
+        return f"chalice packages only {PACKAGED}: move {top} into chalicelib/ and import it from there."
+    return (
+        f"Name the package that brings {_clean(error.missing)} in requirements.txt, or put the module into chalicelib/."
+    )
+
+
+def _wrong_syntax(error: _Error, outcome: Outcome, source: Source) -> AppError:
+    del outcome
+    where = f"{_clean(error.file)}, line {error.line}"
+    if looks_like_python2(error.message, error.text):
+        message = f"{where} is written in Python 2: {_clean(error.message)}\n    {_clean(error.text)}"
+        hint = f"Port it to Python {source.python}; Lambda runs no Python 2."
+    else:
+        message = f"{where}: {_clean(error.message)}\n    {_clean(error.text)}"
+        hint = f"Correct the line, or choose another Python than {source.python} for the app."
+    return AppError(Code.SYNTAX_ERROR, message, hint=hint)
+
+
+def _no_policy_file(error: _Error, outcome: Outcome, source: Source) -> AppError:
+    del outcome
+    name = _clean(error.message)
+    return AppError(
+        Code.MISSING_POLICY_FILE,
+        f"stage {source.config_stage!r} takes a policy from {name}, which is not in the zip",
+        hint=f"Add {name}, or set autogen_policy to true (iam_policy_file and api_gateway_policy_file name the file).",
+    )
+
+
+def _refused_setting(error: _Error, outcome: Outcome, source: Source) -> AppError:
+    del error, outcome, source
+    return refused("manage_iam_role")
+
+
+def _wrong_usage(error: _Error, outcome: Outcome, source: Source) -> AppError:
+    del outcome, source
+    return AppError(
+        Code.COMPILE_FAILED,
+        f"chalice cannot compile the app:\n{_clean(error.message)}",
+        hint="`chalice package out` says the same on your own machine: correct it there first.",
+    )
+
+
+_FAILURES: Mapping[str, Callable[[_Error, Outcome, Source], AppError]] = {
+    "ended": _ended,
+    "exit": _exited,
+    "import": _not_imported,
+    "policy-file": _no_policy_file,
+    "setting": _refused_setting,
+    "syntax": _wrong_syntax,
+    "usage": _wrong_usage,
+}
+
+
+def _clean(text: str) -> str:
+    """A stranger's text, without control characters and bounded; of a long one, the end matters."""
+    return "\n".join(printable(line) for line in text.splitlines())[-_LONGEST_MESSAGE:]

@@ -1,0 +1,443 @@
+"""Compiles one chalice app to plain CloudFormation. Runs in the sandbox, under the compiler environment's Python.
+
+``chalice_package.py REQUEST RESULT``, two JSON files.
+
+Request: ``code`` (folder that becomes the code zip, what the app is imported from), ``root`` (the project, for its
+``.chalice`` folder), ``site`` (dependencies, or null), ``stage``, ``app_name``, ``environment``, ``region``.
+
+Result: ``template``, ``main``, ``url``, ``notifications``; or ``error`` with a ``kind``, a ``message`` and
+more by kind. Messages hold no path of this machine.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import importlib
+import json
+import os
+import sys
+import traceback
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import boto3
+import chalice.app
+import chalice.package
+import chalice.policy
+from botocore.session import Session
+from chalice.config import Config
+from chalice.deploy import deployer, models
+from chalice.deploy.appgraph import ApplicationGraphBuilder, DependencyBuilder
+from chalice.deploy.swagger import CFNSwaggerGenerator
+from chalice.deploy.validate import validate_configuration, validate_feature_flags
+from chalice.utils import OSUtils, to_cfn_resource_name
+from samtranslator.parser.parser import Parser
+from samtranslator.translator.translator import Translator
+
+LAMBDA_HAS = {"boto3", "botocore", "s3transfer", "jmespath", "dateutil", "urllib3", "six"}
+"""What Lambda's own Python offers beside the standard library: an app may import it without shipping it."""
+
+LAST_LINES = 25
+REGION_LATER = {"AWS::Region": "${AWS::Region}", "AWS::Partition": "${AWS::Partition}"}
+"""Keeps the SAM translator from writing this machine's region into the template."""
+
+
+class Refused(Exception):
+    """The app cannot be compiled; ``details`` becomes the result's ``error``."""
+
+    def __init__(self, kind: str, message: str, **more: Any) -> None:
+        super().__init__(message)
+        self.details = {"kind": kind, "message": message, **more}
+
+
+# ---------------------------------------------------------------- importing the app
+
+
+@contextlib.contextmanager
+def lambda_surroundings(code: Path, site: Path | None) -> Iterator[None]:
+    """Show the app the modules that Lambda would show it: its own, its layer's, chalice and AWS's library.
+
+    What this program needed for itself is hidden meanwhile, so that a forgotten requirement is found missing, and
+    a pinned one is not replaced by ours.
+    """
+    shipped = [folder for folder in (code, site) if folder]
+    tools = {name: module for name, module in sys.modules.items() if is_tool(module) and not offered(name, shipped)}
+    path = sys.path[:]
+    for name in tools:
+        del sys.modules[name]
+    sys.path[:] = [str(folder) for folder in shipped] + [entry for entry in path if "site-packages" not in entry]
+    try:
+        yield
+    finally:
+        sys.path[:] = path
+        sys.modules.update(tools)
+
+
+def is_tool(module: ModuleType) -> bool:
+    """Whether a loaded module belongs to the compiler environment rather than to Python itself."""
+    return f"{os.sep}site-packages{os.sep}" in (getattr(module, "__file__", None) or "")
+
+
+def offered(name: str, shipped: list[Path]) -> bool:
+    """Whether the app gets the module from here: chalice always, AWS's library unless it ships its own."""
+    top = name.partition(".")[0]
+    ships = any((folder / top).is_dir() or (folder / f"{top}.py").is_file() for folder in shipped)
+    return top == "chalice" or (top in LAMBDA_HAS and not ships)
+
+
+def import_app(request: Mapping[str, Any], names: PathNames) -> chalice.app.Chalice:
+    """Import ``app`` from ``app.py``.
+
+    Raises:
+        Refused: it cannot be imported, or has no such name.
+    """
+    site = Path(request["site"]) if request["site"] else None
+    with lambda_surroundings(Path(request["code"]), site):
+        try:
+            module = importlib.import_module("app")
+        except SyntaxError as error:
+            raise syntax_error(error, names) from error
+        except BaseException as error:
+            raise import_error(error, names) from error
+    found = getattr(module, "app", None)
+    if not isinstance(found, chalice.app.Chalice):
+        what = "defines no name `app`" if found is None else f"defines `app` as a {type(found).__name__}"
+        raise Refused("usage", f"app.py {what}: chalice needs `app = Chalice(app_name=...)` there")
+    return found
+
+
+def syntax_error(error: SyntaxError, names: PathNames) -> Refused:
+    """What the compiler said, and the line that it said it about."""
+    message = names.shorten(error.msg or "invalid syntax")
+    file = names.shorten(error.filename or "app.py")
+    return Refused("syntax", message, file=file, line=error.lineno or 0, text=(error.text or "").strip()[:300])
+
+
+def import_error(error: BaseException, names: PathNames) -> Refused:
+    """A traceback that begins where the app begins; an error out of chalice's own decorators is a wrong use of it."""
+    told = traceback.TracebackException.from_exception(error)
+    for one in chain(told):
+        one.stack = traceback.StackSummary.from_list([f for f in one.stack if names.is_apps(f.filename)])
+    lines = names.shorten("".join(told.format())).strip().splitlines()
+    frames = list(traceback.walk_tb(error.__traceback__))
+    innermost = frames[-1][0].f_code.co_filename if frames else ""
+    unset = str(error.args[0]) if isinstance(error, KeyError) and innermost == os.__file__ else None
+    if innermost.startswith(str(Path(chalice.app.__file__).parent)) and not isinstance(error, ImportError):
+        kind = "usage"
+    else:
+        kind = "exit" if isinstance(error, SystemExit) else "import"
+    missing = error.name if isinstance(error, ModuleNotFoundError) else None
+    return Refused(kind, "\n".join(lines[-LAST_LINES:]), missing=missing, unset=unset, exit=names.shorten(str(error)))
+
+
+def chain(told: traceback.TracebackException) -> Iterator[traceback.TracebackException]:
+    """An exception's report and those of its causes."""
+    current: traceback.TracebackException | None = told
+    while current:
+        yield current
+        current = current.__cause__ or current.__context__
+
+
+class PathNames:
+    """Says paths as the uploader knows them."""
+
+    def __init__(self, request: Mapping[str, Any]) -> None:
+        self._apps = [path for path in (request["code"], request["root"], request["site"]) if path]
+        tools = [str(Path(chalice.__file__).parent.parent), str(Path(os.__file__).parent), sys.prefix, sys.base_prefix]
+        named = [(path, "") for path in self._apps] + [(path, "") for path in tools]
+        self._named = sorted(named, key=lambda pair: -len(pair[0]))
+
+    def is_apps(self, filename: str) -> bool:
+        """Whether a file is the app's or of its dependencies."""
+        return any(filename.startswith(path + os.sep) for path in self._apps)
+
+    def shorten(self, text: str) -> str:
+        """The text without folders of this machine."""
+        for path, name in self._named:
+            text = text.replace(path + os.sep, name).replace(path, name or ".")
+        return text
+
+
+# ---------------------------------------------------------------- from app to SAM
+
+
+class Templater(chalice.package.SAMTemplateGenerator):
+    """chalice's own template generator, which hands bucket events out instead of refusing them."""
+
+    def __init__(self, config: Config, options: chalice.package.PackageOptions) -> None:
+        super().__init__(config, options)
+        self.notifications: list[dict[str, Any]] = []
+
+    def _generate_s3bucketnotification(self, resource: models.S3BucketNotification, template: dict[str, Any]) -> None:
+        function = to_cfn_resource_name(resource.lambda_function.resource_name)
+        if not resource.bucket:
+            raise ValueError(f"@app.on_s3_event of {resource.lambda_function.resource_name} names no bucket")
+        self.notifications.append(
+            {
+                "bucket": resource.bucket,
+                "function": function,
+                "events": list(resource.events),
+                "prefix": resource.prefix or "",
+                "suffix": resource.suffix or "",
+            }
+        )
+        template["Resources"][self._register_cfn_resource_name(f"{resource.resource_name}-permission")] = {
+            "Type": "AWS::Lambda::Permission",
+            "Properties": {
+                "FunctionName": {"Ref": function},
+                "Action": "lambda:InvokeFunction",
+                "Principal": self._options.service_principal("s3"),
+                "SourceArn": {"Fn::Sub": ["arn:${AWS::Partition}:s3:::${Bucket}", {"Bucket": resource.bucket}]},
+                "SourceAccount": {"Ref": "AWS::AccountId"},
+            },
+        }
+
+
+class NoPackager(deployer.BaseDeployStep):
+    """Stands where chalice would run pip: code and dependencies are packaged elsewhere."""
+
+    def handle_deploymentpackage(self, config: Config, resource: models.DeploymentPackage) -> None:
+        """Name a location that the template's reader replaces."""
+        del config
+        resource.filename = "s3://code-goes-here/code-goes-here"
+
+
+def load_config(request: Mapping[str, Any], app: chalice.app.Chalice | None) -> Config:
+    """The configuration of one stage as chalice's own command line would see it."""
+    file = Path(request["root"], ".chalice", "config.json")
+    from_disk = json.loads(file.read_text()) if file.is_file() else {}
+    defaults = {
+        "project_dir": request["root"],
+        "app_name": request["app_name"],
+        "api_gateway_stage": "api",
+        "api_gateway_endpoint_type": "EDGE",
+        "autogen_policy": True,
+    }
+    given = {"automatic_layer": False, "chalice_app": app}
+    return Config(
+        chalice_stage=request["stage"], user_provided_params=given, config_from_disk=from_disk, default_params=defaults
+    )
+
+
+def build_resources(config: Config, root: Path) -> list[models.Model]:
+    """Let chalice plan the app and fill every placeholder in."""
+    application = ApplicationGraphBuilder().build(config, config.chalice_stage)
+    resources = DependencyBuilder().build_dependencies(application)
+    check_resources(resources, root)
+    osutils = OSUtils()
+    deployer.BuildStage(
+        [
+            deployer.InjectDefaults(),
+            NoPackager(),
+            deployer.PolicyGenerator(chalice.policy.AppPolicyGenerator(osutils), osutils),
+            deployer.SwaggerBuilder(CFNSwaggerGenerator()),
+            deployer.LambdaEventSourcePolicyInjector(),
+            deployer.WebsocketPolicyInjector(),
+        ]
+    ).execute(config, resources)
+    return DependencyBuilder().build_dependencies(application)
+
+
+def check_resources(resources: list[models.Model], root: Path) -> None:
+    """Refuse what chalice would only stumble over later, or not at all.
+
+    Raises:
+        Refused: nothing to deploy, a policy file that is not there, or a role that is not ours.
+    """
+    if not any(isinstance(resource, models.LambdaFunction) for resource in resources):
+        raise Refused("usage", "the app has no route, no event handler and no function: there is nothing to deploy")
+    for resource in resources:
+        policy = resource.policy if isinstance(resource, models.RestAPI) else resource
+        if isinstance(policy, models.FileBasedIAMPolicy):
+            check_policy_file(Path(policy.filename), root)
+        if isinstance(resource, models.PreCreatedIAMRole):
+            raise Refused("setting", "manage_iam_role")
+
+
+def check_policy_file(file: Path, root: Path) -> None:
+    """See that a policy lies in the project and is a JSON object with statements."""
+    name = os.path.relpath(file, root)
+    if not file.resolve().is_relative_to(root.resolve()) or not file.is_file():
+        raise Refused("policy-file", name)
+    try:
+        document = json.loads(file.read_text())
+    except ValueError as error:
+        raise Refused("usage", f"{name} is not JSON: {error}") from error
+    if not isinstance(document, dict) or not isinstance(document.get("Statement"), (list, dict)):
+        raise Refused("usage", f"{name} is not an IAM policy: it has no Statement")
+
+
+def steady_policies(resources: list[models.Model]) -> None:
+    """Take the random ids out of generated policies: same source, same template."""
+    for resource in resources:
+        if isinstance(resource, models.AutoGenIAMPolicy):
+            for statement in resource.document["Statement"]:
+                statement.pop("Sid", None)
+
+
+# ---------------------------------------------------------------- from SAM to CloudFormation
+
+
+def to_cloudformation(sam: dict[str, Any], region: str) -> dict[str, Any]:
+    """Expand the SAM template, then take out what is the publisher's business, unsteady or a leftover."""
+    session = boto3.Session(region_name=region)
+    translator = Translator({}, Parser(), boto_session=session)
+    template: dict[str, Any] = translator.translate(sam, parameter_values=dict(REGION_LATER))
+    template.pop("Transform", None)
+    resources = template["Resources"]
+    for name, resource in list(resources.items()):
+        if resource["Type"] == "AWS::Lambda::Function":
+            bare_function(resource["Properties"])
+        elif resource["Type"] == "AWS::ApiGateway::Deployment":
+            rename_deployment(resources, name)
+        elif resource["Type"] == "AWS::ApiGatewayV2::Integration":
+            plain_integration(resource["Properties"])
+    if "WebsocketAPIStage" in resources:
+        deploy_websockets(resources)
+    return template
+
+
+def bare_function(properties: dict[str, Any]) -> None:
+    """Leave only what the app said about the function."""
+    for name in ("Code", "Runtime", "Architectures"):
+        properties.pop(name, None)
+    properties["Tags"] = [tag for tag in properties.get("Tags", []) if tag["Key"] != "lambda:createdBy"]
+
+
+def rename_deployment(resources: dict[str, Any], old: str) -> None:
+    """Name the deployment after everything about the API, so that each change of it is deployed.
+
+    SAM's own hash covers the paths only, and its StageName makes a stage called `Stage` that nobody asked for.
+    """
+    deployment = resources.pop(old)
+    deployment["Properties"].pop("StageName", None)
+    api = deployment["Properties"]["RestApiId"]["Ref"]
+    everything = json.dumps(resources[api]["Properties"], sort_keys=True).encode()
+    new = f"{api}Deployment{hashlib.sha256(everything).hexdigest()[:10]}"
+    deployment["Properties"]["Description"] = "What the app's routes say"
+    resources[new] = deployment
+    for resource in resources.values():
+        if resource["Type"] == "AWS::ApiGateway::Stage" and resource["Properties"].get("DeploymentId") == {"Ref": old}:
+            resource["Properties"]["DeploymentId"] = {"Ref": new}
+
+
+def plain_integration(properties: dict[str, Any]) -> None:
+    """Name a websocket handler as a REST integration names its function."""
+    handler = properties["IntegrationUri"]["Fn::Sub"][1]["WebsocketHandler"]["Ref"]
+    prefix = "arn:${AWS::Partition}:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions"
+    properties["IntegrationUri"] = {"Fn::Sub": f"{prefix}/${{{handler}.Arn}}/invocations"}
+
+
+def deploy_websockets(resources: dict[str, Any]) -> None:
+    """Let the stage deploy itself: chalice's deployment has a constant id, so later changes would never go live."""
+    routes = resources.pop("WebsocketAPIDeployment").get("DependsOn", [])
+    stage = resources["WebsocketAPIStage"]
+    stage["Properties"].pop("DeploymentId")
+    stage["Properties"]["AutoDeploy"] = True
+    stage["DependsOn"] = routes
+
+
+def mend(template: dict[str, Any], resources: list[models.Model]) -> None:
+    """Put in what chalice's own deployment does and its template leaves out or gets wrong."""
+    for resource in resources:
+        if not isinstance(resource, models.RestAPI):
+            continue
+        for one in template["Resources"].values():
+            if one["Type"] == "AWS::Logs::LogGroup" and one["Properties"]["LogGroupName"] == {
+                "Fn::Sub": "/aws/lambda/${ApiHandler}"
+            }:
+                one["Properties"]["LogGroupName"] = {"Fn::Sub": "/aws/lambda/${APIHandler}"}
+            if one["Type"] == "AWS::ApiGateway::Stage" and resource.xray:
+                one["Properties"]["TracingEnabled"] = True
+
+
+# ---------------------------------------------------------------- the whole
+
+
+def compile_app(request: Mapping[str, Any], names: PathNames) -> dict[str, Any]:
+    """All steps in order.
+
+    Raises:
+        Refused: whatever the uploader can fix.
+    """
+    os.environ.update(load_config(request, None).environment_variables)
+    os.environ.update(request["environment"])
+    os.environ["AWS_CHALICE_CLI_MODE"] = "true"
+    app = import_app(request, names)
+    try:
+        return package(request, load_config(request, app))
+    except Refused:
+        raise
+    except Exception as error:
+        raise Refused("usage", names.shorten(describe(error))) from error
+
+
+def describe(error: Exception) -> str:
+    """Say an error: chalice's own complaints are whole sentences, any other needs its type's name."""
+    own = type(error).__module__.startswith(("chalice.", "samtranslator."))
+    if own or type(error) in (ValueError, RuntimeError, NotImplementedError):
+        return str(error)
+    return f"{type(error).__name__}: {error}"
+
+
+def package(request: Mapping[str, Any], config: Config) -> dict[str, Any]:
+    """Plan, generate, expand."""
+    validate_feature_flags(config.chalice_app)
+    validate_configuration(config)
+    resources = build_resources(config, Path(request["root"]))
+    steady_policies(resources)
+    session = Session()
+    session.set_config_variable("region", request["region"])
+    templater = Templater(config, chalice.package.PackageOptions(chalice.package.TypedAWSClient(session)))
+    template = to_cloudformation(templater.generate(resources), request["region"])
+    mend(template, resources)
+    return {
+        "template": template,
+        "main": main_function(template["Resources"]),
+        "url": url(template["Outputs"]),
+        "notifications": templater.notifications,
+    }
+
+
+def main_function(resources: dict[str, Any]) -> str:
+    """The function that stands for the app: what answers requests, else messages, else the first one declared."""
+    functions = [name for name, one in resources.items() if one["Type"] == "AWS::Lambda::Function"]
+    return next((name for name in ("APIHandler", "WebsocketMessage") if name in functions), functions[0])
+
+
+def url(outputs: dict[str, Any]) -> Any:
+    """The address of the REST API, else of the websocket API, else None."""
+    for name in ("EndpointURL", "WebsocketConnectEndpointURL"):
+        if name in outputs:
+            return outputs[name]["Value"]
+    return None
+
+
+def write(result: Path, answer: Mapping[str, Any]) -> None:
+    """Replace the result at once."""
+    fresh = result.with_suffix(".new")
+    fresh.write_text(json.dumps(answer))
+    fresh.replace(result)
+
+
+def main() -> None:
+    """Read the request, answer, and end whatever the app left running."""
+    request = json.loads(Path(sys.argv[1]).read_text())
+    result = Path(sys.argv[2])
+    names = PathNames(request)
+    # Stands when the app ends the process before it can be told.
+    write(result, {"error": {"kind": "ended", "message": ""}})
+    try:
+        answer = compile_app(request, names)
+    except Refused as refused:
+        answer = {"error": refused.details}
+    write(result, answer)
+    sys.stdout.flush()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

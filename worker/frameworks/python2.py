@@ -1,0 +1,32 @@
+"""Tells Python 2 from an ordinary syntax error, by what a Python 3 compiler says and by the line it says it about."""
+
+from __future__ import annotations
+
+import re
+
+_SAID = re.compile(
+    r"Missing parentheses in call to '(print|exec)'"
+    r"|multiple exception types must be parenthesized"
+    r"|leading zeros in decimal integer literals"
+    r"|invalid decimal literal.*\d[lL]\b",
+)
+_WRITTEN = re.compile(
+    r"^\s*print\s+[^(=\s]"  # print "text", print >>file
+    r"|^\s*exec\s+['\"\w]"
+    r"|^\s*except\s+[\w.()\s,]+,\s*\w+\s*:"
+    r"|^\s*raise\s+[\w.]+\s*,"
+    r"|<>"
+    r"|\b(0[0-7]+|\d+[lL])\b"
+    r"|\bur['\"]"
+    r"|`[^`]+`"
+)
+
+
+def looks_like_python2(message: str, line: str) -> bool:
+    """Whether a syntax error comes from Python 2 code.
+
+    Args:
+        message: what the compiler said.
+        line: the source line that it pointed at.
+    """
+    return bool(_SAID.search(message) or _WRITTEN.search(line))
