@@ -136,6 +136,21 @@ class Draft:
 
 
 @dataclass(frozen=True, slots=True)
+class Surroundings:
+    """Where bundles are made for and deployed to.
+
+    ``endpoint`` is ``AWS_ENDPOINT_URL`` where an emulator stands for AWS: its APIs answer below that address.
+    ``uploads_bucket`` is named so that no app hangs its own triggers on it.
+    """
+
+    artifacts_bucket: str
+    boundary_arn: str
+    region: str
+    uploads_bucket: str | None = None
+    endpoint: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Artifact:
     """One file to put into the artifacts bucket under a key that its content decides."""
 

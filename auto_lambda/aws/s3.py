@@ -81,6 +81,10 @@ class ObjectStore:
         """Store a file, in parts when it is large; ``progress`` is told of bytes as they go."""
         self._client.upload_file(str(path), bucket, key, Callback=progress)
 
+    def url(self, bucket: str, key: str) -> str:
+        """An object's address in the form that CloudFormation's ``TemplateURL`` takes, on AWS and on an emulator."""
+        return f"{self._client.meta.endpoint_url}/{bucket}/{key}"
+
     def list(self, bucket: str, prefix: str) -> Iterator[Head]:
         """Every object below a prefix, by key (versions are not listed and come as None)."""
         for page in self._client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):

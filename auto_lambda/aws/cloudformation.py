@@ -1,0 +1,269 @@
+"""CloudFormation, as far as we use it. The only module that calls it."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from botocore.exceptions import ClientError
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudformation import CloudFormationClient
+
+Progress = Callable[[str], None]
+
+_NO_CHANGES = re.compile(r"didn't contain changes|no updates are to be performed", re.IGNORECASE)
+_CONSEQUENCE = re.compile(r"^Resource (creation|update|deletion) cancelled", re.IGNORECASE)
+# Failed creations: nothing in them ever served, and CloudFormation lets them only be deleted.
+_STILLBORN = frozenset({"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED"})
+_ABSENT = frozenset({"DELETE_COMPLETE", "REVIEW_IN_PROGRESS"})
+_DONE = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE", "DELETE_COMPLETE"})
+_CAPABILITIES: Final = ("CAPABILITY_IAM", "CAPABILITY_NAMED_IAM")
+
+
+class StackFailed(Exception):
+    """A stack did not come to what was asked for. CloudFormation has rolled back; what was there is there again.
+
+    Attributes:
+        stack: its name.
+        resource: logical id of the first resource that failed, None if CloudFormation did not get that far.
+        reason: why, in CloudFormation's words.
+    """
+
+    def __init__(self, stack: str, resource: str | None, reason: str) -> None:
+        super().__init__(f"stack {stack}: {f'{resource}: ' if resource else ''}{reason}")
+        self.stack = stack
+        self.resource = resource
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """A stack as it stands. ``id`` is its ARN."""
+
+    name: str
+    id: str
+    status: str
+    outputs: Mapping[str, str]
+    tags: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a stack should become.
+
+    Exactly one of ``url`` (in S3, at most 1 MB) and ``body`` (at most 51,200 bytes) is given.
+    """
+
+    stack: str
+    url: str | None = None
+    body: str | None = None
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A stack after `Stacks.deploy`, and whether that changed anything."""
+
+    stack: Stack
+    changed: bool
+
+
+def _silent(_: str) -> None:
+    """Nobody wants to know."""
+
+
+class Stacks:
+    """Stacks, brought to what is wanted through change sets.
+
+    Args:
+        client: boto3's.
+        sleep: waits that many seconds between two looks.
+        clock: monotonic seconds.
+        patience: seconds until a stack that still moves counts as failed on our side.
+    """
+
+    def __init__(
+        self,
+        client: CloudFormationClient,
+        *,
+        sleep: Callable[[float], None] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
+        patience: float = 3600.0,
+    ) -> None:
+        self._client = client
+        self._sleep = sleep
+        self._clock = clock
+        self._patience = patience
+
+    def describe(self, name: str) -> Stack | None:
+        """A stack by name or ARN, None if there is none (or none but a reviewed change set)."""
+        stack = self._look(name)
+        return None if stack is None or stack.status in _ABSENT else stack
+
+    def deploy(self, plan: Plan, progress: Progress = _silent) -> Result:
+        """Bring a stack to what is planned, whatever state it is in, and wait for it.
+
+        A failed update is rolled back by CloudFormation before this raises. What is left of a failed creation is
+        deleted by the next call.
+
+        Args:
+            plan: the stack's name, template, parameters and tags.
+            progress: told of each event of a resource.
+
+        Raises:
+            StackFailed: with the first failing resource's reason.
+            TimeoutError: it still moves after ``patience``.
+        """
+        before = self._settled(plan.stack, progress)
+        if before and before.status in _STILLBORN:
+            progress(f"{plan.stack}: {before.status}, deleted to be created anew")
+            self.delete(before.id, progress)
+            before = None
+        change_set = self._create_change_set(plan, before)
+        if change_set is None:
+            assert before is not None  # noqa: S101 - a creation always changes something
+            return Result(before, changed=False)
+        seen = self._event_ids(plan.stack)
+        self._client.execute_change_set(ChangeSetName=change_set)
+        after = self._follow(plan.stack, seen, progress)
+        if after.status not in _DONE:
+            raise self._failure(after, seen)
+        return Result(after, changed=True)
+
+    def delete(self, name: str, progress: Progress = _silent) -> None:
+        """Delete a stack and wait until it is gone; nothing happens if there is none.
+
+        Raises:
+            StackFailed: something in it could not be deleted.
+            TimeoutError: it still moves after ``patience``.
+        """
+        stack = self.describe(name)
+        if stack is None:
+            return
+        seen = self._event_ids(stack.id)
+        self._client.delete_stack(StackName=stack.id)
+        after = self._follow(stack.id, seen, progress)
+        if after.status != "DELETE_COMPLETE":
+            raise self._failure(after, seen)
+
+    def _look(self, name: str) -> Stack | None:
+        try:
+            answer = self._client.describe_stacks(StackName=name)["Stacks"][0]
+        except ClientError as error:
+            if "does not exist" in _message(error):
+                return None
+            raise
+        return Stack(
+            name=answer["StackName"],
+            id=answer["StackId"],
+            status=answer["StackStatus"],
+            outputs={item["OutputKey"]: item["OutputValue"] for item in answer.get("Outputs", [])},
+            tags={item["Key"]: item["Value"] for item in answer.get("Tags", [])},
+        )
+
+    def _settled(self, name: str, progress: Progress) -> Stack | None:
+        """The stack when it stands still: somebody's operation under way is waited for, a stuck rollback is gone on."""
+        stack = self.describe(name)
+        if stack and stack.status.endswith("_IN_PROGRESS"):
+            progress(f"{name}: {stack.status}, waiting")
+            stack = self._follow(stack.id, self._event_ids(stack.id), progress)
+        if stack and stack.status == "UPDATE_ROLLBACK_FAILED":
+            progress(f"{name}: {stack.status}, continuing the rollback")
+            seen = self._event_ids(stack.id)
+            self._client.continue_update_rollback(StackName=stack.id)
+            stack = self._follow(stack.id, seen, progress)
+            if stack.status == "UPDATE_ROLLBACK_FAILED":
+                raise self._failure(stack, seen)
+        return None if stack is None or stack.status in _ABSENT else stack
+
+    def _create_change_set(self, plan: Plan, before: Stack | None) -> str | None:
+        """The ARN of an executable change set, None if nothing would change."""
+        source: dict[str, Any] = {"TemplateURL": plan.url} if plan.url else {"TemplateBody": plan.body}
+        try:
+            created = self._client.create_change_set(
+                StackName=plan.stack,
+                ChangeSetName=f"auto-lambda-{uuid.uuid4().hex}",
+                ChangeSetType="UPDATE" if before else "CREATE",
+                Capabilities=_CAPABILITIES,
+                Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in plan.parameters.items()],
+                Tags=[{"Key": key, "Value": value} for key, value in plan.tags.items()],
+                **source,
+            )["Id"]
+        except ClientError as error:
+            if error.response.get("Error", {}).get("Code") == "ValidationError":
+                raise StackFailed(plan.stack, None, _message(error)) from error
+            raise
+        reason = self._refusal(created)
+        if reason is None:
+            return created
+        self._client.delete_change_set(ChangeSetName=created)
+        if before and _NO_CHANGES.search(reason):
+            return None
+        raise StackFailed(plan.stack, None, reason)
+
+    def _refusal(self, change_set: str) -> str | None:
+        for _ in self._beats():
+            answer = self._client.describe_change_set(ChangeSetName=change_set)
+            if answer["Status"] == "CREATE_COMPLETE":
+                return None
+            if answer["Status"] == "FAILED":
+                return answer.get("StatusReason", "no reason was given")
+        raise TimeoutError(f"change set {change_set} was not made within {self._patience:.0f} s")
+
+    def _follow(self, name: str, seen: frozenset[str], progress: Progress) -> Stack:
+        told = set(seen)
+        for _ in self._beats():
+            stack = self._look(name)
+            for event in reversed(list(self._new_events(name, frozenset(told)))):
+                told.add(event["EventId"])
+                progress(_line(event))
+            if stack is None:
+                return Stack(name, name, "DELETE_COMPLETE", {}, {})
+            if not stack.status.endswith("_IN_PROGRESS"):
+                return stack
+        raise TimeoutError(f"stack {name} still moves after {self._patience:.0f} s")
+
+    def _failure(self, stack: Stack, seen: frozenset[str]) -> StackFailed:
+        """Of everything that failed since ``seen``, the first that did so by itself."""
+        for event in reversed(list(self._new_events(stack.id, seen))):
+            reason = event.get("ResourceStatusReason", "")
+            itself = event["PhysicalResourceId"] == stack.id
+            if event["ResourceStatus"].endswith("_FAILED") and not itself and not _CONSEQUENCE.match(reason):
+                return StackFailed(stack.name, event["LogicalResourceId"], reason)
+        return StackFailed(stack.name, None, f"it ended as {stack.status}")
+
+    def _new_events(self, name: str, seen: frozenset[str]) -> Iterator[Any]:
+        """Events that are not in ``seen``, newest first."""
+        pages = self._client.get_paginator("describe_stack_events").paginate(StackName=name)
+        events = itertools.chain.from_iterable(page["StackEvents"] for page in pages)
+        return itertools.takewhile(lambda event: event["EventId"] not in seen, events)
+
+    def _event_ids(self, name: str) -> frozenset[str]:
+        """The newest page is enough: `_new_events` stops at the first that it knows."""
+        answer = self._client.describe_stack_events(StackName=name)
+        return frozenset(event["EventId"] for event in answer["StackEvents"])
+
+    def _beats(self) -> Iterator[None]:
+        """Look at once, then at growing intervals, until patience runs out."""
+        end = self._clock() + self._patience
+        pause = 0.05
+        while self._clock() < end:
+            yield
+            self._sleep(pause)
+            pause = min(3.0, pause * 1.5)
+
+
+def _message(error: ClientError) -> str:
+    return error.response.get("Error", {}).get("Message", str(error))
+
+
+def _line(event: Mapping[str, Any]) -> str:
+    reason = event.get("ResourceStatusReason")
+    return f"{event['ResourceStatus']} {event['LogicalResourceId']}{f': {reason}' if reason else ''}"

@@ -1,0 +1,139 @@
+"""SQS, as far as we use it. The only module that calls it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Literal
+
+from botocore.exceptions import ClientError
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+
+MOST_AT_ONCE = 10
+LONGEST_DELAY = 900
+"""Seconds; SQS takes no longer delay of a new message."""
+LONGEST_HIDDEN = 43_200
+"""Seconds; SQS hides no message longer."""
+
+_Depth = Literal[
+    "ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible", "ApproximateNumberOfMessagesDelayed"
+]
+_DEPTH: tuple[_Depth, ...] = (
+    "ApproximateNumberOfMessages",
+    "ApproximateNumberOfMessagesNotVisible",
+    "ApproximateNumberOfMessagesDelayed",
+)
+_UNUSABLE = {
+    "AWS.SimpleQueueService.NonExistentQueue": "there is no such queue",
+    "QueueDoesNotExist": "there is no such queue",
+    "AccessDenied": "we are not allowed to use it",
+    "AccessDeniedException": "we are not allowed to use it",
+    "InvalidAddress": "that is not the address of a queue",
+}
+
+
+class QueueUnusable(Exception):
+    """The queue is not there or not ours to use; the message says which and names it. Waiting does not help."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message as received. ``receives`` counts this receive too; ``sent`` is when the queue took it, in UTC."""
+
+    id: str
+    handle: str
+    body: str
+    receives: int
+    sent: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Depth:
+    """Messages in a queue, as SQS estimates: waiting, being worked on, not due yet."""
+
+    visible: int
+    in_flight: int
+    delayed: int
+
+
+class Queue:
+    """One queue. Every call retries by itself; what it raises is botocore's.
+
+    Args:
+        client: its read time-out must be above the longest ``wait``.
+        url: of the queue.
+        visibility: seconds that a received message stays hidden from others.
+    """
+
+    def __init__(self, client: SQSClient, url: str, visibility: int = 120) -> None:
+        self._client = client
+        self._url = url
+        self._visibility = visibility
+
+    def receive(self, at_most: int, wait: int) -> tuple[Message, ...]:
+        """Up to ``at_most`` messages (SQS gives ten at the most), waiting up to ``wait`` seconds for the first."""
+        answer = self._client.receive_message(
+            QueueUrl=self._url,
+            MaxNumberOfMessages=min(at_most, MOST_AT_ONCE),
+            WaitTimeSeconds=wait,
+            VisibilityTimeout=self._visibility,
+            MessageSystemAttributeNames=["ApproximateReceiveCount", "SentTimestamp"],
+        )
+        return tuple(
+            Message(
+                id=item["MessageId"],
+                handle=item["ReceiptHandle"],
+                body=item["Body"],
+                receives=int(item.get("Attributes", {}).get("ApproximateReceiveCount", "1")),
+                sent=_moment(item.get("Attributes", {}).get("SentTimestamp")),
+            )
+            for item in answer.get("Messages", [])
+        )
+
+    def extend(self, message: Message) -> None:
+        """Hide a message for the visibility time-out anew, from now."""
+        self.release(message, self._visibility)
+
+    def release(self, message: Message, visibility: float = 0) -> None:
+        """Let others have the message in ``visibility`` seconds."""
+        seconds = max(0, min(round(visibility), LONGEST_HIDDEN))
+        self._client.change_message_visibility(
+            QueueUrl=self._url, ReceiptHandle=message.handle, VisibilityTimeout=seconds
+        )
+
+    def delete(self, message: Message) -> None:
+        """The message is done with."""
+        self._client.delete_message(QueueUrl=self._url, ReceiptHandle=message.handle)
+
+    def send(self, body: str, delay: float = 0, attributes: Mapping[str, str] | None = None) -> None:
+        """Add a message that shows up in ``delay`` seconds. An attribute without text is left out."""
+        self._client.send_message(
+            QueueUrl=self._url,
+            MessageBody=body,
+            DelaySeconds=max(0, min(round(delay), LONGEST_DELAY)),
+            MessageAttributes={
+                name: {"DataType": "String", "StringValue": text} for name, text in (attributes or {}).items() if text
+            },
+        )
+
+    def depth(self) -> Depth:
+        """How much there is to do.
+
+        Raises:
+            QueueUnusable: there is no such queue, or we may not ask.
+        """
+        try:
+            answer = self._client.get_queue_attributes(QueueUrl=self._url, AttributeNames=list(_DEPTH))
+        except ClientError as error:
+            if why := _UNUSABLE.get(error.response.get("Error", {}).get("Code", "")):
+                raise QueueUnusable(f"the queue {self._url} cannot be used: {why}") from error
+            raise
+        visible, in_flight, delayed = (int(answer["Attributes"][name]) for name in _DEPTH)
+        return Depth(visible, in_flight, delayed)
+
+
+def _moment(milliseconds: str | None) -> datetime | None:
+    return datetime.fromtimestamp(int(milliseconds) / 1000, UTC) if milliseconds else None

@@ -1,0 +1,222 @@
+"""Make a draft publishable: code, layer, a version named after the content, alias ``live``, and every trigger on it.
+
+Pure functions from template to template; the reasons stand in docs/explanation/one-template.md.
+"""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from auto_lambda.keys import App
+from worker.bundle.references import referenced, to_alias
+from worker.errors import AppError, Code
+from worker.model import BucketNotification, Draft, Template
+
+ALIAS = "live"
+ROLE_PATH = "/auto-lambda/"
+RELEASE_VARIABLE = "AUTO_LAMBDA_RELEASE"
+Resource = dict[str, Any]
+
+_KEPT = {"DeletionPolicy": "RetainExceptOnCreate", "UpdateReplacePolicy": "Retain"}
+# Not part of what Lambda publishes: a change here alone makes no new version.
+_UNPUBLISHED = frozenset({"Tags", "ReservedConcurrentExecutions", "RecursiveLoop"})
+# Where a template names what to invoke; everything below these properties is rewritten.
+_TRIGGERS: Mapping[str, tuple[str, ...]] = {
+    "AWS::ApiGateway::Authorizer": ("AuthorizerUri",),
+    "AWS::ApiGateway::Method": ("Integration",),
+    "AWS::ApiGateway::RestApi": ("Body",),
+    "AWS::ApiGatewayV2::Api": ("Body",),
+    "AWS::ApiGatewayV2::Authorizer": ("AuthorizerUri",),
+    "AWS::ApiGatewayV2::Integration": ("IntegrationUri",),
+    "AWS::Events::Rule": ("Targets",),
+    "AWS::Lambda::EventSourceMapping": ("FunctionName",),
+    "AWS::Lambda::Permission": ("FunctionName",),
+    "AWS::SNS::Subscription": ("Endpoint",),
+    "AWS::Scheduler::Schedule": ("Target",),
+}
+# These want the function's name and the alias beside it.
+_QUALIFIED = frozenset({"AWS::Lambda::EventInvokeConfig", "AWS::Lambda::Url"})
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """What a draft needs to become a release. Keys are in ``bucket``; ``layer_key`` is None without dependencies."""
+
+    app: App
+    bucket: str
+    code_key: str
+    layer_key: str | None
+    python: str
+    architecture: str
+    boundary_arn: str
+    environment: Mapping[str, str]
+    metadata: Mapping[str, Any]
+
+
+def publish(draft: Draft, publication: Publication) -> Template:
+    """The final template. The same draft and publication give an equal template; neither is changed.
+
+    Raises:
+        AppError: a resource of the draft has a logical id that is needed here.
+    """
+    template = copy.deepcopy(draft.template)
+    resources: dict[str, Resource] = template["Resources"]
+    functions = sorted(_of_type(resources, "AWS::Lambda::Function"))
+    layer = _layer(publication)
+    for name in functions:
+        _complete(resources[name]["Properties"], publication, next(iter(layer), None))
+    versions = {name: _version_id(name, resources) for name in functions}
+    for name in functions:
+        _stamp(resources[name]["Properties"], versions[name])
+    aliases = {name: alias_id(name) for name in functions}
+    added = layer | _versions(versions, aliases) | _bucket_permissions(draft.notifications)
+    if taken := sorted(added.keys() & resources.keys()):
+        raise AppError(
+            Code.COMPILE_FAILED,
+            f"{', '.join(taken)}: a resource of the app has the logical id of something that every deployment adds.",
+            hint="Rename the function that this name comes from.",
+        )
+    resources.update(added)
+    for resource in resources.values():
+        _retarget(resource, aliases)
+    for name in _of_type(resources, "AWS::IAM::Role"):
+        resources[name]["Properties"] |= {"Path": ROLE_PATH, "PermissionsBoundary": publication.boundary_arn}
+    template["Outputs"] = template.get("Outputs", {}) | _outputs(draft, versions)
+    template["Metadata"] = dict(publication.metadata)
+    return template
+
+
+def serialize(template: Template) -> bytes:
+    """The bytes of a template: sorted, so that equal templates have equal keys in the artifacts bucket."""
+    return json.dumps(template, sort_keys=True, separators=(",", ":")).encode()
+
+
+def alias_id(function: str) -> str:
+    """Logical id of the alias ``live`` of a function."""
+    return f"{function}Live"
+
+
+def alias_output(function: str) -> str:
+    """Name of the output that holds the ARN of a function's alias."""
+    return f"AutoLambdaAlias{function}"
+
+
+def _of_type(resources: Mapping[str, Resource], kind: str) -> Iterable[str]:
+    return (name for name, resource in resources.items() if resource["Type"] == kind)
+
+
+def _layer(publication: Publication) -> dict[str, Resource]:
+    if publication.layer_key is None:
+        return {}
+    properties = {
+        "LayerName": publication.app.stack,
+        "Content": {"S3Bucket": publication.bucket, "S3Key": publication.layer_key},
+        "CompatibleRuntimes": [f"python{publication.python}"],
+        "CompatibleArchitectures": [publication.architecture],
+    }
+    return {
+        f"Dependencies{_digest(properties)}": {"Type": "AWS::Lambda::LayerVersion", "Properties": properties, **_KEPT}
+    }
+
+
+def _complete(properties: Resource, publication: Publication, layer: str | None) -> None:
+    properties["Code"] = {"S3Bucket": publication.bucket, "S3Key": publication.code_key}
+    properties["Runtime"] = f"python{publication.python}"
+    properties["Architectures"] = [publication.architecture]
+    if layer:
+        properties["Layers"] = [{"Ref": layer}, *properties.get("Layers", [])]
+    environment = properties.setdefault("Environment", {})
+    environment["Variables"] = environment.get("Variables", {}) | dict(publication.environment)
+
+
+def _version_id(function: str, resources: Mapping[str, Resource]) -> str:
+    """Named after all that the function is, and after all that it refers to.
+
+    What it refers to counts because CloudFormation may replace it: ``live`` would go on with the old role, say.
+    """
+    properties = resources[function]["Properties"]
+    published = {name: value for name, value in properties.items() if name not in _UNPUBLISHED}
+    return f"{function}Version{_digest([published, _closure(published, resources)])}"
+
+
+def _closure(value: Any, resources: Mapping[str, Resource]) -> dict[str, Resource]:
+    found: dict[str, Resource] = {}
+    waiting = list(referenced(value))
+    while waiting:
+        name = waiting.pop()
+        if name in resources and name not in found:
+            found[name] = resources[name]
+            waiting += referenced(resources[name])
+    return found
+
+
+def _stamp(properties: Resource, version: str) -> None:
+    """Lambda refuses to publish what has not changed; with its version's hash inside, it always has."""
+    properties["Environment"]["Variables"][RELEASE_VARIABLE] = version[-12:]
+
+
+def _versions(versions: Mapping[str, str], aliases: Mapping[str, str]) -> dict[str, Resource]:
+    added: dict[str, Resource] = {}
+    for function, version in versions.items():
+        added[version] = {"Type": "AWS::Lambda::Version", "Properties": {"FunctionName": {"Ref": function}}, **_KEPT}
+        added[aliases[function]] = {
+            "Type": "AWS::Lambda::Alias",
+            "Properties": {
+                "Name": ALIAS,
+                "FunctionName": {"Ref": function},
+                "FunctionVersion": {"Fn::GetAtt": [version, "Version"]},
+            },
+        }
+    return added
+
+
+def _bucket_permissions(notifications: Iterable[BucketNotification]) -> dict[str, Resource]:
+    """Existing buckets call only what allows them to; the events themselves are hung on the bucket after the stack."""
+    return {
+        f"{function}Bucket{_digest(bucket)}": {
+            "Type": "AWS::Lambda::Permission",
+            "Properties": {
+                "Action": "lambda:InvokeFunction",
+                "FunctionName": {"Ref": function},
+                "Principal": "s3.amazonaws.com",
+                "SourceAccount": {"Ref": "AWS::AccountId"},
+                "SourceArn": {"Fn::Sub": f"arn:${{AWS::Partition}}:s3:::{bucket}"},
+            },
+        }
+        for function, bucket in sorted({(item.function, item.bucket) for item in notifications})
+    }
+
+
+def _retarget(resource: Resource, aliases: Mapping[str, str]) -> None:
+    properties = resource.get("Properties", {})
+    for name in _TRIGGERS.get(resource["Type"], ()):
+        if name in properties:
+            properties[name] = to_alias(properties[name], aliases)
+    if resource["Type"] in _QUALIFIED:
+        needed = sorted({aliases[name] for name in referenced(properties) if name in aliases})
+        properties["Qualifier"] = ALIAS
+        resource["DependsOn"] = [*_listed(resource.get("DependsOn", [])), *needed]
+
+
+def _listed(value: str | list[str]) -> list[str]:
+    return [value] if isinstance(value, str) else value
+
+
+def _outputs(draft: Draft, versions: Mapping[str, str]) -> dict[str, Any]:
+    outputs = {
+        "AutoLambdaFunction": {"Value": {"Ref": draft.main}},
+        "AutoLambdaVersion": {"Value": {"Fn::GetAtt": [versions[draft.main], "Version"]}},
+        **{alias_output(function): {"Value": {"Ref": alias_id(function)}} for function in versions},
+    }
+    if draft.url is not None:
+        outputs["AutoLambdaUrl"] = {"Value": draft.url}
+    return outputs
+
+
+def _digest(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:12]

@@ -1,0 +1,45 @@
+"""A stored template tells by itself what it releases, so that its key alone is enough to deploy it again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from worker.model import BucketNotification, Built, Draft, Template
+
+SECTION = "AutoLambda"
+
+
+def describe(draft: Draft, built: Built) -> dict[str, Any]:
+    """What goes into the template's ``Metadata``: everything about a release that its resources don't say."""
+    source = built.source
+    return {
+        "Framework": source.framework,
+        "Python": source.python,
+        "Architecture": source.architecture,
+        "Main": draft.main,
+        "HasUrl": draft.url is not None,
+        "HealthPath": health_path(built),
+        "Notifications": [
+            {
+                "Bucket": notification.bucket,
+                "Function": notification.function,
+                "Events": list(notification.events),
+                "Prefix": notification.prefix,
+                "Suffix": notification.suffix,
+            }
+            for notification in draft.notifications
+        ],
+    }
+
+
+def health_path(built: Built) -> str:
+    """The path that is asked for after a deploy, always with a leading slash."""
+    return "/" + (built.source.options.health_path or "").lstrip("/")
+
+
+def notifications(template: Template) -> tuple[BucketNotification, ...]:
+    """The bucket events that a released template asks for."""
+    return tuple(
+        BucketNotification(item["Bucket"], item["Function"], tuple(item["Events"]), item["Prefix"], item["Suffix"])
+        for item in template["Metadata"][SECTION]["Notifications"]
+    )
