@@ -165,7 +165,7 @@ def _write(archive: zipfile.ZipFile, entry: _Entry, target: Path, left: int, lim
     """Write one file; gives its size."""
     size = 0
     fd = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    with os.fdopen(fd, "wb", buffering=0) as file:
+    with os.fdopen(fd, "wb") as file:
         for chunk in _chunks(archive, entry.info):
             size += len(chunk)
             if size > left:
