@@ -81,7 +81,7 @@ class WorkerSettings(Settings):
     python: str | None = Field(
         default=None, pattern=r"^3\.\d{1,2}$", description="the Python of apps that do not name theirs"
     )
-    poll_seconds: int = Field(default=20, ge=0, le=20, description="how long one receive waits for a message")
+    poll_seconds: int = Field(default=20, ge=1, le=20, description="how long one receive waits for a message")
     visibility_seconds: int = Field(
         default=120, ge=10, le=43_200, description="how long a message stays hidden without a heartbeat"
     )

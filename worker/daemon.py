@@ -1,0 +1,329 @@
+"""Receive, work, settle, drain. Knows neither the queue's maker nor what the work is.
+
+One thread receives, and only while a slot is free; each delivery in work has a thread of its own, and a second one that
+keeps it hidden from others. The main thread waits for the wish to stop and then drains.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import random
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Generic, Protocol, TypeVar
+
+import tenacity
+
+from auto_lambda import logs
+from auto_lambda.service import Notifier, Stop
+
+_log = logs.get("daemon")
+
+BUSY_SECONDS = 3.0
+"""How long a delivery waits whose app is being worked on."""
+_SHORTEST_BEAT = 1.0
+_TICK = 0.05  # seconds between two looks while draining
+_SETTLING = 5.0  # seconds that a finished delivery has left to be settled when all else is handed back
+
+
+class Delivery(Protocol):
+    """Something to work on. ``attempts`` counts this one; deliveries with a common lane are never worked on at once."""
+
+    @property
+    def id(self) -> str: ...  # noqa: D102
+    @property
+    def attempts(self) -> int: ...  # noqa: D102
+    @property
+    def lanes(self) -> frozenset[str]: ...  # noqa: D102
+
+
+D = TypeVar("D", bound=Delivery)
+
+
+class Inbox(Protocol[D]):
+    """Where deliveries come from. Any call may raise anything; an unsettled delivery comes back by itself."""
+
+    def receive(self, at_most: int) -> Sequence[D]:
+        """Wait a while for deliveries."""
+
+    def keep(self, delivery: D) -> None:
+        """Keep it from others for another while."""
+
+    def done(self, delivery: D) -> None:
+        """Never deliver it again."""
+
+    def give_back(self, delivery: D, delay: float) -> None:
+        """Deliver it again in ``delay`` seconds."""
+
+    def put_off(self, delivery: D, delay: float) -> None:
+        """The same, without counting as an attempt."""
+
+
+class Cancelled(Exception):
+    """The work's result is no longer wanted: its delivery is in other hands."""
+
+
+class Cancel:
+    """Says whether the work is still wanted."""
+
+    def __init__(self) -> None:
+        self._reason: str | None = None
+
+    def cancel(self, reason: str) -> None:
+        """It is not."""
+        self._reason = reason
+
+    def check(self) -> None:
+        """Raise `Cancelled` when it is not."""
+        if self._reason:
+            raise Cancelled(self._reason)
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """All in seconds.
+
+    Attributes:
+        visibility: how long `Inbox.keep` keeps.
+        receive: how long a receive takes at the most.
+        drain: how long running work may go on after the first wish to stop.
+        base: the first back-off; it doubles with each attempt.
+        cap: the longest back-off.
+    """
+
+    visibility: float = 120
+    receive: float = 30
+    drain: float = 90
+    base: float = 30
+    cap: float = 900
+
+    @property
+    def beat(self) -> float:
+        """Time between two heartbeats: a third of the visibility, so that one may fail; never zero."""
+        return max(_SHORTEST_BEAT, self.visibility / 3)
+
+    def back_off(self, attempts: int, draw: Callable[[float, float], float] = random.uniform) -> float:
+        """How long to leave a delivery alone that has failed ``attempts`` times: exponential, with full jitter."""
+        return draw(1.0, min(self.cap, self.base * 2.0 ** min(attempts - 1, 30)))
+
+
+class _Heart:
+    """Beats in a thread of its own until it is stopped; then no beat is under way, nor will there be one."""
+
+    def __init__(self, beat: Callable[[], None], interval: float) -> None:
+        self._beat = beat
+        self._interval = interval
+        self._over = threading.Event()
+        context = contextvars.copy_context()
+        self._thread = threading.Thread(target=context.run, args=(self._run,), name="heartbeat", daemon=True)
+
+    def start(self) -> None:
+        """Begin; the first beat comes after the first interval."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End, waiting for a beat under way. Any number of times, also before the start."""
+        self._over.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _run(self) -> None:
+        while not self._over.wait(self._interval):
+            try:
+                self._beat()
+            except Exception as error:  # noqa: BLE001 - the next beat may succeed, the visibility lasts for three
+                _log.warning("heartbeat failed", error=str(error))
+
+
+class _Job(Generic[D]):
+    """A delivery in work. Settled once, by whoever comes first: its own thread or the drain."""
+
+    def __init__(self, delivery: D, work: Callable[[_Job[D]], None], heart: _Heart) -> None:
+        self.delivery = delivery
+        self.cancel = Cancel()
+        self.heart = heart
+        self.thread = threading.Thread(target=work, args=(self,), name="slot", daemon=True)
+        self._taken = threading.Lock()
+
+    def take(self) -> bool:
+        """Whether the caller, and nobody else, is to settle it."""
+        return self._taken.acquire(blocking=False)
+
+
+@dataclass
+class _State(Generic[D]):
+    """What the threads share, under ``changed``'s lock."""
+
+    slots: int
+    jobs: dict[str, _Job[D]] = field(default_factory=dict)
+    changed: threading.Condition = field(default_factory=threading.Condition)
+
+    @property
+    def free(self) -> int:
+        return self.slots - len(self.jobs)
+
+
+class Daemon(Generic[D]):
+    """Works on deliveries until it is asked to stop.
+
+    Args:
+        inbox: where they come from.
+        work: does one; returning means done, raising means that it is to be given back with a back-off.
+        slots: how many are worked on at once.
+        timing: see there.
+        abandon: ends what unfinished work has left running, once its delivery is handed back.
+        notifier: is told of our state.
+        clock: seconds, monotonic.
+        nap: sleeps between failing receives; by default it wakes up when the stop is requested.
+    """
+
+    def __init__(
+        self,
+        inbox: Inbox[D],
+        work: Callable[[D, Cancel], None],
+        *,
+        slots: int,
+        timing: Timing | None = None,
+        abandon: Callable[[], object] = lambda: None,
+        notifier: Notifier | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        nap: Callable[[float], None] | None = None,
+    ) -> None:
+        self._inbox = inbox
+        self._work = work
+        self._timing = timing or Timing()
+        self._abandon = abandon
+        self._notifier = notifier or Notifier({})
+        self._clock = clock
+        self._nap = nap
+        self._state: _State[D] = _State(slots)
+
+    def run(self, stop: Stop) -> int:
+        """Work until ``stop``; then drain. The number of deliveries that were handed back unfinished is returned.
+
+        Raises:
+            RuntimeError: receiving ended by itself, which is a bug of ours: the process must be started anew.
+        """
+        receiver = threading.Thread(target=self._receive_until, args=(stop,), name="receiver", daemon=True)
+        receiver.start()
+        self._notifier.ready(f"{self._state.slots} slots free")
+        _log.info("ready", slots=self._state.slots)
+        while not stop.requested.wait(self._notifier.watchdog_seconds or 60):
+            if not receiver.is_alive():
+                raise RuntimeError("the receiver has ended by itself")
+            self._notifier.watchdog()
+        return self._drain(stop, receiver)
+
+    def _receive_until(self, stop: Stop) -> None:
+        while free := self._free_slots(stop):
+            for delivery in self._receive(free, stop):
+                if stop.requested.is_set():
+                    self._settle(delivery, "handed back", lambda it: self._inbox.give_back(it, 0))
+                else:
+                    self._start(delivery)
+
+    def _free_slots(self, stop: Stop) -> int:
+        """Wait until a slot is free; 0 when it is time to stop."""
+        with self._state.changed:
+            self._state.changed.wait_for(lambda: stop.requested.is_set() or self._state.free > 0)
+            return 0 if stop.requested.is_set() else self._state.free
+
+    def _receive(self, free: int, stop: Stop) -> Sequence[D]:
+        attempts = tenacity.Retrying(
+            wait=tenacity.wait_random_exponential(multiplier=0.5, max=30),
+            stop=tenacity.stop_when_event_set(stop.requested),
+            sleep=self._nap or tenacity.sleep_using_event(stop.requested),
+            before_sleep=_log_failed_receive,
+            retry_error_callback=lambda _: (),
+        )
+        received: Sequence[D] = attempts(self._inbox.receive, free)
+        return received
+
+    def _start(self, delivery: D) -> None:
+        heart = _Heart(lambda: self._inbox.keep(delivery), self._timing.beat)
+        job = _Job(delivery, self._run, heart)
+        with self._state.changed:
+            busy = delivery.id in self._state.jobs or any(
+                delivery.lanes & other.delivery.lanes for other in self._state.jobs.values()
+            )
+            if not busy:
+                self._state.jobs[delivery.id] = job
+        if busy:
+            self._settle(delivery, "app busy", lambda it: self._inbox.put_off(it, BUSY_SECONDS))
+        else:
+            job.thread.start()
+
+    def _run(self, job: _Job[D]) -> None:
+        delivery = job.delivery
+        settle, outcome = self._back_off(delivery), "given back"
+        with logs.bound(message=delivery.id, attempt=delivery.attempts):
+            try:
+                job.heart.start()
+                self._work(delivery, job.cancel)
+                settle, outcome = self._inbox.done, "done"
+            except Cancelled as reason:
+                _log.info("cancelled", reason=str(reason))
+            except Exception:  # noqa: BLE001 - any failure of ours means: again, later
+                _log.exception("failed on our side")
+            finally:
+                job.heart.stop()  # before settling: a late beat would overwrite the back-off
+                if job.take():
+                    self._settle(delivery, outcome, settle)
+                with self._state.changed:
+                    del self._state.jobs[delivery.id]
+                    self._state.changed.notify_all()
+
+    def _back_off(self, delivery: D) -> Callable[[D], None]:
+        delay = self._timing.back_off(delivery.attempts)
+        return lambda it: self._inbox.give_back(it, delay)
+
+    def _settle(self, delivery: D, outcome: str, settle: Callable[[D], None]) -> None:
+        try:
+            settle(delivery)
+        except Exception as error:  # noqa: BLE001 - it comes back when its visibility ends, and nothing is lost
+            _log.warning("message not settled", message=delivery.id, wanted=outcome, error=str(error))
+        else:
+            _log.info(outcome, message=delivery.id)
+
+    def _drain(self, stop: Stop, receiver: threading.Thread) -> int:
+        """Let running work finish within the budget and hand the rest back; then wait for the receive in flight."""
+        self._notifier.stopping()
+        with self._state.changed:
+            _log.info("draining", running=len(self._state.jobs), seconds=self._timing.drain)
+            self._state.changed.notify_all()
+        began = self._clock()
+        self._wait_while(lambda: receiver.is_alive() or bool(self._state.jobs), began + self._timing.drain, stop)
+        handed_back = self._hand_back()
+        self._wait_while(receiver.is_alive, began + max(self._timing.drain, self._timing.receive), stop)
+        _log.info("drained", handed_back=handed_back)
+        return handed_back
+
+    def _wait_while(self, busy: Callable[[], bool], deadline: float, stop: Stop) -> None:
+        while busy() and self._clock() < deadline and not stop.at_once.wait(_TICK):
+            self._notifier.watchdog()
+
+    def _hand_back(self) -> int:
+        with self._state.changed:
+            left, settling = _partition(list(self._state.jobs.values()))
+        for job in left:
+            job.cancel.cancel("the worker leaves")
+            job.heart.stop()
+            self._settle(job.delivery, "handed back", lambda it: self._inbox.give_back(it, 0))
+        if left:
+            self._abandon()
+        for job in settling:
+            job.thread.join(_SETTLING)
+        return len(left)
+
+
+def _partition(jobs: list[_Job[D]]) -> tuple[list[_Job[D]], list[_Job[D]]]:
+    """Those that the caller is to settle now, and those that their own threads are settling."""
+    left = [job for job in jobs if job.take()]
+    return left, [job for job in jobs if job not in left]
+
+
+def _log_failed_receive(state: tenacity.RetryCallState) -> None:
+    error = state.outcome.exception() if state.outcome else None
+    _log.warning("receive failed", attempt=state.attempt_number, error=str(error))
