@@ -1,0 +1,98 @@
+"""Each example, dropped as a zip, really answers."""
+
+from __future__ import annotations
+
+import re
+import struct
+import zlib
+
+import pytest
+from e2e_stack import Drop, Stack
+
+
+@pytest.fixture
+def url(stack: Stack, drops: dict[str, Drop], request: pytest.FixtureRequest) -> str:
+    """The live URL of the app whose name the test bears."""
+    name = request.node.name.removeprefix("test_").split("_")[0]
+    return str(stack.live(drops[name])["url"]).rstrip("/")
+
+
+def test_quotes_answers_with_proverbs(stack: Stack, url: str) -> None:
+    assert stack.http(f"{url}/quotes/2").json == {"number": 2, "text": "Measure twice, cut once."}
+    assert stack.http(f"{url}/").json in stack.http(f"{url}/quotes").json
+    assert [found["number"] for found in stack.http(f"{url}/search?word=stone").json] == [1, 4]
+
+
+def test_quotes_says_what_is_wrong_with_a_request(stack: Stack, url: str) -> None:
+    assert stack.http(f"{url}/quotes/99").status == 404
+    assert stack.http(f"{url}/search?word=x").status == 422
+
+
+def test_thumbnails_draws_a_demo(stack: Stack, url: str) -> None:
+    assert "POST a picture" in stack.http(f"{url}/").json["use"]
+    demo = stack.http(f"{url}/demo").json
+    assert (demo["picture"], demo["thumbnail"]) == ([640, 480], [128, 96])
+
+
+def draw_png(width: int, height: int) -> bytes:
+    """A grey picture, by hand: this side of the stack has no library for pictures."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    rows = zlib.compress((b"\0" + b"\x80" * width) * height)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize(("format_", "begins"), [("png", b"\x89PNG"), ("jpeg", b"\xff\xd8\xff")])
+def test_thumbnails_makes_a_picture_small(stack: Stack, url: str, format_: str, begins: bytes) -> None:
+    answer = stack.http(
+        f"{url}/?size=60&format={format_}",
+        "POST",
+        body=draw_png(300, 150),
+        headers={"Content-Type": "image/png", "Accept": f"image/{format_}"},
+    )
+    assert (answer.status, answer.headers["Content-Type"]) == (200, f"image/{format_}")
+    assert answer.body.startswith(begins)
+    if format_ == "png":
+        assert struct.unpack(">II", answer.body[16:24]) == (60, 30)
+
+
+def test_thumbnails_refuses_what_is_no_picture(stack: Stack, url: str) -> None:
+    answer = stack.http(f"{url}/", "POST", body=b"text", headers={"Content-Type": "image/png"})
+    assert answer.status == 400
+    assert "not a picture" in answer.json["Message"]
+
+
+def test_statistics_of_numbers_and_of_csv(stack: Stack, url: str) -> None:
+    assert stack.http(f"{url}/").json["sample"]["celsius"]["mean"] == 20.75
+    numbers = stack.http(
+        f"{url}/", "POST", body=b'{"numbers": [1, 2, 3, 6]}', headers={"Content-Type": "application/json"}
+    )
+    assert numbers.json["numbers"]["mean"] == 3
+    csv = stack.http(f"{url}/", "POST", body=b"a,b\n1,x\n5,y\n", headers={"Content-Type": "text/csv"})
+    assert csv.json == {"a": csv.json["a"]}
+    assert csv.json["a"]["max"] == 5
+
+
+def test_guestbook_keeps_an_entry(stack: Stack, url: str) -> None:
+    page = stack.http(f"{url}/")
+    assert "<h1>Guestbook</h1>" in page.text
+    token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', page.text)
+    assert token
+    answer = stack.http(
+        f"{url}/",
+        "POST",
+        body=f"csrfmiddlewaretoken={token[1]}&name=A+guest&text=It+was+%3Cgood%3E+here".encode(),
+        headers={
+            "Content-Type": "application/x-www-form-urlencoded",
+            "Cookie": page.headers["Set-Cookie"].split(";")[0],
+        },
+    )
+    assert (answer.status, answer.headers["Location"]) == (302, "?thanks")
+    assert "It was &lt;good&gt; here" in stack.http(f"{url}/?thanks").text
+
+
+def test_guestbook_refuses_a_form_from_elsewhere(stack: Stack, url: str) -> None:
+    assert stack.http(f"{url}/", "POST", body=b"name=x&text=y").status == 403

@@ -1,0 +1,146 @@
+"""What a second drop does: a new version, ``live`` moved, the URL unchanged, the old version still there."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from e2e_stack import Drop, Files, Stack, make_zip, small_chalice, until
+
+
+@dataclass
+class Evolving:
+    """One app that is dropped again and again."""
+
+    stack: Stack
+    name: str
+
+    def drop(self, files: Files) -> dict[str, Any]:
+        return self.stack.live(self.stack.drop(self.name, make_zip(files)))
+
+    def configuration(self, version: str) -> dict[str, Any]:
+        function = self.stack.receipt(Drop(f"apps/{self.name}.zip", ""))["function"]
+        answer: dict[str, Any] = self.stack.lambda_.get_function(FunctionName=function, Qualifier=version)
+        return answer["Configuration"]
+
+
+def asked_for_root() -> dict[str, Any]:
+    """What API Gateway hands to a chalice function for ``GET /``."""
+    return {
+        "resource": "/",
+        "path": "/",
+        "httpMethod": "GET",
+        "headers": {},
+        "multiValueHeaders": {},
+        "multiValueQueryStringParameters": None,
+        "pathParameters": None,
+        "stageVariables": None,
+        "body": None,
+        "isBase64Encoded": False,
+        "requestContext": {"resourcePath": "/", "httpMethod": "GET"},
+    }
+
+
+@pytest.fixture
+def app(stack: Stack, request: pytest.FixtureRequest) -> Evolving:
+    return Evolving(stack, request.node.name.removeprefix("test_").replace("_", "-")[:40])
+
+
+def test_new_code_is_a_new_version_at_the_same_url(stack: Stack, app: Evolving) -> None:
+    first = app.drop({**small_chalice("'one'"), "requirements.txt": "iniconfig\n"})
+    second = app.drop({**small_chalice("'two'"), "requirements.txt": "iniconfig\n"})
+
+    assert first["url"] == second["url"]
+    assert first["function"] == second["function"]
+    assert first["version"] != second["version"] == stack.alias_version(second["function"])
+    assert stack.http(second["url"]).text == "two"
+    old = stack.invoke(first["function"], asked_for_root(), qualifier=first["version"])
+    assert old["body"] == "one"
+    layers = [app.configuration(receipt["version"])["Layers"] for receipt in (first, second)]
+    assert layers[0] == layers[1]
+
+
+def test_new_configuration_alone_is_a_new_version(stack: Stack, app: Evolving) -> None:
+    answer = "os.environ.get('COLOUR')"
+    first = app.drop(small_chalice(answer, environment_variables={"COLOUR": "red"}))
+    second = app.drop(small_chalice(answer, environment_variables={"COLOUR": "blue"}, lambda_memory_size=256))
+
+    assert first["version"] != second["version"]
+    assert stack.http(second["url"]).text == "blue"
+    configuration = app.configuration(second["version"])
+    assert (configuration["MemorySize"], configuration["Environment"]["Variables"]["COLOUR"]) == (256, "blue")
+    assert app.configuration(first["version"])["Environment"]["Variables"]["COLOUR"] == "red"
+
+
+def test_new_dependencies_alone_are_a_new_version(stack: Stack, app: Evolving) -> None:
+    answer = "__import__('importlib.metadata').metadata.version('iniconfig')"
+    first = app.drop({**small_chalice(answer), "requirements.txt": "iniconfig==2.0.0\n"})
+    second = app.drop({**small_chalice(answer), "requirements.txt": "iniconfig==2.1.0\n"})
+
+    assert first["version"] != second["version"]
+    assert stack.http(second["url"]).text == "2.1.0"
+
+
+def test_the_same_zip_again_changes_nothing(stack: Stack, app: Evolving) -> None:
+    files = small_chalice()
+    first, second = app.drop(files), app.drop(files)
+    assert (first["version"], first["url"]) == (second["version"], second["url"])
+    assert first["upload"]["sha256"] == second["upload"]["sha256"]
+
+
+def test_stages_are_apps_of_their_own(stack: Stack, app: Evolving) -> None:
+    dev = app.drop(small_chalice("'development'"))
+    prod = stack.live(stack.drop(f"prod/{app.name}", make_zip(small_chalice("'production'"))))
+    assert (dev["stage"], prod["stage"]) == ("dev", "prod")
+    assert dev["function"] != prod["function"]
+    assert stack.http(dev["url"]).text == "development"
+    assert stack.http(prod["url"]).text == "production"
+
+
+def announce(stack: Stack, key: str, version: str) -> None:
+    """The message that S3 sends, once more."""
+    record = {
+        "eventSource": "aws:s3",
+        "eventName": "ObjectCreated:Put",
+        "s3": {"bucket": {"name": stack.bucket}, "object": {"key": key, "versionId": version, "size": 1}},
+    }
+    stack.sqs.send_message(QueueUrl=stack.queue, MessageBody=json.dumps({"Records": [record]}))
+
+
+def queue_is_empty(stack: Stack) -> bool:
+    wanted = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+    depth = stack.sqs.get_queue_attributes(QueueUrl=stack.queue, AttributeNames=wanted)["Attributes"]
+    return all(count == "0" for count in depth.values())
+
+
+def test_duplicate_and_late_messages_do_nothing(stack: Stack, app: Evolving) -> None:
+    first, second = app.drop(small_chalice("1")), app.drop(small_chalice("2"))
+    for receipt in (second, first, second):
+        announce(stack, receipt["upload"]["key"], receipt["upload"]["version"])
+    until(lambda: queue_is_empty(stack), 150)
+    assert stack.receipt(Drop(second["upload"]["key"], "")) == second
+    assert stack.alias_version(second["function"]) == second["version"]
+    assert stack.http(second["url"]).text == "2"
+
+
+SLOW_BUILD = """
+import time
+from setuptools import setup
+
+time.sleep(4)
+setup(name="slow", version="1", py_modules=["slow"])
+"""
+
+
+def test_a_zip_replaced_while_it_builds_never_goes_live(stack: Stack, app: Evolving) -> None:
+    slow = {"requirements.txt": "./slow\n", "slow/setup.py": SLOW_BUILD, "slow/slow.py": ""}
+    first = stack.drop(app.name, make_zip({**small_chalice("'slow'"), **slow}))
+    until(lambda: (stack.receipt(first) or {}).get("step") == "build", 150)
+    receipt = app.drop(small_chalice("'quick'"))
+
+    assert stack.http(receipt["url"]).text == "quick"
+    versions = stack.lambda_.list_versions_by_function(FunctionName=receipt["function"])["Versions"]
+    assert len([found for found in versions if found["Version"] != "$LATEST"]) == 1
+    assert stack.receipt(first)["upload"]["version"] != first.version
