@@ -1,0 +1,103 @@
+"""Composition root of the checker: settings in, collaborators built, loop runs."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import threading
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from auto_lambda import logs, settings
+from auto_lambda.service import Notifier, Stop, stop_on_signals
+from checker.loop import Loop
+from checker.publish import Publish, to_metrics, to_text
+from checker.sample import Sample, Sampler
+
+
+def main(arguments: Sequence[str] = ()) -> int:
+    """Run until SIGTERM or SIGINT, or once.
+
+    Args:
+        arguments: ``--once``, ``--json``, ``--dry-run``.
+
+    Returns:
+        0 when it was asked to stop; 1 when ``--once`` failed or the loop broke; 2 for settings that cannot work.
+    """
+    options = _options(arguments)
+    try:
+        chosen = settings.load(settings.CheckerSettings)
+    except settings.SettingsError as error:
+        return _refuse(error.problems)
+    logs.configure(chosen.log_level)
+    return _run(chosen, options)
+
+
+def _options(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="auto-lambda checker", description=_DESCRIPTION)
+    parser.add_argument("--once", action="store_true", help="sample and publish once, print the sample, and end")
+    parser.add_argument("--json", action="store_true", help="print samples as JSON, one a line")
+    parser.add_argument("--dry-run", action="store_true", help="print samples instead of publishing them")
+    return parser.parse_args(arguments)
+
+
+_DESCRIPTION = (
+    "Samples the depth of the queue and publishes it to CloudWatch. Its settings are AUTO_LAMBDA_* variables."
+)
+
+
+def _run(chosen: settings.CheckerSettings, options: argparse.Namespace) -> int:
+    from auto_lambda.aws.cloudwatch import Metrics
+    from auto_lambda.aws.session import client, make_session
+    from auto_lambda.aws.sqs import Queue, QueueUnusable
+
+    session = make_session(chosen.region)
+    sqs = client(session, "sqs", read_timeout=10)
+    queue = Queue(sqs, chosen.queue_url)
+    dead_letters = Queue(sqs, chosen.dead_letter_queue_url) if chosen.dead_letter_queue_url else None
+    publishers: list[Publish] = []
+    if not options.dry_run:
+        metrics = Metrics(client(session, "cloudwatch", read_timeout=10), chosen.metrics_namespace)
+        publishers.append(to_metrics(metrics, chosen.queue_url))
+    if options.once or options.json or options.dry_run:
+        publishers.append(to_text(sys.stdout, as_json=options.json))
+    sampler = Sampler(queue, dead_letters, lambda: datetime.now(UTC))
+    loop = Loop(sampler, _all(publishers), interval=chosen.check_seconds, notifier=Notifier())
+    try:
+        sampler()
+    except QueueUnusable as error:
+        return _refuse((str(error),))
+    except Exception as error:  # noqa: BLE001 - whatever passes by itself is the loop's to live through
+        logs.get("checker").warning("the first look failed", error=str(error))
+    if options.once:
+        return 0 if loop.tick() else 1
+    with stop_on_signals() as stop:
+        return _until(stop, loop, chosen.check_seconds)
+
+
+def _until(stop: Stop, loop: Loop, seconds: float) -> int:
+    """Run the loop in a thread of its own: a call that hangs must not keep the process from leaving within a tick."""
+    thread = threading.Thread(target=loop.run, args=(stop,), name="loop", daemon=True)
+    thread.start()
+    while thread.is_alive() and not stop.requested.wait(1):
+        pass
+    thread.join(seconds)
+    return 0 if stop.requested.is_set() else 1
+
+
+def _all(publishers: Sequence[Publish]) -> Publish:
+    def publish(sample: Sample) -> None:
+        for one in publishers:
+            one(sample)
+
+    return publish
+
+
+def _refuse(problems: Sequence[str]) -> int:
+    for problem in problems:
+        sys.stderr.write(f"auto-lambda checker: {problem}\n")
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
