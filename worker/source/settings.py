@@ -108,7 +108,7 @@ def read_chalice(root: Path, shown: str = "") -> ChaliceConfig:
     """
     file = f"{shown}{CHALICE_CONFIG}"
     data = documents.read(root / CHALICE_CONFIG, file)
-    stages = data.get("stages") or {}
+    stages = data.get("stages", {})
     if not isinstance(stages, dict):
         raise documents.refuse(file, "'stages' is not a mapping", hint='Write "stages": {"dev": {}}.')
     return ChaliceConfig(data, {name: _mapping(file, name, stage) for name, stage in stages.items()})
