@@ -21,9 +21,12 @@ from pathlib import Path
 
 OURS = ("BIND_HOST", "GATEWAY_PORT", "MINISTACK_ACCOUNT_ID", "LAMBDA_EXECUTOR", "IOT_MTLS_ENABLED", "HOME")
 
-# Runs first in every function's process: what the emulator itself needs is not for functions to see.
+# Runs first in every function's process: what the emulator itself needs is not for functions to see, and, as in Lambda,
+# no two instances share their temporary files.
 PROLOGUE = """
-import os
+import os, tempfile
+tempfile.tempdir = os.path.join(os.path.dirname(os.getcwd()), "tmp")
+os.makedirs(tempfile.tempdir, exist_ok=True)
 for _name in {ours!r}:
     os.environ.pop(_name, None)
 os.environ.update(AWS_EXECUTION_ENV={execution_env!r}, TZ=":UTC", LANG="en_US.UTF-8")

@@ -19,10 +19,12 @@ from auto_lambda.local.embedded import EmbeddedAws, EmbeddedAwsError, answers, p
 from auto_lambda.tools import interpreters
 
 HANDLER = """
-import os, sys
+import os, sys, tempfile
 def handler(event, context):
     import boto3
-    return {"python": "%d.%d" % sys.version_info[:2], "environ": dict(os.environ)}
+    return {
+        "python": "%d.%d" % sys.version_info[:2], "environ": dict(os.environ), "temporary": tempfile.mkdtemp()
+    }
 """
 
 
@@ -87,6 +89,14 @@ def test_a_function_inherits_nothing_of_the_starter_or_the_emulator(
         environ = invoke(aws, f"python{preferred_minor()}")["environ"]
     assert not {"OF_THE_STARTER", "HOME", "GATEWAY_PORT", "TMPDIR", "VIRTUAL_ENV"} & environ.keys()
     assert environ["AWS_ENDPOINT_URL"] == aws.endpoint
+
+
+def test_a_function_has_temporary_files_of_its_own(tmp_path: Path) -> None:
+    with EmbeddedAws.start(tmp_path) as aws:
+        temporary = Path(invoke(aws, f"python{preferred_minor()}")["temporary"])
+        assert temporary.is_dir()
+        assert temporary.is_relative_to(tmp_path)
+    assert not temporary.exists()
 
 
 def test_leaving_the_context_ends_the_emulator_with_its_functions(tmp_path: Path) -> None:
