@@ -126,13 +126,7 @@ class Stack:
         self.bucket = str(ready["bucket"])
         self.queue = str(ready["queue"])
         self.ready = ready
-        self.environ = {
-            **environ,
-            "AWS_ENDPOINT_URL": self.endpoint,
-            "AWS_ACCESS_KEY_ID": "test",
-            "AWS_SECRET_ACCESS_KEY": "test",
-            "AWS_DEFAULT_REGION": "us-east-1",
-        }
+        self.environ = environ
         self._http = urllib3.PoolManager(retries=False, timeout=60)
         self.s3 = self.client("s3")
         self.sqs = self.client("sqs")
@@ -215,7 +209,7 @@ class Stack:
         return str(self.lambda_.get_alias(FunctionName=function, Name="live")["FunctionVersion"])
 
     def cli(self, *arguments: str, seconds: float = 150) -> subprocess.CompletedProcess[str]:
-        """Run our command line against this stack, as its user would in another terminal."""
+        """Run our command line as in another terminal of the same user: it finds the stack by itself."""
         return subprocess.run(
             [AUTO_LAMBDA, *arguments], env=self.environ, capture_output=True, text=True, timeout=seconds, check=False
         )
@@ -237,7 +231,8 @@ class LocalUp:
     """A process ``auto-lambda local up``."""
 
     def __init__(self, folder: Path, **environ: str) -> None:
-        self.environ = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")} | environ
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "AUTO_LAMBDA_"))}
+        self.environ = {**kept, "XDG_STATE_HOME": str(folder / "state"), **environ}
         self.log = folder / "local-up.log"
         with self.log.open("w") as log:
             self.process = subprocess.Popen(
