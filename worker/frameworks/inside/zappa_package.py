@@ -1,0 +1,299 @@
+"""Read a zappa app as zappa itself does: its settings, its hooks, its package, its API.
+
+A plain script for the compiler's tool environment, run in the sandbox: ``zappa_package.py REQUEST RESULT``. Both are
+JSON files. It imports zappa and, where the settings name hooks, the app's own modules; it needs no credentials and no
+network. The app itself is not imported.
+
+Request: ``settings_file`` (name in the working folder), ``config_stage``, ``name``, ``stage``, ``function``, ``site``
+(folder of the dependencies or null), ``zip`` (where to write the package).
+
+Result: either ``{"error": {"kind", "message", "detail"}}`` or ``settings`` (the stage's, after ``extends`` and
+callbacks), ``settings_py`` (text of the module that zappa's handler reads), ``policies`` (content of policy files),
+``rules`` (one per schedule expression, with the name that the handler expects) and ``resources`` (zappa's own
+CloudFormation of the API, ``@@LIVE@@``, ``@@REGION@@`` and ``@@ROLE@@`` standing for what only we know).
+"""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import copy
+import json
+import os
+import sys
+import tempfile
+import traceback
+import warnings
+import zipfile
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+LIVE, REGION, ROLE = "@@LIVE@@", "@@REGION@@", "@@ROLE@@"
+SETTINGS_NAMES = ("zappa_settings.json", "zappa_settings.toml", "zappa_settings.yml", "zappa_settings.yaml")
+# zappa's own list of excludes misses these; what is in them is of this machine, not of the app.
+ALWAYS_EXCLUDED = ["__pycache__", ".venv", *SETTINGS_NAMES]
+POLICY_FILES = ("attach_policy", "assume_policy", "apigateway_policy")
+
+
+class Fault(Exception):
+    """What the uploader has to hear: a kind for the worker, a message, and details such as a traceback."""
+
+    def __init__(self, kind: str, message: str, **detail: object) -> None:
+        super().__init__(message)
+        self.kind, self.message, self.detail = kind, message, detail
+
+
+def main(request_file: str, result_file: str) -> None:
+    """Answer, and end whatever the app's hooks left running."""
+    request = json.loads(Path(request_file).read_text(encoding="utf-8"))
+    result: dict[str, Any] = {"error": {"kind": "ended", "message": "", "detail": {}}}
+    write(Path(result_file), result)  # stands when a hook ends the process
+    try:
+        result = package(request)
+    except Fault as fault:
+        result = {"error": {"kind": fault.kind, "message": fault.message, "detail": fault.detail}}
+    write(Path(result_file), result)
+    sys.stdout.flush()
+    os._exit(0)
+
+
+def write(file: Path, result: dict[str, Any]) -> None:
+    """Replace the result at once."""
+    fresh = file.with_suffix(".new")
+    fresh.write_text(json.dumps(result, default=str), encoding="utf-8")
+    fresh.replace(file)
+
+
+def package(request: dict[str, Any]) -> dict[str, Any]:
+    """All steps in order."""
+    cli = loaded(request)
+    before = plain(vars(cli))
+    sys.path[:0] = [str(Path.cwd()), *filter(None, [request["site"]])]  # after zappa itself, which stays the tool's own
+    hook("callbacks.settings", lambda: cli.callback("settings"))
+    settings = {**json.loads(json.dumps(cli.stage_config, default=str)), **changes(before, plain(vars(cli)))}
+    if settings.get("prebuild_script"):
+        hook("prebuild_script", cli.execute_prebuild_script)
+    check_app(settings)
+    write_zip(cli, settings, Path(request["zip"]))
+    return {
+        "settings": settings,
+        "policies": {name: policy(settings[name]) for name in POLICY_FILES if settings.get(name)},
+        "settings_py": settings_module(cli, request, settings),
+        "rules": rules(cli, request["function"], settings),
+        "resources": resources(cli, request, settings),
+    }
+
+
+def loaded(request: dict[str, Any]) -> Any:
+    """A ZappaCLI with this stage's settings. The project's name is the upload's, so that names in AWS are."""
+    from zappa.cli import ZappaCLI
+
+    class Loader(ZappaCLI):
+        load_credentials = False
+        disable_progress = True
+
+        def load_settings_file(self, settings_file: str | None = None) -> None:
+            super().load_settings_file(settings_file)
+            self.written = copy.deepcopy(self.zappa_settings)
+            self.zappa_settings[self.api_stage]["project_name"] = request["name"]
+            self.zappa_settings[self.api_stage]["aws_region"] = REGION  # or zappa asks boto for one
+
+    cli = Loader()
+    cli.api_stage = request["config_stage"]
+    try:
+        cli.load_settings(request["settings_file"])
+    except FileNotFoundError as error:
+        raise Fault("missing-file", f"the settings name the file {error.filename!r}, and it is not there") from error
+    except Exception as error:
+        raise Fault("config", one_line(error)) from error
+    cli.zappa_settings = cli.written  # zappa adds permissions of its own to the settings that it read
+    return cli
+
+
+def plain(values: dict[str, Any]) -> dict[str, Any]:
+    """What of these can be said in JSON, copied."""
+    kept = {}
+    for name, value in values.items():
+        with contextlib.suppress(TypeError, ValueError):
+            kept[name] = json.loads(json.dumps(value))
+    return kept
+
+
+def changes(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
+    """Attributes that a callback set; those named like a setting mean it."""
+    return {name: value for name, value in after.items() if name in before and before[name] != value}
+
+
+def hook(setting: str, run: Any) -> None:
+    """Run a hook of the app, of this process's standing, and tell which one failed."""
+    try:
+        run()
+    except SystemExit as error:
+        raise Fault("hook", f"{setting} ended the process (exit {error.code})", setting=setting) from error
+    except Exception as error:
+        raise Fault(
+            "hook",
+            f"{setting} failed: {one_line(error)}",
+            setting=setting,
+            traceback="".join(traceback.format_exception(error)),
+        ) from error
+
+
+def check_app(settings: dict[str, Any]) -> None:
+    """The app's module must be a file of the app, or something installed; found without importing it."""
+    if settings.get("django_settings"):
+        setting, path = "django_settings", f"{settings['django_settings']}.x"
+    elif settings.get("app_function"):
+        setting, path = "app_function", str(settings["app_function"])
+    else:
+        return
+    module, dot, _ = path.rpartition(".")
+    if not dot or path.endswith(".py"):
+        raise Fault("app", f"{setting} {settings[setting]!r} is not of the form module.object", setting=setting)
+    top = module.split(".")[0]
+    if not top or not any(is_module(Path(folder, top)) for folder in sys.path if folder):
+        raise Fault("app", f"{setting} is {settings[setting]!r}, but there is no module {top!r}", setting=setting)
+    if Path(top).is_dir() and not is_module(Path(*module.split("."))):
+        raise Fault("app", f"{setting} is {settings[setting]!r}, but there is no module {module!r}", setting=setting)
+
+
+def is_module(path: Path) -> bool:
+    """Whether a path without its ending is a package, a module, or a compiled one."""
+    return path.is_dir() or path.with_name(f"{path.name}.py").is_file() or any(path.parent.glob(f"{path.name}.*.so"))
+
+
+def policy(file: str) -> Any:
+    """The content of a policy file."""
+    try:
+        return json.loads(Path(file).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise Fault("config", f"the policy file {file!r} is not readable JSON: {one_line(error)}") from error
+
+
+def write_zip(cli: Any, settings: dict[str, Any], target: Path) -> None:
+    """The app's own files, less what the settings exclude, by zappa's rules. Dependencies are not in it."""
+    with tempfile.TemporaryDirectory() as folder:
+        venv = Path(folder, "no-virtualenv")
+        (venv / "lib" / "python{}.{}".format(*sys.version_info[:2]) / "site-packages").mkdir(parents=True)
+        inner = [path.parent.name for path in Path().glob("*/pyvenv.cfg")]
+        try:
+            cli.zappa.create_lambda_zip(
+                venv=venv,
+                exclude=[*settings.get("exclude", []), *ALWAYS_EXCLUDED, *inner],
+                exclude_glob=settings.get("exclude_glob", []),
+                use_precompiled_packages=False,
+                output=str(target),
+                disable_progress=True,
+            )
+        except Exception as error:
+            raise Fault("package", f"zappa could not package the app: {one_line(error)}") from error
+    check_syntax(target)
+
+
+def check_syntax(target: Path) -> None:
+    """Parse, not run, each of the app's modules as this Python would."""
+    with zipfile.ZipFile(target) as file, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for name in sorted(file.namelist()):
+            if not name.endswith(".py"):
+                continue
+            try:
+                compile(file.read(name), name, "exec", flags=ast.PyCF_ONLY_AST, dont_inherit=True)
+            except SyntaxError as error:
+                detail = {"file": name, "line": error.lineno, "text": (error.text or "").strip()}
+                raise Fault("syntax", error.msg or "invalid syntax", **detail) from error
+            except ValueError as error:  # a NUL byte, on Python 3.11
+                raise Fault("syntax", one_line(error), file=name, line=None, text="") from error
+
+
+def settings_module(cli: Any, request: dict[str, Any], settings: dict[str, Any]) -> str:
+    """The text of ``zappa_settings.py``, for the bucket's stage and without what only zappa's own deploy needs."""
+    config = {name: value for name, value in settings.items() if name not in ("slim_handler", "include", "extends")}
+    cli.api_stage = request["stage"]
+    cli.zappa_settings[request["stage"]] = config
+    cli.project_name, cli.lambda_name, cli.aws_region = request["name"], request["function"], None
+    try:
+        return str(cli.get_zappa_settings_string())
+    except Exception as error:
+        raise Fault("config", one_line(error)) from error
+
+
+def rules(cli: Any, function: str, settings: dict[str, Any]) -> list[dict[str, Any]]:
+    """One rule per schedule expression. The handler reads the function to run from the end of the rule's name."""
+    found = []
+    try:
+        for event in [*(settings.get("events") or []), *keep_warm(function, settings)]:
+            expressions = [event["expression"]] if event.get("expression") else event.get("expressions") or []
+            for index, expression in enumerate(expressions):
+                found.append(
+                    {
+                        "name": cli.zappa.get_scheduled_event_name(event, event["function"], function, index),
+                        "expression": expression,
+                        "function": event["function"],
+                        "description": event.get("description", event["function"]),
+                        "enabled": event.get("enabled", True),
+                        "kwargs": event.get("kwargs", {}),
+                    }
+                )
+    except Exception as error:
+        raise Fault("config", f"events: {one_line(error)}") from error
+    return found
+
+
+def keep_warm(function: str, settings: dict[str, Any]) -> list[dict[str, Any]]:
+    """The event that zappa adds by itself."""
+    if not settings.get("keep_warm", True):
+        return []
+    return [
+        {
+            "name": "zappa-keep-warm",
+            "function": "handler.keep_warm_callback",
+            "expression": settings.get("keep_warm_expression", "rate(4 minutes)"),
+            "description": f"Zappa Keep Warm - {function}",
+        }
+    ]
+
+
+def resources(cli: Any, request: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:
+    """The API as zappa's own template has it: REST or HTTP, and of the websocket API where the app has one."""
+    if not (cli.use_apigateway and settings.get("apigateway_enabled", True)):
+        return {}
+    cli.zappa.boto_session = SimpleNamespace(region_name=REGION)
+    cli.zappa.credentials_arn = ROLE
+    version = settings.get("apigateway_version", "v1")
+    try:
+        template = cli.zappa.create_stack_template(
+            lambda_arn=LIVE,
+            lambda_name=request["function"],
+            api_key_required=settings.get("api_key_required", False),
+            iam_authorization=settings.get("iam_authorization", False),
+            authorizer=settings.get("authorizer") or None,
+            cors_options=cors(settings.get("cors", False), version),
+            description=settings.get("apigateway_description"),
+            endpoint_configuration=settings.get("endpoint_configuration"),
+            apigateway_version=version,
+            stage_name=request["stage"],
+            websocket=cli.use_websocket,
+        )
+        return dict(template.to_dict()["Resources"])
+    except Exception as error:
+        raise Fault("config", f"the API: {one_line(error)}") from error
+
+
+def cors(given: Any, version: str) -> Any:
+    """The setting for HTTP APIs in the form that zappa takes for these: it fails on true, and overlooks an origin."""
+    if version != "v2" or not given:
+        return given
+    wide = {"max_age": 0} if given is True else given
+    return {"allowed_origins": [wide["allowed_origin"]], **wide} if "allowed_origin" in wide else wide
+
+
+def one_line(error: BaseException) -> str:
+    """An exception in a line; zappa's own complaints are whole sentences and need no type."""
+    text = " ".join(str(getattr(error, "message", None) or error).split())
+    return text if type(error).__name__ == "ClickException" else f"{type(error).__name__}: {text}"
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2])

@@ -1,0 +1,214 @@
+"""The zappa front end: an app folder and its layer in, a `Draft` out.
+
+What runs code of the app (settings callbacks, the prebuild script, the import check) runs in the sandbox. Its answer
+is a stranger's, and read as such.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from auto_lambda.tools import ToolEnvironments
+from worker.build.sandbox import Command, Limits, Sandbox
+from worker.errors import AppError, Code
+from worker.frameworks import zappa_answer
+from worker.frameworks.import_check import ImportCheck, Start
+from worker.frameworks.zappa_answer import Packaged
+from worker.frameworks.zappa_events import by_topic
+from worker.frameworks.zappa_settings import ZAPPA, Settings, check, unsupported
+from worker.frameworks.zappa_template import template
+from worker.model import Built, Draft, FrameworkName, Say
+from worker.source.settings import read_zappa
+from worker.source.unpack import unpack
+
+_SCRIPT = Path(__file__).with_name("inside") / "zappa_package.py"
+_LIMITS = Limits(wall=180, cpu=180)
+_TASKS_ON_LIVE = """
+# zappa.asynchronous calls the function by this name: what is live has to run the tasks, not $LATEST.
+import os
+if os.environ.get("AWS_LAMBDA_FUNCTION_NAME", ":").count(":") == 0:
+    os.environ["AWS_LAMBDA_FUNCTION_NAME"] += ":live"
+"""
+_ONE_FUNCTION_EACH = """
+# Handlers before zappa 0.63 know one function a source, and want it bare.
+AWS_EVENT_MAPPING = {arn: found[0] if len(found) == 1 else found for arn, found in AWS_EVENT_MAPPING.items()}
+"""
+
+
+class Zappa:
+    """Front end for zappa.
+
+    Args:
+        sandbox: runs what runs code of the app.
+        tools: hands out the environment with zappa, and the one like Lambda's.
+    """
+
+    name: FrameworkName = "zappa"
+
+    def __init__(self, sandbox: Sandbox, tools: ToolEnvironments) -> None:
+        self._sandbox = sandbox
+        self._tools = tools
+        self._imports = ImportCheck(sandbox, tools)
+
+    def requirements(self, built_from: Path) -> tuple[str, ...]:
+        """Zappa, whose handler is the function, and Django where the settings name a project of it.
+
+        Raises:
+            AppError: ``bad-config``.
+        """
+        django = any(stage.get("django_settings") for stage in read_zappa(built_from).stages.values())
+        return (f"zappa=={ZAPPA}", *(["django"] if django else []))
+
+    def compile(self, built: Built, work: Path, say: Say) -> Draft:
+        """Read the settings as zappa does, package the app's files, and say the deployment as plain CloudFormation.
+
+        Raises:
+            AppError: the settings ask for what is refused or cannot be, a hook fails, or the app does not import.
+        """
+        source = built.source
+        handler = _handler(built)
+        check(Settings(read_zappa(source.root).stage(source.config_stage)))  # before a hook runs
+        packaged = self._package(built, work, say)
+        settings = Settings(packaged.settings)
+        warnings = check(settings)
+        _check_app(settings, handler)
+        described, parts = template(source.upload.app, settings, packaged.policies, packaged.rules, packaged.resources)
+        code = work / "code"
+        warnings += _code(work / "out" / "package.zip", code, packaged, settings, handler)
+        warnings += self._imports.check(_start(built, code, settings), _made(work / "import"), say)
+        return Draft(
+            template=described,
+            code=code,
+            main="App",
+            url=parts.url,
+            notifications=tuple(parts.notifications),
+            warnings=(*warnings, *parts.warnings),
+        )
+
+    def _package(self, built: Built, work: Path, say: Say) -> Packaged:
+        source = built.source
+        app, out = work / "app", _made(work / "out")
+        shutil.copytree(source.root, app, symlinks=True)  # a prebuild script may write into it
+        result = out / "result.json"
+        request = work / "request.json"
+        request.write_text(json.dumps(_request(built, out)))
+        outcome = self._sandbox.run(self._command(built, app, request, result), say)
+        names = {app: "", **({built.site: "/opt/python/"} if built.site else {})}
+        return zappa_answer.read(outcome, result, names, source.python)
+
+    def _command(self, built: Built, app: Path, request: Path, result: Path) -> Command:
+        python = self._tools.python("compiler", built.source.python)
+        site = [built.site] if built.site else []
+        return Command(
+            argv=(str(python), "-I", "-B", "-u", str(_SCRIPT), str(request), str(result)),
+            cwd=app,
+            env={"AWS_EC2_METADATA_DISABLED": "true", "USER": "app", **built.source.options.environment},
+            readable=(python.parent.parent, _SCRIPT, request, *site),
+            writable=(result.parent, app),
+            limits=_LIMITS,
+        )
+
+
+def _request(built: Built, out: Path) -> dict[str, Any]:
+    source = built.source
+    return {
+        "settings_file": read_zappa(source.root).file,
+        "config_stage": source.config_stage,
+        "name": source.upload.app.name,
+        "stage": source.upload.app.stage,
+        "function": source.upload.app.function,
+        "site": str(built.site) if built.site else None,
+        "zip": str(out / "package.zip"),
+    }
+
+
+def _handler(built: Built) -> Path:
+    """The folder of the zappa that the function will run: its handler has to fit its other modules."""
+    folder = built.site / "zappa" if built.site else None
+    if folder is None or not _plain(folder / "handler.py"):
+        raise AppError(
+            Code.COMPILE_FAILED,
+            "zappa is not among the app's installed dependencies",
+            hint=f"Require zappa=={ZAPPA} in the app's requirements.",
+        )
+    return folder
+
+
+def _check_app(settings: Settings, zappa: Path) -> None:
+    api = settings.flag("use_apigateway", default=True) and settings.flag("apigateway_enabled", default=True)
+    answers = api or settings.flag("function_url_enabled", default=False)
+    if answers and not (settings.text("app_function") or settings.text("django_settings")):
+        raise AppError(
+            Code.COMPILE_FAILED,
+            "the zappa settings name neither app_function nor django_settings, so nothing would answer a request",
+            hint='Set app_function, as in "app.app", or apigateway_enabled to false for an app of events only.',
+        )
+    if settings.text("app_type") == "asgi" and not (zappa / "asgi.py").is_file():
+        raise unsupported(
+            "app_type", "the zappa that the app requires is too old for ASGI apps",
+            hint=f"Require zappa=={ZAPPA}.",
+        )  # fmt: skip
+
+
+def _code(package: Path, code: Path, packaged: Packaged, settings: Settings, zappa: Path) -> tuple[str, ...]:
+    """Make the code folder: the app's files, the handler that fits the layer, and its settings module."""
+    try:
+        if not _plain(package) or package.lstat().st_nlink != 1:
+            raise AppError(Code.COMPILE_FAILED, "the package is not a plain file", hint="Leave it to zappa to make it.")
+        unpack(package, code)
+    except AppError as error:
+        raise AppError(Code.COMPILE_FAILED, f"the app as packaged: {error.message}", hint=error.hint) from error
+    (code / "package_info.json").unlink()  # a random id and the time: another zip each time
+    warnings = ("the app's own handler.py is replaced by zappa's, as by zappa itself",)
+    replaced = (code / "handler.py").exists()
+    shutil.copyfile(zappa / "handler.py", code / "handler.py", follow_symlinks=False)
+    if settings.text("django_settings"):
+        shutil.copyfile(zappa / "ext" / "django_zappa.py", code / "django_zappa_app.py", follow_symlinks=False)
+    tasks = "" if by_topic(settings) else _TASKS_ON_LIVE
+    (code / "zappa_settings.py").write_text(packaged.settings_py + _ONE_FUNCTION_EACH + tasks, encoding="utf-8")
+    return warnings if replaced else ()
+
+
+def _start(built: Built, code: Path, settings: Settings) -> Start:
+    source = built.source
+    return Start(
+        code=code,
+        site=built.site,
+        python=source.python,
+        handler=settings.text("lambda_handler", "handler.lambda_handler"),
+        functions=dict(_called(settings)),
+        environment={**settings.words("aws_environment_variables"), **source.options.environment},
+        unknowable=bool(settings.values.get("remote_env") or settings.values.get("remote_env_file")),
+    )
+
+
+def _called(settings: Settings) -> Iterator[tuple[str, str]]:
+    """Functions that the handler looks up when their event comes."""
+    for name in ("events", "bot_events"):
+        for index, event in enumerate(settings.parts(name)):
+            yield f"{name}[{index}].function", event.text("function")
+    for index, trigger in enumerate(settings.part("cognito").parts("triggers")):
+        yield f"cognito.triggers[{index}].function", trigger.text("function")
+    if function := settings.part("authorizer").text("function"):
+        yield "authorizer.function", function
+    if function := settings.text("exception_handler"):
+        yield "exception_handler", function
+
+
+def _plain(path: Path) -> bool:
+    """Whether it is a file of its own: neither a link to another nor another's second name."""
+    try:
+        info = path.lstat()
+    except OSError:
+        return False
+    return stat.S_ISREG(info.st_mode)
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir()
+    return folder
