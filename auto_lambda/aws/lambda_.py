@@ -54,9 +54,12 @@ class Functions:
         """Ask for an invocation that is checked and not carried out; raises botocore's error if it is refused."""
         self._client.invoke(FunctionName=function, InvocationType="DryRun", Payload=b"{}")
 
-    def state(self, function: str) -> State:
-        """How it stands."""
-        answer = self._client.get_function_configuration(FunctionName=function)
+    def state(self, function: str) -> State | None:
+        """How it stands, None if there is no such function (or no such alias of it)."""
+        try:
+            answer = self._client.get_function_configuration(FunctionName=function)
+        except self._client.exceptions.ResourceNotFoundException:
+            return None
         return State(
             state=answer.get("State", "Active"),
             last_update=answer.get("LastUpdateStatus", ""),

@@ -16,7 +16,14 @@ def make_session(region: str | None = None) -> boto3.Session:
     return boto3.Session(region_name=region)
 
 
-def client(session: boto3.Session, service: str, *, read_timeout: float = 60, connections: int = 10) -> Any:
+def client(
+    session: boto3.Session,
+    service: str,
+    *,
+    read_timeout: float = 60,
+    connections: int = 10,
+    endpoint: str | None = None,
+) -> Any:
     """A client that retries throttling and connection errors by itself (botocore's ``standard`` mode, 5 attempts).
 
     Args:
@@ -24,6 +31,7 @@ def client(session: boto3.Session, service: str, *, read_timeout: float = 60, co
         service: boto3's name of the service.
         read_timeout: seconds without a byte before a call counts as failed; above the long-polling time for SQS.
         connections: pool size, at least the number of threads that share the client.
+        endpoint: where to go instead of what the environment says.
     """
     from botocore.config import Config
 
@@ -34,6 +42,6 @@ def client(session: boto3.Session, service: str, *, read_timeout: float = 60, co
         max_pool_connections=connections,
         user_agent_extra="auto-lambda",
         # An emulator on a loopback address has no host name per bucket.
-        s3={"addressing_style": "path"} if os.environ.get("AWS_ENDPOINT_URL") else None,
+        s3={"addressing_style": "path"} if endpoint or os.environ.get("AWS_ENDPOINT_URL") else None,
     )
-    return session.client(service, config=config)  # type: ignore[call-overload]
+    return session.client(service, config=config, endpoint_url=endpoint)  # type: ignore[call-overload]

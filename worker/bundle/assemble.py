@@ -9,6 +9,7 @@ from pathlib import Path
 from worker.build.zips import UnsafeTree, write_zip
 from worker.bundle import release
 from worker.bundle.publish import Publication, publish, serialize
+from worker.bundle.shape import check_shape
 from worker.errors import AppError, Code
 from worker.model import Artifact, Built, Bundle, Draft, Surroundings, Template
 
@@ -33,8 +34,9 @@ def assemble(draft: Draft, built: Built, work: Path, surroundings: Surroundings)
         surroundings: the artifacts bucket and the boundary that the template will name.
 
     Raises:
-        AppError: it passes a limit of Lambda or CloudFormation.
+        AppError: it is not a template, or it passes a limit of Lambda or CloudFormation.
     """
+    check_shape(draft)
     _check_size(draft.code, built)
     code = _code(draft.code, work)
     template = publish(draft, _publication(draft, built, code.key, surroundings))
@@ -100,8 +102,8 @@ def _check_size(code: Path, built: Built) -> None:
     largest = ", ".join(f"{name} {_mb(size)}" for name, size in _largest(code, built.site))
     raise AppError(
         Code.PACKAGE_TOO_LARGE,
-        f"The function would unzip to {_mb(code_bytes + layer_bytes)}: {_mb(code_bytes)} of code and {_mb(layer_bytes)} "
-        f"of dependencies. Lambda takes 250 MB. Largest: {largest}.",
+        f"The function would unzip to {_mb(code_bytes + layer_bytes)}: {_mb(code_bytes)} of code and "
+        f"{_mb(layer_bytes)} of dependencies. Lambda takes 250 MB. Largest: {largest}.",
         hint="Drop what the app does not need at run time, or fetch large data from a bucket at start.",
     )
 

@@ -85,7 +85,9 @@ def publish(draft: Draft, publication: Publication) -> Template:
     for resource in resources.values():
         _retarget(resource, aliases)
     for name in _of_type(resources, "AWS::IAM::Role"):
-        resources[name]["Properties"] |= {"Path": ROLE_PATH, "PermissionsBoundary": publication.boundary_arn}
+        resources[name].setdefault("Properties", {}).update(
+            {"Path": ROLE_PATH, "PermissionsBoundary": publication.boundary_arn}
+        )
     template["Outputs"] = template.get("Outputs", {}) | _outputs(draft, versions)
     template["Metadata"] = dict(publication.metadata)
     return template

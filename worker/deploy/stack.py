@@ -1,0 +1,193 @@
+"""Make a bundle live, see that it answers, and go back if it does not."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from auto_lambda.aws.cloudformation import Plan, Result, Stack, StackFailed, Stacks
+from auto_lambda.aws.lambda_ import Functions
+from auto_lambda.aws.s3 import ObjectMissing, ObjectStore
+from auto_lambda.aws.urls import callable_url
+from auto_lambda.keys import App
+from worker.bundle import release
+from worker.bundle.publish import ALIAS, alias_output
+from worker.deploy.after import BucketEvents, Hook
+from worker.deploy.gate import pass_gate
+from worker.deploy.verify import HttpAnswer, Unhealthy, Verifier, get
+from worker.errors import AppError, Code
+from worker.model import Artifact, BucketNotification, Bundle, Deployment, Say, Surroundings, Template
+
+_OURS = re.compile(
+    r"rate exceeded|throttl|internal ?(failure|error)|service ?unavailable|is not authorized to perform",
+    re.IGNORECASE,
+)
+
+
+class Deployer:
+    """The back end: knows bundles, and no framework.
+
+    Args:
+        store: S3.
+        stacks: CloudFormation.
+        functions: Lambda.
+        surroundings: what bundles were made for.
+        fetch: one GET.
+        sleep: waits that many seconds.
+    """
+
+    def __init__(
+        self,
+        store: ObjectStore,
+        stacks: Stacks,
+        functions: Functions,
+        surroundings: Surroundings,
+        *,
+        fetch: Callable[[str], HttpAnswer] = get,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._store = store
+        self._stacks = stacks
+        self._functions = functions
+        self._surroundings = surroundings
+        self._bucket_events = BucketEvents(store, sleep)
+        self._verifier = Verifier(functions, surroundings.endpoint, fetch=fetch, sleep=sleep)
+
+    def deploy(self, bundle: Bundle, previous: str | None, say: Say) -> Deployment:
+        """Take a bundle through gate, artifacts, stack, bucket events and verification.
+
+        Args:
+            bundle: what should be live.
+            previous: template key of what is live now, to go back to; None for a first deploy.
+            say: told of progress.
+
+        Raises:
+            AppError: refused, failed or unhealthy. What was live before is live again (or still).
+            Exception: ours; what was live before is live, or the bundle is.
+        """
+        pass_gate(bundle, self._surroundings)
+        stack = self._own(bundle.app)
+        self._upload(bundle.artifacts, say)
+        if stack:
+            self._undo_drift(stack, bundle, say)
+        result = self._update(bundle.app, bundle.template_key, say)
+        try:
+            self._finish(bundle, result.stack, previous, say)
+        except AppError as error:
+            self._go_back(bundle, previous, result.changed, error, say)
+            raise
+        return self._deployment(bundle, result)
+
+    def _own(self, app: App) -> Stack | None:
+        stack = self._stacks.describe(app.stack)
+        if stack and not _tags(app).items() <= stack.tags.items():
+            whose = f"{stack.tags.get('auto-lambda:stage')}/{stack.tags.get('auto-lambda:app')}"
+            made_by = f"belongs to {whose}" if "auto-lambda:app" in stack.tags else "was not made by this pipeline"
+            raise AppError(
+                Code.STACK_NOT_OURS,
+                f"The app needs the stack {app.stack}, which exists and {made_by}.",
+                hint="Give the app or its stage another name, or remove that stack first.",
+            )
+        return stack
+
+    def _upload(self, artifacts: Iterable[Artifact], say: Say) -> None:
+        bucket = self._surroundings.artifacts_bucket
+        for artifact in artifacts:
+            if self._store.exists(bucket, artifact.key):
+                say(f"{artifact.key} is stored already")
+            else:
+                self._store.upload(bucket, artifact.key, artifact.path)
+                say(f"{artifact.key} stored, {artifact.path.stat().st_size:,} bytes")
+
+    def _undo_drift(self, stack: Stack, bundle: Bundle, say: Say) -> None:
+        """Somebody put other code into the function by hand (``zappa update``, the console).
+
+        CloudFormation would not see it, and would publish that code with the next change of configuration.
+        """
+        function, alias = stack.outputs.get("AutoLambdaFunction"), stack.outputs.get(alias_output(bundle.main))
+        latest = self._functions.state(function) if function and alias else None
+        live = self._functions.state(alias) if latest and alias else None
+        if function and latest and live and latest.code_sha256 != live.code_sha256:
+            say(f"the code of {function} was changed by hand; it is replaced")
+            code = bundle.template["Resources"][bundle.main]["Properties"]["Code"]
+            self._functions.set_code(function, code["S3Bucket"], code["S3Key"])
+
+    def _update(self, app: App, template_key: str, say: Say) -> Result:
+        url = self._store.url(self._surroundings.artifacts_bucket, template_key)
+        try:
+            result = self._stacks.deploy(Plan(app.stack, url=url, tags=_tags(app)), say)
+        except StackFailed as failure:
+            if _OURS.search(failure.reason):
+                raise
+            where = f"{failure.resource}: " if failure.resource else ""
+            raise AppError(
+                Code.STACK_FAILED,
+                f"CloudFormation could not bring the stack {app.stack} about: {where}{failure.reason}",
+                hint="Correct what the message names in the app's settings. What was live before still is.",
+            ) from failure
+        if not result.changed:
+            say(f"{app.stack} has it already")
+        return result
+
+    def _finish(self, bundle: Bundle, stack: Stack, previous: str | None, say: Say) -> None:
+        self._hang_events(bundle.app, bundle.notifications, stack, self._notifications_of(previous), say)
+        try:
+            self._verifier.verify(bundle, stack.outputs, say)
+        except Unhealthy as error:
+            raise AppError(
+                Code.UNHEALTHY,
+                f"Deployed, but {error}",
+                hint="Look at the function's own log for the reason; `health_path` in auto-lambda.toml chooses "
+                "another path to ask for.",
+            ) from error
+
+    def _hang_events(
+        self,
+        app: App,
+        wanted: tuple[BucketNotification, ...],
+        stack: Stack,
+        before: tuple[BucketNotification, ...],
+        say: Say,
+    ) -> None:
+        hooks = [Hook(item, stack.outputs[alias_output(item.function)]) for item in wanted]
+        self._bucket_events.apply(app, hooks, before, say)
+
+    def _go_back(self, bundle: Bundle, previous: str | None, changed: bool, error: AppError, say: Say) -> None:
+        if previous is None or previous == bundle.template_key or not changed:
+            say(f"{error.message}\nThere is no earlier release to go back to; this one stays deployed.")
+            return
+        say(f"{error.message}\nGoing back to what was live before.")
+        result = self._update(bundle.app, previous, say)
+        earlier = self._notifications_of(previous)
+        self._hang_events(bundle.app, earlier, result.stack, bundle.notifications, say)
+
+    def _notifications_of(self, template_key: str | None) -> tuple[BucketNotification, ...]:
+        if template_key is None:
+            return ()
+        try:
+            stored = self._store.get(self._surroundings.artifacts_bucket, template_key)
+        except ObjectMissing:
+            return ()
+        template: Template = json.loads(stored)
+        return release.notifications(template)
+
+    def _deployment(self, bundle: Bundle, result: Result) -> Deployment:
+        outputs: Mapping[str, Any] = result.stack.outputs
+        url = outputs.get("AutoLambdaUrl")
+        return Deployment(
+            stack=result.stack.name,
+            function=outputs["AutoLambdaFunction"],
+            version=outputs["AutoLambdaVersion"],
+            alias=ALIAS,
+            url=callable_url(url, self._surroundings.endpoint) if url else None,
+            template_key=bundle.template_key,
+            changed=result.changed,
+        )
+
+
+def _tags(app: App) -> dict[str, str]:
+    """On the stack, and by CloudFormation on everything in it."""
+    return {"auto-lambda:app": app.name, "auto-lambda:stage": app.stage}

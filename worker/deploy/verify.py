@@ -1,0 +1,163 @@
+"""Does what was deployed answer? Asked through the alias, from outside, as its users would."""
+
+from __future__ import annotations
+
+import http.client
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
+
+from auto_lambda.aws.lambda_ import Functions
+from auto_lambda.aws.urls import callable_url
+from worker.bundle.publish import alias_output
+from worker.deploy.view import View
+from worker.model import Bundle, Say
+
+_TIMEOUT = 30.0  # seconds; API Gateway's own limit is 29
+_SHOWN = 300
+# A handler given no records does nothing, so its function can be tried without effects.
+_RECORD_TRIGGERS = ("Lambda::EventSourceMapping", "FunctionName"), ("SNS::Subscription", "Endpoint")
+_OTHER_TRIGGERS = ("Events::Rule", "Targets"), ("Scheduler::Schedule", "Target")
+_NO_RECORDS: Mapping[str, Any] = {"Records": []}
+
+
+class Unhealthy(Exception):
+    """It does not answer as it should; the message says what it answered."""
+
+
+@dataclass(frozen=True, slots=True)
+class HttpAnswer:
+    """A status and the beginning of the body."""
+
+    status: int
+    text: str
+
+
+def get(url: str) -> HttpAnswer:
+    """One GET that follows no redirect: an app must not send the worker to other addresses, and show what they say.
+
+    Raises:
+        OSError: no connection, or no answer in time.
+        http.client.HTTPException: the answer is not HTTP.
+    """
+    parts = urlsplit(url)
+    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+    connection = kind(parts.netloc, timeout=_TIMEOUT)
+    try:
+        target = f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}"
+        connection.request("GET", target, headers={"User-Agent": "auto-lambda"})
+        response = connection.getresponse()
+        return HttpAnswer(response.status, response.read1(_SHOWN).decode(errors="replace"))
+    finally:
+        connection.close()
+
+
+class Verifier:
+    """Tries a fresh deployment out.
+
+    Args:
+        functions: Lambda.
+        endpoint: of an emulator, None on AWS.
+        fetch: one GET.
+        sleep: waits that many seconds between two tries.
+    """
+
+    def __init__(
+        self,
+        functions: Functions,
+        endpoint: str | None = None,
+        *,
+        fetch: Callable[[str], HttpAnswer] = get,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._functions = functions
+        self._endpoint = endpoint
+        self._fetch = fetch
+        self._sleep = sleep
+
+    def verify(self, bundle: Bundle, outputs: Mapping[str, str], say: Say) -> None:
+        """Return if it is well: any answer below 500, or a function without a route that starts.
+
+        Args:
+            bundle: what was deployed.
+            outputs: of its stack.
+            say: told what was tried.
+
+        Raises:
+            Unhealthy: after some tries, for what a cold start or a fresh route may cause passes.
+        """
+        url = outputs.get("AutoLambdaUrl", "")
+        retrying = Retrying(
+            retry=retry_if_exception_type(Unhealthy),
+            stop=stop_after_attempt(5),
+            wait=wait_exponential(0.5, max=8),
+            sleep=self._sleep,
+            reraise=True,
+        )
+        if url.startswith("http") and not _private(bundle):
+            address = callable_url(url, self._endpoint).rstrip("/") + bundle.health_path
+            say(retrying(self._ask, address))
+        else:
+            say(retrying(self._try, bundle, outputs))
+
+    def _ask(self, url: str) -> str:
+        try:
+            answer = self._fetch(url)
+        except (OSError, http.client.HTTPException) as error:
+            raise Unhealthy(f"GET {url} got no answer ({error or type(error).__name__})") from error
+        if answer.status >= http.client.INTERNAL_SERVER_ERROR:
+            raise Unhealthy(f"GET {url} was answered {answer.status}: {_shown(answer.text)}")
+        return f"GET {url}: {answer.status}"
+
+    def _try(self, bundle: Bundle, outputs: Mapping[str, str]) -> str:
+        harmless = _fed_by_records(bundle)
+        if harmless is None:
+            return self._look(bundle.main, outputs[alias_output(bundle.main)])
+        answer = self._functions.invoke(outputs[alias_output(harmless)], _NO_RECORDS)
+        # Its own complaint about an empty event is an answer: it was loaded and it ran.
+        if answer.error and answer.error.startswith(("Runtime.", "Sandbox.", "Unhandled")):
+            raise Unhealthy(f"{harmless} does not start: {answer.error}: {_shown(answer.message)}")
+        return f"{harmless} starts"
+
+    def _look(self, function: str, alias: str) -> str:
+        """A scheduled or a pure function does its work whenever it is called, so it is not called."""
+        self._functions.may_be_invoked(alias)
+        state = self._functions.state(alias)
+        if state is None or not state.ready:
+            raise Unhealthy(f"{function} is {state.state if state else 'missing'}: {state.reason if state else ''}")
+        return f"{function} is ready (not called: calling it would do its work)"
+
+
+def _fed_by_records(bundle: Bundle) -> str | None:
+    """A function that only ever gets lists of records, the main one first."""
+    view = View(bundle.template["Resources"])
+    fed = {item.function for item in bundle.notifications} | _called(view, _RECORD_TRIGGERS)
+    fed -= _called(view, _OTHER_TRIGGERS)
+    return bundle.main if bundle.main in fed else min(fed, default=None)
+
+
+def _called(view: View, triggers: tuple[tuple[str, str], ...]) -> set[str]:
+    found = set()
+    for kind, key in triggers:
+        for _, properties in view.of(kind):
+            targets = properties[key] if key == "Targets" else [properties[key]]
+            values = [target["Arn"] if key.startswith("Target") else target for target in targets]
+            found |= {view.live[alias] for value in values if (alias := view.refers_to(value, "Lambda::Alias"))}
+    return found
+
+
+def _private(bundle: Bundle) -> bool:
+    """Whether an API is reachable from inside a network only, where the worker need not be."""
+    view = View(bundle.template["Resources"])
+    return any(
+        "PRIVATE" in properties.get("EndpointConfiguration", {}).get("Types", [])
+        for _, properties in view.of("ApiGateway::RestApi")
+    )
+
+
+def _shown(text: str) -> str:
+    return " ".join(text.split())[:_SHOWN] or "(nothing)"
