@@ -80,8 +80,8 @@ class Chalice:
         if built.site:
             readable.append(built.site)
         return Command(
-            # -B and -P: nothing is written into the app's folders, and nothing of ours lies on its path.
-            argv=(str(python), "-s", "-P", "-B", "-u", str(_SCRIPT), str(request), str(result)),
+            # -B: nothing is written into the app's folders.
+            argv=(str(python), "-s", "-B", "-u", str(_SCRIPT), str(request), str(result)),
             cwd=code,
             env=self._environment(),
             readable=tuple(readable),

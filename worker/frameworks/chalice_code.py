@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import stat
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,7 +22,7 @@ def copy_code(root: Path, to: Path) -> Path:
     Raises:
         AppError: ``compile-failed`` without an ``app.py``.
     """
-    if not (root / "app.py").is_file():
+    if not _is_plain(root / "app.py"):
         raise AppError(
             Code.COMPILE_FAILED,
             "there is no app.py beside .chalice/",
@@ -39,12 +38,18 @@ def copy_code(root: Path, to: Path) -> Path:
 
 
 def _plain_files(folder: Path) -> Iterator[Path]:
+    if folder.is_symlink():
+        return
     for place, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if name != "__pycache__"]
         for name in names:
             path = Path(place, name)
-            if stat.S_ISREG(path.lstat().st_mode):
+            if _is_plain(path):
                 yield path
+
+
+def _is_plain(path: Path) -> bool:
+    return path.is_file() and not path.is_symlink()
 
 
 def _copy(path: Path, to: Path) -> None:

@@ -11,16 +11,12 @@ more by kind. Messages hold no path of this machine.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import importlib
 import json
 import os
 import sys
-import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import boto3
@@ -34,131 +30,12 @@ from chalice.deploy.appgraph import ApplicationGraphBuilder, DependencyBuilder
 from chalice.deploy.swagger import CFNSwaggerGenerator
 from chalice.deploy.validate import validate_configuration, validate_feature_flags
 from chalice.utils import OSUtils, to_cfn_resource_name
+from chalice_import import PathNames, Refused, import_app
 from samtranslator.parser.parser import Parser
 from samtranslator.translator.translator import Translator
 
-LAMBDA_HAS = {"boto3", "botocore", "s3transfer", "jmespath", "dateutil", "urllib3", "six"}
-"""What Lambda's own Python offers beside the standard library: an app may import it without shipping it."""
-
-LAST_LINES = 25
 REGION_LATER = {"AWS::Region": "${AWS::Region}", "AWS::Partition": "${AWS::Partition}"}
 """Keeps the SAM translator from writing this machine's region into the template."""
-
-
-class Refused(Exception):
-    """The app cannot be compiled; ``details`` becomes the result's ``error``."""
-
-    def __init__(self, kind: str, message: str, **more: Any) -> None:
-        super().__init__(message)
-        self.details = {"kind": kind, "message": message, **more}
-
-
-# ---------------------------------------------------------------- importing the app
-
-
-@contextlib.contextmanager
-def lambda_surroundings(code: Path, site: Path | None) -> Iterator[None]:
-    """Show the app the modules that Lambda would show it: its own, its layer's, chalice and AWS's library.
-
-    What this program needed for itself is hidden meanwhile, so that a forgotten requirement is found missing, and
-    a pinned one is not replaced by ours.
-    """
-    shipped = [folder for folder in (code, site) if folder]
-    tools = {name: module for name, module in sys.modules.items() if is_tool(module) and not offered(name, shipped)}
-    path = sys.path[:]
-    for name in tools:
-        del sys.modules[name]
-    sys.path[:] = [str(folder) for folder in shipped] + [entry for entry in path if "site-packages" not in entry]
-    try:
-        yield
-    finally:
-        sys.path[:] = path
-        sys.modules.update(tools)
-
-
-def is_tool(module: ModuleType) -> bool:
-    """Whether a loaded module belongs to the compiler environment rather than to Python itself."""
-    return f"{os.sep}site-packages{os.sep}" in (getattr(module, "__file__", None) or "")
-
-
-def offered(name: str, shipped: list[Path]) -> bool:
-    """Whether the app gets the module from here: chalice always, AWS's library unless it ships its own."""
-    top = name.partition(".")[0]
-    ships = any((folder / top).is_dir() or (folder / f"{top}.py").is_file() for folder in shipped)
-    return top == "chalice" or (top in LAMBDA_HAS and not ships)
-
-
-def import_app(request: Mapping[str, Any], names: PathNames) -> chalice.app.Chalice:
-    """Import ``app`` from ``app.py``.
-
-    Raises:
-        Refused: it cannot be imported, or has no such name.
-    """
-    site = Path(request["site"]) if request["site"] else None
-    with lambda_surroundings(Path(request["code"]), site):
-        try:
-            module = importlib.import_module("app")
-        except SyntaxError as error:
-            raise syntax_error(error, names) from error
-        except BaseException as error:
-            raise import_error(error, names) from error
-    found = getattr(module, "app", None)
-    if not isinstance(found, chalice.app.Chalice):
-        what = "defines no name `app`" if found is None else f"defines `app` as a {type(found).__name__}"
-        raise Refused("usage", f"app.py {what}: chalice needs `app = Chalice(app_name=...)` there")
-    return found
-
-
-def syntax_error(error: SyntaxError, names: PathNames) -> Refused:
-    """What the compiler said, and the line that it said it about."""
-    message = names.shorten(error.msg or "invalid syntax")
-    file = names.shorten(error.filename or "app.py")
-    return Refused("syntax", message, file=file, line=error.lineno or 0, text=(error.text or "").strip()[:300])
-
-
-def import_error(error: BaseException, names: PathNames) -> Refused:
-    """A traceback that begins where the app begins; an error out of chalice's own decorators is a wrong use of it."""
-    told = traceback.TracebackException.from_exception(error)
-    for one in chain(told):
-        one.stack = traceback.StackSummary.from_list([f for f in one.stack if names.is_apps(f.filename)])
-    lines = names.shorten("".join(told.format())).strip().splitlines()
-    frames = list(traceback.walk_tb(error.__traceback__))
-    innermost = frames[-1][0].f_code.co_filename if frames else ""
-    unset = str(error.args[0]) if isinstance(error, KeyError) and innermost == os.__file__ else None
-    if innermost.startswith(str(Path(chalice.app.__file__).parent)) and not isinstance(error, ImportError):
-        kind = "usage"
-    else:
-        kind = "exit" if isinstance(error, SystemExit) else "import"
-    missing = error.name if isinstance(error, ModuleNotFoundError) else None
-    return Refused(kind, "\n".join(lines[-LAST_LINES:]), missing=missing, unset=unset, exit=names.shorten(str(error)))
-
-
-def chain(told: traceback.TracebackException) -> Iterator[traceback.TracebackException]:
-    """An exception's report and those of its causes."""
-    current: traceback.TracebackException | None = told
-    while current:
-        yield current
-        current = current.__cause__ or current.__context__
-
-
-class PathNames:
-    """Says paths as the uploader knows them."""
-
-    def __init__(self, request: Mapping[str, Any]) -> None:
-        self._apps = [path for path in (request["code"], request["root"], request["site"]) if path]
-        tools = [str(Path(chalice.__file__).parent.parent), str(Path(os.__file__).parent), sys.prefix, sys.base_prefix]
-        named = [(path, "") for path in self._apps] + [(path, "") for path in tools]
-        self._named = sorted(named, key=lambda pair: -len(pair[0]))
-
-    def is_apps(self, filename: str) -> bool:
-        """Whether a file is the app's or of its dependencies."""
-        return any(filename.startswith(path + os.sep) for path in self._apps)
-
-    def shorten(self, text: str) -> str:
-        """The text without folders of this machine."""
-        for path, name in self._named:
-            text = text.replace(path + os.sep, name).replace(path, name or ".")
-        return text
 
 
 # ---------------------------------------------------------------- from app to SAM
@@ -172,6 +49,7 @@ class Templater(chalice.package.SAMTemplateGenerator):
         self.notifications: list[dict[str, Any]] = []
 
     def _generate_s3bucketnotification(self, resource: models.S3BucketNotification, template: dict[str, Any]) -> None:
+        del template
         function = to_cfn_resource_name(resource.lambda_function.resource_name)
         if not resource.bucket:
             raise ValueError(f"@app.on_s3_event of {resource.lambda_function.resource_name} names no bucket")
@@ -184,16 +62,6 @@ class Templater(chalice.package.SAMTemplateGenerator):
                 "suffix": resource.suffix or "",
             }
         )
-        template["Resources"][self._register_cfn_resource_name(f"{resource.resource_name}-permission")] = {
-            "Type": "AWS::Lambda::Permission",
-            "Properties": {
-                "FunctionName": {"Ref": function},
-                "Action": "lambda:InvokeFunction",
-                "Principal": self._options.service_principal("s3"),
-                "SourceArn": {"Fn::Sub": ["arn:${AWS::Partition}:s3:::${Bucket}", {"Bucket": resource.bucket}]},
-                "SourceAccount": {"Ref": "AWS::AccountId"},
-            },
-        }
 
 
 class NoPackager(deployer.BaseDeployStep):
