@@ -1,0 +1,189 @@
+"""Every command with its options and its help. What a command does lies in a module of its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from auto_lambda import __version__
+
+MORE_HELP = {"help_option_names": ["-h", "--help"]}
+
+app = typer.Typer(
+    name="auto-lambda",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    context_settings=MORE_HELP,
+)
+local = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown", context_settings=MORE_HELP)
+app.add_typer(local, name="local", help="The whole pipeline on this machine, without AWS and without docker.")
+
+Name = Annotated[str, typer.Argument(help="The app's name.", show_default=False)]
+Stage = Annotated[str, typer.Option("--stage", "-s", help="The stage it is deployed to.", metavar="STAGE")]
+Local = Annotated[bool, typer.Option("--local", help="Use the local stack that is up, whatever the environment says.")]
+Bucket = Annotated[
+    str | None,
+    typer.Option(
+        "--bucket",
+        envvar="AUTO_LAMBDA_UPLOADS_BUCKET",
+        metavar="BUCKET",
+        help="The pipeline's uploads bucket. Without one, a local stack that is up.",
+        show_default=False,
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"auto-lambda {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    _: Annotated[bool, typer.Option("--version", help="Show the version.", callback=_version, is_eager=True)] = False,
+) -> None:
+    """Drop the zip of a chalice or zappa app into a bucket, and it becomes a live AWS Lambda.
+
+    Try it here, without AWS:
+
+    - `auto-lambda demo`: four real apps go live, and you watch
+    - `auto-lambda local up`: the same stack, left running for your own zips; then, in another terminal,
+      `auto-lambda deploy FOLDER --name shop`
+
+    With a pipeline on AWS: name its bucket in AUTO_LAMBDA_UPLOADS_BUCKET, and `auto-lambda deploy` works the same.
+    """
+
+
+@local.command("up")
+def local_up(
+    port: Annotated[
+        int | None, typer.Option(help="Port of the embedded AWS on 127.0.0.1; a free one by default.", min=1, max=65535)
+    ] = None,
+    workers: Annotated[int, typer.Option(help="How many workers.", min=1, max=16)] = 1,
+    folder: Annotated[
+        Path | None, typer.Option(help="Where logs and work files go; a new temporary folder by default.")
+    ] = None,
+) -> None:
+    """Start an embedded AWS with the whole pipeline in it, and keep it running until Ctrl-C.
+
+    When all is ready, one line of JSON on standard output names everything: endpoint, bucket, queue, and the
+    environment variables that lead any AWS client there. Everything else goes to standard error.
+
+    Then, in another terminal:
+
+    - `auto-lambda deploy examples/quotes --name quotes`
+    - `auto-lambda status`
+    """
+    from auto_lambda.cli.local import up
+
+    up(port, workers, folder)
+
+
+@app.command()
+def demo(
+    folder: Annotated[
+        Path | None, typer.Option(help="Where logs and work files go; a new temporary folder by default.")
+    ] = None,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave the stack running at the end, until Ctrl-C.")] = False,
+) -> None:
+    """Start a local stack, drop four real apps into it, and watch them go live.
+
+    Exit code 0 when all four answer, else 1.
+    """
+    from auto_lambda.cli.local import demo as run
+
+    raise typer.Exit(run(folder, keep=keep))
+
+
+@app.command()
+def deploy(
+    source: Annotated[
+        Path, typer.Argument(metavar="APP.zip|FOLDER", help="A zip, or a folder to make one from.", show_default=False)
+    ],
+    name: Annotated[
+        str | None,
+        typer.Option(
+            "--name",
+            "-n",
+            metavar="NAME",
+            help="The app's name; by default that of the zip or folder.",
+            show_default=False,
+        ),
+    ] = None,
+    stage: Stage = "dev",
+    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Follow it until it is live or has failed.")] = True,
+    timeout: Annotated[float, typer.Option(help="Seconds to wait at most.", min=1)] = 900,
+    as_json: AsJson = False,
+    local: Local = False,
+    bucket: Bucket = None,
+) -> None:
+    """Upload an app and follow it until it is live.
+
+    Of a folder everything is packed but version control, virtual environments and caches. What is told while it
+    runs goes to standard error; standard output gets the URL, or the receipt with `--json`.
+
+    Exit codes: 0 live, 1 failed, 2 wrong usage (nothing was uploaded), 3 not live in time.
+
+    For example:
+
+    - `auto-lambda deploy shop.zip`
+    - `auto-lambda deploy . --name shop --stage prod`
+    - `auto-lambda deploy shop/ --json | jq -r .url`
+    """
+    from auto_lambda.cli.deploy import deploy as run
+
+    raise typer.Exit(run(source, name, stage, wait=wait, timeout=timeout, as_json=as_json, local=local, bucket=bucket))
+
+
+@app.command()
+def status(as_json: AsJson = False, local: Local = False, bucket: Bucket = None) -> None:
+    """Show every app in the bucket: what state its newest zip is in, and where it answers."""
+    from auto_lambda.cli.status import status as run
+
+    run(as_json=as_json, local=local, bucket=bucket)
+
+
+@app.command()
+def logs(
+    name: Name,
+    stage: Stage = "dev",
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the deployment has ended.")] = False,
+    local: Local = False,
+    bucket: Bucket = None,
+) -> None:
+    """Show the log of an app's last deployment: what was run, what it said, what failed and what to do.
+
+    Example: `auto-lambda logs shop --stage prod --follow`
+    """
+    from auto_lambda.cli.logs import logs as run
+
+    raise typer.Exit(run(name, stage, follow=follow, local=local, bucket=bucket))
+
+
+# The daemons read their own arguments, `--help` among them.
+PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+
+
+@app.command(context_settings=PASS_ON)
+def worker(context: typer.Context) -> None:
+    """Run a worker in the foreground; its settings come from AUTO_LAMBDA_* in the environment."""
+    _become("worker", context.args)
+
+
+@app.command(context_settings=PASS_ON)
+def checker(context: typer.Context) -> None:
+    """Run the checker in the foreground; its settings come from AUTO_LAMBDA_* in the environment."""
+    _become("checker", context.args)
+
+
+def _become(module: str, arguments: list[str]) -> None:
+    """A daemon needs nothing of the command line, so it takes the process over."""
+    import os
+    import sys
+
+    os.execv(sys.executable, [sys.executable, "-m", module, *arguments])  # noqa: S606 - no shell is wanted

@@ -1,0 +1,75 @@
+"""``auto-lambda local up`` and ``auto-lambda demo``."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import typer
+
+from auto_lambda.aws.cloudformation import StackFailed
+from auto_lambda.cli.exits import Exit, leave, tell
+from auto_lambda.local.embedded import EmbeddedAwsError
+from auto_lambda.local.processes import ChildError
+from auto_lambda.local.stack import LocalStack, StackEnded
+from auto_lambda.service import stop_on_signals
+from auto_lambda.tools import ToolError
+
+NOT_UP = (EmbeddedAwsError, ChildError, StackFailed, ToolError, OSError)
+
+
+def up(port: int | None, workers: int, folder: Path | None) -> None:
+    """Start the stack, print the one line, stay until SIGINT or SIGTERM."""
+    with working_folder(folder) as place, told():
+        with interruptible():
+            stack = LocalStack.start(place, port=port, workers=workers, say=tell)
+        with stop_on_signals() as stop, stack:
+            typer.echo(json.dumps(stack.pipeline.ready_line()))
+            tell("ready; now, in another terminal: auto-lambda deploy FOLDER|APP.zip (Ctrl-C here ends all)")
+            stack.watch(stop.requested)
+            tell("ending")
+
+
+def demo(folder: Path | None, *, keep: bool) -> int:
+    """Run the demo; SIGINT or SIGTERM ends it at any time, with all its processes."""
+    from auto_lambda.local.demo import run
+
+    with working_folder(folder) as place, told(), interruptible():
+        return run(place, keep=keep)
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """What keeps a stack from running is told in plain lines."""
+    try:
+        yield
+    except NOT_UP as error:
+        raise leave(Exit.FAILED, f"the local stack did not come up: {error}") from None
+    except StackEnded as error:
+        raise leave(Exit.FAILED, f"the local stack ended: {error}") from None
+    except KeyboardInterrupt:
+        raise leave(Exit.INTERRUPTED, "interrupted") from None
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """SIGTERM interrupts as Ctrl-C does."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+@contextmanager
+def working_folder(chosen: Path | None) -> Iterator[Path]:
+    """The folder that was asked for, else a temporary one, which stays only if something went wrong: for its logs."""
+    place = chosen.resolve() if chosen else Path(tempfile.mkdtemp(prefix="auto-lambda-"))
+    yield place
+    if not chosen:
+        shutil.rmtree(place, ignore_errors=True)

@@ -1,0 +1,156 @@
+"""The uploader's side: put a zip into the bucket, and read and follow the receipt beside it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from auto_lambda import keys
+from auto_lambda.aws.s3 import ObjectMissing, ObjectStore
+
+FINAL = frozenset({"live", "failed", "superseded"})
+_RECEIPT = ".receipt.json"
+
+
+class TimedOut(Exception):
+    """The receipt did not come to an end in time. The drop itself goes on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """One receipt as it was read; ``fields`` is the JSON, see docs/reference/receipt.md."""
+
+    fields: Mapping[str, Any]
+
+    @property
+    def status(self) -> str:
+        """``queued``, ``building``, ``deploying``, ``live``, ``failed``, ``superseded`` or ``delayed``."""
+        return str(self.fields.get("status"))
+
+    @property
+    def step(self) -> str | None:
+        """The step that it is in or ended in."""
+        return self.fields.get("step")
+
+    @property
+    def final(self) -> bool:
+        """Whether nothing more will come of this version."""
+        return self.status in FINAL
+
+    @property
+    def url(self) -> str | None:
+        """Where the app answers."""
+        return self.fields.get("url")
+
+    @property
+    def problem(self) -> Mapping[str, str] | None:
+        """``code``, ``message`` and ``hint`` of what went wrong."""
+        return self.fields.get("error")
+
+    @property
+    def timings(self) -> Mapping[str, float]:
+        """Seconds by step."""
+        return self.fields.get("timings") or {}
+
+    def tells_of(self, drop: Drop) -> bool:
+        """Whether this receipt is the one of exactly this drop."""
+        upload = self.fields.get("upload") or {}
+        if drop.version is None:
+            return bool(upload.get("sha256") == drop.sha256)
+        return bool(upload.get("version") == drop.version)
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """One version of one zip in the bucket. ``size`` in bytes; ``version`` is None on an unversioned bucket."""
+
+    app: keys.App
+    bucket: str
+    version: str | None
+    sha256: str
+    size: int
+
+
+def drop(
+    store: ObjectStore, bucket: str, app: keys.App, zip_path: Path, progress: Callable[[int], None] | None = None
+) -> Drop:
+    """Upload a zip under the app's key.
+
+    The version is asked for right after the upload; when somebody else drops the same app in that very moment it may
+    be theirs, and their receipt is then the one that counts. ``progress`` is told of bytes as they go.
+    """
+    with zip_path.open("rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    store.upload(bucket, app.key, zip_path, progress)
+    head = store.head(bucket, app.key)
+    return Drop(app, bucket, head.version, sha256, head.size)
+
+
+def read(store: ObjectStore, bucket: str, app: keys.App) -> Receipt | None:
+    """The receipt beside an app's zip, None as long as there is none."""
+    return _read(store, bucket, keys.receipt_key(app.key))
+
+
+def follow(
+    store: ObjectStore,
+    dropped: Drop,
+    *,
+    timeout: float,
+    sleep: Callable[[float], None] = time.sleep,
+    clock: Callable[[], float] = time.monotonic,
+) -> Iterator[Receipt]:
+    """Each new state of exactly this drop's receipt; the last one is final.
+
+    When a newer version of the zip takes its place before it has a receipt of its own, that counts as ``superseded``.
+
+    Raises:
+        TimedOut: no final state within ``timeout`` seconds.
+    """
+    deadline = clock() + timeout
+    told: Receipt | None = None
+    pause = 0.1
+    while clock() < deadline:
+        receipt = read(store, dropped.bucket, dropped.app)
+        if receipt is None or not receipt.tells_of(dropped):
+            receipt = _overtaken(store, dropped) if receipt else None
+        if receipt and receipt != told:
+            yield receipt
+            told, pause = receipt, 0.1
+        if receipt and receipt.final:
+            return
+        sleep(min(pause, max(0.0, deadline - clock())))
+        pause = min(pause * 1.3, 1.5)
+    raise TimedOut(f"{dropped.app} was not live after {timeout:.0f} s")
+
+
+def every(store: ObjectStore, bucket: str) -> Iterator[tuple[str, Receipt | None]]:
+    """Each zip in the bucket with its receipt, by key; None for one that nobody has taken up yet."""
+    zips, receipts = set(), set()
+    for head in store.list(bucket, keys.PREFIX):
+        if head.key.endswith(keys.SUFFIX):
+            zips.add(head.key)
+        elif head.key.endswith(_RECEIPT):
+            receipts.add(head.key.removesuffix(_RECEIPT) + keys.SUFFIX)
+    for key in sorted(zips | receipts):
+        yield key, _read(store, bucket, keys.receipt_key(key)) if key in receipts else None
+
+
+def _read(store: ObjectStore, bucket: str, key: str) -> Receipt | None:
+    try:
+        return Receipt(json.loads(store.get(bucket, key)))
+    except ObjectMissing:
+        return None
+
+
+def _overtaken(store: ObjectStore, dropped: Drop) -> Receipt | None:
+    """What to tell when the receipt is another version's: nothing while ours is the newest."""
+    if dropped.version is None or store.head(dropped.bucket, dropped.app.key).version == dropped.version:
+        return None
+    upload = {"key": dropped.app.key, "version": dropped.version, "sha256": dropped.sha256, "size": dropped.size}
+    return Receipt({"schema": 1, "app": dropped.app.name, "stage": dropped.app.stage, "status": "superseded",
+                    "step": None, "upload": upload})  # fmt: skip
