@@ -1,0 +1,397 @@
+"""The daemon against an inbox that misbehaves in every way that is known of queues."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from auto_lambda.service import Stop
+from worker.daemon import BUSY_SECONDS, Cancel, Cancelled, Daemon, Timing
+
+PATIENCE = 10.0
+QUICK = Timing(visibility=120, receive=PATIENCE, drain=PATIENCE)
+
+
+@dataclass(frozen=True)
+class Parcel:
+    id: str
+    attempts: int = 1
+    lanes: frozenset[str] = frozenset()
+
+
+@dataclass
+class FakeInbox:
+    """Hands out what is put in; keeps a diary of what was done with each parcel."""
+
+    batches: list[Sequence[Parcel] | Exception] = field(default_factory=list)
+    diary: list[tuple[str, str]] = field(default_factory=list)
+    delays: dict[str, float] = field(default_factory=dict)
+    asked: list[int] = field(default_factory=list)
+    receiving: threading.Event = field(default_factory=threading.Event)
+    blocked: threading.Event | None = None
+    changed: threading.Condition = field(default_factory=threading.Condition)
+    keep_fails: bool = False
+
+    def receive(self, at_most: int) -> Sequence[Parcel]:
+        self.asked.append(at_most)
+        self.receiving.set()
+        if self.blocked:
+            assert self.blocked.wait(PATIENCE)
+        if not self.batches:
+            time.sleep(0.005)  # a long poll that finds nothing
+            return ()
+        batch = self.batches.pop(0)
+        if isinstance(batch, Exception):
+            raise batch
+        return batch
+
+    def keep(self, parcel: Parcel) -> None:
+        self._note("kept", parcel)
+        if self.keep_fails:
+            raise OSError("throttled")
+
+    def done(self, parcel: Parcel) -> None:
+        self._note("done", parcel)
+
+    def give_back(self, parcel: Parcel, delay: float) -> None:
+        self.delays[parcel.id] = delay
+        self._note("given back", parcel)
+
+    def put_off(self, parcel: Parcel, delay: float) -> None:
+        self.delays[parcel.id] = delay
+        self._note("put off", parcel)
+
+    def fates(self, parcel: str) -> list[str]:
+        return [what for what, which in self.diary if which == parcel and what != "kept"]
+
+    def await_fate(self, parcel: str, fate: str) -> None:
+        with self.changed:
+            assert self.changed.wait_for(lambda: fate in self.fates(parcel), PATIENCE), self.diary
+
+    def _note(self, what: str, parcel: Parcel) -> None:
+        with self.changed:
+            self.diary.append((what, parcel.id))
+            self.changed.notify_all()
+
+
+@dataclass
+class Running:
+    stop: Stop
+    thread: threading.Thread
+    result: list[int | BaseException]
+
+    def end(self) -> int:
+        self.stop.requested.set()
+        self.thread.join(PATIENCE)
+        assert not self.thread.is_alive()
+        (result,) = self.result
+        assert isinstance(result, int), result
+        return result
+
+
+@contextmanager
+def running(daemon: Daemon[Parcel]) -> Iterator[Running]:
+    stop, result = Stop(), []
+
+    def run() -> None:
+        try:
+            result.append(daemon.run(stop))
+        except BaseException as error:
+            result.append(error)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        yield Running(stop, thread, result)
+    finally:
+        stop.requested.set()
+        stop.at_once.set()
+        thread.join(PATIENCE)
+
+
+def nothing(parcel: Parcel, cancel: Cancel) -> None:
+    """Work that succeeds."""
+
+
+class Gate:
+    """Work that lasts until it is let go."""
+
+    def __init__(self) -> None:
+        self.started: dict[str, threading.Event] = {}
+        self.let_go = threading.Event()
+        self.cancels: list[Cancel] = []
+
+    def __call__(self, parcel: Parcel, cancel: Cancel) -> None:
+        self.cancels.append(cancel)
+        self.entered(parcel.id).set()
+        assert self.let_go.wait(PATIENCE)
+
+    def entered(self, parcel: str) -> threading.Event:
+        return self.started.setdefault(parcel, threading.Event())
+
+    def await_start(self, parcel: str) -> None:
+        assert self.entered(parcel).wait(PATIENCE)
+
+
+def make(inbox: FakeInbox, work: Callable[[Parcel, Cancel], None] = nothing, **more: object) -> Daemon[Parcel]:
+    return Daemon(inbox, work, **{"slots": 2, "timing": QUICK, **more})  # type: ignore[arg-type]
+
+
+def test_work_that_succeeds_is_done_once() -> None:
+    inbox = FakeInbox([[Parcel("a")], [Parcel("b")]])
+    with running(make(inbox)) as run:
+        inbox.await_fate("a", "done")
+        inbox.await_fate("b", "done")
+        assert run.end() == 0
+    assert inbox.fates("a") == ["done"]
+    assert inbox.fates("b") == ["done"]
+
+
+def test_work_that_fails_is_given_back_with_a_back_off() -> None:
+    def fail(parcel: Parcel, cancel: Cancel) -> None:
+        raise OSError("the index is away")
+
+    inbox = FakeInbox([[Parcel("a", attempts=3)]])
+    with running(make(inbox, fail)) as run:
+        inbox.await_fate("a", "given back")
+        run.end()
+    assert inbox.fates("a") == ["given back"]
+    assert 1 <= inbox.delays["a"] <= 120
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_work_that_exits_is_given_back_and_frees_its_slot() -> None:
+    def leave(parcel: Parcel, cancel: Cancel) -> None:
+        if parcel.id == "a":
+            raise SystemExit(1)
+
+    inbox = FakeInbox([[Parcel("a")], [Parcel("b")]])
+    with running(make(inbox, leave, slots=1)) as run:
+        inbox.await_fate("b", "done")
+        run.end()
+    assert inbox.fates("a") == ["given back"]
+
+
+def test_nothing_is_received_while_no_slot_is_free() -> None:
+    gate = Gate()
+    inbox = FakeInbox([[Parcel("a")], [Parcel("b")]])
+    with running(make(inbox, gate, slots=2)) as run:
+        gate.await_start("b")
+        assert inbox.asked[0] == 2
+        asked = len(inbox.asked)
+        gate.let_go.wait(0.05)
+        assert len(inbox.asked) == asked
+        gate.let_go.set()
+        run.end()
+
+
+def test_failing_receives_are_survived_with_growing_naps() -> None:
+    naps: list[float] = []
+    inbox = FakeInbox([OSError("no route"), RuntimeError("throttled"), ValueError("nonsense"), [Parcel("a")]])
+    with running(make(inbox, nap=naps.append)) as run:
+        inbox.await_fate("a", "done")
+        run.end()
+    assert len(naps) == 3
+    assert all(nap <= bound for nap, bound in zip(naps, (0.5, 1.0, 2.0), strict=True))
+
+
+def test_stop_interrupts_the_nap_between_failing_receives() -> None:
+    inbox = FakeInbox([OSError("down")] * 10_000)
+    with running(make(inbox)) as run:
+        assert inbox.receiving.wait(PATIENCE)
+        assert run.end() == 0
+
+
+def test_a_delivery_of_a_busy_app_is_put_off_without_counting_as_an_attempt() -> None:
+    gate = Gate()
+    lane = frozenset({"dev/shop"})
+    inbox = FakeInbox([[Parcel("a", lanes=lane)], [Parcel("b", lanes=lane)]])
+    with running(make(inbox, gate)) as run:
+        inbox.await_fate("b", "put off")
+        gate.let_go.set()
+        run.end()
+    assert inbox.delays["b"] == BUSY_SECONDS
+    assert inbox.fates("a") == ["done"]
+    assert inbox.fates("b") == ["put off"]
+
+
+def test_the_same_message_received_twice_is_not_worked_on_twice_at_once() -> None:
+    gate = Gate()
+    inbox = FakeInbox([[Parcel("a")], [Parcel("a")]])
+    with running(make(inbox, gate)) as run:
+        inbox.await_fate("a", "put off")
+        gate.let_go.set()
+        run.end()
+    assert len(gate.cancels) == 1
+
+
+def test_known_bug_1_a_receive_in_flight_at_sigterm_hands_its_messages_back() -> None:
+    inbox = FakeInbox([[Parcel("a"), Parcel("b")]], blocked=threading.Event())
+    with running(make(inbox)) as run:
+        assert inbox.receiving.wait(PATIENCE)
+        run.stop.request()
+        assert inbox.blocked
+        inbox.blocked.set()
+        assert run.end() == 0
+    assert inbox.fates("a") == inbox.fates("b") == ["given back"]
+    assert inbox.delays == {"a": 0, "b": 0}
+
+
+def test_known_bug_1_holds_without_any_drain_budget() -> None:
+    inbox = FakeInbox([[Parcel("a")]], blocked=threading.Event())
+    with running(make(inbox, timing=Timing(drain=0, receive=PATIENCE))) as run:
+        assert inbox.receiving.wait(PATIENCE)
+        run.stop.request()
+        time.sleep(0.1)
+        assert inbox.blocked
+        inbox.blocked.set()
+        run.end()
+    assert inbox.fates("a") == ["given back"]
+
+
+def test_known_bug_2_shutdown_neither_duplicates_nor_restores_finished_work() -> None:
+    gate = Gate()
+    inbox = FakeInbox([[Parcel("a")]])
+    with running(make(inbox, gate)) as run:
+        gate.await_start("a")
+        run.stop.request()
+        gate.let_go.set()
+        assert run.end() == 0
+    assert inbox.fates("a") == ["done"]
+
+
+def test_known_bug_2_what_does_not_fit_the_drain_is_handed_back_once_and_never_done() -> None:
+    gate, abandoned = Gate(), []
+    inbox = FakeInbox([[Parcel("a")]])
+    daemon = make(inbox, gate, timing=Timing(drain=0), abandon=lambda: abandoned.append(True))
+    with running(daemon) as run:
+        gate.await_start("a")
+        assert run.end() == 1
+        gate.let_go.set()
+        with pytest.raises(Cancelled):
+            gate.cancels[0].check()
+    time.sleep(0.05)
+    assert inbox.fates("a") == ["given back"]
+    assert inbox.delays["a"] == 0
+    assert abandoned == [True]
+
+
+def test_known_bug_3_no_heartbeat_after_the_message_is_settled() -> None:
+    beating = threading.Event()
+
+    class SlowKeep(FakeInbox):
+        def keep(self, parcel: Parcel) -> None:
+            beating.set()
+            time.sleep(0.05)  # under way while the work ends
+            super().keep(parcel)
+
+    def work(parcel: Parcel, cancel: Cancel) -> None:
+        assert beating.wait(PATIENCE)
+        raise OSError("now back off")
+
+    inbox = SlowKeep([[Parcel("a")]])
+    with running(make(inbox, work, timing=Timing(visibility=0, drain=PATIENCE, receive=PATIENCE))) as run:
+        inbox.await_fate("a", "given back")
+        run.end()
+    assert ("kept", "a") in inbox.diary
+    assert inbox.diary[-1] == ("given back", "a")
+
+
+@given(st.floats(min_value=0, max_value=43_200))
+def test_known_bug_4_the_heartbeat_interval_is_never_zero(visibility: float) -> None:
+    beat = Timing(visibility=visibility).beat
+    assert beat >= 1
+    assert beat <= max(1, visibility / 2)
+
+
+def test_known_bug_5_stop_called_many_times_is_harmless() -> None:
+    gate = Gate()
+    inbox = FakeInbox([[Parcel("a")]])
+    with running(make(inbox, gate)) as run:
+        gate.await_start("a")
+        for _ in range(20):
+            run.stop.request()
+        assert run.end() == 1
+        gate.let_go.set()
+    assert inbox.fates("a") == ["given back"]
+
+
+def test_known_bug_6_the_retries_of_receiving_do_not_swallow_failing_work() -> None:
+    calls: list[str] = []
+
+    def fail(parcel: Parcel, cancel: Cancel) -> None:
+        calls.append(parcel.id)
+        raise ValueError("poison")
+
+    inbox = FakeInbox([[Parcel("a")]])
+    with running(make(inbox, fail)) as run:
+        inbox.await_fate("a", "given back")
+        run.end()
+    assert calls == ["a"]
+
+
+def test_the_second_signal_does_not_wait_for_the_drain() -> None:
+    gate = Gate()
+    inbox = FakeInbox([[Parcel("a")]])
+    with running(make(inbox, gate, timing=Timing(drain=3600, receive=3600))) as run:
+        gate.await_start("a")
+        run.stop.request()
+        run.stop.request()
+        assert run.end() == 1
+        gate.let_go.set()
+    assert inbox.fates("a") == ["given back"]
+
+
+def test_a_failing_heartbeat_neither_ends_the_work_nor_the_beating() -> None:
+    inbox = FakeInbox([[Parcel("a")]], keep_fails=True)
+
+    def work(parcel: Parcel, cancel: Cancel) -> None:
+        with inbox.changed:
+            assert inbox.changed.wait_for(lambda: inbox.diary.count(("kept", "a")) == 2, PATIENCE)
+
+    with running(make(inbox, work, timing=Timing(visibility=0, drain=PATIENCE, receive=PATIENCE))) as run:
+        inbox.await_fate("a", "done")
+        run.end()
+
+
+def test_a_message_that_cannot_be_settled_leaves_the_daemon_alive() -> None:
+    class Stubborn(FakeInbox):
+        def done(self, parcel: Parcel) -> None:
+            super().done(parcel)
+            if parcel.id == "a":
+                raise OSError("cannot delete")
+
+    inbox = Stubborn([[Parcel("a")], [Parcel("b")]])
+    with running(make(inbox, slots=1)) as run:
+        inbox.await_fate("b", "done")
+        assert run.end() == 0
+    assert inbox.fates("a") == ["done"]
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_receiver_that_breaks_ends_the_process_loudly() -> None:
+    class Broken(FakeInbox):
+        def receive(self, at_most: int) -> Sequence[Parcel]:
+            raise SystemExit("not an Exception")
+
+    daemon = make(Broken())
+    daemon._notifier.watchdog_seconds = 0.01
+    with running(daemon) as run:
+        run.thread.join(PATIENCE)
+        assert isinstance(run.result[0], RuntimeError)
+
+
+@given(st.integers(min_value=1, max_value=10_000), st.sampled_from([0.0, 0.5, 1.0]))
+def test_the_back_off_is_exponential_capped_and_at_least_a_second(attempts: int, luck: float) -> None:
+    timing = Timing(base=30, cap=900)
+    delay = timing.back_off(attempts, lambda low, high: low + luck * (high - low))
+    assert 1 <= delay <= 900
+    if luck == 1.0:
+        assert delay == min(900, 30 * 2 ** (min(attempts, 20) - 1))
