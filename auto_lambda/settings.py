@@ -83,7 +83,7 @@ class WorkerSettings(Settings):
     )
     poll_seconds: int = Field(default=20, ge=1, le=20, description="how long one receive waits for a message")
     visibility_seconds: int = Field(
-        default=120, ge=10, le=43_200, description="how long a message stays hidden without a heartbeat"
+        default=120, ge=10, le=3_600, description="how long a message stays hidden without a heartbeat"
     )
     drain_seconds: float = Field(
         default=90, ge=0, le=7_200, description="how long running builds may go on after SIGTERM"

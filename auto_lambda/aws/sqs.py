@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 MOST_AT_ONCE = 10
 LONGEST_DELAY = 900
 """Seconds; SQS takes no longer delay of a new message."""
-LONGEST_HIDDEN = 43_200
-"""Seconds; SQS hides no message longer."""
+LONGEST_HIDDEN = 43_000
+"""Seconds; SQS hides no message longer than twelve hours from its receive on."""
 
 _Depth = Literal[
     "ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible", "ApproximateNumberOfMessagesDelayed"
