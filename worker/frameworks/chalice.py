@@ -32,7 +32,7 @@ class Chalice:
     Args:
         sandbox: runs what imports the app.
         tools: hands out the environment with chalice and the SAM translator.
-        region: that the app finds in its environment while it is imported; the template does not depend on it.
+        region: that the app finds in its environment while it is imported. The template names it nowhere.
     """
 
     name: FrameworkName = "chalice"
@@ -59,6 +59,9 @@ class Chalice:
         result.parent.mkdir()
         request = work / "request.json"
         request.write_text(json.dumps(self._request(built, code)))
+        say(
+            f"importing app.py with Python {source.python} and compiling stage {source.config_stage}, chalice {CHALICE}"
+        )
         outcome = self._sandbox.run(self._command(built, code, request, result), say)
         draft = chalice_answer.read(outcome, result, source, code)
         return dataclasses.replace(draft, warnings=(*warnings, *_other_chalice(built), *draft.warnings))

@@ -185,7 +185,7 @@ def rename_deployment(resources: dict[str, Any], old: str) -> None:
     api = deployment["Properties"]["RestApiId"]["Ref"]
     everything = json.dumps(resources[api]["Properties"], sort_keys=True).encode()
     new = f"{api}Deployment{hashlib.sha256(everything).hexdigest()[:10]}"
-    deployment["Properties"]["Description"] = "What the app's routes say"
+    deployment["Properties"].pop("Description", None)
     resources[new] = deployment
     for resource in resources.values():
         if resource["Type"] == "AWS::ApiGateway::Stage" and resource["Properties"].get("DeploymentId") == {"Ref": old}:
@@ -303,7 +303,6 @@ def main() -> None:
     except Refused as refused:
         answer = {"error": refused.details}
     write(result, answer)
-    sys.stdout.flush()
     os._exit(0)
 
 
