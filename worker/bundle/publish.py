@@ -74,7 +74,7 @@ def publish(draft: Draft, publication: Publication) -> Template:
     for name in functions:
         _stamp(resources[name]["Properties"], versions[name])
     aliases = {name: alias_id(name) for name in functions}
-    added = layer | _versions(versions, aliases) | _bucket_permissions(draft.notifications)
+    added = layer | _versions(versions, aliases, resources) | _bucket_permissions(draft.notifications)
     if taken := sorted(added.keys() & resources.keys()):
         raise AppError(
             Code.COMPILE_FAILED,
@@ -162,7 +162,9 @@ def _stamp(properties: Resource, version: str) -> None:
     properties["Environment"]["Variables"][RELEASE_VARIABLE] = version[-12:]
 
 
-def _versions(versions: Mapping[str, str], aliases: Mapping[str, str]) -> dict[str, Resource]:
+def _versions(
+    versions: Mapping[str, str], aliases: Mapping[str, str], resources: Mapping[str, Resource]
+) -> dict[str, Resource]:
     added: dict[str, Resource] = {}
     for function, version in versions.items():
         added[version] = {"Type": "AWS::Lambda::Version", "Properties": {"FunctionName": {"Ref": function}}, **_KEPT}
@@ -172,9 +174,16 @@ def _versions(versions: Mapping[str, str], aliases: Mapping[str, str]) -> dict[s
                 "Name": ALIAS,
                 "FunctionName": {"Ref": function},
                 "FunctionVersion": {"Fn::GetAtt": [version, "Version"]},
+                **_provisioned(resources[function]),
             },
         }
     return added
+
+
+def _provisioned(function: Resource) -> Resource:
+    """What a framework says beside a function, in its metadata, because it belongs to the alias."""
+    count = function.get("Metadata", {}).get("AutoLambda", {}).get("ProvisionedConcurrency")
+    return {"ProvisionedConcurrencyConfig": {"ProvisionedConcurrentExecutions": count}} if count else {}
 
 
 def _bucket_permissions(notifications: Iterable[BucketNotification]) -> dict[str, Resource]:

@@ -5,6 +5,7 @@ API Gateway serves a route without any check when its authorizer is missing or o
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -12,6 +13,7 @@ from worker.deploy.symbols import readable
 from worker.deploy.view import Call, Problem, Properties, View, api_source, invoked, text
 
 _SERVICE = "apigateway.amazonaws.com"
+_FOREIGN = re.compile(r"arn:aws[a-z-]*:lambda:[a-z0-9-]+:\d{12}:function:([\w-]+)(?::[\w$-]+)?")
 _METHODS = frozenset({"get", "put", "post", "delete", "options", "head", "patch", "x-amazon-apigateway-any-method"})
 # By what a route says of its authorization: the types of authorizer that it then needs.
 _REST_AUTHORIZATION: Mapping[str, frozenset[str]] = {
@@ -31,7 +33,7 @@ _HTTP_AUTHORIZATION: Mapping[str, frozenset[str]] = {
 def calls(view: View) -> Iterator[Call]:
     """Every invocation that an API of the template makes, of a route or of an authorizer."""
     for name, properties in view.of("ApiGateway::RestApi"):
-        yield from _body_calls(name, properties.get("Body", {}))
+        yield from _body_calls(view, name, properties.get("Body", {}))
     for name, properties in view.of("ApiGateway::Method"):
         integration = properties.get("Integration", {})
         if str(integration.get("Type")).upper() != "MOCK":
@@ -44,7 +46,7 @@ def calls(view: View) -> Iterator[Call]:
     for kind, api_key in (("ApiGateway", "RestApiId"), ("ApiGatewayV2", "ApiId")):
         api_kind = "ApiGateway::RestApi" if kind == "ApiGateway" else "ApiGatewayV2::Api"
         for name, properties in view.of(f"{kind}::Authorizer"):
-            if "AuthorizerUri" in properties:
+            if "AuthorizerUri" in properties and not _foreign(view, properties["AuthorizerUri"]):
                 api = view.refers_to(properties.get(api_key), api_kind) or ""
                 yield _call(name, properties["AuthorizerUri"], api, "authorizers/id")
 
@@ -62,6 +64,13 @@ def problems(view: View) -> Iterator[Problem]:
     yield from _http_authorizers(view)
 
 
+def _foreign(view: View, uri: Any) -> bool:
+    """Whether an authorizer is a function of somebody else's, who has to permit the calls."""
+    found = _FOREIGN.fullmatch(invoked(uri))
+    own = {text(properties.get("FunctionName")) for _, properties in view.of("Lambda::Function")}
+    return found is not None and found[1] not in own
+
+
 def _call(resource: str, uri: Any, api: str, *requests: str) -> Call:
     return Call(resource, invoked(uri), _SERVICE, tuple(api_source(api, request) for request in requests))
 
@@ -77,14 +86,14 @@ def _operations(body: Properties) -> Iterator[tuple[str, str, Properties]]:
                 yield path, method, operation
 
 
-def _body_calls(api: str, body: Properties) -> Iterator[Call]:
+def _body_calls(view: View, api: str, body: Properties) -> Iterator[Call]:
     for path, method, operation in _operations(body):
         integration = operation.get("x-amazon-apigateway-integration", {})
         if str(integration.get("type")).upper() != "MOCK":
             yield _call(api, integration.get("uri"), api, *(f"stage/{verb}{path}" for verb in _verbs(method)))
     for definition in body.get("securityDefinitions", {}).values():
         authorizer = definition.get("x-amazon-apigateway-authorizer", {})
-        if "authorizerUri" in authorizer:
+        if "authorizerUri" in authorizer and not _foreign(view, authorizer["authorizerUri"]):
             yield _call(api, authorizer["authorizerUri"], api, "authorizers/id")
 
 

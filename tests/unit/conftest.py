@@ -1,0 +1,36 @@
+"""What the unit tests of several packages share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+
+from auto_lambda.local.embedded import REGION, EmbeddedAws
+
+
+@pytest.fixture(scope="session")
+def embedded_aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedAws]:
+    """One embedded AWS for all tests that need one; each makes what it needs under names of its own."""
+    with EmbeddedAws.start(tmp_path_factory.mktemp("aws")) as aws:
+        yield aws
+
+
+@pytest.fixture(scope="session")
+def aws_client(embedded_aws: EmbeddedAws) -> Callable[[str], Any]:
+    """``aws_client("s3")``: a boto3 client of the embedded AWS."""
+
+    def client(service: str) -> Any:
+        return boto3.client(
+            service,
+            endpoint_url=embedded_aws.endpoint,
+            region_name=REGION,
+            aws_access_key_id="local",
+            aws_secret_access_key="local",
+            config=Config(s3={"addressing_style": "path"}),
+        )
+
+    return client
