@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 import re
+import reprlib
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,9 @@ from worker.errors import AppError, Code
 
 MAX_BYTES = 256 * 1024
 MAX_YAML_NODES = 50_000
+MAX_DEPTH = 40
+MAX_LISTED = 20
+_MAX_DOTS_IN_A_LINE = 500  # tomllib's time grows with the square of the parts of a dotted key
 _UNPRINTABLE = re.compile(r"[^ -~]")
 
 
@@ -35,6 +39,7 @@ def read(path: Path, shown: str) -> dict[str, Any]:
     text = _text(path, shown)
     try:
         data = _PARSERS[path.suffix](text)
+        _check_depth(data)
     except RecursionError:
         raise refuse(shown, "it is nested too deeply", hint=f"Flatten {shown}.") from None
     except (ValueError, yaml.YAMLError) as error:
@@ -49,6 +54,17 @@ def refuse(shown: str, what: str, *, hint: str) -> AppError:
     return AppError(Code.BAD_CONFIG, f"{shown}: {what}", hint=hint)
 
 
+def brief(value: Any) -> str:
+    """A value for a message: quoted, escaped, and short however large or deep it is."""
+    return reprlib.repr(value)
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names for a message, not too many."""
+    names = list(names)
+    return ", ".join(names[:MAX_LISTED]) + (", ..." if len(names) > MAX_LISTED else "")
+
+
 def _text(path: Path, shown: str) -> str:
     if path.stat().st_size > MAX_BYTES:
         raise refuse(shown, f"it is larger than {MAX_BYTES // 1024} KB", hint="Keep data out of settings files.")
@@ -56,6 +72,27 @@ def _text(path: Path, shown: str) -> str:
         return path.read_text("utf-8")
     except UnicodeDecodeError:
         raise refuse(shown, "it is not UTF-8 text", hint=f"Save {shown} as UTF-8.") from None
+
+
+def _check_depth(data: Any) -> None:
+    level = [data]
+    for _ in range(MAX_DEPTH):
+        level = [child for value in level for child in _children(value)]
+        if not level:
+            return
+    raise RecursionError
+
+
+def _children(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
+
+
+def _toml(text: str) -> Any:
+    if max(line.count(".") for line in text.split("\n")) > _MAX_DOTS_IN_A_LINE:
+        raise RecursionError
+    return tomllib.loads(text)
 
 
 def _yaml(text: str) -> Any:
@@ -79,19 +116,22 @@ def _written_out(node: yaml.Node, known: dict[int, int]) -> int:
     elif isinstance(node, yaml.MappingNode):
         count += sum(_written_out(part, known) for pair in node.value for part in pair)
     if count > MAX_YAML_NODES:
-        raise ValueError("its aliases multiply into too many values")
+        raise ValueError("it has too many values, each alias written out")
     known[id(node)] = count
     return count
 
 
 def _oneline(error: Exception) -> str:
-    """The parser's own words in one line, without bytes that could disturb a terminal."""
-    return _UNPRINTABLE.sub("?", " ".join(str(error).split()))[:300]
+    """The parser's own words and place in one line, without the text around it or what could disturb a terminal."""
+    words = str(error)
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark:
+        words = f"{error.problem} (at line {error.problem_mark.line + 1}, column {error.problem_mark.column + 1})"
+    return _UNPRINTABLE.sub("?", " ".join(words.split()))[:300]
 
 
 _PARSERS: Mapping[str, Callable[[str], Any]] = {
     ".json": json.loads,
-    ".toml": tomllib.loads,
+    ".toml": _toml,
     ".yml": _yaml,
     ".yaml": _yaml,
 }

@@ -12,8 +12,8 @@ from typing import Any
 from auto_lambda.keys import App
 from worker.errors import AppError, Code
 from worker.model import Architecture, FrameworkName, Options, Source, Upload
+from worker.source import documents, settings
 from worker.source import options as options_file
-from worker.source import settings
 from worker.source.target import Defaults, as_architecture, choose_python
 
 __all__ = ["SUBFOLDERS", "Defaults", "inspect"]
@@ -171,7 +171,7 @@ def _stage(app: App, names: tuple[str, ...], options: Options, place: _Place) ->
     raise AppError(
         Code.UNKNOWN_STAGE,
         f"the upload's stage {app.stage!r} would be stage {chosen!r} of this {place.framework} app{told}, which "
-        f"defines only: {', '.join(names)}",
+        f"defines only: {documents.listed(names)}",
         hint=f"Drop it under one of those stages, or map it under [stages] in {options_file.FILE}: "
         f'{app.stage} = "{names[0]}".',
     )

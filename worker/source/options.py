@@ -63,13 +63,11 @@ def read(folder: Path, shown: str = "") -> Options:
     data = documents.read(path, file)
     if unknown := sorted(set(data) - set(_READERS)):
         raise documents.refuse(
-            file, f"unknown setting {_listed(unknown)}", hint=f"The known settings are: {', '.join(_READERS)}."
+            file,
+            f"unknown setting {documents.listed(map(documents.brief, unknown))}",
+            hint=f"The known settings are: {', '.join(_READERS)}.",
         )
     return Options(**{key: _READERS[key](file, value) for key, value in data.items()})
-
-
-def _listed(names: list[str]) -> str:
-    return ", ".join(repr(name) for name in names[:5])
 
 
 def _text(file: str, key: str, value: Any) -> str:
@@ -80,7 +78,9 @@ def _text(file: str, key: str, value: Any) -> str:
 
 def _framework(file: str, value: Any) -> str:
     if value not in _FRAMEWORKS:
-        raise documents.refuse(file, f"framework is {value!r}", hint=f"Use one of: {', '.join(_FRAMEWORKS)}.")
+        raise documents.refuse(
+            file, f"framework is {documents.brief(value)}", hint=f"Use one of: {', '.join(_FRAMEWORKS)}."
+        )
     return str(value)
 
 
@@ -89,7 +89,7 @@ def _root(file: str, value: Any) -> str:
     if path.is_absolute() or ".." in path.parts or "\\" in value:
         raise documents.refuse(
             file,
-            f"root {value!r} leads out of the zip",
+            f"root {documents.brief(value)} leads out of the zip",
             hint=f"Name a folder below {FILE}, as in root = 'services/api'.",
         )
     return str(path)
@@ -108,7 +108,8 @@ def _stages(file: str, value: Any) -> Mapping[str, str]:
         try:
             App(bucket_stage, "any")
         except BadKey as error:
-            raise documents.refuse(file, f"in [stages], {error}", hint="Use the stage of the upload's key.") from None
+            what = f"in [stages], {str(error)[:200]}"
+            raise documents.refuse(file, what, hint="Use the stage of the upload's key.") from None
         _text(file, f"stages.{bucket_stage}", own)
     return dict(value)
 
@@ -116,7 +117,9 @@ def _stages(file: str, value: Any) -> Mapping[str, str]:
 def _health_path(file: str, value: Any) -> str:
     if not _HEALTH_PATH.fullmatch(_text(file, "health_path", value)):
         raise documents.refuse(
-            file, f"health_path {value!r} is not a path", hint="Start it with one slash, as in health_path = '/health'."
+            file,
+            f"health_path {documents.brief(value)} is not a path",
+            hint="Start it with one slash, as in health_path = '/health'.",
         )
     return str(value)
 
@@ -144,7 +147,7 @@ def _bad_variable(file: str, name: str) -> AppError:
         return documents.refuse(file, f"Lambda sets {name} itself", hint="Choose another name in [environment].")
     return documents.refuse(
         file,
-        f"{name!r} can't be the name of an environment variable",
+        f"{documents.brief(name)} can't be the name of an environment variable",
         hint="Use letters, digits and underscores, at least two, a letter first.",
     )
 

@@ -15,6 +15,7 @@ from worker.source import documents
 
 CHALICE_CONFIG = ".chalice/config.json"
 CHALICE_DEFAULT_STAGE = "dev"
+MAX_STAGE_NAME = 100
 ZAPPA_FILES = ("zappa_settings.json", "zappa_settings.toml", "zappa_settings.yml", "zappa_settings.yaml")
 """In the order in which zappa looks for them."""
 
@@ -69,7 +70,7 @@ class ZappaSettings:
         follow: Any = name
         while follow:
             if follow in seen:
-                circle = " -> ".join([*seen, follow])
+                circle = " -> ".join([*seen[-10:], follow])
                 raise documents.refuse(
                     self.file,
                     f"'extends' goes round in a circle: {circle}",
@@ -78,8 +79,8 @@ class ZappaSettings:
             if not isinstance(follow, str) or follow not in self.stages:
                 raise documents.refuse(
                     self.file,
-                    f"stage {seen[-1]!r} extends {follow!r}, which is not there",
-                    hint=f"Extend one of: {', '.join(self.stages)}.",
+                    f"stage {seen[-1]!r} extends {documents.brief(follow)}, which is not there",
+                    hint=f"Extend one of: {documents.listed(self.stages)}.",
                 )
             seen.append(follow)
             yield self.stages[follow]
@@ -135,8 +136,12 @@ def read_zappa(root: Path, shown: str = "") -> ZappaSettings:
 
 
 def _mapping(file: str, name: Any, stage: Any) -> Mapping[str, Any]:
-    if not isinstance(name, str) or not name:
-        raise documents.refuse(file, f"the stage name {name!r} is not text", hint="Put quotes around the name.")
+    if not isinstance(name, str) or not name.isprintable() or not 0 < len(name) <= MAX_STAGE_NAME:
+        raise documents.refuse(
+            file,
+            f"{documents.brief(name)} can't be a stage's name",
+            hint="Use a short text, in quotes if it needs them.",
+        )
     if not isinstance(stage, dict) or not all(isinstance(key, str) for key in stage):
         raise documents.refuse(
             file, f"stage {name!r} is not a mapping of settings", hint="Give each stage its own settings."

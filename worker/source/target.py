@@ -46,16 +46,18 @@ class Choice:
     warnings: tuple[str, ...] = ()
 
 
-def as_minor(text: str, where: str) -> str:
-    """Read ``3.12``, ``3.12.4`` or ``python3.12`` as ``3.12``.
+def as_minor(text: Any, where: str) -> str:
+    """Read ``3.12``, ``3.12.4`` or ``python3.12`` as ``3.12``; a number is refused, as 3.10 would be 3.1.
 
     Raises:
         AppError: ``unknown-python``.
     """
-    if match := _MINOR.fullmatch(text.strip()):
+    if isinstance(text, str) and (match := _MINOR.fullmatch(text.strip())):
         return match[1]
     raise AppError(
-        Code.UNKNOWN_PYTHON, f"{where} is {text!r}, which is no Python version", hint='Write a minor, as in "3.12".'
+        Code.UNKNOWN_PYTHON,
+        f"{where} is {documents.brief(text)}, which is no Python version",
+        hint='Write a minor, as in "3.12".',
     )
 
 
@@ -70,7 +72,7 @@ def as_architecture(value: Any, where: str) -> Architecture:
             return known
     raise AppError(
         Code.UNKNOWN_ARCHITECTURE,
-        f"{where} is {value!r}, which Lambda doesn't offer",
+        f"{where} is {documents.brief(value)}, which Lambda doesn't offer",
         hint=f"Use one of: {', '.join(ARCHITECTURES)}.",
     )
 
@@ -95,7 +97,7 @@ def choose_python(named: tuple[tuple[Any, str], ...], folders: tuple[Path, ...],
 def _choose(named: tuple[tuple[Any, str], ...], folders: tuple[Path, ...], defaults: Defaults) -> Choice:
     for value, where in named:
         if value is not None:
-            return Choice(as_minor(str(value), where), where)
+            return Choice(as_minor(value, where), where)
     warnings: list[str] = []
     for file in _files(folders, ".python-version"):
         if minor := _pinned(file):
@@ -113,7 +115,9 @@ def _files(folders: tuple[Path, ...], name: str) -> Iterator[Path]:
 
 def _pinned(file: Path) -> str | None:
     """The first line that is not a comment; a name that pyenv or another tool gave an environment is no version."""
-    for line in file.read_text("utf-8", errors="replace")[:4096].splitlines():
+    with file.open(encoding="utf-8", errors="replace") as opened:
+        text = opened.read(4096)
+    for line in text.splitlines():
         if word := line.partition("#")[0].strip():
             match = _MINOR.fullmatch(word)
             return match[1] if match else None
@@ -129,7 +133,9 @@ def _requires_python(file: Path) -> SpecifierSet | None:
         return SpecifierSet(text)
     except (InvalidSpecifier, AttributeError, TypeError):
         raise documents.refuse(
-            file.name, f"requires-python {text!r} is no version specifier", hint='Write one as in ">=3.11".'
+            file.name,
+            f"requires-python {documents.brief(text)} is no version specifier",
+            hint='Write one as in ">=3.11".',
         ) from None
 
 
@@ -140,7 +146,7 @@ def _satisfying(spec: SpecifierSet, defaults: Defaults) -> str:
             return minor
     raise AppError(
         Code.UNKNOWN_PYTHON,
-        f"requires-python in pyproject.toml is '{spec}', and no available Python satisfies it",
+        f"requires-python in pyproject.toml is {documents.brief(str(spec))}, and no available Python satisfies it",
         hint=_available(defaults),
     )
 

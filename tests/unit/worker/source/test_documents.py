@@ -41,6 +41,7 @@ BAD = {
     "json-large": ("a.json", '{"a": "' + "x" * documents.MAX_BYTES + '"}'),
     "toml-unquoted": ("a.toml", "[dev]\nname = shop\n"),
     "toml-twice": ("a.toml", "a = 1\na = 2\n"),
+    "toml-dotted": ("a.toml", "a" + ".a" * 50_000 + " = 1"),
     "toml-deep": ("a.toml", "a = " + "[" * 50_000),
     "yaml-tabs": ("a.yml", "dev:\n\tdebug: true\n"),
     "yaml-two-documents": ("a.yml", "a: 1\n---\nb: 2\n"),
@@ -83,3 +84,22 @@ def test_any_text_is_read_or_refused(tmp_path_factory: pytest.TempPathFactory, t
     except AppError as error:
         if error.code != Code.BAD_CONFIG:
             raise
+
+
+def test_what_is_shown_of_values_is_short_and_harmless() -> None:
+    deep: object = 1
+    for _ in range(5000):
+        deep = [deep]
+
+    for value in (deep, "x" * 9999, "\x1b[2J\u202e", {"a": "b" * 9999}):
+        assert len(documents.brief(value)) < 200
+        assert documents.brief(value).isprintable()
+    assert documents.listed(str(number) for number in range(999)).endswith("18, 19, ...")
+
+
+def test_a_yaml_mistake_is_told_without_the_text_around_it(tmp_path: Path) -> None:
+    with pytest.raises(AppError) as caught:
+        read(tmp_path, "a.yml", "dev:\n  secret: [hunter2\n  b: c\n")
+
+    assert "line 3" in caught.value.message
+    assert "hunter2" not in caught.value.message
