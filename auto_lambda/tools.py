@@ -94,7 +94,7 @@ class ToolEnvironments:
         target = self._folder / f"{name}-{minor}-{digest}"
         if not target.exists():
             self._folder.mkdir(parents=True, exist_ok=True)
-            with _exclusive(target.with_suffix(".making")):
+            with exclusive(target.with_suffix(".making")):
                 if not target.exists():
                     self._make(target, base, lock)
         return target / "bin" / "python"
@@ -118,7 +118,8 @@ def _uv(*arguments: str) -> None:
 
 
 @contextmanager
-def _exclusive(path: Path) -> Iterator[None]:
+def exclusive(path: Path) -> Iterator[None]:
+    """Hold a lock file against other threads and processes; it stays where it is."""
     with path.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield

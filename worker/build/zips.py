@@ -42,6 +42,17 @@ def write_zip(tree: Path, to: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def check_plain(tree: Path) -> None:
+    """See that a tree that strangers' code wrote holds files and folders only.
+
+    Raises:
+        UnsafeTree: it does not.
+    """
+    for name in _names(tree):
+        if not name.endswith("/") and not stat.S_ISREG((tree / name).lstat().st_mode):
+            raise UnsafeTree(f"{name} is not a plain file")
+
+
 def _names(tree: Path) -> Iterator[str]:
     for folder, folders, files in os.walk(tree, onerror=_raise):
         relative = Path(folder).relative_to(tree)

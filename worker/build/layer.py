@@ -1,0 +1,179 @@
+"""A lock into a dependency layer: installed once, tidied until only its content is left, zipped, kept.
+
+The same lock gives the same bytes, so layers are found by their lock in the local cache and by their content in the
+artifacts bucket.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from auto_lambda.tools import exclusive
+from worker.build.lock import Lock
+from worker.build.sandbox import remove_tree
+from worker.build.uv import Target, Uv
+from worker.build.uv_errors import explain
+from worker.build.zips import UnsafeTree, check_plain, write_zip
+from worker.errors import AppError, Code
+from worker.model import Layer, Say
+
+MAX_BYTES = 262_144_000
+"""Lambda's quota on a function and its layers, unzipped (Lambda Developer Guide, 'Lambda quotas': 250 MB)."""
+
+_FORMAT = "1"  # raised when layers from the same lock come to hold other bytes
+_OF_THIS_MACHINE = ("direct_url.json", "uv_cache.json", "uv_build.json")
+_LARGEST = 8
+
+
+class Layers:
+    """Makes layers, and keeps what it made.
+
+    Args:
+        uv: installs.
+        folder: where layers are kept, each under the hash of its lock and target.
+    """
+
+    def __init__(self, uv: Uv, folder: Path) -> None:
+        self._uv = uv
+        self._folder = folder
+
+    def layer(self, lock: Lock, target: Target, work: Path, say: Say) -> Layer | None:
+        """The layer of a lock, made now if this machine has not made it yet; None for an empty lock.
+
+        Safe with other threads and processes on the same folder: one makes it, the others wait.
+
+        Raises:
+            AppError: ``dependency-build-failed`` or ``package-too-large``.
+            IndexTrouble: not the uploader's fault.
+        """
+        if not lock.pins:
+            return None
+        place = self._folder / _key(lock, target)
+        if not place.exists():
+            self._folder.mkdir(parents=True, exist_ok=True)
+            with exclusive(place.with_suffix(".making")):
+                if not place.exists():
+                    self._make(place, lock, target, work, say)
+                    return _layer(place)
+        say(f"dependencies: seen before, layer {place.name[:12]}")
+        return _layer(place)
+
+    def _make(self, place: Path, lock: Lock, target: Target, work: Path, say: Say) -> None:
+        fresh = place.with_suffix(".new")
+        remove_tree(fresh)
+        try:
+            self._install(fresh / "tree" / "python", lock, target, work, say)
+            with _only_files():
+                tidy(fresh / "tree" / "python")
+                size = _check_size(fresh / "tree" / "python")
+                sha256 = write_zip(fresh / "tree", fresh / "layer.zip")
+            (fresh / "meta.json").write_text(json.dumps({"sha256": sha256, "tree_bytes": size, "lock": lock.text}))
+            fresh.rename(place)
+        finally:
+            remove_tree(fresh)
+
+    def _install(self, site: Path, lock: Lock, target: Target, work: Path, say: Say) -> None:
+        site.mkdir(parents=True)
+        (work / "install.txt").write_text(lock.installable)
+        arguments = (
+            "pip", "install", "--target", str(site), "--no-deps", "--python-platform", target.platform,
+            "--link-mode", "hardlink", "--requirements", "install.txt",
+        )  # fmt: skip
+        outcome = self._uv.run(arguments, target, say, cwd=work, writable=(work, site))
+        if not outcome.ok:
+            raise explain(outcome.output, None, target)
+
+
+def _key(lock: Lock, target: Target) -> str:
+    parts = (_FORMAT, target.python, target.platform, lock.text)
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:40]
+
+
+def _layer(place: Path) -> Layer:
+    meta = json.loads((place / "meta.json").read_text())
+    zip_path = place / "layer.zip"
+    key = f"layers/{meta['sha256']}.zip"
+    return Layer(place / "tree", zip_path, key, zip_path.stat().st_size, meta["tree_bytes"])
+
+
+@contextmanager
+def _only_files() -> Iterator[None]:
+    try:
+        yield
+    except UnsafeTree as error:
+        raise AppError(
+            Code.DEPENDENCY_BUILD_FAILED, f"a dependency's build left more than files: {error}",
+            hint="Use a release of that package that offers a wheel.",
+        ) from None  # fmt: skip
+
+
+def tidy(site: Path) -> None:
+    """Remove what differs between two installations of the same lock, or is of no use on Lambda.
+
+    That is bytecode, the installer's lock file and notes on where a package came from, and scripts, whose first line
+    names an interpreter of this machine. Each distribution's RECORD is brought in line. Files may be hard links into
+    uv's cache, so they are replaced, never written to.
+
+    Raises:
+        UnsafeTree: something in it is neither a file nor a folder, or a RECORD is none.
+    """
+    check_plain(site)
+    (site / ".lock").unlink(missing_ok=True)
+    for folder in [Path(path) for path, _, _ in os.walk(site) if Path(path).name == "__pycache__"]:
+        shutil.rmtree(folder)
+    _drop_scripts(site / "bin")
+    for info in site.glob("*.dist-info"):
+        for name in _OF_THIS_MACHINE:
+            (info / name).unlink(missing_ok=True)
+        _rewrite_record(info / "RECORD", site)
+
+
+def _drop_scripts(folder: Path) -> None:
+    if not folder.is_dir():
+        return
+    for path in [entry for entry in folder.iterdir() if entry.is_file()]:
+        with path.open("rb") as file:
+            script = file.read(2) == b"#!"
+        if script:
+            path.unlink()
+    if not any(folder.iterdir()):
+        folder.rmdir()
+
+
+def _rewrite_record(record: Path, site: Path) -> None:
+    if not record.is_file():
+        return
+    try:
+        with record.open(newline="", encoding="utf-8") as file:
+            rows = sorted(row for row in csv.reader(file) if row and (site / row[0]).exists())
+    except (ValueError, csv.Error, OSError) as error:
+        raise UnsafeTree(f"{record.relative_to(site)} is not a RECORD: {error}") from None
+    record.unlink()
+    with record.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file, lineterminator="\n").writerows(rows)
+
+
+def _check_size(site: Path) -> int:
+    sizes = {entry.name: sum(_sizes(Path(entry.path))) for entry in os.scandir(site)}
+    total = sum(sizes.values())
+    if total > MAX_BYTES:
+        largest = sorted(sizes.items(), key=lambda item: -item[1])[:_LARGEST]
+        named = ", ".join(f"{name} {size / 1e6:.0f} MB" for name, size in largest)
+        message = f"the dependencies are {total / 1e6:.0f} MB unzipped, Lambda takes {MAX_BYTES / 1e6:.0f} MB: {named}"
+        raise AppError(Code.PACKAGE_TOO_LARGE, message, hint="Remove or replace the largest packages.")
+    return total
+
+
+def _sizes(path: Path) -> Iterator[int]:
+    if not path.is_dir():
+        yield path.lstat().st_size
+        return
+    for folder, _, files in os.walk(path):
+        yield from (Path(folder, name).lstat().st_size for name in files)

@@ -1,0 +1,202 @@
+"""Resolve once, exactly: a manifest into pinned, hashed requirements for one Lambda runtime."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from worker.build.manifests import Manifest
+from worker.build.requirement_lines import Local, read_text
+from worker.build.sandbox import Outcome
+from worker.build.uv import Target, Uv
+from worker.build.uv_errors import explain
+from worker.build.zips import write_zip
+from worker.errors import AppError, Code
+from worker.model import Say
+
+IN_LAMBDA = ("boto3", "botocore", "s3transfer", "jmespath")
+"""Lambda's Python runtimes have them. All are shipped as soon as the app itself asks for one: versions must fit."""
+
+INSTALLERS = ("pip", "wheel")
+"""Frameworks depend on them for their command line; on Lambda nothing is installed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """One distribution: ``name==version``, or a path inside the zip, with the hashes of its files."""
+
+    requirement: str
+    hashes: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return " \\\n    ".join((self.requirement, *(f"--hash={one}" for one in self.hashes)))
+
+    @property
+    def name(self) -> str | None:
+        """The normalised name, None for a path."""
+        name, equals, _ = self.requirement.partition("==")
+        return canonicalize_name(name.partition("[")[0]) if equals else None
+
+
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """What will be installed.
+
+    Attributes:
+        pins: by name; local paths are absolute, into copies of what the zip holds.
+        options: lines that say how to install.
+        local: what stands for each absolute path: the path inside the zip and the digest of its content.
+    """
+
+    pins: tuple[Pin, ...]
+    options: tuple[str, ...] = ()
+    local: Mapping[str, tuple[str, str]] | None = None
+
+    @property
+    def installable(self) -> str:
+        """As a requirements file for this machine, now."""
+        return "".join(f"{line}\n" for line in (*self.options, *map(str, self.pins)))
+
+    @property
+    def text(self) -> str:
+        """As a requirements file that says the same on every machine: local paths as in the zip, after their digest."""
+        text = self.installable
+        for path, (shown, digest) in (self.local or {}).items():
+            stable = f"# sha256:{digest}\n./{shown}"
+            text = re.sub(rf"(?m)^{re.escape(path)}(?=[\s\[;])", stable.replace("\\", r"\\"), text)
+        return text
+
+
+class Locker:
+    """Makes locks.
+
+    Args:
+        uv: resolves.
+    """
+
+    def __init__(self, uv: Uv) -> None:
+        self._uv = uv
+
+    def lock(self, manifest: Manifest, target: Target, work: Path, say: Say) -> Lock:
+        """Resolve for the target, without what Lambda has itself.
+
+        Raises:
+            AppError: ``requirement-not-found``, ``requirements-conflict``, ``bad-requirements``, or
+                ``dependency-build-failed`` where only a failing build could say what a package needs.
+            IndexTrouble: not the uploader's fault.
+        """
+        local = _copied(manifest.lines.local, work / "local")
+        if not manifest.lines.requirements and not local:
+            return Lock(())
+        lines = [*manifest.lines.options, *manifest.lines.requirements, *(f"{one.path}{one.suffix}" for one in local)]
+        (work / "requirements.in").write_text("\n".join(lines) + "\n")
+        (work / "constraints.in").write_text("\n".join(manifest.lines.constraints) + "\n")
+        outcome = self._uv.run(_arguments(manifest, target), target, _unless_error(say), cwd=work, writable=(work,))
+        if not outcome.ok:
+            raise explain(outcome.output, manifest.shown, target)
+        lock = _parse(read_text(work / "lock.txt", "lock"))
+        digests = {str(one.path): (one.shown, _digest(one.path, work)) for one in local}
+        return replace(lock, pins=_agreed(lock.pins, manifest), local=digests)
+
+    def export(self, lock: Path, root: Path, target: Target, work: Path, say: Say) -> str:
+        """The requirement lines of a uv.lock, for an app in folder ``root``; nothing is resolved, built or fetched.
+
+        Raises:
+            AppError: ``bad-requirements``: the lock, or the pyproject.toml with it, is not usable.
+        """
+        out = work / "uv-lock.txt"
+        arguments = (
+            "export", "--quiet", "--frozen", "--offline", "--no-default-groups", "--no-emit-project", "--no-editable",
+            "--no-header", "--no-annotate", "--output-file", str(out), "--project", str(root),
+        )  # fmt: skip
+        outcome = self._uv.run(
+            arguments, target, say, cwd=lock.parent, readable=(root, lock.parent), writable=(work,), network=False
+        )
+        if not outcome.ok:
+            message = f"uv.lock can't be used: {_last(outcome)}"
+            hint = "Run `uv lock` beside your pyproject.toml and put both into the zip."
+            raise AppError(Code.BAD_REQUIREMENTS, message, hint=hint)
+        return read_text(out, "uv.lock")
+
+
+def _arguments(manifest: Manifest, target: Target) -> tuple[str, ...]:
+    left_out = [*(() if set(IN_LAMBDA) & manifest.direct else IN_LAMBDA), *(set(INSTALLERS) - manifest.direct)]
+    return (
+        "pip", "compile", "--quiet", "requirements.in", "--constraints", "constraints.in", "--output-file", "lock.txt",
+        "--generate-hashes", "--emit-build-options", "--no-annotate", "--no-header", "--no-sources",
+        "--no-strip-extras", "--python-platform", target.platform,
+        *(("--no-deps",) if manifest.complete else ()),
+        *(("--prerelease", "allow") if manifest.lines.prerelease else ()),
+        *(word for name in sorted(left_out) for word in ("--no-emit-package", name)),
+    )  # fmt: skip
+
+
+def _copied(local: tuple[Local, ...], to: Path) -> tuple[Local, ...]:
+    """Copies of local projects, because builds write into the folder that they build."""
+    copies = []
+    for number, one in enumerate(local):
+        copy = to / str(number) / one.path.name
+        copy.parent.mkdir(parents=True)
+        if one.path.is_dir():
+            shutil.copytree(one.path, copy, symlinks=True)
+        else:
+            shutil.copyfile(one.path, copy, follow_symlinks=False)
+        copies.append(replace(one, path=copy))
+    return tuple(copies)
+
+
+def _digest(path: Path, work: Path) -> str:
+    if path.is_dir():
+        return write_zip(path, work / "local.zip")
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _unless_error(say: Say) -> Callable[[str], None]:
+    """Quiet uv says nothing but warnings and errors; the errors are told once, as the AppError."""
+    return lambda line: say(line) if line.startswith("warning:") else None
+
+
+def _last(outcome: Outcome) -> str:
+    lines = [line.strip() for line in outcome.output.splitlines() if line.strip()]
+    return " ".join(lines)[:1000] or f"uv ended with {outcome.returncode}"
+
+
+def _parse(text: str) -> Lock:
+    lines = [line.strip() for line in text.replace("\\\n", " ").splitlines() if line.strip()]
+    options = tuple(line for line in lines if line.startswith("--"))
+    return Lock(tuple(_pin(line) for line in lines if not line.startswith("--")), options)
+
+
+def _pin(line: str) -> Pin:
+    requirement, *hashes = line.split(" --hash=")
+    return Pin(requirement.strip(), tuple(one.strip() for one in hashes))
+
+
+def _agreed(pins: tuple[Pin, ...], manifest: Manifest) -> tuple[Pin, ...]:
+    """The pins, with no other files than those whose hashes the manifest gave."""
+    return tuple(_checked(pin, manifest) for pin in pins)
+
+
+def _checked(pin: Pin, manifest: Manifest) -> Pin:
+    wanted = manifest.lines.hashes.get(pin.name) if pin.name else None
+    if not wanted:
+        return pin
+    both = tuple(one for one in pin.hashes if one in wanted)
+    if not both:
+        message = f"{manifest.shown}: none of its hashes for {pin.requirement} is of a file that the package index has"
+        hint = "Lock again, against the same index; if you did, someone exchanged the file."
+        raise AppError(Code.BAD_REQUIREMENTS, message, hint=hint)
+    return replace(pin, hashes=both)
+
+
+def added(requirements: tuple[str, ...], manifest: Manifest) -> tuple[str, ...]:
+    """Those of the framework's own requirements that the manifest does not bring along."""
+    return tuple(one for one in requirements if canonicalize_name(Requirement(one).name) not in manifest.lines.names)

@@ -1,0 +1,127 @@
+"""How uv is run: in the sandbox, for one target, with the index configuration of this machine and nothing else of it.
+
+It only downloads, until a distribution has no wheel: then it runs the distribution's own build. So each run of it
+counts as a stranger's.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from auto_lambda.tools import ToolError, interpreters, uv_executable
+from worker.build.sandbox import MEGABYTE, Command, Limits, Outcome, Sandbox
+from worker.errors import AppError, Code
+from worker.model import Architecture, Say, Source
+from worker.runtimes import RUNTIMES
+
+_LIMITS = Limits(wall=900, cpu=1800, memory=8192 * MEGABYTE)
+_PASSED_ON = re.compile(
+    r"UV_(DEFAULT_INDEX|INDEX|EXTRA_INDEX|FIND_LINKS|HTTP_|REQUEST_|INSECURE_HOST|NATIVE_TLS|SYSTEM_CERTS"
+    r"|EXCLUDE_NEWER|CONCURRENT_|OFFLINE)\w*"
+    r"|PIP_(INDEX_URL|EXTRA_INDEX_URL|CERT|TRUSTED_HOST)|SSL_CERT_(FILE|DIR)|REQUESTS_CA_BUNDLE"
+    r"|(HTTPS?|ALL|NO)_PROXY|(https?|all|no)_proxy"
+)
+# The glibc of each manylinux platform that uv knows.
+_MANYLINUX = ((2, 17), (2, 28), (2, 31), (2, 32), (2, 33), (2, 34))
+
+
+class IndexTrouble(Exception):
+    """The package index could not be reached or this machine failed uv: ours, and worth another try."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The Lambda runtime that a layer is for. ``platform`` is uv's word for system, architecture and C library."""
+
+    python: str
+    architecture: Architecture
+    platform: str
+    interpreter: Path
+
+
+def target_of(source: Source) -> Target:
+    """The target of an app.
+
+    Raises:
+        ToolError: this machine has no such interpreter; `inspect` chose one that it has.
+    """
+    interpreter = interpreters().get(source.python)
+    if interpreter is None:
+        raise ToolError(f"this machine has no python{source.python}")
+    ceiling = max(version for version in _MANYLINUX if version <= RUNTIMES[source.python].glibc)
+    machine = "aarch64" if source.architecture == "arm64" else "x86_64"
+    platform = f"{machine}-manylinux_{ceiling[0]}_{ceiling[1]}"
+    return Target(source.python, source.architecture, platform, interpreter)
+
+
+def index_settings(environ: Mapping[str, str]) -> dict[str, str]:
+    """Of the worker's environment, what a build has to know to reach the package indexes."""
+    return {name: value for name, value in environ.items() if _PASSED_ON.fullmatch(name)}
+
+
+class Uv:
+    """Runs uv in the sandbox.
+
+    Args:
+        sandbox: where it runs.
+        cache: uv's cache, kept between builds; on the file system of the layers, so that files are linked, not copied.
+        environ: index settings, as `index_settings` gives them.
+    """
+
+    def __init__(self, sandbox: Sandbox, cache: Path, environ: Mapping[str, str]) -> None:
+        self._sandbox = sandbox
+        self._cache = cache
+        self._environ = {
+            **environ,
+            "UV_CACHE_DIR": str(cache),
+            "UV_PYTHON_DOWNLOADS": "never",
+            "UV_NO_PROGRESS": "1",
+            "UV_NO_CONFIG": "1",
+            "NO_COLOR": "1",
+        }
+
+    def run(
+        self, arguments: tuple[str, ...], target: Target, say: Say, *, cwd: Path,
+        readable: tuple[Path, ...] = (), writable: tuple[Path, ...] = (), network: bool = True,
+    ) -> Outcome:  # fmt: skip
+        """Run to its end, successful or not.
+
+        Raises:
+            AppError: it took too long or said too much.
+            IndexTrouble: the index or this machine failed it.
+        """
+        self._cache.mkdir(parents=True, exist_ok=True)
+        executable = Path(uv_executable())
+        outcome = self._sandbox.run(
+            Command(
+                (str(executable), *arguments, "--python", str(target.interpreter)), cwd, self._environ,
+                (executable, target.interpreter.parent.parent, *readable), (*writable, self._cache), network, _LIMITS,
+            ),
+            say,
+        )  # fmt: skip
+        if outcome.stopped == "time":
+            raise AppError(Code.TOOK_TOO_LONG, f"the dependencies took longer than {_LIMITS.wall:.0f} s to build",
+                           hint="Use packages that offer wheels for Lambda, or fewer of them.")  # fmt: skip
+        if outcome.stopped == "output":
+            raise AppError(Code.DEPENDENCY_BUILD_FAILED, "a dependency's build wrote too much output",
+                           hint="Use a release of it that offers a wheel.")  # fmt: skip
+        if not outcome.ok and (trouble := _trouble(outcome.output)):
+            raise IndexTrouble(trouble)
+        return outcome
+
+
+# Only uv's own lines count: a build's output is indented, so it cannot claim to be an index that failed.
+_TROUBLE = re.compile(
+    r"(?:error|  cause): .*(?:"
+    r"client error|dns error|error sending request|timed? ?out|Connection (?:refused|reset)|HTTP status server error"
+    r"|status code: 5\d\d|\b5\d\d (?:Internal|Bad Gateway|Service|Gateway)|Too Many Requests|No space left on device"
+    r"|Failed to (?:fetch|download|initialize cache)|Network is unreachable|Too many open files).*"
+)
+
+
+def _trouble(output: str) -> str | None:
+    lines = [line for line in output.splitlines() if _TROUBLE.fullmatch(line)]
+    return "; ".join(line.strip() for line in lines[:4])[:500] if lines else None

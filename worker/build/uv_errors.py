@@ -1,0 +1,78 @@
+"""What uv says when it fails, told to the uploader: which package, what about it, what to try."""
+
+from __future__ import annotations
+
+import re
+
+from worker.build.uv import Target
+from worker.errors import AppError, Code
+
+_LONGEST = 2000
+_LAST_LINES = 25
+_BUILD = re.compile(r"(?m)^\W*(?:error: )?(?:Failed to (?:build|download and build)|Building) `([^`]+)`")
+_UNKNOWN = re.compile(r"Because (\S+) was not found in the (?:package registry|provided package locations)")
+_NO_VERSION = re.compile(
+    r"(?:there (?:is no version|are no versions) of|only the following versions of|only) ([^\s,]+)"
+)
+_OTHER_PYTHON = re.compile(r"Python version|requires-python|does not satisfy Python|Python ABI tag")
+_NO_WHEEL = re.compile(
+    r"no wheels? with a matching|only has wheels|no source distribution|no usable wheels|incompatible with"
+)
+
+
+def explain(output: str, manifest: str | None, target: Target) -> AppError:
+    """The error for a failed run of uv.
+
+    Args:
+        output: all that it said.
+        manifest: what asked for the packages, for the message.
+        target: named in hints.
+    """
+    where = manifest or "the framework's own requirements"
+    if _BUILD.search(output):
+        return _build_failed(output, target)
+    told = _told(output)
+    if "satisfiable" in output or "No solution" in output:
+        return _no_solution(told, where, target)
+    if _NO_WHEEL.search(told):
+        return AppError(Code.DEPENDENCY_BUILD_FAILED, told, hint=_hint_wheel(target))
+    return AppError(Code.BAD_REQUIREMENTS, f"{where}: {told}", hint=f"Correct {where}.")
+
+
+def _no_solution(told: str, where: str, target: Target) -> AppError:
+    if match := _UNKNOWN.search(told):
+        hint = f"Check the spelling in {where}; a private package needs its index set up on the worker."
+        return AppError(
+            Code.REQUIREMENT_NOT_FOUND, f"there is no package named {match[1]} on the package index", hint=hint
+        )
+    if _OTHER_PYTHON.search(told):
+        hint = f"Choose releases that support Python {target.python}, or another python in auto-lambda.toml."
+        return AppError(Code.REQUIREMENTS_CONFLICT, told, hint=hint)
+    if (match := _NO_VERSION.search(told)) and "depends on" not in told:
+        hint = f"Choose a version that exists, in {where}."
+        return AppError(Code.REQUIREMENT_NOT_FOUND, f"{match[1]} is not on the package index. {told}", hint=hint)
+    hint = f"Change or loosen one of the versions named, in {where}."
+    return AppError(Code.REQUIREMENTS_CONFLICT, told, hint=hint)
+
+
+def _build_failed(output: str, target: Target) -> AppError:
+    match = _BUILD.search(output)
+    name = re.sub(r" @ file://\S*/local/\d+/", " @ ./", match[1]) if match else "a dependency"
+    lines = [line.rstrip() for line in output.splitlines() if line.strip() and not line.startswith("hint:")]
+    last = "\n".join(line.removeprefix(" " * 9) for line in lines[-_LAST_LINES:])[-_LONGEST:]
+    return AppError(Code.DEPENDENCY_BUILD_FAILED, f"{name} does not build:\n{last}", hint=_hint_wheel(target))
+
+
+def _hint_wheel(target: Target) -> str:
+    return (
+        f"Choose a release that offers a wheel for Python {target.python} on {target.architecture} Linux, "
+        "or put a wheel for it into the zip and name its path."
+    )
+
+
+def _told(output: str) -> str:
+    """The explanation without its frame, trimmed."""
+    lines = [re.sub(r"^\W*(?:error|cause)?:? *", "", line).strip() for line in output.splitlines()]
+    kept = [line for line in lines if line and not line.startswith(("hint", "warning", "No solution found"))]
+    text = " ".join(kept).replace(", we can conclude that your requirements are unsatisfiable", "")
+    return text[:_LONGEST] + ("..." if len(text) > _LONGEST else "")
