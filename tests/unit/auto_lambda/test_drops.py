@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from auto_lambda import drops, keys
+from auto_lambda.aws.s3 import ObjectStore
+
+BUCKET = "uploads"
+SHOP = keys.App("dev", "shop")
+
+
+@pytest.fixture
+def store(monkeypatch: pytest.MonkeyPatch) -> Iterator[ObjectStore]:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    with mock_aws():
+        client = boto3.client("s3", region_name="us-east-1")
+        client.create_bucket(Bucket=BUCKET)
+        client.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
+        yield ObjectStore(client)
+
+
+@pytest.fixture
+def zip_path(tmp_path: Path) -> Path:
+    path = tmp_path / "shop.zip"
+    path.write_bytes(b"a zip, for all that the bucket knows")
+    return path
+
+
+def put_receipt(store: ObjectStore, dropped: drops.Drop, status: str, **more: Any) -> None:
+    fields = {"status": status, "step": None, "upload": {"version": dropped.version}, **more}
+    store.put(BUCKET, keys.receipt_key(dropped.app.key), json.dumps(fields).encode(), "application/json")
+
+
+class Time:
+    """A clock that only sleeping moves, and what happens meanwhile."""
+
+    def __init__(self, *happenings: Callable[[], None]) -> None:
+        self.now = 0.0
+        self.happenings = list(happenings)
+
+    def clock(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += max(seconds, 0.001)
+        if self.happenings:
+            self.happenings.pop(0)()
+
+
+def followed(store: ObjectStore, dropped: drops.Drop, time: Time, timeout: float = 100) -> list[str]:
+    states = drops.follow(store, dropped, timeout=timeout, sleep=time.sleep, clock=time.clock)
+    return [receipt.status for receipt in states]
+
+
+def test_a_drop_is_known_by_the_version_that_it_became(store: ObjectStore, zip_path: Path) -> None:
+    told: list[int] = []
+    dropped = drops.drop(store, BUCKET, SHOP, zip_path, told.append)
+    assert dropped.version == store.head(BUCKET, "apps/dev/shop.zip").version
+    assert sum(told) == dropped.size == zip_path.stat().st_size
+
+
+def test_each_state_is_told_once_until_it_is_live(store: ObjectStore, zip_path: Path) -> None:
+    dropped = drops.drop(store, BUCKET, SHOP, zip_path)
+    time = Time(
+        lambda: put_receipt(store, dropped, "building", step="build"),
+        lambda: None,
+        lambda: put_receipt(store, dropped, "deploying", step="deploy"),
+        lambda: put_receipt(store, dropped, "live", url="https://x"),
+    )
+    assert followed(store, dropped, time) == ["building", "deploying", "live"]
+
+
+def test_the_receipt_of_an_earlier_version_is_not_ours(store: ObjectStore, zip_path: Path) -> None:
+    earlier = drops.drop(store, BUCKET, SHOP, zip_path)
+    put_receipt(store, earlier, "live")
+    later = drops.drop(store, BUCKET, SHOP, zip_path)
+    assert followed(store, later, Time(lambda: None, lambda: put_receipt(store, later, "failed"))) == ["failed"]
+
+
+def test_who_is_overtaken_before_the_first_receipt_is_told_so(store: ObjectStore, zip_path: Path) -> None:
+    ours = drops.drop(store, BUCKET, SHOP, zip_path)
+    theirs = drops.drop(store, BUCKET, SHOP, zip_path)
+    assert followed(store, ours, Time(lambda: put_receipt(store, theirs, "building"))) == ["superseded"]
+
+
+def test_delayed_is_no_end(store: ObjectStore, zip_path: Path) -> None:
+    dropped = drops.drop(store, BUCKET, SHOP, zip_path)
+    put_receipt(store, dropped, "delayed")
+    assert followed(store, dropped, Time(lambda: put_receipt(store, dropped, "live"))) == ["delayed", "live"]
+
+
+def test_waiting_ends_in_time(store: ObjectStore, zip_path: Path) -> None:
+    dropped = drops.drop(store, BUCKET, SHOP, zip_path)
+    time = Time()
+    with pytest.raises(drops.TimedOut, match="dev/shop was not live after 30 s"):
+        followed(store, dropped, time, timeout=30)
+    assert time.now == pytest.approx(30, abs=0.1)
+
+
+def test_without_versions_the_content_tells_whose_receipt_it_is() -> None:
+    dropped = drops.Drop(SHOP, BUCKET, None, "abc", 1)
+    assert drops.Receipt({"upload": {"sha256": "abc"}}).tells_of(dropped)
+    assert not drops.Receipt({"upload": {"sha256": "def", "version": None}}).tells_of(dropped)
+    assert not drops.Receipt({}).tells_of(dropped)
+
+
+def test_every_zip_is_listed_with_its_receipt_and_every_receipt_without_a_zip_too(
+    store: ObjectStore, zip_path: Path
+) -> None:
+    shop = drops.drop(store, BUCKET, SHOP, zip_path)
+    put_receipt(store, shop, "live")
+    drops.drop(store, BUCKET, keys.App("prod", "new"), zip_path)
+    gone = drops.Drop(keys.App("dev", "gone"), BUCKET, "1", "", 0)
+    put_receipt(store, gone, "failed")
+    store.put(BUCKET, "apps/dev/shop.log", b"lines", "text/plain")
+    found = {key: receipt.status if receipt else None for key, receipt in drops.every(store, BUCKET)}
+    assert found == {"apps/dev/gone.zip": "failed", "apps/dev/shop.zip": "live", "apps/prod/new.zip": None}
