@@ -1,0 +1,90 @@
+"""Composition root of the worker: settings in, collaborators built, daemon runs."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from auto_lambda import logs, settings
+from auto_lambda.service import Notifier, end_descendants, stop_on_signals
+
+if TYPE_CHECKING:
+
+    from auto_lambda.aws.sqs import Queue
+    from worker.attempt import Attempts
+
+
+def main() -> int:
+    """Run until SIGTERM or SIGINT.
+
+    Returns:
+        0 when it was asked to stop, 2 for settings that cannot work. Work that had to be handed back ends the process
+        on the spot, with 0: threads of ours may still be in it.
+    """
+    try:
+        chosen = settings.load(settings.WorkerSettings)
+    except settings.SettingsError as error:
+        return _refuse(error.problems)
+    logs.configure(chosen.log_level)
+    return _run(chosen)
+
+
+def _run(chosen: settings.WorkerSettings) -> int:
+    from auto_lambda.aws.session import client, make_session
+    from auto_lambda.aws.sqs import Queue, QueueUnusable
+    from worker.compose import Impossible, attempts
+    from worker.workroom import workroom
+
+    session = make_session(chosen.region)
+    # Each slot has a heartbeat beside the one receive.
+    sqs = client(session, "sqs", read_timeout=chosen.poll_seconds + 10, connections=chosen.slots + 2)
+    queue = Queue(sqs, chosen.queue_url, chosen.visibility_seconds)
+    dead_letters = Queue(sqs, chosen.dead_letter_queue_url) if chosen.dead_letter_queue_url else None
+    try:
+        queue.depth()
+    except QueueUnusable as error:
+        return _refuse((str(error),))
+    except Exception as error:  # noqa: BLE001 - whatever passes by itself is the daemon's to live through
+        logs.get("worker").warning("the first look at the queue failed", error=str(error))
+    with workroom(chosen.work_dir) as room:
+        try:
+            work = attempts(chosen, session, room, worker=f"{socket.gethostname()}-{os.getpid()}")
+        except Impossible as error:
+            return _refuse(error.problems)
+        return _serve(chosen, queue, dead_letters, work)
+
+
+def _serve(chosen: settings.WorkerSettings, queue: Queue, dead_letters: Queue | None, work: Attempts) -> int:
+    from worker.daemon import Daemon, Timing
+    from worker.inbox import Inbox
+
+    inbox = Inbox(queue, chosen.uploads_bucket, dead_letters=dead_letters, poll_seconds=chosen.poll_seconds)
+    daemon = Daemon(
+        inbox,
+        work,
+        slots=chosen.slots,
+        timing=Timing(
+            visibility=chosen.visibility_seconds, receive=chosen.poll_seconds + 10, drain=chosen.drain_seconds
+        ),
+        abandon=end_descendants,
+        notifier=Notifier(),
+    )
+    with stop_on_signals() as stop:
+        handed_back = daemon.run(stop)
+    if handed_back:
+        sys.stderr.flush()
+        os._exit(0)
+    return 0
+
+
+def _refuse(problems: Sequence[str]) -> int:
+    for problem in problems:
+        sys.stderr.write(f"auto-lambda worker: {problem}\n")
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

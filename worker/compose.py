@@ -1,0 +1,141 @@
+"""What the worker works with, put together from its settings."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from auto_lambda import logs
+from auto_lambda.aws.cloudformation import Stacks
+from auto_lambda.aws.lambda_ import Functions
+from auto_lambda.aws.s3 import ObjectStore
+from auto_lambda.aws.session import client
+from auto_lambda.redact import Redactor, secrets_of
+from auto_lambda.settings import WorkerSettings
+from auto_lambda.tools import ToolEnvironments, interpreters
+from worker.attempt import Attempts
+from worker.build.bubblewrap import BubblewrapSandbox, SandboxMissing
+from worker.build.builder import Builder
+from worker.build.indexes import discover
+from worker.build.sandbox import MEGABYTE, PlainSandbox, Sandbox
+from worker.bundle.assemble import assemble
+from worker.deploy.stack import Deployer
+from worker.frameworks.base import Framework
+from worker.frameworks.chalice import Chalice
+from worker.frameworks.zappa import Zappa
+from worker.ledger import Ledger
+from worker.model import Built, Bundle, Draft, FrameworkName, Source, Surroundings, Upload
+from worker.pipeline import Fetched, Pipeline, Steps
+from worker.receipt import Receipt, Report
+from worker.runtimes import newest_first
+from worker.source.fetch import fetch
+from worker.source.inspect import inspect
+from worker.source.target import Defaults
+from worker.source.unpack import unpack
+from worker.workroom import Workroom
+
+if TYPE_CHECKING:
+    import boto3
+
+_log = logs.get("worker")
+
+
+class Impossible(Exception):
+    """This machine cannot do what the settings ask for; ``problems`` says what, one sentence each."""
+
+    def __init__(self, *problems: str) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+def attempts(chosen: WorkerSettings, session: boto3.Session, room: Workroom, *, worker: str) -> Attempts:
+    """Everything from the claim to the receipt.
+
+    Raises:
+        Impossible: the machine lacks an interpreter or the sandbox that the settings name.
+    """
+    defaults = _defaults(chosen)
+    sandbox = _sandbox(chosen)
+    # Uploads in parts use ten connections, and each slot has a report that writes beside it.
+    store = ObjectStore(client(session, "s3", connections=10 + 2 * chosen.slots))
+    ledger = Ledger(client(session, "dynamodb", read_timeout=10), chosen.table)
+    pipeline = Pipeline(_steps(chosen, session, store, sandbox, defaults), room.folder)
+    redact = Redactor(secrets_of())
+
+    def report(receipt: Receipt, bucket: str) -> Report:
+        return Report(receipt, bucket, store, redact)
+
+    return Attempts(pipeline, ledger, store, report, worker=worker)
+
+
+def _steps(
+    chosen: WorkerSettings,
+    session: boto3.Session,
+    store: ObjectStore,
+    sandbox: Sandbox,
+    defaults: Callable[[], Defaults],
+) -> Steps:
+    surroundings = Surroundings(
+        artifacts_bucket=chosen.artifacts_bucket,
+        boundary_arn=chosen.boundary_arn,
+        region=chosen.region,
+        uploads_bucket=chosen.uploads_bucket,
+        endpoint=os.environ.get("AWS_ENDPOINT_URL"),
+    )
+    stacks = Stacks(client(session, "cloudformation"))
+    functions = Functions(client(session, "lambda", read_timeout=900))
+    deployer = Deployer(store, stacks, functions, surroundings)
+
+    def fetched(upload: Upload, into: Path) -> Fetched:
+        return fetch(upload, store, into, chosen.max_upload_mb * MEGABYTE)
+
+    def inspected(zipped: Fetched, tree: Path) -> Source:
+        return inspect(zipped.upload, tree, zipped.sha256, zipped.size, defaults())
+
+    def assembled(draft: Draft, built: Built, work: Path) -> Bundle:
+        return assemble(draft, built, work, surroundings)
+
+    return Steps(
+        fetch=fetched,
+        unpack=unpack,
+        inspect=inspected,
+        builder=Builder(sandbox, chosen.cache),
+        frameworks=_frameworks(sandbox, ToolEnvironments(chosen.cache / "tools"), chosen.region),
+        assemble=assembled,
+        deployer=deployer,
+    )
+
+
+def _frameworks(sandbox: Sandbox, tools: ToolEnvironments, region: str) -> Mapping[FrameworkName, Framework]:
+    return {"chalice": Chalice(sandbox, tools, region), "zappa": Zappa(sandbox, tools)}
+
+
+def _defaults(chosen: WorkerSettings) -> Callable[[], Defaults]:
+    pythons = newest_first(tuple(interpreters()))
+    if not pythons:
+        raise Impossible("this machine has no Python that Lambda offers (3.11 to 3.14)")
+    python = chosen.python or pythons[0]
+    if python not in pythons:
+        raise Impossible(f"AUTO_LAMBDA_PYTHON is {python!r}, but this machine has {', '.join(pythons)}")
+    return lambda: Defaults(python, pythons, today=datetime.now(UTC).date())
+
+
+def _sandbox(chosen: WorkerSettings) -> Sandbox:
+    """Bubblewrap, unless the settings or, by default, the machine will not have it."""
+    plain = PlainSandbox()
+    if chosen.sandbox == "plain":
+        return plain
+    homes = {path.parents[1] for path in interpreters().values()} - {Path("/usr"), Path("/")}
+    isolated = BubblewrapSandbox(plain, homes, partial(discover, os.environ))
+    try:
+        isolated.check()
+    except SandboxMissing as error:
+        if chosen.sandbox == "bubblewrap":
+            raise Impossible(str(error)) from error
+        _log.warning("apps' code runs without isolation: trust every uploader, or mend this", reason=str(error))
+        return plain
+    return isolated
