@@ -30,7 +30,7 @@ class Builder:
     def __init__(self, sandbox: Sandbox, cache: Path, environ: Mapping[str, str] = os.environ) -> None:
         uv = Uv(sandbox, cache / "uv", index_settings(environ))
         self._environ = environ
-        self._locker = Locker(uv)
+        self._locker = Locker(uv, cache / "resolutions")
         self._layers = Layers(uv, cache / "layers")
 
     def build(self, source: Source, requirements: tuple[str, ...], work: Path, say: Say) -> Built:

@@ -10,6 +10,7 @@ import csv
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +18,7 @@ from pathlib import Path
 
 from auto_lambda.tools import exclusive
 from worker.build.lock import Lock
-from worker.build.sandbox import remove_tree
+from worker.build.sandbox import Outcome, remove_tree
 from worker.build.uv import Target, Uv
 from worker.build.uv_errors import explain
 from worker.build.zips import UnsafeTree, check_plain, write_zip
@@ -30,6 +31,7 @@ MAX_BYTES = 262_144_000
 _FORMAT = "1"  # raised when layers from the same lock come to hold other bytes
 _OF_THIS_MACHINE = ("direct_url.json", "uv_cache.json", "uv_build.json")
 _LARGEST = 8
+_NOT_CACHED = re.compile(r"(?i)network (?:was|connectivity is) disabled")
 
 
 class Layers:
@@ -80,15 +82,26 @@ class Layers:
             remove_tree(fresh)
 
     def _install(self, site: Path, lock: Lock, target: Target, work: Path, say: Say) -> None:
-        site.mkdir(parents=True)
+        """From uv's cache alone if that has everything: asking the index about pinned files costs seconds."""
         (work / "install.txt").write_text(lock.installable)
-        arguments = (
-            "pip", "install", "--target", str(site), "--no-deps", "--python-platform", target.platform,
-            "--link-mode", "hardlink", "--requirements", "install.txt",
-        )  # fmt: skip
-        outcome = self._uv.run(arguments, target, say, cwd=work, writable=(work, site))
+        said: list[str] = []
+        outcome = self._run(site, target, work, said.append, network=False)
+        if _NOT_CACHED.search(outcome.output) and not outcome.ok:
+            outcome = self._run(site, target, work, say, network=True)
+        else:
+            for line in said:
+                say(line)
         if not outcome.ok:
             raise explain(outcome.output, None, target)
+
+    def _run(self, site: Path, target: Target, work: Path, say: Say, *, network: bool) -> Outcome:
+        remove_tree(site)
+        site.mkdir(parents=True)
+        arguments = (
+            "pip", "install", "--target", str(site), "--no-deps", "--python-platform", target.platform,
+            "--link-mode", "hardlink", "--requirements", "install.txt", *(() if network else ("--offline",)),
+        )  # fmt: skip
+        return self._uv.run(arguments, target, say, cwd=work, writable=(work, site), network=network)
 
 
 def _key(lock: Lock, target: Target) -> str:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import shutil
+import tempfile
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,6 +26,9 @@ from worker.model import Say
 
 IN_LAMBDA = ("boto3", "botocore", "s3transfer", "jmespath")
 """Lambda's Python runtimes have them. All are shipped as soon as the app itself asks for one: versions must fit."""
+
+FRESH = 600.0
+"""Seconds for which the same question to the index keeps its answer, as package indexes let their pages be cached."""
 
 INSTALLERS = ("pip", "wheel")
 """Frameworks depend on them for their command line; on Lambda nothing is installed."""
@@ -79,10 +85,14 @@ class Locker:
 
     Args:
         uv: resolves.
+        memory: folder where resolutions are kept for a while.
+        clock: seconds since the epoch.
     """
 
-    def __init__(self, uv: Uv) -> None:
+    def __init__(self, uv: Uv, memory: Path, clock: Callable[[], float] = time.time) -> None:
         self._uv = uv
+        self._memory = memory
+        self._clock = clock
 
     def lock(self, manifest: Manifest, target: Target, work: Path, say: Say) -> Lock:
         """Resolve for the target, without what Lambda has itself.
@@ -96,14 +106,41 @@ class Locker:
         if not manifest.lines.requirements and not local:
             return Lock(())
         lines = [*manifest.lines.options, *manifest.lines.requirements, *(f"{one.path}{one.suffix}" for one in local)]
-        (work / "requirements.in").write_text("\n".join(lines) + "\n")
-        (work / "constraints.in").write_text("\n".join(manifest.lines.constraints) + "\n")
-        outcome = self._uv.run(_arguments(manifest, target), target, _unless_error(say), cwd=work, writable=(work,))
-        if not outcome.ok:
-            raise explain(outcome.output, manifest.shown, target)
-        lock = _parse(read_text(work / "lock.txt", "lock"))
+        inputs = ("\n".join(lines) + "\n", "\n".join(manifest.lines.constraints) + "\n")
+        arguments = _arguments(manifest, target)
+        kept = self._memory / hashlib.sha256("\0".join((*inputs, target.python, *arguments)).encode()).hexdigest()[:40]
+        if (text := self._remembered(kept)) is None:
+            text = self._resolve(inputs, arguments, manifest, target, work, say)
+            self._remember(kept, text)
+        lock = _parse(text)
         digests = {str(one.path): (one.shown, _digest(one.path, work)) for one in local}
         return replace(lock, pins=_agreed(lock.pins, manifest), local=digests)
+
+    def _resolve(
+        self, inputs: tuple[str, str], arguments: tuple[str, ...], manifest: Manifest, target: Target, work: Path,
+        say: Say,
+    ) -> str:  # fmt: skip
+        (work / "requirements.in").write_text(inputs[0])
+        (work / "constraints.in").write_text(inputs[1])
+        outcome = self._uv.run(arguments, target, _unless_error(say), cwd=work, writable=(work,))
+        if not outcome.ok:
+            raise explain(outcome.output, manifest.shown, target)
+        return read_text(work / "lock.txt", "lock")
+
+    def _remembered(self, kept: Path) -> str | None:
+        try:
+            age = self._clock() - kept.stat().st_mtime
+            return kept.read_text() if 0 <= age < FRESH else None
+        except FileNotFoundError:
+            return None
+
+    def _remember(self, kept: Path, text: str) -> None:
+        self._memory.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile("w", dir=self._memory, delete=False) as file:
+            file.write(text)
+        now = self._clock()
+        os.utime(file.name, (now, now))
+        Path(file.name).replace(kept)
 
     def export(self, lock: Path, root: Path, target: Target, work: Path, say: Say) -> str:
         """The requirement lines of a uv.lock, for an app in folder ``root``; nothing is resolved, built or fetched.
