@@ -16,7 +16,6 @@ from worker.frameworks.zappa_parts import (
     invoke_permission,
     listed_tags,
     sub,
-    verbatim,
 )
 from worker.frameworks.zappa_settings import Settings, unsupported
 
@@ -57,7 +56,7 @@ def _rest(settings: Settings, zappas: dict[str, Resource], stage: str) -> Parts:
             _mend_method(settings, one["Properties"])
     parts = Parts(resources)
     if "Authorizer" in resources:
-        parts.warnings += _mend_authorizer(settings.part("authorizer"), resources["Authorizer"]["Properties"])
+        _mend_authorizer(settings.part("authorizer"), resources["Authorizer"]["Properties"])
     elif settings.values.get("authorizer"):
         parts.warnings.append("the zappa setting 'authorizer' is ignored: 'iam_authorization' wins")
     deployment = f"ApiDeployment{digest(resources)}"
@@ -108,33 +107,28 @@ def _authorizer(authorizer: Settings) -> str:
     if given not in _AUTHORIZERS:
         raise unsupported(
             "authorizer.type", f"{given!r} is none that API Gateway has",
-            hint="Use TOKEN, REQUEST or COGNITO_USER_POOLS.",
+            hint="Use TOKEN or COGNITO_USER_POOLS.",
         )  # fmt: skip
     return _AUTHORIZERS[given]
 
 
-def _mend_authorizer(settings: Settings, authorizer: dict[str, Any]) -> list[str]:
+def _mend_authorizer(settings: Settings, authorizer: dict[str, Any]) -> None:
     authorizer["Type"] = kind = _authorizer(settings)
     authorizer.pop("AuthorizerCredentials", None)
-    function, arn = settings.text("function"), settings.text("arn")
     if kind == "COGNITO_USER_POOLS":
         authorizer.pop("AuthorizerUri", None)
         if not settings.texts("provider_arns"):
             raise settings.wrong("provider_arns", "a list of user pool ARNs")
-        return []
-    if arn:
-        uri = f"arn:${{AWS::Partition}}:apigateway:${{AWS::Region}}:lambda:path/2015-03-31/functions/{verbatim(arn)}"
-        authorizer["AuthorizerUri"] = sub(f"{uri}/invocations")
-        return [f"the authorizer {arn} is not part of the app: let API Gateway invoke it yourself"]
-    if not function:
-        raise settings.wrong("function", "the dotted path of the function that decides")
+        return
+    if settings.text("arn"):
+        raise unsupported("authorizer.arn", "only functions of the app itself may decide who calls it",
+                          hint="Name one of the app's functions by authorizer.function.")  # fmt: skip
     if kind == "REQUEST":
-        raise unsupported(
-            "authorizer.type", "zappa's handler answers authorizers of type TOKEN only",
-            hint="Use TOKEN, or name another function by `arn`.",
-        )  # fmt: skip
+        raise unsupported("authorizer.type", "zappa's handler answers authorizers of type TOKEN only",
+                          hint="Use TOKEN.")  # fmt: skip
+    if not settings.text("function"):
+        raise settings.wrong("function", "the dotted path of the function that decides")
     authorizer["AuthorizerUri"] = INVOCATIONS
-    return []
 
 
 def _rest_stage(settings: Settings, deployment: str, stage: str) -> Resource:

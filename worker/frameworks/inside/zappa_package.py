@@ -141,21 +141,27 @@ def hook(setting: str, run: Any) -> None:
 
 
 def check_app(settings: dict[str, Any]) -> None:
-    """The app's module must be a file of the app, or something installed; found without importing it."""
+    """What answers must be in a module of the app, or in something installed; found without importing it."""
     if settings.get("django_settings"):
-        setting, path = "django_settings", f"{settings['django_settings']}.x"
-    elif settings.get("app_function"):
-        setting, path = "app_function", str(settings["app_function"])
-    else:
-        return
-    module, dot, _ = path.rpartition(".")
-    if not dot or path.endswith(".py"):
-        raise Fault("app", f"{setting} {settings[setting]!r} is not of the form module.object", setting=setting)
+        check_module("django_settings", str(settings["django_settings"]), str(settings["django_settings"]))
+    if settings.get("app_function"):
+        path = str(settings["app_function"])
+        module, dot, _ = path.rpartition(".")
+        if not dot or path.endswith(".py"):
+            raise Fault("app", f"app_function {path!r} is not of the form module.object", setting="app_function")
+        check_module("app_function", path, module)
+
+
+def check_module(setting: str, value: str, module: str) -> None:
+    """Look for a dotted path, to its end where it leads into the app's own folders."""
     top = module.split(".")[0]
+    missing = None
     if not top or not any(is_module(Path(folder, top)) for folder in sys.path if folder):
-        raise Fault("app", f"{setting} is {settings[setting]!r}, but there is no module {top!r}", setting=setting)
-    if Path(top).is_dir() and not is_module(Path(*module.split("."))):
-        raise Fault("app", f"{setting} is {settings[setting]!r}, but there is no module {module!r}", setting=setting)
+        missing = top
+    elif Path(top).is_dir() and not is_module(Path(*module.split("."))):
+        missing = module
+    if missing is not None:
+        raise Fault("app", f"{setting} is {value!r}, but there is no module {missing!r}", setting=setting)
 
 
 def is_module(path: Path) -> bool:
