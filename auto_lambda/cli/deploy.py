@@ -92,10 +92,12 @@ def _upload(store: ObjectStore, bucket: str, app: keys.App, zip_path: Path) -> d
 
 
 def _follow(store: ObjectStore, dropped: drops.Drop, timeout: float) -> drops.Receipt:
+    from botocore.exceptions import BotoCoreError, ClientError
+
     from auto_lambda.cli.view import following
 
     try:
-        with following() as show, plain_errors():
+        with following() as show:
             for receipt in drops.follow(store, dropped, timeout=timeout):
                 show(receipt)
     except drops.TimedOut as error:
@@ -103,6 +105,8 @@ def _follow(store: ObjectStore, dropped: drops.Drop, timeout: float) -> drops.Re
             Exit.TIMED_OUT,
             f"{error}; it goes on by itself, see: auto-lambda status, auto-lambda logs {_words(dropped.app)}",
         ) from None
+    except (BotoCoreError, ClientError) as error:
+        raise leave(Exit.FAILED, f"uploaded, then lost sight of it: {error}") from None
     except KeyboardInterrupt:
         raise leave(
             Exit.INTERRUPTED, "not followed any more; the deployment goes on, see: auto-lambda status"

@@ -17,6 +17,7 @@ from auto_lambda.cli.exits import Exit, leave, tell
 from auto_lambda.local.embedded import EmbeddedAwsError
 from auto_lambda.local.processes import ChildError
 from auto_lambda.local.stack import LocalStack, StackEnded
+from auto_lambda.local.state import announced
 from auto_lambda.service import stop_on_signals
 from auto_lambda.tools import ToolError
 
@@ -28,7 +29,7 @@ def up(port: int | None, workers: int, folder: Path | None) -> None:
     with working_folder(folder) as place, told():
         with interruptible():
             stack = LocalStack.start(place, port=port, workers=workers, say=tell)
-        with stop_on_signals() as stop, stack:
+        with stop_on_signals() as stop, stack, announced(stack.pipeline):
             typer.echo(json.dumps(stack.pipeline.ready_line()))
             tell("ready; now, in another terminal: auto-lambda deploy FOLDER|APP.zip (Ctrl-C here ends all)")
             stack.watch(stop.requested)

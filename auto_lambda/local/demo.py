@@ -23,6 +23,7 @@ from auto_lambda.aws.urls import callable_url
 from auto_lambda.local import plot
 from auto_lambda.local.board import STEPS, Board, Row, live_table
 from auto_lambda.local.stack import LocalStack, local_client
+from auto_lambda.local.state import announced
 from auto_lambda.packing import zip_folder
 from auto_lambda.service import stop_on_signals
 
@@ -79,7 +80,7 @@ def run(folder: Path, *, keep: bool = False, examples: Sequence[Example] = EXAMP
         )
         if keep:
             console.print("the stack goes on; in another terminal: auto-lambda status; Ctrl-C ends it")
-            with stop_on_signals() as stop:
+            with stop_on_signals() as stop, announced(stack.pipeline):
                 stack.watch(stop.requested)
     return 0 if good == len(rows) else 1
 

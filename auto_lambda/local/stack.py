@@ -18,7 +18,7 @@ from auto_lambda.aws.cloudformation import Plan, Stacks
 from auto_lambda.aws.session import client
 from auto_lambda.local.embedded import REGION, EmbeddedAws, preferred_minor
 from auto_lambda.local.processes import Child, ChildError, tail
-from auto_lambda.local.state import Pipeline, announce
+from auto_lambda.local.state import Pipeline
 from auto_lambda.tools import ToolEnvironments, ToolError, interpreters
 
 STACK = "auto-lambda"
@@ -89,7 +89,6 @@ class LocalStack:
             for child in children:
                 child.wait_until_ready(PATIENCE)
                 say(f"{child.name} at work (process {child.pid}), its log is {child.log}")
-            undo.callback(announce(pipeline).unlink, missing_ok=True)
             return cls(pipeline, aws, children, undo.pop_all(), say)
 
     def watch(self, stop: threading.Event, pause: float = 0.2) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -72,14 +73,18 @@ def state_folder(environ: Mapping[str, str] = os.environ) -> Path:
     return Path(base) / "auto-lambda" / "local"
 
 
-def announce(pipeline: Pipeline, registry: Path | None = None) -> Path:
-    """Write a running stack down; `withdraw` the path when it ends."""
+@contextmanager
+def announced(pipeline: Pipeline, registry: Path | None = None) -> Iterator[Path]:
+    """A stack that other commands may find as long as this lasts."""
     path = (registry or state_folder()) / f"{pipeline.pid}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_suffix(".new")
     fresh.write_text(json.dumps(asdict(pipeline), indent=2))
     fresh.replace(path)
-    return path
+    try:
+        yield path
+    finally:
+        path.unlink(missing_ok=True)
 
 
 def running(registry: Path | None = None) -> list[Pipeline]:

@@ -11,7 +11,7 @@ from threading import Thread
 
 import pytest
 
-from auto_lambda.local.state import Pipeline, announce, running, state_folder
+from auto_lambda.local.state import Pipeline, announced, running, state_folder
 
 OUTPUTS = {
     "UploadsBucket": "uploads",
@@ -43,21 +43,22 @@ def pipeline(tmp_path: Path) -> Iterator[Pipeline]:
 
 
 def test_a_running_stack_is_found(pipeline: Pipeline, tmp_path: Path) -> None:
-    announce(pipeline, tmp_path)
-    assert running(tmp_path) == [pipeline]
+    with announced(pipeline, tmp_path):
+        assert running(tmp_path) == [pipeline]
+    assert running(tmp_path) == []
 
 
 def test_a_stack_whose_process_is_gone_is_forgotten(pipeline: Pipeline, tmp_path: Path) -> None:
     with subprocess.Popen([sys.executable, "-c", ""]) as ended:
         pass
-    note = announce(replace(pipeline, pid=ended.pid), tmp_path)
-    assert running(tmp_path) == []
-    assert not note.exists()
+    with announced(replace(pipeline, pid=ended.pid), tmp_path) as note:
+        assert running(tmp_path) == []
+        assert not note.exists()
 
 
 def test_a_process_that_took_over_the_number_is_no_stack(pipeline: Pipeline, tmp_path: Path) -> None:
-    announce(replace(pipeline, endpoint="http://127.0.0.1:1"), tmp_path)
-    assert running(tmp_path) == []
+    with announced(replace(pipeline, endpoint="http://127.0.0.1:1"), tmp_path):
+        assert running(tmp_path) == []
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", "nonsense", '{"endpoint": 1}'])
