@@ -9,10 +9,15 @@ import logging
 import sys
 from typing import TYPE_CHECKING, Any, TextIO
 
-import structlog
-from structlog.contextvars import bound_contextvars as bound
-
 from auto_lambda.redact import Redactor, secrets_of
+
+# structlog loads rich for tracebacks that we don't use: 7 MB that an idle daemon would hold for nothing.
+_rich: object = sys.modules.setdefault("rich", None)  # type: ignore[arg-type]
+import structlog  # noqa: E402
+from structlog.contextvars import bound_contextvars as bound  # noqa: E402
+
+if _rich is None:
+    del sys.modules["rich"]
 
 if TYPE_CHECKING:
     from structlog.typing import EventDict, Processor, WrappedLogger

@@ -9,12 +9,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from auto_lambda import logs, settings
-from auto_lambda.service import Notifier, end_descendants, stop_on_signals
+from auto_lambda.service import Notifier, end_descendants, spare_memory, stop_on_signals, trim_memory
 
 if TYPE_CHECKING:
-
     from auto_lambda.aws.sqs import Queue
     from worker.attempt import Attempts
+    from worker.daemon import Cancel
+    from worker.inbox import Delivery
 
 
 def main() -> int:
@@ -29,6 +30,7 @@ def main() -> int:
     except settings.SettingsError as error:
         return _refuse(error.problems)
     logs.configure(chosen.log_level)
+    spare_memory()
     return _run(chosen)
 
 
@@ -62,9 +64,16 @@ def _serve(chosen: settings.WorkerSettings, queue: Queue, dead_letters: Queue | 
     from worker.inbox import Inbox
 
     inbox = Inbox(queue, chosen.uploads_bucket, dead_letters=dead_letters, poll_seconds=chosen.poll_seconds)
+
+    def work_and_trim(delivery: Delivery, cancel: Cancel) -> None:
+        try:
+            work(delivery, cancel)
+        finally:
+            trim_memory()
+
     daemon = Daemon(
         inbox,
-        work,
+        work_and_trim,
         slots=chosen.slots,
         timing=Timing(
             visibility=chosen.visibility_seconds, receive=chosen.poll_seconds + 10, drain=chosen.drain_seconds
