@@ -10,7 +10,6 @@ import csv
 import hashlib
 import json
 import os
-import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,7 +30,7 @@ MAX_BYTES = 262_144_000
 _FORMAT = "1"  # raised when layers from the same lock come to hold other bytes
 _OF_THIS_MACHINE = ("direct_url.json", "uv_cache.json", "uv_build.json")
 _LARGEST = 8
-_NOT_CACHED = re.compile(r"(?i)network (?:was|connectivity is) disabled")
+_BUILT_IN_VAIN = "The build backend returned an error"  # with or without network it would fail again
 
 
 class Layers:
@@ -86,7 +85,7 @@ class Layers:
         (work / "install.txt").write_text(lock.installable)
         said: list[str] = []
         outcome = self._run(site, target, work, said.append, network=False)
-        if _NOT_CACHED.search(outcome.output) and not outcome.ok:
+        if not outcome.ok and _BUILT_IN_VAIN not in outcome.output:
             outcome = self._run(site, target, work, say, network=True)
         else:
             for line in said:

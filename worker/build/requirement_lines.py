@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
+from worker.build.sandbox import printable
 from worker.errors import AppError, Code
 
 MAX_BYTES = 16 * 1024 * 1024
@@ -70,7 +71,7 @@ class Lines:
 
 def bad(where: str, what: str, *, hint: str) -> AppError:
     """The error for a manifest that cannot be used, or not here."""
-    return AppError(Code.BAD_REQUIREMENTS, f"{where}: {what}", hint=hint)
+    return AppError(Code.BAD_REQUIREMENTS, printable(f"{where}: {what}"), hint=printable(hint))
 
 
 def foreign_index(where: str, url: str) -> AppError:
@@ -100,10 +101,14 @@ def inside(tree: Path, base: Path, target: str, where: str) -> Path:
     Raises:
         AppError: ``bad-requirements``: it lies outside the zip or is not there.
     """
-    path = (base / target).resolve()
+    try:
+        path = (base / target).resolve()
+        there = path.exists()
+    except (OSError, ValueError):
+        raise bad(where, "it names no path", hint="Put it into the zip and name it by a relative path.") from None
     if not path.is_relative_to(tree.resolve()):
         raise bad(where, f"{target} lies outside the zip", hint="Put it into the zip and name it by a relative path.")
-    if not path.exists():
+    if not there:
         raise bad(where, f"{target} is not in the zip", hint=f"Add {target} to the zip, or remove the line.")
     return path
 
@@ -217,7 +222,7 @@ class _Reader:
 
     def _add_local(self, spec: str, where: str, base: Path) -> None:
         match = _LOCAL.fullmatch(spec)
-        target = match["path"] if match else spec
+        target = (match["path"] if match else spec).removeprefix("file:")
         if "://" in target:
             raise bad(where, f"{_host(target)} is not a package index of this worker", hint=_VENDOR)
         path = inside(self._tree, base, target, where)

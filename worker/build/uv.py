@@ -91,7 +91,7 @@ class Uv:
 
         Raises:
             AppError: it took too long or said too much.
-            IndexTrouble: the index or this machine failed it.
+            IndexTrouble: with ``network``, the index or this machine failed it.
         """
         self._cache.mkdir(parents=True, exist_ok=True)
         executable = Path(uv_executable())
@@ -108,7 +108,7 @@ class Uv:
         if outcome.stopped == "output":
             raise AppError(Code.DEPENDENCY_BUILD_FAILED, "a dependency's build wrote too much output",
                            hint="Use a release of it that offers a wheel.")  # fmt: skip
-        if not outcome.ok and (trouble := _trouble(outcome.output)):
+        if network and not outcome.ok and (trouble := _trouble(outcome.output)):
             raise IndexTrouble(trouble)
         return outcome
 
