@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from auto_lambda.keys import App, BadKey, log_key, parse, receipt_key
+
+WORDS = st.from_regex(r"[a-z0-9][a-z0-9-]{0,39}", fullmatch=True)
+
+
+@given(stage=WORDS, name=WORDS)
+def test_a_key_names_one_app_and_an_app_one_key(stage: str, name: str) -> None:
+    app = App(stage, name)
+    assert parse(app.key) == app
+    assert parse(f"apps/{name}.zip") == App("dev", name)
+
+
+@given(st.text(max_size=60) | st.text("apszi/.-_ é", max_size=30))
+def test_any_other_key_is_refused_or_round_trips(key: str) -> None:
+    try:
+        app = parse(key)
+    except BadKey:
+        return
+    assert key in (app.key, f"apps/{app.name}.zip")
+
+
+@pytest.mark.parametrize(
+    ("key", "named"),
+    [
+        ("apps/Shop.zip", "name"),
+        ("apps/my shop.zip", "name"),
+        ("apps/shop\n.zip", "name"),
+        ("apps/prod_/shop.zip", "stage"),
+        ("apps/-dev/shop.zip", "stage"),
+        ("apps/.zip", "name"),
+        ("apps//shop.zip", "stage"),
+        ("apps/dev/", "apps/<name>.zip"),
+        ("apps/shöp.zip", "name"),
+        ("apps/" + "x" * 41 + ".zip", "name"),
+        ("apps/a/b/c.zip", "nested"),
+        ("other/shop.zip", "apps/<name>.zip"),
+        ("apps/shop.ZIP", "apps/<name>.zip"),
+    ],
+)
+def test_a_bad_key_is_refused_with_the_wrong_part_named(key: str, named: str) -> None:
+    with pytest.raises(BadKey, match=named):
+        parse(key)
+
+
+def test_what_lies_beside_an_upload() -> None:
+    assert receipt_key("apps/dev/shop.zip") == "apps/dev/shop.receipt.json"
+    assert log_key("apps/dev/shop.zip") == "apps/dev/shop.log"
+    assert receipt_key("apps/My Shop.zip") == "apps/My Shop.receipt.json"
+
+
+def test_names_in_aws() -> None:
+    app = App("prod", "shop")
+    assert (app.stack, app.function, str(app)) == ("al-shop-prod", "shop-prod", "prod/shop")
+
+
+def test_apps_of_different_stages_never_share_a_stack_by_accident_of_hyphens() -> None:
+    """Known: names may hold hyphens, so two pairs can meet; the deployment checks whose a stack is."""
+    assert App("c", "a-b").stack == App("b-c", "a").stack
