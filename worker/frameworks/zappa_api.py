@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,6 +22,7 @@ from worker.frameworks.zappa_settings import Settings, unsupported
 
 _AUTHORIZERS = {"": "TOKEN", "CUSTOM": "TOKEN", "TOKEN": "TOKEN", "REQUEST": "REQUEST",
                 "COGNITO_USER_POOLS": "COGNITO_USER_POOLS"}  # fmt: skip
+_FUNCTION_ARN = re.compile(r"arn:aws[a-z-]*:lambda:[a-z0-9-]+:\d{12}:function:[\w-]+(:[\w-]+)?")
 _METHODS_ON = {"ResourcePath": "/*", "HttpMethod": "*"}
 
 
@@ -56,7 +58,7 @@ def _rest(settings: Settings, zappas: dict[str, Resource], stage: str) -> Parts:
             _mend_method(settings, one["Properties"])
     parts = Parts(resources)
     if "Authorizer" in resources:
-        _mend_authorizer(settings.part("authorizer"), resources["Authorizer"]["Properties"])
+        parts.warnings += _mend_authorizer(settings.part("authorizer"), resources["Authorizer"]["Properties"])
     elif settings.values.get("authorizer"):
         parts.warnings.append("the zappa setting 'authorizer' is ignored: 'iam_authorization' wins")
     deployment = f"ApiDeployment{digest(resources)}"
@@ -107,28 +109,32 @@ def _authorizer(authorizer: Settings) -> str:
     if given not in _AUTHORIZERS:
         raise unsupported(
             "authorizer.type", f"{given!r} is none that API Gateway has",
-            hint="Use TOKEN or COGNITO_USER_POOLS.",
+            hint="Use TOKEN, REQUEST or COGNITO_USER_POOLS.",
         )  # fmt: skip
     return _AUTHORIZERS[given]
 
 
-def _mend_authorizer(settings: Settings, authorizer: dict[str, Any]) -> None:
+def _mend_authorizer(settings: Settings, authorizer: dict[str, Any]) -> list[str]:
     authorizer["Type"] = kind = _authorizer(settings)
     authorizer.pop("AuthorizerCredentials", None)
     if kind == "COGNITO_USER_POOLS":
         authorizer.pop("AuthorizerUri", None)
         if not settings.texts("provider_arns"):
             raise settings.wrong("provider_arns", "a list of user pool ARNs")
-        return
-    if settings.text("arn"):
-        raise unsupported("authorizer.arn", "only functions of the app itself may decide who calls it",
-                          hint="Name one of the app's functions by authorizer.function.")  # fmt: skip
+        return []
+    if arn := settings.text("arn"):
+        if not _FUNCTION_ARN.fullmatch(arn):
+            raise settings.wrong("arn", "the ARN of a Lambda function, or of an alias or version of one")
+        uri = f"arn:${{AWS::Partition}}:apigateway:${{AWS::Region}}:lambda:path/2015-03-31/functions/{arn}/invocations"
+        authorizer["AuthorizerUri"] = sub(uri)
+        return [f"the authorizer {arn} is not part of the app: let API Gateway invoke it yourself"]
     if kind == "REQUEST":
         raise unsupported("authorizer.type", "zappa's handler answers authorizers of type TOKEN only",
-                          hint="Use TOKEN.")  # fmt: skip
+                          hint="Use TOKEN, or name another function by authorizer.arn.")  # fmt: skip
     if not settings.text("function"):
         raise settings.wrong("function", "the dotted path of the function that decides")
     authorizer["AuthorizerUri"] = INVOCATIONS
+    return []
 
 
 def _rest_stage(settings: Settings, deployment: str, stage: str) -> Resource:

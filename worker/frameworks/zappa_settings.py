@@ -62,7 +62,7 @@ RULES: Mapping[str, Rule] = {
     "async_response_table_write_capacity": _carried(),
     "async_source": _carried("with `sns` the topic is made in the stack unless `async_resources` is false"),
     "attach_policy": _carried("its statements are granted beside what the triggers need, within the boundary"),
-    "authorizer": _carried("`TOKEN` by a function of the app, or `COGNITO_USER_POOLS`; else, and with `v2`, refused"),
+    "authorizer": _carried("by a function of the app (`TOKEN`), by `arn`, or `COGNITO_USER_POOLS`; refused with `v2`"),
     "aws_endpoint_urls": _ignored("only zappa's own calls to AWS use it"),
     "aws_environment_variables": _carried("set on the function"),
     "aws_kms_key_arn": _carried("with the permission to decrypt by it"),

@@ -49,6 +49,9 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "http with one origin": {"apigateway_version": "v2", "cors": {"allowed_origin": "https://shop.example"}},
     "guarded": {"authorizer": {"type": "TOKEN", "function": "auth.check"}},
     "guarded, no type": {"authorizer": {"function": "auth.check"}},
+    "guarded by another": {
+        "authorizer": {"type": "REQUEST", "arn": "arn:aws:lambda:us-east-1:123456789012:function:guard:live"}
+    },
     "pool": {
         "authorizer": {
             "type": "COGNITO_USER_POOLS",
@@ -304,7 +307,7 @@ def test_what_cannot_be_said_is_refused_by_name(build: Build, settings: dict[str
     [
         ({"type": "JWT", "function": "auth.check"}, Code.UNSUPPORTED_SETTING, "authorizer.type"),
         ({"type": "REQUEST", "function": "auth.check"}, Code.UNSUPPORTED_SETTING, "authorizer.type"),
-        ({"arn": "arn:aws:lambda:us-east-1:123456789012:function:x"}, Code.UNSUPPORTED_SETTING, "authorizer.arn"),
+        ({"arn": "arn:aws:lambda:::${x}"}, Code.BAD_CONFIG, "authorizer.arn"),
         ({"type": "COGNITO_USER_POOLS"}, Code.BAD_CONFIG, "provider_arns"),
         ({"type": "TOKEN"}, Code.BAD_CONFIG, "authorizer.function"),
     ],
