@@ -62,7 +62,7 @@ def _reference(text: str) -> dict[str, Any]:
 def _as_text(value: Any) -> str | None:
     """An intrinsic (or literal) in the notation of a plain ``Fn::Sub``; None if it cannot be written so."""
     if isinstance(value, str):
-        return value.replace("${", "${!")
+        return None if "$" in value else value  # put together, literals could read as references
     match value:
         case {"Ref": str(name), **rest} if not rest:
             return f"${{{name}}}"

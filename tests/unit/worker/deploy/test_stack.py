@@ -98,7 +98,7 @@ def test_same_again_changes_nothing(world: World) -> None:
     ],
 )
 def test_a_change_publishes(world: World, change: dict[str, Any], answer: str) -> None:
-    before = world.make.bundle(**{"layer": {"dep.py": "x = 1"}})
+    before = world.make.bundle(layer={"dep.py": "x = 1"})
     first = world.deploy(before)
     old_answer = ask(first.url)
     second = world.deploy(world.make.bundle(**{"layer": {"dep.py": "x = 1"}, **change}), before.template_key)
@@ -210,7 +210,7 @@ def test_a_queue_handler_is_started_without_records(world: World) -> None:
 
 
 def test_a_queue_handler_that_does_not_import_is_unhealthy(world: World) -> None:
-    with pytest.raises(AppError, match="Work does not start: .*nowhere") as caught:
+    with pytest.raises(AppError, match=r"Work does not start: .*nowhere") as caught:
         world.deploy(world.make.bundle(events_template(MAPPING), "import nowhere", url=False, main="Work"))
     assert caught.value.code is Code.UNHEALTHY
 

@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from drafts import SURROUNDINGS, Maker, resource, rest_template
+
+from worker.bundle import assemble
+from worker.errors import AppError, Code
+from worker.model import Options
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Maker:
+    return Maker(tmp_path)
+
+
+def test_artifacts_are_named_after_their_content(make: Maker) -> None:
+    bundle = make.bundle(layer={"dep.py": "x = 1"})
+    layer, code, template = bundle.artifacts
+    for artifact in bundle.artifacts:
+        assert hashlib.sha256(artifact.path.read_bytes()).hexdigest() in artifact.key
+    assert layer.key.startswith("layers/")
+    assert code.key.startswith("bundles/")
+    assert code.key.endswith(".zip")
+    assert template.key == bundle.template_key
+    assert json.loads(template.path.read_bytes()) == bundle.template
+
+
+def test_an_app_without_dependencies_has_no_layer(make: Maker) -> None:
+    bundle = make.bundle()
+    assert len(bundle.artifacts) == 2
+    assert "Layers" not in bundle.template["Resources"]["Api"]["Properties"]
+
+
+def test_too_large_names_the_largest(make: Maker, tmp_path: Path) -> None:
+    built = make.built(layer={"small/__init__.py": "", "pandas/__init__.py": "x" * 3_000_000})
+    assert built.layer
+    huge = replace(built, layer=replace(built.layer, tree_bytes=300 * 1024 * 1024))
+    with pytest.raises(AppError, match=r"300 MB of dependencies.*Largest: pandas 3 MB") as caught:
+        assemble(make.draft(rest_template()), huge, tmp_path, SURROUNDINGS)
+    assert caught.value.code is Code.PACKAGE_TOO_LARGE
+
+
+def test_too_many_resources(make: Maker) -> None:
+    template = rest_template()
+    template["Resources"] |= {f"Queue{number}": resource("SQS::Queue") for number in range(500)}
+    with pytest.raises(AppError, match=r"50[0-9] resources") as caught:
+        make.bundle(template)
+    assert caught.value.code is Code.TOO_MANY_RESOURCES
+
+
+def test_too_long_a_template(make: Maker) -> None:
+    template = rest_template()
+    template["Resources"]["Rest"]["Properties"]["Body"]["info"]["description"] = "x" * 1_000_000
+    with pytest.raises(AppError) as caught:
+        make.bundle(template)
+    assert caught.value.code is Code.TOO_MANY_RESOURCES
+
+
+def test_too_long_an_environment(make: Maker) -> None:
+    with pytest.raises(AppError, match="environment of Api takes 5,0") as caught:
+        make.bundle(options=Options(environment={"TEXT": "x" * 5000}))
+    assert caught.value.code is Code.BAD_CONFIG
+
+
+def test_a_link_in_the_code(make: Maker, tmp_path: Path) -> None:
+    draft = make.draft(rest_template())
+    (draft.code / "passwd").symlink_to("/etc/passwd")
+    with pytest.raises(AppError, match=r"passwd is a link|passwd is not a plain file") as caught:
+        assemble(draft, make.built(), tmp_path, SURROUNDINGS)
+    assert caught.value.code is Code.COMPILE_FAILED
