@@ -22,6 +22,7 @@ from worker.model import BucketNotification, Draft, Surroundings
 
 APP = App("dev", "shop")
 BOUNDARY = "arn:aws:iam::123456789012:policy/boundary"
+LEX = "arn:aws:lex:us-east-1:123456789012:bot:Order"
 QUEUE = "arn:aws:sqs:us-east-1:123456789012:orders"
 TOPIC = "arn:aws:sns:us-east-1:123456789012:news"
 STREAM = "arn:aws:kinesis:us-east-1:123456789012:stream/clicks"
@@ -280,7 +281,7 @@ def test_policies_of_the_settings_are_granted_beside_it(build: Build) -> None:
 @pytest.mark.parametrize(
     ("settings", "code", "named"),
     [
-        ({"events": [{"function": "x.y", "event_source": {"arn": "arn:aws:lex:::"}}]}, Code.UNSUPPORTED_SETTING, "lex"),
+        ({"events": [{"function": "x.y", "event_source": {"arn": LEX}}]}, Code.UNSUPPORTED_SETTING, "lex"),
         ({"events": [{"function": "x.y", "event_source": {"arn": "orders"}}]}, Code.BAD_CONFIG, "event_source.arn"),
         ({"events": [{"function": "cleanup", "expression": "rate(1 day)"}]}, Code.BAD_CONFIG, "events[0].function"),
         ({"events": [{"function": "x.y"}]}, Code.BAD_CONFIG, "events[0].expression"),
