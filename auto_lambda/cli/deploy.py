@@ -33,8 +33,8 @@ def deploy(
 ) -> int:
     """Do it and return the exit code."""
     app = app_of(source, name, stage)
+    target = choose(local=local, bucket=bucket)
     with packed(source) as zip_path:
-        target = choose(local=local, bucket=bucket)
         tell(f"{app} -> {target}")
         began = time.monotonic()
         with plain_errors():

@@ -44,13 +44,16 @@ def _print(apps: list[tuple[str, Mapping[str, Any]]]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table("app", "stage", "status", "where or why", "when (UTC)", box=None, pad_edge=False)
+    table = Table("app", "stage", "status", "when (UTC)", box=None, pad_edge=False)
+    table.add_column("where or why", overflow="fold")
     for key, fields in apps:
         state = Text(words(drops.Receipt(fields)), COLOURS.get(fields["status"], ""))
         when = str(fields.get("updated") or "")[:19].replace("T", " ")
-        table.add_row(Text(fields["app"] or key), fields.get("stage") or "", state, Text(_what(fields)), when)
+        table.add_row(Text(fields["app"] or key), fields.get("stage") or "", state, when, Text(_what(fields)))
     console = Console()
-    console.print(table, soft_wrap=not console.is_terminal)
+    if not console.is_terminal:
+        console.width = 1000  # a line an app, for grep
+    console.print(table)
 
 
 def _what(fields: Mapping[str, Any]) -> str:

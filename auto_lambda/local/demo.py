@@ -68,7 +68,7 @@ def run(folder: Path, *, keep: bool = False, examples: Sequence[Example] = EXAMP
     began = time.monotonic()
     console = Console(highlight=False)
     console.print("[bold]1. A stack of its own[/]")
-    with LocalStack.start(folder, settings=_settings(), say=lambda text: console.print(f"   {text}")) as stack:
+    with LocalStack.start(folder, settings=_settings(), say=lambda text: _line(console, text)) as stack:
         console.print(f"   up after {time.monotonic() - began:.1f} s\n\n[bold]2. Four zips into the bucket[/]")
         start = datetime.now(UTC)
         rows = _drop_all(stack, examples, console)
@@ -78,8 +78,10 @@ def run(folder: Path, *, keep: bool = False, examples: Sequence[Example] = EXAMP
         console.print(
             f"\n{good} of {len(rows)} apps live, {time.monotonic() - began:.0f} s after the command was given"
         )
-        if keep:
-            console.print("the stack goes on; in another terminal: auto-lambda status; Ctrl-C ends it")
+        if not keep:
+            console.print("It all ends here. To go on with your own zips: auto-lambda local up")
+        else:
+            console.print("The stack goes on; in another terminal: auto-lambda status. Ctrl-C ends it.")
             with stop_on_signals() as stop, announced(stack.pipeline):
                 stack.watch(stop.requested)
     return 0 if good == len(rows) else 1
@@ -88,6 +90,11 @@ def run(folder: Path, *, keep: bool = False, examples: Sequence[Example] = EXAMP
 def _settings() -> Mapping[str, str]:
     # Much of a cold build is waiting for the package index, so one slot more than processors are worth it.
     return {"AUTO_LAMBDA_SLOTS": "2"}
+
+
+def _line(console: Console, text: str, indent: int = 3) -> None:
+    """Plain text as it is: no markup in it counts, and the terminal wraps it, so that it can be copied."""
+    console.print(" " * indent + text, markup=False, soft_wrap=True)
 
 
 def _drop_all(stack: LocalStack, examples: Sequence[Example], console: Console) -> list[Row]:
@@ -128,7 +135,8 @@ def _shown(names: Sequence[str], console: Console) -> Iterator[Board]:
     from rich.live import Live
 
     if not console.is_terminal:
-        yield Board(names, lambda row: console.print(f"   {row.name:<12} {row.words}"))
+        began = time.monotonic()
+        yield Board(names, lambda row: _line(console, f"{time.monotonic() - began:6.1f} s  {row.name:<12} {row.words}"))
         return
     board = Board(names, lambda _: None)
     with Live(get_renderable=lambda: live_table(board), console=console, refresh_per_second=8):
@@ -160,17 +168,15 @@ def _is_good(row: Row) -> bool:
 
 
 def _report(stack: LocalStack, examples: Sequence[Example], rows: Sequence[Row], console: Console) -> None:
-    from rich.markup import escape
-
     console.print("\n[bold]3. What they answer[/]")
     for example, row in zip(examples, rows, strict=True):
         console.print(f"   [bold]{example.name}[/] ({example.shows})")
         for line in _outcome(stack, example, row):
-            console.print(f"      {escape(line)}", soft_wrap=True)
+            _line(console, line, 6)
     console.print("\n   Receipts and logs lie beside the zips:")
     for row in rows:
         key = keys.receipt_key(keys.App(keys.DEFAULT_STAGE, row.name).key)
-        console.print(f"      s3://{stack.pipeline.bucket}/{key}", soft_wrap=True)
+        _line(console, f"s3://{stack.pipeline.bucket}/{key}", 6)
     console.print("\n[bold]4. Where the seconds went[/]")
     _timings(rows, console)
 
@@ -209,7 +215,7 @@ def _plot(stack: LocalStack, start: datetime, console: Console) -> None:
     queue = {"QueueName": stack.pipeline.queue.rpartition("/")[2]}
     series = [metrics.series(name, queue, start, end) for name in names]
     depth = [sum(values) for values in zip(*series, strict=False)]
-    console.print("\n[bold]5. Messages in the queue, waiting and in work[/] (what the checker published to CloudWatch)")
+    console.print("\n[bold]5. Messages in the queue, waiting and in work[/]")
     for line in plot.bars(depth, width=72, height=4):
-        console.print(f"   {line}")
-    console.print(f"   {len(depth)} samples over {(end - start).total_seconds():.0f} s")
+        _line(console, line)
+    _line(console, f"{len(depth)} samples that the checker published to CloudWatch")

@@ -177,6 +177,7 @@ def _defaults() -> dict[str, str]:
     given = {
         "AUTO_LAMBDA_DRAIN_SECONDS": str(DRAIN),
         "AUTO_LAMBDA_CHECK_SECONDS": "1",
+        "AUTO_LAMBDA_POLL_SECONDS": "1",  # a receive is waited for at the end; receives cost nothing here
         "PYTHONUNBUFFERED": "1",
     }
     return {name: os.environ.get(name, value) for name, value in given.items()}
