@@ -28,8 +28,8 @@ class Builder:
     """
 
     def __init__(self, sandbox: Sandbox, cache: Path, environ: Mapping[str, str] = os.environ) -> None:
-        uv = Uv(sandbox, cache / "uv", index_settings(environ))
-        self._environ = environ
+        self._settings = index_settings(environ)
+        uv = Uv(sandbox, cache / "uv", self._settings)
         self._locker = Locker(uv, cache / "resolutions")
         self._layers = Layers(uv, cache / "layers")
 
@@ -60,7 +60,8 @@ class Builder:
         manifest = manifests.find(
             source.root,
             source.tree,
-            _known(lambda: discover(self._environ)),
+            # Only what uv is told of counts: an index accepted but not asked would leave its packages' names to others.
+            _known(lambda: discover({**self._settings, "PIP_CONFIG_FILE": os.devnull})),
             lambda path, root: self._locker.export(path, root, target, work, say),
         )
         say(f"dependencies: {manifest.shown or 'no manifest found'}")

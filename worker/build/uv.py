@@ -24,6 +24,10 @@ _PASSED_ON = re.compile(
     r"|PIP_(INDEX_URL|EXTRA_INDEX_URL|CERT|TRUSTED_HOST)|SSL_CERT_(FILE|DIR)|REQUESTS_CA_BUNDLE"
     r"|(HTTPS?|ALL|NO)_PROXY|(https?|all|no)_proxy"
 )
+_SAME = {
+    "UV_DEFAULT_INDEX": ("UV_INDEX_URL", "PIP_INDEX_URL"),
+    "UV_INDEX": ("UV_EXTRA_INDEX_URL", "PIP_EXTRA_INDEX_URL"),
+}
 # The glibc of each manylinux platform that uv knows.
 _MANYLINUX = ((2, 17), (2, 28), (2, 31), (2, 32), (2, 33), (2, 34))
 
@@ -58,8 +62,12 @@ def target_of(source: Source) -> Target:
 
 
 def index_settings(environ: Mapping[str, str]) -> dict[str, str]:
-    """Of the worker's environment, what a build has to know to reach the package indexes."""
-    return {name: value for name, value in environ.items() if _PASSED_ON.fullmatch(name)}
+    """Of the worker's environment, what a build must know to reach the package indexes; pip's names count for uv."""
+    passed = {name: value for name, value in environ.items() if _PASSED_ON.fullmatch(name)}
+    for ours, others in _SAME.items():
+        if not any(passed.get(name) for name in (ours, *others[:-1])) and passed.get(others[-1]):
+            passed[ours] = passed[others[-1]]
+    return passed
 
 
 class Uv:

@@ -153,6 +153,17 @@ def test_an_index_that_is_away_is_our_trouble(tmp_path: Path) -> None:
         build(tmp_path, tmp_path / "cache", {"requirements.txt": "six"}, environ=environ)
 
 
+def test_an_index_line_counts_only_when_it_names_an_index_of_the_worker(tmp_path: Path) -> None:
+    environ = {"UV_DEFAULT_INDEX": "http://user:secret@127.0.0.1:9/simple", "UV_HTTP_RETRIES": "0"}
+    ours = {"requirements.txt": "-i http://127.0.0.1:9/simple\nsix"}
+    with pytest.raises(IndexTrouble):
+        build(tmp_path / "one", tmp_path / "cache", ours, environ=environ)
+    others = {"requirements.txt": "--extra-index-url https://host.example/simple\nsix"}
+    with pytest.raises(AppError, match=r"host\.example") as caught:
+        build(tmp_path / "two", tmp_path / "cache", others, environ=environ)
+    assert caught.value.code == Code.BAD_REQUIREMENTS
+
+
 def test_a_build_sees_nothing_of_the_workers_environment(
     tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -169,6 +169,14 @@ def test_only_index_settings_reach_a_build() -> None:
     assert index_settings({**ours, **others}) == ours
 
 
+def test_pips_names_for_the_indexes_count_where_uvs_own_are_missing() -> None:
+    pips = {"PIP_INDEX_URL": "https://p", "PIP_EXTRA_INDEX_URL": "https://e"}
+    told = index_settings(pips)
+    assert (told["UV_DEFAULT_INDEX"], told["UV_INDEX"]) == ("https://p", "https://e")
+    assert "UV_DEFAULT_INDEX" not in index_settings({**pips, "UV_INDEX_URL": "https://u"})
+    assert index_settings({**pips, "UV_INDEX": "https://u"})["UV_INDEX"] == "https://u"
+
+
 @pytest.mark.parametrize(
     ("python", "architecture", "platform"),
     [
