@@ -1,0 +1,208 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, cast
+
+import pytest
+from botocore.exceptions import ClientError
+
+from auto_lambda.aws.cloudformation import Plan, StackFailed, Stacks
+
+QUEUE = {"Type": "AWS::SQS::Queue"}
+IMPOSSIBLE = {**QUEUE, "Properties": {"RedrivePolicy": {"deadLetterTargetArn": 5, "maxReceiveCount": "x"}}}
+
+
+def body(outputs: dict[str, Any] | None = None, **resources: Any) -> str:
+    return json.dumps({"Resources": resources, "Outputs": outputs or {}})
+
+
+@pytest.fixture
+def stacks(aws_client: Callable[[str], Any]) -> Stacks:
+    return Stacks(aws_client("cloudformation"), patience=20)
+
+
+@pytest.fixture
+def name(stacks: Stacks, request: pytest.FixtureRequest) -> Iterator[str]:
+    name = request.node.name.replace("_", "-")
+    yield name
+    stacks.delete(name)
+
+
+def test_create_update_and_nothing_to_do(stacks: Stacks, name: str) -> None:
+    told: list[str] = []
+    outputs = {"Url": {"Value": {"Ref": "Jobs"}}}
+    first = stacks.deploy(Plan(name, body=body(outputs, Jobs=QUEUE), tags={"app": "shop"}), told.append)
+    assert first.changed
+    assert first.stack.status == "CREATE_COMPLETE"
+    assert "/123456789012/" in first.stack.outputs["Url"]
+    assert first.stack.tags == {"app": "shop"}
+    assert "CREATE_COMPLETE Jobs" in told
+    assert told[-1] == f"CREATE_COMPLETE {name}"
+    assert not stacks.deploy(Plan(name, body=body(outputs, Jobs=QUEUE), tags={"app": "shop"})).changed
+    told.clear()
+    second = stacks.deploy(Plan(name, body=body(outputs, Jobs=QUEUE, More=QUEUE), tags={"app": "shop"}), told.append)
+    assert second.changed
+    assert "UPDATE_COMPLETE More" in told
+    assert not any(line.startswith("CREATE_COMPLETE") for line in told), "earlier operations are not told again"
+
+
+def test_parameters(stacks: Stacks, name: str) -> None:
+    template = json.dumps(
+        {
+            "Parameters": {"Word": {"Type": "String"}},
+            "Resources": {"Jobs": QUEUE},
+            "Outputs": {"Word": {"Value": {"Ref": "Word"}}},
+        }
+    )
+    assert stacks.deploy(Plan(name, body=template, parameters={"Word": "a"})).stack.outputs["Word"] == "a"
+
+
+def test_no_stack(stacks: Stacks) -> None:
+    assert stacks.describe("nobodys-stack") is None
+    stacks.delete("nobodys-stack")
+
+
+def test_a_failed_creation_names_the_resource_and_is_made_anew(stacks: Stacks, name: str) -> None:
+    with pytest.raises(StackFailed) as caught:
+        stacks.deploy(Plan(name, body=body(Good=QUEUE, Bad={**IMPOSSIBLE, "DependsOn": "Good"})))
+    assert caught.value.resource == "Bad"
+    assert caught.value.reason
+    left = stacks.describe(name)
+    assert left
+    assert left.status == "ROLLBACK_COMPLETE"
+    assert stacks.deploy(Plan(name, body=body(Good=QUEUE))).stack.status == "CREATE_COMPLETE"
+
+
+def test_a_failed_update_is_rolled_back(stacks: Stacks, name: str) -> None:
+    stacks.deploy(Plan(name, body=body(Good=QUEUE)))
+    with pytest.raises(StackFailed) as caught:
+        stacks.deploy(Plan(name, body=body(Good=QUEUE, Bad=IMPOSSIBLE)))
+    assert caught.value.resource == "Bad"
+    left = stacks.describe(name)
+    assert left
+    assert left.status == "UPDATE_ROLLBACK_COMPLETE"
+    assert stacks.deploy(Plan(name, body=body(Good=QUEUE, Better=QUEUE))).changed
+
+
+def test_a_template_that_is_none(stacks: Stacks, name: str) -> None:
+    with pytest.raises(StackFailed) as caught:
+        stacks.deploy(Plan(name, body=json.dumps({"Resources": {"X": {"Type": "AWS::No::Such"}}})))
+    assert caught.value.resource is None
+    assert stacks.describe(name) is None
+
+
+# ------------------------------------------------- what the embedded AWS cannot show, on a client that plays a part
+
+
+def event(number: int, status: str, resource: str, reason: str = "") -> dict[str, str]:
+    physical = "arn:stack" if resource == "shop" else resource.lower()
+    return {
+        "EventId": str(number), "ResourceStatus": status, "LogicalResourceId": resource, "ResourceStatusReason": reason,
+        "PhysicalResourceId": physical,
+    }  # fmt: skip
+
+
+class Actor:
+    """CloudFormation for one stack: goes through statuses, one a look, and has a list of events by then."""
+
+    def __init__(self, statuses: Sequence[str | None], events: Sequence[dict[str, str]] = ()) -> None:
+        self.statuses = list(statuses)
+        self.events = list(reversed(events))
+        self.called: list[str] = []
+        self.change_set: dict[str, str] = {"Status": "CREATE_COMPLETE"}
+
+    def describe_stacks(self, **request: str) -> dict[str, Any]:
+        status = self.statuses.pop(0) if len(self.statuses) > 1 else self.statuses[0]
+        if status is None:
+            error = {"Code": "ValidationError", "Message": f"Stack with id {request['StackName']} does not exist"}
+            raise ClientError({"Error": error}, "DescribeStacks")
+        return {"Stacks": [{"StackName": "shop", "StackId": "arn:stack", "StackStatus": status}]}
+
+    def describe_stack_events(self, **_: str) -> dict[str, Any]:
+        return {"StackEvents": []}
+
+    def get_paginator(self, operation: str) -> Actor:
+        return self
+
+    def paginate(self, **_: str) -> list[dict[str, Any]]:
+        return [{"StackEvents": self.events}]
+
+    def create_change_set(self, **request: Any) -> dict[str, str]:
+        self.called.append(f"change set {request['ChangeSetType']}")
+        return {"Id": "arn:change-set"}
+
+    def describe_change_set(self, **_: str) -> dict[str, str]:
+        return self.change_set
+
+    def __getattr__(self, operation: str) -> Callable[..., None]:
+        return lambda **_: self.called.append(operation)
+
+
+def play(actor: Actor, patience: float = 60) -> Stacks:
+    now = 0.0
+
+    def sleep(seconds: float) -> None:
+        nonlocal now
+        now += seconds
+
+    return Stacks(cast("Any", actor), sleep=sleep, clock=lambda: now, patience=patience)
+
+
+def test_the_first_failure_counts_not_its_consequences() -> None:
+    events = [
+        event(1, "UPDATE_IN_PROGRESS", "shop"),
+        event(2, "CREATE_FAILED", "Late", "Resource creation cancelled"),
+        event(3, "CREATE_FAILED", "Role", "the role's name is taken"),
+        event(4, "UPDATE_FAILED", "Api", "another"),
+        event(5, "UPDATE_ROLLBACK_IN_PROGRESS", "shop", "The following resource(s) failed to create: [Role]"),
+    ]
+    actor = Actor(["UPDATE_COMPLETE", "UPDATE_IN_PROGRESS", "UPDATE_ROLLBACK_COMPLETE"], events)
+    with pytest.raises(StackFailed, match="Role: the role's name is taken"):
+        play(actor).deploy(Plan("shop", body="{}"))
+
+
+def test_an_operation_under_way_is_waited_for() -> None:
+    actor = Actor(["UPDATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "UPDATE_COMPLETE"])
+    told: list[str] = []
+    play(actor).deploy(Plan("shop", body="{}"), told.append)
+    assert told[0] == "shop: UPDATE_IN_PROGRESS, waiting"
+    assert actor.called == ["change set UPDATE", "execute_change_set"]
+
+
+def test_a_creation_that_was_only_reviewed_is_created() -> None:
+    actor = Actor(["REVIEW_IN_PROGRESS", "CREATE_IN_PROGRESS", "CREATE_COMPLETE"])
+    play(actor).deploy(Plan("shop", body="{}"))
+    assert actor.called == ["change set CREATE", "execute_change_set"]
+
+
+@pytest.mark.parametrize("status", ["ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED"])
+def test_what_never_served_is_deleted_first(status: str) -> None:
+    actor = Actor([status, status, "DELETE_COMPLETE", "CREATE_COMPLETE"])
+    play(actor).deploy(Plan("shop", body="{}"))
+    assert actor.called == ["delete_stack", "change set CREATE", "execute_change_set"]
+
+
+def test_a_stuck_rollback_is_continued() -> None:
+    actor = Actor(["UPDATE_ROLLBACK_FAILED", "UPDATE_ROLLBACK_COMPLETE", "UPDATE_COMPLETE"])
+    play(actor).deploy(Plan("shop", body="{}"))
+    assert actor.called == ["continue_update_rollback", "change set UPDATE", "execute_change_set"]
+
+
+def test_a_rollback_that_stays_stuck() -> None:
+    actor = Actor(["UPDATE_ROLLBACK_FAILED"], [event(1, "UPDATE_FAILED", "Role", "it is in use")])
+    with pytest.raises(StackFailed, match="Role: it is in use"):
+        play(actor).deploy(Plan("shop", body="{}"))
+
+
+def test_a_change_set_that_is_refused() -> None:
+    actor = Actor(["UPDATE_COMPLETE"])
+    actor.change_set = {"Status": "FAILED", "StatusReason": "Circular dependency between resources: [A, B]"}
+    with pytest.raises(StackFailed, match="Circular dependency"):
+        play(actor).deploy(Plan("shop", body="{}"))
+    assert actor.called == ["change set UPDATE", "delete_change_set"]
+
+
+def test_a_stack_that_never_stops() -> None:
+    with pytest.raises(TimeoutError, match="shop still moves after 60 s"):
+        play(Actor(["UPDATE_COMPLETE", "UPDATE_IN_PROGRESS"])).deploy(Plan("shop", body="{}"))
