@@ -36,8 +36,10 @@ class Builder(Protocol):
 class Deployer(Protocol):
     """Makes a bundle live, and sees that it answers."""
 
-    def deploy(self, bundle: Bundle, previous: str | None, say: Say) -> Deployment:
-        """``previous`` is the template key of what was live before."""
+    def deploy(
+        self, bundle: Bundle, previous: str | None, say: Say, verifying: Callable[[], AbstractContextManager[None]]
+    ) -> Deployment:
+        """``previous`` is the template key of what was live before; ``verifying`` wraps the trying out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +94,7 @@ class Pipeline:
             source, bundle = self._compile(upload, report, work)
             before_deploy()
             with report.step("deploy"):
-                deployment = self._steps.deployer.deploy(bundle, previous, report.say)
+                deployment = self._steps.deployer.deploy(bundle, previous, report.say, lambda: report.step("verify"))
         return Released(source, deployment)
 
     def _compile(self, upload: Upload, report: Report, work: Path) -> tuple[Source, Bundle]:

@@ -136,6 +136,7 @@ class Report:
         self._now = now
         self._clock = clock
         self._started = clock()
+        self._inner_seconds = 0.0
         self._lock = threading.Lock()
         self._lines = [f"auto-lambda {__version__}, {receipt.key}, {now().isoformat(timespec='seconds')}"]
         self._room = _LOG_LIMIT
@@ -155,15 +156,21 @@ class Report:
 
     @contextmanager
     def step(self, name: Step) -> Iterator[None]:
-        """What happens inside is this step: the receipt names it, the log has its title, its seconds are kept."""
-        began = self._clock()
+        """What happens inside is this step: the receipt names it, the log has its title, its seconds are kept.
+
+        A step inside a step has its seconds to itself.
+        """
+        began, outside = self._clock(), self._inner_seconds
+        self._inner_seconds = 0.0
         self._change(step=name, status="deploying" if name in _DEPLOYING else "building")
         self._append(f"== {name}")
         self._latest.want()
         try:
             yield
         finally:
-            self._change(timings={**self._receipt.timings, name: self._clock() - began})
+            took = self._clock() - began
+            self._change(timings={**self._receipt.timings, name: took - self._inner_seconds})
+            self._inner_seconds = outside + took
             self._latest.want()
 
     def say(self, text: str) -> None:

@@ -6,6 +6,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from auto_lambda.aws.cloudformation import Plan, Result, Stack, StackFailed, Stacks
@@ -25,6 +26,8 @@ _OURS = re.compile(
     r"rate exceeded|throttl|internal ?(failure|error)|service ?unavailable|is not authorized to perform",
     re.IGNORECASE,
 )
+
+Context = AbstractContextManager[None]
 
 
 class Deployer:
@@ -56,13 +59,16 @@ class Deployer:
         self._bucket_events = BucketEvents(store, sleep)
         self._verifier = Verifier(functions, surroundings.endpoint, fetch=fetch, sleep=sleep)
 
-    def deploy(self, bundle: Bundle, previous: str | None, say: Say) -> Deployment:
+    def deploy(
+        self, bundle: Bundle, previous: str | None, say: Say, verifying: Callable[[], Context] = nullcontext
+    ) -> Deployment:
         """Take a bundle through gate, artifacts, stack, bucket events and verification.
 
         Args:
             bundle: what should be live.
             previous: template key of what is live now, to go back to; None for a first deploy.
             say: told of progress.
+            verifying: makes the context that it is tried out in.
 
         Raises:
             AppError: refused, failed or unhealthy. What was live before is live again (or still).
@@ -75,7 +81,9 @@ class Deployer:
             self._undo_drift(stack, bundle, say)
         result = self._update(bundle.app, bundle.template_key, say)
         try:
-            self._finish(bundle, result.stack, previous, say)
+            self._hang_events(bundle.app, bundle.notifications, result.stack, self._notifications_of(previous), say)
+            with verifying():
+                self._verify(bundle, result.stack, say)
         except AppError as error:
             self._go_back(bundle, previous, result.changed, error, say)
             raise
@@ -132,8 +140,7 @@ class Deployer:
             say(f"{app.stack} has it already")
         return result
 
-    def _finish(self, bundle: Bundle, stack: Stack, previous: str | None, say: Say) -> None:
-        self._hang_events(bundle.app, bundle.notifications, stack, self._notifications_of(previous), say)
+    def _verify(self, bundle: Bundle, stack: Stack, say: Say) -> None:
         try:
             self._verifier.verify(bundle, stack.outputs, say)
         except Unhealthy as error:

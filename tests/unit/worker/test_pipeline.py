@@ -1,0 +1,169 @@
+"""The order of the steps, and what is left of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+
+from auto_lambda.keys import App
+from auto_lambda.redact import Redactor
+from worker.errors import AppError, Code
+from worker.model import Built, Bundle, Deployment, Draft, Say, Source, Upload
+from worker.pipeline import Pipeline, Steps
+from worker.receipt import Receipt, Report
+from worker.source.fetch import Fetched
+
+UPLOAD = Upload(App("dev", "shop"), "drops", "apps/dev/shop.zip", "v1")
+
+
+class Nowhere:
+    def put(self, bucket: str, key: str, body: bytes, content_type: str) -> None:
+        """Nobody looks."""
+
+
+@dataclass
+class Fakes:
+    """Every collaborator; ``calls`` is the order in which they were called."""
+
+    calls: list[str] = field(default_factory=list)
+    fail_at: str = ""
+    folders: list[Path] = field(default_factory=list)
+
+    def _call(self, name: str) -> None:
+        self.calls.append(name)
+        if name == self.fail_at:
+            raise AppError(Code.COMPILE_FAILED, name, hint="mend it")
+
+    def _empty(self, folder: Path) -> None:
+        assert list(folder.iterdir()) == []
+        (folder / "left-over").touch()
+        self.folders.append(folder)
+
+    def fetch(self, upload: Upload, into: Path) -> Fetched:
+        self._call("fetch")
+        self._empty(into)
+        return Fetched(replace(upload, size=9), into / "upload.zip", "ab" * 32, 9)
+
+    def unpack(self, zip_path: Path, into: Path) -> None:
+        self._call("unpack")
+        self._empty(into)
+
+    def inspect(self, fetched: Fetched, tree: Path) -> Source:
+        self._call("inspect")
+        return Source(
+            fetched.upload, tree, tree, fetched.sha256, fetched.size, "chalice", "dev", "3.12", "x86_64",
+            warnings=("from inspect",),
+        )  # fmt: skip
+
+    def build(self, source: Source, requirements: tuple[str, ...], work: Path, say: Say) -> Built:
+        self._call("build")
+        assert requirements == ("chalice",)
+        self._empty(work)
+        return Built(source, "lock", None, warnings=("from build",))
+
+    name = "chalice"
+
+    def requirements(self, built_from: Path) -> tuple[str, ...]:
+        return ("chalice",)
+
+    def compile(self, built: Built, work: Path, say: Say) -> Draft:
+        self._call("compile")
+        self._empty(work)
+        say("compiling")
+        return Draft({}, work, "Fn", warnings=("from compile",))
+
+    def assemble(self, draft: Draft, built: Built, work: Path) -> Bundle:
+        self._call("assemble")
+        self._empty(work)
+        source = built.source
+        return Bundle(
+            source.upload.app, source.framework, source.python, source.architecture, {}, "bundles/1.json", (), "Fn",
+            has_url=False, health_path="/", warnings=("from compile", "from bundle"),
+        )  # fmt: skip
+
+    def prove(self, bundle: Bundle, built: Built, say: Say) -> None:
+        self._call("prove")
+
+    def deploy(
+        self, bundle: Bundle, previous: str | None, say: Say, verifying: Callable[[], AbstractContextManager[None]]
+    ) -> Deployment:
+        self._call(f"deploy over {previous}")
+        with verifying():
+            self._call("verify")
+        return Deployment("al", "fn", "1", "live", None, bundle.template_key, changed=True)
+
+
+def steps(fakes: Fakes, *, prove: bool = False) -> Steps:
+    return Steps(
+        fetch=fakes.fetch,
+        unpack=fakes.unpack,
+        inspect=fakes.inspect,  # type: ignore[arg-type]
+        builder=fakes,
+        frameworks={"chalice": fakes},  # type: ignore[dict-item]
+        assemble=fakes.assemble,
+        deployer=fakes,
+        prove=fakes.prove if prove else None,
+    )
+
+
+@pytest.fixture
+def report() -> Report:
+    return Report(Receipt.of(UPLOAD, "w"), "drops", Nowhere(), Redactor())
+
+
+@pytest.fixture
+def room(tmp_path: Path) -> Callable[[], AbstractContextManager[Path]]:
+    @contextmanager
+    def folder() -> Iterator[Path]:
+        work = tmp_path / "work"
+        work.mkdir()
+        yield work
+
+    return folder
+
+
+ORDER = ["fetch", "unpack", "inspect", "build", "compile", "assemble"]
+
+
+def test_the_steps_run_in_order_each_in_an_empty_folder_of_its_own(report: Report, room: object) -> None:
+    fakes = Fakes()
+    pipeline = Pipeline(steps(fakes), room)  # type: ignore[arg-type]
+    released = pipeline.run(
+        UPLOAD, report, previous="bundles/0.json", before_deploy=lambda: fakes.calls.append("still wanted?")
+    )
+    assert fakes.calls == [*ORDER, "still wanted?", "deploy over bundles/0.json", "verify"]
+    assert len(set(fakes.folders)) == len(fakes.folders)
+    assert (released.source.sha256, released.deployment.version) == ("ab" * 32, "1")
+
+
+def test_the_report_knows_each_step_and_each_warning_once(report: Report, room: object) -> None:
+    Pipeline(steps(Fakes(), prove=True), room).run(UPLOAD, report, previous=None, before_deploy=lambda: None)  # type: ignore[arg-type]
+    receipt = report.receipt
+    assert list(receipt.timings) == [
+        "fetch", "unpack", "inspect", "build", "compile", "prove", "verify", "deploy",
+    ]  # fmt: skip
+    assert receipt.warnings == ("from inspect", "from build", "from compile", "from bundle")
+    assert (receipt.framework, receipt.python, receipt.size, receipt.sha256) == ("chalice", "3.12", 9, "ab" * 32)
+
+
+@pytest.mark.parametrize("step", ORDER)
+def test_an_app_error_ends_the_run_before_anything_is_deployed(step: str, report: Report, room: object) -> None:
+    fakes = Fakes(fail_at=step)
+    with pytest.raises(AppError):
+        Pipeline(steps(fakes), room).run(UPLOAD, report, previous=None, before_deploy=lambda: None)  # type: ignore[arg-type]
+    assert fakes.calls == ORDER[: ORDER.index(step) + 1]
+
+
+def test_nothing_is_deployed_that_is_not_wanted_any_more(report: Report, room: object) -> None:
+    fakes = Fakes()
+
+    def not_wanted() -> None:
+        raise RuntimeError("newer one")
+
+    with pytest.raises(RuntimeError):
+        Pipeline(steps(fakes), room).run(UPLOAD, report, previous=None, before_deploy=not_wanted)  # type: ignore[arg-type]
+    assert fakes.calls == ORDER
