@@ -19,6 +19,7 @@ from pathlib import Path
 import uv
 
 LOCKS = Path(__file__).with_name("locks")
+BAKED = Path("/opt/auto-lambda/tools")
 _PROBE = "import sys; print('%d.%d' % sys.version_info[:2]); print(getattr(sys, '_base_executable', sys.executable))"
 
 
@@ -75,10 +76,12 @@ class ToolEnvironments:
 
     Args:
         folder: where they are kept; made when missing.
+        baked: environments that the machine image brought along, looked at first and never written to.
     """
 
-    def __init__(self, folder: Path | None = None) -> None:
+    def __init__(self, folder: Path | None = None, baked: Path | None = BAKED) -> None:
         self._folder = folder or cache_folder() / "tools"
+        self._baked = baked
 
     def python(self, name: str, minor: str) -> Path:
         """The interpreter of environment ``name`` for Python ``minor``, made now if it is not there yet.
@@ -91,7 +94,10 @@ class ToolEnvironments:
         if base is None:
             raise ToolError(f"this machine has no python{minor} (has: {', '.join(sorted(interpreters())) or 'none'})")
         digest = hashlib.sha256(lock.read_bytes() + os.fsencode(base)).hexdigest()[:12]
-        target = self._folder / f"{name}-{minor}-{digest}"
+        full_name = f"{name}-{minor}-{digest}"
+        if self._baked and (self._baked / full_name).exists():
+            return self._baked / full_name / "bin" / "python"
+        target = self._folder / full_name
         if not target.exists():
             self._folder.mkdir(parents=True, exist_ok=True)
             with exclusive(target.with_suffix(".making")):
