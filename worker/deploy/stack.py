@@ -167,9 +167,12 @@ class Deployer:
             say(f"{error.message}\nThere is no earlier release to go back to; this one stays deployed.")
             return
         say(f"{error.message}\nGoing back to what was live before.")
-        result = self._update(bundle.app, previous, say)
-        earlier = self._notifications_of(previous)
-        self._hang_events(bundle.app, earlier, result.stack, bundle.notifications, say)
+        try:
+            result = self._update(bundle.app, previous, say)
+            earlier = self._notifications_of(previous)
+            self._hang_events(bundle.app, earlier, result.stack, bundle.notifications, say)
+        except AppError as failure:
+            say(f"That failed too: {failure.message}")
 
     def _notifications_of(self, template_key: str | None) -> tuple[BucketNotification, ...]:
         if template_key is None:

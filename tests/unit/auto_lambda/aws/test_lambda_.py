@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from auto_lambda.aws.lambda_ import Functions, State
+
+CODE = """
+def handler(event, context):
+    if event == "raise":
+        raise ValueError("no")
+    return {"got": event}
+"""
+
+
+def zipped(text: str) -> bytes:
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w") as archive:
+        archive.writestr("app.py", text)
+    return data.getvalue()
+
+
+@pytest.fixture(scope="module")
+def client(aws_client: Callable[[str], Any]) -> Any:
+    client = aws_client("lambda")
+    role = "arn:aws:iam::123456789012:role/x"
+    code = {"ZipFile": zipped(CODE)}
+    client.create_function(FunctionName="echo", Runtime="python3.12", Role=role, Handler="app.handler", Code=code)
+    return client
+
+
+def test_an_answer(client: Any) -> None:
+    answer = Functions(client).invoke("echo", {"a": 1})
+    assert answer.error is None
+    assert answer.message == '{"got": {"a": 1}}'
+
+
+def test_an_error(client: Any) -> None:
+    answer = Functions(client).invoke("echo", "raise")
+    assert answer.error
+    assert answer.message == "no"
+
+
+def test_a_dry_run_runs_nothing(client: Any) -> None:
+    Functions(client).may_be_invoked("echo")
+    with pytest.raises(client.exceptions.ResourceNotFoundException):
+        Functions(client).may_be_invoked("nobody")
+
+
+def test_state_and_new_code(client: Any, aws_client: Callable[[str], Any]) -> None:
+    functions = Functions(client)
+    before = functions.state("echo")
+    assert before
+    assert before.ready
+    aws_client("s3").create_bucket(Bucket="code")
+    aws_client("s3").put_object(Bucket="code", Key="new.zip", Body=zipped(CODE + "#"))
+    functions.set_code("echo", "code", "new.zip")
+    after = functions.state("echo")
+    assert after
+    assert after.code_sha256 != before.code_sha256
+    assert functions.state("nobody") is None
+
+
+@pytest.mark.parametrize(
+    ("state", "last_update", "ready"),
+    [
+        ("Active", "Successful", True),
+        ("Inactive", "", True),
+        ("Pending", "", False),
+        ("Active", "InProgress", False),
+        ("Failed", "Failed", False),
+    ],
+)
+def test_ready(state: str, last_update: str, ready: bool) -> None:
+    assert State(state, last_update, "", "").ready is ready
