@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from auto_lambda import __version__
+from auto_lambda.cli.ami import app as ami
 
 MORE_HELP = {"help_option_names": ["-h", "--help"]}
 
@@ -20,6 +21,7 @@ app = typer.Typer(
 )
 local = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown", context_settings=MORE_HELP)
 app.add_typer(local, name="local", help="The whole pipeline on this machine, without AWS and without docker.")
+app.add_typer(ami, name="ami", help="The machine image that workers and the checker run on.")
 
 Name = Annotated[str, typer.Argument(help="The app's name.", show_default=False)]
 Stage = Annotated[str, typer.Option("--stage", "-s", help="The stage it is deployed to.", metavar="STAGE")]

@@ -1,0 +1,49 @@
+"""On the machine that becomes the image: write down what is in it."""
+
+from __future__ import annotations
+
+import json
+import platform
+import re
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from auto_lambda.tools import LOCKS, interpreters, uv_executable
+
+_PIN = re.compile(r"^([a-z0-9._-]+)==([^ ;\\]+)", re.MULTILINE | re.IGNORECASE)
+
+
+def describe(payload: Path) -> dict[str, Any]:
+    """What the image is made from (``payload.json``) and which versions of everything it has."""
+    return {
+        **json.loads(payload.read_text()),
+        "made": datetime.now(UTC).isoformat(timespec="seconds"),
+        "system": platform.freedesktop_os_release()["PRETTY_NAME"],
+        "kernel": platform.release(),
+        "glibc": platform.libc_ver()[1],
+        "pythons": {minor: _said(str(path), "--version") for minor, path in sorted(interpreters().items())},
+        "programs": {"bubblewrap": _said("bwrap", "--version"), "gcc": _said("gcc", "-dumpfullversion"),
+                     "uv": _said(uv_executable(), "--version")},
+        "tools": dict(_PIN.findall((LOCKS / "compiler.txt").read_text())),
+        "libraries": dict(_PIN.findall((LOCKS / "installation.txt").read_text())),
+    }  # fmt: skip
+
+
+def _said(*command: str) -> str:
+    answer = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+    return next(word for word in answer if word[:1].isdigit())
+
+
+def main() -> int:
+    """``python -m ami.manifest PAYLOAD.json IMAGE.json``."""
+    payload, target = map(Path, sys.argv[1:])
+    target.write_text(json.dumps(describe(payload), indent=2) + "\n")
+    target.chmod(0o644)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,97 @@
+"""What is carried to the machine that becomes the image: one archive, made from a clone of the repository."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import tarfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from ami.problems import NotStarted
+from auto_lambda import __version__
+from auto_lambda.tools import uv_executable
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What an image is made from: our version, the commit (``-dirty`` with changes on top), the base image."""
+
+    version: str
+    commit: str
+    base_image: str
+    base_name: str
+    architecture: str
+
+
+def root() -> Path:
+    """The clone that this code is in.
+
+    Raises:
+        NotStarted: it was installed without its sources.
+    """
+    folder = Path(__file__).resolve().parents[1]
+    if not (folder / "ami" / "image.pkr.hcl").is_file() or not (folder / ".git").exists():
+        raise NotStarted("images are made from a clone of the repository; this auto-lambda was installed without it")
+    return folder
+
+
+def commit_of(clone: Path) -> str:
+    """The commit that is checked out, with ``-dirty`` when files were changed since."""
+    commit = _git(clone, "rev-parse", "--short=12", "HEAD").strip()
+    return f"{commit}-dirty" if _git(clone, "status", "--porcelain", "--untracked-files=no").strip() else commit
+
+
+def make(clone: Path, origin: Origin, folder: Path) -> Path:
+    """Make the archive in ``folder``.
+
+    Raises:
+        NotStarted: our wheel could not be made.
+    """
+    tree = folder / "payload"
+    ami = clone / "ami"
+    shutil.copytree(ami / "provision", tree / "provision")
+    shutil.copytree(ami / "rootfs", tree / "rootfs")
+    shutil.copytree(clone / "systemd", tree / "units", ignore=shutil.ignore_patterns("*.md"))
+    shutil.copy(ami / "packages.tsv", tree)
+    shutil.copy(clone / "auto_lambda" / "locks" / "installation.txt", tree)
+    (tree / "payload.json").write_text(json.dumps(asdict(origin), indent=2) + "\n")
+    make_wheel(clone, tree / "wheel")
+    archive = folder / "payload.tar.gz"
+    with tarfile.open(archive, "w:gz") as tar:
+        tar.add(tree, arcname=".")
+    return archive
+
+
+def make_wheel(clone: Path, into: Path) -> Path:
+    """Make our wheel from the files that git knows, as they are now: nothing of an earlier build slips in.
+
+    Raises:
+        NotStarted: with what the build said.
+    """
+    sources = into.parent / "sources"
+    for name in _git(clone, "ls-files", "-z").split("\0"):
+        if name and (clone / name).is_file():
+            (sources / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(clone / name, sources / name)
+    done = subprocess.run(
+        [uv_executable(), "build", "--quiet", "--wheel", "--out-dir", str(into), str(sources)],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    shutil.rmtree(sources)
+    if done.returncode:
+        raise NotStarted(f"our own wheel could not be made:\n{done.stderr.strip()}")
+    return next(into.glob("*.whl"))
+
+
+def origin_of(clone: Path, base_image: str, base_name: str, architecture: str) -> Origin:
+    """Where an image made from this clone comes from."""
+    return Origin(__version__, commit_of(clone), base_image, base_name, architecture)
+
+
+def _git(clone: Path, *arguments: str) -> str:
+    done = subprocess.run(["git", *arguments], cwd=clone, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise NotStarted(f"git {arguments[0]} failed in {clone}: {done.stderr.strip()}")
+    return done.stdout

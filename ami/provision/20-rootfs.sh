@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# Files of ours at their places, and the units.
+# shellcheck source=ami/provision/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+cp --recursive --no-preserve=ownership,timestamps "$payload/rootfs/." /
+chmod -R u=rwX,go=rX /etc/auto-lambda
+sysctl --quiet --load=/etc/sysctl.d/90-auto-lambda.conf || say "the kernel took not every sysctl; it may at boot"
+
+shopt -s nullglob
+for unit in "$payload"/units/*; do
+    install -D --mode=0644 --target-directory=/usr/lib/systemd/system "$unit"
+done
+systemctl daemon-reload

@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# Our own wheel with its dependencies locked by hash, and the tool environment of every Python minor.
+# shellcheck source=ami/provision/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+newest_python() {
+    local minor
+    for minor in 14 13 12 11; do
+        command -v "python3.$minor" && return
+    done
+    fail no-python "none of Python 3.11 to 3.14 is installed"
+}
+
+python=$(newest_python)
+wheel=$(echo "$payload"/wheel/*.whl)
+cache=$(mktemp --directory --tmpdir=/var/tmp auto-lambda-uv.XXXXXX)
+trap 'rm -rf "$cache"' EXIT
+export UV_CACHE_DIR=$cache UV_PYTHON_DOWNLOADS=never UV_NO_PROGRESS=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
+
+[ -x $home/venv/bin/python ] || "$python" -m venv $home/venv
+# uv first, by its own line of the lock and its hashes; uv then installs the rest much faster than pip.
+sed -n '/^uv==/,/^[^ ]/{/^uv==/p;/^ /p}' "$payload/installation.txt" >"$cache/uv.txt"
+$home/venv/bin/python -m pip install --quiet --require-hashes --requirement "$cache/uv.txt"
+uv=$home/venv/bin/uv
+$uv pip install --quiet --compile-bytecode --python $home/venv/bin/python --require-hashes --requirement "$payload/installation.txt"
+$uv pip install --quiet --compile-bytecode --python $home/venv/bin/python --no-deps --reinstall "$wheel"
+ln --symbolic --force $home/venv/bin/auto-lambda /usr/local/bin/auto-lambda
+
+$home/venv/bin/python -m ami.bake $home/tools

@@ -1,0 +1,12 @@
+#!/usr/bin/env bash
+# What starts at boot. The units are enabled, not started: their settings come with the first boot.
+# shellcheck source=ami/provision/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+shopt -s nullglob
+for unit in "$payload"/units/*.service; do
+    systemctl enable --quiet "$(basename "$unit")"
+done
+if on_amazon_linux; then
+    systemctl enable --quiet amazon-cloudwatch-agent.service amazon-ssm-agent.service
+fi

@@ -1,0 +1,67 @@
+#!/usr/bin/env bash
+# The image holds what it must and nothing that it must not; every finding is told, then the build fails.
+# shellcheck source=ami/provision/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+problems=0
+problem() {
+    problems=$((problems + 1))
+    echo "auto-lambda image: PROBLEM $*" >&2
+}
+
+units_are_enabled_and_sound() {
+    local unit said
+    shopt -s nullglob
+    for unit in "$payload"/units/*.service; do
+        unit=$(basename "$unit")
+        systemctl is-enabled --quiet "$unit" || problem "$unit is not enabled"
+        # It exits 0 on misspelt settings, but never in silence.
+        said=$(systemd-analyze verify "$unit" 2>&1) || true
+        [ -z "$said" ] || problem "$unit: $said"
+    done
+}
+
+builds_work() {
+    # As the least user, for that is what the worker will be.
+    local folder
+    folder=$(mktemp --directory --tmpdir=/var/tmp auto-lambda-selftest.XXXXXX)
+    chown nobody: "$folder"
+    runuser --user nobody -- env HOME="$folder" $home/venv/bin/python -m ami.selftest "$folder" ||
+        problem "not every interpreter builds and runs a C extension in the sandbox"
+    rm -rf "$folder"
+}
+
+nothing_is_left() {
+    local found
+    found=$(find / -xdev \( -path /proc -o -path /sys \) -prune -o -type f \
+        \( -name authorized_keys -o -name 'ssh_host_*_key*' -o -name '.*_history' \) -print)
+    [ -z "$found" ] || problem "left behind: $found"
+    found=$(find /var/log -xdev -type f -size +0 ! -path '/var/log/journal/*')
+    [ -z "$found" ] || problem "logs are left: $found"
+    [ ! -s /etc/machine-id ] || problem "/etc/machine-id is not empty: every machine would be the same"
+    for found in /root/.aws /home/*/.aws; do
+        [ ! -e "$found" ] || problem "credentials are left: $found"
+    done
+}
+
+metadata_wants_a_token() {
+    # The base image says so to EC2; if it did not, any build could have read this machine's role without a token.
+    on_amazon_linux || return 0
+    local status
+    status=$(curl --silent --output /dev/null --write-out '%{http_code}' --max-time 5 http://169.254.169.254/latest/meta-data/) || true
+    [ "$status" = 401 ] || problem "the metadata service answered $status to a request without a token, not 401"
+}
+
+disk_is_free() {
+    local wanted=${AUTO_LAMBDA_IMAGE_FREE_MB:-4000}
+    [ "$(free_mb /)" -ge "$wanted" ] || problem "only $(free_mb /) MB are free, of at least $wanted: use a larger --volume-gb"
+}
+
+units_are_enabled_and_sound
+metadata_wants_a_token
+builds_work
+nothing_is_left
+disk_is_free
+[ "$problems" = 0 ] || fail invalid "the image has $problems problem(s), told above"
+$home/venv/bin/python -m ami.manifest "$payload/payload.json" /etc/auto-lambda/image.json
+say "valid"

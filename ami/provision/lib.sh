@@ -1,0 +1,66 @@
+# shellcheck shell=bash
+# What every step of the provisioning uses. Steps are idempotent: running them again changes nothing.
+set -euo pipefail
+
+# The unpacked payload: provision/, rootfs/, units/, wheel/, packages.tsv, installation.txt, payload.json.
+payload=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+# shellcheck disable=SC2034  # the steps use it
+home=/opt/auto-lambda
+
+say() { echo "auto-lambda image: $*"; }
+
+# The driver finds these lines again in Packer's output: a word for programs, then the sentence.
+fail() {
+    local code=$1
+    shift
+    echo "auto-lambda image: FAILED [$code] $*" >&2
+    exit 1
+}
+
+distribution() {
+    # shellcheck source=/dev/null
+    (. /etc/os-release && echo "${ID}")
+}
+
+on_amazon_linux() { [ "$(distribution)" = amzn ]; }
+
+# The names of a group of packages.tsv for one package manager, one a line.
+pkg_names() {
+    awk -F '\t' -v group="$1" -v column="$([ "$2" = dnf ] && echo 2 || echo 3)" \
+        '$1 == group { n = split($column, names, " "); for (i = 1; i <= n; i++) if (names[i] != "-") print names[i] }' \
+        "$payload/packages.tsv"
+}
+
+pkg_install() {
+    local group=$1 manager names=()
+    manager=$(command -v dnf >/dev/null && echo dnf || echo apt)
+    mapfile -t names < <(pkg_names "$group" "$manager")
+    [ "${#names[@]}" -gt 0 ] || return 0
+    "pkg_install_with_$manager" "${names[@]}"
+}
+
+pkg_install_with_dnf() {
+    local unknown
+    rpm --query --quiet --whatprovides "$@" && return 0
+    # dnf names what it does not know only among much else.
+    unknown=$(dnf --quiet repoquery --queryformat '%{name}\n' "$@" | sort -u | comm -13 - <(printf '%s\n' "$@" | sort -u))
+    [ -z "$unknown" ] || fail unknown-package "dnf knows no package ${unknown//$'\n'/, }: mend packages.tsv"
+    dnf install --assumeyes --quiet --setopt=install_weak_deps=False "$@"
+}
+
+pkg_install_with_apt() {
+    local name missing=()
+    for name in "$@"; do
+        [ "$(dpkg-query --show --showformat='${db:Status-Status}' "$name" 2>/dev/null)" = installed ] || missing+=("$name")
+    done
+    [ "${#missing[@]}" -gt 0 ] || return 0
+    # The lists that came with a machine are old or missing; once a run is enough.
+    [ -e "$payload/.apt-updated" ] || { apt-get update --quiet --quiet && touch "$payload/.apt-updated"; }
+    for name in "${missing[@]}"; do
+        apt-cache show "$name" >/dev/null 2>&1 || fail unknown-package "apt knows no package $name: mend packages.tsv"
+    done
+    DEBIAN_FRONTEND=noninteractive apt-get install --yes --quiet --quiet --no-install-recommends "${missing[@]}" >/dev/null
+}
+
+# Megabytes that are free below a folder.
+free_mb() { df --output=avail --block-size=1M "$1" | tail -n 1 | tr -d ' '; }
