@@ -52,19 +52,20 @@ def _run(chosen: settings.CheckerSettings, options: argparse.Namespace) -> int:
     from auto_lambda.aws.sqs import Queue, QueueUnusable
 
     session = make_session(chosen.region)
-    sqs = client(session, "sqs", read_timeout=10)
+    # Few and short: the next tick is the better retry.
+    sqs = client(session, "sqs", read_timeout=5, attempts=2)
     queue = Queue(sqs, chosen.queue_url)
     dead_letters = Queue(sqs, chosen.dead_letter_queue_url) if chosen.dead_letter_queue_url else None
     publishers: list[Publish] = []
     if not options.dry_run:
-        metrics = Metrics(client(session, "cloudwatch", read_timeout=10), chosen.metrics_namespace)
+        metrics = Metrics(client(session, "cloudwatch", read_timeout=5, attempts=2), chosen.metrics_namespace)
         publishers.append(to_metrics(metrics, chosen.queue_url))
     if options.once or options.json or options.dry_run:
         publishers.append(to_text(sys.stdout, as_json=options.json))
     sampler = Sampler(queue, dead_letters, lambda: datetime.now(UTC))
     loop = Loop(sampler, _all(publishers), interval=chosen.check_seconds, notifier=Notifier())
     try:
-        sampler()
+        Queue(client(session, "sqs", read_timeout=2, attempts=1), chosen.queue_url).depth()
     except QueueUnusable as error:
         return _refuse((str(error),))
     except Exception as error:  # noqa: BLE001 - whatever passes by itself is the loop's to live through

@@ -46,7 +46,7 @@ def _run(chosen: settings.WorkerSettings) -> int:
     queue = Queue(sqs, chosen.queue_url, chosen.visibility_seconds)
     dead_letters = Queue(sqs, chosen.dead_letter_queue_url) if chosen.dead_letter_queue_url else None
     try:
-        queue.depth()
+        Queue(client(session, "sqs", read_timeout=2, attempts=1), chosen.queue_url).depth()
     except QueueUnusable as error:
         return _refuse((str(error),))
     except Exception as error:  # noqa: BLE001 - whatever passes by itself is the daemon's to live through

@@ -23,8 +23,9 @@ def client(
     read_timeout: float = 60,
     connections: int = 10,
     endpoint: str | None = None,
+    attempts: int = 5,
 ) -> Any:
-    """A client that retries throttling and connection errors by itself (botocore's ``standard`` mode, 5 attempts).
+    """A client that retries throttling and connection errors by itself (botocore's ``standard`` mode).
 
     Args:
         session: from `make_session`.
@@ -32,11 +33,12 @@ def client(
         read_timeout: seconds without a byte before a call counts as failed; above the long-polling time for SQS.
         connections: pool size, at least the number of threads that share the client.
         endpoint: where to go instead of what the environment says.
+        attempts: of each call, all told.
     """
     from botocore.config import Config
 
     config = Config(
-        retries={"mode": "standard", "total_max_attempts": 5},
+        retries={"mode": "standard", "total_max_attempts": attempts},
         connect_timeout=5,
         read_timeout=read_timeout,
         max_pool_connections=connections,

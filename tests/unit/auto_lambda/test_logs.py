@@ -1,0 +1,83 @@
+"""One JSON object a line, with what was bound, without secrets."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import structlog
+
+from auto_lambda import logs
+
+
+@pytest.fixture
+def stream() -> Iterator[io.StringIO]:
+    root = logging.getLogger()
+    before, level = list(root.handlers), root.level
+    yield io.StringIO()
+    structlog.reset_defaults()
+    root.handlers[:], root.level = before, level
+
+
+def lines(stream: io.StringIO) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in stream.getvalue().splitlines()]
+
+
+def test_each_event_is_one_json_line_with_what_is_bound(stream: io.StringIO) -> None:
+    logs.configure("info", stream)
+    log = logs.get("daemon")
+    with logs.bound(upload="dev/shop@v1"):
+        log.info("started", key="a\nb")
+    log.info("idle")
+    first, second = lines(stream)
+    assert (first["event"], first["upload"], first["part"], first["level"]) == (
+        "started",
+        "dev/shop@v1",
+        "daemon",
+        "info",
+    )
+    assert "upload" not in second
+    assert first["timestamp"].endswith("Z")
+
+
+def test_exceptions_are_part_of_the_line(stream: io.StringIO) -> None:
+    logs.configure("info", stream)
+    try:
+        raise ValueError("what went wrong")
+    except ValueError:
+        logs.get("x").exception("failed")
+    (line,) = lines(stream)
+    assert "ValueError: what went wrong" in line["exception"]
+
+
+def test_lesser_levels_are_left_out(stream: io.StringIO) -> None:
+    logs.configure("warning", stream)
+    logs.get("x").info("quiet")
+    assert stream.getvalue() == ""
+
+
+def test_secrets_of_the_environment_are_hidden(stream: io.StringIO, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "abcdefghijklmnop")
+    logs.configure("info", stream)
+    logs.get("x").info("call", error="signed with abcdefghijklmnop")
+    assert "abcdefghijklmnop" not in stream.getvalue()
+
+
+def test_libraries_speak_json_too_and_only_when_it_matters(stream: io.StringIO) -> None:
+    logs.configure("info", stream)
+    logging.getLogger("botocore").warning("slow %s", "down")
+    logging.getLogger("botocore").info("chatter")
+    (line,) = lines(stream)
+    assert (line["event"], line["level"]) == ("slow down", "warning")
+
+
+def test_a_person_at_a_terminal_gets_lines_to_read(stream: io.StringIO, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream, "isatty", lambda: True)
+    logs.configure("info", stream)
+    logs.get("x").info("hello")
+    assert "hello" in stream.getvalue()
+    assert not stream.getvalue().startswith("{")

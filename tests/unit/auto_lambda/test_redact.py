@@ -1,0 +1,93 @@
+"""What people may read, and what not."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from auto_lambda.redact import HIDDEN, Redactor, printable, secrets_of
+
+KEY = "AKIA" + "IOSFODNN7EXAMPLE"
+
+
+@pytest.mark.parametrize(
+    ("text", "secret", "kept"),
+    [
+        (f"using {KEY} now", KEY, "using"),
+        ("aws_secret_access_key = wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "wJalr", "aws_secret_access_key"),
+        ('{"DB_PASSWORD": "correct-horse"}', "correct-horse", "DB_PASSWORD"),
+        ("GET https://user:pa55word@index.example/simple/", "pa55word", "index.example/simple/"),
+        ("https://tok3n@index.example/", "tok3n", "index.example"),
+        ("x?X-Amz-Signature=abcdef012345&X-Amz-Date=1", "abcdef012345", "X-Amz-Date=1"),
+        ("Authorization: Bearer eyJhbGciOi.abc.def", "eyJhbGciOi", "Authorization"),
+        ("-----BEGIN RSA PRIVATE KEY-----\nMIIE\n-----END RSA PRIVATE KEY-----\nafter", "MIIE", "after"),
+    ],
+)
+def test_credentials_are_known_by_their_shape(text: str, secret: str, kept: str) -> None:
+    clean = Redactor()(text)
+    assert secret not in clean
+    assert HIDDEN in clean
+    assert kept in clean
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "error: requirement flask==99 was not found in the registry",
+        "File \"app.py\", line 3, in index: token = parse()",
+        "password: ***",
+        "see https://docs.example/page#anchor and me@home.example",
+        "sha256 " + "ab" * 32,
+    ],
+)  # fmt: skip
+def test_ordinary_lines_are_left_alone(text: str) -> None:
+    assert Redactor()(text) == text
+
+
+def test_given_secrets_are_hidden_wherever_they_turn_up_the_longest_first() -> None:
+    redact = Redactor(["swordfish", "swordfish-and-more", "short"])
+    assert redact("a swordfish-and-more b swordfish c short") == f"a {HIDDEN} b {HIDDEN} c short"
+
+
+def test_secrets_of_an_environment() -> None:
+    environ = {
+        "AWS_SECRET_ACCESS_KEY": "abc/def+ghi",
+        "AWS_SESSION_TOKEN": "a-session-token",
+        "UV_INDEX_URL": "https://reader:s%40cret-word@index.example/simple",
+        "PATH": "/usr/bin",
+        "HOME": "/home/me",
+    }
+    assert secrets_of(environ) == {"abc/def+ghi", "a-session-token", "s%40cret-word", "s@cret-word"}
+
+
+@pytest.mark.parametrize(
+    ("raw", "plain"),
+    [
+        ("\x1b[1;31mred\x1b[0m", "red"),
+        ("\x1b]0;title\x07text", "text"),
+        ("\x1b]8;;https://x.example\x1b\\link\x1b]8;;\x1b\\", "link"),
+        ("10%\r50%\r100%\n", "100%\n"),
+        ("one\r\ntwo\r\n", "one\ntwo\n"),
+        ("a\tb\x00\x08\x7f\x9bc", "a\tb"),
+        ("abc\u202edef\u2066", "abcdef"),
+        ("naïve ünïcode 🎉", "naïve ünïcode 🎉"),
+        ("\udcff", "?"),
+    ],
+)
+def test_printable_is_what_a_terminal_would_leave(raw: str, plain: str) -> None:
+    assert printable(raw) == plain
+
+
+@given(st.text())
+def test_printable_always_encodes_and_has_no_control_characters(text: str) -> None:
+    clean = printable(text)
+    clean.encode()
+    assert all(c in "\n\t" or c.isprintable() or ord(c) > 0x9F for c in clean)
+    assert printable(clean) == clean
+
+
+@pytest.mark.parametrize("unit", ["a-", "secret ", "://", "\x1bP", "-----BEGIN PRIVATE KEY-----", "token=", "AKIA"])
+def test_hostile_output_is_cleaned_in_a_bounded_time(unit: str) -> None:
+    """A quadratic pattern would take hours; the test's own time-out is the bound."""
+    Redactor(["swordfish"])(printable(unit * 200_000))

@@ -1,0 +1,115 @@
+"""Signals, systemd, and the end of whatever a process has started."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from auto_lambda.service import Notifier, Stop, spare_memory, stop_on_signals, trim_memory
+
+
+def test_the_first_wish_asks_and_the_second_insists() -> None:
+    stop = Stop()
+    stop.request()
+    assert (stop.requested.is_set(), stop.at_once.is_set()) == (True, False)
+    for _ in range(3):
+        stop.request()
+    assert stop.at_once.is_set()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_signals_are_wishes_to_stop_and_the_old_handlers_come_back(number: signal.Signals) -> None:
+    before = signal.getsignal(number)
+    with stop_on_signals() as stop:
+        os.kill(os.getpid(), number)
+        assert stop.requested.wait(10)
+        os.kill(os.getpid(), number)
+        assert stop.at_once.wait(10)
+    assert signal.getsignal(number) is before
+
+
+def test_other_signals_do_not_stop() -> None:
+    seen: list[int] = []
+    before = signal.signal(signal.SIGUSR1, lambda number, _: seen.append(number))
+    try:
+        with stop_on_signals() as stop:
+            os.kill(os.getpid(), signal.SIGUSR1)
+            assert not stop.requested.wait(0.05)
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    assert seen == [signal.SIGUSR1]
+
+
+def test_the_handlers_come_back_after_an_exception_too() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(ValueError, match="x"), stop_on_signals():
+        raise ValueError("x")
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_systemd_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    address = str(tmp_path / "notify")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(address)
+        systemd.settimeout(10)
+        monkeypatch.setenv("NOTIFY_SOCKET", address)
+        notifier = Notifier()
+        notifier.ready("2 slots free")
+        notifier.status("busy")
+        notifier.watchdog()
+        notifier.stopping()
+        told = [systemd.recv(100).decode() for _ in range(4)]
+        assert notifier._systemd is not None
+        notifier._systemd.socket.close()
+    assert told == ["READY=1\nSTATUS=2 slots free", "STATUS=busy", "WATCHDOG=1", "STOPPING=1"]
+
+
+def test_off_systemd_nothing_happens() -> None:
+    notifier = Notifier({})
+    notifier.ready("x")
+    notifier.stopping()
+    assert notifier.watchdog_seconds is None
+
+
+@pytest.mark.parametrize(
+    ("environ", "seconds"),
+    [
+        ({"WATCHDOG_USEC": "30000000"}, 15.0),
+        ({"WATCHDOG_USEC": "30000000", "WATCHDOG_PID": str(os.getpid())}, 15.0),
+        ({"WATCHDOG_USEC": "30000000", "WATCHDOG_PID": "1"}, None),
+        ({"WATCHDOG_USEC": "0"}, None),
+        ({"WATCHDOG_USEC": "soon"}, None),
+    ],
+)
+def test_the_watchdog_is_fed_twice_as_often_as_asked(environ: dict[str, str], seconds: float | None) -> None:
+    assert Notifier(environ).watchdog_seconds == seconds
+
+
+def test_every_descendant_is_ended_however_deep_and_however_it_hid() -> None:
+    """In a process of its own: the test runner has children that must live."""
+    script = textwrap.dedent("""
+        import subprocess, sys
+        from auto_lambda.service import end_descendants
+        sleeper = "import time; time.sleep(60)"
+        nested = (
+            f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {sleeper!r}]);"
+            f"print(1, flush=True); {sleeper}"
+        )
+        child = subprocess.Popen([sys.executable, "-c", nested], stdout=subprocess.PIPE, start_new_session=True)
+        child.stdout.readline()
+        print(end_descendants(), child.wait(), end_descendants())
+    """)  # fmt: skip
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=30)
+    assert done.stdout.split() == ["2", "-9", "0"]
+
+
+def test_sparing_memory_does_no_harm() -> None:
+    spare_memory()
+    trim_memory()

@@ -1,0 +1,135 @@
+"""The checker's pace, and what a failing tick does: nothing."""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import pytest
+
+from auto_lambda.aws.sqs import Depth
+from auto_lambda.service import Notifier, Stop
+from checker.loop import Loop
+from checker.publish import to_metrics, to_text
+from checker.sample import Sample, Sampler
+
+NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
+SAMPLE = Sample(NOON, Depth(3, 2, 1), 4)
+
+
+@dataclass
+class FakeQueue:
+    answer: Depth | Exception
+
+    def depth(self) -> Depth:
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
+
+
+@dataclass
+class Clockwork:
+    """A clock that only moves when somebody waits or works."""
+
+    now: float = 0.0
+    ticks: list[float] = field(default_factory=list)
+    until: float = 20.0
+    work: float = 0.0
+
+    def wait(self, stop: Stop, seconds: float) -> bool:
+        self.now += max(0.0, seconds)
+        return self.now > self.until
+
+    def sampler(self) -> Sample:
+        self.ticks.append(self.now)
+        self.now += self.work
+        return SAMPLE
+
+    def run(self, interval: float = 5.0) -> list[float]:
+        loop = Loop(
+            self.sampler, lambda _: None, interval=interval, notifier=Notifier({}),
+            clock=lambda: self.now, wait=self.wait,
+        )  # fmt: skip
+        loop.run(Stop())
+        return self.ticks
+
+
+def test_a_sample_has_a_metric_for_each_kind_of_waiting() -> None:
+    sample = Sampler(FakeQueue(Depth(3, 2, 1)), FakeQueue(Depth(4, 0, 0)), lambda: NOON)()
+    assert sample.metrics() == {"QueueVisible": 3, "QueueInFlight": 2, "QueueDelayed": 1, "DeadLetters": 4}
+
+
+def test_without_a_dead_letter_queue_there_is_no_such_metric() -> None:
+    assert "DeadLetters" not in Sampler(FakeQueue(Depth(3, 2, 1)), None, lambda: NOON)().metrics()
+
+
+def test_known_bug_8_dead_letters_are_published_as_a_level_in_every_sample() -> None:
+    sampler = Sampler(FakeQueue(Depth(0, 0, 0)), FakeQueue(Depth(1, 0, 0)), lambda: NOON)
+    assert [sampler().metrics()["DeadLetters"] for _ in range(3)] == [1, 1, 1]
+
+
+def test_ticks_come_at_a_steady_pace_the_first_at_once() -> None:
+    assert Clockwork(work=0.3).run() == [0, 5, 10, 15, 20]
+
+
+def test_a_slow_tick_leaves_out_the_ones_it_missed_and_keeps_the_beat() -> None:
+    assert Clockwork(work=7.0, until=30).run() == [0, 10, 20, 30]
+
+
+@pytest.mark.parametrize("broken", ["sample", "publish"])
+def test_a_failing_tick_publishes_nothing_and_never_ends_the_loop(broken: str) -> None:
+    published: list[Sample] = []
+    failures = iter([True, False, True, False, False])
+
+    def may_fail(where: str) -> None:
+        if where == broken and next(failures):
+            raise OSError("throttled")
+
+    def sampler() -> Sample:
+        may_fail("sample")
+        return SAMPLE
+
+    def publish(sample: Sample) -> None:
+        may_fail("publish")
+        published.append(sample)
+
+    clock = Clockwork()
+    loop = Loop(
+        sampler, publish, interval=5, notifier=Notifier({}), clock=lambda: clock.now, wait=clock.wait
+    )  # fmt: skip
+    loop.run(Stop())
+    assert len(published) == 3
+
+
+def test_a_wish_to_stop_ends_the_wait_at_once() -> None:
+    stop = Stop()
+    stop.request()
+    ticks: list[int] = []
+    loop = Loop(lambda: SAMPLE, lambda _: ticks.append(1), interval=60, notifier=Notifier({}))
+    loop.run(stop)
+    assert ticks == []
+
+
+def test_metrics_are_published_under_the_queues_name() -> None:
+    calls: list[tuple[object, object, object]] = []
+
+    class Metrics:
+        def publish(self, counts: object, dimensions: object, at: object) -> None:
+            calls.append((counts, dimensions, at))
+
+    to_metrics(Metrics(), "http://127.0.0.1:1/123456789012/drops")(SAMPLE)
+    assert calls == [(SAMPLE.metrics(), {"QueueName": "drops"}, NOON)]
+
+
+def test_a_sample_is_a_line_of_json_or_of_words() -> None:
+    stream = io.StringIO()
+    to_text(stream, as_json=True)(SAMPLE)
+    to_text(stream, as_json=False)(SAMPLE)
+    first, second = stream.getvalue().splitlines()
+    assert json.loads(first) == {
+        "at": "2026-01-02T12:00:00.000+00:00", "QueueVisible": 3, "QueueInFlight": 2, "QueueDelayed": 1,
+        "DeadLetters": 4,
+    }  # fmt: skip
+    assert "QueueVisible 3, QueueInFlight 2" in second
