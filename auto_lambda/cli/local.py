@@ -41,7 +41,9 @@ def demo(folder: Path | None, *, keep: bool) -> int:
     from auto_lambda.local.demo import run
 
     with working_folder(folder) as place, told(), interruptible():
-        return run(place, keep=keep)
+        if run(place, keep=keep):
+            raise leave(Exit.FAILED, f"the logs of worker and checker stay in {place}")
+    return Exit.OK
 
 
 @contextmanager
