@@ -159,6 +159,8 @@ def to_cloudformation(sam: dict[str, Any], region: str) -> dict[str, Any]:
     for name, resource in list(resources.items()):
         if resource["Type"] == "AWS::Lambda::Function":
             bare_function(resource["Properties"])
+        elif resource["Type"] == "AWS::ApiGateway::RestApi":
+            say_binary_types(resource["Properties"])
         elif resource["Type"] == "AWS::ApiGateway::Deployment":
             rename_deployment(resources, name)
         elif resource["Type"] == "AWS::ApiGatewayV2::Integration":
@@ -173,6 +175,12 @@ def bare_function(properties: dict[str, Any]) -> None:
     for name in ("Code", "Runtime", "Architectures"):
         properties.pop(name, None)
     properties["Tags"] = [tag for tag in properties.get("Tags", []) if tag["Key"] != "lambda:createdBy"]
+
+
+def say_binary_types(properties: dict[str, Any]) -> None:
+    """Say them as a property too, as SAM does for APIs of its own: not everything reads them in the body."""
+    if types := properties["Body"].get("x-amazon-apigateway-binary-media-types"):
+        properties["BinaryMediaTypes"] = types
 
 
 def rename_deployment(resources: dict[str, Any], old: str) -> None:

@@ -288,6 +288,13 @@ def test_settings_reach_the_api(everything: Draft, resources: Mapping[str, Any])
     assert (everything.main, everything.url) == ("APIHandler", {"Fn::Sub": expected})
 
 
+def test_binary_types_are_said_in_the_body_and_as_a_property(resources: Mapping[str, Any]) -> None:
+    api = resources["RestAPI"]["Properties"]
+
+    assert "image/png" in api["BinaryMediaTypes"]
+    assert api["BinaryMediaTypes"] == api["Body"]["x-amazon-apigateway-binary-media-types"]
+
+
 def test_no_stage_appears_that_nobody_asked_for(resources: Mapping[str, Any]) -> None:
     (deployment,) = of_type(resources, "AWS::ApiGateway::Deployment")
     assert "StageName" not in deployment
