@@ -24,7 +24,8 @@ OURS = ("BIND_HOST", "GATEWAY_PORT", "MINISTACK_ACCOUNT_ID", "LAMBDA_EXECUTOR", 
 # Runs first in every function's process: what the emulator itself needs is not for functions to see, and, as in Lambda,
 # no two instances share their temporary files.
 PROLOGUE = """
-import os, tempfile
+import os, sys, tempfile
+sys.path.remove(os.path.dirname(os.getcwd()))  # else the folder `code` in it hides the module of that name
 tempfile.tempdir = os.path.join(os.path.dirname(os.getcwd()), "tmp")
 os.makedirs(tempfile.tempdir, exist_ok=True)
 for _name in {ours!r}:

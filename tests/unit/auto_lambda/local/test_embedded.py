@@ -19,7 +19,8 @@ from auto_lambda.local.embedded import EmbeddedAws, EmbeddedAwsError, answers, p
 from auto_lambda.tools import interpreters
 
 HANDLER = """
-import os, sys, tempfile
+import code, os, sys, tempfile
+code.InteractiveConsole  # the standard library's module, not the folder that the emulator keeps our code in
 def handler(event, context):
     import boto3
     return {
@@ -48,6 +49,7 @@ def invoke(aws: EmbeddedAws, runtime: str) -> dict[str, Any]:
     code = io.BytesIO()
     with zipfile.ZipFile(code, "w") as archive:
         archive.writestr("app.py", HANDLER)
+        archive.writestr("__init__.py", "")
     functions = client(aws, "lambda")
     name = runtime.replace(".", "")
     functions.create_function(
