@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from e2e_apps import APPS
-from e2e_stack import MAX_UPLOAD_BYTES, Drop, LocalUp, Stack
+from e2e_stack import MAX_UPLOAD_MB, Drop, LocalUp, Stack
 
 
 @pytest.fixture(scope="session")
@@ -16,8 +16,8 @@ def local_up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalUp]:
     up = LocalUp(
         tmp_path_factory.mktemp("stack"),
         AUTO_LAMBDA_SLOTS="2",
-        AUTO_LAMBDA_MAX_UPLOAD_BYTES=str(MAX_UPLOAD_BYTES),
-        AUTO_LAMBDA_CHECK_SECONDS="2",
+        AUTO_LAMBDA_MAX_UPLOAD_MB=str(MAX_UPLOAD_MB),
+        AUTO_LAMBDA_CHECK_SECONDS="1",
     )
     try:
         yield up

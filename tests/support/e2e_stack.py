@@ -24,8 +24,8 @@ ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
 AUTO_LAMBDA = Path(sys.executable).with_name("auto-lambda")
 FINAL = {"live", "failed", "superseded"}
-MAX_UPLOAD_BYTES = 20 * 1024 * 1024
-"""What this stack's worker takes at most; see `test_bad_input`."""
+MAX_UPLOAD_MB = 20
+"""The largest zip that this stack takes; see `test_bad_input`."""
 
 SMALL_CHALICE = """
 import os
