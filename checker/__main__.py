@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from auto_lambda import logs, settings
-from auto_lambda.service import Notifier, Stop, stop_on_signals
+from auto_lambda.service import Notifier, Stop, spare_memory, stop_on_signals
 from checker.loop import Loop
 from checker.publish import Publish, to_metrics, to_text
 from checker.sample import Sample, Sampler
@@ -30,6 +30,7 @@ def main(arguments: Sequence[str] = ()) -> int:
     except settings.SettingsError as error:
         return _refuse(error.problems)
     logs.configure(chosen.log_level)
+    spare_memory()
     return _run(chosen, options)
 
 

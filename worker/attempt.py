@@ -81,7 +81,8 @@ class Attempts:
         _log.info("started", key=upload.key, waited=waited)
         with self._report(Receipt.of(claim.upload, self._worker), upload.bucket) as report:
             self._build(claim, record, report, cancel)
-            _log.info(report.receipt.status, timings=dict(report.receipt.timings))
+            timings = {step: round(seconds, 3) for step, seconds in report.receipt.timings.items()}
+            _log.info(report.receipt.status, timings=timings)
 
     def _build(self, claim: Claim, record: Record, report: Report, cancel: Cancel) -> None:
         try:
