@@ -12,6 +12,7 @@ import hashlib
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -53,8 +54,9 @@ def interpreters() -> Mapping[str, Path]:
 
 def _candidates() -> Iterator[Path]:
     folders = [Path(entry) for entry in os.environ.get("PATH", "").split(os.pathsep) if entry]
-    folders += [Path("/usr/local/bin"), Path("/usr/bin")]
-    folders += sorted(Path.home().glob(".pyenv/versions/3.*/bin"), reverse=True)
+    folders += [Path("/usr/local/bin"), Path("/usr/bin"), Path(sys.base_prefix, "bin")]
+    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
+    folders += sorted(pyenv.glob("versions/3.*/bin"), reverse=True)
     for folder in folders:
         for minor in range(11, 15):
             if (path := folder / f"python3.{minor}").exists():
