@@ -49,6 +49,18 @@ class Code(StrEnum):
     COMPILE_FAILED = "compile-failed"
     TOOK_TOO_LONG = "took-too-long"
     TOO_MANY_RESOURCES = "too-many-resources"
+    # Whether it can run on Lambda
+    WRONG_ARCHITECTURE = "wrong-architecture"
+    WRONG_PYTHON_ABI = "wrong-python-abi"
+    GLIBC_TOO_NEW = "glibc-too-new"
+    MISSING_LIBRARY = "missing-library"
+    HANDLER_MISSING = "handler-missing"
+    INIT_TOO_SLOW = "init-too-slow"
+    WRITES_TO_READ_ONLY = "writes-to-read-only"
+    ENDED_AT_START = "ended-at-start"
+    TOO_MUCH_MEMORY = "too-much-memory"
+    MISSING_ENVIRONMENT = "missing-environment"
+    NEEDS_AWS = "needs-aws"
     # Deploying it
     TEMPLATE_REFUSED = "template-refused"
     STACK_NOT_OURS = "stack-not-ours"

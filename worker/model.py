@@ -125,6 +125,9 @@ class Draft:
         main: logical id of the function that stands for the app (its API handler, else its first function).
         url: CloudFormation expression of the public URL, None for an app without one.
         notifications: ``function`` is a logical id here.
+        first_event: harmless, for a main function that loads the app only when it is first called.
+        called: setting -> dotted path of a function that the main function looks up when its event comes.
+        remote_environment: variables come from elsewhere at the start, so that a failing start proves nothing.
     """
 
     template: Template
@@ -133,6 +136,9 @@ class Draft:
     url: Any | None = None
     notifications: tuple[BucketNotification, ...] = ()
     warnings: tuple[str, ...] = ()
+    first_event: Mapping[str, Any] | None = None
+    called: Mapping[str, str] = field(default_factory=dict)
+    remote_environment: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +183,20 @@ class Bundle:
     has_url: bool
     health_path: str
     notifications: tuple[BucketNotification, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What trying the package out has shown.
+
+    ``init_ms`` is the main function's start, in milliseconds, on this machine; None if it could not be tried here.
+    ``package_bytes`` and ``package_zip_bytes`` are the code's and the layer's together, unzipped and zipped.
+    """
+
+    init_ms: int | None
+    package_bytes: int
+    package_zip_bytes: int
     warnings: tuple[str, ...] = ()
 
 

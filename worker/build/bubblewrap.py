@@ -84,6 +84,7 @@ class BubblewrapSandbox:
     def _isolated(self, command: Command) -> Command:
         readable = (*self._interpreters, _FORWARD, *command.readable)
         mounts = [word for path in readable for word in ("--ro-bind", str(path), str(path))]
+        mounts += [word for path, place in command.mounts for word in ("--ro-bind", str(path), place)]
         mounts += [word for path in command.writable for word in ("--bind", str(path), str(path))]
         argv = (
             self._bwrap, "--unshare-all", "--unshare-user", "--disable-userns", "--cap-drop", "ALL",

@@ -53,7 +53,8 @@ class Limits:
 class Command:
     """What to run: an argument list, its folder, its whole environment, what it may write, whether it needs the index.
 
-    ``readable`` and ``writable`` are the only folders, besides the system's own, that the command may see.
+    ``readable`` and ``writable`` are the only folders, besides the system's own, that the command may see. ``mounts``
+    are folders that it sees, read-only, at another place; where nothing is isolated they stay where they are.
     """
 
     argv: tuple[str, ...]
@@ -61,6 +62,7 @@ class Command:
     env: Mapping[str, str] = field(default_factory=dict)
     readable: tuple[Path, ...] = ()
     writable: tuple[Path, ...] = ()
+    mounts: tuple[tuple[Path, str], ...] = ()
     network: bool = False
     limits: Limits = field(default_factory=Limits)
 

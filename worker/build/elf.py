@@ -1,0 +1,111 @@
+"""What a folder's shared objects say about themselves, read without running any of them.
+
+The files are a stranger's: every loop over their tables is bounded, and what does not parse counts as no binary.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from elftools.common.exceptions import ELFError
+from elftools.elf.elffile import ELFFile
+from elftools.elf.gnuversions import GNUVerNeedSection
+
+_SHARED = re.compile(r"\.so(\.[\w.]+)?$")
+_GLIBC = re.compile(r"GLIBC_(\d+)\.(\d+)(?:\.\d+)?")
+_MACHINES = {"EM_X86_64": "x86_64", "EM_AARCH64": "arm64", "EM_386": "i386", "EM_ARM": "32-bit arm"}
+_MACH_O = (b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe", b"\xce\xfa\xed\xfe")
+_MOST_ENTRIES = 4096  # of any table: real ones have dozens
+_LONGEST_NAME = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Binary:
+    """One shared object.
+
+    Attributes:
+        path: below the folder that was read, with slashes.
+        machine: ``x86_64``, ``arm64``, or another's name; ``macOS`` for what that system loads, ``unreadable`` for ruins.
+        soname: its own name for the loader, else ``""``.
+        needed: libraries that the loader must find for it.
+        paths: where it asks the loader to look first (RUNPATH, else RPATH); ``$ORIGIN`` is its own folder.
+        glibc: the newest C library symbols it asks for, as in ``(2, 34)``.
+    """
+
+    path: str
+    machine: str
+    soname: str
+    needed: tuple[str, ...]
+    paths: tuple[str, ...]
+    glibc: tuple[int, int]
+
+
+def read_tree(folder: Path) -> tuple[Binary, ...]:
+    """All shared objects below a folder, by path. Links are not followed."""
+    return tuple(sorted(_binaries(folder), key=lambda binary: binary.path))
+
+
+def _binaries(folder: Path) -> Iterator[Binary]:
+    for path, _, names in os.walk(folder):
+        for name in names:
+            file = Path(path, name)
+            if _SHARED.search(name) and not file.is_symlink() and file.is_file():
+                binary = _read(file, file.relative_to(folder).as_posix())
+                if binary:
+                    yield binary
+
+
+def _read(file: Path, path: str) -> Binary | None:
+    with file.open("rb") as stream:
+        magic = stream.read(4)
+        if magic in _MACH_O:
+            return Binary(path, "macOS", "", (), (), (0, 0))
+        if magic != b"\x7fELF":
+            return None  # a linker script, or only a name
+        try:
+            return _parsed(stream, path)
+        except (ELFError, ValueError, KeyError, OverflowError, MemoryError, AssertionError, OSError, AttributeError):
+            return Binary(path, "unreadable", "", (), (), (0, 0))
+
+
+def _parsed(stream: BinaryIO, path: str) -> Binary:
+    elf = ELFFile(stream)
+    if elf.num_sections() > _MOST_ENTRIES or elf.num_segments() > _MOST_ENTRIES:
+        raise ValueError("no linker makes that many sections")
+    tags: dict[str, list[str]] = {"DT_NEEDED": [], "DT_RPATH": [], "DT_RUNPATH": [], "DT_SONAME": []}
+    dynamic = next((one for one in elf.iter_segments() if one["p_type"] == "PT_DYNAMIC"), None)
+    for tag in islice(dynamic.iter_tags() if dynamic else (), _MOST_ENTRIES):
+        kind = tag.entry.d_tag
+        if kind in tags:
+            tags[kind].append(_name(getattr(tag, kind.removeprefix("DT_").lower())))
+    looked = tags["DT_RUNPATH"] or tags["DT_RPATH"]
+    return Binary(
+        path=path,
+        machine=_MACHINES.get(elf["e_machine"], str(elf["e_machine"])),
+        soname="".join(tags["DT_SONAME"][:1]),
+        needed=tuple(tags["DT_NEEDED"]),
+        paths=tuple(entry for one in looked for entry in one.split(":") if entry),
+        glibc=max(_glibc(elf), default=(0, 0)),
+    )
+
+
+def _glibc(elf: Any) -> Iterator[tuple[int, int]]:
+    section = elf.get_section_by_name(".gnu.version_r")
+    if not isinstance(section, GNUVerNeedSection):
+        return
+    for _, versions in islice(section.iter_versions(), _MOST_ENTRIES):
+        for version in islice(versions, _MOST_ENTRIES):
+            if found := _GLIBC.fullmatch(_name(version.name)):
+                yield int(found[1]), int(found[2])
+
+
+def _name(text: str) -> str:
+    if len(text) > _LONGEST_NAME:
+        raise ValueError("no library has such a name")
+    return text
