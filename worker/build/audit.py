@@ -1,8 +1,8 @@
 """The static audit: will the package's native code load on Lambda?
 
-A start on this machine cannot tell everything: a newer C library here takes a binary that Lambda's refuses, and a library
-of this machine stands in for one that nobody packed. So the files themselves are read and compared with what the
-target runtime has. Strict about what Python will import (extension modules and whatever they need); about other shared
+A start on this machine cannot tell everything: a newer C library here takes a binary that Lambda's refuses, and a
+library of this machine stands in for one that nobody packed. So the files themselves are read and compared with what
+the target runtime has. Strict about what Python will import (extension modules and whatever they need); about other shared
 objects, which some code may or may not open one day, it only warns.
 """
 
@@ -16,7 +16,7 @@ import re
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from worker.build.distributions import owner
 from worker.build.elf import Binary, read_tree
@@ -256,10 +256,10 @@ def _warnings(package: Package, loader: _Loader, loaded: list[str], runtime: Run
     others = [path for path in package.binaries if loader.binary(path) and path not in set(loaded)]
     for path in sorted(others)[:1000]:
         if missing := loader.missing(path):
-            yield f"{package.named(path)} needs {', '.join(missing)}, which Lambda lacks: it will not load if it is used"
+            yield f"{package.named(path)} will not load if it is used: Lambda lacks {', '.join(missing)}"
         elif package.binaries[path].glibc > runtime.glibc:
             needs = _version(package.binaries[path].glibc)
-            yield f"{package.named(path)} needs glibc {needs}, newer than Lambda's: it will not load if it is used"
+            yield f"{package.named(path)} will not load if it is used: it needs glibc {needs}"
 
 
 def _version(glibc: tuple[int, int]) -> str:

@@ -31,7 +31,8 @@ class Binary:
 
     Attributes:
         path: below the folder that was read, with slashes.
-        machine: ``x86_64``, ``arm64``, or another's name; ``macOS`` for what that system loads, ``unreadable`` for ruins.
+        machine: ``x86_64``, ``arm64``, or another's name; ``macOS`` for what that system loads,
+            ``unreadable`` for ruins.
         soname: its own name for the loader, else ``""``.
         needed: libraries that the loader must find for it.
         paths: where it asks the loader to look first (RUNPATH, else RPATH); ``$ORIGIN`` is its own folder.
@@ -79,7 +80,7 @@ def _parsed(stream: BinaryIO, path: str) -> Binary:
     if elf.num_sections() > _MOST_ENTRIES or elf.num_segments() > _MOST_ENTRIES:
         raise ValueError("no linker makes that many sections")
     tags: dict[str, list[str]] = {"DT_NEEDED": [], "DT_RPATH": [], "DT_RUNPATH": [], "DT_SONAME": []}
-    dynamic = next((one for one in elf.iter_segments() if one["p_type"] == "PT_DYNAMIC"), None)
+    dynamic: Any = next((one for one in elf.iter_segments() if one["p_type"] == "PT_DYNAMIC"), None)
     for tag in islice(dynamic.iter_tags() if dynamic else (), _MOST_ENTRIES):
         kind = tag.entry.d_tag
         if kind in tags:

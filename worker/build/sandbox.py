@@ -62,9 +62,9 @@ class Command:
     env: Mapping[str, str] = field(default_factory=dict)
     readable: tuple[Path, ...] = ()
     writable: tuple[Path, ...] = ()
-    mounts: tuple[tuple[Path, str], ...] = ()
     network: bool = False
     limits: Limits = field(default_factory=Limits)
+    mounts: tuple[tuple[Path, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
