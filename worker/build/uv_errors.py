@@ -10,6 +10,7 @@ from worker.errors import AppError, Code
 _LONGEST = 2000
 _LAST_LINES = 25
 _BUILD = re.compile(r"(?m)^\W*(?:error: )?(?:Failed to (?:build|download and build)|Building) `([^`]+)`")
+_BACKEND = "The build backend returned an error"  # alone where a folder was to be built, whose name nobody knows yet
 _UNKNOWN = re.compile(r"Because (\S+) was not found in the (?:package registry|provided package locations)")
 _NO_VERSION = re.compile(
     r"(?:there (?:is no version|are no versions) of|only the following versions of|only) ([^\s,]+)"
@@ -29,7 +30,7 @@ def explain(output: str, manifest: str | None, target: Target) -> AppError:
         target: named in hints.
     """
     where = manifest or "the framework's own requirements"
-    if _BUILD.search(output):
+    if _BUILD.search(output) or _BACKEND in output:
         return _build_failed(output, target)
     told = _told(output)
     if "satisfiable" in output or "No solution" in output:

@@ -74,6 +74,17 @@ def test_a_failed_build_shows_the_compilers_last_lines() -> None:
     assert "wheel" in error.hint
 
 
+def test_a_folder_whose_name_is_not_known_yet_fails_to_build_too() -> None:
+    output = (
+        "error: The build backend returned an error\n  cause: Call to `setuptools.build_meta:__legacy__` failed\n\n"
+        "         [stderr]\n         no compiler for you"
+    )
+    error = explain(output, "requirements.txt", TARGET)
+    assert error.code == Code.DEPENDENCY_BUILD_FAILED
+    assert error.message.startswith("a dependency does not build")
+    assert error.message.endswith("no compiler for you")
+
+
 def test_anything_else_is_told_in_uvs_words() -> None:
     error = explain("error: Something new\n  cause: of a kind", "requirements.txt", TARGET)
     assert error.code == Code.BAD_REQUIREMENTS
