@@ -82,3 +82,14 @@ def test_a_fifo_is_refused_and_does_not_block(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "tree" / "pipe")
     with pytest.raises(UnsafeTree, match="pipe"):
         write_zip(tmp_path / "tree", tmp_path / "out.zip")
+
+
+def test_more_files_than_are_compressed_ahead_come_in_order_and_small(tmp_path: Path) -> None:
+    files = {f"pkg/{number:03}.py": b"line\n" * number for number in range(200)}
+    fill(tmp_path / "tree", files)
+    write_zip(tmp_path / "tree", tmp_path / "out.zip")
+    with zipfile.ZipFile(tmp_path / "out.zip") as archive:
+        assert archive.namelist() == sorted(files)
+        assert archive.testzip() is None
+        assert {name: archive.read(name) for name in files} == files
+    assert (tmp_path / "out.zip").stat().st_size < sum(map(len, files.values())) / 2
