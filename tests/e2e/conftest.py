@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from e2e_apps import APPS
+from e2e_apps import APPS, Dropped
 from e2e_stack import MAX_UPLOAD_MB, Drop, LocalUp, Stack
 
 
@@ -26,18 +27,41 @@ def local_up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalUp]:
 
 
 @pytest.fixture(scope="session")
-def stack(local_up: LocalUp) -> Stack:
-    """The shared stack, up."""
+def started(local_up: LocalUp) -> Stack:
     return local_up.ready()
 
 
+class Drops(Mapping[str, Drop]):
+    """The drops of all apps of `e2e_apps`; asking for one waits until its zip is made and dropped."""
+
+    def __init__(self, dropped: dict[str, Future[Drop]]) -> None:
+        self._dropped = dropped
+
+    def __getitem__(self, name: str) -> Drop:
+        return self._dropped[name].result(timeout=60)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._dropped)
+
+    def __len__(self) -> int:
+        return len(self._dropped)
+
+
 @pytest.fixture(scope="session")
-def drops(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Drop]:
-    """All apps of `e2e_apps`, dropped at once."""
+def drops(started: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Drops]:
+    """All apps of `e2e_apps`, on their way."""
     work: Path = tmp_path_factory.mktemp("apps")
-    found: dict[str, Drop] = {}
-    for app in APPS:
+
+    def drop(app: Dropped) -> Drop:
         folder = work / app.name
         folder.mkdir()
-        found[app.name] = stack.drop(app.name, app.make(stack, folder))
-    return found
+        return started.drop(app.name, app.make(started, folder))
+
+    with ThreadPoolExecutor(2) as pool:
+        yield Drops({app.name: pool.submit(drop, app) for app in APPS})
+
+
+@pytest.fixture(scope="session")
+def stack(started: Stack, drops: Drops) -> Stack:
+    """The shared stack, up, and the long builds begun."""
+    return started
