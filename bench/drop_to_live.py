@@ -1,0 +1,183 @@
+"""Drop to live, for each example: cold, warm, and with only its code changed. `make bench`; `--help` tells the rest.
+
+cold: nothing of its dependencies is cached (the frameworks' own tool environments are there, as on any worker).
+warm: the same dependencies were built before; the app itself is new.
+code: the app is live, and one line of its code has changed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from auto_lambda import drops, keys, tools
+from auto_lambda.aws.s3 import ObjectStore
+from auto_lambda.local.board import STEPS
+from auto_lambda.local.stack import LocalStack, local_client, prepare_tools
+from auto_lambda.packing import zip_folder
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+NAMES = ("quotes", "thumbnails", "guestbook", "statistics")
+# The file of each that a change of code touches.
+CHANGED = {"guestbook": "entries/views.py"}
+TIMEOUT = 600.0
+
+
+@dataclass(frozen=True)
+class Run:
+    """One drop: seconds from before the upload until the receipt says live, seconds by step, and until it was begun."""
+
+    example: str
+    kind: str
+    total: float
+    waited: float | None
+    steps: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Idle:
+    """A worker without work: resident megabytes, and percent of one processor."""
+
+    when: str
+    rss_mb: float
+    cpu_percent: float
+
+
+class Bench:
+    def __init__(self, stack: LocalStack) -> None:
+        self._stack = stack
+        self._store = ObjectStore(local_client(stack.aws, "s3"))
+
+    def drop(self, example: str, kind: str, name: str, change: str = "") -> Run:
+        with tempfile.TemporaryDirectory() as folder:
+            tree = Path(folder, "app")
+            shutil.copytree(EXAMPLES / example, tree)
+            if change:
+                with (tree / CHANGED.get(example, "app.py")).open("a") as file:
+                    file.write(f"\n# {change}\n")
+            zip_path = Path(folder, "app.zip")
+            zip_folder(tree, zip_path)
+            began = time.monotonic()
+            dropped = drops.drop(self._store, self._stack.pipeline.bucket, keys.App("dev", name), zip_path)
+            receipt = self._end(dropped)
+            total = time.monotonic() - began
+        if receipt.status != "live":
+            raise SystemExit(f"{example} ({kind}): {receipt.status}: {json.dumps(receipt.problem, indent=2)}")
+        return Run(example, kind, total, self._waited(dropped), dict(receipt.timings))
+
+    def _end(self, dropped: drops.Drop) -> drops.Receipt:
+        """Looked at each 20 ms, more often than a person's client would, so that the looking does not show."""
+        states = drops.follow(self._store, dropped, timeout=TIMEOUT, sleep=lambda _: time.sleep(0.02))
+        *_, last = states
+        return last
+
+    def _waited(self, dropped: drops.Drop) -> float | None:
+        """From S3's event to the first step, as the worker saw it."""
+        for line in reversed(self._stack.children[0].log.read_text().splitlines()):
+            event = json.loads(line)
+            if event.get("event") == "started" and str(dropped.version)[:12] in str(event.get("upload")):
+                return float(event["waited"])
+        return None
+
+    def idle(self, when: str, seconds: float) -> Idle:
+        pid = self._stack.children[0].pid
+        before = _cpu_seconds(pid)
+        time.sleep(seconds)
+        return Idle(when, _rss_mb(pid), 100 * (_cpu_seconds(pid) - before) / seconds)
+
+
+def _cpu_seconds(pid: int | None) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _rss_mb(pid: int | None) -> float:
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) / 1024
+    raise LookupError("VmRSS")
+
+
+@contextmanager
+def fresh_stack() -> Iterator[LocalStack]:
+    """A stack whose caches hold nothing but the tool environments, with a worker as it runs by default."""
+    prepare_tools().join()
+    ours = tools.cache_folder() / "tools"
+    with tempfile.TemporaryDirectory(prefix="auto-lambda-bench-") as folder:
+        cache = Path(folder, "cache")
+        cache.mkdir()
+        (cache / "tools").symlink_to(ours)
+        settings = {"AUTO_LAMBDA_CACHE": str(cache), "AUTO_LAMBDA_POLL_SECONDS": "20"}
+        with LocalStack.start(Path(folder, "stack"), settings=settings) as stack:
+            yield stack
+
+
+def measure(names: Sequence[str], rounds: int, idle_seconds: float) -> tuple[list[Run], list[Idle]]:
+    runs: list[Run] = []
+    with fresh_stack() as stack:
+        bench = Bench(stack)
+        idle = [bench.idle("before the first build", idle_seconds)]
+        for example in names:
+            runs.append(_told(bench.drop(example, "cold", example)))
+            for number in range(rounds):
+                runs.append(_told(bench.drop(example, "warm", f"{example}-{number}")))
+                runs.append(_told(bench.drop(example, "code", example, f"change {number}")))
+        idle.append(bench.idle("after the last build", idle_seconds))
+    return runs, idle
+
+
+def _told(run: Run) -> Run:
+    print(f"{run.example} {run.kind}: {run.total:.2f} s", file=sys.stderr, flush=True)
+    return run
+
+
+def table(runs: Sequence[Run]) -> Iterator[str]:
+    """The median of each example and kind, a line each."""
+    used = [step for step in STEPS if any(step in run.steps for run in runs)]
+    yield f"{'example':<12} {'kind':<5} {'total':>7} {'waited':>7} " + " ".join(f"{step:>7}" for step in used)
+    for example, kind in dict.fromkeys((run.example, run.kind) for run in runs):
+        same = [run for run in runs if (run.example, run.kind) == (example, kind)]
+        waits = [run.waited for run in same if run.waited is not None]
+        cells = [
+            _median([run.total for run in same]),
+            _median(waits),
+            *(_median([run.steps[step] for run in same if step in run.steps]) for step in used),
+        ]
+        yield f"{example:<12} {kind:<5} " + " ".join(f"{cell:>7}" for cell in cells)
+
+
+def _median(values: Sequence[float]) -> str:
+    return f"{statistics.median(values):.3f}" if values else ""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("examples", nargs="*", default=NAMES, help=f"which; by default {' '.join(NAMES)}")
+    parser.add_argument("--rounds", type=int, default=3, help="of warm and code drops; the median is shown")
+    parser.add_argument("--idle", type=float, default=10, metavar="SECONDS", help="how long idleness is watched")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write every single figure there too")
+    options = parser.parse_args()
+    runs, idle = measure(options.examples, options.rounds, options.idle)
+    print("Seconds; median of the rounds.")
+    print("\n".join(table(runs)))
+    for one in idle:
+        print(f"idle worker {one.when}: {one.rss_mb:.0f} MB resident, {one.cpu_percent:.2f}% of one processor")
+    load = os.getloadavg()
+    print(f"{os.cpu_count()} processors, load {load[0]:.1f} at the end; Python {sys.version.split()[0]}")
+    if options.json:
+        figures = {"runs": [asdict(run) for run in runs], "idle": [asdict(one) for one in idle], "load": load}
+        options.json.write_text(json.dumps(figures, indent=2))
+
+
+if __name__ == "__main__":
+    main()
