@@ -2,8 +2,8 @@
 
 A start on this machine cannot tell everything: a newer C library here takes a binary that Lambda's refuses, and a
 library of this machine stands in for one that nobody packed. So the files themselves are read and compared with what
-the target runtime has. Strict about what Python will import (extension modules and whatever they need); about other shared
-objects, which some code may or may not open one day, it only warns.
+the target runtime has. Strict about what Python will import (extension modules and whatever they need); about other
+shared objects, which some code may or may not open one day, it only warns.
 """
 
 from __future__ import annotations

@@ -1,0 +1,219 @@
+"""Start functions as Lambda does, against a Runtime API of our own: ``server.py REQUEST RESULT``, two JSON files.
+
+Run in the sandbox by a Python like Lambda's. Request: ``task``, ``layer`` and ``runtime`` (each the folder's place on
+Lambda and its real one, for where nothing is isolated; ``layer`` may be null), ``init_seconds``, and ``starts``, each
+with ``handler``, ``environment``, ``memory`` (MB), ``seconds`` (for one event), ``event`` (or null) and ``called``
+(name -> dotted path of a function that must exist). Result: ``starts``, each with ``ended``, ``init_ms``, ``peak_mb``,
+``status`` (how the process ended, negative for a signal) and ``problem`` (what the client told about an exception, or
+null).
+
+The API: docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html. Measured time leaves out what this process waited for a
+processor, so that a busy machine makes no function too slow.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+CLIENT = Path(__file__).with_name("client.py")
+TOGETHER = 2
+POLL = 0.01  # seconds
+
+
+class Api(ThreadingHTTPServer):
+    """The Runtime API of one function: hands out the given events, notes what comes back."""
+
+    daemon_threads = True
+
+    def __init__(self, events: list[dict[str, Any]]) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.events = list(events)
+        self.asked = 0  # how often it asked for an event: once more than it has answered
+        self.failed = False
+        self.problem: dict[str, Any] | None = None
+        self.changed = threading.Event()
+        self.closed = threading.Event()
+
+    @property
+    def address(self) -> str:
+        """As AWS_LAMBDA_RUNTIME_API names it."""
+        return f"127.0.0.1:{self.server_address[1]}"
+
+
+class Handler(BaseHTTPRequestHandler):
+    """One request of the runtime client."""
+
+    server: Api
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self) -> None:
+        """`next`: an event, or silence until the end."""
+        api = self.server
+        api.asked += 1
+        api.changed.set()
+        if not api.events:
+            api.closed.wait()
+            self.close_connection = True
+            return
+        body = json.dumps(api.events.pop(0)).encode()
+        self._answer(200, body, {
+            "Lambda-Runtime-Aws-Request-Id": f"00000000-0000-4000-8000-{api.asked:012}",
+            "Lambda-Runtime-Deadline-Ms": str(int(time.time() * 1000) + 60_000),
+            "Lambda-Runtime-Invoked-Function-Arn": "arn:aws:lambda:us-east-1:123456789012:function:proof",
+        })  # fmt: skip
+
+    def do_POST(self) -> None:
+        """A response, an error, or (ours) the whole story of an error."""
+        api = self.server
+        length = self.headers.get("Content-Length")
+        body = self.rfile.read(int(length)) if length else self._chunks()
+        if self.path == "/proof/problem":
+            api.problem = api.problem or json.loads(body)
+        elif self.path.endswith("/error"):
+            api.failed = True
+        self._answer(202, b"{}", {})
+        api.changed.set()
+
+    def _chunks(self) -> bytes:
+        parts = []
+        while size := int(self.rfile.readline().split(b";")[0], 16):
+            parts.append(self.rfile.read(size))
+            self.rfile.readline()
+        self.rfile.readline()
+        return b"".join(parts)
+
+    def _answer(self, status: int, body: bytes, headers: dict[str, str]) -> None:
+        self.send_response(status)
+        for name, value in {"Content-Type": "application/json", "Content-Length": str(len(body)), **headers}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+class Watch:
+    """A running process's time and memory, from outside."""
+
+    def __init__(self, pid: int) -> None:
+        self._proc = Path("/proc", str(pid))
+        self._began = time.monotonic()
+        self._waited = 0.0
+        self.peak_mb = 0
+
+    def look(self) -> float:
+        """Seconds since the start, without those spent waiting for a processor; updates the peak of memory."""
+        try:
+            self._waited = int((self._proc / "schedstat").read_text().split()[1]) / 1e9
+            for line in (self._proc / "status").read_text().splitlines():
+                if line.startswith("VmHWM:"):
+                    self.peak_mb = max(self.peak_mb, int(line.split()[1]) // 1024)
+        except (OSError, ValueError, IndexError):
+            pass  # it has just ended, or this kernel does not count
+        return time.monotonic() - self._began - self._waited
+
+
+def start(one: dict[str, Any], request: dict[str, Any], base: dict[str, str]) -> dict[str, Any]:
+    """Start one function, hand it its events, end it."""
+    events = [one["event"]] if one["event"] is not None else []
+    if one["called"]:
+        events.append({"proof/called": one["called"]})
+    api = Api(events)
+    threading.Thread(target=api.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+    environment = {**base, **one["environment"], "_HANDLER": one["handler"], "AWS_LAMBDA_RUNTIME_API": api.address}
+    process = subprocess.Popen(
+        [sys.executable, "-I", "-B", "-u", str(CLIENT)],
+        cwd=base["LAMBDA_TASK_ROOT"], env=environment, stdin=subprocess.DEVNULL, start_new_session=True,
+    )  # fmt: skip
+    watch = Watch(process.pid)
+    try:
+        result = follow(process, api, watch, one, request["init_seconds"], len(events))
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        status = process.wait()
+        api.closed.set()
+    return {**result, "status": status, "peak_mb": watch.peak_mb, "problem": api.problem}
+
+
+def follow(
+    process: subprocess.Popen[bytes], api: Api, watch: Watch, one: dict[str, Any], init_seconds: float, events: int
+) -> dict[str, Any]:
+    """Wait until it has started and answered, or until it is clear that it does not."""
+    init: float | None = None
+    limit = init_seconds
+    while True:
+        api.changed.wait(POLL)
+        api.changed.clear()
+        taken = watch.look()
+        if init is None and api.asked:
+            init, limit = taken, taken + one["seconds"] * max(1, events)
+        ended = None
+        if watch.peak_mb > one["memory"]:
+            ended = "memory"
+        elif api.failed:
+            ended = "error"
+        elif init is not None and api.asked > events:
+            ended = "started"
+        elif process.poll() is not None:
+            ended = "exit"
+        elif taken > limit:
+            ended = "init-time" if init is None else "event-time"
+        if ended:
+            return {"ended": ended, "init_ms": None if init is None else round(init * 1000)}
+
+
+def surroundings(request: dict[str, Any]) -> dict[str, str]:
+    """Lambda's own variables: docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html."""
+    isolated = not Path(request["task"][1]).exists()
+    task, runtime = (request[name][0 if isolated else 1] for name in ("task", "runtime"))
+    layer = request["layer"][0 if isolated else 1] if request["layer"] else "/opt"
+    minor = f"python{sys.version_info[0]}.{sys.version_info[1]}"
+    path = (task, f"{layer}/python/lib/{minor}/site-packages", f"{layer}/python", runtime)
+    return {
+        "AWS_EXECUTION_ENV": f"AWS_Lambda_{minor}",
+        "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+        "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+        "AWS_LAMBDA_LOG_STREAM_NAME": "proof",
+        "LAMBDA_TASK_ROOT": task,
+        "LAMBDA_RUNTIME_DIR": runtime,
+        "LANG": "en_US.UTF-8",
+        "LD_LIBRARY_PATH": f"/lib64:/usr/lib64:{runtime}:{runtime}/lib:{task}:{task}/lib:{layer}/lib",
+        "PATH": f"/usr/local/bin:/usr/bin:/bin:{layer}/bin",
+        "PYTHONPATH": ":".join(path),
+        "TZ": ":UTC",
+        # Of the proof alone. No credentials are given, and without a try or a metadata service no call to AWS waits.
+        "AWS_ACCESS_KEY_ID": "proof",
+        "AWS_SECRET_ACCESS_KEY": "proof",
+        "AWS_SESSION_TOKEN": "proof",
+        "AWS_MAX_ATTEMPTS": "1",
+        "AWS_EC2_METADATA_DISABLED": "true",
+        **({} if isolated else {"TMPDIR": os.environ["TMPDIR"]}),
+    }
+
+
+def main(request_file: str, result_file: str) -> None:
+    """Start them all, a few at a time."""
+    request = json.loads(Path(request_file).read_text(encoding="utf-8"))
+    base = surroundings(request)
+    with ThreadPoolExecutor(TOGETHER) as pool:
+        results = list(pool.map(lambda one: start(one, request, base), request["starts"]))
+    Path(result_file).write_text(json.dumps({"starts": results}), encoding="utf-8")
+    sys.stdout.flush()
+    os._exit(0)  # threads that still hold a silent connection need not be waited for
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2])
