@@ -9,6 +9,7 @@ import typer
 
 from auto_lambda import __version__
 from auto_lambda.cli.ami import app as ami
+from auto_lambda.cli.simulate import simulate
 
 MORE_HELP = {"help_option_names": ["-h", "--help"]}
 
@@ -165,6 +166,9 @@ def logs(
     from auto_lambda.cli.logs import logs as run
 
     raise typer.Exit(run(name, stage, follow=follow, local=local, bucket=bucket))
+
+
+app.command()(simulate)
 
 
 # The daemons read their own arguments, `--help` among them.

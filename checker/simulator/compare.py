@@ -1,0 +1,33 @@
+"""One load, all policies, side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from checker.simulator import bounds
+from checker.simulator.controllers import run
+from checker.simulator.model import Drop, Fleet, Outcome
+from checker.simulator.policies import OTHERS, Policy
+
+BOUNDS = {"clairvoyant": bounds.clairvoyant, "prompt": bounds.prompt}
+
+
+def known(ours: Policy) -> Mapping[str, Policy | None]:
+    """Every policy by its name, in the order that they are shown in; None: a bound."""
+    return {**dict.fromkeys(BOUNDS), **{policy.name: policy for policy in (ours, *OTHERS)}}
+
+
+def compare(
+    drops: Sequence[Drop], fleet: Fleet, chosen: Iterable[tuple[str, Policy | None]], seed: int = 0
+) -> list[Outcome]:
+    """What becomes of the same drops under each of the policies.
+
+    Args:
+        drops: in order of time.
+        fleet: the machines.
+        chosen: entries of `known`.
+        seed: of what is left to chance.
+    """
+    return [
+        BOUNDS[name](drops, fleet) if policy is None else run(policy, drops, fleet, seed) for name, policy in chosen
+    ]

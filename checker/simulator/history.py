@@ -1,0 +1,131 @@
+"""Drops that were recorded: a file of them, or anything else that can tell its history."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+from checker.simulator.model import Drop
+
+
+class BadHistory(ValueError):
+    """The file is no history; the message says where, what is wrong and what would do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """A drop that was. ``dropped``: seconds since any moment; ``build_seconds``: None where nobody measured it."""
+
+    dropped: float
+    build_seconds: float | None
+
+
+class History(Protocol):
+    """What can tell its drops: a file here, the ledger's journal."""
+
+    def drops(self) -> Iterable[Past]:
+        """All, in any order."""
+
+
+class FileHistory:
+    """A CSV with a header, a JSON list, or JSON lines; every entry has ``dropped`` and may have ``build_seconds``.
+
+    ``dropped`` is a number of seconds, or a time in ISO 8601 (UTC where it names no zone). Other columns are ignored.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def drops(self) -> Iterator[Past]:
+        """One entry after the other.
+
+        Raises:
+            BadHistory: for a file that can't be read or an entry that makes no sense.
+        """
+        for place, entry in self._entries():
+            try:
+                yield Past(_moment(entry.get("dropped")), _seconds(entry.get("build_seconds")))
+            except ValueError as error:
+                raise BadHistory(f"{self._path}, {place}: {error}") from None
+
+    def _entries(self) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        try:
+            text = self._path.read_text(encoding="utf-8-sig")
+        except (OSError, UnicodeDecodeError) as error:
+            raise BadHistory(f"{self._path} can't be read: {error}") from None
+        if text.lstrip()[:1] in ("[", "{"):
+            return self._json(text)
+        return self._csv(text)
+
+    def _csv(self, text: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        rows = csv.DictReader(text.splitlines())
+        if "dropped" not in (rows.fieldnames or ()):
+            raise BadHistory(f"{self._path} has no column «dropped»; a history starts with: dropped,build_seconds")
+        for row in rows:
+            yield f"line {rows.line_num}", row
+
+    def _json(self, text: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        try:
+            whole = text.lstrip().startswith("[")
+            entries = json.loads(text) if whole else [json.loads(line) for line in text.splitlines() if line.strip()]
+        except ValueError as error:
+            raise BadHistory(f"{self._path} is neither a JSON list nor JSON lines: {error}") from None
+        for number, entry in enumerate(entries, start=1):
+            if not isinstance(entry, dict):
+                raise BadHistory(f"{self._path}, entry {number}: an object with «dropped» is wanted, not {entry!r}")
+            yield f"entry {number}", entry
+
+
+def _moment(value: object) -> float:
+    if value in (None, ""):
+        raise ValueError("«dropped» is missing: seconds, or a time such as 2026-03-01T09:30:00Z")
+    try:
+        number = float(str(value))
+    except ValueError:
+        pass
+    else:
+        return _finite(number)
+    try:
+        moment = datetime.fromisoformat(str(value))
+    except ValueError:
+        raise ValueError(f"«dropped» is {value!r}: neither seconds nor a time such as 2026-03-01T09:30:00Z") from None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+
+def _seconds(value: object) -> float | None:
+    if value in (None, ""):
+        return None
+    try:
+        number = float(str(value))
+    except ValueError:
+        raise ValueError(f"«build_seconds» is {value!r}, which is no number") from None
+    if _finite(number) <= 0:
+        raise ValueError(f"«build_seconds» is {number:g}; a build takes longer than that")
+    return number
+
+
+def _finite(number: float) -> float:
+    if not math.isfinite(number):
+        raise ValueError(f"{number} is no time")
+    return number
+
+
+def build_seconds(history: History) -> list[float]:
+    """Of every drop whose build was measured."""
+    return [past.build_seconds for past in history.drops() if past.build_seconds is not None]
+
+
+def replay(history: History, otherwise: Iterator[float]) -> list[Drop]:
+    """The drops again, in order of time, the first at 0; ``otherwise`` gives the seconds that nobody measured."""
+    pasts = sorted(history.drops(), key=lambda past: past.dropped)
+    first = pasts[0].dropped if pasts else 0.0
+    return [
+        Drop(past.dropped - first, next(otherwise) if past.build_seconds is None else past.build_seconds)
+        for past in pasts
+    ]

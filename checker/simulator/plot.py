@@ -1,0 +1,77 @@
+"""Queue, workers and waits over time, as a picture. Needs matplotlib, which the extra ``plot`` brings."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from checker.simulator.model import Outcome
+from checker.simulator.report import queue_over_time, workers_over_time
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+FORMATS = (".png", ".svg", ".html")
+_PAGE = """<!doctype html>
+<html lang="en"><meta charset="utf-8"><title>{title}</title>
+<body style="font-family: sans-serif; margin: 2em"><h1>{title}</h1><img alt="queue, workers and waits over time"
+src="data:image/png;base64,{picture}"></body></html>
+"""
+
+
+def plot(outcomes: Sequence[Outcome], title: str, path: Path, window: tuple[float, float] | None = None) -> None:
+    """Draw to ``path``, as its suffix says (one of `FORMATS`).
+
+    Args:
+        outcomes: a colour each.
+        title: above it all.
+        path: is overwritten.
+        window: the hours to show; None: all.
+    """
+    figure = draw(outcomes, title, window)
+    if path.suffix == ".html":
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format="png", dpi=110)
+        picture = base64.b64encode(buffer.getvalue()).decode()
+        path.write_text(_PAGE.format(title=title, picture=picture), encoding="utf-8")
+    else:
+        # Without a date the same run gives the same file.
+        figure.savefig(path, dpi=110, metadata={"Date": None} if path.suffix == ".svg" else None)
+
+
+def draw(outcomes: Sequence[Outcome], title: str, window: tuple[float, float] | None = None) -> Figure:
+    """Three panels over one axis of hours."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 7), layout="constrained")
+    queue, workers, waits = figure.subplots(3, 1, sharex=True)
+    for outcome in outcomes:
+        _steps(queue, queue_over_time(outcome), outcome.policy)
+        _steps(workers, workers_over_time(outcome), outcome.policy)
+        _waits(waits, outcome)
+    figure.suptitle(title)
+    queue.set_ylabel("drops waiting")
+    workers.set_ylabel("machines")
+    waits.set_ylabel("wait of each drop, s")
+    waits.set_xlabel("hours")
+    waits.set_yscale("symlog", linthresh=60)
+    if window:
+        waits.set_xlim(*window)
+    workers.legend(loc="upper right", fontsize="small")
+    return figure
+
+
+def _steps(axes: Axes, steps: Sequence[tuple[float, int]], label: str) -> None:
+    hours = [at / 3600 for at, _ in steps]
+    axes.step(hours, [count for _, count in steps], where="post", label=label, linewidth=1)
+    axes.grid(alpha=0.3)
+
+
+def _waits(axes: Axes, outcome: Outcome) -> None:
+    pairs = [(job.drop.at / 3600, job.wait) for job in outcome.jobs if job.wait is not None]
+    axes.plot([at for at, _ in pairs], [wait for _, wait in pairs], ".", markersize=2, rasterized=True)
+    axes.grid(alpha=0.3)

@@ -1,0 +1,198 @@
+"""Queue, machines and group as a SimPy world. Who decides how many machines there are is none of its business."""
+
+from __future__ import annotations
+
+import random
+from collections import deque
+from collections.abc import Generator, Sequence
+from typing import Any
+
+import simpy
+
+from checker.simulator.model import Drop, Fleet, Job, Machine
+
+Process = Generator[simpy.Event, Any, None]
+
+
+class _Work:
+    """A drop on its way. ``started`` None: in the queue or hidden."""
+
+    def __init__(self, drop: Drop) -> None:
+        self.drop = drop
+        self.started: float | None = None
+        self.finished: float | None = None
+        self.interrupted = 0
+
+    def job(self) -> Job:
+        return Job(self.drop, self.started, self.finished, self.interrupted)
+
+
+class _Host:
+    """A machine of the group."""
+
+    def __init__(self, ordered: float) -> None:
+        self.ordered = ordered
+        self.ready: float | None = None
+        self.stopped: float | None = None
+        self.busy: dict[_Work, simpy.Process] = {}
+        self.idle_since: float | None = None
+
+
+class World:
+    """A group of machines that takes drops off a queue, first come, first served.
+
+    Args:
+        drops: what falls, in order of time.
+        fleet: the machines.
+        protect: busy machines are protected from scale-in, as in
+            https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-instance-protection.html:
+            the desired count goes down at once, the machine when it is idle.
+        idle: seconds after which an idle machine ends itself, with the desired count; None: never.
+        seed: of the choices that nobody makes: which idle worker gets a message, which machine is scaled in.
+    """
+
+    def __init__(self, drops: Sequence[Drop], fleet: Fleet, *, protect: bool, idle: float | None, seed: int) -> None:
+        self.env = simpy.Environment()
+        self.fleet = fleet
+        self.desired = fleet.smallest
+        self.killed = 0
+        self.done = self.env.event()
+        self.build_seconds: deque[float] = deque(maxlen=100)
+        self._protect = protect
+        self._idle = idle
+        self._random = random.Random(seed)  # noqa: S311 - a simulation
+        self._queue: deque[_Work] = deque()
+        self._works = [_Work(drop) for drop in drops]
+        self._hosts: list[_Host] = []
+        self._gone: list[_Host] = []
+        self._left = len(drops)
+        self._in_flight = 0
+        self.env.process(self._arrive())
+        self._reconcile()
+
+    @property
+    def visible(self) -> int:
+        """Messages that wait."""
+        return len(self._queue)
+
+    @property
+    def in_flight(self) -> int:
+        """Messages that are worked on, or hidden after their worker was stopped."""
+        return self._in_flight
+
+    @property
+    def booting(self) -> int:
+        """Machines on their way."""
+        return sum(host.ready is None for host in self._hosts)
+
+    def in_service(self, warmup: float = 0.0) -> int:
+        """Machines whose workers have taken messages for ``warmup`` seconds or more."""
+        return sum(host.ready is not None and self.env.now - host.ready >= warmup for host in self._hosts)
+
+    def set_desired(self, count: int) -> None:
+        """Order machines, or end some, until there are ``count``, within the fleet's bounds."""
+        self.desired = min(max(count, self.fleet.smallest), self.fleet.largest)
+        self._reconcile()
+
+    def settled(self) -> bool:
+        """All drops are done and no more machines are there than the least."""
+        return self._left == 0 and len(self._hosts) <= self.fleet.smallest
+
+    def jobs(self) -> tuple[Job, ...]:
+        """Every drop and what became of it."""
+        return tuple(work.job() for work in self._works)
+
+    def machines(self) -> tuple[Machine, ...]:
+        """Every machine there was, in the order of orders; those that run still are stopped now."""
+        now = self.env.now
+        hosts = sorted([*self._gone, *self._hosts], key=lambda host: host.ordered)
+        ends = [(host, now if host.stopped is None else host.stopped) for host in hosts]
+        return tuple(Machine(host.ordered, end if host.ready is None else host.ready, end) for host, end in ends)
+
+    def _arrive(self) -> Process:
+        for work in self._works:
+            yield self.env.timeout(work.drop.at - self.env.now)
+            self._enqueue(work)
+        if not self._works:
+            self._check()
+
+    def _enqueue(self, work: _Work) -> None:
+        self._queue.append(work)
+        self._dispatch()
+
+    def _dispatch(self) -> None:
+        """Hand out messages while there are both messages and free slots; who polls for one gets one by chance."""
+        while self._queue:
+            free = [host for host in self._hosts if host.ready is not None and len(host.busy) < self.fleet.slots]
+            if not free:
+                return
+            host = self._random.choice(free)
+            work = self._queue.popleft()
+            host.idle_since = None
+            self._in_flight += 1
+            host.busy[work] = self.env.process(self._build(host, work))
+
+    def _build(self, host: _Host, work: _Work) -> Process:
+        work.started = self.env.now
+        try:
+            yield self.env.timeout(work.drop.seconds)
+        except simpy.Interrupt:
+            work.started = None
+            work.interrupted += 1
+            yield self.env.timeout(self.fleet.visibility)
+            self._in_flight -= 1
+            self._enqueue(work)
+            return
+        work.finished = self.env.now
+        self.build_seconds.append(work.drop.seconds)
+        self._left -= 1
+        self._in_flight -= 1
+        del host.busy[work]
+        self._dispatch()
+        if not host.busy:
+            self._rest(host)
+
+    def _boot(self, host: _Host) -> Process:
+        yield self.env.timeout(self.fleet.boot)
+        if host.stopped is None:
+            host.ready = self.env.now
+            self._rest(host)
+            self._dispatch()
+
+    def _rest(self, host: _Host) -> None:
+        """A machine has nothing to do: scale-in may take it now, or it ends itself after a while."""
+        host.idle_since = self.env.now
+        self._reconcile()
+        if host.stopped is None and self._idle is not None:
+            self.env.process(self._retire(host, self.env.now, self._idle))
+        self._check()
+
+    def _retire(self, host: _Host, since: float, idle: float) -> Process:
+        yield self.env.timeout(idle)
+        if host.stopped is None and host.idle_since == since and self.desired > self.fleet.smallest:
+            self.desired -= 1
+            self._stop(host)
+
+    def _reconcile(self) -> None:
+        while len(self._hosts) < self.desired:
+            host = _Host(self.env.now)
+            self._hosts.append(host)
+            self.env.process(self._boot(host))
+        while len(self._hosts) > self.desired:
+            loose = [host for host in self._hosts if not (self._protect and host.busy)]
+            if not loose:
+                return
+            self._stop(self._random.choice(loose))
+
+    def _stop(self, host: _Host) -> None:
+        host.stopped = self.env.now
+        self._hosts.remove(host)
+        self._gone.append(host)
+        self.killed += bool(host.busy)
+        for build in host.busy.values():
+            build.interrupt()
+        self._check()
+
+    def _check(self) -> None:
+        if self.settled() and not self.done.triggered:
+            self.done.succeed()
