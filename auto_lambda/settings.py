@@ -81,8 +81,13 @@ class WorkerSettings(Settings):
     python: str | None = Field(
         default=None, pattern=r"^3\.\d{1,2}$", description="the Python of apps that do not name theirs"
     )
-    sandbox: Literal["auto", "bubblewrap", "plain"] = Field(
-        default="auto", description="what keeps apps' code apart from this machine while it is built"
+    sandbox: Literal["bubblewrap", "off"] = Field(
+        default="bubblewrap", description="what keeps apps' code apart from this machine while it is built"
+    )
+    index_hosts: str | None = Field(
+        default=None,
+        pattern=r"^[A-Za-z0-9._-]+(:\d+)?([\s,]+[A-Za-z0-9._-]+(:\d+)?)*$",
+        description="more hosts, or host:port pairs, that a build may reach",
     )
     max_upload_mb: int = Field(default=250, ge=1, le=5_000, description="the largest zip that is taken, in MB")
     poll_seconds: int = Field(default=20, ge=1, le=20, description="how long one receive waits for a message")

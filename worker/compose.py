@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -18,6 +20,7 @@ from auto_lambda.redact import Redactor, secrets_of
 from auto_lambda.settings import WorkerSettings
 from auto_lambda.tools import ToolEnvironments, interpreters
 from worker.attempt import Attempts
+from worker.build import cgroups
 from worker.build.bubblewrap import BubblewrapSandbox, SandboxMissing
 from worker.build.builder import Builder
 from worker.build.indexes import discover
@@ -42,6 +45,8 @@ if TYPE_CHECKING:
     import boto3
 
 _log = logs.get("worker")
+_WITHOUT = "AUTO_LAMBDA_SANDBOX=off works without it, where every uploader may do what this worker may"
+_OFF = "built without a sandbox (AUTO_LAMBDA_SANDBOX=off): the app's code could do what the worker may"
 
 
 class Impossible(Exception):
@@ -67,7 +72,11 @@ def attempts(chosen: WorkerSettings, session: boto3.Session, room: Workroom, *, 
     redact = Redactor(secrets_of())
 
     def report(receipt: Receipt, bucket: str) -> Report:
-        return Report(receipt, bucket, store, redact)
+        made = Report(replace(receipt, sandbox=chosen.sandbox), bucket, store, redact)
+        if chosen.sandbox == "off":
+            _log.warning(_OFF, key=receipt.key)
+            made.warn(_OFF)
+        return made
 
     return Attempts(pipeline, ledger, store, report, worker=worker)
 
@@ -125,17 +134,18 @@ def _defaults(chosen: WorkerSettings) -> Callable[[], Defaults]:
 
 
 def _sandbox(chosen: WorkerSettings) -> Sandbox:
-    """Bubblewrap, unless the settings or, by default, the machine will not have it."""
-    plain = PlainSandbox()
-    if chosen.sandbox == "plain":
+    """Bubblewrap, unless the settings say `off`."""
+    plain = PlainSandbox(cgroups.find())
+    if chosen.sandbox == "off":
         return plain
     homes = {path.parents[1] for path in interpreters().values()} - {Path("/usr"), Path("/")}
-    isolated = BubblewrapSandbox(plain, homes, partial(discover, os.environ))
+    isolated = BubblewrapSandbox(plain, homes, partial(discover, os.environ, _index_hosts(chosen)))
     try:
         isolated.check()
     except SandboxMissing as error:
-        if chosen.sandbox == "bubblewrap":
-            raise Impossible(str(error)) from error
-        _log.warning("apps' code runs without isolation: trust every uploader, or mend this", reason=str(error))
-        return plain
+        raise Impossible(f"{error}. {_WITHOUT}") from error
     return isolated
+
+
+def _index_hosts(chosen: WorkerSettings) -> tuple[str, ...]:
+    return tuple(re.findall(r"[^\s,]+", (chosen.index_hosts or "").lower()))

@@ -48,6 +48,11 @@ class Code(StrEnum):
     MISSING_POLICY_FILE = "missing-policy-file"
     COMPILE_FAILED = "compile-failed"
     TOOK_TOO_LONG = "took-too-long"
+    TOO_MUCH_OUTPUT = "too-much-output"
+    OUT_OF_MEMORY = "out-of-memory"
+    TOO_MANY_PROCESSES = "too-many-processes"
+    TOO_MUCH_DISK = "too-much-disk"
+    RESULT_TAMPERED = "result-tampered"
     TOO_MANY_RESOURCES = "too-many-resources"
     # Whether it can run on Lambda
     WRONG_ARCHITECTURE = "wrong-architecture"
@@ -58,7 +63,7 @@ class Code(StrEnum):
     INIT_TOO_SLOW = "init-too-slow"
     WRITES_TO_READ_ONLY = "writes-to-read-only"
     ENDED_AT_START = "ended-at-start"
-    TOO_MUCH_MEMORY = "too-much-memory"
+    MEMORY_SIZE_TOO_SMALL = "memory-size-too-small"
     MISSING_ENVIRONMENT = "missing-environment"
     NEEDS_AWS = "needs-aws"
     # Deploying it

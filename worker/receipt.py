@@ -62,6 +62,7 @@ class Receipt:
     framework: str | None = None
     python: str | None = None
     architecture: str | None = None
+    sandbox: str | None = None
     timings: Mapping[str, float] = field(default_factory=dict)
     deployment: Deployment | None = None
     error: Problem | None = None
@@ -90,6 +91,7 @@ class Receipt:
             "framework": self.framework,
             "python": self.python,
             "architecture": self.architecture,
+            "sandbox": self.sandbox,
             "timings": {step: round(seconds, 3) for step, seconds in self.timings.items()},
             "url": live.url if live else None,
             "function": live.function if live else None,

@@ -11,7 +11,8 @@ from e2e_apps import APPS
 from e2e_stack import Drop, Stack
 
 FIELDS = {
-    "schema", "app", "stage", "status", "step", "upload", "framework", "python", "architecture", "timings", "url",
+    "schema", "app", "stage", "status", "step", "upload", "framework", "python", "architecture", "sandbox",
+    "timings", "url",
     "function", "version", "alias", "error", "log", "worker", "updated",
 }  # fmt: skip
 WITHOUT_URL = {"events", "template-s3", "template-functions"}

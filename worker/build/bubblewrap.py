@@ -8,23 +8,25 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 from worker.build.index_proxy import IndexProxy
-from worker.build.indexes import Indexes
-from worker.build.sandbox import Command, Outcome, Sandbox
+from worker.build.indexes import Indexes, tells_of_indexes
+from worker.build.sandbox import Command, Outcome, PlainSandbox
 from worker.model import Say
 
 _SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib64", "/lib32", "/libx32")
 _ETC = ("alternatives", "ca-certificates", "crypto-policies", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "localtime",
         "nsswitch.conf", "pki", "protocols", "services", "ssl")  # fmt: skip
+_CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "PIP_CERT")
 _SOCKET = "/run/index.sock"
 _FORWARD = Path(__file__).with_name("forward.py")
 _PROXY_PORT = 3128
 _TMP_BYTES = 2 * 1024**3
+_SHARED_MEMORY_BYTES = 256 * 1024**2
 
 
 class SandboxMissing(Exception):
@@ -40,7 +42,7 @@ class BubblewrapSandbox:
         indexes: what a command with ``network`` may reach; asked for once, on the first such command.
     """
 
-    def __init__(self, bounds: Sandbox, interpreters: Iterable[Path], indexes: Callable[[], Indexes]) -> None:
+    def __init__(self, bounds: PlainSandbox, interpreters: Iterable[Path], indexes: Callable[[], Indexes]) -> None:
         self._bounds = bounds
         self._interpreters = tuple(interpreters)
         self._indexes = indexes
@@ -63,23 +65,23 @@ class BubblewrapSandbox:
     def run(self, command: Command, say: Say) -> Outcome:
         """Run isolated, to the end or to a limit, telling ``say`` each line of output and each refused address."""
         if not command.network:
-            return self._bounds.run(self._isolated(command), say)
+            return self._bounds.bounded(self._isolated(_without_indexes(command)), say, namespace=True)
         with _short_folder() as folder:
             indexes = self._indexes()
             proxy = IndexProxy(
                 folder / "index.sock", indexes, lambda host: say(f"refused: no way from a build to {host}")
             )
             with proxy:
-                return self._bounds.run(self._connected(command, proxy.socket_path, indexes), say)
+                return self._bounds.bounded(
+                    self._connected(_without_indexes(command), proxy.socket_path, indexes), say, namespace=True
+                )
 
     def _connected(self, command: Command, socket: Path, indexes: Indexes) -> Command:
         address = f"http://127.0.0.1:{_PROXY_PORT}"
         env = {**command.env, **indexes.environment(), "HTTPS_PROXY": address, "HTTP_PROXY": address}
         forward = ("python3", "-I", str(_FORWARD), _SOCKET, str(_PROXY_PORT), *command.argv)
-        isolated = self._isolated(replace(command, argv=forward, env=env))
-        position = isolated.argv.index("--remount-ro")
-        argv = (*isolated.argv[:position], "--ro-bind", str(socket), _SOCKET, *isolated.argv[position:])
-        return replace(isolated, argv=argv)
+        mounts = (*command.mounts, (socket, _SOCKET), *_certificates(command.env))
+        return self._isolated(replace(command, argv=forward, env=env, mounts=mounts))
 
     def _isolated(self, command: Command) -> Command:
         readable = (*self._interpreters, _FORWARD, *command.readable)
@@ -89,10 +91,26 @@ class BubblewrapSandbox:
         argv = (
             self._bwrap, "--unshare-all", "--unshare-user", "--disable-userns", "--cap-drop", "ALL",
             "--die-with-parent", "--new-session", *_system(), "--proc", "/proc", "--dev", "/dev",
+            "--size", str(_SHARED_MEMORY_BYTES), "--tmpfs", "/dev/shm", "--remount-ro", "/dev",  # noqa: S108
             "--size", str(_TMP_BYTES), "--tmpfs", "/tmp",  # noqa: S108 - the sandbox's own
-            "--dir", "/run", *mounts, "--remount-ro", "/", "--chdir", str(command.cwd), "--", *command.argv,
+            "--dir", "/run", *mounts, "--remount-ro", "/", "--chdir", str(command.cwd), "--",
+            # Inside, because the limit then counts the processes of this sandbox; the kernel spares root.
+            "/usr/bin/prlimit", f"--nproc={command.limits.processes}", "--", *command.argv,
         )  # fmt: skip
         return replace(command, argv=argv, cwd=Path("/"))
+
+
+def _without_indexes(command: Command) -> Command:
+    """The command without any word of the machine on indexes: addresses may hold passwords."""
+    return replace(command, env={name: value for name, value in command.env.items() if not tells_of_indexes(name)})
+
+
+def _certificates(env: Mapping[str, str]) -> Iterator[tuple[Path, str]]:
+    """Certificates that this machine trusts beyond its system's own, where the command is told to look for them."""
+    for name in _CERTIFICATES:
+        path = Path(env.get(name) or "/etc/ssl")
+        if path.exists() and not path.is_relative_to("/etc/ssl"):
+            yield path, str(path)
 
 
 def _system() -> Iterator[str]:

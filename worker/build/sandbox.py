@@ -6,13 +6,10 @@ Callers describe a `Command`; a `Sandbox` runs it. Results come back only as fil
 
 from __future__ import annotations
 
-import codecs
 import contextlib
 import json
 import math
 import os
-import re
-import select
 import selectors
 import shutil
 import signal
@@ -23,30 +20,42 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
+from worker.build.cgroups import Hierarchy
+from worker.build.disk import DiskMeter
+from worker.build.meters import Meter, ProcMeter
+from worker.build.meters import Stopped as Stopped
+from worker.build.output import Lines
+from worker.build.output import printable as printable
+from worker.build.process import Started, started
 from worker.model import Say
 
 MEGABYTE = 1024 * 1024
-_GRACE = 2.0  # seconds between SIGTERM and SIGKILL
-_ROUNDS = 400  # of looking for strays: a process in uninterruptible sleep must not hold us up for ever
-_LONGEST_LINE = 16 * 1024
-_ESCAPES = re.compile(
-    r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[PX^_][^\x1b]*(?:\x1b\\)?|[ -/]*[0-~])"
-)
-# C0 but tab, DEL, C1, line and paragraph separators, marks that reorder text, byte order mark
-_CONTROLS = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
+_PACE = 0.1  # seconds between two looks at the limits
+_PHYSICAL = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+# What a process that a resource limit ended returns: itself, and through a shell or bubblewrap.
+_BY_LIMIT: Mapping[int, Stopped] = {
+    -signal.SIGXCPU: "time", 128 + signal.SIGXCPU: "time", -signal.SIGXFSZ: "disk", 128 + signal.SIGXFSZ: "disk",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Bounds of one command: seconds of wall and CPU time, bytes of memory, of one file and of output."""
+    """Bounds of one command with all its processes.
+
+    ``wall`` and ``cpu`` in seconds; ``memory``, ``file_size`` (of one file), ``disk`` (written in all) and ``output``
+    in bytes; ``processes`` counts processes and threads. More memory than three quarters of this machine's is never
+    given.
+    """
 
     wall: float = 300.0
     cpu: float = 300.0
     memory: int = 4096 * MEGABYTE
     file_size: int = 1024 * MEGABYTE
     output: int = 4 * MEGABYTE
+    processes: int = 1024
+    disk: int = 4096 * MEGABYTE
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +78,16 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a command ended. ``output`` is stdout and stderr as they came, control characters removed, bounded."""
+    """How a command ended. ``output`` is stdout and stderr as they came, control characters removed, bounded.
+
+    ``stopped`` names the one of its ``limits`` that it passed.
+    """
 
     returncode: int
     output: str
     seconds: float
-    stopped: Literal["time", "output"] | None = None
+    stopped: Stopped | None = None
+    limits: Limits = field(default_factory=Limits)
 
     @property
     def ok(self) -> bool:
@@ -93,119 +106,74 @@ class PlainSandbox:
     """Bounds a command, but does not isolate it.
 
     It gives the command exactly ``Command.env`` (over a minimal PATH, HOME and LANG; TMPDIR is always the run's own),
-    limits on CPU time, address space and file size, a wall clock, bounded and cleaned output, and it leaves no process
-    and no scratch file behind. It does *not* hide the file system, the network or the processes of its user:
-    ``readable``, ``writable`` and ``network`` are not enforced, CPU time and memory count per process, and a process
-    that leaves its group and hides its environment gets away. What isolates stands behind the same protocol.
+    its limits, bounded and cleaned output, and it leaves no process and no scratch file behind. It does *not* hide the
+    file system, the network or the processes of its user: ``readable``, ``writable`` and ``network`` are not enforced,
+    and a process that leaves its group and hides its environment gets away. What isolates stands behind the same
+    protocol, and bounds by this.
 
     Args:
+        groups: where the kernel keeps the limits on memory, processes and CPU time; without it they are looked after
+            ten times a second.
         clock: seconds, monotonic.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, groups: Hierarchy | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+        self._groups = groups
         self._clock = clock
 
     def run(self, command: Command, say: Say) -> Outcome:
         """Run to the end or to a limit, telling ``say`` each line; every process of it is gone afterwards."""
-        start = self._clock()
-        lines = _Lines(say, command.limits.output)
-        with _scratch(command) as scratch, _started(command, scratch) as (process, pidfd):
-            stopped = self._follow(process, pidfd, lines, start + command.limits.wall)
-        lines.finish()
-        if process.returncode == -signal.SIGXCPU:
-            stopped = "time"
-        return Outcome(process.returncode, lines.text, self._clock() - start, stopped)
+        return self.bounded(command, say)
 
-    def _follow(
-        self, process: subprocess.Popen[bytes], pidfd: int, lines: _Lines, deadline: float
-    ) -> Literal["time", "output"] | None:
-        assert process.stdout is not None  # noqa: S101  (a pipe, by `_started`)
+    def bounded(self, command: Command, say: Say, *, namespace: bool = False) -> Outcome:
+        """As `run`; with ``namespace`` the command is bubblewrap with a process namespace, which ends as one."""
+        start = self._clock()
+        lines = Lines(say, command.limits.output)
+        with _scratch(command) as scratch:
+            disk = DiskMeter((*command.writable, scratch), command.limits.disk)
+            with contextlib.closing(self._meter(command.limits)) as meter:
+                argv = (*meter.prefix, *self._bounds(command.limits), *command.argv)
+                position = len(argv) - len(command.argv) if namespace else None
+                with started(argv, command.cwd, _environment(command, scratch), scratch, position) as process:
+                    stopped = self._follow(process, lines, start + command.limits.wall, meter, disk)
+                stopped = stopped or _BY_LIMIT.get(process.returncode) or meter.exceeded(process.pid)
+        lines.finish()
+        return Outcome(process.returncode, lines.text, self._clock() - start, stopped, command.limits)
+
+    def _meter(self, limits: Limits) -> Meter:
+        memory = min(limits.memory, _PHYSICAL * 3 // 4)
+        if self._groups:
+            return self._groups.group(memory=memory, processes=limits.processes, cpu=limits.cpu)
+        return ProcMeter(memory=memory, processes=limits.processes, cpu=limits.cpu)
+
+    def _bounds(self, limits: Limits) -> tuple[str, ...]:
+        seconds = math.ceil(limits.cpu)
+        bounds = [f"--cpu={seconds}:{seconds + 5}", f"--fsize={limits.file_size}", "--core=0"]
+        if not self._groups:
+            bounds.append(f"--as={limits.memory}")
+        return (shutil.which("prlimit") or "/usr/bin/prlimit", *bounds, "--")
+
+    def _follow(self, process: Started, lines: Lines, deadline: float, meter: Meter, disk: DiskMeter) -> Stopped | None:
         with selectors.DefaultSelector() as selector:
-            output = selector.register(process.stdout, selectors.EVENT_READ)
-            selector.register(pidfd, selectors.EVENT_READ)
-            while (left := deadline - self._clock()) > 0:
-                ready = [key for key, _ in selector.select(left)]
+            output = selector.register(process.output, selectors.EVENT_READ)
+            selector.register(process.pidfd, selectors.EVENT_READ)
+            look = self._clock() + _PACE
+            while (now := self._clock()) < deadline:
+                ready = [key for key, _ in selector.select(min(look, deadline) - now)]
                 if output in ready:
-                    data = os.read(process.stdout.fileno(), 65536)
+                    data = os.read(process.output, 65536)
                     if not data:
-                        selector.unregister(process.stdout)
+                        selector.unregister(process.output)
                     lines.feed(data)
                 elif ready:  # it ended and nothing is left to read, though a child of it may hold the pipe open
                     return None
                 if lines.full:
                     return "output"
+                if self._clock() >= look:
+                    if stopped := meter.exceeded(process.pid) or ("disk" if disk.exceeded(process.pid) else None):
+                        return stopped
+                    look = self._clock() + _PACE
             return "time"
-
-
-class _Lines:
-    """Splits raw output into clean lines, tells them, and keeps them up to a number of bytes."""
-
-    def __init__(self, say: Say, limit: int) -> None:
-        self._say = say
-        self._limit = limit
-        self._seen = 0
-        self._rest = ""
-        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        self._kept: list[str] = []
-
-    @property
-    def full(self) -> bool:
-        return self._seen > self._limit
-
-    @property
-    def text(self) -> str:
-        return "\n".join(self._kept)
-
-    def feed(self, data: bytes) -> None:
-        self._seen += len(data)
-        if self.full:
-            data = data[: max(0, len(data) - (self._seen - self._limit))]
-        *whole, self._rest = re.split(r"\r\n|[\r\n]", self._rest + self._decoder.decode(data))
-        if len(self._rest) > _LONGEST_LINE:
-            whole.append(self._rest)
-            self._rest = ""
-        for line in whole:
-            self._tell(line)
-
-    def finish(self) -> None:
-        self._tell(self._rest + self._decoder.decode(b"", final=True))
-
-    def _tell(self, line: str) -> None:
-        if clean := printable(line).rstrip():
-            self._kept.append(clean)
-            self._say(clean)
-
-
-def printable(line: str) -> str:
-    """A line of a stranger's output without terminal escapes and control characters (tabs stay)."""
-    return _CONTROLS.sub("", _ESCAPES.sub("", line))
-
-
-def _bounded(limits: Limits) -> tuple[str, ...]:
-    return (
-        shutil.which("prlimit") or "/usr/bin/prlimit",
-        f"--cpu={math.ceil(limits.cpu)}:{math.ceil(limits.cpu) + 5}",
-        f"--as={limits.memory}",
-        f"--fsize={limits.file_size}",
-        "--core=0",
-        "--",
-    )
-
-
-@contextlib.contextmanager
-def _started(command: Command, scratch: Path) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
-    """The running command and a descriptor that becomes readable when it ends; ends everything of it on the way out."""
-    with subprocess.Popen(
-        [*_bounded(command.limits), *command.argv],
-        cwd=command.cwd, env=_environment(command, scratch), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT, start_new_session=True,
-    ) as process:  # fmt: skip
-        pidfd = os.pidfd_open(process.pid)
-        try:
-            yield process, pidfd
-        finally:
-            _end(process, pidfd, scratch)
-            os.close(pidfd)
 
 
 def _environment(command: Command, scratch: Path) -> dict[str, str]:
@@ -226,54 +194,18 @@ def _scratch(command: Command) -> Iterator[Path]:
 
 
 def remove_tree(folder: Path) -> None:
-    """Remove a folder that a stranger filled, also where it took away our own permissions. Links are not followed."""
-    for path, folders, _ in os.walk(folder):
-        for name in folders:
-            inner = Path(path, name)
-            if not inner.is_symlink():
-                inner.chmod(0o700)
-    shutil.rmtree(folder, ignore_errors=True)
+    """Remove what a stranger filled, or put in its place, also where it took away our permissions. Follows no links.
 
-
-def _end(process: subprocess.Popen[bytes], pidfd: int, scratch: Path) -> None:
-    """Stop what still runs: the group politely, then for good, then whoever left the group.
-
-    The leader is reaped last: until then its number, and so the group's, cannot belong to anyone else.
+    Trees too deep for a path or for recursion are left to the system's own tools, which know no depth.
     """
-    if not select.select([pidfd], [], [], 0)[0]:
-        _signal(process.pid, signal.SIGTERM)
-        select.select([pidfd], [], [], _GRACE)
-    _signal(process.pid, signal.SIGKILL)
-    process.wait()
-    _end_strays(os.fsencode(scratch))
-
-
-def _signal(group: int, number: signal.Signals) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(group, number)
-
-
-def _end_strays(mark: bytes) -> None:
-    """Kill processes that started a session of their own. They still carry the run's scratch folder as TMPDIR."""
-    for _ in range(_ROUNDS):
-        strays = [pid for pid in _pids() if mark in _environ(pid)]
-        if not strays:
-            return
-        for pid in strays:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        time.sleep(0.005)
-
-
-def _pids() -> Iterator[int]:
-    return (int(entry.name) for entry in os.scandir("/proc") if entry.name.isdigit())
-
-
-def _environ(pid: int) -> bytes:
-    try:
-        return Path(f"/proc/{pid}/environ").read_bytes()
-    except OSError:
-        return b""  # gone, or another user's
+    if folder.is_symlink() or folder.is_file():
+        folder.unlink(missing_ok=True)
+        return
+    with contextlib.suppress(RecursionError):
+        shutil.rmtree(folder, ignore_errors=True)
+    if os.path.lexists(folder):
+        for tool in (("chmod", "--recursive", "u+rwx"), ("rm", "--recursive", "--force", "--one-file-system")):
+            subprocess.run([*tool, "--", str(folder)], stdin=subprocess.DEVNULL, capture_output=True, check=False)
 
 
 def read_json(path: Path, *, max_bytes: int = 8 * MEGABYTE) -> Any:

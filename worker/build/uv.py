@@ -1,7 +1,7 @@
 """How uv is run: in the sandbox, for one target, with the index configuration of this machine and nothing else of it.
 
-It only downloads, until a distribution has no wheel: then it runs the distribution's own build. So each run of it
-counts as a stranger's.
+It only downloads, until a distribution has no wheel: then it runs the distribution's own build. So there are two kinds
+of it: one that builds nothing and shares its cache, one that may build and has a cache of its own in every run.
 """
 
 from __future__ import annotations
@@ -10,10 +10,11 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from auto_lambda.tools import ToolError, interpreters, uv_executable
 from worker.build.sandbox import MEGABYTE, Command, Limits, Outcome, Sandbox
-from worker.errors import AppError, Code
+from worker.build.stopped import stopped_error
 from worker.model import Architecture, Say, Source
 from worker.runtimes import RUNTIMES
 
@@ -75,16 +76,16 @@ class Uv:
 
     Args:
         sandbox: where it runs.
-        cache: uv's cache, kept between builds; on the file system of the layers, so that files are linked, not copied.
+        cache: a cache kept between runs, for runs that build nothing; None for runs that may execute strangers' code:
+            each has its own in its work folder, as who can write to a cache decides what others install from it.
         environ: index settings, as `index_settings` gives them.
     """
 
-    def __init__(self, sandbox: Sandbox, cache: Path, environ: Mapping[str, str]) -> None:
+    def __init__(self, sandbox: Sandbox, cache: Path | None, environ: Mapping[str, str]) -> None:
         self._sandbox = sandbox
         self._cache = cache
         self._environ = {
             **environ,
-            "UV_CACHE_DIR": str(cache),
             "UV_PYTHON_DOWNLOADS": "never",
             "UV_NO_PROGRESS": "1",
             "UV_NO_CONFIG": "1",
@@ -92,30 +93,33 @@ class Uv:
         }
 
     def run(
-        self, arguments: tuple[str, ...], target: Target, say: Say, *, cwd: Path,
-        readable: tuple[Path, ...] = (), writable: tuple[Path, ...] = (), network: bool = True,
+        self, arguments: tuple[str, ...], target: Target, say: Say, *, cwd: Path, writable: tuple[Path, ...],
+        readable: tuple[Path, ...] = (), network: bool = True,
+        env: Mapping[str, str] = MappingProxyType({}),
     ) -> Outcome:  # fmt: skip
-        """Run to its end, successful or not.
+        """Run to its end, successful or not; the first of ``writable`` takes what is only for this run.
 
         Raises:
             AppError: it took too long or said too much.
             IndexTrouble: with ``network``, the index or this machine failed it.
         """
-        self._cache.mkdir(parents=True, exist_ok=True)
+        cache = self._cache or writable[0] / "uv-cache"
+        cache.mkdir(parents=True, exist_ok=True)
         executable = Path(uv_executable())
+        # Below another writable folder it is no mount of its own, and so files can be linked from one to the other.
+        wanted = tuple(dict.fromkeys((*writable, cache)))
+        folders = [one for one in wanted if not any(one != other and one.is_relative_to(other) for other in wanted)]
         outcome = self._sandbox.run(
             Command(
-                (str(executable), *arguments, "--python", str(target.interpreter)), cwd, self._environ,
-                (executable, target.interpreter.parent.parent, *readable), (*writable, self._cache), network, _LIMITS,
+                (str(executable), *arguments, "--python", str(target.interpreter)), cwd,
+                {**self._environ, **env, "UV_CACHE_DIR": str(cache)},
+                (executable, target.interpreter.parent.parent, *readable), tuple(folders), network, _LIMITS,
             ),
             say,
         )  # fmt: skip
-        if outcome.stopped == "time":
-            raise AppError(Code.TOOK_TOO_LONG, f"the dependencies took longer than {_LIMITS.wall:.0f} s to build",
-                           hint="Use packages that offer wheels for Lambda, or fewer of them.")  # fmt: skip
-        if outcome.stopped == "output":
-            raise AppError(Code.DEPENDENCY_BUILD_FAILED, "a dependency's build wrote too much output",
-                           hint="Use a release of it that offers a wheel.")  # fmt: skip
+        if outcome.stopped:
+            hint = "Use packages that offer wheels for Lambda, or fewer of them."
+            raise stopped_error(outcome, "building the dependencies", hint=hint)
         if network and not outcome.ok and (trouble := _trouble(outcome.output)):
             raise IndexTrouble(trouble)
         return outcome

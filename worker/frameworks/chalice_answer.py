@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from worker.build.sandbox import Outcome, printable, read_json
+from worker.build.stopped import stopped_error, tampered
 from worker.errors import AppError, Code
 from worker.frameworks.chalice_code import PACKAGED
 from worker.frameworks.chalice_settings import refused
@@ -17,6 +19,7 @@ from worker.frameworks.python2 import looks_like_python2
 from worker.model import BucketNotification, Draft, Source
 
 _LONGEST_MESSAGE = 6000
+_SLOW = "Lambda allows 10 seconds for it: do slow work and network calls inside the functions, print little."
 _FUNCTION = "AWS::Lambda::Function"
 
 
@@ -80,8 +83,8 @@ def read(outcome: Outcome, result: Path, source: Source, code: Path) -> Draft:
         RuntimeError: the compiler did not even begin.
     """
     if outcome.stopped:
-        raise _stopped(outcome)
-    if not result.exists():
+        raise stopped_error(outcome, "importing app.py", hint=_SLOW)
+    if not os.path.lexists(result) and outcome.returncode:
         raise RuntimeError(f"the compiler did not start (exit status {outcome.returncode}):\n{outcome.output[-2000:]}")
     try:
         answer = read_json(result)
@@ -89,11 +92,7 @@ def read(outcome: Outcome, result: Path, source: Source, code: Path) -> Draft:
             raise _failure(_Failed.model_validate(answer).error, outcome, source)
         return _draft(answer, _Compiled.model_validate(answer), code)
     except (ValueError, RecursionError) as error:
-        raise AppError(
-            Code.COMPILE_FAILED,
-            "the compiler's result was changed while the app was imported",
-            hint="An app must not touch files outside its own folder while it is imported.",
-        ) from error
+        raise tampered("compiling app.py") from error
 
 
 def _draft(answer: Mapping[str, Any], compiled: _Compiled, code: Path) -> Draft:
@@ -109,20 +108,6 @@ def _draft(answer: Mapping[str, Any], compiled: _Compiled, code: Path) -> Draft:
             BucketNotification(one.bucket, one.function, tuple(one.events), one.prefix, one.suffix)
             for one in compiled.notifications
         ),
-    )
-
-
-def _stopped(outcome: Outcome) -> AppError:
-    if outcome.stopped == "time":
-        return AppError(
-            Code.TOOK_TOO_LONG,
-            f"importing app.py was stopped after {outcome.seconds:.0f} seconds",
-            hint="Lambda allows 10 seconds for it: do slow work and network calls inside the functions.",
-        )
-    return AppError(
-        Code.COMPILE_FAILED,
-        "app.py printed more while it was imported than a log can hold",
-        hint="Print less at import time.",
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +12,7 @@ from pydantic import BaseModel, ConfigDict
 
 from auto_lambda.tools import ToolEnvironments
 from worker.build.sandbox import Command, Limits, Outcome, Sandbox, printable, read_json
+from worker.build.stopped import stopped_error, tampered
 from worker.errors import AppError, Code
 from worker.frameworks.python2 import looks_like_python2
 from worker.frameworks.tracebacks import last_lines, named
@@ -132,21 +134,17 @@ def _environment(start: Start) -> dict[str, str]:
 
 def _read(result: Path, outcome: Outcome) -> _Error | None:
     if outcome.stopped:
-        raise AppError(
-            Code.TOOK_TOO_LONG if outcome.stopped == "time" else Code.APP_DOES_NOT_IMPORT,
-            f"importing the app was stopped after {outcome.seconds:.0f} seconds ({outcome.stopped})",
+        raise stopped_error(
+            outcome,
+            "importing the app",
             hint="Lambda allows 10 seconds for it: do slow work and network calls inside functions, print little.",
         )
-    if not result.exists():
+    if not os.path.lexists(result) and outcome.returncode:
         raise RuntimeError(f"the import check did not start ({outcome.returncode}):\n{outcome.output[-2000:]}")
     try:
         return _Answer.model_validate(read_json(result)).error
     except ValueError as error:
-        raise AppError(
-            Code.APP_DOES_NOT_IMPORT,
-            "the result of the import check was changed while the app was imported",
-            hint="An app must not touch files outside its own folder while it is imported.",
-        ) from error
+        raise tampered("the import check") from error
 
 
 def _syntax_error(error: _Error, start: Start, shown: Mapping[Path, str]) -> AppError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from worker.build.sandbox import Outcome, printable, read_json
+from worker.build.stopped import stopped_error, tampered
 from worker.errors import AppError, Code
 from worker.frameworks.import_check import syntax_error
 from worker.frameworks.tracebacks import last_lines, named
@@ -67,12 +69,12 @@ def read(outcome: Outcome, result: Path, names: Mapping[Path, str], python: str)
         RuntimeError: the process did not even begin.
     """
     if outcome.stopped:
-        raise AppError(
-            Code.TOOK_TOO_LONG if outcome.stopped == "time" else Code.COMPILE_FAILED,
-            f"packaging was stopped after {outcome.seconds:.0f} seconds ({outcome.stopped})",
+        raise stopped_error(
+            outcome,
+            "packaging",
             hint="Look at what the app's settings callback or prebuild_script do: they run without network.",
         )
-    if not result.exists():
+    if not os.path.lexists(result) and outcome.returncode:
         raise RuntimeError(f"zappa did not start ({outcome.returncode}):\n{outcome.output[-2000:]}")
     try:
         answer = read_json(result)
@@ -82,11 +84,7 @@ def read(outcome: Outcome, result: Path, names: Mapping[Path, str], python: str)
         for resource in packaged.resources.values():
             _Resource.model_validate(resource)
     except (ValueError, RecursionError) as error:
-        raise AppError(
-            Code.COMPILE_FAILED,
-            "the result of packaging was changed while a hook of the app ran",
-            hint="A settings callback or prebuild_script must not touch files outside the app's folder.",
-        ) from error
+        raise tampered("packaging") from error
     return packaged
 
 

@@ -22,7 +22,8 @@ UPLOAD = Upload(App("prod", "shop"), "drops", "apps/prod/shop.zip", "v1", "00", 
 DEPLOYMENT = Deployment("al-shop-prod", "shop-prod", "3", "live", "https://shop.example/", "bundles/1.json", True)
 RECEIPT, LOG = "apps/prod/shop.receipt.json", "apps/prod/shop.log"
 SCHEMA_1 = {
-    "schema", "app", "stage", "status", "step", "upload", "framework", "python", "architecture", "timings", "url",
+    "schema", "app", "stage", "status", "step", "upload", "framework", "python", "architecture", "sandbox",
+    "timings", "url",
     "function", "version", "alias", "error", "warnings", "log", "worker", "updated",
 }  # fmt: skip
 
@@ -91,7 +92,7 @@ def test_a_live_receipt_has_every_field_of_the_schema(report: Report, bucket: Bu
     assert {name: value for name, value in told.items() if name != "timings"} == {
         "schema": 1, "app": "shop", "stage": "prod", "status": "live", "step": "deploy",
         "upload": {"key": "apps/prod/shop.zip", "version": "v1", "sha256": "ab" * 32, "size": 7},
-        "framework": "chalice", "python": "3.12", "architecture": "arm64", "url": "https://shop.example/",
+        "framework": "chalice", "python": "3.12", "architecture": "arm64", "sandbox": None, "url": "https://shop.example/",
         "function": "shop-prod", "version": "3", "alias": "live", "error": None, "warnings": ["slow"], "log": LOG,
         "worker": "worker-1", "updated": "2026-01-02T12:00:00.000+00:00",
     }  # fmt: skip

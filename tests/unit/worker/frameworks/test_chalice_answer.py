@@ -191,7 +191,7 @@ def without(name: str) -> dict[str, Any]:
 def test_an_answer_of_another_shape_fails_the_app(tmp_path: Path, answer: Any) -> None:
     with pytest.raises(AppError) as raised:
         read(tmp_path, answer)
-    assert raised.value.code == Code.COMPILE_FAILED
+    assert raised.value.code == Code.RESULT_TAMPERED
 
 
 JSON = st.recursive(
@@ -227,7 +227,7 @@ def test_a_message_is_cleaned_and_bounded(tmp_path: Path) -> None:
 def test_too_much_output_fails_the_app(tmp_path: Path) -> None:
     with pytest.raises(AppError) as raised:
         read(tmp_path, GOOD, Outcome(-15, "", 1.0, "output"))
-    assert raised.value.code == Code.COMPILE_FAILED
+    assert raised.value.code == Code.TOO_MUCH_OUTPUT
 
 
 def test_a_compiler_that_never_began_is_our_failure(tmp_path: Path) -> None:
