@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import hashlib
 import json
 import os
 import signal
@@ -16,8 +17,11 @@ import subprocess
 import sys
 import tempfile
 import threading
+import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 OURS = ("BIND_HOST", "GATEWAY_PORT", "MINISTACK_ACCOUNT_ID", "LAMBDA_EXECUTOR", "IOT_MTLS_ENABLED", "HOME")
 
@@ -40,6 +44,7 @@ def main() -> None:
     threading.Thread(target=end_with_the_starter, daemon=True, name="lifeline").start()
     tempfile.tempdir = str(Path.cwd())  # not TMPDIR: functions would inherit that
     honour_runtimes(orders["runtime"], orders["environ"])
+    share_layers(Path.cwd() / "layers")
     serve(orders["socket"])
 
 
@@ -70,6 +75,35 @@ def honour_runtimes(command: Sequence[str], environ: Mapping[str, str]) -> None:
         return interpreter(runtime.removeprefix("python")), prologue + script
 
     lambda_runtime._detect_runtime_binary = detect_binary
+
+
+def share_layers(folder: Path) -> None:
+    """Unpack a layer once for all instances of all functions, where the emulator would for each anew."""
+    from ministack.core import lambda_runtime  # type: ignore[import-not-found,unused-ignore]
+
+    folder.mkdir()
+    one_at_a_time = threading.Lock()
+
+    class ZipFile(zipfile.ZipFile):
+        """What the emulator unpacks code with, and layers: those into folders called ``layer_<number>``."""
+
+        def namelist(self) -> list[str]:
+            return []  # asked for only to check each name at length, which extracting does too
+
+        def extractall(self, path: Any = None, *_: Any) -> None:
+            if not Path(path).name.startswith("layer_"):
+                return super().extractall(path, super().namelist())
+            shared = folder / hashlib.sha256(Path(str(self.filename)).read_bytes()).hexdigest()
+            with one_at_a_time:
+                if not shared.exists():
+                    fresh = shared.with_suffix(".new")
+                    super().extractall(fresh, super().namelist())
+                    fresh.rename(shared)
+            Path(path).rmdir()
+            Path(path).symlink_to(shared)
+            return None
+
+    lambda_runtime.zipfile = SimpleNamespace(**{**vars(zipfile), "ZipFile": ZipFile})
 
 
 def serve(socket: int) -> None:

@@ -45,11 +45,15 @@ def client(aws: EmbeddedAws, service: str) -> Any:
     )
 
 
+def zipped(**files: str) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(f"{name.replace('_in_', '/')}.py", content)
+    return buffer.getvalue()
+
+
 def invoke(aws: EmbeddedAws, runtime: str) -> dict[str, Any]:
-    code = io.BytesIO()
-    with zipfile.ZipFile(code, "w") as archive:
-        archive.writestr("app.py", HANDLER)
-        archive.writestr("__init__.py", "")
     functions = client(aws, "lambda")
     name = runtime.replace(".", "")
     functions.create_function(
@@ -57,7 +61,7 @@ def invoke(aws: EmbeddedAws, runtime: str) -> dict[str, Any]:
         Runtime=runtime,
         Role="arn:aws:iam::123456789012:role/any",
         Handler="app.handler",
-        Code={"ZipFile": code.getvalue()},
+        Code={"ZipFile": zipped(app=HANDLER, __init__="")},
     )
     answer: dict[str, Any] = json.loads(functions.invoke(FunctionName=name)["Payload"].read())
     return answer
@@ -99,6 +103,31 @@ def test_a_function_has_temporary_files_of_its_own(tmp_path: Path) -> None:
         assert temporary.is_dir()
         assert temporary.is_relative_to(tmp_path)
     assert not temporary.exists()
+
+
+def test_functions_share_a_layers_files_and_see_its_newest_version(aws: EmbeddedAws) -> None:
+    functions = client(aws, "lambda")
+    layers = [
+        functions.publish_layer_version(LayerName="shared", Content={"ZipFile": zipped(python_in_lib=f"x = {number}")})
+        for number in (1, 2)
+    ]
+    code = "import lib, os\ndef handler(event, context): return [lib.x, os.path.realpath(lib.__file__)]\n"
+
+    def answer(name: str, layer: int) -> Any:
+        functions.create_function(
+            FunctionName=name,
+            Runtime=f"python{preferred_minor()}",
+            Role="arn:aws:iam::123456789012:role/any",
+            Handler="app.handler",
+            Code={"ZipFile": zipped(app=code)},
+            Layers=[layers[layer]["LayerVersionArn"]],
+        )
+        return json.loads(functions.invoke(FunctionName=name)["Payload"].read())
+
+    one, two, newer = answer("one", 0), answer("two", 0), answer("newer", 1)
+
+    assert one == two
+    assert (one[0], newer[0]) == (1, 2)
 
 
 def test_leaving_the_context_ends_the_emulator_with_its_functions(tmp_path: Path) -> None:
