@@ -164,6 +164,11 @@ def test_key_that_names_no_app(stack: Stack, name: str) -> None:
     check_failed(stack.final(stack.drop(name, make_zip(small_chalice()))), "bad-key")
 
 
+def test_name_and_stage_too_long_together_for_a_function_that_zappa_finds(stack: Stack) -> None:
+    drop = stack.drop(f"{'s' * 40}/{'n' * 40}", make_zip(small_zappa()))
+    check_failed(stack.final(drop), "bad-key", "64")
+
+
 def test_folder_markers_and_other_objects_are_no_uploads(stack: Stack) -> None:
     for key in ("apps/marker/", "apps/marker", "apps/marker.zip/", "apps/marker.txt", "other/marker.zip"):
         stack.s3.put_object(Bucket=stack.bucket, Key=key, Body=b"")

@@ -23,5 +23,6 @@ def test_a_signal_ends_it_all(tmp_path: Path, how: signal.Signals) -> None:
     finally:
         up.end(signal.SIGKILL)
     until(lambda: not [pid for pid in below if running(pid)], 10)
+    assert not Path(stack.ready["folder"]).exists()
     with pytest.raises(urllib3.exceptions.HTTPError):
         stack.http(stack.endpoint)

@@ -92,6 +92,15 @@ def test_the_same_zip_again_changes_nothing(stack: Stack, app: Evolving) -> None
     assert first["upload"]["sha256"] == second["upload"]["sha256"]
 
 
+def test_a_version_that_does_not_answer_is_taken_back(stack: Stack, app: Evolving) -> None:
+    fine = app.drop(small_chalice("'fine'"))
+    broken = stack.final(stack.drop(app.name, make_zip(small_chalice("1 / 0"))))
+    assert broken["status"] == "failed"
+    assert broken["error"]["code"] == "unhealthy"
+    assert "500" in broken["error"]["message"]
+    assert stack.http(fine["url"]).text == "fine"
+
+
 def test_stages_are_apps_of_their_own(stack: Stack, app: Evolving) -> None:
     dev = app.drop(small_chalice("'development'"))
     prod = stack.live(stack.drop(f"prod/{app.name}", make_zip(small_chalice("'production'"))))
