@@ -137,12 +137,11 @@ class Maker:
 
     def _run(self, order: Order, origin: Origin, name: str, folder: Path, credentials: Mapping[str, str]) -> str:
         with before_launch():
-            self._show(f"packing Auto-Lambda {origin.version}, commit {origin.commit}")
-            archive = self._gather(self._clone, origin, folder)
+            payload_variable = self._gathered(order, origin, folder)
             template = self._packer.template(self._clone / "ami")
             if self._packer.needs_init():
                 self._packer.run(Call("init", template), self._show, seconds=600)
-        variables = {**_variables(order, origin, name, self._region), "payload": str(archive)}
+        variables = {**_variables(order, origin, name, self._region), **payload_variable}
         with self._key_pair(order, name, folder) as key:
             call = Call("build", template, {"var": {**variables, **key, **order.variables}}, credentials)
             returncode, output = self._packer.run(call, self._show, seconds=order.minutes * 60, grace=order.grace)
@@ -150,6 +149,12 @@ class Maker:
         if returncode or image is None:
             raise BuildFailed(f"the build failed: {diagnose(output)}")
         return image
+
+    def _gathered(self, order: Order, origin: Origin, folder: Path) -> dict[str, str]:
+        if "payload" in order.variables:
+            return {}
+        self._show(f"packing Auto-Lambda {origin.version}, commit {origin.commit}")
+        return {"payload": str(self._gather(self._clone, origin, folder))}
 
     @contextmanager
     def _key_pair(self, order: Order, name: str, folder: Path) -> Iterator[dict[str, str]]:

@@ -16,7 +16,7 @@ from auto_lambda.tools import uv_executable
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """What an image is made from: our version, the commit (``-dirty`` with changes on top), the base image."""
+    """What an image is made from. ``commit`` ends in ``-dirty`` with changes on top of it, which are in the image."""
 
     version: str
     commit: str
@@ -40,7 +40,7 @@ def root() -> Path:
 def commit_of(clone: Path) -> str:
     """The commit that is checked out, with ``-dirty`` when files were changed since."""
     commit = _git(clone, "rev-parse", "--short=12", "HEAD").strip()
-    return f"{commit}-dirty" if _git(clone, "status", "--porcelain", "--untracked-files=no").strip() else commit
+    return f"{commit}-dirty" if _git(clone, "status", "--porcelain").strip() else commit
 
 
 def make(clone: Path, origin: Origin, folder: Path) -> Path:
@@ -65,13 +65,13 @@ def make(clone: Path, origin: Origin, folder: Path) -> Path:
 
 
 def make_wheel(clone: Path, into: Path) -> Path:
-    """Make our wheel from the files that git knows, as they are now: nothing of an earlier build slips in.
+    """Make our wheel from the files that git does not ignore, as they are now: nothing of an earlier build slips in.
 
     Raises:
         NotStarted: with what the build said.
     """
     sources = into.parent / "sources"
-    for name in _git(clone, "ls-files", "-z").split("\0"):
+    for name in _git(clone, "ls-files", "-z", "--cached", "--others", "--exclude-standard").split("\0"):
         if name and (clone / name).is_file():
             (sources / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(clone / name, sources / name)

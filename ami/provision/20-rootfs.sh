@@ -5,7 +5,6 @@
 
 cp --recursive --no-preserve=ownership,timestamps "$payload/rootfs/." /
 chmod -R u=rwX,go=rX /etc/auto-lambda
-sysctl --quiet --load=/etc/sysctl.d/90-auto-lambda.conf || say "the kernel took not every sysctl; it may at boot"
 
 shopt -s nullglob
 for unit in "$payload"/units/*; do

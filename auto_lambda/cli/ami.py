@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -73,7 +74,7 @@ def build(
         variables=_pairs(variables),
     )  # fmt: skip
     with _told(), _sigterm_as_ctrl_c():
-        maker = Maker(make_session(region), find(packer), tell, clone=payload.root())
+        maker = Maker(make_session(_region(region)), find(packer), tell, clone=payload.root())
         image = maker.make(order)
     tell(f"made {image.name}; {image.parameter} names it now, so the next machines of the fleet start from it")
     typer.echo(json.dumps(asdict(image)) if as_json else image.image)
@@ -119,13 +120,18 @@ def inspect(
             chosen = find(packer)
             returncode, _ = chosen.run(Call("inspect", chosen.template(payload.root() / "ami")), typer.echo, seconds=60)
             raise typer.Exit(returncode)
-        session = make_session(region)
+        session = make_session(_region(region))
         found = published(client(session, "ssm"), client(session, "ec2"), architecture.value, parameter)
     if as_json:
         typer.echo(json.dumps(found))
         return
     for name, value in found.items():
         typer.echo(f"{name:<14}{value}")
+
+
+def _region(given: str | None) -> str | None:
+    """boto3 itself reads only AWS_DEFAULT_REGION, while Lambda, Packer and the daemons know AWS_REGION too."""
+    return given or os.environ.get("AWS_REGION")
 
 
 def _pairs(variables: list[str] | None) -> dict[str, str]:

@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# What the tests of the machine image need from the distribution. Installs it as root on Debian, else says what is
+# missing and which tests are skipped for it. Quick when all is there.
+set -euo pipefail
+
+declare -A package_of=(
+    [packer]=packer [shellcheck]=shellcheck [systemd-nspawn]=systemd-container [mmdebstrap]=mmdebstrap
+    [ssh-keygen]=openssh-client [bwrap]=bubblewrap
+)
+missing=()
+for program in "${!package_of[@]}"; do
+    command -v "$program" >/dev/null || missing+=("${package_of[$program]}")
+done
+[ "${#missing[@]}" -gt 0 ] || exit 0
+
+if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+    echo "skipping tests that need ${missing[*]}: install them, or run as root on Debian"
+    exit 0
+fi
+echo "installing for the tests: ${missing[*]}"
+export DEBIAN_FRONTEND=noninteractive
+apt-get update --quiet --quiet
+apt-get install --yes --quiet --quiet --no-install-recommends "${missing[@]}" >/dev/null

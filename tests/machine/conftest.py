@@ -1,0 +1,44 @@
+"""A machine to provision, and an EC2 that knows it: moto answers the API, and the "instance" is booted by nspawn."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import nspawn
+import pytest
+from image_machine import REGION, Boot, Cloud, Instance, need, need_machine, start_instance
+from moto.server import ThreadedMotoServer
+
+
+@pytest.fixture
+def cloud() -> Iterator[Cloud]:
+    server = ThreadedMotoServer("127.0.0.1", 0)
+    server.start()
+    host, port = server.get_host_and_port()
+    endpoint = f"http://{host}:{port}"
+    # Its state outlives its servers.
+    urllib.request.urlopen(urllib.request.Request(f"{endpoint}/moto-api/reset", method="POST")).close()
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    dummy = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_REGION": REGION}
+    try:
+        yield Cloud(endpoint, {**kept, **dummy, "AWS_ENDPOINT_URL": endpoint, "AWS_EC2_METADATA_DISABLED": "true"})
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def boot(tmp_path: Path) -> Iterator[Boot]:
+    """Boots an instance whose Debian has these packages."""
+    need_machine()
+    need("packer", "ssh-keygen")
+    with contextlib.ExitStack() as stack:
+
+        def boot(packages: tuple[str, ...]) -> Instance:
+            machine = stack.enter_context(nspawn.booted(nspawn.debian_root(packages), tmp_path / "machine"))
+            return start_instance(machine, tmp_path)
+
+        yield boot
