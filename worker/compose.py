@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -21,10 +22,12 @@ from auto_lambda.settings import WorkerSettings
 from auto_lambda.tools import ToolEnvironments, interpreters
 from worker.attempt import Attempts
 from worker.build import cgroups
+from worker.build.audit import Audits
 from worker.build.bubblewrap import BubblewrapSandbox, SandboxMissing
 from worker.build.builder import Builder
 from worker.build.indexes import discover
 from worker.build.sandbox import MEGABYTE, PlainSandbox, Sandbox
+from worker.build.shelf import BucketShelf
 from worker.bundle.assemble import assemble
 from worker.deploy.stack import Deployer
 from worker.frameworks.base import Framework
@@ -33,6 +36,7 @@ from worker.frameworks.zappa import Zappa
 from worker.ledger import Ledger
 from worker.model import Built, Bundle, Draft, FrameworkName, Source, Surroundings, Upload
 from worker.pipeline import Fetched, Pipeline, Steps
+from worker.proof.cold_start import Prover
 from worker.receipt import Receipt, Report
 from worker.runtimes import newest_first
 from worker.source.fetch import fetch
@@ -108,14 +112,23 @@ def _steps(
     def assembled(draft: Draft, built: Built, work: Path) -> Bundle:
         return assemble(draft, built, work, surroundings)
 
+    tools = ToolEnvironments(chosen.cache / "tools")
     return Steps(
         fetch=fetched,
         unpack=unpack,
         inspect=inspected,
-        builder=Builder(sandbox, chosen.cache),
-        frameworks=_frameworks(sandbox, ToolEnvironments(chosen.cache / "tools"), chosen.region),
+        builder=Builder(
+            sandbox,
+            chosen.cache,
+            shelf=BucketShelf(store, chosen.artifacts_bucket),
+            tools=tools,
+            worker=socket.gethostname(),
+            cache_bytes=chosen.cache_mb * MEGABYTE,
+        ),
+        frameworks=_frameworks(sandbox, tools, chosen.region),
         assemble=assembled,
         deployer=deployer,
+        prove=Prover(sandbox, tools, Audits(chosen.cache / "audits"), chosen.region).prove,
     )
 
 

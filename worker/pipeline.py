@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from worker.frameworks.base import Framework
-from worker.model import Built, Bundle, Deployment, Draft, FrameworkName, Say, Source, Upload
+from worker.model import Built, Bundle, Deployment, Draft, FrameworkName, Proof, Say, Source, Upload
 from worker.receipt import Report
 
 
@@ -53,7 +53,7 @@ class Steps:
     frameworks: Mapping[FrameworkName, Framework]
     assemble: Callable[[Draft, Built, Path], Bundle]
     deployer: Deployer
-    prove: Callable[[Bundle, Built, Say], None] | None = None
+    prove: Callable[[Draft, Bundle, Built, Path, Say], Proof]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +108,10 @@ class Pipeline:
             draft = framework.compile(built, _made(work / "compile"), report.say)
             bundle = steps.assemble(draft, built, _made(work / "bundle"))
             _warn(report, (*draft.warnings, *bundle.warnings))
-        if steps.prove:
-            with report.step("prove"):
-                steps.prove(bundle, built, report.say)
+        with report.step("prove"):
+            proof = steps.prove(draft, bundle, built, _made(work / "prove"), report.say)
+            report.proved(proof)
+            _warn(report, proof.warnings)
         return source, bundle
 
     def _source(self, upload: Upload, report: Report, work: Path) -> Source:

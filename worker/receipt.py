@@ -18,7 +18,7 @@ from typing import Any, Literal, Protocol, Self
 from auto_lambda import __version__, keys, logs
 from auto_lambda.redact import Redactor, printable
 from worker.errors import AppError, Code
-from worker.model import Deployment, Source, Upload
+from worker.model import Deployment, Proof, Source, Upload
 
 SCHEMA = 1
 Status = Literal["queued", "building", "deploying", "live", "failed", "superseded", "delayed"]
@@ -64,6 +64,7 @@ class Receipt:
     architecture: str | None = None
     sandbox: str | None = None
     timings: Mapping[str, float] = field(default_factory=dict)
+    proof: Proof | None = None
     deployment: Deployment | None = None
     error: Problem | None = None
     warnings: tuple[str, ...] = ()
@@ -93,6 +94,9 @@ class Receipt:
             "architecture": self.architecture,
             "sandbox": self.sandbox,
             "timings": {step: round(seconds, 3) for step, seconds in self.timings.items()},
+            "init_ms": self.proof.init_ms if self.proof else None,
+            "package_bytes": self.proof.package_bytes if self.proof else None,
+            "package_zip_bytes": self.proof.package_zip_bytes if self.proof else None,
             "url": live.url if live else None,
             "function": live.function if live else None,
             "version": live.version if live else None,
@@ -195,6 +199,10 @@ class Report:
     def inspected(self, source: Source) -> None:
         """We know what it is."""
         self._change(framework=source.framework, python=source.python, architecture=source.architecture)
+
+    def proved(self, proof: Proof) -> None:
+        """It starts."""
+        self._change(proof=proof)
 
     def live(self, deployment: Deployment) -> None:
         """It answers. Raises what the store raises."""

@@ -12,7 +12,7 @@ from e2e_stack import Drop, Stack
 
 FIELDS = {
     "schema", "app", "stage", "status", "step", "upload", "framework", "python", "architecture", "sandbox",
-    "timings", "url",
+    "timings", "init_ms", "package_bytes", "package_zip_bytes", "url",
     "function", "version", "alias", "error", "log", "worker", "updated",
 }  # fmt: skip
 WITHOUT_URL = {"events", "template-s3", "template-functions"}
@@ -34,7 +34,9 @@ def test_the_receipt_tells_everything(stack: Stack, drops: dict[str, Drop], name
     assert receipt["architecture"] == "x86_64"
     assert (receipt["url"] is None) == (name in WITHOUT_URL)
     assert receipt["version"] == stack.alias_version(receipt["function"])
-    assert {"fetch", "unpack", "inspect", "build", "compile", "deploy"} <= set(receipt["timings"])
+    assert 0 < receipt["init_ms"] < 10_000
+    assert 0 < receipt["package_zip_bytes"] < receipt["package_bytes"]
+    assert {"fetch", "unpack", "inspect", "build", "compile", "prove", "deploy"} <= set(receipt["timings"])
     assert datetime.fromisoformat(receipt["updated"]).tzinfo
     assert receipt["worker"]
 

@@ -5,7 +5,8 @@ Sources:
 - Amazon Linux 2023 (python3.12 and later). The runtimes come from AL2023's minimal container image. Its packages:
   Amazon Linux 2023 User Guide, 'Comparing packages installed on Amazon Linux 2023 Container Images'. What is in
   Lambda's image itself: ``rpm -qa`` of ``public.ecr.aws/lambda/python:3.12``, in
-  github.com/amazonlinux/amazon-linux-2023, issue 585, and the packages of ``public.ecr.aws/lambda/nodejs:20`` (github.com/aws/aws-lambda-base-images, issue 173).
+  github.com/amazonlinux/amazon-linux-2023, issue 585, and the packages of
+  ``public.ecr.aws/lambda/nodejs:20``, in github.com/aws/aws-lambda-base-images, issue 173.
 - Amazon Linux 2 (python3.10, python3.11). The base container image's packages: github.com/docker-library/
   official-images, pull requests 4782 and 6833.
 

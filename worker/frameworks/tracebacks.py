@@ -32,5 +32,6 @@ def last_lines(text: str, shown: Mapping[Path, str], limit: int = 25) -> str:
 def named(text: str, shown: Mapping[Path, str]) -> str:
     """Text in which folders are called by their names."""
     for folder, name in sorted(shown.items(), key=lambda item: -len(str(item[0]))):
-        text = text.replace(f"{folder}/", name).replace(str(folder), name or ".")
+        if name != f"{folder}/":
+            text = text.replace(f"{folder}/", name).replace(str(folder), name or ".")
     return text

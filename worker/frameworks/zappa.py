@@ -1,7 +1,7 @@
 """The zappa front end: an app folder and its layer in, a `Draft` out.
 
-What runs code of the app (settings callbacks, the prebuild script, the import check) runs in the sandbox. Its answer
-is a stranger's, and read as such.
+What runs code of the app (settings callbacks, the prebuild script) runs in the sandbox. Its answer is a stranger's,
+and read as such.
 """
 
 from __future__ import annotations
@@ -9,20 +9,21 @@ from __future__ import annotations
 import json
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from auto_lambda.tools import ToolEnvironments
 from worker.build.sandbox import Command, Limits, Sandbox
+from worker.bundle.release import health_path
 from worker.errors import AppError, Code
 from worker.frameworks import zappa_answer
-from worker.frameworks.import_check import ImportCheck, Start
 from worker.frameworks.zappa_answer import Packaged
 from worker.frameworks.zappa_events import by_topic
 from worker.frameworks.zappa_settings import ZAPPA, Settings, check, unsupported
 from worker.frameworks.zappa_template import template
 from worker.model import Built, Draft, FrameworkName, Say
+from worker.proof.requests import Shape, get
 from worker.source.settings import read_zappa
 from worker.source.unpack import unpack
 
@@ -45,7 +46,7 @@ class Zappa:
 
     Args:
         sandbox: runs what runs code of the app.
-        tools: hands out the environment with zappa, and the one like Lambda's.
+        tools: hands out the environment with zappa.
     """
 
     name: FrameworkName = "zappa"
@@ -53,7 +54,6 @@ class Zappa:
     def __init__(self, sandbox: Sandbox, tools: ToolEnvironments) -> None:
         self._sandbox = sandbox
         self._tools = tools
-        self._imports = ImportCheck(sandbox, tools)
 
     def requirements(self, built_from: Path) -> tuple[str, ...]:
         """Zappa, whose handler is the function, and Django where the settings name a project of it.
@@ -68,7 +68,7 @@ class Zappa:
         """Read the settings as zappa does, package the app's files, and say the deployment as plain CloudFormation.
 
         Raises:
-            AppError: the settings ask for what is refused or cannot be, a hook fails, or the app does not import.
+            AppError: the settings ask for what is refused or cannot be, or a hook fails.
         """
         source = built.source
         handler = _handler(built)
@@ -80,7 +80,6 @@ class Zappa:
         described, parts = template(source.upload.app, settings, packaged.policies, packaged.rules, packaged.resources)
         code = work / "code"
         warnings += _code(work / "out" / "package.zip", code, packaged, settings, handler)
-        warnings += self._imports.check(_start(built, code, settings), _made(work / "import"), say)
         return Draft(
             template=described,
             code=code,
@@ -88,6 +87,9 @@ class Zappa:
             url=parts.url,
             notifications=tuple(parts.notifications),
             warnings=(*warnings, *parts.warnings),
+            first_event=_first_event(built, parts.url, described["Resources"]),
+            called=dict(_called(settings)),
+            remote_environment=bool(settings.values.get("remote_env") or settings.values.get("remote_env_file")),
         )
 
     def _package(self, built: Built, work: Path, say: Say) -> Packaged:
@@ -174,17 +176,12 @@ def _code(package: Path, code: Path, packaged: Packaged, settings: Settings, zap
     return warnings if replaced else ()
 
 
-def _start(built: Built, code: Path, settings: Settings) -> Start:
-    source = built.source
-    return Start(
-        code=code,
-        site=built.site,
-        python=source.python,
-        handler=settings.text("lambda_handler", "handler.lambda_handler"),
-        functions=dict(_called(settings)),
-        environment={**settings.words("aws_environment_variables"), **source.options.environment},
-        unknowable=bool(settings.values.get("remote_env") or settings.values.get("remote_env_file")),
-    )
+def _first_event(built: Built, url: Any, resources: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What makes zappa's handler load the app, which it does at its first event: one GET, or an event of nobody's."""
+    if url is None:
+        return {}
+    shape: Shape = "rest-api" if "Api" in resources else "http-api" if "ApiV2" in resources else "function-url"
+    return get(shape, health_path(built), built.source.upload.app.stage)
 
 
 def _called(settings: Settings) -> Iterator[tuple[str, str]]:

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from worker.build.sandbox import Outcome, printable, read_json
 from worker.build.stopped import stopped_error, tampered
 from worker.errors import AppError, Code
-from worker.frameworks.import_check import syntax_error
+from worker.frameworks.syntax import syntax_error
 from worker.frameworks.tracebacks import last_lines, named
 from worker.frameworks.zappa_events import Schedule
 

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict
 from auto_lambda.tools import ToolEnvironments
 from worker.build.audit import OPT, TASK, Audits
 from worker.build.sandbox import MEGABYTE, Command, Limits, Outcome, Sandbox, read_json
-from worker.errors import AppError, Code
+from worker.build.stopped import stopped_error, tampered
 from worker.frameworks.syntax import clean
 from worker.model import Built, Bundle, Draft, Proof, Say
 from worker.proof.starts import Start, starts
@@ -138,23 +138,19 @@ def _shown(draft: Draft, built: Built) -> Mapping[Path, str]:
 
 def _read(result: Path, outcome: Outcome, expected: int) -> list[Result]:
     if outcome.stopped:
-        raise AppError(
-            Code.TOOK_TOO_LONG if outcome.stopped == "time" else Code.APP_DOES_NOT_IMPORT,
-            f"starting the app was stopped after {outcome.seconds:.0f} seconds ({outcome.stopped})",
+        raise stopped_error(
+            outcome,
+            "starting the app",
             hint="Lambda allows 10 seconds for it: do slow work and network calls inside functions, print little.",
         )
-    if not result.exists():
+    if not os.path.lexists(result) and outcome.returncode:
         raise RuntimeError(f"the proof did not run ({outcome.returncode}):\n{clean(outcome.output)[-2000:]}")
     try:
         found = _Answer.model_validate(read_json(result)).starts
         if len(found) != expected:
             raise ValueError("not one result for each start")
     except ValueError as error:
-        raise AppError(
-            Code.APP_DOES_NOT_IMPORT,
-            "the result of the proof was changed while the app was started",
-            hint="An app must not touch files outside its own folder while it is imported.",
-        ) from error
+        raise tampered("the proof") from error
     return found
 
 

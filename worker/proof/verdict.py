@@ -81,7 +81,7 @@ def failure(
 
 def _memory(start: Start, result: Result) -> AppError:
     return AppError(
-        Code.TOO_MUCH_MEMORY,
+        Code.MEMORY_SIZE_TOO_SMALL,
         f"{start.function} was stopped as it started: it took {result.peak_mb} MB of memory, and has {start.memory} MB",
         hint="Give it more (lambda_memory_size with chalice, memory_size with zappa), or import and load less.",
     )
@@ -137,8 +137,8 @@ class _Exception:
                 return error
         return self._said(Code.APP_DOES_NOT_IMPORT, self._hint())
 
-    def _said(self, code: Code, hint: str) -> AppError:
-        lines = clean(last_lines(self._problem.traceback, self._shown))
+    def _said(self, code: Code, hint: str, shown: Mapping[Path, str] | None = None) -> AppError:
+        lines = clean(last_lines(self._problem.traceback, self._shown if shown is None else shown))
         return AppError(code, f"{self._what()}:\n{lines}", hint=hint)
 
     def _what(self) -> str:
@@ -177,6 +177,7 @@ class _Exception:
             Code.NEEDS_AWS,
             "The app calls AWS while it is imported, where it has neither credentials nor a network: make the call "
             f"inside a function, when it is first needed, or set what it asks AWS for {_IN_TOML}.",
+            {folder: name for folder, name in self._shown.items() if not name},  # the call, not AWS's library under it
         )
 
     def _read_only(self) -> AppError | None:

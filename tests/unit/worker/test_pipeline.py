@@ -12,7 +12,7 @@ import pytest
 from auto_lambda.keys import App
 from auto_lambda.redact import Redactor
 from worker.errors import AppError, Code
-from worker.model import Built, Bundle, Deployment, Draft, Say, Source, Upload
+from worker.model import Built, Bundle, Deployment, Draft, Proof, Say, Source, Upload
 from worker.pipeline import Pipeline, Steps
 from worker.receipt import Receipt, Report
 from worker.source.fetch import Fetched
@@ -85,8 +85,10 @@ class Fakes:
             has_url=False, health_path="/", warnings=("from compile", "from bundle"),
         )  # fmt: skip
 
-    def prove(self, bundle: Bundle, built: Built, say: Say) -> None:
+    def prove(self, draft: Draft, bundle: Bundle, built: Built, work: Path, say: Say) -> Proof:
         self._call("prove")
+        self._empty(work)
+        return Proof(312, 7000, 5000, warnings=("from prove",))
 
     def deploy(
         self, bundle: Bundle, previous: str | None, say: Say, verifying: Callable[[], AbstractContextManager[None]]
@@ -97,7 +99,7 @@ class Fakes:
         return Deployment("al", "fn", "1", "live", None, bundle.template_key, changed=True)
 
 
-def steps(fakes: Fakes, *, prove: bool = False) -> Steps:
+def steps(fakes: Fakes) -> Steps:
     return Steps(
         fetch=fakes.fetch,
         unpack=fakes.unpack,
@@ -106,7 +108,7 @@ def steps(fakes: Fakes, *, prove: bool = False) -> Steps:
         frameworks={"chalice": fakes},  # type: ignore[dict-item]
         assemble=fakes.assemble,
         deployer=fakes,
-        prove=fakes.prove if prove else None,
+        prove=fakes.prove,
     )
 
 
@@ -126,7 +128,7 @@ def room(tmp_path: Path) -> Callable[[], AbstractContextManager[Path]]:
     return folder
 
 
-ORDER = ["fetch", "unpack", "inspect", "build", "compile", "assemble"]
+ORDER = ["fetch", "unpack", "inspect", "build", "compile", "assemble", "prove"]
 
 
 def test_the_steps_run_in_order_each_in_an_empty_folder_of_its_own(report: Report, room: object) -> None:
@@ -141,12 +143,14 @@ def test_the_steps_run_in_order_each_in_an_empty_folder_of_its_own(report: Repor
 
 
 def test_the_report_knows_each_step_and_each_warning_once(report: Report, room: object) -> None:
-    Pipeline(steps(Fakes(), prove=True), room).run(UPLOAD, report, previous=None, before_deploy=lambda: None)  # type: ignore[arg-type]
+    Pipeline(steps(Fakes()), room).run(UPLOAD, report, previous=None, before_deploy=lambda: None)  # type: ignore[arg-type]
     receipt = report.receipt
     assert list(receipt.timings) == [
         "fetch", "unpack", "inspect", "build", "compile", "prove", "verify", "deploy",
     ]  # fmt: skip
-    assert receipt.warnings == ("from inspect", "from build", "from compile", "from bundle")
+    assert receipt.warnings == ("from inspect", "from build", "from compile", "from bundle", "from prove")
+    assert receipt.proof
+    assert (receipt.proof.init_ms, receipt.proof.package_bytes) == (312, 7000)
     assert (receipt.framework, receipt.python, receipt.size, receipt.sha256) == ("chalice", "3.12", 9, "ab" * 32)
 
 

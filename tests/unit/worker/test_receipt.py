@@ -14,7 +14,7 @@ import pytest
 from auto_lambda.keys import App
 from auto_lambda.redact import Redactor
 from worker.errors import AppError, Code
-from worker.model import Deployment, Source, Upload
+from worker.model import Deployment, Proof, Source, Upload
 from worker.receipt import Latest, Receipt, Report, Status, Step
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
@@ -23,7 +23,7 @@ DEPLOYMENT = Deployment("al-shop-prod", "shop-prod", "3", "live", "https://shop.
 RECEIPT, LOG = "apps/prod/shop.receipt.json", "apps/prod/shop.log"
 SCHEMA_1 = {
     "schema", "app", "stage", "status", "step", "upload", "framework", "python", "architecture", "sandbox",
-    "timings", "url",
+    "timings", "init_ms", "package_bytes", "package_zip_bytes", "url",
     "function", "version", "alias", "error", "warnings", "log", "worker", "updated",
 }  # fmt: skip
 
@@ -85,6 +85,7 @@ def test_a_live_receipt_has_every_field_of_the_schema(report: Report, bucket: Bu
             report.inspected(source())
         with report.step("deploy"):
             report.warn("slow")
+        report.proved(Proof(312, 7000, 5000))
         report.live(DEPLOYMENT)
     told = bucket.receipt
     assert set(told) == SCHEMA_1
@@ -93,6 +94,7 @@ def test_a_live_receipt_has_every_field_of_the_schema(report: Report, bucket: Bu
         "schema": 1, "app": "shop", "stage": "prod", "status": "live", "step": "deploy",
         "upload": {"key": "apps/prod/shop.zip", "version": "v1", "sha256": "ab" * 32, "size": 7},
         "framework": "chalice", "python": "3.12", "architecture": "arm64", "sandbox": None, "url": "https://shop.example/",
+        "init_ms": 312, "package_bytes": 7000, "package_zip_bytes": 5000,
         "function": "shop-prod", "version": "3", "alias": "live", "error": None, "warnings": ["slow"], "log": LOG,
         "worker": "worker-1", "updated": "2026-01-02T12:00:00.000+00:00",
     }  # fmt: skip

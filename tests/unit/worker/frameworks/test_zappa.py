@@ -7,15 +7,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from drafts import SURROUNDINGS
 
 from auto_lambda.keys import App
 from auto_lambda.tools import ToolEnvironments
+from worker.build.audit import Audits
 from worker.build.sandbox import PlainSandbox
 from worker.build.zips import write_zip
+from worker.bundle.assemble import assemble
 from worker.errors import AppError, Code
 from worker.frameworks.zappa import Zappa
 from worker.frameworks.zappa_settings import ZAPPA
-from worker.model import Built, Draft, Layer, Options, Source, Upload
+from worker.model import Built, Draft, Layer, Options, Say, Source, Upload
+from worker.proof.cold_start import Prover
 
 APP = """
 import os
@@ -43,7 +47,8 @@ def layer(tmp_path_factory: pytest.TempPathFactory) -> Layer:
     python = ToolEnvironments().python("compiler", "3.12")
     (site,) = python.parent.parent.glob("lib/python*/site-packages")
     (tree / "python").symlink_to(site)
-    return Layer(tree, Path("layer.zip"), "layers/x.zip", 0, 0)
+    (tree / "layer.zip").touch()
+    return Layer(tree, tree / "layer.zip", "layers/x.zip", 0, 0)
 
 
 @pytest.fixture
@@ -59,9 +64,20 @@ def compile_zappa(layer: Layer, tmp_path: Path) -> Compile:
         work = here / "work"
         work.mkdir()
         say = more.get("said", []).append
-        return Zappa(PlainSandbox(), ToolEnvironments()).compile(Built(source, "", layer), work, say)
+        built = Built(source, "", layer)
+        draft = Zappa(PlainSandbox(), ToolEnvironments()).compile(built, work, say)
+        if more.get("prove"):
+            prove(draft, built, here, say)
+        return draft
 
     return compiled
+
+
+def prove(draft: Draft, built: Built, folder: Path, say: Say) -> None:
+    prover = Prover(PlainSandbox(), ToolEnvironments(), Audits(folder / "audits"))
+    work = folder / "proof"
+    work.mkdir()
+    prover.prove(draft, assemble(draft, built, work, SURROUNDINGS), built, work, say)
 
 
 def settings(**values: Any) -> dict[str, Any]:
@@ -216,14 +232,6 @@ def test_a_hook_that_ends_the_process_is_told(compile_zappa: Compile) -> None:
         (settings(ephemeral_storage={"Size": 1}), Code.BAD_CONFIG, "ephemeral_storage"),
         (settings(environment_variables={"A": 1}), Code.BAD_CONFIG, "not strings: A"),
         (settings(manage_roles=False), Code.UNSUPPORTED_SETTING, "manage_roles"),
-        (settings(app_function="shop.store"), Code.APP_DOES_NOT_IMPORT, "'store'"),
-        ({"shop.py": "import nothing_like_it\n"}, Code.APP_DOES_NOT_IMPORT, 'File "shop.py", line 1'),
-        ({"shop.py": "raise SystemExit(4)\n"}, Code.APP_DOES_NOT_IMPORT, "SystemExit: 4"),
-        ({"shop.py": "import os\nos._exit(5)\n"}, Code.APP_DOES_NOT_IMPORT, "status 5"),
-        (
-            settings(events=[{"function": "shop.gone", "expression": "rate(1 day)"}]),
-            Code.APP_DOES_NOT_IMPORT, "events[0].function",
-        ),
     ],
     ids=lambda value: str(value)[:40],
 )  # fmt: skip
@@ -234,14 +242,44 @@ def test_what_is_wrong_is_told_with_its_own_code(
     assert (error.code, said in error.message) == (code, True), error.message
 
 
-def test_a_missing_variable_is_hinted_at(compile_zappa: Compile) -> None:
-    error = refused(compile_zappa, {"shop.py": "import os\nos.environ['TOKEN_URL']\n"})
-    assert "auto-lambda.toml" in error.hint
+@pytest.mark.parametrize(
+    ("files", "code", "said"),
+    [
+        (settings(app_function="shop.store"), Code.APP_DOES_NOT_IMPORT, "'store'"),
+        ({"shop.py": "import nothing_like_it\n"}, Code.APP_DOES_NOT_IMPORT, 'File "shop.py", line 1'),
+        ({"shop.py": "raise SystemExit(4)\n"}, Code.APP_DOES_NOT_IMPORT, "SystemExit: 4"),
+        ({"shop.py": "import os\nos._exit(5)\n"}, Code.ENDED_AT_START, "status 5"),
+        ({"shop.py": "import os\nos.environ['TOKEN_URL']\n"}, Code.MISSING_ENVIRONMENT, "TOKEN_URL"),
+        (
+            {"shop.py": APP + "import boto3\nboto3.Session(profile_name='mine').client('s3')\n"},
+            Code.NEEDS_AWS, 'File "shop.py"',
+        ),
+        (
+            settings(events=[{"function": "shop.gone", "expression": "rate(1 day)"}]),
+            Code.HANDLER_MISSING, "events[0].function",
+        ),
+    ],
+    ids=lambda value: str(value)[:40],
+)  # fmt: skip
+def test_what_zappa_loads_at_its_first_request_is_proven_to_load(
+    compile_zappa: Compile, files: Mapping[str, Any], code: Code, said: str
+) -> None:
+    error = refused(compile_zappa, files, prove=True)
+    assert (error.code, said in error.message) == (code, True), error.message
 
 
-def test_an_app_that_calls_aws_while_it_is_imported_goes_on_with_a_warning(compile_zappa: Compile) -> None:
-    calling = APP + "import boto3\nboto3.client('sts').get_caller_identity()\n"
-    assert any("without AWS" in warning for warning in compile_zappa({"shop.py": calling}).warnings)
+@pytest.mark.parametrize(
+    "more",
+    [{}, {"apigateway_version": "v2"}, {"apigateway_enabled": False, "function_url_enabled": True},
+     {"apigateway_enabled": False}],
+    ids=str,
+)  # fmt: skip
+def test_the_app_answers_whoever_its_requests_come_from(compile_zappa: Compile, more: dict[str, Any]) -> None:
+    said: list[str] = []
+    greeting = APP.replace("start_response(", "print('asked for', environ['PATH_INFO'])\n    start_response(")
+    draft = compile_zappa({"shop.py": greeting, **settings(**more)}, prove=True, said=said)
+    assert ("asked for /" in said) == (draft.url is not None)
+    assert any("App starts" in line for line in said)
 
 
 def test_an_app_without_zappa_in_its_layer_is_told(tmp_path: Path) -> None:

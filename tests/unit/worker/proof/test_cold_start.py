@@ -79,7 +79,7 @@ BROKEN = [
     ("sys.exit", "import sys\nsys.exit(4)\n", Code.APP_DOES_NOT_IMPORT, "SystemExit: 4", "__main__"),
     ("crash", "import ctypes\nctypes.string_at(0)\n", Code.ENDED_AT_START, 'File "app.py", line 2', "native"),
     ("library", "import ctypes\nctypes.CDLL('libno.so.7')\n", Code.MISSING_LIBRARY, "libno.so.7", "lib/"),
-    ("memory", "hog = b'x' * 300_000_000\n" + HANDLER, Code.TOO_MUCH_MEMORY, "128 MB", "memory_size"),
+    ("memory", "hog = b'x' * 300_000_000\n" + HANDLER, Code.MEMORY_SIZE_TOO_SMALL, "128 MB", "memory_size"),
     ("variable", "import os\nos.environ['TOKEN']\n", Code.MISSING_ENVIRONMENT, "TOKEN", "auto-lambda.toml"),
     ("AWS", "import boto3\nboto3.client('sts').get_caller_identity()\n", Code.NEEDS_AWS, "app.py", "first needed"),
     ("network", "import urllib.request as r\nr.urlopen('http://example.com')\n", Code.APP_DOES_NOT_IMPORT, "app.py",
