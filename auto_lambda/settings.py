@@ -77,6 +77,7 @@ class WorkerSettings(Settings):
         default_factory=lambda: cache_folder() / "work", description="the folder where uploads are unpacked and built"
     )
     cache: Path = Field(default_factory=cache_folder, description="the folder for what can be made again")
+    cache_mb: int = Field(default=20_000, ge=1_000, description="what the cache may take, in MB")
     slots: int = Field(default_factory=default_slots, ge=1, le=64, description="how many uploads are built at once")
     python: str | None = Field(
         default=None, pattern=r"^3\.\d{1,2}$", description="the Python of apps that do not name theirs"

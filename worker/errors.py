@@ -40,6 +40,7 @@ class Code(StrEnum):
     REQUIREMENT_NOT_FOUND = "requirement-not-found"
     REQUIREMENTS_CONFLICT = "requirements-conflict"
     DEPENDENCY_BUILD_FAILED = "dependency-build-failed"
+    DEPENDENCY_DOES_NOT_FIT = "dependency-does-not-fit"
     PACKAGE_TOO_LARGE = "package-too-large"
     # Compiling it
     APP_DOES_NOT_IMPORT = "app-does-not-import"

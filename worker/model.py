@@ -27,7 +27,8 @@ class Upload:
     """One version of one object that should become live.
 
     ``version`` and ``sequencer`` are optional: not every S3 sends them; `source.fetch` asks S3 where they miss.
-    ``size`` in bytes, as announced; the fetch trusts only S3's own answer.
+    ``size`` in bytes, as announced; the fetch trusts only S3's own answer. ``redrive`` names the wish of a person to
+    have it tried again, although it has its answer. ``removed`` says that the announcement was of a deletion.
     """
 
     app: App
@@ -36,6 +37,8 @@ class Upload:
     version: str | None = None
     sequencer: str | None = None
     size: int | None = None
+    redrive: str | None = None
+    removed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +60,7 @@ class Source:
 
     ``tree`` is where the zip was unpacked; ``root``, in it, is the app's folder (holds ``.chalice/`` or the zappa
     settings). ``config_stage`` is the stage of the app's own config that the bucket's stage picked.
-    ``python`` is a minor, as in ``"3.12"``. ``sha256`` is of the zip.
+    ``python`` is a minor, as in ``"3.12"``; ``python_named``: the app asked for it. ``sha256`` is of the zip.
     """
 
     upload: Upload
@@ -71,6 +74,7 @@ class Source:
     architecture: Architecture
     options: Options = field(default_factory=Options)
     warnings: tuple[str, ...] = ()
+    python_named: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +93,10 @@ class Layer:
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """A source with its dependencies. ``lock`` is the resolved, pinned requirements; ``layer`` is None without any."""
+    """A source with its dependencies. ``lock`` is the resolved, pinned requirements; ``layer`` is None without any.
+
+    ``source.python`` is what they were built for, which counts from here on.
+    """
 
     source: Source
     lock: str

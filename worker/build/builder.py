@@ -4,34 +4,60 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from auto_lambda.tools import ToolEnvironments, interpreters
 from worker.build import manifests
+from worker.build.farm import Farm
 from worker.build.indexes import Indexes, discover
+from worker.build.keeper import CACHE_BYTES, Keeper
 from worker.build.layer import Layers
 from worker.build.lock import Lock, Locker, added
 from worker.build.manifests import Manifest
 from worker.build.sandbox import Sandbox
+from worker.build.shelf import EmptyShelf, Shelf
 from worker.build.uv import Target, Uv, index_settings, target_of
+from worker.build.uv_errors import NotForThisPython
+from worker.errors import AppError
 from worker.model import Built, Layer, Say, Source
+from worker.runtimes import newest_first
+
+
+@dataclass(frozen=True, slots=True)
+class _Locked:
+    source: Source
+    target: Target
+    lock: Lock
+    warnings: tuple[str, ...]
 
 
 class Builder:
     """Makes dependency layers.
 
     Args:
-        sandbox: runs uv, and whatever builds uv starts.
-        cache: folder for what can be made again: uv's own cache and finished layers.
+        sandbox: runs uv, whatever builds uv starts, and the tools that look at the results.
+        cache: folder for what can be made again: uv's own cache, wheels, finished layers.
         environ: the worker's environment; only its index settings reach a build.
+        shelf: where all workers keep the wheels that they built.
+        tools: has auditwheel; by default made in the cache.
+        worker: our name in the records of wheels.
+        cache_bytes: what the cache may take, all in all.
     """
 
-    def __init__(self, sandbox: Sandbox, cache: Path, environ: Mapping[str, str] = os.environ) -> None:
+    def __init__(
+        self, sandbox: Sandbox, cache: Path, environ: Mapping[str, str] = os.environ, *, shelf: Shelf | None = None,
+        tools: ToolEnvironments | None = None, worker: str = "", cache_bytes: int = CACHE_BYTES,
+    ) -> None:  # fmt: skip
         self._settings = index_settings(environ)
-        uv = Uv(sandbox, cache / "uv", self._settings)
-        self._locker = Locker(uv, cache / "resolutions")
-        self._layers = Layers(uv, cache / "layers")
+        shared = cache / "packages"
+        building = Uv(sandbox, None, self._settings)
+        tools = tools or ToolEnvironments(cache / "tools")
+        farm = Farm(building, sandbox, tools, cache / "wheels", shelf or EmptyShelf(), worker=worker)
+        self._locker = Locker(building, cache / "resolutions")
+        self._layers = Layers(Uv(sandbox, shared / "uv", self._settings), farm, sandbox, shared)
+        self._keeper = Keeper(cache, cache_bytes)
 
     def build(self, source: Source, requirements: tuple[str, ...], work: Path, say: Say) -> Built:
         """Resolve and install what an app depends on, for the runtime that it will run on.
@@ -42,17 +68,48 @@ class Builder:
             work: an empty writable folder.
             say: is told the manifest, the lock and the installation.
 
+        Returns:
+            With the source for another Python than it came with, where only that has a solution and the app named none.
+
         Raises:
             AppError: whatever the uploader can fix.
             IndexTrouble: the package index or this machine failed; worth another try.
         """
-        target = target_of(source)
-        manifest, warnings = self._manifest(source, requirements, target, work, say)
-        lock = self._locker.lock(manifest, target, work, say)
-        _tell_lock(lock, target, say)
-        layer = self._layers.layer(lock, target, work, say)
+        found = self._locked(source, requirements, work, say)
+        _tell_lock(found.lock, found.target, say)
+        self._keeper.trim()
+        layer = self._layers.layer(found.lock, found.target, work, say)
         _tell_layer(layer, say)
-        return Built(source, lock.text, layer, warnings)
+        return Built(found.source, found.lock.text, layer, found.warnings)
+
+    def _locked(self, source: Source, requirements: tuple[str, ...], work: Path, say: Say) -> _Locked:
+        try:
+            return self._locked_for(source, requirements, work, say)
+        except NotForThisPython as error:
+            if source.python_named:
+                raise
+            for python in newest_first(tuple(interpreters())):
+                if python != source.python and (found := self._tried(source, python, requirements, work, say)):
+                    told = f"Python {python} is used, as the dependencies do not install on {source.python}: {error}"
+                    say(told)
+                    return replace(found, warnings=(*found.warnings, told))
+            raise
+
+    def _tried(
+        self, source: Source, python: str, requirements: tuple[str, ...], work: Path, say: Say
+    ) -> _Locked | None:
+        say(f"dependencies: no solution for Python {source.python}, trying {python}")
+        try:
+            return self._locked_for(replace(source, python=python), requirements, work, say)
+        except AppError:
+            return None
+
+    def _locked_for(self, source: Source, requirements: tuple[str, ...], work: Path, say: Say) -> _Locked:
+        target = target_of(source)
+        place = work / f"lock-{target.python}"
+        place.mkdir()
+        manifest, warnings = self._manifest(source, requirements, target, place, say)
+        return _Locked(source, target, self._locker.lock(manifest, target, place, say), warnings)
 
     def _manifest(
         self, source: Source, requirements: tuple[str, ...], target: Target, work: Path, say: Say

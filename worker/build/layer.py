@@ -10,14 +10,17 @@ import csv
 import hashlib
 import json
 import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from auto_lambda.tools import exclusive
+from worker.build import bytecode
+from worker.build.farm import Farm, Wheel
+from worker.build.farm import Source as Buildable
+from worker.build.keeper import using
 from worker.build.lock import Lock
-from worker.build.sandbox import Outcome, remove_tree
+from worker.build.sandbox import Outcome, Sandbox, remove_tree
 from worker.build.uv import Target, Uv
 from worker.build.uv_errors import explain
 from worker.build.zips import UnsafeTree, check_plain, write_zip
@@ -27,23 +30,30 @@ from worker.model import Layer, Say
 MAX_BYTES = 262_144_000
 """Lambda's quota on a function and its layers, unzipped (Lambda Developer Guide, 'Lambda quotas': 250 MB)."""
 
-_FORMAT = "1"  # raised when layers from the same lock come to hold other bytes
+ROOM_FOR_CODE = 20_000_000
+"""Bytes of the quota that bytecode leaves alone."""
+
+_FORMAT = "2"  # raised when layers from the same lock come to hold other bytes
 _OF_THIS_MACHINE = ("direct_url.json", "uv_cache.json", "uv_build.json")
 _LARGEST = 8
-_BUILT_IN_VAIN = "The build backend returned an error"  # with or without network it would fail again
 
 
 class Layers:
     """Makes layers, and keeps what it made.
 
     Args:
-        uv: installs.
-        folder: where layers are kept, each under the hash of its lock and target.
+        uv: installs; its cache lies below ``folder``, so that files are linked, not copied.
+        farm: builds what has no fitting wheel.
+        sandbox: compiles bytecode.
+        folder: where layers are kept, below ``layers``, each under the hash of its lock and target.
     """
 
-    def __init__(self, uv: Uv, folder: Path) -> None:
+    def __init__(self, uv: Uv, farm: Farm, sandbox: Sandbox, folder: Path) -> None:
         self._uv = uv
-        self._folder = folder
+        self._farm = farm
+        self._sandbox = sandbox
+        self._shared = folder
+        self._folder = folder / "layers"
 
     def layer(self, lock: Lock, target: Target, work: Path, say: Say) -> Layer | None:
         """The layer of a lock, made now if this machine has not made it yet; None for an empty lock.
@@ -51,7 +61,7 @@ class Layers:
         Safe with other threads and processes on the same folder: one makes it, the others wait.
 
         Raises:
-            AppError: ``dependency-build-failed`` or ``package-too-large``.
+            AppError: ``dependency-build-failed``, ``dependency-does-not-fit`` or ``package-too-large``.
             IndexTrouble: not the uploader's fault.
         """
         if not lock.pins:
@@ -63,48 +73,92 @@ class Layers:
                 if not place.exists():
                     self._make(place, lock, target, work, say)
                     return _layer(place)
+        os.utime(place)  # what was used last is removed last
         say(f"dependencies: seen before, layer {place.name[:12]}")
         return _layer(place)
 
     def _make(self, place: Path, lock: Lock, target: Target, work: Path, say: Say) -> None:
         fresh = place.with_suffix(".new")
         remove_tree(fresh)
+        site = fresh / "tree" / "python"
         try:
-            self._install(fresh / "tree" / "python", lock, target, work, say)
+            requirements = self._wheels(lock, target, work, say)
+            with using(self._shared / "uv"):
+                self._install(site, requirements, target, work, say)
             with _only_files():
-                tidy(fresh / "tree" / "python")
-                size = _check_size(fresh / "tree" / "python")
+                tidy(site)
+                size = self._with_bytecode(site, target, say)
                 sha256 = write_zip(fresh / "tree", fresh / "layer.zip")
             (fresh / "meta.json").write_text(json.dumps({"sha256": sha256, "tree_bytes": size, "lock": lock.text}))
             fresh.rename(place)
         finally:
             remove_tree(fresh)
 
-    def _install(self, site: Path, lock: Lock, target: Target, work: Path, say: Say) -> None:
+    def _wheels(self, lock: Lock, target: Target, work: Path, say: Say) -> str:
+        """The lock as a requirements file in which everything is a wheel, each with its hash."""
+        lines: list[str] = []
+        to_build: list[Buildable] = []
+        for pin in lock.pins:
+            path = pin.requirement.partition(" ;")[0].partition("[")[0].strip()
+            if sdist := (lock.unwheeled or {}).get(pin.name or ""):
+                to_build.append(Buildable(f"{sdist.name} {sdist.version}", sdist.sha256, sdist))
+            elif not (one := (lock.local or {}).get(path)):
+                lines.append(str(pin))
+            elif one.original.suffix == ".whl":
+                lines.append(_line(self._farm.adopt(one.original, one.shown, work)))
+            else:
+                to_build.append(Buildable(f"./{one.shown}", one.sha256, one.original))
+        lines += map(_line, self._farm.wheels(tuple(to_build), target, work, say))
+        return "".join(f"{line}\n" for line in lines)
+
+    def _install(self, site: Path, requirements: str, target: Target, work: Path, say: Say) -> None:
         """From uv's cache alone if that has everything: asking the index about pinned files costs seconds."""
-        (work / "install.txt").write_text(lock.installable)
+        (work / "install.txt").write_text(requirements)
         said: list[str] = []
         outcome = self._run(site, target, work, said.append, network=False)
-        if not outcome.ok and _BUILT_IN_VAIN not in outcome.output:
-            outcome = self._run(site, target, work, say, network=True)
-        else:
+        if outcome.ok:
             for line in said:
                 say(line)
+        else:
+            outcome = self._run(site, target, work, say, network=True)
         if not outcome.ok:
             raise explain(outcome.output, None, target)
 
     def _run(self, site: Path, target: Target, work: Path, say: Say, *, network: bool) -> Outcome:
+        """Nobody's code runs here, so this may share a cache."""
         remove_tree(site)
         site.mkdir(parents=True)
         arguments = (
-            "pip", "install", "--target", str(site), "--no-deps", "--python-platform", target.platform,
-            "--link-mode", "hardlink", "--requirements", "install.txt", *(() if network else ("--offline",)),
+            "pip", "install", "--target", str(site), "--no-deps", "--no-build", "--require-hashes",
+            "--python-platform", target.platform, "--link-mode", "hardlink", "--requirements", "install.txt",
+            *(() if network else ("--offline",)),
         )  # fmt: skip
-        return self._uv.run(arguments, target, say, cwd=work, writable=(work, site), network=network)
+        return self._uv.run(
+            arguments, target, say, cwd=work, readable=(self._farm.folder,), writable=(work, self._shared),
+            network=network,
+        )  # fmt: skip
+
+    def _with_bytecode(self, site: Path, target: Target, say: Say) -> int:
+        """Compile where there is room for it, and say how large it all is."""
+        size = _check_size(site)
+        if size + _bytes_of_modules(site) > MAX_BYTES - ROOM_FOR_CODE:
+            say("bytecode: left out, as it would not fit")
+            return size
+        if not bytecode.compile_tree(self._sandbox, site, target):
+            say("bytecode: left out, as the compiler failed on these modules")
+        elif _total(site) > MAX_BYTES - ROOM_FOR_CODE:
+            bytecode.drop(site)
+            say("bytecode: left out, as it does not fit")
+        return _total(site)
+
+
+def _line(wheel: Wheel) -> str:
+    return f"{wheel.path} --hash=sha256:{wheel.sha256}"
 
 
 def _key(lock: Lock, target: Target) -> str:
-    parts = (_FORMAT, target.python, target.platform, lock.text)
+    built = sorted(lock.unwheeled or {})
+    parts = (_FORMAT, target.python, target.platform, lock.text, *built)
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:40]
 
 
@@ -138,8 +192,7 @@ def tidy(site: Path) -> None:
     """
     check_plain(site)
     (site / ".lock").unlink(missing_ok=True)
-    for folder in [Path(path) for path, _, _ in os.walk(site) if Path(path).name == "__pycache__"]:
-        shutil.rmtree(folder)
+    bytecode.drop(site)
     _drop_scripts(site / "bin")
     for info in site.glob("*.dist-info"):
         for name in _OF_THIS_MACHINE:
@@ -181,6 +234,14 @@ def _check_size(site: Path) -> int:
         message = f"the dependencies are {total / 1e6:.0f} MB unzipped, Lambda takes {MAX_BYTES / 1e6:.0f} MB: {named}"
         raise AppError(Code.PACKAGE_TOO_LARGE, message, hint="Remove or replace the largest packages.")
     return total
+
+
+def _total(site: Path) -> int:
+    return sum(_sizes(site))
+
+
+def _bytes_of_modules(site: Path) -> int:
+    return sum(path.stat().st_size for path in site.rglob("*.py"))
 
 
 def _sizes(path: Path) -> Iterator[int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -18,6 +19,7 @@ from packaging.utils import canonicalize_name
 from worker.build.manifests import Manifest
 from worker.build.requirement_lines import Local, read_text
 from worker.build.sandbox import Outcome
+from worker.build.sdists import Pin, Sdist, unwheeled
 from worker.build.uv import Target, Uv
 from worker.build.uv_errors import explain
 from worker.build.zips import write_zip
@@ -35,20 +37,12 @@ INSTALLERS = ("pip", "wheel")
 
 
 @dataclass(frozen=True, slots=True)
-class Pin:
-    """One distribution: ``name==version``, or a path inside the zip, with the hashes of its files."""
+class Vendored:
+    """A project or a wheel inside the zip: its path there, the digest of its content, and where it was unpacked."""
 
-    requirement: str
-    hashes: tuple[str, ...] = ()
-
-    def __str__(self) -> str:
-        return " \\\n    ".join((self.requirement, *(f"--hash={one}" for one in self.hashes)))
-
-    @property
-    def name(self) -> str | None:
-        """The normalised name, None for a path."""
-        name, equals, _ = self.requirement.partition("==")
-        return canonicalize_name(name.partition("[")[0]) if equals else None
+    shown: str
+    sha256: str
+    original: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +52,14 @@ class Lock:
     Attributes:
         pins: by name; local paths are absolute, into copies of what the zip holds.
         options: lines that say how to install.
-        local: what stands for each absolute path: the path inside the zip and the digest of its content.
+        local: what stands behind each absolute path.
+        unwheeled: those of the pins that have to be built, as no wheel of theirs fits (or the app wants none).
     """
 
     pins: tuple[Pin, ...]
     options: tuple[str, ...] = ()
-    local: Mapping[str, tuple[str, str]] | None = None
+    local: Mapping[str, Vendored] | None = None
+    unwheeled: Mapping[str, Sdist] | None = None
 
     @property
     def installable(self) -> str:
@@ -74,8 +70,8 @@ class Lock:
     def text(self) -> str:
         """As a requirements file that says the same on every machine: local paths as in the zip, after their digest."""
         text = self.installable
-        for path, (shown, digest) in (self.local or {}).items():
-            stable = f"# sha256:{digest}\n./{shown}"
+        for path, one in (self.local or {}).items():
+            stable = f"# sha256:{one.sha256}\n./{one.shown}"
             text = re.sub(rf"(?m)^{re.escape(path)}(?=[\s\[;])", stable.replace("\\", r"\\"), text)
         return text
 
@@ -103,41 +99,52 @@ class Locker:
             IndexTrouble: not the uploader's fault.
         """
         local = _copied(manifest.lines.local, work / "local")
+        vendored = {
+            str(copy.path): Vendored(copy.shown, content_digest(copy.path, work), one.path)
+            for copy, one in zip(local, manifest.lines.local, strict=True)
+        }
         if not manifest.lines.requirements and not local:
             return Lock(())
         lines = [*manifest.lines.options, *manifest.lines.requirements, *(f"{one.path}{one.suffix}" for one in local)]
         inputs = ("\n".join(lines) + "\n", "\n".join(manifest.lines.constraints) + "\n")
         arguments = _arguments(manifest, target)
         kept = self._memory / hashlib.sha256("\0".join((*inputs, target.python, *arguments)).encode()).hexdigest()[:40]
-        if (text := self._remembered(kept)) is None:
-            text = self._resolve(inputs, arguments, manifest, target, work, say)
-            self._remember(kept, text)
-        lock = _parse(text)
-        digests = {str(one.path): (one.shown, _digest(one.path, work)) for one in local}
-        return replace(lock, pins=_agreed(lock.pins, manifest), local=digests)
+        if (texts := self._remembered(kept)) is None:
+            texts = self._resolve(inputs, arguments, manifest, target, work, say)
+            self._remember(kept, texts)
+        lock = _parse(texts[0])
+        pins = _agreed(lock.pins, manifest)
+        return replace(lock, pins=pins, local=vendored, unwheeled=unwheeled(texts[1], pins, lock.options, target))
 
     def _resolve(
         self, inputs: tuple[str, str], arguments: tuple[str, ...], manifest: Manifest, target: Target, work: Path,
         say: Say,
-    ) -> str:  # fmt: skip
+    ) -> tuple[str, str]:  # fmt: skip
+        """The lock, and the files that the index has for it (PEP 751). Strangers' builds had their hands on both."""
         (work / "requirements.in").write_text(inputs[0])
         (work / "constraints.in").write_text(inputs[1])
         outcome = self._uv.run(arguments, target, _unless_error(say), cwd=work, writable=(work,))
         if not outcome.ok:
             raise explain(outcome.output, manifest.shown, target)
-        return read_text(work / "lock.txt", "lock")
+        outcome = self._uv.run(_listing(target), target, lambda _: None, cwd=work, writable=(work,), network=False)
+        if not outcome.ok:
+            raise explain(outcome.output, manifest.shown, target)
+        return read_text(work / "lock.txt", "lock"), read_text(work / "pylock.toml", "lock")
 
-    def _remembered(self, kept: Path) -> str | None:
+    def _remembered(self, kept: Path) -> tuple[str, str] | None:
         try:
             age = self._clock() - kept.stat().st_mtime
-            return kept.read_text() if 0 <= age < FRESH else None
+            if not 0 <= age < FRESH:
+                return None
+            lock, files = json.loads(kept.read_text())
         except FileNotFoundError:
             return None
+        return lock, files
 
-    def _remember(self, kept: Path, text: str) -> None:
+    def _remember(self, kept: Path, texts: tuple[str, str]) -> None:
         self._memory.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile("w", dir=self._memory, delete=False) as file:
-            file.write(text)
+            json.dump(texts, file)
         now = self._clock()
         os.utime(file.name, (now, now))
         Path(file.name).replace(kept)
@@ -175,6 +182,13 @@ def _arguments(manifest: Manifest, target: Target) -> tuple[str, ...]:
     )  # fmt: skip
 
 
+def _listing(target: Target) -> tuple[str, ...]:
+    return (
+        "pip", "compile", "--quiet", "--offline", "--no-deps", "--no-sources", "lock.txt", "--output-file",
+        "pylock.toml", "--no-header", "--python-platform", target.platform,
+    )  # fmt: skip
+
+
 def _copied(local: tuple[Local, ...], to: Path) -> tuple[Local, ...]:
     """Copies of local projects, because builds write into the folder that they build."""
     copies = []
@@ -189,7 +203,8 @@ def _copied(local: tuple[Local, ...], to: Path) -> tuple[Local, ...]:
     return tuple(copies)
 
 
-def _digest(path: Path, work: Path) -> str:
+def content_digest(path: Path, work: Path) -> str:
+    """SHA-256, in hex, of a file, or of the deterministic zip of a folder, which is made in ``work``."""
     if path.is_dir():
         return write_zip(path, work / "local.zip")
     with path.open("rb") as file:

@@ -124,6 +124,12 @@ class Uv:
             raise IndexTrouble(trouble)
         return outcome
 
+    def script(self, script: Path, arguments: tuple[str, ...], target: Target, work: Path) -> Outcome:
+        """Run a plain Python script of ours that needs the index, as uv would reach it."""
+        argv = (str(target.interpreter), "-I", str(script), *arguments)
+        readable = (target.interpreter.parent.parent, script)
+        return self._sandbox.run(Command(argv, work, self._environ, readable, (work,), network=True), lambda _: None)
+
 
 # Only uv's own lines count: a build's output is indented, so it cannot claim to be an index that failed.
 _TROUBLE = re.compile(

@@ -21,6 +21,10 @@ _NO_WHEEL = re.compile(
 )
 
 
+class NotForThisPython(AppError):
+    """There is no solution for the target's Python; for another one there may be."""
+
+
 def explain(output: str, manifest: str | None, target: Target) -> AppError:
     """The error for a failed run of uv.
 
@@ -33,6 +37,8 @@ def explain(output: str, manifest: str | None, target: Target) -> AppError:
     if _BUILD.search(output) or _BACKEND in output:
         return _build_failed(output, target)
     told = _told(output)
+    if "no usable wheels" in told:
+        return AppError(Code.DEPENDENCY_BUILD_FAILED, told, hint=_hint_wheel(target))
     if "satisfiable" in output or "No solution" in output:
         return _no_solution(told, where, target)
     if _NO_WHEEL.search(told):
@@ -48,7 +54,7 @@ def _no_solution(told: str, where: str, target: Target) -> AppError:
         )
     if _OTHER_PYTHON.search(told):
         hint = f"Choose releases that support Python {target.python}, or another python in auto-lambda.toml."
-        return AppError(Code.REQUIREMENTS_CONFLICT, told, hint=hint)
+        return NotForThisPython(Code.REQUIREMENTS_CONFLICT, told, hint=hint)
     if (match := _NO_VERSION.search(told)) and "depends on" not in told:
         hint = f"Choose a version that exists, in {where}."
         return AppError(Code.REQUIREMENT_NOT_FOUND, f"{match[1]} is not on the package index. {told}", hint=hint)
@@ -59,6 +65,13 @@ def _no_solution(told: str, where: str, target: Target) -> AppError:
 def _build_failed(output: str, target: Target) -> AppError:
     match = _BUILD.search(output)
     name = re.sub(r" @ file://\S*/local/\d+/", " @ ./", match[1]) if match else "a dependency"
+    error = build_failed(name, output, target)
+    # A release of the index that no longer builds here may have a wheel for an older Python.
+    return NotForThisPython(error.code, error.message, hint=error.hint) if "==" in name else error
+
+
+def build_failed(name: str, output: str, target: Target) -> AppError:
+    """The error for a build that failed, with the last lines that it wrote, which are the compiler's."""
     lines = [line.rstrip() for line in output.splitlines() if line.strip() and not line.startswith("hint:")]
     last = "\n".join(line.removeprefix(" " * 9) for line in lines[-_LAST_LINES:])[-_LONGEST:]
     return AppError(Code.DEPENDENCY_BUILD_FAILED, f"{name} does not build:\n{last}", hint=_hint_wheel(target))

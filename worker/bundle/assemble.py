@@ -43,6 +43,7 @@ def assemble(draft: Draft, built: Built, work: Path, surroundings: Surroundings)
     stored = _stored(template, work)
     _check_template(template, stored.path.stat().st_size)
     layer = (Artifact(built.layer.zip, built.layer.key),) if built.layer else ()
+    locked = _locked(built, work)
     source = built.source
     return Bundle(
         app=source.upload.app,
@@ -51,7 +52,7 @@ def assemble(draft: Draft, built: Built, work: Path, surroundings: Surroundings)
         architecture=source.architecture,
         template=template,
         template_key=stored.key,
-        artifacts=(*layer, code, stored),
+        artifacts=(*layer, *locked, code, stored),
         main=draft.main,
         has_url=draft.url is not None,
         health_path=release.health_path(built),
@@ -85,6 +86,15 @@ def _code(folder: Path, work: Path) -> Artifact:
             hint="Package plain files only: replace links by what they point at.",
         ) from error
     return Artifact(target, f"bundles/{digest}.zip")
+
+
+def _locked(built: Built, work: Path) -> tuple[Artifact, ...]:
+    key = release.lock_key(built)
+    if key is None:
+        return ()
+    target = work / "lock.txt"
+    target.write_text(built.lock)
+    return (Artifact(target, key),)
 
 
 def _stored(template: Template, work: Path) -> Artifact:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 from worker.model import BucketNotification, Built, Draft, Template
@@ -16,6 +17,7 @@ def describe(draft: Draft, built: Built) -> dict[str, Any]:
         "Framework": source.framework,
         "Python": source.python,
         "Architecture": source.architecture,
+        "Lock": lock_key(built),
         "Main": draft.main,
         "HasUrl": draft.url is not None,
         "HealthPath": health_path(built),
@@ -30,6 +32,11 @@ def describe(draft: Draft, built: Built) -> dict[str, Any]:
             for notification in draft.notifications
         ],
     }
+
+
+def lock_key(built: Built) -> str | None:
+    """Where the lock is stored, named after its content; None for an app without dependencies."""
+    return f"bundles/{hashlib.sha256(built.lock.encode()).hexdigest()}.lock.txt" if built.lock else None
 
 
 def health_path(built: Built) -> str:

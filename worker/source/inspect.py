@@ -75,6 +75,7 @@ def inspect(upload: Upload, tree: Path, sha256: str, size: int, defaults: Defaul
         architecture=options.architecture or _architecture(place, own, stage, defaults),
         options=options,
         warnings=warnings + python.warnings,
+        python_named=python.named,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any, get_args
@@ -39,11 +39,12 @@ class Defaults:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A Python minor and who said so, for messages."""
+    """A Python minor and who said so, for messages; ``named`` is False where nothing of the app did."""
 
     python: str
     said_by: str
     warnings: tuple[str, ...] = ()
+    named: bool = True
 
 
 def as_minor(text: Any, where: str) -> str:
@@ -91,7 +92,7 @@ def choose_python(named: tuple[tuple[Any, str], ...], folders: tuple[Path, ...],
     """
     choice = _choose(named, folders, defaults)
     _check(choice, defaults)
-    return Choice(choice.python, choice.said_by, (*choice.warnings, *_end_of_life(choice.python, defaults.today)))
+    return replace(choice, warnings=(*choice.warnings, *_end_of_life(choice.python, defaults.today)))
 
 
 def _choose(named: tuple[tuple[Any, str], ...], folders: tuple[Path, ...], defaults: Defaults) -> Choice:
@@ -106,7 +107,7 @@ def _choose(named: tuple[tuple[Any, str], ...], folders: tuple[Path, ...], defau
     for file in _files(folders, "pyproject.toml"):
         if spec := _requires_python(file):
             return Choice(_satisfying(spec, defaults), "requires-python in pyproject.toml", tuple(warnings))
-    return Choice(defaults.python, "the worker's default", tuple(warnings))
+    return Choice(defaults.python, "the worker's default", tuple(warnings), named=False)
 
 
 def _files(folders: tuple[Path, ...], name: str) -> Iterator[Path]:

@@ -173,6 +173,6 @@ def test_a_build_sees_nothing_of_the_workers_environment(
     )
     files = {"requirements.txt": "./spy", "spy/pyproject.toml": PROJECT % "spy", "spy/setup.py": spy}
     build(tmp_path, cache, {**files, "spy/spy.py": ""})
-    seen = json.loads((tmp_path / "work" / "local" / "0" / "spy" / "seen.json").read_text())
+    seen = json.loads((tmp_path / "work" / "farm-0" / "source" / "spy" / "seen.json").read_text())
     assert "UV_CACHE_DIR" in seen
     assert not any(name.startswith("AWS_") for name in seen)

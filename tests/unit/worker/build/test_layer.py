@@ -8,10 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from auto_lambda.tools import ToolEnvironments
 from worker.build import layer as module
+from worker.build.farm import Farm
 from worker.build.layer import Layers, tidy
 from worker.build.lock import Lock, Pin
-from worker.build.sandbox import Command, Outcome
+from worker.build.sandbox import Command, Outcome, Sandbox
+from worker.build.shelf import EmptyShelf
 from worker.build.uv import Target, Uv
 from worker.build.zips import UnsafeTree
 from worker.errors import AppError, Code
@@ -46,6 +49,8 @@ class FakeSandbox:
     commands: list[Command] = field(default_factory=list)
 
     def run(self, command: Command, say: Say) -> Outcome:
+        if "compileall" in command.argv:
+            return OK
         self.commands.append(command)
         if not (command.network or self.cached):
             return Outcome(1, "hint: Packages were unavailable because the network was disabled.", 0.1)
@@ -54,13 +59,18 @@ class FakeSandbox:
         return self.outcome
 
 
-def no_compiler() -> FakeSandbox:
-    said = "error: Failed to build `six==1.17.0`\n  cause: The build backend returned an error"
-    return FakeSandbox(outcome=Outcome(1, said, 1))
+def no_wheel() -> FakeSandbox:
+    return FakeSandbox(outcome=Outcome(1, "error: six==1.17.0 has no usable wheels, unsatisfiable", 1))
+
+
+def layers_of(sandbox: Sandbox, folder: Path) -> Layers:
+    uv = Uv(sandbox, folder / "uv", {})
+    farm = Farm(uv, sandbox, ToolEnvironments(folder / "tools"), folder / "wheels", EmptyShelf())
+    return Layers(uv, farm, sandbox, folder)
 
 
 def make(tmp_path: Path, sandbox: FakeSandbox, lock: Lock = LOCK, said: list[str] | None = None) -> Layer:
-    layers = Layers(Uv(sandbox, tmp_path / "uv", {}), tmp_path / "layers")
+    layers = layers_of(sandbox, tmp_path)
     work = tmp_path / "work"
     work.mkdir(exist_ok=True)
     layer = layers.layer(lock, TARGET, work, (said if said is not None else []).append)
@@ -88,7 +98,7 @@ def test_other_locks_and_other_targets_have_other_layers(tmp_path: Path) -> None
     sandbox = FakeSandbox()
     work = tmp_path / "work"
     work.mkdir()
-    layers = Layers(Uv(sandbox, tmp_path / "uv", {}), tmp_path / "layers")
+    layers = layers_of(sandbox, tmp_path)
     arm = Target("3.12", "arm64", "aarch64-manylinux_2_34", TARGET.interpreter)
     for lock, target in [(LOCK, TARGET), (LOCK, arm), (Lock((Pin("six==1.16.0"),)), TARGET)]:
         layers.layer(lock, target, work, lambda _: None)
@@ -96,7 +106,7 @@ def test_other_locks_and_other_targets_have_other_layers(tmp_path: Path) -> None
 
 
 def test_an_empty_lock_has_no_layer(tmp_path: Path) -> None:
-    assert Layers(Uv(FakeSandbox(), tmp_path, {}), tmp_path).layer(Lock(()), TARGET, tmp_path, lambda _: None) is None
+    assert layers_of(FakeSandbox(), tmp_path).layer(Lock(()), TARGET, tmp_path, lambda _: None) is None
 
 
 def test_the_network_is_used_only_when_something_is_missing(tmp_path: Path) -> None:
@@ -120,10 +130,9 @@ def test_many_at_once_make_it_once(tmp_path: Path) -> None:
 
 
 def test_a_failed_installation_leaves_nothing_and_can_be_repeated(tmp_path: Path) -> None:
-    sandbox = no_compiler()
+    sandbox = no_wheel()
     with pytest.raises(AppError) as caught:
         make(tmp_path, sandbox)
-    assert len(sandbox.commands) == 1
     assert caught.value.code == Code.DEPENDENCY_BUILD_FAILED
     assert [path.suffix for path in (tmp_path / "layers").iterdir()] == [".making"]
     assert make(tmp_path, FakeSandbox()).zip.exists()

@@ -24,15 +24,19 @@ SIX = "six==1.17.0 \\\n    --hash=sha256:aa \\\n    --hash=sha256:bb\n"
 
 @dataclass
 class FakeSandbox:
-    """Answers as uv would, by writing ``text`` where the lock is expected."""
+    """Answers as uv would, by writing ``text`` where the lock is expected; lists of files are not in ``commands``."""
 
     text: str = SIX
+    files: str = 'lock-version = "1.0"\ncreated-by = "uv"\npackages = []\n'
     outcome: Outcome = OK
     commands: list[Command] = field(default_factory=list)
 
     def run(self, command: Command, say: Say) -> Outcome:
-        self.commands.append(command)
         name = command.argv[command.argv.index("--output-file") + 1]
+        if name == "pylock.toml":
+            (command.cwd / name).write_text(self.files)
+            return OK
+        self.commands.append(command)
         (command.cwd / name).write_text(self.text)
         return self.outcome
 
