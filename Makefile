@@ -1,5 +1,5 @@
 # Two commands do everything on a fresh machine: `make demo` and `make test`.
-.PHONY: help setup demo test unit e2e lint types format bench lock
+.PHONY: help setup test-tools demo test unit machine image-test ami e2e lint types format bench lock
 .DEFAULT_GOAL := help
 BIN := .venv/bin
 
@@ -12,10 +12,22 @@ setup: ## make .venv with auto-lambda in it
 demo: setup ## drop four real apps on an embedded AWS and watch them go live
 	@$(BIN)/auto-lambda demo
 
-test: setup lint types unit e2e ## everything that must hold, under ten minutes on two cores
+test: setup lint types unit machine e2e ## everything that must hold, under ten minutes on two cores
 
 unit: setup ## the tests of each module
 	$(BIN)/pytest tests/unit
+
+test-tools: ## what the tests of the machine image need from the distribution
+	@scripts/test-tools.sh
+
+machine: setup test-tools ## the machine image: its template, Packer's builder, the provisioning on a booted machine
+	$(BIN)/pytest tests/machine -m "not slow"
+
+image-test: setup test-tools ## the long ladder of the machine image
+	$(BIN)/pytest tests/machine
+
+ami: setup ## build the machine image on AWS and publish it; ARGS="--architecture arm64" for more
+	$(BIN)/auto-lambda ami build $(ARGS)
 
 e2e: setup ## whole runs on the embedded AWS
 	$(BIN)/pytest tests/e2e
@@ -23,6 +35,8 @@ e2e: setup ## whole runs on the embedded AWS
 lint: setup ## ruff, shell syntax, cfn-lint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	for script in scripts/*.sh; do bash -n "$$script" || exit 1; done
+	$(BIN)/cfn-lint infra/pipeline.yaml
 
 types: setup ## mypy --strict
 	$(BIN)/mypy

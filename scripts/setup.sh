@@ -3,6 +3,15 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+stamp=.venv/.made-from
+wanted=$(cat setup.cfg pyproject.toml requirements.txt scripts/setup.sh | sha256sum)
+up_to_date() { [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ] && .venv/bin/python -c '' 2>/dev/null; }
+up_to_date && exit 0
+
+exec 9<. # one at a time: two `make` in one folder would mix up their halves
+flock 9
+up_to_date && exit 0
+
 find_python() {
     local candidate
     for candidate in "${AUTO_LAMBDA_SETUP_PYTHON:-}" python3.13 python3.12 python3.11 python3; do
@@ -16,16 +25,35 @@ find_python() {
     exit 1
 }
 
-stamp=.venv/.made-from
-wanted=$(cat setup.cfg pyproject.toml requirements.txt scripts/setup.sh | sha256sum)
-[ "$(cat "$stamp" 2>/dev/null)" != "$wanted" ] || exit 0
+# A bare Debian or Ubuntu has Python without what makes virtual environments, and no bubblewrap.
+system_package() {
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+        echo "installing $1"
+        export DEBIAN_FRONTEND=noninteractive
+        { apt-get install -qq -y --no-install-recommends "$1" || {
+            apt-get update -qq && apt-get install -qq -y --no-install-recommends "$1"
+        }; } >/dev/null 2>&1
+    else
+        return 1
+    fi
+}
 
 python=$(find_python)
+if ! "$python" -c 'import ensurepip' 2>/dev/null; then
+    package=$("$python" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')
+    system_package "$package" || {
+        echo "$python cannot make virtual environments: install $package (sudo apt-get install $package)" >&2
+        exit 1
+    }
+fi
+command -v bwrap >/dev/null || system_package bubblewrap ||
+    echo "note: without bubblewrap apps are built unisolated here (sudo apt-get install bubblewrap)" >&2
+
 echo "setting up .venv with $("$python" --version)"
-[ -x .venv/bin/python ] || "$python" -m venv .venv
+.venv/bin/python -m pip --version >/dev/null 2>&1 || "$python" -m venv --clear .venv
 pinned_uv=$(sed -n 's/^\(uv==[^ ]*\).*/\1/p' requirements.txt)
 .venv/bin/python -m pip install --quiet --disable-pip-version-check "$pinned_uv"
 export UV_PYTHON_DOWNLOADS=never
 .venv/bin/uv pip install --quiet --python .venv/bin/python --require-hashes --requirements requirements.txt
 .venv/bin/uv pip install --quiet --python .venv/bin/python --no-deps --editable .
-echo "$wanted" > "$stamp"
+echo "$wanted" >"$stamp"

@@ -81,7 +81,7 @@ class LocalStack:
             say(f"embedded AWS at {aws.endpoint}, its log is {aws.log}")
             pipeline = deploy_pipeline(aws, folder)
             say(f"infra/pipeline.yaml deployed through CloudFormation as stack {STACK}")
-            environ = {**pipeline.environ_over(os.environ), **_defaults(), **(settings or {})}
+            environ = {**pipeline.environ_over(os.environ), **_defaults(), **_sandbox(say), **(settings or {})}
             children = _children(folder, workers, environ)
             undo.callback(_end, children)
             for child in children:
@@ -181,6 +181,22 @@ def _defaults() -> dict[str, str]:
         "PYTHONUNBUFFERED": "1",
     }
     return {name: os.environ.get(name, value) for name, value in given.items()}
+
+
+def _sandbox(say: Say) -> dict[str, str]:
+    """A person's own machine may lack what a fleet's must have: then apps are built without, and it is said."""
+    from worker.build.bubblewrap import BubblewrapSandbox, SandboxMissing
+    from worker.build.indexes import Indexes
+    from worker.build.sandbox import PlainSandbox
+
+    if chosen := os.environ.get("AUTO_LAMBDA_SANDBOX"):
+        return {"AUTO_LAMBDA_SANDBOX": chosen}
+    try:
+        BubblewrapSandbox(PlainSandbox(), (), lambda: Indexes((), frozenset())).check()
+    except SandboxMissing as reason:
+        say(f"apps are built without isolation here, so drop only what you trust: {reason}")
+        return {"AUTO_LAMBDA_SANDBOX": "off"}
+    return {}
 
 
 def _children(folder: Path, workers: int, environ: Mapping[str, str]) -> list[Child]:
