@@ -26,6 +26,7 @@ _SOCKET = "/run/index.sock"
 _FORWARD = Path(__file__).with_name("forward.py")
 _PROXY_PORT = 3128
 _TMP_BYTES = 2 * 1024**3
+_MARGIN = 16  # processes
 _SHARED_MEMORY_BYTES = 256 * 1024**2
 
 
@@ -94,8 +95,9 @@ class BubblewrapSandbox:
             "--size", str(_SHARED_MEMORY_BYTES), "--tmpfs", "/dev/shm", "--remount-ro", "/dev",  # noqa: S108
             "--size", str(_TMP_BYTES), "--tmpfs", "/tmp",  # noqa: S108 - the sandbox's own
             "--dir", "/run", *mounts, "--remount-ro", "/", "--chdir", str(command.cwd), "--",
-            # Inside, because the limit then counts the processes of this sandbox; the kernel spares root.
-            "/usr/bin/prlimit", f"--nproc={command.limits.processes}", "--", *command.argv,
+            # Inside, because the limit then counts the processes of this sandbox; the kernel spares root. A little more
+            # than the limit, so that who looks can see it passed.
+            "/usr/bin/prlimit", f"--nproc={command.limits.processes + _MARGIN}", "--", *command.argv,
         )  # fmt: skip
         return replace(command, argv=argv, cwd=Path("/"))
 

@@ -33,7 +33,7 @@ class ProcMeter:
 
     Args:
         memory: bytes that the tree may hold for itself (memory shared with files does not count).
-        processes: how many.
+        processes: how many, threads included.
         cpu: seconds of all together.
     """
 
@@ -47,7 +47,7 @@ class ProcMeter:
     def exceeded(self, pid: int) -> Stopped | None:
         """As `Meter` says."""
         tree = descendants(pid)
-        if len(tree) > self._processes:
+        if sum(map(_threads, tree)) > self._processes:
             return "processes"
         if sum(map(_held, tree)) > self._memory:
             return "memory"
@@ -94,6 +94,11 @@ def _stat(pid: int) -> list[str]:
         return Path(f"/proc/{pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
     except OSError:
         return []
+
+
+def _threads(pid: int) -> int:
+    fields = _stat(pid)
+    return int(fields[17]) if fields else 0
 
 
 def _held(pid: int) -> int:

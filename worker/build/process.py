@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from worker.build import seccomp
+
 _GRACE = 2.0  # seconds between SIGTERM and SIGKILL
 _PATIENCE = 10.0  # seconds for bubblewrap to set up, and for the kernel to clear a process namespace
 _ROUNDS = 400  # of looking for strays: a process in uninterruptible sleep must not hold us up for ever
@@ -75,6 +77,8 @@ def started(
 class _Init:
     """The first process of bubblewrap's process namespace: with it, the kernel ends every other one in there.
 
+    ``options`` are for bubblewrap's command line: they bring its filter of system calls, too.
+
     Bubblewrap says its number and waits for our word, so that the number is still its own when we take hold of it.
     Killing bubblewrap alone would do as long as nobody inside meddles with that first process; this needs no trust.
     """
@@ -82,10 +86,15 @@ class _Init:
     def __init__(self) -> None:
         self._info, info = os.pipe()
         go, self._go = os.pipe()
-        self.passed = (info, go)
-        self.options = ("--info-fd", str(info), "--block-fd", str(go))
+        calls = os.memfd_create("system-calls")
+        self.passed: tuple[int, ...] = (info, go, calls)
+        self.options: tuple[str, ...] = ("--info-fd", str(info), "--block-fd", str(go))
+        if code := seccomp.program():
+            os.write(calls, code)
+            os.lseek(calls, 0, os.SEEK_SET)
+            self.options += ("--seccomp", str(calls))
         self._pidfd: int | None = None
-        self._open = {self._info, self._go, info, go}
+        self._open = {self._info, self._go, *self.passed}
 
     def __enter__(self) -> Self:
         return self

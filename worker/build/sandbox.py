@@ -150,7 +150,8 @@ class PlainSandbox:
         seconds = math.ceil(limits.cpu)
         bounds = [f"--cpu={seconds}:{seconds + 5}", f"--fsize={limits.file_size}", "--core=0"]
         if not self._groups:
-            bounds.append(f"--as={limits.memory}")
+            # Addresses are not memory: much is reserved and never touched. This only stops a leap between two looks.
+            bounds.append(f"--as={2 * limits.memory}")
         return (shutil.which("prlimit") or "/usr/bin/prlimit", *bounds, "--")
 
     def _follow(self, process: Started, lines: Lines, deadline: float, meter: Meter, disk: DiskMeter) -> Stopped | None:
