@@ -129,7 +129,7 @@ class Layers:
         remove_tree(site)
         site.mkdir(parents=True)
         arguments = (
-            "pip", "install", "--target", str(site), "--no-deps", "--no-build", "--require-hashes",
+            "pip", "install", "--quiet", "--target", str(site), "--no-deps", "--no-build", "--require-hashes",
             "--python-platform", target.platform, "--link-mode", "hardlink", "--requirements", "install.txt",
             *(() if network else ("--offline",)),
         )  # fmt: skip
