@@ -1,18 +1,23 @@
-"""On the machine that becomes the image: make the tool environment of every interpreter, so that no worker has to."""
+"""On the machine that becomes the image: make every tool environment of every interpreter, so that no worker has to."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
 
-from auto_lambda.tools import ToolEnvironments, interpreters
+from auto_lambda.tools import LOCKS, ToolEnvironments, interpreters
+
+# Of no use to a worker: the emulator of AWS, and the lock of what is installed beside this very file.
+_NOT_HERE = ("embedded-aws", "installation")
 
 
 def main() -> int:
     """``python -m ami.bake FOLDER``."""
     tools = ToolEnvironments(Path(sys.argv[1]), baked=None)
+    names = sorted({lock.stem for lock in LOCKS.glob("*.txt")} - {*_NOT_HERE})
     for minor in sorted(interpreters()):
-        print(f"auto-lambda image: tools for Python {minor}: {tools.python('compiler', minor).parents[1].name}")  # noqa: T201
+        for name in names:
+            print(f"auto-lambda image: made {tools.python(name, minor).parents[1].name}")  # noqa: T201
     return 0
 
 

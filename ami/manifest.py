@@ -27,8 +27,7 @@ def describe(payload: Path) -> dict[str, Any]:
         "pythons": {minor: _said(str(path), "--version") for minor, path in sorted(interpreters().items())},
         "programs": {"bubblewrap": _said("bwrap", "--version"), "gcc": _said("gcc", "-dumpfullversion"),
                      "uv": _said(uv_executable(), "--version")},
-        "tools": dict(_PIN.findall((LOCKS / "compiler.txt").read_text())),
-        "libraries": dict(_PIN.findall((LOCKS / "installation.txt").read_text())),
+        "locks": {lock.stem: dict(_PIN.findall(lock.read_text())) for lock in sorted(LOCKS.glob("*.txt"))},
     }  # fmt: skip
 
 

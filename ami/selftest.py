@@ -1,21 +1,27 @@
-"""On the machine that becomes the image: every interpreter builds a C extension in the sandbox and runs an app with it.
+"""On the machine that becomes the image: every interpreter builds a C extension and proves an app with it.
 
-It goes the way of an upload's dependencies: uv, isolated by bubblewrap, with the build's own requirements coming
-through the index proxy. The app then runs without any network, under the tool environment that the image holds.
+They go the way of an upload: uv, isolated by bubblewrap, with the build's own requirements coming through the index
+proxy; then the app's cold start without any network, under the tool environment that the image holds.
 """
 
 from __future__ import annotations
 
 import os
+import platform
 import sys
 from functools import partial
 from pathlib import Path
 
-from auto_lambda.tools import ToolEnvironments, interpreters, uv_executable
+from auto_lambda.keys import App
+from auto_lambda.tools import ToolEnvironments, ToolError, interpreters, uv_executable
+from worker.build.audit import Audits
 from worker.build.bubblewrap import BubblewrapSandbox, SandboxMissing
 from worker.build.indexes import discover
 from worker.build.sandbox import Command, Limits, Outcome, PlainSandbox, Sandbox
 from worker.build.uv import index_settings
+from worker.errors import AppError
+from worker.model import Architecture, Built, Bundle, Draft, Layer, Source, Upload
+from worker.proof.cold_start import Prover
 
 _NATIVE = """
 #include <Python.h>
@@ -27,41 +33,54 @@ PyMODINIT_FUNC PyInit_native(void) { return PyModule_Create(&module); }
 _SETUP = "from setuptools import Extension, setup\n"
 _SETUP += "setup(name='native', version='1', ext_modules=[Extension('native', ['native.c'])])\n"
 _APP = """
-import sys
-sys.path.insert(0, "layer")
-import native, awslambdaric
-from chalice import Chalice
-app = Chalice(app_name="selftest")
-@app.lambda_function()
+import native
+assert native.answer() == 42
 def handler(event, context):
     return native.answer()
-assert handler({}, None) == 42
-print("ran on Python", sys.version.split()[0])
 """
+_TEMPLATE = {"Resources": {"Main": {"Type": "AWS::Lambda::Function", "Properties": {"Handler": "app.handler"}}}}
 
 
-def build_and_run(sandbox: Sandbox, tools: ToolEnvironments, minor: str, folder: Path) -> str:
-    """What went wrong for one interpreter, "" if nothing did. ``folder`` is empty and ours."""
-    (folder / "native").mkdir(parents=True)
-    (folder / "native" / "native.c").write_text(_NATIVE)
-    (folder / "native" / "setup.py").write_text(_SETUP)
-    (folder / "app.py").write_text(_APP)
+def build_and_prove(sandbox: Sandbox, minor: str, folder: Path) -> str:
+    """What went wrong for one interpreter, "" if nothing did. ``folder`` is missing or empty."""
+    code = folder / "code"
+    for path, text in (
+        (folder / "native" / "native.c", _NATIVE), (folder / "native" / "setup.py", _SETUP), (code / "app.py", _APP)
+    ):  # fmt: skip
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
     built = _build(sandbox, interpreters()[minor], folder)
     if not built.ok:
         return f"Python {minor} does not build a C extension: {built.output}"
-    python = tools.python("compiler", minor)
-    ran = sandbox.run(
-        Command((str(python), "app.py"), folder, readable=(python.parents[1],), writable=(folder,),
-                limits=Limits(wall=60)), _say,
+    try:
+        _prove(sandbox, minor, folder, code)
+    except (AppError, RuntimeError, ToolError) as error:
+        return f"Python {minor} does not start what it built: {error}"
+    return ""
+
+
+def _prove(sandbox: Sandbox, minor: str, folder: Path, code: Path) -> None:
+    architecture: Architecture = "arm64" if platform.machine() in ("aarch64", "arm64") else "x86_64"
+    source = Source(
+        upload=Upload(App("dev", "selftest"), "none", "apps/dev/selftest.zip"), tree=code, root=code, sha256="", size=0,
+        framework="chalice", config_stage="dev", python=minor, architecture=architecture,
     )  # fmt: skip
-    return "" if ran.ok else f"Python {minor} does not run what it built: {ran.output}"
+    bundle = Bundle(
+        app=source.upload.app, framework="chalice", python=minor, architecture=architecture, template=_TEMPLATE,
+        template_key="", artifacts=(), main="Main", has_url=False, health_path="/",
+    )  # fmt: skip
+    layer = Layer(folder / "layer", folder / "layer.zip", "", 0, 0)
+    work = folder / "work"
+    work.mkdir()
+    prover = Prover(sandbox, ToolEnvironments(), Audits(folder / "audits"))
+    prover.prove(Draft(_TEMPLATE, code, "Main"), bundle, Built(source, "", layer), work, _say)
 
 
 def _build(sandbox: Sandbox, interpreter: Path, folder: Path) -> Outcome:
     uv = Path(uv_executable())
     environ = {**index_settings(os.environ), "UV_NO_CACHE": "1", "UV_PYTHON_DOWNLOADS": "never"}
     command = Command(
-        (str(uv), "pip", "install", "--quiet", "--python", str(interpreter), "--target", "layer", "./native"),
+        (str(uv), "pip", "install", "--quiet", "--python", str(interpreter), "--target", "layer/python", "./native"),
         folder, environ, readable=(uv, interpreter.parents[1]), writable=(folder,), network=True,
         limits=Limits(wall=300),
     )  # fmt: skip
@@ -75,7 +94,6 @@ def _say(line: str) -> None:
 def main() -> int:
     """``python -m ami.selftest FOLDER``: 0 if every interpreter does."""
     folder = Path(sys.argv[1])
-    tools = ToolEnvironments()
     homes = {path.parents[1] for path in interpreters().values()} - {Path("/usr"), Path("/")}
     sandbox = BubblewrapSandbox(PlainSandbox(), homes, partial(discover, os.environ))
     try:
@@ -83,7 +101,7 @@ def main() -> int:
     except SandboxMissing as error:
         print(f"auto-lambda image: PROBLEM {error}")  # noqa: T201
         return 1
-    problems = [build_and_run(sandbox, tools, minor, folder / minor) for minor in sorted(interpreters())]
+    problems = [build_and_prove(sandbox, minor, folder / minor) for minor in sorted(interpreters())]
     for problem in filter(None, problems):
         print(f"auto-lambda image: PROBLEM {problem}")  # noqa: T201
     return 1 if any(problems) else 0

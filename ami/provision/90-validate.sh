@@ -27,7 +27,7 @@ builds_work() {
     folder=$(mktemp --directory --tmpdir=/var/tmp auto-lambda-selftest.XXXXXX)
     chown nobody: "$folder"
     runuser --user nobody -- env HOME="$folder" $home/venv/bin/python -m ami.selftest "$folder" ||
-        problem "not every interpreter builds and runs a C extension in the sandbox"
+        problem "not every interpreter builds and proves an app with a C extension in the sandbox"
     rm -rf "$folder"
 }
 

@@ -40,7 +40,7 @@ def holds_what_it_should(instance: Instance, made: dict[str, object]) -> None:
     assert isinstance(origin, dict)
     assert {name: manifest[name] for name in origin} == origin
     assert manifest["pythons"].keys() == {"3.11"}
-    assert manifest["tools"].keys() >= {"chalice", "zappa", "awslambdaric", "boto3"}
+    assert manifest["locks"]["compiler"].keys() >= {"chalice", "zappa", "awslambdaric", "boto3"}
     assert machine.run("auto-lambda", "--version").stdout == f"auto-lambda {__version__}\n"
     assert not machine.path("/var/tmp/auto-lambda-image").exists()
     assert machine.path("/etc/machine-id").read_bytes() == b""
