@@ -171,7 +171,7 @@ class _Following:
     def _left_behind(self) -> str:
         if self._process.poll() is None:
             with contextlib.suppress(subprocess.TimeoutExpired):
-                self._process.wait(5)
+                self._process.wait(2)
         if self._process.poll() is None:
             return "Packer did not end, so look for an instance and a security group named after the image"
         return "Packer has removed what it had launched"
