@@ -33,6 +33,7 @@ def leave(code: Exit, text: str) -> typer.Exit:
 @contextmanager
 def plain_errors() -> Iterator[None]:
     """What AWS or its client complains of, in one line; nothing was done then, so it counts as wrong usage."""
+    from boto3.exceptions import Boto3Error
     from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
     try:
@@ -43,5 +44,5 @@ def plain_errors() -> Iterator[None]:
             "AWS knows nobody here: log in (for example with `aws sso login`) or set AWS_PROFILE; "
             "to try things out without AWS: auto-lambda local up",
         ) from None
-    except (BotoCoreError, ClientError) as error:
+    except (Boto3Error, BotoCoreError, ClientError) as error:
         raise leave(Exit.USAGE, f"AWS says: {error}") from None

@@ -21,11 +21,11 @@ from auto_lambda.local.stack import LocalStack, StackEnded, deploy_pipeline, loc
 
 READY = """
 import os, pathlib, signal, socket, sys, time
+print("at work", flush=True)
+pathlib.Path("environ.txt").write_text(os.environ.get("AUTO_LAMBDA_UPLOADS_BUCKET", ""))
 notices = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
 notices.connect("\\0" + os.environ["NOTIFY_SOCKET"][1:])
 notices.send(b"READY=1\\nSTATUS=at work")
-pathlib.Path("environ.txt").write_text(os.environ.get("AUTO_LAMBDA_UPLOADS_BUCKET", ""))
-print("at work", flush=True)
 time.sleep(60)
 """
 
