@@ -86,8 +86,8 @@ class TargetTracking:
             busy_scaling_out: machines are booting or warming up; no scale-in starts then.
         """
         wanted = tracked_capacity(warm, value, self._target)
-        if self._high.invokes(value, now):
+        out = self._high.invokes(value, now)
+        in_ = self._low is not None and self._low.invokes(value, now)
+        if out:
             return max(desired, wanted)
-        if self._low and self._low.invokes(value, now) and not busy_scaling_out:
-            return min(desired, wanted)
-        return desired
+        return min(desired, wanted) if in_ and not busy_scaling_out else desired

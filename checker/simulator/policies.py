@@ -29,7 +29,7 @@ class Step:
 
     Attributes:
         metric: its maximum over a period is the datapoint.
-        steps: pairs of the value above which a step counts, ascending from 0, and the capacity it sets.
+        steps: pairs of the value from which on a step counts, ascending from 0, and the capacity it sets.
         period: seconds.
         points: for each alarm, the datapoints in a row it takes. An alarm acts when it goes off and then only once a
             minute; several that go off one period after the other follow a queue that still grows.
@@ -41,8 +41,8 @@ class Step:
     points: tuple[int, ...] = (1,)
 
     def capacity(self, value: float) -> int:
-        """What the steps say of a value above 0."""
-        return [capacity for bound, capacity in self.steps if value > bound][-1]
+        """What the steps say of a value above 0; a lower bound belongs to its step, as with AWS."""
+        return [capacity for bound, capacity in self.steps if value >= bound][-1]
 
 
 @dataclass(frozen=True, slots=True)

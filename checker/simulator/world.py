@@ -111,7 +111,7 @@ class World:
 
     def _arrive(self) -> Process:
         for work in self._works:
-            yield self.env.timeout(work.drop.at - self.env.now)
+            yield self.env.timeout(max(0.0, work.drop.at - self.env.now))
             self._enqueue(work)
         if not self._works:
             self._check()
@@ -133,7 +133,8 @@ class World:
             host.busy[work] = self.env.process(self._build(host, work))
 
     def _build(self, host: _Host, work: _Work) -> Process:
-        work.started = self.env.now
+        # The clock adds delays up, so that it may be a rounding short of the drop.
+        work.started = max(self.env.now, work.drop.at)
         try:
             yield self.env.timeout(work.drop.seconds)
         except simpy.Interrupt:

@@ -58,6 +58,12 @@ def test_tracking_scales_in_on_the_fifteenth_datapoint_more_than_a_tenth_below()
     assert desired(TargetTracking(60), [55] * 30) == [10] * 30
 
 
+def test_a_datapoint_above_the_target_starts_the_count_for_scale_in_anew() -> None:
+    policy = TargetTracking(60, out=1, in_=3)
+    assert desired(policy, [1, 1, 90, 1, 1, 90, 1, 1]) == [10, 10, 15, 10, 10, 15, 10, 10]
+    assert desired(TargetTracking(60, out=1, in_=3), [1, 1, 90, 1, 1, 1]) == [10, 10, 15, 10, 10, 1]
+
+
 def test_tracking_with_scale_in_disabled_never_lowers() -> None:
     assert desired(TargetTracking(60, in_=None), [0] * 50) == [10] * 50
 
@@ -76,5 +82,5 @@ def test_steps_give_each_worker_the_target_and_fit_the_quota() -> None:
     step = ours().step
     assert step is not None
     assert len(step.steps) <= 20
-    assert [step.capacity(TARGET * load) for load in (0.1, 1, 1.1, 6, 6.5, 40, 1000)] == [1, 1, 2, 6, 8, 44, SIZES[-1]]
+    assert [step.capacity(TARGET * load) for load in (0.1, 0.9, 1, 5.5, 6, 40, 1000)] == [1, 1, 2, 6, 8, 44, SIZES[-1]]
     assert steps(60, (1, 2)) == ((0.0, 1), (60.0, 2))

@@ -85,11 +85,11 @@ def test_the_clairvoyant_lets_nothing_wait_while_it_may_have_machines(drops: lis
     assert all(wait <= fleet.boot + 1e-6 for wait in bounds.prompt(drops, ample).waits())
 
 
-def test_without_protection_a_long_build_may_never_get_through() -> None:
-    drops = [Drop(601, 100), Drop(601, 100)]
-    fleet = Fleet(boot=200, slots=2, largest=1)
-    assert row(run(policies.FIVE_MINUTE, drops, fleet), fleet).unfinished > 0
-    assert row(run(replace(policies.FIVE_MINUTE, protect=True), drops, fleet), fleet).unfinished == 0
+@pytest.mark.parametrize("policy", [policies.ONE_MINUTE, policies.FIVE_MINUTE])
+def test_without_protection_a_build_longer_than_scale_in_waits_never_gets_through(policy: policies.Policy) -> None:
+    drops, fleet = [Drop(0, 2400)], Fleet()
+    assert row(run(policy, drops, fleet), fleet).unfinished == 1
+    assert row(run(replace(policy, protect=True), drops, fleet), fleet).unfinished == 0
 
 
 def busy_at_scale_in(*, protect: bool) -> Outcome:
