@@ -112,7 +112,7 @@ def _steps(
     def assembled(draft: Draft, built: Built, work: Path) -> Bundle:
         return assemble(draft, built, work, surroundings)
 
-    tools = ToolEnvironments(chosen.cache / "tools")
+    tools, audits = ToolEnvironments(chosen.cache / "tools"), Audits(chosen.cache / "audits")
     return Steps(
         fetch=fetched,
         unpack=unpack,
@@ -125,15 +125,17 @@ def _steps(
             worker=socket.gethostname(),
             cache_bytes=chosen.cache_mb * MEGABYTE,
         ),
-        frameworks=_frameworks(sandbox, tools, chosen.region),
+        frameworks=_frameworks(sandbox, tools, audits, chosen.region),
         assemble=assembled,
         deployer=deployer,
-        prove=Prover(sandbox, tools, Audits(chosen.cache / "audits"), chosen.region).prove,
+        prove=Prover(sandbox, tools, audits, chosen.region).prove,
     )
 
 
-def _frameworks(sandbox: Sandbox, tools: ToolEnvironments, region: str) -> Mapping[FrameworkName, Framework]:
-    return {"chalice": Chalice(sandbox, tools, region), "zappa": Zappa(sandbox, tools)}
+def _frameworks(
+    sandbox: Sandbox, tools: ToolEnvironments, audits: Audits, region: str
+) -> Mapping[FrameworkName, Framework]:
+    return {"chalice": Chalice(sandbox, tools, region, audits.audit), "zappa": Zappa(sandbox, tools)}
 
 
 def _defaults(chosen: WorkerSettings) -> Callable[[], Defaults]:

@@ -13,7 +13,6 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from elftools.common.exceptions import ELFError
 from elftools.elf.elffile import ELFFile
 from elftools.elf.gnuversions import GNUVerNeedSection
 
@@ -69,10 +68,15 @@ def _read(file: Path, path: str) -> Binary | None:
             return Binary(path, "macOS", "", (), (), (0, 0))
         if magic != b"\x7fELF":
             return None  # a linker script, or only a name
-        try:
-            return _parsed(stream, path)
-        except (ELFError, ValueError, KeyError, OverflowError, MemoryError, AssertionError, OSError, AttributeError):
-            return Binary(path, "unreadable", "", (), (), (0, 0))
+        return parsed(stream, path)
+
+
+def parsed(stream: BinaryIO, path: str) -> Binary:
+    """The facts of a file that begins as a binary does; whatever is wrong with it makes it unreadable, no more."""
+    try:
+        return _parsed(stream, path)
+    except Exception:  # noqa: BLE001 - a stranger's file may trip the parser anywhere
+        return Binary(path, "unreadable", "", (), (), (0, 0))
 
 
 def _parsed(stream: BinaryIO, path: str) -> Binary:

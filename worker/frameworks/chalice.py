@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -33,14 +34,22 @@ class Chalice:
         sandbox: runs what imports the app.
         tools: hands out the environment with chalice and the SAM translator.
         region: that the app finds in its environment while it is imported. The template names it nowhere.
+        audit: looks at native code before it is imported, since it says better what is wrong; raises `AppError`.
     """
 
     name: FrameworkName = "chalice"
 
-    def __init__(self, sandbox: Sandbox, tools: ToolEnvironments, region: str = "us-east-1") -> None:
+    def __init__(
+        self,
+        sandbox: Sandbox,
+        tools: ToolEnvironments,
+        region: str = "us-east-1",
+        audit: Callable[[Built, Path], object] = lambda *_: None,
+    ) -> None:
         self._sandbox = sandbox
         self._tools = tools
         self._region = region
+        self._audit = audit
 
     def requirements(self, built_from: Path) -> tuple[str, ...]:  # noqa: ARG002  (part of the protocol)
         """Say chalice itself, which its own deployment adds in silence, so that few manifests name it."""
@@ -55,6 +64,7 @@ class Chalice:
         source = built.source
         warnings = check_settings(read_chalice(source.root).data, source.config_stage)
         code = copy_code(source.root, work / "code")
+        self._audit(built, code)
         result = work / "out" / "result.json"
         result.parent.mkdir()
         request = work / "request.json"

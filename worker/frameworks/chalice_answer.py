@@ -15,6 +15,7 @@ from worker.build.stopped import stopped_error, tampered
 from worker.errors import AppError, Code
 from worker.frameworks.chalice_code import PACKAGED
 from worker.frameworks.chalice_settings import refused
+from worker.frameworks.import_errors import remedy
 from worker.frameworks.python2 import looks_like_python2
 from worker.model import BucketNotification, Draft, Source
 
@@ -63,6 +64,9 @@ class _Error(_Shape):
     missing: str | None = None
     unset: str | None = None
     exit: str = ""
+    types: list[str] = []
+    origins: list[str] = []
+    errno: int | None = None
 
 
 class _Failed(_Shape):
@@ -122,7 +126,7 @@ def _ended(error: _Error, outcome: Outcome, source: Source) -> AppError:
     else:
         how = f"by signal {-outcome.returncode} ({signal.strsignal(-outcome.returncode)})"
     return AppError(
-        Code.APP_DOES_NOT_IMPORT,
+        Code.ENDED_AT_START,
         f"the process ended {how} while app.py was imported",
         hint="Look for os._exit, a crash in a native module, or too much memory used at import time.",
     )
@@ -140,12 +144,14 @@ def _exited(error: _Error, outcome: Outcome, source: Source) -> AppError:
 def _not_imported(error: _Error, outcome: Outcome, source: Source) -> AppError:
     del outcome
     message = f"app.py cannot be imported:\n{_clean(error.message)}"
-    return AppError(Code.APP_DOES_NOT_IMPORT, message, hint=_import_hint(error, source))
+    known = remedy(
+        error.message, types=error.types, origins=error.origins, unset=error.unset, number=error.errno, file=error.file
+    )
+    code, hint = known or (Code.APP_DOES_NOT_IMPORT, _import_hint(error, source))
+    return AppError(code, message, hint=hint)
 
 
 def _import_hint(error: _Error, source: Source) -> str:
-    if error.unset:
-        return f"Set {_clean(error.unset)} in environment_variables of .chalice/config.json or in auto-lambda.toml."
     if not error.missing:
         return "The last lines say what went wrong: correct it, and see that `import app` works."
     top = error.missing.partition(".")[0]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import re
 import signal
 from collections.abc import Iterator, Mapping
@@ -12,18 +11,12 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from worker.errors import AppError, Code
+from worker.frameworks.import_errors import remedy
 from worker.frameworks.syntax import clean, syntax_error
 from worker.frameworks.tracebacks import last_lines, named
 from worker.proof.starts import Start
 
-_AWS = frozenset({"botocore", "boto3", "s3transfer"})
-_OWN_MISTAKES = frozenset({"ParamValidationError", "UnknownServiceError", "ValidationError", "DataNotFoundError"})
-_NETWORK = frozenset({"gaierror", "ConnectionError", "ConnectionRefusedError", "URLError", "NewConnectionError",
-                      "ConnectError", "OperationalError"})  # fmt: skip
-_LIBRARY = re.compile(r"(\S+): cannot open shared object file")
-_VERSION = re.compile(r"version `(GLIBC_[\d.]+)' not found")
 _CRASH = re.compile(r"^(?:Fatal Python error: .*|  File \"(?P<file>.*)\", line \d+ in .*)$", re.MULTILINE)
-_IN_TOML = "under [environment] in auto-lambda.toml or in the framework's own settings"
 
 
 class Problem(BaseModel):
@@ -132,13 +125,18 @@ class _Exception:
         if problem.type in ("SyntaxError", "IndentationError", "TabError") and problem.line:
             file = named(problem.file, self._shown)
             return syntax_error(file, problem.line, problem.message, problem.text, self._python)
-        for rule in (self._handler, self._environment, self._aws, self._read_only, self._native, self._exit):
-            if error := rule():
-                return error
-        return self._said(Code.APP_DOES_NOT_IMPORT, self._hint())
+        if absent := self._handler():
+            return absent
+        known = remedy(
+            problem.message, types=problem.types, origins=problem.origins, unset=problem.unset, number=problem.errno,
+            file=named(problem.file, self._shown),
+        )  # fmt: skip
+        return self._said(*(known or (Code.APP_DOES_NOT_IMPORT, self._hint())))
 
-    def _said(self, code: Code, hint: str, shown: Mapping[Path, str] | None = None) -> AppError:
-        lines = clean(last_lines(self._problem.traceback, self._shown if shown is None else shown))
+    def _said(self, code: Code, hint: str) -> AppError:
+        # Of a call to AWS its place matters, not AWS's library under it.
+        shown = {folder: name for folder, name in self._shown.items() if code != Code.NEEDS_AWS or not name}
+        lines = clean(last_lines(self._problem.traceback, shown))
         return AppError(code, f"{self._what()}:\n{lines}", hint=hint)
 
     def _what(self) -> str:
@@ -163,50 +161,6 @@ class _Exception:
             hint="Correct the name in the settings, or see that the module is in the zip and defines it.",
         )
 
-    def _environment(self) -> AppError | None:
-        name = self._problem.unset
-        if name is None:
-            return None
-        return self._said(Code.MISSING_ENVIRONMENT, f"Set {clean(name)} {_IN_TOML}.")
-
-    def _aws(self) -> AppError | None:
-        problem = self._problem
-        if not _AWS.intersection(problem.origins) or _OWN_MISTAKES.intersection(problem.types):
-            return None
-        return self._said(
-            Code.NEEDS_AWS,
-            "The app calls AWS while it is imported, where it has neither credentials nor a network: make the call "
-            f"inside a function, when it is first needed, or set what it asks AWS for {_IN_TOML}.",
-            {folder: name for folder, name in self._shown.items() if not name},  # the call, not AWS's library under it
-        )
-
-    def _read_only(self) -> AppError | None:
-        problem = self._problem
-        if problem.errno != errno.EROFS:
-            return None
-        return self._said(
-            Code.WRITES_TO_READ_ONLY,
-            f"{clean(named(problem.file, self._shown)) or 'The file'} cannot be written: on Lambda only /tmp can. "
-            "Write there, or not while the app is imported.",
-        )
-
-    def _native(self) -> AppError | None:
-        message = self._problem.message
-        if found := _LIBRARY.search(message):
-            return self._said(
-                Code.MISSING_LIBRARY,
-                f"Require a wheel of the package that brings {clean(found[1])} along, or put it into the folder lib/ "
-                "of the code (vendor/lib/ in a chalice project), where Lambda looks for libraries.",
-            )
-        if found := _VERSION.search(message):
-            return self._said(Code.GLIBC_TOO_NEW, f"It needs {found[1]}: take the package's manylinux wheel.")
-        return None
-
-    def _exit(self) -> AppError | None:
-        if self._problem.type != "SystemExit":
-            return None
-        return self._said(Code.APP_DOES_NOT_IMPORT, 'Put what is a script under `if __name__ == "__main__":`.')
-
     def _hint(self) -> str:
         problem = self._problem
         if problem.missing:
@@ -214,6 +168,6 @@ class _Exception:
                 f"Name the package that brings {clean(problem.missing)} among the app's requirements, or put the "
                 "module into the zip."
             )
-        if _NETWORK.intersection(problem.types):
-            return "There is no network while a package is tried out: connect inside functions, when it is needed."
+        if problem.type == "SystemExit":
+            return 'Put what is a script under `if __name__ == "__main__":`.'
         return "The last lines say what went wrong: correct it, and see that the import works on your machine."

@@ -99,13 +99,26 @@ def import_error(error: BaseException, names: PathNames) -> Refused:
     lines = names.shorten("".join(told.format())).strip().splitlines()
     frames = list(traceback.walk_tb(error.__traceback__))
     innermost = frames[-1][0].f_globals.get("__name__", "") if frames else ""
-    unset = str(error.args[0]) if isinstance(error, KeyError) and innermost == "os" else None
     if innermost.partition(".")[0] == "chalice" and not isinstance(error, ImportError):
         kind = "usage"
     else:
         kind = "exit" if isinstance(error, SystemExit) else "import"
-    missing = error.name if isinstance(error, ModuleNotFoundError) else None
-    return Refused(kind, "\n".join(lines[-LAST_LINES:]), missing=missing, unset=unset, exit=names.shorten(str(error)))
+    message = "\n".join(lines[-LAST_LINES:])
+    return Refused(kind, message, exit=names.shorten(str(error)), **known(error, innermost, told, names))
+
+
+def known(error: BaseException, innermost: str, told: traceback.TracebackException, names: PathNames) -> dict[str, Any]:
+    """What tells an exception's remedy."""
+    types = [one.exc_type for one in chain(told) if one.exc_type]
+    system = error if isinstance(error, OSError) else None
+    return {
+        "missing": error.name if isinstance(error, ModuleNotFoundError) else None,
+        "unset": str(error.args[0]) if isinstance(error, KeyError) and innermost == "os" else None,
+        "types": sorted({one.__name__ for one in types}),
+        "origins": sorted({one.__module__.partition(".")[0] for one in types}),
+        "errno": getattr(system, "errno", None),
+        "file": names.shorten(str(getattr(system, "filename", None) or "")),
+    }
 
 
 def chain(told: traceback.TracebackException) -> Iterator[traceback.TracebackException]:

@@ -64,19 +64,27 @@ FAILURES = [
         Code.APP_DOES_NOT_IMPORT, 'File "chalicelib/deep.py", line 2, in f', "correct it", id="raises in chalicelib",
     ),
     pytest.param(
-        {"app.py": "import os\nos.environ['TOKEN']\n"}, Code.APP_DOES_NOT_IMPORT,
-        "KeyError: 'TOKEN'", "Set TOKEN in environment_variables", id="an unset variable",
+        {"app.py": "import os\nos.environ['TOKEN']\n"}, Code.MISSING_ENVIRONMENT,
+        "KeyError: 'TOKEN'", "Set TOKEN under [environment]", id="an unset variable",
+    ),
+    pytest.param(
+        {"app.py": "import boto3\nboto3.client('sts').get_caller_identity()\n"}, Code.NEEDS_AWS,
+        'File "app.py", line 2', "make the call inside a function", id="a call to AWS",
+    ),
+    pytest.param(
+        {"app.py": "import ctypes\nctypes.CDLL('libno.so.7')\n"}, Code.MISSING_LIBRARY,
+        'File "app.py", line 2', "brings libno.so.7 along", id="a library that is not there",
     ),
     pytest.param(
         {"app.py": "import sys\nprint('{}')\nsys.exit(3)\n"}, Code.APP_DOES_NOT_IMPORT,
         "sys.exit(3)", "__main__", id="sys.exit",
     ),
     pytest.param(
-        {"app.py": "import os\nos._exit(0)\n"}, Code.APP_DOES_NOT_IMPORT,
+        {"app.py": "import os\nos._exit(0)\n"}, Code.ENDED_AT_START,
         "ended with exit status 0", "os._exit", id="os._exit",
     ),
     pytest.param(
-        {"app.py": "import os, signal\nos.kill(os.getpid(), signal.SIGSEGV)\n"}, Code.APP_DOES_NOT_IMPORT,
+        {"app.py": "import os, signal\nos.kill(os.getpid(), signal.SIGSEGV)\n"}, Code.ENDED_AT_START,
         "Segmentation fault", "native module", id="a crash",
     ),
     pytest.param(
