@@ -14,6 +14,7 @@ from botocore.exceptions import ClientError
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
+_TAKEN = {"412", "PreconditionFailed", "ConditionalRequestConflict"}
 _MISSING = {"404", "NoSuchKey", "NoSuchVersion", "NotFound"}
 
 
@@ -76,6 +77,19 @@ class ObjectStore:
     def put(self, bucket: str, key: str, body: bytes, content_type: str) -> None:
         """Store a small object."""
         self._client.put_object(Bucket=bucket, Key=key, Body=body, ContentType=content_type)
+
+    def put_new(self, bucket: str, key: str, body: bytes, content_type: str) -> bool:
+        """Store a small object unless there is one already; whether it was stored.
+
+        Of several that try at the same time one succeeds, where the store knows conditional writes.
+        """
+        try:
+            self._client.put_object(Bucket=bucket, Key=key, Body=body, ContentType=content_type, IfNoneMatch="*")
+        except ClientError as error:
+            if error.response.get("Error", {}).get("Code") in _TAKEN:
+                return False
+            raise
+        return True
 
     def upload(self, bucket: str, key: str, path: Path, progress: Callable[[int], None] | None = None) -> None:
         """Store a file, in parts when it is large; ``progress`` is told of bytes as they go."""

@@ -36,8 +36,9 @@ def compile_tree(sandbox: Sandbox, site: Path, target: Target) -> bool:
 
 def _compiled(sandbox: Sandbox, site: Path, entries: list[Path], target: Target) -> bool:
     argv = (
-        str(target.interpreter), "-I", "-W", "ignore", "-m", "compileall", "-qq", "--invalidation-mode",
-        "unchecked-hash", "-x", re.escape(str(site)) + _LEFT_OUT, "-s", str(site), "-p", _SHIPPED_AT, *map(str, entries),
+        str(target.interpreter), "-I", "-W", "ignore", "-m", "compileall", "-qq",
+        "--invalidation-mode", "unchecked-hash", "-x", re.escape(str(site)) + _LEFT_OUT,
+        "-s", str(site), "-p", _SHIPPED_AT, *map(str, entries),
     )  # fmt: skip
     outcome = sandbox.run(
         Command(argv, site, {}, (target.interpreter.parents[1],), (site,), limits=_LIMITS), lambda _: None

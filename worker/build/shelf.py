@@ -62,10 +62,9 @@ class BucketShelf:
     def store(self, key: str, record: Record, wheel: Path, *, anew: bool) -> None:
         """As `Shelf.store`: the wheel first, so that no record names what is not there."""
         self._store.upload(self._bucket, _place(key, record), wheel)
-        place = f"wheels/{key}/record.json"
-        if anew or not self._store.exists(self._bucket, place):
-            data = json.dumps(record, indent=1, sort_keys=True).encode()
-            self._store.put(self._bucket, place, data, "application/json")
+        data = json.dumps(record, indent=1, sort_keys=True).encode()
+        put = self._store.put if anew else self._store.put_new
+        put(self._bucket, f"wheels/{key}/record.json", data, "application/json")
 
 
 class EmptyShelf:
