@@ -20,7 +20,7 @@ from pathlib import Path
 import uv
 
 LOCKS = Path(__file__).with_name("locks")
-BAKED = Path("/opt/auto-lambda/tools")
+BAKED = Path("/usr/local/lib/auto-lambda/tools")
 _PROBE = "import sys; print('%d.%d' % sys.version_info[:2]); print(getattr(sys, '_base_executable', sys.executable))"
 
 

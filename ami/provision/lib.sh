@@ -4,8 +4,9 @@ set -euo pipefail
 
 # The unpacked payload: provision/, rootfs/, units/, wheel/, packages.tsv, installation.txt, payload.json.
 payload=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+# Not below /opt: there a build's sandbox shows the dependency layer, as Lambda does.
 # shellcheck disable=SC2034  # the steps use it
-home=/opt/auto-lambda
+home=/usr/local/lib/auto-lambda
 
 say() { echo "auto-lambda image: $*"; }
 
