@@ -70,7 +70,7 @@ class BubblewrapSandbox:
         with _short_folder() as folder:
             indexes = self._indexes()
             proxy = IndexProxy(
-                folder / "index.sock", indexes, lambda host: say(f"refused: no way from a build to {host}")
+                folder / "index.sock", indexes, lambda host: say(f"warning: refused: no way from a build to {host}")
             )
             with proxy:
                 return self._bounds.bounded(
