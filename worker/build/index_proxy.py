@@ -20,6 +20,7 @@ from urllib.parse import urlsplit, urlunsplit
 import urllib3
 
 from worker.build.indexes import Indexes, PrivateIndex
+from worker.build.upstream import connect, credentials, proxy_for
 
 _CHUNK = 64 * 1024
 _IDLE_SECONDS = 120.0
@@ -71,7 +72,14 @@ class _Server(socketserver.ThreadingUnixStreamServer):
         self.reachable = indexes.reachable
         self.private = {private.alias: private for private in indexes.private}
         self.refused = refused
-        self.pool = urllib3.PoolManager(timeout=urllib3.Timeout(connect=10, read=60), retries=urllib3.Retry(2))
+        self.pools: dict[str | None, urllib3.PoolManager] = {}
+
+    def pool(self, host: str) -> urllib3.PoolManager:
+        """Connections to an index, through the proxy that leads to it if there is one."""
+        proxy = proxy_for(host)
+        if proxy not in self.pools:
+            self.pools[proxy] = _pool(proxy)
+        return self.pools[proxy]
 
     def handle_error(self, request: object, client_address: object) -> None:
         """A build that hangs up in the middle is no news."""
@@ -89,7 +97,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         host, _, port = self.path.rpartition(":")
         try:
-            upstream = socket.create_connection((host, int(port)), timeout=15)
+            upstream = connect(host, int(port))
         except OSError as error:
             self.send_error(502, f"cannot reach {host}: {error}")
             return
@@ -118,7 +126,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _pass_on(self, target: str, private: PrivateIndex) -> None:
         asked = {name: value for name in _ASKED_WITH if (value := self.headers.get(name))}
-        answer = self.server.pool.request(
+        answer = self.server.pool(urlsplit(target).hostname or "").request(
             self.command, target, headers={**asked, "Authorization": private.authorization}, preload_content=False
         )
         try:
@@ -155,6 +163,14 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class names it so
         """Nothing: refused targets are told to the caller, the rest is the index client's own business."""
+
+
+def _pool(proxy: str | None) -> urllib3.PoolManager:
+    timeout, retries = urllib3.Timeout(connect=10, read=60), urllib3.Retry(2)
+    if proxy is None:
+        return urllib3.PoolManager(timeout=timeout, retries=retries)
+    signed = {"Proxy-Authorization": value} if (value := credentials(urlsplit(proxy))) else None
+    return urllib3.ProxyManager(proxy, proxy_headers=signed, timeout=timeout, retries=retries)
 
 
 def _rewrite(page: bytes, private: PrivateIndex) -> bytes:

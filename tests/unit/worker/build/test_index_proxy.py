@@ -47,6 +47,13 @@ def index() -> Iterator[str]:
         server.shutdown()
 
 
+@pytest.fixture(autouse=True)
+def _no_proxy_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+
+
 @pytest.fixture
 def refused() -> list[str]:
     return []
@@ -118,3 +125,40 @@ def test_the_socket_is_gone_afterwards(tmp_path: Path) -> None:
     with IndexProxy(tmp_path / "s", Indexes((), frozenset()), print):
         assert (tmp_path / "s").exists()
     assert not (tmp_path / "s").exists()
+
+
+def test_a_tunnel_goes_through_the_proxy_that_the_worker_itself_sits_behind(
+    tmp_path: Path, index: str, refused: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[bytes] = []
+
+    def gateway(listener: socket.socket) -> None:
+        client, _ = listener.accept()
+        with client:
+            asked.append(client.recv(4096))
+            client.sendall(b"HTTP/1.1 200 Go\r\n\r\nhello from behind")
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=gateway, args=(listener,), daemon=True).start()
+        monkeypatch.setenv("HTTPS_PROXY", f"http://me:pass%21@127.0.0.1:{listener.getsockname()[1]}")
+        proxy = IndexProxy(tmp_path / "s", Indexes((), frozenset({"index.example:443"})), refused.append)
+        with proxy, socket.socket(socket.AF_UNIX) as tunnel:
+            tunnel.connect(str(proxy.socket_path))
+            tunnel.sendall(b"CONNECT index.example:443 HTTP/1.1\r\n\r\n")
+            with tunnel.makefile("rb") as answer:
+                said = answer.read()
+    assert said.startswith(b"HTTP/1.1 200")
+    assert said.endswith(b"hello from behind")
+    assert asked[0].startswith(b"CONNECT index.example:443 HTTP/1.1\r\n")
+    assert b64encode(b"me:pass!") in asked[0]
+
+
+def test_no_proxy_is_heeded(tmp_path: Path, index: str, refused: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    with IndexProxy(tmp_path / "s", Indexes((), frozenset({index})), refused.append) as proxy:
+        connection = _connection(proxy.socket_path)
+        connection.request("CONNECT", index)
+        with connection.getresponse() as answer:
+            assert answer.status == 200
+        connection.close()
