@@ -183,9 +183,7 @@ def _report(stack: LocalStack, examples: Sequence[Example], rows: Sequence[Row],
     for row in rows:
         key = keys.receipt_key(keys.App(keys.DEFAULT_STAGE, row.name).key)
         _line(console, f"s3://{stack.pipeline.bucket}/{key}", 6)
-    console.print(
-        "\n[bold]4. Where the seconds went[/], from the drop to the live app; the rest of the total is waiting"
-    )
+    console.print("\n[bold]4. Where the seconds went[/] (the rest of each total is waiting)")
     _timings(rows, console)
 
 
@@ -205,7 +203,8 @@ def _timings(rows: Sequence[Row], console: Console) -> None:
     from rich.table import Table
 
     used = [step for step in STEPS if any(row.receipt and step in row.receipt.timings for row in rows)]
-    table = Table("   app", box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
+    table.add_column("   app", no_wrap=True, min_width=15)
     for title in (*used, "total"):
         table.add_column(title, justify="right", no_wrap=True)
     for row in rows:
