@@ -3,6 +3,25 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+# A bare Debian or Ubuntu has Python without what makes virtual environments, and no bubblewrap.
+system_package() {
+    local sudo=()
+    command -v apt-get >/dev/null || return 1
+    if [ "$(id -u)" != 0 ]; then
+        sudo=(sudo --non-interactive)
+        "${sudo[@]}" true 2>/dev/null || return 1
+    fi
+    echo "installing $1"
+    { "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "$1" || {
+        "${sudo[@]}" apt-get update -qq &&
+            "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "$1"
+    }; } >/dev/null 2>&1
+}
+
+command -v bwrap >/dev/null || system_package bubblewrap ||
+    echo "note: bubblewrap is missing: a worker refuses to start, and the demo builds apps without isolation" \
+        "(sudo apt-get install bubblewrap)" >&2
+
 stamp=.venv/.made-from
 wanted=$(cat setup.cfg pyproject.toml requirements.txt scripts/setup.sh | sha256sum)
 up_to_date() { [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ] && .venv/bin/python -c '' 2>/dev/null; }
@@ -25,19 +44,6 @@ find_python() {
     exit 1
 }
 
-# A bare Debian or Ubuntu has Python without what makes virtual environments, and no bubblewrap.
-system_package() {
-    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-        echo "installing $1"
-        export DEBIAN_FRONTEND=noninteractive
-        { apt-get install -qq -y --no-install-recommends "$1" || {
-            apt-get update -qq && apt-get install -qq -y --no-install-recommends "$1"
-        }; } >/dev/null 2>&1
-    else
-        return 1
-    fi
-}
-
 python=$(find_python)
 if ! "$python" -c 'import ensurepip' 2>/dev/null; then
     package=$("$python" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')
@@ -46,8 +52,6 @@ if ! "$python" -c 'import ensurepip' 2>/dev/null; then
         exit 1
     }
 fi
-command -v bwrap >/dev/null || system_package bubblewrap ||
-    echo "note: without bubblewrap apps are built unisolated here (sudo apt-get install bubblewrap)" >&2
 
 echo "setting up .venv with $("$python" --version)"
 .venv/bin/python -m pip --version >/dev/null 2>&1 || "$python" -m venv --clear .venv

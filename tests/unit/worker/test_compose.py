@@ -50,8 +50,9 @@ def no_bubblewrap(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("no_bubblewrap")
-def test_without_bubblewrap_the_default_goes_on_with_limits_only(tmp_path: Path) -> None:
-    assert isinstance(compose._sandbox(settings(tmp_path)), PlainSandbox)
+def test_without_bubblewrap_the_worker_does_not_start_and_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(Impossible, match=r"bubblewrap is not installed.*AUTO_LAMBDA_SANDBOX=off"):
+        compose._sandbox(settings(tmp_path))
 
 
 @pytest.mark.usefixtures("no_bubblewrap")
@@ -63,4 +64,4 @@ def test_who_insists_on_bubblewrap_gets_no_less(tmp_path: Path) -> None:
 def test_where_bubblewrap_works_it_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(BubblewrapSandbox, "check", lambda _: None)
     assert isinstance(compose._sandbox(settings(tmp_path)), BubblewrapSandbox)
-    assert isinstance(compose._sandbox(settings(tmp_path, sandbox="plain")), PlainSandbox)
+    assert isinstance(compose._sandbox(settings(tmp_path, sandbox="off")), PlainSandbox)
