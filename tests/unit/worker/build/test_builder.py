@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -15,11 +16,13 @@ from worker.build.sandbox import PlainSandbox
 from worker.build.uv import IndexTrouble
 from worker.errors import AppError, Code
 from worker.model import Built, Source, Upload
+from worker.runtimes import newest_first
 
 PROJECT = (
     '[build-system]\nrequires=["setuptools"]\nbuild-backend="setuptools.build_meta"\n'
     '[project]\nname="%s"\nversion="1"\n'
 )
+NEWEST, *_, OLDEST = newest_first(tuple(interpreters()))
 BROKEN = {
     "vendor-src/broken/pyproject.toml": PROJECT % "broken",
     "vendor-src/broken/setup.py": (
@@ -41,6 +44,8 @@ def build(
     requirements: tuple[str, ...] = (),
     said: list[str] | None = None,
     environ: Mapping[str, str] | None = None,
+    python: str = NEWEST,
+    named: bool = False,
 ) -> Built:
     tree, work = tmp_path / "tree", tmp_path / "work"
     work.mkdir(parents=True)
@@ -48,8 +53,7 @@ def build(
         (tree / name).parent.mkdir(parents=True, exist_ok=True)
         (tree / name).write_text(text)
     upload = Upload(App("dev", "shop"), "uploads", "apps/dev/shop.zip")
-    python = max(interpreters(), key=lambda minor: int(minor.removeprefix("3.")))
-    source = Source(upload, tree, tree, "0" * 64, 1, "zappa", "dev", python, "x86_64")
+    source = Source(upload, tree, tree, "0" * 64, 1, "zappa", "dev", python, "x86_64", python_named=named)
     builder = Builder(PlainSandbox(), cache) if environ is None else Builder(PlainSandbox(), cache, environ)
     return builder.build(source, requirements, work, (said if said is not None else []).append)
 
@@ -176,3 +180,51 @@ def test_a_build_sees_nothing_of_the_workers_environment(
     seen = json.loads((tmp_path / "work" / "farm-0" / "source" / "spy" / "seen.json").read_text())
     assert "UV_CACHE_DIR" in seen
     assert not any(name.startswith("AWS_") for name in seen)
+
+
+def test_a_hostile_project_cannot_change_what_is_built_beside_it(tmp_path: Path, cache: Path) -> None:
+    dynamic = (PROJECT % "evil").replace('version="1"', 'dynamic=["version"]')
+    evil = (
+        "import glob\nfrom setuptools import setup\n"
+        "for path in glob.glob('../../*/good/good.py'): open(path, 'w').write('evil = 1')\nsetup(version='1')\n"
+    )
+    files = {"requirements.txt": "./evil\n./good\n", "evil/pyproject.toml": dynamic, "evil/setup.py": evil,
+             "evil/evil.py": "", "good/pyproject.toml": PROJECT % "good", "good/good.py": "good = 1"}  # fmt: skip
+    built = build(tmp_path, cache, files)
+    assert [path.read_text() for path in (tmp_path / "work").glob("lock-*/local/*/good/good.py")] == ["evil = 1"]
+    assert built.site
+    assert (built.site / "good.py").read_text() == "good = 1"
+
+
+@pytest.mark.skipif(shutil.which("pg_config") is None, reason="needs libpq-dev")
+def test_a_library_of_the_system_travels_with_what_needs_it(tmp_path: Path, cache: Path) -> None:
+    said: list[str] = []
+    built = build(tmp_path, cache, {"requirements.txt": "psycopg2==2.9.10\ndocopt==0.6.2\n"}, said=said)
+    assert built.site
+    assert (built.site / "docopt.py").is_file()
+    (libpq,) = built.site.glob("psycopg2.libs/libpq-*.so.5*")
+    (extension,) = built.site.glob("psycopg2/_psycopg.*.so")
+    assert libpq.name.encode() in extension.read_bytes()
+    assert any("psycopg2 2.9.10: carries" in line and "libpq" in line for line in said)
+
+
+def test_c_compiled_here_for_an_index_sdist(tmp_path: Path, cache: Path) -> None:
+    built = build(tmp_path, cache, {"requirements.txt": "--no-binary markupsafe\nmarkupsafe==3.0.2\n"})
+    assert built.site
+    assert list(built.site.glob("markupsafe/_speedups.*.so"))
+
+
+@pytest.mark.skipif("3.13" not in interpreters(), reason="needs Python 3.13")
+def test_another_python_is_used_where_only_that_has_a_solution_and_the_app_named_none(
+    tmp_path: Path, cache: Path
+) -> None:
+    newer = {"requirements.txt": "audioop-lts==0.2.1\n"}  # from 3.13 on
+    built = build(tmp_path / "unnamed", cache, newer, python=OLDEST)
+    assert built.source.python in ("3.13", "3.14")
+    assert f"Python {built.source.python} is used" in built.warnings[-1]
+    assert built.site
+    assert list(built.site.glob("audioop/__pycache__/*.pyc"))
+    with pytest.raises(AppError, match="audioop-lts") as caught:
+        build(tmp_path / "named", cache, newer, python=OLDEST, named=True)
+    assert caught.value.code == Code.REQUIREMENTS_CONFLICT
+    assert "another python" in caught.value.hint
