@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# What the tests of the machine image need from the distribution. Installs it as root on Debian, else says what is
+# What tests need from the distribution, those of the machine image and of native builds above all. Installs it as root on Debian, else says what is
 # missing and which tests are skipped for it. Quick when all is there.
 set -euo pipefail
 
 declare -A package_of=(
     [packer]=packer [shellcheck]=shellcheck [systemd-nspawn]=systemd-container [mmdebstrap]=mmdebstrap
-    [ssh-keygen]=openssh-client [bwrap]=bubblewrap
+    [ssh-keygen]=openssh-client [bwrap]=bubblewrap [pg_config]=libpq-dev [cc]=gcc
 )
 missing=()
 for program in "${!package_of[@]}"; do
