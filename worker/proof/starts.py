@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from worker.bundle.publish import RELEASE_VARIABLE
 from worker.model import Bundle, Draft
 
 _FUNCTION = "AWS::Lambda::Function"
@@ -41,13 +42,14 @@ class Start:
 def starts(draft: Draft, bundle: Bundle, region: str) -> tuple[Start, ...]:
     """The starts of a bundle, the main function's first.
 
-    Functions with the same module, variables and memory start alike: the first stands for all, and of the others only
-    the handler's name is looked up.
+    Functions with the same module, variables and memory start alike (the variable that names their release apart): the
+    first stands for all, and of the others only the handler's name is looked up.
     """
     groups: dict[object, list[tuple[str, Mapping[str, Any]]]] = {}
     for name, properties in sorted(_functions(bundle), key=lambda one: (one[0] != bundle.main, one[0])):
         module = str(properties["Handler"]).rpartition(".")[0]
-        alike = module, tuple(sorted(_variables(properties, region).items())), _memory(properties)
+        variables = {one for one in _variables(properties, region).items() if one[0] != RELEASE_VARIABLE}
+        alike = module, frozenset(variables), _memory(properties)
         groups.setdefault(alike, []).append((name, properties))
     return tuple(_start(group, draft, bundle, region) for group in groups.values())
 

@@ -138,7 +138,10 @@ def test_each_distinct_start_is_tried(proving: Any) -> None:
 
 def test_a_handler_of_another_function_is_looked_up_without_another_start(proving: Any) -> None:
     said: list[str] = []
-    functions = {"Main": {}, "Alike": {"Handler": "app.missing"}}
+    functions = {
+        "Main": {"Environment": {"Variables": {"AUTO_LAMBDA_RELEASE": "1"}}},
+        "Alike": {"Handler": "app.missing", "Environment": {"Variables": {"AUTO_LAMBDA_RELEASE": "2"}}},
+    }
     error = refused(proving, {"app.py": "print('loaded')\n" + HANDLER}, functions=functions, said=said)
     assert error.code == Code.HANDLER_MISSING
     assert "Alike is to call app.missing" in error.message
