@@ -66,6 +66,7 @@ def build(
     from ami.base import KERNEL
     from ami.build import Maker, Order
     from ami.packer import find
+    from ami.problems import before_launch
     from auto_lambda.aws.session import make_session
 
     order = Order(
@@ -74,7 +75,9 @@ def build(
         variables=_pairs(variables),
     )  # fmt: skip
     with _told(), _sigterm_as_ctrl_c():
-        maker = Maker(make_session(_region(region)), find(packer), tell, clone=payload.root())
+        with before_launch():
+            session = make_session(_region(region))
+        maker = Maker(session, find(packer), tell, clone=payload.root())
         image = maker.make(order)
     tell(f"made {image.name}; {image.parameter} names it now, so the next machines of the fleet start from it")
     typer.echo(json.dumps(asdict(image)) if as_json else image.image)
@@ -112,6 +115,7 @@ def inspect(
     """
     from ami import payload
     from ami.packer import Call, find
+    from ami.problems import before_launch
     from ami.published import published
     from auto_lambda.aws.session import client, make_session
 
@@ -120,8 +124,10 @@ def inspect(
             chosen = find(packer)
             returncode, _ = chosen.run(Call("inspect", chosen.template(payload.root() / "ami")), typer.echo, seconds=60)
             raise typer.Exit(returncode)
-        session = make_session(_region(region))
-        found = published(client(session, "ssm"), client(session, "ec2"), architecture.value, parameter)
+        with before_launch():
+            session = make_session(_region(region))
+            ssm, ec2 = client(session, "ssm"), client(session, "ec2")
+        found = published(ssm, ec2, architecture.value, parameter)
     if as_json:
         typer.echo(json.dumps(found))
         return

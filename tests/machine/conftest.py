@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -42,3 +43,5 @@ def boot(tmp_path: Path) -> Iterator[Boot]:
             return start_instance(machine, tmp_path)
 
         yield boot
+    # Some hundred megabytes, which pytest would keep for three runs.
+    shutil.rmtree(tmp_path / "machine", ignore_errors=True)

@@ -105,6 +105,14 @@ def test_no_credentials(cloud: Cloud, tmp_path: Path) -> None:
     assert "no AWS credentials" in run.text
 
 
+@pytest.mark.parametrize("command", ["build", "inspect"])
+def test_a_profile_that_does_not_exist(cloud: Cloud, tmp_path: Path, command: str) -> None:
+    need("packer")
+    run = start(command, environ={**cloud.environ, "HOME": str(tmp_path), "AWS_PROFILE": "nobody"})
+    assert run.end()[0] == 2
+    assert "nobody" in run.text
+
+
 def test_no_region(cloud: Cloud, tmp_path: Path) -> None:
     need("packer")
     without = {name: value for name, value in cloud.environ.items() if name not in ("AWS_REGION", "AWS_DEFAULT_REGION")}

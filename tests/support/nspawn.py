@@ -90,7 +90,8 @@ def booted(root: Path, folder: Path, *, target: str = "basic.target") -> Iterato
     )
     with (folder / "console").open("wb") as console:
         process = subprocess.Popen(
-            ["unshare", "--mount", "sh", "-c", f"{mount} && {spawn}"],
+            # It ends with us, however we end.
+            ["setpriv", "--pdeathsig", "SIGTERM", "unshare", "--mount", "sh", "-c", f"{mount} && {spawn}"],
             stdin=subprocess.DEVNULL, stdout=console, stderr=subprocess.STDOUT, start_new_session=True,
         )  # fmt: skip
     try:
