@@ -95,6 +95,12 @@ class WorkerSettings(Settings):
     visibility_seconds: int = Field(
         default=120, ge=10, le=3_600, description="how long a message stays hidden without a heartbeat"
     )
+    undeploy_on_delete: bool = Field(
+        default=False, description="whether an app is taken out of AWS when its zip is deleted"
+    )
+    reconcile_hours: float = Field(
+        default=4, ge=0, le=720, description="how often the fleet looks for uploads that were never announced; 0: never"
+    )
     drain_seconds: float = Field(
         default=90, ge=0, le=7_200, description="how long running builds may go on after SIGTERM"
     )

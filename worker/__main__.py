@@ -12,10 +12,9 @@ from auto_lambda import logs, settings
 from auto_lambda.service import Notifier, end_descendants, spare_memory, stop_on_signals, trim_memory
 
 if TYPE_CHECKING:
-    from auto_lambda.aws.sqs import Queue
-    from worker.attempt import Attempts
-    from worker.daemon import Cancel
-    from worker.inbox import Delivery
+    from worker.cancel import Cancel
+    from worker.compose import Worker
+    from worker.inbox import Delivery, Inbox
 
 
 def main() -> int:
@@ -37,7 +36,8 @@ def main() -> int:
 def _run(chosen: settings.WorkerSettings) -> int:
     from auto_lambda.aws.session import client, make_session
     from auto_lambda.aws.sqs import Queue, QueueUnusable
-    from worker.compose import Impossible, attempts
+    from worker.compose import Impossible, compose
+    from worker.inbox import Inbox
     from worker.workroom import workroom
 
     session = make_session(chosen.region)
@@ -51,23 +51,27 @@ def _run(chosen: settings.WorkerSettings) -> int:
         return _refuse((str(error),))
     except Exception as error:  # noqa: BLE001 - whatever passes by itself is the daemon's to live through
         logs.get("worker").warning("the first look at the queue failed", error=str(error))
+    inbox = Inbox(
+        queue,
+        chosen.uploads_bucket,
+        dead_letters=dead_letters,
+        poll_seconds=chosen.poll_seconds,
+        removals=chosen.undeploy_on_delete,
+    )
     with workroom(chosen.work_dir) as room:
         try:
-            work = attempts(chosen, session, room, worker=f"{socket.gethostname()}-{os.getpid()}")
+            worker = compose(chosen, session, room, inbox, worker=f"{socket.gethostname()}-{os.getpid()}")
         except Impossible as error:
             return _refuse(error.problems)
-        return _serve(chosen, queue, dead_letters, work)
+        return _serve(chosen, inbox, worker)
 
 
-def _serve(chosen: settings.WorkerSettings, queue: Queue, dead_letters: Queue | None, work: Attempts) -> int:
+def _serve(chosen: settings.WorkerSettings, inbox: Inbox, worker: Worker) -> int:
     from worker.daemon import Daemon, Timing
-    from worker.inbox import Inbox
-
-    inbox = Inbox(queue, chosen.uploads_bucket, dead_letters=dead_letters, poll_seconds=chosen.poll_seconds)
 
     def work_and_trim(delivery: Delivery, cancel: Cancel) -> None:
         try:
-            work(delivery, cancel)
+            worker.attempts(delivery, cancel)
         finally:
             trim_memory()
 
@@ -79,9 +83,11 @@ def _serve(chosen: settings.WorkerSettings, queue: Queue, dead_letters: Queue | 
             visibility=chosen.visibility_seconds, receive=chosen.poll_seconds + 10, drain=chosen.drain_seconds
         ),
         abandon=end_descendants,
+        end=end_descendants,
         notifier=Notifier(),
     )
     with stop_on_signals() as stop:
+        worker.reconciler.keep_on(chosen.reconcile_hours, stop.requested)
         handed_back = daemon.run(stop)
     if handed_back:
         sys.stderr.flush()

@@ -2,24 +2,52 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Protocol
 
 from auto_lambda import logs
+from auto_lambda.aws.dynamodb import Delete, Put
 from auto_lambda.aws.s3 import Head, ObjectMissing, ObjectStore
-from worker.daemon import Cancel, Cancelled
+from auto_lambda.keys import App
+from worker.cancel import Cancel, Cancelled
+from worker.daemon import Busy
 from worker.errors import AppError, Code
+from worker.guard import Guard, Newest, Superseded
 from worker.inbox import Delivery, Misnamed
-from worker.ledger import Claim, Failed, Ledger, Live, Record, decide
-from worker.model import Upload
-from worker.pipeline import Pipeline, Released
+from worker.journal import Attempt, Outcome
+from worker.lease import Hold
+from worker.ledger import Claim, Failed, Ledger, Live, Record, decide, nothing_live, put_failed, put_live, undeploy
+from worker.model import Say, Upload
+from worker.pipeline import Effect, Pipeline, Released
 from worker.receipt import Receipt, Report
+
+MOST_DEATHS = 3
+"""How many worker processes an upload may take down before nobody touches it any more."""
 
 _log = logs.get("attempt")
 
+Bury = Callable[[Delivery, str, str], None]
+"""Puts a copy of a delivery aside for a person, with a code and a reason."""
 
-class Superseded(Exception):
-    """A newer version of the object has come while this one was built."""
+
+class Remove(Protocol):
+    """Takes an app out of AWS."""
+
+    def __call__(self, app: App, previous: str | None, say: Say, effect: Effect) -> None:
+        """``previous`` is the template key of what is live."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """One upload in hand, with its lease."""
+
+    claim: Claim
+    record: Record
+    hold: Hold
+    attempt: Attempt
 
 
 class Attempts:
@@ -30,10 +58,12 @@ class Attempts:
 
     Args:
         pipeline: takes an upload all the way.
-        ledger: knows what is live.
+        ledger: knows what is live, and who may work.
         store: has the uploads.
         report: makes the report of a receipt in a bucket.
         worker: this worker's name on receipts.
+        bury: see there.
+        remove: takes an app out of AWS when its zip is deleted; None to leave it there.
         now: the time, in UTC.
     """
 
@@ -45,6 +75,8 @@ class Attempts:
         report: Callable[[Receipt, str], Report],
         *,
         worker: str,
+        bury: Bury,
+        remove: Remove | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._pipeline = pipeline
@@ -52,11 +84,19 @@ class Attempts:
         self._store = store
         self._report = report
         self._worker = worker
+        self._bury = bury
+        self._remove = remove
         self._now = now
 
     def __call__(self, delivery: Delivery, cancel: Cancel) -> None:
-        """Work on everything in the delivery; the first failure of ours is raised after the last has been tried."""
+        """Work on everything in the delivery; the first failure of ours is raised after the last has been tried.
+
+        Raises:
+            Busy: nothing failed, but an app is in other hands.
+            Cancelled: the work is not wanted any more.
+        """
         failures: list[Exception] = []
+        busy: list[Busy] = []
         for misnamed in delivery.letter.misnamed:
             self._refuse(misnamed)
         for upload in delivery.letter.uploads:
@@ -65,63 +105,159 @@ class Attempts:
                     self._upload(upload, delivery, cancel)
                 except Cancelled:
                     raise
+                except Busy as error:
+                    busy.append(error)
                 except Exception as error:  # noqa: BLE001 - one upload's bad luck must not hold up the others
                     failures.append(error)
-        if failures:
-            raise failures[0]
+        if failures or busy:
+            raise [*failures, *busy][0]
 
     def _upload(self, upload: Upload, delivery: Delivery, cancel: Cancel) -> None:
         cancel.check()
         record = self._ledger.record(upload.app)
-        claim = decide(upload, record, self._newest)
+        claim = self._decide(upload, record)
         if claim.decision != "go":
             _log.info(claim.decision, key=upload.key)
             return
+        upload = claim.upload
+        attempt = Attempt(
+            upload.key,
+            upload.version,
+            self._worker,
+            delivery.attempts,
+            self._now().isoformat(),
+            delivery.sent.isoformat() if delivery.sent else None,
+        )
+        hold = self._ledger.claim(attempt, upload, record, owner=f"{self._worker}/{uuid.uuid4().hex[:12]}")
+        if hold is None:
+            raise Busy(str(upload.app))
+        try:
+            with cancel.holding(hold):
+                self._held(_Work(claim, record, hold, attempt), delivery, cancel)
+        finally:
+            hold.let_go()
+
+    def _decide(self, upload: Upload, record: Record) -> Claim:
+        if upload.removed:
+            return undeploy(upload, record, self._newest)
+        return decide(upload, record, self._newest, undeploys=self._remove is not None)
+
+    def _held(self, work: _Work, delivery: Delivery, cancel: Cancel) -> None:
+        upload = work.claim.upload
         waited = round((self._now() - delivery.sent).total_seconds(), 3) if delivery.sent else None
-        _log.info("started", key=upload.key, waited=waited)
-        with self._report(Receipt.of(claim.upload, self._worker), upload.bucket) as report:
-            self._build(claim, record, report, cancel)
+        _log.info("started", key=upload.key, waited=waited, fence=work.hold.fence)
+        newest = Newest(lambda: self._overtaken(upload))
+        guard = Guard(upload, work.hold, newest, cancel, worker=self._worker, now=self._now)
+        with self._report(Receipt.of(upload, self._worker), upload.bucket) as report:
+            if work.hold.deaths >= MOST_DEATHS:
+                self._quarantine(work, report, delivery)
+                return
+            with cancel.holding(newest):
+                self._build(work, report, guard)
             timings = {step: round(seconds, 3) for step, seconds in report.receipt.timings.items()}
             _log.info(report.receipt.status, timings=timings)
 
-    def _build(self, claim: Claim, record: Record, report: Report, cancel: Cancel) -> None:
+    def _build(self, work: _Work, report: Report, guard: Guard) -> None:
+        """Every way in which an attempt ends, but that of a worker that is killed."""
         try:
-            released = self._pipeline.run(
-                claim.upload,
-                report,
-                previous=record.live.template_key if record.live else None,
-                before_deploy=lambda: self._still_wanted(claim.upload, cancel),
-            )
-            cancel.check()
-            report.live(released.deployment)
-            self._ledger.set_live(claim.upload.app, self._live(claim, released))
-        except AppError as error:
-            cancel.check()  # its processes were ended under it
-            self._failed(claim.upload, record, report, error)
-        except Superseded:
-            report.superseded()
-        except Cancelled:
-            raise
+            self._run(work, report, guard)
         except Exception as error:
-            cancel.check()
-            self._delayed(report, error)
-            raise
+            cause = _cause(error, guard)
+            if isinstance(cause, Superseded):
+                report.superseded()
+                self._finish(work, report, "superseded")
+            elif isinstance(cause, Cancelled):
+                self._finish_quietly(work, report, "handed back")
+                raise cause from error
+            elif isinstance(cause, AppError):
+                self._failed(work, report, cause)
+            else:
+                self._delayed(work, report, error)
+                raise
 
-    def _failed(self, upload: Upload, record: Record, report: Report, error: AppError) -> None:
+    def _run(self, work: _Work, report: Report, guard: Guard) -> None:
+        upload, live = work.claim.upload, work.record.live
+        previous = live.template_key if live else None
+        if work.record.entry and work.record.lease.subject == work.record.entry.subject:
+            entry = work.record.entry
+            report.say(f"{entry.worker} was here before, and came to: {entry.step} {entry.phase}")
+        if upload.removed:
+            self._undeploy(work, previous, report, guard)
+            return
+        released = self._pipeline.run(upload, report, previous=previous, guard=guard)
+        guard.check()
+        work.hold.renew()
+        report.live(released.deployment)
+        self._finish(work, report, "live", put_live(upload.app, self._live(work.claim, released)), released=released)
+
+    def _undeploy(self, work: _Work, previous: str | None, report: Report, guard: Guard) -> None:
+        assert self._remove is not None  # noqa: S101 - without it no removal is handed on
+        upload = work.claim.upload
+        guard.before("deploy")
+        report.say(f"{upload.key} was deleted: the app is taken out of AWS")
+        self._remove(upload.app, previous, report.say, guard.effect)
+        report.superseded()
+        self._finish(work, report, "undeployed", nothing_live(upload.app))
+
+    def _failed(self, work: _Work, report: Report, error: AppError) -> None:
         _log.info("the uploader can fix it", code=str(error.code), reason=error.message)
-        if record.live:
-            report.say(
-                f"what was live before stays live: {record.live.function} version {record.live.function_version}"
-            )
+        live, upload = work.record.live, work.claim.upload
+        if live:
+            report.say(f"what was live before stays live: {live.function} version {live.function_version}")
+        work.hold.renew()
         report.failed(error)
-        failed = Failed(upload.key, upload.version, upload.sequencer, str(error.code), self._now().isoformat())
-        self._ledger.set_failed(upload.app, failed)
+        failed = Failed(
+            upload.key, upload.version, upload.sequencer, str(error.code), self._now().isoformat(), upload.redrive
+        )
+        self._finish(work, report, "failed", put_failed(upload.app, failed), code=str(error.code))
 
-    def _delayed(self, report: Report, error: Exception) -> None:
+    def _quarantine(self, work: _Work, report: Report, delivery: Delivery) -> None:
+        """Nobody touches the zip: the uploader is told, and the message put aside, before the ledger says so."""
+        reason = f"it has ended {work.hold.deaths} worker processes"
+        error = AppError(
+            Code.ENDS_WORKERS,
+            f"{work.claim.upload.key} is not touched any more: {reason} that tried to build it.",
+            hint="Drop a zip without whatever makes it special, or ask who runs the pipeline: the message lies in the "
+            "dead-letter queue, and `auto-lambda redrive` has it tried again.",
+        )
+        self._bury(delivery, str(error.code), reason)
+        self._failed(work, report, error)
+
+    def _delayed(self, work: _Work, report: Report, error: Exception) -> None:
         try:
             report.delayed(error)
         except Exception as second:  # noqa: BLE001 - the first failure is the one that matters
             _log.warning("receipt not written", error=str(second))
+        self._finish_quietly(work, report, "delayed", code=str(Code.OUR_SIDE))
+
+    def _finish(
+        self,
+        work: _Work,
+        report: Report,
+        outcome: Outcome,
+        *writes: Put | Delete,
+        code: str | None = None,
+        released: Released | None = None,
+    ) -> None:
+        deployment = released.deployment if released else None
+        ended = replace(
+            work.attempt,
+            ended=self._now().isoformat(),
+            outcome=outcome,
+            step=report.receipt.step,
+            code=code,
+            template_key=deployment.template_key if deployment else None,
+            function_version=deployment.version if deployment else None,
+            timings=report.receipt.timings,
+        )
+        work.hold.finish(*writes, ended.put(work.claim.upload.app, work.hold.fence))
+
+    def _finish_quietly(self, work: _Work, report: Report, outcome: Outcome, code: str | None = None) -> None:
+        """Nothing depends on it: the lease runs out by itself, and the history shows an attempt that was cut short."""
+        try:
+            self._finish(work, report, outcome, code=code)
+        except Exception as error:  # noqa: BLE001 - another failure is on its way to the daemon
+            _log.warning("attempt not finished in the ledger", error=str(error))
 
     def _live(self, claim: Claim, released: Released) -> Live:
         source, deployment, upload = released.source, released.deployment, claim.upload
@@ -145,11 +281,13 @@ class Attempts:
         except ObjectMissing:
             return None
 
-    def _still_wanted(self, upload: Upload, cancel: Cancel) -> None:
-        cancel.check()
+    def _overtaken(self, upload: Upload) -> bool:
         head = self._newest(upload)
-        if head and head.version != upload.version:
-            raise Superseded(upload.key)
+        if upload.removed:
+            return head is not None
+        if head is None:
+            return self._remove is not None
+        return head.version != upload.version
 
     def _refuse(self, misnamed: Misnamed) -> None:
         """Tell the uploader of a key that names no app."""
@@ -165,3 +303,12 @@ class Attempts:
                     hint="Upload it again as apps/<name>.zip or apps/<stage>/<name>.zip, and delete this one.",
                 )
             )
+
+
+def _cause(error: Exception, guard: Guard) -> Exception:
+    """What really ended the work: its processes are ended when it is cancelled, which looks like any failure."""
+    try:
+        guard.check()
+    except Cancelled as reason:
+        return reason
+    return error

@@ -6,7 +6,7 @@ import os
 import re
 import socket
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from auto_lambda import logs
 from auto_lambda.aws.cloudformation import Stacks
+from auto_lambda.aws.dynamodb import Table
 from auto_lambda.aws.lambda_ import Functions
 from auto_lambda.aws.s3 import ObjectStore
 from auto_lambda.aws.session import client
@@ -33,11 +34,13 @@ from worker.deploy.stack import Deployer
 from worker.frameworks.base import Framework
 from worker.frameworks.chalice import Chalice
 from worker.frameworks.zappa import Zappa
+from worker.inbox import Inbox
 from worker.ledger import Ledger
 from worker.model import Built, Bundle, Draft, FrameworkName, Source, Surroundings, Upload
 from worker.pipeline import Fetched, Pipeline, Steps
 from worker.proof.cold_start import Prover
 from worker.receipt import Receipt, Report
+from worker.reconcile import Reconciler
 from worker.runtimes import newest_first
 from worker.source.fetch import fetch
 from worker.source.inspect import inspect
@@ -61,8 +64,16 @@ class Impossible(Exception):
         self.problems = problems
 
 
-def attempts(chosen: WorkerSettings, session: boto3.Session, room: Workroom, *, worker: str) -> Attempts:
-    """Everything from the claim to the receipt.
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """What a worker has to do: deliveries, and the fleet's duties."""
+
+    attempts: Attempts
+    reconciler: Reconciler
+
+
+def compose(chosen: WorkerSettings, session: boto3.Session, room: Workroom, inbox: Inbox, *, worker: str) -> Worker:
+    """Everything from the claim to the receipt, and reconciling.
 
     Raises:
         Impossible: the machine lacks an interpreter or the sandbox that the settings name.
@@ -71,8 +82,10 @@ def attempts(chosen: WorkerSettings, session: boto3.Session, room: Workroom, *, 
     sandbox = _sandbox(chosen)
     # Uploads in parts use ten connections, and each slot has a report that writes beside it.
     store = ObjectStore(client(session, "s3", connections=10 + 2 * chosen.slots))
-    ledger = Ledger(client(session, "dynamodb", read_timeout=10), chosen.table)
-    pipeline = Pipeline(_steps(chosen, session, store, sandbox, defaults), room.folder)
+    table = Table(client(session, "dynamodb", read_timeout=10, connections=4 + 2 * chosen.slots), chosen.table)
+    ledger = Ledger(table, seconds=chosen.visibility_seconds)
+    deployer = _deployer(chosen, session, store)
+    pipeline = Pipeline(_steps(chosen, store, sandbox, deployer, defaults), room.folder)
     redact = Redactor(secrets_of())
 
     def report(receipt: Receipt, bucket: str) -> Report:
@@ -82,26 +95,35 @@ def attempts(chosen: WorkerSettings, session: boto3.Session, room: Workroom, *, 
             made.warn(_OFF)
         return made
 
-    return Attempts(pipeline, ledger, store, report, worker=worker)
+    remove = deployer.remove if chosen.undeploy_on_delete else None
+    attempts = Attempts(pipeline, ledger, store, report, worker=worker, bury=inbox.bury, remove=remove)
+    return Worker(attempts, Reconciler(store, ledger, inbox.announce, chosen.uploads_bucket, worker=worker))
 
 
-def _steps(
-    chosen: WorkerSettings,
-    session: boto3.Session,
-    store: ObjectStore,
-    sandbox: Sandbox,
-    defaults: Callable[[], Defaults],
-) -> Steps:
-    surroundings = Surroundings(
+def _deployer(chosen: WorkerSettings, session: boto3.Session, store: ObjectStore) -> Deployer:
+    stacks = Stacks(client(session, "cloudformation"))
+    functions = Functions(client(session, "lambda", read_timeout=900))
+    return Deployer(store, stacks, functions, _surroundings(chosen))
+
+
+def _surroundings(chosen: WorkerSettings) -> Surroundings:
+    return Surroundings(
         artifacts_bucket=chosen.artifacts_bucket,
         boundary_arn=chosen.boundary_arn,
         region=chosen.region,
         uploads_bucket=chosen.uploads_bucket,
         endpoint=os.environ.get("AWS_ENDPOINT_URL"),
     )
-    stacks = Stacks(client(session, "cloudformation"))
-    functions = Functions(client(session, "lambda", read_timeout=900))
-    deployer = Deployer(store, stacks, functions, surroundings)
+
+
+def _steps(
+    chosen: WorkerSettings,
+    store: ObjectStore,
+    sandbox: Sandbox,
+    deployer: Deployer,
+    defaults: Callable[[], Defaults],
+) -> Steps:
+    surroundings = _surroundings(chosen)
 
     def fetched(upload: Upload, into: Path) -> Fetched:
         return fetch(upload, store, into, chosen.max_upload_mb * MEGABYTE)

@@ -7,7 +7,6 @@ keeps it hidden from others. The main thread waits for the wish to stop and then
 from __future__ import annotations
 
 import contextvars
-import random
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -18,12 +17,15 @@ import tenacity
 
 from auto_lambda import logs
 from auto_lambda.service import Notifier, Stop
+from worker.cancel import Cancel, Cancelled
+from worker.retries import BackOff
 
 _log = logs.get("daemon")
 
 BUSY_SECONDS = 3.0
 """How long a delivery waits whose app is being worked on."""
 _SHORTEST_BEAT = 1.0
+_LONGEST_BEAT = 10.0  # seconds; so soon a build hears that it has lost its lease, or that a newer zip has come
 _TICK = 0.05  # seconds between two looks while draining
 _SETTLING = 5.0  # seconds that a finished delivery has left to be settled when all else is handed back
 
@@ -49,7 +51,7 @@ class Inbox(Protocol[D]):
         """Wait a while for deliveries."""
 
     def keep(self, delivery: D) -> None:
-        """Keep it from others for another while."""
+        """Keep it from others for another while. Raises `Cancelled` when others have it already."""
 
     def done(self, delivery: D) -> None:
         """Never deliver it again."""
@@ -61,24 +63,8 @@ class Inbox(Protocol[D]):
         """The same, without counting as an attempt."""
 
 
-class Cancelled(Exception):
-    """The work's result is no longer wanted: its delivery is in other hands."""
-
-
-class Cancel:
-    """Says whether the work is still wanted."""
-
-    def __init__(self) -> None:
-        self._reason: str | None = None
-
-    def cancel(self, reason: str) -> None:
-        """It is not."""
-        self._reason = reason
-
-    def check(self) -> None:
-        """Raise `Cancelled` when it is not."""
-        if self._reason:
-            raise Cancelled(self._reason)
+class Busy(Exception):
+    """Somebody else is at work on the same app."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,24 +75,45 @@ class Timing:
         visibility: how long `Inbox.keep` keeps.
         receive: how long a receive takes at the most.
         drain: how long running work may go on after the first wish to stop.
-        base: the first back-off; it doubles with each attempt.
-        cap: the longest back-off.
+        ending: how long cancelled work has to end by itself before its delivery is handed back.
+        back_off: how long failed work is left alone.
     """
 
     visibility: float = 120
     receive: float = 30
     drain: float = 90
-    base: float = 30
-    cap: float = 900
+    ending: float = 3
+    back_off: BackOff = field(default_factory=BackOff)
 
     @property
     def beat(self) -> float:
-        """Time between two heartbeats: a third of the visibility, so that one may fail; never zero."""
-        return max(_SHORTEST_BEAT, self.visibility / 3)
+        """Time between two heartbeats: at most a third of the visibility, so that one may fail; never zero."""
+        return max(_SHORTEST_BEAT, min(_LONGEST_BEAT, self.visibility / 3))
 
-    def back_off(self, attempts: int, draw: Callable[[float, float], float] = random.uniform) -> float:
-        """How long to leave a delivery alone that has failed ``attempts`` times: exponential, with full jitter."""
-        return draw(1.0, min(self.cap, self.base * 2.0 ** min(attempts - 1, 30)))
+
+class _Hidden(Generic[D]):
+    """A delivery that is kept from others."""
+
+    def __init__(self, inbox: Inbox[D], delivery: D, seconds: float, clock: Callable[[], float]) -> None:
+        self._inbox = inbox
+        self._delivery = delivery
+        self._seconds = seconds
+        self._clock = clock
+        self._sure_until = clock() + seconds
+
+    def renew(self) -> None:
+        """Keep it for another while."""
+        began = self._clock()
+        self._inbox.keep(self._delivery)
+        self._sure_until = began + self._seconds
+
+    def check(self) -> None:
+        """Raise `Cancelled` once others may have it."""
+        if self._clock() > self._sure_until:
+            raise Cancelled("the message may be in other hands")
+
+    def let_go(self) -> None:
+        """The daemon settles it."""
 
 
 class _Heart:
@@ -116,6 +123,7 @@ class _Heart:
         self._beat = beat
         self._interval = interval
         self._over = threading.Event()
+        self._wake = threading.Event()
         context = contextvars.copy_context()
         self._thread = threading.Thread(target=context.run, args=(self._run,), name="heartbeat", daemon=True)
 
@@ -123,29 +131,43 @@ class _Heart:
         """Begin; the first beat comes after the first interval."""
         self._thread.start()
 
+    def soon(self) -> None:
+        """Beat now, out of turn."""
+        self._wake.set()
+
     def stop(self) -> None:
         """End, waiting for a beat under way. Any number of times, also before the start."""
         self._over.set()
+        self._wake.set()
         if self._thread.is_alive():
             self._thread.join()
 
     def _run(self) -> None:
-        while not self._over.wait(self._interval):
+        while True:
+            self._wake.wait(self._interval)
+            if self._over.is_set():
+                return
+            self._wake.clear()
             try:
                 self._beat()
-            except Exception as error:  # noqa: BLE001 - the next beat may succeed, the visibility lasts for three
+            except Exception as error:  # noqa: BLE001 - the next beat may succeed, what is held lasts for three
                 _log.warning("heartbeat failed", error=str(error))
 
 
 class _Job(Generic[D]):
     """A delivery in work. Settled once, by whoever comes first: its own thread or the drain."""
 
-    def __init__(self, delivery: D, work: Callable[[_Job[D]], None], heart: _Heart) -> None:
+    def __init__(self, delivery: D, work: Callable[[_Job[D]], None], end: Callable[[int], object], beat: float) -> None:
         self.delivery = delivery
-        self.cancel = Cancel()
-        self.heart = heart
+        self.cancel = Cancel(self._cancelled)
+        self.heart = _Heart(self.cancel.beat, beat)
         self.thread = threading.Thread(target=work, args=(self,), name="slot", daemon=True)
+        self._end = end
         self._taken = threading.Lock()
+
+    def _cancelled(self) -> None:
+        if self.thread.native_id is not None and self.thread.is_alive():
+            self._end(self.thread.native_id)
 
     def take(self) -> bool:
         """Whether the caller, and nobody else, is to settle it."""
@@ -173,7 +195,9 @@ class Daemon(Generic[D]):
         work: does one; returning means done, raising means that it is to be given back with a back-off.
         slots: how many are worked on at once.
         timing: see there.
-        abandon: ends what unfinished work has left running, once its delivery is handed back.
+        abandon: ends every process that work has left running, when we leave.
+        end: ends the processes that one thread has started, when its work is cancelled.
+        load: told how many deliveries are in work, at each change.
         notifier: is told of our state.
         clock: seconds, monotonic.
         nap: sleeps between failing receives; by default it wakes up when the stop is requested.
@@ -187,6 +211,8 @@ class Daemon(Generic[D]):
         slots: int,
         timing: Timing | None = None,
         abandon: Callable[[], object] = lambda: None,
+        end: Callable[[int], object] = lambda _: None,
+        load: Callable[[int], object] = lambda _: None,
         notifier: Notifier | None = None,
         clock: Callable[[], float] = time.monotonic,
         nap: Callable[[float], None] | None = None,
@@ -195,6 +221,8 @@ class Daemon(Generic[D]):
         self._work = work
         self._timing = timing or Timing()
         self._abandon = abandon
+        self._end = end
+        self._load = load
         self._notifier = notifier or Notifier({})
         self._clock = clock
         self._nap = nap
@@ -242,27 +270,31 @@ class Daemon(Generic[D]):
         return received
 
     def _start(self, delivery: D) -> None:
-        heart = _Heart(lambda: self._inbox.keep(delivery), self._timing.beat)
-        job = _Job(delivery, self._run, heart)
+        job = _Job(delivery, self._run, self._end, self._timing.beat)
         with self._state.changed:
-            busy = delivery.id in self._state.jobs or any(
-                delivery.lanes & other.delivery.lanes for other in self._state.jobs.values()
-            )
-            if not busy:
+            others = [other for other in self._state.jobs.values() if _meet(other.delivery, delivery)]
+            if not others:
                 self._state.jobs[delivery.id] = job
-        if busy:
-            self._settle(delivery, "app busy", lambda it: self._inbox.put_off(it, BUSY_SECONDS))
+                self._load(len(self._state.jobs))
+        for other in others:
+            other.heart.soon()  # it may be superseded by this one
+        if others:
+            self._settle(delivery, "app busy", self._put_off)
         else:
             job.thread.start()
 
     def _run(self, job: _Job[D]) -> None:
         delivery = job.delivery
+        hidden = _Hidden(self._inbox, delivery, self._timing.visibility, self._clock)
         settle, outcome = self._back_off(delivery), "given back"
-        with logs.bound(message=delivery.id, attempt=delivery.attempts):
+        with logs.bound(message=delivery.id, attempt=delivery.attempts), job.cancel.holding(hidden):
             try:
                 job.heart.start()
                 self._work(delivery, job.cancel)
                 settle, outcome = self._inbox.done, "done"
+            except Busy as reason:
+                _log.info("busy", reason=str(reason))
+                settle, outcome = self._put_off, "app busy"
             except Cancelled as reason:
                 _log.info("cancelled", reason=str(reason))
             except Exception:  # noqa: BLE001 - any failure of ours means: again, later
@@ -273,10 +305,14 @@ class Daemon(Generic[D]):
                     self._settle(delivery, outcome, settle)
                 with self._state.changed:
                     del self._state.jobs[delivery.id]
+                    self._load(len(self._state.jobs))
                     self._state.changed.notify_all()
 
+    def _put_off(self, delivery: D) -> None:
+        self._inbox.put_off(delivery, BUSY_SECONDS)
+
     def _back_off(self, delivery: D) -> Callable[[D], None]:
-        delay = self._timing.back_off(delivery.attempts)
+        delay = self._timing.back_off.delay(delivery.attempts)
         return lambda it: self._inbox.give_back(it, delay)
 
     def _settle(self, delivery: D, outcome: str, settle: Callable[[D], None]) -> None:
@@ -295,7 +331,7 @@ class Daemon(Generic[D]):
             self._state.changed.notify_all()
         began = self._clock()
         self._wait_while(lambda: receiver.is_alive() or bool(self._state.jobs), began + self._timing.drain, stop)
-        handed_back = self._hand_back()
+        handed_back = self._hand_back(stop)
         self._wait_while(receiver.is_alive, began + max(self._timing.drain, self._timing.receive), stop)
         _log.info("drained", handed_back=handed_back)
         return handed_back
@@ -304,18 +340,27 @@ class Daemon(Generic[D]):
         while busy() and self._clock() < deadline and not stop.at_once.wait(_TICK):
             self._notifier.watchdog()
 
-    def _hand_back(self) -> int:
+    def _hand_back(self, stop: Stop) -> int:
+        """Cancel what is left. Its leases are given up before its messages are shown to others."""
         with self._state.changed:
             left, settling = _partition(list(self._state.jobs.values()))
         for job in left:
             job.cancel.cancel("the worker leaves")
-            job.heart.stop()
-            self._settle(job.delivery, "handed back", lambda it: self._inbox.give_back(it, 0))
         if left:
             self._abandon()
+        deadline = self._clock() + (0 if stop.at_once.is_set() else self._timing.ending)
+        self._wait_while(lambda: any(job.thread.is_alive() for job in left), deadline, stop)
+        for job in left:
+            job.heart.stop()
+            job.cancel.let_go()
+            self._settle(job.delivery, "handed back", lambda it: self._inbox.give_back(it, 0))
         for job in settling:
             job.thread.join(_SETTLING)
         return len(left)
+
+
+def _meet(one: D, other: D) -> bool:
+    return one.id == other.id or bool(one.lanes & other.lanes)
 
 
 def _partition(jobs: list[_Job[D]]) -> tuple[list[_Job[D]], list[_Job[D]]]:

@@ -73,6 +73,8 @@ class Code(StrEnum):
     STACK_FAILED = "stack-failed"
     BUCKET_NOTIFICATION_FAILED = "bucket-notification-failed"
     UNHEALTHY = "unhealthy"
+    # The worker itself
+    ENDS_WORKERS = "ends-workers"
     # Not the uploader's: carried by `delayed` receipts, never by an AppError
     OUR_SIDE = "our-side"
 

@@ -1,21 +1,25 @@
-"""What the pipeline remembers of each app, in one DynamoDB table: items under ``pk = app#<stage>/<name>``.
+"""What the pipeline remembers of each app, in one DynamoDB table; docs/reference/ledger.md has every item.
 
-``sk = live`` tells what was last made live, ``sk = failed`` which upload was last found faulty.
+What should be live is decided here too, by comparing: an announcement with what is live and what lies in the bucket.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, fields, replace
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import TYPE_CHECKING, Literal, Protocol, TypeVar
 
+from auto_lambda.aws.dynamodb import Delete, Put
 from auto_lambda.aws.s3 import Head
 from auto_lambda.keys import App
+from worker import lease as leases
+from worker.journal import Attempt, Entry, history_pk
+from worker.lease import Hold, Lease
 from worker.model import Upload
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
-    from mypy_boto3_dynamodb import DynamoDBClient
 
     E = TypeVar("E", bound=DataclassInstance)
 
@@ -39,25 +43,41 @@ class Live:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """An upload that its uploader has to mend. ``code`` is the receipt's."""
+    """An upload that its uploader has to mend. ``code`` is the receipt's; ``redrive`` the upload's."""
 
     key: str
     object_version: str | None
     sequencer: str | None
     code: str
     when: str
+    redrive: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """All that is known of one app."""
+    """All that is known of one app. ``entry`` tells how far the last holder of the lease came."""
 
     live: Live | None = None
     failed: Failed | None = None
+    lease: Lease = field(default_factory=Lease)
+    entry: Entry | None = None
 
     def answered(self, upload: Upload) -> bool:
         """Whether this very version has its final receipt already."""
-        return any(entry is not None and _same(entry, upload) for entry in (self.live, self.failed))
+        if self.live and _same(self.live, upload):
+            return True
+        if self.failed is None or not _same(self.failed, upload):
+            return False
+        return upload.redrive is None or upload.redrive == self.failed.redrive
+
+    def settles(self, upload: Upload, head: Head) -> bool:
+        """Whether an object's newest version needs no announcement: it has its answer, or was in somebody's hands.
+
+        An app's other key may hold a newer zip, which is then what counts.
+        """
+        in_hand = (self.lease.subject or "").startswith(subject(upload))
+        other = self.live is not None and _under_other_key(upload, head.modified.isoformat(), self.live)
+        return self.answered(upload) or in_hand or other
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +92,16 @@ class Claim:
     modified: str | None = None
 
 
-def decide(upload: Upload, record: Record, newest: Callable[[Upload], Head | None]) -> Claim:
+def decide(
+    upload: Upload, record: Record, newest: Callable[[Upload], Head | None], *, undeploys: bool = False
+) -> Claim:
     """Compare an upload with what is live and with what lies in the bucket now.
 
     Args:
         upload: as announced.
         record: of its app.
         newest: asks S3 for the newest version of the upload's object; None when it was deleted.
+        undeploys: whether a deleted object means that nothing should be live.
     """
     if record.answered(upload):
         return Claim(upload, "answered")
@@ -86,7 +109,7 @@ def decide(upload: Upload, record: Record, newest: Callable[[Upload], Head | Non
         return Claim(upload, "superseded")
     head = newest(upload)
     if head is None:
-        return Claim(upload, "go")  # the fetch tells the uploader
+        return Claim(upload, "superseded" if undeploys else "go")  # the fetch tells the uploader
     modified = head.modified.isoformat()
     upload = replace(upload, version=upload.version or head.version)
     if record.answered(upload):
@@ -94,6 +117,13 @@ def decide(upload: Upload, record: Record, newest: Callable[[Upload], Head | Non
     if upload.version != head.version or (record.live and _under_other_key(upload, modified, record.live)):
         return Claim(upload, "superseded", modified)
     return Claim(upload, "go", modified)
+
+
+def undeploy(upload: Upload, record: Record, newest: Callable[[Upload], Head | None]) -> Claim:
+    """What is to be done about a deleted object: nothing if it is there again, or if another is live."""
+    if record.live is None or record.live.key != upload.key:
+        return Claim(upload, "answered")
+    return Claim(upload, "superseded" if newest(upload) else "go")
 
 
 def _same(entry: Live | Failed, upload: Upload) -> bool:
@@ -120,43 +150,132 @@ def _under_other_key(upload: Upload, modified: str, live: Live) -> bool:
     return upload.key != live.key and live.modified is not None and modified < live.modified
 
 
-class Ledger:
-    """The table. What it raises is botocore's."""
+def subject(upload: Upload) -> str:
+    """What an upload is called in a lease: two messages about one version are the same, unless one was redriven."""
+    parts = (upload.key, upload.version or upload.sequencer or "", upload.redrive or "")
+    return "@".join(part for part in parts if part)
 
-    def __init__(self, client: DynamoDBClient, table: str) -> None:
-        self._client = client
+
+class Table(Protocol):
+    """The table, as far as the ledger needs it."""
+
+    def items(self, pk: str, *, newest: int | None = None) -> Iterator[dict[str, str | int | float | None]]:
+        """All items of one ``pk``; or the ``newest`` so many, the last first."""
+
+    def write(self, *writes: Put | Delete) -> None:
+        """All or nothing; raises `Refused`."""
+
+
+class Ledger:
+    """The table. What it raises is botocore's.
+
+    Args:
+        table: where all is kept.
+        seconds: how long a lease lasts without a renewal.
+        now: seconds since 1970.
+        clock: seconds, monotonic.
+    """
+
+    def __init__(
+        self,
+        table: Table,
+        *,
+        seconds: float = 120,
+        now: Callable[[], float] = time.time,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._table = table
+        self._seconds = seconds
+        self._now = now
+        self._clock = clock
 
     def record(self, app: App) -> Record:
         """What is known of an app, up to date."""
-        answer = self._client.query(
-            TableName=self._table,
-            KeyConditionExpression="pk = :pk",
-            ExpressionAttributeValues={":pk": {"S": _pk(app)}},
-            ConsistentRead=True,
+        items = {item["sk"]: item for item in self._table.items(_pk(app))}
+        return Record(
+            _entry(Live, items.get("live")),
+            _entry(Failed, items.get("failed")),
+            Lease.of(items.get(leases.SK)),
+            _entry(Entry, items.get("journal")),
         )
-        items = {item["sk"]["S"]: item for item in answer["Items"]}
-        return Record(_entry(Live, items.get("live")), _entry(Failed, items.get("failed")))
 
-    def set_live(self, app: App, live: Live) -> None:
-        """This is live from now on."""
-        self._put(app, "live", live)
+    def claim(self, attempt: Attempt, upload: Upload, record: Record, *, owner: str) -> Hold | None:
+        """Take the app's lease, and begin an attempt's history; None while the app is in other hands.
 
-    def set_failed(self, app: App, failed: Failed) -> None:
-        """This has its answer."""
-        self._put(app, "failed", failed)
+        Args:
+            attempt: as it begins.
+            upload: what it is about.
+            record: of the app, as it was when the decision to work on it was made.
+            owner: unique to this claim.
+        """
+        return leases.claim(
+            self._table,
+            _pk(upload.app),
+            record.lease,
+            owner=owner,
+            subject=subject(upload),
+            seconds=self._seconds,
+            with_it=lambda lease: (attempt.put(upload.app, lease.fence),),
+            now=self._now,
+            clock=self._clock,
+        )
 
-    def _put(self, app: App, sk: str, entry: Live | Failed) -> None:
-        texts = {"pk": _pk(app), "sk": sk, **asdict(entry)}
-        item: dict[str, Any] = {name: {"S": text} for name, text in texts.items() if text is not None}
-        self._client.put_item(TableName=self._table, Item=item)
+    def duty(self, name: str, *, owner: str, every: float) -> Duty | None:
+        """What the fleet has to do once ``every`` so many seconds; None if it is done, or somebody is at it."""
+        pk = f"fleet#{name}"
+        items = {item["sk"]: item for item in self._table.items(pk)}
+        done = float(items.get("done", {}).get("when") or 0)
+        if self._now() - done < every:
+            return None
+        seen = Lease.of(items.get(leases.SK))
+        hold = leases.claim(
+            self._table, pk, seen, owner=owner, subject=name, seconds=self._seconds, now=self._now, clock=self._clock
+        )
+        return Duty(hold, pk, self._now) if hold else None
+
+    def history(self, app: App, newest: int) -> list[Attempt]:
+        """The newest attempts, the last first."""
+        return [Attempt.of(item) for item in self._table.items(history_pk(app), newest=newest)]
+
+
+@dataclass(frozen=True, slots=True)
+class Duty:
+    """A duty of the fleet in our hands."""
+
+    hold: Hold
+    pk: str
+    now: Callable[[], float]
+
+    def done(self) -> None:
+        """It need not be done again for a while; raises `Lost` when somebody else is at it by now."""
+        self.hold.finish(Put({"pk": self.pk, "sk": "done", "when": self.now()}))
+
+
+def put_live(app: App, live: Live) -> Put:
+    """Stores what is live from now on."""
+    return Put({"pk": _pk(app), "sk": "live", **asdict(live)})
+
+
+def put_failed(app: App, failed: Failed) -> Put:
+    """Stores that an upload has its answer."""
+    return Put({"pk": _pk(app), "sk": "failed", **asdict(failed)})
+
+
+def put_entry(app: App, entry: Entry) -> Put:
+    """Stores how far the work has come."""
+    return Put({"pk": _pk(app), "sk": "journal", **asdict(entry)})
+
+
+def nothing_live(app: App) -> Delete:
+    """Forgets what was live."""
+    return Delete(_pk(app), "live")
 
 
 def _pk(app: App) -> str:
     return f"app#{app}"
 
 
-def _entry(kind: type[E], item: Mapping[str, Any] | None) -> E | None:
+def _entry(kind: type[E], item: Mapping[str, object] | None) -> E | None:
     if item is None:
         return None
-    return kind(**{field.name: item.get(field.name, {}).get("S") for field in fields(kind)})
+    return kind(**{it.name: item.get(it.name) for it in fields(kind)})

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from worker.frameworks.base import Framework
 from worker.model import Built, Bundle, Deployment, Draft, FrameworkName, Proof, Say, Source, Upload
-from worker.receipt import Report
+from worker.receipt import Report, Step
 
 
 class Fetched(Protocol):
@@ -37,9 +37,34 @@ class Deployer(Protocol):
     """Makes a bundle live, and sees that it answers."""
 
     def deploy(
-        self, bundle: Bundle, previous: str | None, say: Say, verifying: Callable[[], AbstractContextManager[None]]
+        self,
+        bundle: Bundle,
+        previous: str | None,
+        say: Say,
+        verifying: Callable[[], AbstractContextManager[None]],
+        effect: Callable[[str], AbstractContextManager[None]],
     ) -> Deployment:
-        """``previous`` is the template key of what was live before; ``verifying`` wraps the trying out."""
+        """``previous`` is the template key of what was live before.
+
+        ``verifying`` wraps the trying out, ``effect`` each change in AWS.
+        """
+
+
+Effect = Callable[[str], AbstractContextManager[None]]
+"""Makes the context of a change in AWS, by name; what it raises ends the work before the change."""
+
+
+class Guard(Protocol):
+    """Says whether to go on, and is told of changes. What it raises ends the run."""
+
+    template_key: str | None
+    """Of the release, once it is known."""
+
+    def before(self, step: Step) -> None:
+        """A step is about to begin."""
+
+    def effect(self, step: str) -> AbstractContextManager[None]:
+        """What happens inside changes something in AWS."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +89,20 @@ class Released:
     deployment: Deployment
 
 
+@dataclass(frozen=True, slots=True)
+class _Guarded:
+    """A report that begins no step which is not wanted."""
+
+    report: Report
+    guard: Guard
+
+    @contextmanager
+    def step(self, name: Step) -> Iterator[None]:
+        self.guard.before(name)
+        with self.report.step(name):
+            yield
+
+
 class Pipeline:
     """Runs the steps in a work folder of their own, which is gone afterwards.
 
@@ -76,52 +115,57 @@ class Pipeline:
         self._steps = steps
         self._workroom = workroom
 
-    def run(
-        self, upload: Upload, report: Report, *, previous: str | None, before_deploy: Callable[[], None]
-    ) -> Released:
+    def run(self, upload: Upload, report: Report, *, previous: str | None, guard: Guard) -> Released:
         """Take one upload all the way.
 
         Args:
             upload: what to make live.
             report: is told each step.
             previous: template key of what is live now.
-            before_deploy: called when only the effects are left; what it raises ends the run.
+            guard: asked before each step and around each effect.
 
         Raises:
             AppError: the uploader can fix it. Whatever else is raised is ours.
         """
         with self._workroom() as work:
-            source, bundle = self._compile(upload, report, work)
-            before_deploy()
-            with report.step("deploy"):
-                deployment = self._steps.deployer.deploy(bundle, previous, report.say, lambda: report.step("verify"))
+            steps = _Guarded(report, guard)
+            source, bundle = self._compile(upload, steps, work)
+            guard.template_key = bundle.template_key
+            with steps.step("deploy"):
+                deployment = self._steps.deployer.deploy(
+                    bundle, previous, report.say, lambda: report.step("verify"), guard.effect
+                )
         return Released(source, deployment)
 
-    def _compile(self, upload: Upload, report: Report, work: Path) -> tuple[Source, Bundle]:
-        steps = self._steps
-        source = self._source(upload, report, work)
+    def _compile(self, upload: Upload, guarded: _Guarded, work: Path) -> tuple[Source, Bundle]:
+        steps, report = self._steps, guarded.report
+        source = self._source(upload, guarded, work)
         framework = steps.frameworks[source.framework]
-        with report.step("build"):
+        with guarded.step("build"):
             built = steps.builder.build(source, framework.requirements(source.root), _made(work / "build"), report.say)
             _warn(report, built.warnings)
-        with report.step("compile"):
+            if built.source != source:  # the dependencies wanted another Python
+                source = built.source
+                report.inspected(source)
+        with guarded.step("compile"):
             draft = framework.compile(built, _made(work / "compile"), report.say)
             bundle = steps.assemble(draft, built, _made(work / "bundle"))
             _warn(report, (*draft.warnings, *bundle.warnings))
-        with report.step("prove"):
+        with guarded.step("prove"):
             proof = steps.prove(draft, bundle, built, _made(work / "prove"), report.say)
             report.proved(proof)
             _warn(report, proof.warnings)
         return source, bundle
 
-    def _source(self, upload: Upload, report: Report, work: Path) -> Source:
-        with report.step("fetch"):
+    def _source(self, upload: Upload, guarded: _Guarded, work: Path) -> Source:
+        report = guarded.report
+        with guarded.step("fetch"):
             fetched = self._steps.fetch(upload, _made(work / "fetch"))
             report.fetched(fetched.upload, fetched.sha256, fetched.size)
             report.say(f"{fetched.size:,} bytes, sha256 {fetched.sha256}")
-        with report.step("unpack"):
+        with guarded.step("unpack"):
             self._steps.unpack(fetched.path, _made(work / "tree"))
-        with report.step("inspect"):
+        with guarded.step("inspect"):
             source = self._steps.inspect(fetched, work / "tree")
             report.inspected(source)
             _warn(report, source.warnings)

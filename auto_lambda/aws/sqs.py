@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
@@ -35,19 +35,35 @@ _UNUSABLE = {
 }
 
 
+_GONE = {
+    "AWS.SimpleQueueService.MessageNotInflight",
+    "MessageNotInflight",
+    "ReceiptHandleIsInvalid",
+    "InvalidParameterValue",
+}
+
+
+class MessageGone(Exception):
+    """The message is not ours any more: it has been deleted, or shown to somebody else."""
+
+
 class QueueUnusable(Exception):
     """The queue is not there or not ours to use; the message says which and names it. Waiting does not help."""
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message as received. ``receives`` counts this receive too; ``sent`` is when the queue took it, in UTC."""
+    """One message as received. ``receives`` counts this receive too; ``sent`` is when the queue took it, in UTC.
+
+    ``attributes`` are those that its sender gave it, texts only.
+    """
 
     id: str
     handle: str
     body: str
     receives: int
     sent: datetime | None
+    attributes: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +97,7 @@ class Queue:
             WaitTimeSeconds=wait,
             VisibilityTimeout=self._visibility,
             MessageSystemAttributeNames=["ApproximateReceiveCount", "SentTimestamp"],
+            MessageAttributeNames=["All"],
         )
         return tuple(
             Message(
@@ -89,13 +106,27 @@ class Queue:
                 body=item["Body"],
                 receives=int(item.get("Attributes", {}).get("ApproximateReceiveCount", "1")),
                 sent=_moment(item.get("Attributes", {}).get("SentTimestamp")),
+                attributes={
+                    name: value["StringValue"]
+                    for name, value in item.get("MessageAttributes", {}).items()
+                    if "StringValue" in value
+                },
             )
             for item in answer.get("Messages", [])
         )
 
     def extend(self, message: Message) -> None:
-        """Hide a message for the visibility time-out anew, from now."""
-        self.release(message, self._visibility)
+        """Hide a message for the visibility time-out anew, from now.
+
+        Raises:
+            MessageGone: others have it, or nobody.
+        """
+        try:
+            self.release(message, self._visibility)
+        except ClientError as error:
+            if error.response.get("Error", {}).get("Code", "") in _GONE:
+                raise MessageGone(message.id) from error
+            raise
 
     def release(self, message: Message, visibility: float = 0) -> None:
         """Let others have the message in ``visibility`` seconds."""

@@ -30,6 +30,10 @@ _OURS = re.compile(
 Context = AbstractContextManager[None]
 
 
+def _unwatched(_: str) -> Context:
+    return nullcontext()
+
+
 class Deployer:
     """The back end: knows bundles, and no framework.
 
@@ -60,7 +64,12 @@ class Deployer:
         self._verifier = Verifier(functions, surroundings.endpoint, fetch=fetch, sleep=sleep)
 
     def deploy(
-        self, bundle: Bundle, previous: str | None, say: Say, verifying: Callable[[], Context] = nullcontext
+        self,
+        bundle: Bundle,
+        previous: str | None,
+        say: Say,
+        verifying: Callable[[], Context] = nullcontext,
+        effect: Callable[[str], Context] = _unwatched,
     ) -> Deployment:
         """Take a bundle through gate, artifacts, stack, bucket events and verification.
 
@@ -69,6 +78,7 @@ class Deployer:
             previous: template key of what is live now, to go back to; None for a first deploy.
             say: told of progress.
             verifying: makes the context that it is tried out in.
+            effect: makes the context of each change in AWS, by name; what it raises ends the work before the change.
 
         Raises:
             AppError: refused, failed or unhealthy. What was live before is live again (or still).
@@ -76,18 +86,45 @@ class Deployer:
         """
         pass_gate(bundle, self._surroundings)
         stack = self._own(bundle.app)
-        self._upload(bundle.artifacts, say)
-        if stack:
-            self._undo_drift(stack, bundle, say)
-        result = self._update(bundle.app, bundle.template_key, say)
+        with effect("artifacts"):
+            self._upload(bundle.artifacts, say)
+        with effect("stack"):
+            if stack:
+                self._undo_drift(stack, bundle, say)
+            result = self._update(bundle.app, bundle.template_key, say)
         try:
-            self._hang_events(bundle.app, bundle.notifications, result.stack, self._notifications_of(previous), say)
-            with verifying():
+            with effect("events"):
+                self._hang_events(bundle.app, bundle.notifications, result.stack, self._notifications_of(previous), say)
+            with verifying(), effect("verify"):
                 self._verify(bundle, result.stack, say)
         except AppError as error:
-            self._go_back(bundle, previous, result.changed, error, say)
+            with effect("going back"):
+                self._go_back(bundle, previous, error, say)
             raise
         return self._deployment(bundle, result)
+
+    def remove(self, app: App, previous: str | None, say: Say, effect: Callable[[str], Context] = _unwatched) -> None:
+        """Take an app out of AWS; nothing happens if it is not there.
+
+        Args:
+            app: which.
+            previous: template key of what is live.
+            say: told of progress.
+            effect: as for `deploy`.
+
+        Raises:
+            AppError: there is a stack of that name that is not ours, or it could not be deleted.
+        """
+        self._own(app)
+        with effect("events"):
+            self._bucket_events.apply(app, (), self._notifications_of(previous), say)
+        with effect("stack"):
+            try:
+                self._stacks.delete(app.stack, say)
+            except StackFailed as failure:
+                if _OURS.search(failure.reason):
+                    raise
+                raise _refused(app, failure) from failure
 
     def _own(self, app: App) -> Stack | None:
         stack = self._stacks.describe(app.stack)
@@ -130,12 +167,7 @@ class Deployer:
         except StackFailed as failure:
             if _OURS.search(failure.reason):
                 raise
-            where = f"{failure.resource}: " if failure.resource else ""
-            raise AppError(
-                Code.STACK_FAILED,
-                f"CloudFormation could not bring the stack {app.stack} about: {where}{failure.reason}",
-                hint="Correct what the message names in the app's settings. What was live before still is.",
-            ) from failure
+            raise _refused(app, failure) from failure
         if not result.changed:
             say(f"{app.stack} has it already")
         return result
@@ -162,8 +194,9 @@ class Deployer:
         hooks = [Hook(item, stack.outputs[alias_output(item.function)]) for item in wanted]
         self._bucket_events.apply(app, hooks, before, say)
 
-    def _go_back(self, bundle: Bundle, previous: str | None, changed: bool, error: AppError, say: Say) -> None:
-        if previous is None or previous == bundle.template_key or not changed:
+    def _go_back(self, bundle: Bundle, previous: str | None, error: AppError, say: Say) -> None:
+        # Not asked is whether we have changed the stack: a worker that died before us may have done it.
+        if previous is None or previous == bundle.template_key:
             say(f"{error.message}\nThere is no earlier release to go back to; this one stays deployed.")
             return
         say(f"{error.message}\nGoing back to what was live before.")
@@ -196,6 +229,15 @@ class Deployer:
             template_key=bundle.template_key,
             changed=result.changed,
         )
+
+
+def _refused(app: App, failure: StackFailed) -> AppError:
+    where = f"{failure.resource}: " if failure.resource else ""
+    return AppError(
+        Code.STACK_FAILED,
+        f"CloudFormation could not bring the stack {app.stack} about: {where}{failure.reason}",
+        hint="Correct what the message names in the app's settings. What was live before still is.",
+    )
 
 
 def _tags(app: App) -> dict[str, str]:

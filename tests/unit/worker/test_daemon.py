@@ -13,10 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from auto_lambda.service import Stop
-from worker.daemon import BUSY_SECONDS, Cancel, Cancelled, Daemon, Timing
+from worker.cancel import Cancel, Cancelled
+from worker.daemon import BUSY_SECONDS, Daemon, Timing
 
 PATIENCE = 10.0
-QUICK = Timing(visibility=120, receive=PATIENCE, drain=PATIENCE)
+QUICK = Timing(visibility=120, receive=PATIENCE, drain=PATIENCE, ending=0)
 
 
 @dataclass(frozen=True)
@@ -270,7 +271,7 @@ def test_known_bug_2_shutdown_neither_duplicates_nor_restores_finished_work() ->
 def test_known_bug_2_what_does_not_fit_the_drain_is_handed_back_once_and_never_done() -> None:
     gate, abandoned = Gate(), []
     inbox = FakeInbox([[Parcel("a")]])
-    daemon = make(inbox, gate, timing=Timing(drain=0), abandon=lambda: abandoned.append(True))
+    daemon = make(inbox, gate, timing=Timing(drain=0, ending=0), abandon=lambda: abandoned.append(True))
     with running(daemon) as run:
         gate.await_start("a")
         assert run.end() == 1
@@ -386,12 +387,3 @@ def test_a_receiver_that_breaks_ends_the_process_loudly() -> None:
     with running(daemon) as run:
         run.thread.join(PATIENCE)
         assert isinstance(run.result[0], RuntimeError)
-
-
-@given(st.integers(min_value=1, max_value=10_000), st.sampled_from([0.0, 0.5, 1.0]))
-def test_the_back_off_is_exponential_capped_and_at_least_a_second(attempts: int, luck: float) -> None:
-    timing = Timing(base=30, cap=900)
-    delay = timing.back_off(attempts, lambda low, high: low + luck * (high - low))
-    assert 1 <= delay <= 900
-    if luck == 1.0:
-        assert delay == min(900, 30 * 2 ** (min(attempts, 20) - 1))

@@ -12,9 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from moto import mock_aws
 
+from auto_lambda.aws.dynamodb import Delete, Put, Refused, Table
 from auto_lambda.aws.s3 import Head
 from auto_lambda.keys import App
-from worker.ledger import Failed, Ledger, Live, Record, decide
+from worker.journal import Attempt
+from worker.lease import Lost
+from worker.ledger import Failed, Ledger, Live, Record, decide, put_failed, put_live
 from worker.model import Upload
 
 SHOP = App("dev", "shop")
@@ -118,7 +121,7 @@ def test_whatever_the_order_of_events_the_newest_version_ends_live(order: list[i
 
 
 @pytest.fixture
-def ledger(monkeypatch: pytest.MonkeyPatch) -> Iterator[Ledger]:
+def table(monkeypatch: pytest.MonkeyPatch) -> Iterator[Table]:
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")
@@ -130,7 +133,16 @@ def ledger(monkeypatch: pytest.MonkeyPatch) -> Iterator[Ledger]:
             AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk")],
             KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
         )
-        yield Ledger(client, "ledger")
+        yield Table(client, "ledger")
+
+
+@pytest.fixture
+def ledger(table: Table) -> Ledger:
+    return Ledger(table)
+
+
+def attempt(started: datetime = NOON) -> Attempt:
+    return Attempt(KEY, "v1", "w", 1, started.isoformat(), outcome="live", timings={"build": 1.5})
 
 
 def test_an_unknown_app_has_an_empty_record(ledger: Ledger) -> None:
@@ -138,13 +150,80 @@ def test_an_unknown_app_has_an_empty_record(ledger: Ledger) -> None:
 
 
 @pytest.mark.parametrize("entry", [live("v1", "00"), replace(live(None), url=None, modified=None)])
-def test_what_is_live_is_remembered_whole(ledger: Ledger, entry: Live) -> None:
-    ledger.set_live(SHOP, entry)
+def test_what_is_live_is_remembered_whole(ledger: Ledger, table: Table, entry: Live) -> None:
+    table.write(put_live(SHOP, entry))
     assert ledger.record(SHOP) == Record(live=entry)
     assert ledger.record(App("prod", "shop")) == Record()
 
 
-def test_a_failure_does_not_forget_what_is_live(ledger: Ledger) -> None:
-    ledger.set_live(SHOP, live("v1"))
-    ledger.set_failed(SHOP, failed("v2"))
+def test_a_failure_does_not_forget_what_is_live(ledger: Ledger, table: Table) -> None:
+    table.write(put_live(SHOP, live("v1")))
+    table.write(put_failed(SHOP, failed("v2")))
     assert ledger.record(SHOP) == Record(live("v1"), failed("v2"))
+
+
+def test_a_claim_is_refused_while_another_lasts_and_the_fence_outlives_it(ledger: Ledger) -> None:
+    first = ledger.claim(attempt(), upload(), Record(), owner="a")
+    assert first
+    assert ledger.claim(attempt(), upload(), ledger.record(SHOP), owner="b") is None
+    assert ledger.claim(attempt(), upload(), Record(), owner="b") is None  # decided on what it saw before
+    first.finish()
+    second = ledger.claim(attempt(), upload(), ledger.record(SHOP), owner="b")
+    assert second
+    assert second.fence == first.fence + 1
+
+
+def test_whoever_lost_the_lease_can_store_nothing(table: Table) -> None:
+    late = Ledger(table, now=lambda: 1e9 + 200)
+    first = Ledger(table, now=lambda: 1e9).claim(attempt(), upload(), Record(), owner="a")
+    second = late.claim(attempt(), upload(), late.record(SHOP), owner="b")
+    assert first
+    assert second
+    assert second.deaths == 1
+    with pytest.raises(Lost):
+        first.finish(put_live(SHOP, live("v1")))
+    with pytest.raises(Lost):
+        first.renew()
+    assert late.record(SHOP).live is None
+    second.finish(put_live(SHOP, live("v2")))
+    assert late.record(SHOP).live == live("v2")
+
+
+def test_a_renewal_that_came_in_time_keeps_others_out(table: Table) -> None:
+    seconds = [1e9]
+    ledger = Ledger(table, now=lambda: seconds[0])
+    hold = ledger.claim(attempt(), upload(), Record(), owner="a")
+    assert hold
+    seen = ledger.record(SHOP)
+    seconds[0] += 100
+    hold.renew()
+    seconds[0] += 100
+    assert ledger.claim(attempt(), upload(), seen, owner="b") is None
+    assert ledger.claim(attempt(), upload(), ledger.record(SHOP), owner="b") is None
+
+
+def test_the_history_comes_newest_first_and_has_an_expiry(ledger: Ledger, table: Table) -> None:
+    for hours in range(3):
+        table.write(attempt(NOON + timedelta(hours=hours)).put(SHOP, hours))
+    assert [it.started[11:13] for it in ledger.history(SHOP, 2)] == ["14", "13"]
+    assert ledger.history(SHOP, 1)[0].timings == {"build": 1.5}
+    (item, *_) = table.items("history#dev/shop")
+    assert item["expires"] == int((NOON + timedelta(days=90)).timestamp())
+
+
+def test_a_duty_of_the_fleet_is_done_once(ledger: Ledger) -> None:
+    duty = ledger.duty("reconcile", owner="a", every=3600)
+    assert duty
+    assert ledger.duty("reconcile", owner="b", every=3600) is None
+    duty.done()
+    assert ledger.duty("reconcile", owner="b", every=3600) is None
+    assert ledger.duty("reconcile", owner="b", every=0)
+
+
+def test_an_expectation_that_does_not_hold_writes_nothing_at_all(table: Table) -> None:
+    table.write(Put({"pk": "a", "sk": "1", "n": 1}))
+    with pytest.raises(Refused):
+        table.write(Put({"pk": "b", "sk": "1"}), Put({"pk": "a", "sk": "1", "n": 3}, {"n": 2}))
+    assert list(table.items("b")) == []
+    table.write(Put({"pk": "a", "sk": "1", "n": 3, "x": 1.25}, {"n": 1, "gone": None}), Delete("b", "1"))
+    assert list(table.items("a")) == [{"pk": "a", "sk": "1", "n": 3, "x": 1.25}]

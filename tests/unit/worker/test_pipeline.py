@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -18,6 +18,21 @@ from worker.receipt import Receipt, Report
 from worker.source.fetch import Fetched
 
 UPLOAD = Upload(App("dev", "shop"), "drops", "apps/dev/shop.zip", "v1")
+
+
+@dataclass
+class Open:
+    """Lets everything pass until it is to refuse a step."""
+
+    refuses: str = ""
+    template_key: str | None = None
+
+    def before(self, step: str) -> None:
+        if step == self.refuses:
+            raise KeyError("superseded")
+
+    def effect(self, step: str) -> AbstractContextManager[None]:
+        return nullcontext()
 
 
 class Nowhere:
@@ -91,7 +106,12 @@ class Fakes:
         return Proof(312, 7000, 5000, warnings=("from prove",))
 
     def deploy(
-        self, bundle: Bundle, previous: str | None, say: Say, verifying: Callable[[], AbstractContextManager[None]]
+        self,
+        bundle: Bundle,
+        previous: str | None,
+        say: Say,
+        verifying: Callable[[], AbstractContextManager[None]],
+        effect: object,
     ) -> Deployment:
         self._call(f"deploy over {previous}")
         with verifying():
@@ -134,16 +154,14 @@ ORDER = ["fetch", "unpack", "inspect", "build", "compile", "assemble", "prove"]
 def test_the_steps_run_in_order_each_in_an_empty_folder_of_its_own(report: Report, room: object) -> None:
     fakes = Fakes()
     pipeline = Pipeline(steps(fakes), room)  # type: ignore[arg-type]
-    released = pipeline.run(
-        UPLOAD, report, previous="bundles/0.json", before_deploy=lambda: fakes.calls.append("still wanted?")
-    )
-    assert fakes.calls == [*ORDER, "still wanted?", "deploy over bundles/0.json", "verify"]
+    released = pipeline.run(UPLOAD, report, previous="bundles/0.json", guard=Open())
+    assert fakes.calls == [*ORDER, "deploy over bundles/0.json", "verify"]
     assert len(set(fakes.folders)) == len(fakes.folders)
     assert (released.source.sha256, released.deployment.version) == ("ab" * 32, "1")
 
 
 def test_the_report_knows_each_step_and_each_warning_once(report: Report, room: object) -> None:
-    Pipeline(steps(Fakes()), room).run(UPLOAD, report, previous=None, before_deploy=lambda: None)  # type: ignore[arg-type]
+    Pipeline(steps(Fakes()), room).run(UPLOAD, report, previous=None, guard=Open())  # type: ignore[arg-type]
     receipt = report.receipt
     assert list(receipt.timings) == [
         "fetch", "unpack", "inspect", "build", "compile", "prove", "verify", "deploy",
@@ -158,16 +176,14 @@ def test_the_report_knows_each_step_and_each_warning_once(report: Report, room: 
 def test_an_app_error_ends_the_run_before_anything_is_deployed(step: str, report: Report, room: object) -> None:
     fakes = Fakes(fail_at=step)
     with pytest.raises(AppError):
-        Pipeline(steps(fakes), room).run(UPLOAD, report, previous=None, before_deploy=lambda: None)  # type: ignore[arg-type]
+        Pipeline(steps(fakes), room).run(UPLOAD, report, previous=None, guard=Open())  # type: ignore[arg-type]
     assert fakes.calls == ORDER[: ORDER.index(step) + 1]
 
 
-def test_nothing_is_deployed_that_is_not_wanted_any_more(report: Report, room: object) -> None:
+@pytest.mark.parametrize("step", ["unpack", "build", "deploy"])
+def test_a_step_that_is_not_wanted_any_more_never_begins(report: Report, room: object, step: str) -> None:
     fakes = Fakes()
-
-    def not_wanted() -> None:
-        raise RuntimeError("newer one")
-
-    with pytest.raises(RuntimeError):
-        Pipeline(steps(fakes), room).run(UPLOAD, report, previous=None, before_deploy=not_wanted)  # type: ignore[arg-type]
-    assert fakes.calls == ORDER
+    with pytest.raises(KeyError, match="superseded"):
+        Pipeline(steps(fakes), room).run(UPLOAD, report, previous=None, guard=Open(refuses=step))  # type: ignore[arg-type]
+    assert not [call for call in fakes.calls if call.startswith(step)]
+    assert step not in report.receipt.timings

@@ -1,0 +1,132 @@
+"""DynamoDB, as far as we use it. The only module that calls it.
+
+Items are plain mappings of texts and numbers under ``pk`` and ``sk``; what is None is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import tenacity
+from botocore.exceptions import ClientError
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+Value = str | int | float | None
+Item = Mapping[str, Value]
+_CONFLICTS = {"TransactionConflictException", "TransactionConflict"}
+
+
+class Refused(Exception):
+    """The item in the table is not what the writer expected; nothing was written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Put:
+    """An item to store whole, if every attribute that ``expect`` names has that value now; None is 'not there'."""
+
+    item: Item
+    expect: Item = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """An item to remove, if it is there."""
+
+    pk: str
+    sk: str
+
+
+class Conflict(Exception):
+    """Somebody else writes the same item in this very moment."""
+
+
+class Table:
+    """One table. What it raises beyond `Refused` is botocore's."""
+
+    def __init__(self, client: DynamoDBClient, name: str) -> None:
+        self._client = client
+        self._name = name
+
+    def items(self, pk: str, *, newest: int | None = None) -> Iterator[dict[str, Value]]:
+        """All items of one ``pk``, up to date, by ``sk``; or the ``newest`` so many, the last first."""
+        pages = self._client.get_paginator("query").paginate(
+            TableName=self._name,
+            KeyConditionExpression="pk = :pk",
+            ExpressionAttributeValues={":pk": {"S": pk}},
+            ConsistentRead=True,
+            ScanIndexForward=newest is None,
+            PaginationConfig={"MaxItems": newest} if newest else {},
+        )
+        for page in pages:
+            yield from map(_plain, page["Items"])
+
+    @tenacity.retry(
+        retry=tenacity.retry_if_exception_type(Conflict),
+        wait=tenacity.wait_random_exponential(0.05, max=1),
+        stop=tenacity.stop_after_attempt(8),
+        reraise=True,
+    )
+    def write(self, *writes: Put | Delete) -> None:
+        """Write all of it or nothing.
+
+        Raises:
+            Refused: an expectation does not hold.
+            Conflict: somebody else kept on writing one of the items.
+        """
+        actions = [self._action(write) for write in writes]
+        try:
+            if len(actions) == 1 and "Put" in actions[0]:
+                self._client.put_item(**actions[0]["Put"])
+            else:
+                self._client.transact_write_items(TransactItems=actions)
+        except ClientError as error:
+            raise _translated(error) from error
+
+    def _action(self, write: Put | Delete) -> Any:
+        if isinstance(write, Delete):
+            return {"Delete": {"TableName": self._name, "Key": _typed({"pk": write.pk, "sk": write.sk})}}
+        return {"Put": {"TableName": self._name, "Item": _typed(write.item), **_condition(write.expect)}}
+
+
+def _condition(expect: Item) -> dict[str, Any]:
+    if not expect:
+        return {}
+    names = {f"#{number}": name for number, name in enumerate(expect)}
+    present = {name: value for name, value in expect.items() if value is not None}
+    values = {f":{number}": _typed({name: expect[name]})[name] for number, name in enumerate(expect) if name in present}
+    terms = [
+        f"#{number} = :{number}" if name in present else f"attribute_not_exists(#{number})"
+        for number, name in enumerate(expect)
+    ]
+    condition = {"ConditionExpression": " AND ".join(terms), "ExpressionAttributeNames": names}
+    return {**condition, "ExpressionAttributeValues": values} if values else condition
+
+
+def _translated(error: ClientError) -> Exception:
+    codes = {error.response.get("Error", {}).get("Code", "")}
+    codes |= {reason.get("Code", "") for reason in error.response.get("CancellationReasons", [])}
+    if codes & {"ConditionalCheckFailedException", "ConditionalCheckFailed"}:
+        return Refused(str(error))
+    if codes & _CONFLICTS:
+        return Conflict(str(error))
+    return error
+
+
+def _typed(item: Item) -> dict[str, Any]:
+    return {
+        name: {"S": value} if isinstance(value, str) else {"N": repr(value)}
+        for name, value in item.items()
+        if value is not None
+    }
+
+
+def _plain(item: Mapping[str, Any]) -> dict[str, Value]:
+    return {name: value["S"] if "S" in value else _number(value["N"]) for name, value in item.items()}
+
+
+def _number(text: str) -> int | float:
+    return int(text) if text.lstrip("-").isdigit() else float(text)

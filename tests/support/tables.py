@@ -1,0 +1,41 @@
+"""A DynamoDB table in memory, with the two calls that the ledger makes."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from auto_lambda.aws.dynamodb import Delete, Item, Put, Refused, Value
+
+
+@dataclass
+class FakeTable:
+    items_: dict[tuple[str, str], dict[str, Value]] = field(default_factory=dict)
+    writes: list[Item] = field(default_factory=list)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def items(self, pk: str, *, newest: int | None = None) -> Iterator[dict[str, Value]]:
+        found = sorted((key, item) for key, item in self.items_.items() if key[0] == pk)
+        if newest is not None:
+            found = found[::-1][:newest]
+        return iter([dict(item) for _, item in found])
+
+    def write(self, *writes: Put | Delete) -> None:
+        with self.lock:
+            for write in writes:
+                if isinstance(write, Put):
+                    there = self.items_.get(_key(write.item), {})
+                    if any(there.get(name) != value for name, value in write.expect.items()):
+                        raise Refused(str(write))
+            for write in writes:
+                if isinstance(write, Delete):
+                    self.items_.pop((write.pk, write.sk), None)
+                else:
+                    kept = {name: value for name, value in write.item.items() if value is not None}
+                    self.items_[_key(write.item)] = kept
+                    self.writes.append(kept)
+
+
+def _key(item: Item) -> tuple[str, str]:
+    return str(item["pk"]), str(item["sk"])

@@ -1,0 +1,124 @@
+"""Stands between a build and the world: lets a step begin only while its result is wanted, and keeps the journal."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+
+from auto_lambda import logs
+from auto_lambda.aws.dynamodb import Put
+from worker.cancel import Cancel, Cancelled
+from worker.journal import Entry, Phase
+from worker.lease import Hold
+from worker.ledger import put_entry, subject
+from worker.model import Upload
+
+_log = logs.get("guard")
+
+
+class Superseded(Cancelled):
+    """A newer version of the object has come while this one was built."""
+
+
+class Newest:
+    """Whether an upload is still what should be live. Asked by the heartbeat and between steps, until deploy begins.
+
+    Args:
+        overtaken: asks S3.
+    """
+
+    def __init__(self, overtaken: Callable[[], bool]) -> None:
+        self._overtaken = overtaken
+        self._asking = True
+        self._superseded = False
+        self._lock = threading.Lock()
+
+    def renew(self) -> None:
+        """Ask; raises `Superseded`."""
+        with self._lock:
+            if self._asking and self._overtaken():
+                self._superseded = True
+        self.check()
+
+    def check(self) -> None:
+        """Raise `Superseded` if the last answer was so."""
+        if self._superseded:
+            raise Superseded("a newer upload has come")
+
+    def settle(self) -> None:
+        """Ask for the last time: from here on the work is brought to its end."""
+        self.renew()
+        with self._lock:
+            self._asking = False
+        self.check()
+
+    def let_go(self) -> None:
+        """There is nothing to give up."""
+
+
+class Guard:
+    """One attempt's.
+
+    Args:
+        upload: what it is about.
+        hold: the lease.
+        newest: see there.
+        cancel: the daemon's wish.
+        worker: its name in the journal.
+        now: the time, in UTC.
+    """
+
+    def __init__(
+        self, upload: Upload, hold: Hold, newest: Newest, cancel: Cancel, *, worker: str, now: Callable[[], datetime]
+    ) -> None:
+        self._upload = upload
+        self._hold = hold
+        self._newest = newest
+        self._cancel = cancel
+        self._worker = worker
+        self._now = now
+        self.template_key: str | None = None
+
+    def check(self) -> None:
+        """Raise `Cancelled` unless the work is wanted, `Superseded` when that is why; asks nobody."""
+        self._newest.check()
+        self._cancel.check()
+
+    def before(self, step: str) -> None:
+        """Raise `Cancelled` unless the step's result is wanted."""
+        self.check()
+        if step == "deploy":
+            self._newest.settle()
+        else:
+            self._newest.renew()
+
+    @contextmanager
+    def effect(self, step: str) -> Iterator[None]:
+        """What happens inside changes something in AWS: it is in the journal before and after.
+
+        Raises:
+            Cancelled: nothing was changed, the lease is in other hands.
+        """
+        self.check()
+        self._hold.write(self._entry(step, "begun"))
+        try:
+            yield
+        except Cancelled:
+            raise
+        except Exception:
+            self._note_failure(step)
+            raise
+        self._hold.write(self._entry(step, "done"))
+
+    def _note_failure(self, step: str) -> None:
+        try:
+            self._hold.write(self._entry(step, "failed"))
+        except Exception as second:  # noqa: BLE001 - the first failure is the one that matters
+            _log.warning("journal not written", error=str(second))
+
+    def _entry(self, step: str, phase: Phase) -> Put:
+        when = self._now().isoformat()
+        entry = Entry(subject(self._upload), step, phase, self.template_key, self._worker, when)
+        return put_entry(self._upload.app, entry)

@@ -1,0 +1,30 @@
+"""When a delivery that failed on our side is tried again: the one place that decides it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, cast
+
+import tenacity
+
+LEAST = 1.0  # seconds
+
+
+@dataclass(frozen=True, slots=True)
+class BackOff:
+    """Exponential, with full jitter: anything between a second and a bound that doubles with each attempt.
+
+    Attributes:
+        base: the first bound, in seconds.
+        cap: the last bound, in seconds.
+    """
+
+    base: float = 30
+    cap: float = 900
+
+    def delay(self, attempts: int) -> float:
+        """How long to leave a delivery alone that has failed ``attempts`` times, in seconds."""
+        wait = tenacity.wait_random_exponential(multiplier=self.base, max=self.cap, min=LEAST)
+        state = tenacity.RetryCallState(cast(Any, None), None, (), {})
+        state.attempt_number = max(1, attempts)
+        return wait(state)
