@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import configparser
 import json
 import re
 import stat
 from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from worker.runtimes import RUNTIMES
 
@@ -51,3 +55,16 @@ def test_the_volume_is_encrypted_gp3_with_what_old_packers_want_spelt_out() -> N
 def test_the_interpreters_are_those_that_lambda_offers_from_3_11_on() -> None:
     installed = set(re.findall(r"python(3\.\d+) ", (AMI / "packages.tsv").read_text()))
     assert installed == {minor for minor in RUNTIMES if int(minor.split(".")[1]) >= 11}
+
+
+def test_whatever_our_wheel_requires_is_locked_for_the_image_as_for_development() -> None:
+    root = AMI.parent
+    metadata = configparser.ConfigParser()
+    metadata.read(root / "setup.cfg")
+    lines = metadata["options"]["install_requires"].strip().split("\n")
+    wanted = {canonicalize_name(Requirement(line).name) for line in lines}
+    pin = re.compile(r"^([a-z0-9._-]+)==(\S+)", re.MULTILINE)
+    installed = dict(pin.findall((root / "auto_lambda/locks/installation.txt").read_text()))
+    developed = dict(pin.findall((root / "requirements.txt").read_text()))
+    assert wanted <= installed.keys()
+    assert installed.items() <= developed.items()
