@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 
-from checker.backlog import Backlog, expected_seconds
+from checker.backlog import FIRST_GUESS, Backlog, expected_seconds
 from checker.simulator.alarms import Alarm, TargetTracking
 from checker.simulator.model import Drop, Fleet, Outcome
 from checker.simulator.policies import Direct, MetricName, Policy, Step, Tracking
 from checker.simulator.world import Process, World
-
-FIRST_GUESS = 50.0
-"""Seconds a build is taken to last before the first one has ended."""
 
 PATIENCE = 86_400.0
 """Seconds that a run may go on after the last drop; what is not done by then never will be."""
@@ -23,18 +21,23 @@ def run(policy: Policy, drops: Sequence[Drop], fleet: Fleet, seed: int = 0) -> O
     The same arguments give the same outcome. ``drops`` are in order of time.
     """
     world = World(drops, fleet, protect=policy.protect, idle=policy.idle, seed=seed)
-    Checker(world, policy).start()
+    Checker(world, policy, random.Random(seed).random()).start()  # noqa: S311 - a simulation
     end = (drops[-1].at if drops else 0.0) + PATIENCE
     world.env.run(until=world.env.any_of([world.done, world.env.timeout(end)]))
     return Outcome(policy.name, world.jobs(), world.machines(), world.killed, world.env.now)
 
 
 class Checker:
-    """Samples the world and feeds the policies of ``policy``."""
+    """Samples the world and feeds the policies of ``policy``.
 
-    def __init__(self, world: World, policy: Policy) -> None:
+    ``phase`` (0 to 1) is the share of the time between two looks at which the first one happens, for policies that
+    keep no step with the periods of CloudWatch.
+    """
+
+    def __init__(self, world: World, policy: Policy, phase: float) -> None:
         self._world = world
         self._policy = policy
+        self._phase = phase
         self._samples: list[tuple[float, dict[MetricName, float]]] = []
 
     def start(self) -> None:
@@ -56,8 +59,9 @@ class Checker:
         return Backlog(world.visible, in_flight, world.in_service(), seconds, world.fleet.slots)
 
     def _sample(self) -> Process:
+        every, ahead = self._policy.sample, self._policy.ahead
+        yield self._world.env.timeout(every * self._phase if ahead is None else every - min(ahead, every))
         while True:
-            yield self._world.env.timeout(self._policy.sample)
             look = self._look()
             metrics: dict[MetricName, float] = {
                 "QueueVisible": look.visible,
@@ -67,6 +71,7 @@ class Checker:
             }
             self._samples.append((self._world.env.now, metrics))
             del self._samples[:-120]
+            yield self._world.env.timeout(every)
 
     def _values(self, metric: MetricName, period: float) -> list[float]:
         """The samples of the period that ended ``delay`` ago."""
@@ -107,8 +112,9 @@ class Checker:
         runs it: machines end themselves when idle.
         """
         world = self._world
+        yield world.env.timeout(direct.period * self._phase)
         while True:
-            yield world.env.timeout(direct.period)
             needed = -(-(world.visible + world.in_flight) // world.fleet.slots)
             if needed > world.desired:
                 world.set_desired(needed)
+            yield world.env.timeout(direct.period)

@@ -63,6 +63,7 @@ class Policy:
         idle: seconds after which a worker with nothing to do ends its own machine and lowers the desired count;
             None: never.
         counts_in_flight: whether messages in flight count as backlog.
+        ahead: seconds before the end of each metric period that a look is taken; None: looks keep no step with them.
     """
 
     name: str
@@ -74,6 +75,7 @@ class Policy:
     protect: bool = True
     idle: float | None = None
     counts_in_flight: bool = True
+    ahead: float | None = None
 
 
 def steps(target: float, sizes: tuple[int, ...]) -> tuple[tuple[float, int], ...]:
@@ -113,6 +115,7 @@ def ours(
         step=Step("BacklogSecondsWithoutWorkers", steps(target, SIZES), period, points=(1, 2, 3, 4, 5, 6)),
         tracking=Tracking("BacklogSecondsPerWorker", target, period, in_=None, warmup=warmup),
         idle=idle,
+        ahead=1,
     )
 
 
