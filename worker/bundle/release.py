@@ -14,10 +14,10 @@ def describe(draft: Draft, built: Built) -> dict[str, Any]:
     """What goes into the template's ``Metadata``: everything about a release that its resources don't say."""
     source = built.source
     return {
+        **({"Lock": key} if (key := lock_key(built)) else {}),
         "Framework": source.framework,
         "Python": source.python,
         "Architecture": source.architecture,
-        "Lock": lock_key(built),
         "Main": draft.main,
         "HasUrl": draft.url is not None,
         "HealthPath": health_path(built),

@@ -14,7 +14,8 @@ _AWS = frozenset({"botocore", "boto3", "s3transfer"})
 _OWN_MISTAKES = frozenset({"ParamValidationError", "UnknownServiceError", "ValidationError", "DataNotFoundError"})
 _NETWORK = frozenset({"gaierror", "ConnectionError", "ConnectionRefusedError", "URLError", "NewConnectionError",
                       "ConnectError", "OperationalError"})  # fmt: skip
-_LIBRARY = re.compile(r"(\S+): cannot open shared object file")
+# Bounded, and tried only where a word begins: a stranger's message may be one word of a hundred thousand letters.
+_LIBRARY = re.compile(r"(?<!\S)(\S{1,255}): cannot open shared object file")
 _VERSION = re.compile(r"version `(GLIBC_[\d.]+)' not found")
 
 
