@@ -14,8 +14,8 @@ demo: setup ## drop four real apps on an embedded AWS and watch them go live
 
 test: setup lint types unit machine e2e ## everything that must hold, under ten minutes on two cores
 
-unit: setup ## the tests of each module
-	$(BIN)/pytest tests/unit
+unit: setup ## the tests of each module, two at a time
+	$(BIN)/pytest tests/unit -n 2 --dist loadfile
 
 test-tools: ## what the tests of the machine image need from the distribution
 	@scripts/test-tools.sh
@@ -45,8 +45,9 @@ format: setup ## let ruff put the code in order
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
 
-bench: setup ## drop to live, cold and warm, for each example
+bench: setup ## drop to live for each example, then ours against chalice, zappa and aws-lambda-builders
 	$(BIN)/python bench/drop_to_live.py
+	$(BIN)/python bench/packaging.py
 
 lock: setup ## resolve all pinned versions anew
 	scripts/lock.sh

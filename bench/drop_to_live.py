@@ -65,6 +65,11 @@ class Bench:
             if change:
                 with (tree / CHANGED.get(example, "app.py")).open("a") as file:
                     file.write(f"\n# {change}\n")
+            return self.drop_tree(tree, example, kind, name)
+
+    def drop_tree(self, tree: Path, example: str, kind: str, name: str) -> Run:
+        """Zip a folder, drop it under a name, and follow it until it is live."""
+        with tempfile.TemporaryDirectory() as folder:
             zip_path = Path(folder, "app.zip")
             zip_folder(tree, zip_path)
             began = time.monotonic()
