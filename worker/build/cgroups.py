@@ -39,6 +39,13 @@ class Hierarchy:
         group.make(memory, processes)
         return group
 
+    def sweep(self) -> None:
+        """Remove the groups that dead workers left, with what is in them."""
+        for place in self.parents["pids"].glob("auto-lambda-*-*"):
+            if not Path("/proc", place.name.split("-")[2]).exists():
+                folders = {controller: parent / place.name for controller, parent in self.parents.items()}
+                Group(folders, self.unified, 0).close()
+
 
 class Group:
     """One run's group; a `meters.Meter`."""
@@ -114,6 +121,7 @@ def find(proc: Path = Path("/proc/self")) -> Hierarchy | None:
         found = _version_1(own) or _version_2(own.get(""), os.getpid())
         if found:
             found.group(memory=1 << 30, processes=64, cpu=1).close()
+            found.sweep()
     except OSError:
         return None
     return found

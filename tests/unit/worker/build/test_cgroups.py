@@ -90,3 +90,12 @@ def test_a_machine_without_them_is_no_obstacle(proc: Path) -> None:
     (proc / "mountinfo").write_text("")
     (proc / "cgroup").write_text("0::/\n")
     assert cgroups.find(proc) is None
+
+
+def test_what_a_dead_worker_left_is_removed_at_the_next_start(tmp_path: Path, proc: Path) -> None:
+    own = unified(tmp_path, proc)
+    ours, dead = own / f"auto-lambda-{os.getpid()}-1", own / f"auto-lambda-{2**22 + 1}-1"
+    ours.mkdir()
+    dead.mkdir()
+    assert cgroups.find(proc)
+    assert (ours.exists(), dead.exists()) == (True, False)
