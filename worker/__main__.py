@@ -67,7 +67,9 @@ def _run(chosen: settings.WorkerSettings) -> int:
 
 
 def _serve(chosen: settings.WorkerSettings, inbox: Inbox, worker: Worker) -> int:
+    from auto_lambda.aws.metadata import Metadata
     from worker.daemon import Daemon, Timing
+    from worker.leaving import Leaving
 
     def work_and_trim(delivery: Delivery, cancel: Cancel) -> None:
         try:
@@ -75,20 +77,24 @@ def _serve(chosen: settings.WorkerSettings, inbox: Inbox, worker: Worker) -> int
         finally:
             trim_memory()
 
-    daemon = Daemon(
-        inbox,
-        work_and_trim,
-        slots=chosen.slots,
-        timing=Timing(
-            visibility=chosen.visibility_seconds, receive=chosen.poll_seconds + 10, drain=chosen.drain_seconds
-        ),
-        abandon=end_descendants,
-        end=end_descendants,
-        notifier=Notifier(),
-    )
     with stop_on_signals() as stop:
+        leaving = Leaving(Metadata(), worker.member, stop)
+        daemon = Daemon(
+            inbox,
+            work_and_trim,
+            slots=chosen.slots,
+            timing=Timing(
+                visibility=chosen.visibility_seconds, receive=chosen.poll_seconds + 10, drain=chosen.drain_seconds
+            ),
+            abandon=end_descendants,
+            end=end_descendants,
+            load=leaving.load,
+            notifier=Notifier(),
+        )
+        leaving.start()
         worker.reconciler.keep_on(chosen.reconcile_hours, stop.requested)
         handed_back = daemon.run(stop)
+        leaving.finish()
     if handed_back:
         sys.stderr.flush()
         os._exit(0)

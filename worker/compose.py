@@ -16,6 +16,7 @@ from auto_lambda import logs
 from auto_lambda.aws.cloudformation import Stacks
 from auto_lambda.aws.dynamodb import Table
 from auto_lambda.aws.lambda_ import Functions
+from auto_lambda.aws.lifecycle import Member
 from auto_lambda.aws.s3 import ObjectStore
 from auto_lambda.aws.session import client
 from auto_lambda.redact import Redactor, secrets_of
@@ -70,6 +71,7 @@ class Worker:
 
     attempts: Attempts
     reconciler: Reconciler
+    member: Callable[[str], Member | None]
 
 
 def compose(chosen: WorkerSettings, session: boto3.Session, room: Workroom, inbox: Inbox, *, worker: str) -> Worker:
@@ -97,7 +99,8 @@ def compose(chosen: WorkerSettings, session: boto3.Session, room: Workroom, inbo
 
     remove = deployer.remove if chosen.undeploy_on_delete else None
     attempts = Attempts(pipeline, ledger, store, report, worker=worker, bury=inbox.bury, remove=remove)
-    return Worker(attempts, Reconciler(store, ledger, inbox.announce, chosen.uploads_bucket, worker=worker))
+    reconciler = Reconciler(store, ledger, inbox.announce, chosen.uploads_bucket, worker=worker)
+    return Worker(attempts, reconciler, lambda instance: Member.find(client(session, "autoscaling"), instance))
 
 
 def _deployer(chosen: WorkerSettings, session: boto3.Session, store: ObjectStore) -> Deployer:

@@ -66,8 +66,8 @@ class Attempt:
                 "pk": history_pk(app), "sk": f"{self.started}#{fence:012d}", "expires": int(expires.timestamp()),
                 "key": self.key, "object_version": self.object_version, "worker": self.worker, "number": self.number,
                 "started": self.started, "sent": self.sent, "ended": self.ended, "outcome": self.outcome,
-                "step": self.step, "code": self.code, "template_key": self.template_key, "function_version": self.function_version,
-                **timings, RECENT: "attempts",
+                "step": self.step, "code": self.code, "template_key": self.template_key,
+                "function_version": self.function_version, **timings, RECENT: "attempts",
             }
         )  # fmt: skip
 

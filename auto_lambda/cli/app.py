@@ -144,8 +144,21 @@ def deploy(
 
 
 @app.command()
-def status(as_json: AsJson = False, local: Local = False, bucket: Bucket = None) -> None:
+def status(
+    history: Annotated[
+        str | None, typer.Option("--history", metavar="APP", help="Every attempt at one app, of the last 90 days.")
+    ] = None,
+    stage: Stage = "dev",
+    as_json: AsJson = False,
+    local: Local = False,
+    bucket: Bucket = None,
+) -> None:
     """Show every app in the bucket: what state its newest zip is in, and where it answers."""
+    if history:
+        from auto_lambda.cli.history import history as show
+
+        show(history, stage, as_json=as_json, local=local, bucket=bucket)
+        return
     from auto_lambda.cli.status import status as run
 
     run(as_json=as_json, local=local, bucket=bucket)
@@ -169,6 +182,33 @@ def logs(
 
 
 app.command()(simulate)
+
+
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only show it.")]
+
+
+@app.command()
+def redrive(
+    app_name: Annotated[
+        str | None, typer.Option("--app", metavar="APP", help="Only of this app: NAME or STAGE/NAME.")
+    ] = None,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+    local: Local = False,
+    bucket: Bucket = None,
+) -> None:
+    """Show what was put aside in the dead-letter queue, why, and have it tried again."""
+    from auto_lambda.cli.redrive import redrive as run
+
+    raise typer.Exit(run(app_name, dry_run=dry_run, as_json=as_json, local=local, bucket=bucket))
+
+
+@app.command()
+def reconcile(dry_run: DryRun = False, as_json: AsJson = False, local: Local = False, bucket: Bucket = None) -> None:
+    """Find uploads that were never announced, and announce them. Workers do the same every few hours."""
+    from auto_lambda.cli.reconcile import reconcile as run
+
+    raise typer.Exit(run(dry_run=dry_run, as_json=as_json, local=local, bucket=bucket))
 
 
 # The daemons read their own arguments, `--help` among them.

@@ -67,6 +67,17 @@ def choose(
     )
 
 
+def setting(name: str, environ: MutableMapping[str, str] = os.environ) -> str:
+    """What else a command needs of the chosen pipeline.
+
+    Raises:
+        typer.Exit: with code 2; what is missing has been told.
+    """
+    if value := environ.get(name):
+        return value
+    raise leave(Exit.USAGE, f"{name} is not set: it is among the outputs of the pipeline's stack")
+
+
 def _enter(pipeline: Pipeline, environ: MutableMapping[str, str]) -> Target:
     there = pipeline.environ_over(environ)
     for name in environ.keys() - there.keys():

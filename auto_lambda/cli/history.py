@@ -1,0 +1,43 @@
+"""``auto-lambda status --history``."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+
+import typer
+
+from auto_lambda import keys
+from auto_lambda.cli.exits import Exit, leave, plain_errors, tell
+from auto_lambda.cli.target import choose, setting
+
+NEWEST = 50
+
+
+def history(name: str, stage: str, *, as_json: bool, local: bool, bucket: str | None) -> None:
+    """Print an app's newest attempts, the last first."""
+    from auto_lambda.aws.dynamodb import Table
+    from auto_lambda.aws.session import client, make_session
+    from worker.journal import Attempt
+    from worker.ledger import Ledger
+
+    try:
+        app = keys.App(stage, name)
+    except keys.BadKey as error:
+        raise leave(Exit.USAGE, str(error)) from None
+    choose(local=local, bucket=bucket)
+    with plain_errors():
+        table = Table(client(make_session(), "dynamodb"), setting("AUTO_LAMBDA_TABLE"))
+        attempts = Ledger(table).history(app, NEWEST)
+
+    def line(it: Attempt) -> str:
+        took = f"{sum((it.timings or {}).values()):.1f} s" if it.timings else ""
+        words = (it.started[:19].replace("T", " "), it.outcome or "cut short or running", it.code, it.object_version)
+        return "  ".join(word for word in (*words, it.step, took, it.worker) if word)
+
+    if as_json:
+        typer.echo(json.dumps([asdict(it) for it in attempts], indent=2))
+    elif not attempts:
+        tell(f"nobody has worked on {app} in the last 90 days")
+    else:
+        typer.echo("\n".join(map(line, attempts)))
