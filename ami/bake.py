@@ -7,8 +7,8 @@ from pathlib import Path
 
 from auto_lambda.tools import LOCKS, ToolEnvironments, interpreters
 
-# Of no use to a worker: the emulator of AWS, and the lock of what is installed beside this very file.
-_NOT_HERE = ("embedded-aws", "installation")
+# Of no use to a worker: the emulator of AWS, what templates are checked with, what is installed beside this very file.
+_NOT_HERE = ("embedded-aws", "installation", "policy")
 
 
 def main() -> int:

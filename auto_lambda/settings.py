@@ -121,6 +121,24 @@ class CheckerSettings(Settings):
         description="the CloudWatch namespace that is published to",
     )
     check_seconds: float = Field(default=5, ge=1, le=60, description="how often the queue is sampled")
+    idle_check_seconds: float = Field(
+        default=30, ge=1, le=60, description="how often the queue is sampled when there has been nothing to do for long"
+    )
+    worker_group: str | None = Field(
+        default=None,
+        pattern=r"^[^\s:/]{1,255}$",
+        description="the name of the Auto Scaling group of the workers",
+    )
+    worker_slots: int = Field(default=1, ge=1, le=64, description="how many uploads one worker builds at once")
+    table: str | None = Field(
+        default=None, pattern=r"^[A-Za-z0-9_.-]{3,255}$", description="the name of the ledger's DynamoDB table"
+    )
+
+    @model_validator(mode="after")
+    def _slower_when_idle(self) -> CheckerSettings:
+        if "idle_check_seconds" in self.model_fields_set and self.idle_check_seconds < self.check_seconds:
+            raise ValueError("AUTO_LAMBDA_IDLE_CHECK_SECONDS must not be less than AUTO_LAMBDA_CHECK_SECONDS")
+        return self
 
 
 S = TypeVar("S", bound=Settings)

@@ -5,14 +5,27 @@ from __future__ import annotations
 import argparse
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 
 from auto_lambda import logs, settings
-from auto_lambda.service import Notifier, Stop, spare_memory, stop_on_signals
-from checker.loop import Loop
-from checker.publish import Publish, to_metrics, to_text
+from auto_lambda.aws.attempts import Attempts, LedgerUnusable
+from auto_lambda.aws.autoscaling import Group, GroupUnusable
+from auto_lambda.aws.cloudwatch import Metrics
+from auto_lambda.aws.lean import make_lean_session
+from auto_lambda.aws.session import client
+from auto_lambda.aws.sqs import Queue, QueueUnusable
+from auto_lambda.service import Notifier, Stop, spare_memory, stop_on_signals, trim_memory
+from checker.loop import Loop, Pace
+from checker.publish import Publish, to_errors, to_metrics, to_text
 from checker.sample import Sample, Sampler
+
+if TYPE_CHECKING:
+    from boto3 import Session
+
+_ENDPOINTS = ("autoscaling", "dynamodb", "monitoring", "sqs")
+_UNUSABLE = (QueueUnusable, GroupUnusable, LedgerUnusable)
 
 
 def main(arguments: Sequence[str] = ()) -> int:
@@ -43,38 +56,56 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 _DESCRIPTION = (
-    "Samples the depth of the queue and publishes it to CloudWatch. Its settings are AUTO_LAMBDA_* variables."
+    "Samples the queue, the worker group and the ledger, and publishes what the fleet is scaled by to CloudWatch. "
+    "Its settings are AUTO_LAMBDA_* variables."
 )
 
 
 def _run(chosen: settings.CheckerSettings, options: argparse.Namespace) -> int:
-    from auto_lambda.aws.cloudwatch import Metrics
-    from auto_lambda.aws.session import client, make_session
-    from auto_lambda.aws.sqs import Queue, QueueUnusable
-
-    session = make_session(chosen.region)
-    # Few and short: the next tick is the better retry.
-    sqs = client(session, "sqs", read_timeout=5, attempts=2)
-    queue = Queue(sqs, chosen.queue_url)
-    dead_letters = Queue(sqs, chosen.dead_letter_queue_url) if chosen.dead_letter_queue_url else None
+    session = make_lean_session(chosen.region, _ENDPOINTS)
     publishers: list[Publish] = []
+    failed: Callable[[int], None] = lambda _: None  # noqa: E731
     if not options.dry_run:
-        metrics = Metrics(client(session, "cloudwatch", read_timeout=5, attempts=2), chosen.metrics_namespace)
+        metrics = Metrics(_client(session, "cloudwatch"), chosen.metrics_namespace)
         publishers.append(to_metrics(metrics, chosen.queue_url))
+        failed = to_errors(metrics, chosen.queue_url, _now)
     if options.once or options.json or options.dry_run:
         publishers.append(to_text(sys.stdout, as_json=options.json))
-    sampler = Sampler(queue, dead_letters, lambda: datetime.now(UTC))
-    loop = Loop(sampler, _all(publishers), interval=chosen.check_seconds, notifier=Notifier())
+    pace = Pace(chosen.check_seconds, max(chosen.check_seconds, chosen.idle_check_seconds))
+    sampler = _sampler(chosen, session)
+    loop = Loop(sampler, _all(publishers), pace=pace, notifier=Notifier(), failed=failed)
     try:
-        Queue(client(session, "sqs", read_timeout=2, attempts=1), chosen.queue_url).depth()
-    except QueueUnusable as error:
+        sampler()
+    except _UNUSABLE as error:
         return _refuse((str(error),))
     except Exception as error:  # noqa: BLE001 - whatever passes by itself is the loop's to live through
         logs.get("checker").warning("the first look failed", error=str(error))
+    trim_memory()
     if options.once:
         return 0 if loop.tick() else 1
     with stop_on_signals() as stop:
         return _until(stop, loop, chosen.check_seconds)
+
+
+def _sampler(chosen: settings.CheckerSettings, session: Session) -> Sampler:
+    sqs = _client(session, "sqs")
+    return Sampler(
+        Queue(sqs, chosen.queue_url),
+        Queue(sqs, chosen.dead_letter_queue_url) if chosen.dead_letter_queue_url else None,
+        _now,
+        group=Group(_client(session, "autoscaling"), chosen.worker_group) if chosen.worker_group else None,
+        history=Attempts(_client(session, "dynamodb"), chosen.table) if chosen.table else None,
+        slots=chosen.worker_slots,
+    )
+
+
+def _client(session: Session, service: str) -> Any:
+    """Few attempts, and short ones: the next tick is the better retry."""
+    return client(session, service, read_timeout=3, attempts=2, connections=1)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 def _until(stop: Stop, loop: Loop, seconds: float) -> int:

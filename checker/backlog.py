@@ -14,6 +14,9 @@ from dataclasses import dataclass
 STARTED = 0.5
 """Share of its build that a message in flight still has before it, on average, when builds began at any time."""
 
+FIRST_GUESS = 50.0
+"""Seconds that a build is taken to last before the first one has ended."""
+
 
 def percentile(values: Sequence[float], percent: float) -> float:
     """The value that ``percent`` of all are at most, interpolated linearly; in the unit of ``values``.

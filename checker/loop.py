@@ -1,25 +1,62 @@
-"""Sample and publish at a steady pace until asked to stop."""
+"""Sample and publish, quickly while there is work and slowly when there is none, until asked to stop."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
+
+from botocore.exceptions import ClientError
 
 from auto_lambda import logs
 from auto_lambda.service import Notifier, Stop
 from checker.publish import Publish
 from checker.sample import Sample
 
+LONG = 300.0
+"""Seconds without any work after which samples become rarer."""
+SLOWEST = 60.0
+"""Seconds between two ticks at the most, while AWS throttles us."""
+_THROTTLED = {"Throttling", "ThrottlingException", "RequestThrottled", "RequestLimitExceeded", "SlowDown",
+              "ThrottledException", "TooManyRequestsException", "ProvisionedThroughputExceededException"}  # fmt: skip
+
 _log = logs.get("checker")
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """Seconds from one tick to the next.
+
+    Attributes:
+        busy: while there is work, and for a while after.
+        idle: when there has been none for long; twice as long each minute until it is reached.
+    """
+
+    busy: float
+    idle: float
+
+    def seconds(self, quiet: float, throttled: int) -> float:
+        """The pause after a tick.
+
+        Args:
+            quiet: seconds since there was work last.
+            throttled: ticks in a row that AWS has refused for being too many.
+        """
+        if throttled:
+            return min(max(SLOWEST, self.busy), self.busy * (1 << min(throttled, 10)))
+        if quiet < LONG:
+            return self.busy
+        return min(max(self.idle, self.busy), self.busy * (1 << min(1 + int(quiet - LONG) // 60, 10)))
 
 
 class Loop:
     """A failing tick publishes nothing, rather than something stale, and never ends the loop.
 
     Args:
-        sampler: looks at the queues.
+        sampler: looks at the world.
         publish: takes the sample.
-        interval: seconds from tick to tick; a tick that takes longer leaves out the next ones.
+        pace: how often.
+        failed: is told how many ticks have failed since it last took the news; what it raises is ignored.
         notifier: is told of our state.
         clock: seconds, monotonic.
         wait: waits for the wish to stop for so many seconds, and says whether it is there.
@@ -30,41 +67,62 @@ class Loop:
         sampler: Callable[[], Sample],
         publish: Publish,
         *,
-        interval: float,
+        pace: Pace,
         notifier: Notifier,
+        failed: Callable[[int], None] = lambda _: None,
         clock: Callable[[], float] = time.monotonic,
         wait: Callable[[Stop, float], bool] = lambda stop, seconds: stop.requested.wait(seconds),
     ) -> None:
         self._sampler = sampler
         self._publish = publish
-        self._interval = interval
+        self._pace = pace
+        self._failed = failed
         self._notifier = notifier
         self._clock = clock
         self._wait = wait
+        self._last_work = clock()
+        self._throttled = 0
+        self._untold = 0
 
     def run(self, stop: Stop) -> None:
-        """Tick until ``stop``."""
-        self._notifier.ready(f"sampling every {self._interval:g} s")
-        _log.info("ready", seconds=self._interval)
-        began = self._clock()
-        due = 0.0
-        while not self._wait(stop, began + due - self._clock()):
+        """Tick until ``stop``; a tick that takes longer than a pause leaves out the next ones."""
+        self._notifier.ready(f"sampling every {self._pace.busy:g} s")
+        _log.info("ready", seconds=self._pace.busy, idle_seconds=self._pace.idle)
+        due = self._clock()
+        while not self._wait(stop, due - self._clock()):
             self.tick()
             self._notifier.watchdog()
-            missed = (self._clock() - began - due) // self._interval
-            due += self._interval * (1 + max(0, missed))
+            pause = self._pace.seconds(self._clock() - self._last_work, self._throttled)
+            due += pause * (1 + max(0, (self._clock() - due) // pause))
         self._notifier.stopping()
         _log.info("stopped")
 
     def tick(self) -> bool:
-        """Sample and publish once; False when that failed, which is only logged."""
+        """Sample and publish once; False when that failed, which is logged and counted."""
         try:
             sample = self._sampler()
             self._publish(sample)
         except Exception as error:  # noqa: BLE001 - the next tick may succeed
-            _log.warning("nothing published", error=str(error))
-            self._notifier.status(f"failing: {error}")
+            self._count(error)
             return False
+        self._throttled = 0
+        if not sample.idle:
+            self._last_work = self._clock()
         _log.debug("published", **sample.metrics())
         self._notifier.status(", ".join(f"{name} {count:g}" for name, count in sample.metrics().items()))
         return True
+
+    def _count(self, error: Exception) -> None:
+        self._throttled = self._throttled + 1 if _is_throttling(error) else 0
+        _log.warning("nothing published", error=str(error))
+        self._notifier.status(f"failing: {error}")
+        self._untold += 1
+        try:
+            self._failed(self._untold)
+            self._untold = 0
+        except Exception as second:  # noqa: BLE001 - told together with the next one
+            _log.debug("failure not counted", error=str(second))
+
+
+def _is_throttling(error: Exception) -> bool:
+    return isinstance(error, ClientError) and error.response.get("Error", {}).get("Code", "") in _THROTTLED

@@ -19,12 +19,25 @@ class Metrics(Protocol):
         """All in one call."""
 
 
+def dimensions(queue_url: str) -> dict[str, str]:
+    """What all our metrics are published under: ``QueueName``."""
+    return {"QueueName": queue_url.rpartition("/")[2]}
+
+
 def to_metrics(metrics: Metrics, queue_url: str) -> Publish:
-    """Publish to CloudWatch, one call a sample, under the dimension ``QueueName``."""
-    dimensions = {"QueueName": queue_url.rpartition("/")[2]}
+    """Publish to CloudWatch, one call a sample."""
 
     def publish(sample: Sample) -> None:
-        metrics.publish(sample.metrics(), dimensions, sample.at)
+        metrics.publish(sample.metrics(), dimensions(queue_url), sample.at)
+
+    return publish
+
+
+def to_errors(metrics: Metrics, queue_url: str, now: Callable[[], datetime]) -> Callable[[int], None]:
+    """Publish how many ticks have failed, as ``CheckerErrors``."""
+
+    def publish(failures: int) -> None:
+        metrics.publish({"CheckerErrors": failures}, dimensions(queue_url), now())
 
     return publish
 
@@ -33,10 +46,14 @@ def to_text(stream: TextIO, *, as_json: bool) -> Publish:
     """Write one line a sample, JSON or for people."""
 
     def publish(sample: Sample) -> None:
-        counts = {name: int(value) for name, value in sample.metrics().items()}
+        counts = {name: _short(value) for name, value in sample.metrics().items()}
         moment = sample.at.isoformat(timespec="milliseconds")
         words = (f"{name} {count}" for name, count in counts.items())
         line = json.dumps({"at": moment, **counts}) if as_json else f"{moment}  {', '.join(words)}"
         print(line, file=stream, flush=True)
 
     return publish
+
+
+def _short(value: float) -> float | int:
+    return int(value) if value.is_integer() else round(value, 3)

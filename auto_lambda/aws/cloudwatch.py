@@ -18,7 +18,10 @@ class Metrics:
         self._namespace = namespace
 
     def publish(self, counts: Mapping[str, float], dimensions: Mapping[str, str], at: datetime) -> None:
-        """Put all counts in one call, each as one value of that moment with a resolution of one second."""
+        """Put all counts in one call, each as one value of that moment with a resolution of one second.
+
+        Those with ``Seconds`` in their name are in seconds, the others count.
+        """
         named = [{"Name": name, "Value": value} for name, value in dimensions.items()]
         self._client.put_metric_data(
             Namespace=self._namespace,
@@ -28,7 +31,7 @@ class Metrics:
                     "Dimensions": named,  # type: ignore[typeddict-item]
                     "Timestamp": at,
                     "Value": value,
-                    "Unit": "Count",
+                    "Unit": "Seconds" if "Seconds" in name else "Count",
                     "StorageResolution": 1,
                 }
                 for name, value in counts.items()

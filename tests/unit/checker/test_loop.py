@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import pytest
+from botocore.exceptions import ClientError
 
 from auto_lambda.aws.sqs import Depth
 from auto_lambda.service import Notifier, Stop
-from checker.loop import Loop
-from checker.publish import to_metrics, to_text
+from checker.loop import LONG, Loop, Pace
+from checker.publish import to_errors, to_metrics, to_text
 from checker.sample import Sample, Sampler
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
@@ -49,7 +50,7 @@ class Clockwork:
 
     def run(self, interval: float = 5.0) -> list[float]:
         loop = Loop(
-            self.sampler, lambda _: None, interval=interval, notifier=Notifier({}),
+            self.sampler, lambda _: None, pace=Pace(interval, 30), notifier=Notifier({}),
             clock=lambda: self.now, wait=self.wait,
         )  # fmt: skip
         loop.run(Stop())
@@ -58,7 +59,9 @@ class Clockwork:
 
 def test_a_sample_has_a_metric_for_each_kind_of_waiting() -> None:
     sample = Sampler(FakeQueue(Depth(3, 2, 1)), FakeQueue(Depth(4, 0, 0)), lambda: NOON)()
-    assert sample.metrics() == {"QueueVisible": 3, "QueueInFlight": 2, "QueueDelayed": 1, "DeadLetters": 4}
+    assert sample.metrics() == {
+        "QueueVisible": 3, "QueueInFlight": 2, "QueueDelayed": 1, "DeadLetters": 4, "CheckerHeartbeat": 1,
+    }  # fmt: skip
 
 
 def test_without_a_dead_letter_queue_there_is_no_such_metric() -> None:
@@ -97,7 +100,7 @@ def test_a_failing_tick_publishes_nothing_and_never_ends_the_loop(broken: str) -
 
     clock = Clockwork()
     loop = Loop(
-        sampler, publish, interval=5, notifier=Notifier({}), clock=lambda: clock.now, wait=clock.wait
+        sampler, publish, pace=Pace(5, 30), notifier=Notifier({}), clock=lambda: clock.now, wait=clock.wait
     )  # fmt: skip
     loop.run(Stop())
     assert len(published) == 3
@@ -107,7 +110,7 @@ def test_a_wish_to_stop_ends_the_wait_at_once() -> None:
     stop = Stop()
     stop.request()
     ticks: list[int] = []
-    loop = Loop(lambda: SAMPLE, lambda _: ticks.append(1), interval=60, notifier=Notifier({}))
+    loop = Loop(lambda: SAMPLE, lambda _: ticks.append(1), pace=Pace(60, 60), notifier=Notifier({}))
     loop.run(stop)
     assert ticks == []
 
@@ -130,6 +133,80 @@ def test_a_sample_is_a_line_of_json_or_of_words() -> None:
     first, second = stream.getvalue().splitlines()
     assert json.loads(first) == {
         "at": "2026-01-02T12:00:00.000+00:00", "QueueVisible": 3, "QueueInFlight": 2, "QueueDelayed": 1,
-        "DeadLetters": 4,
+        "DeadLetters": 4, "CheckerHeartbeat": 1,
     }  # fmt: skip
     assert "QueueVisible 3, QueueInFlight 2" in second
+
+
+def throttled() -> Sample:
+    raise ClientError({"Error": {"Code": "ThrottlingException", "Message": "slow down"}}, "PutMetricData")
+
+
+def test_failed_ticks_are_counted_until_somebody_takes_the_count() -> None:
+    told: list[int] = []
+    deaf = iter([True, True, False, False])
+
+    def failed(count: int) -> None:
+        if next(deaf):
+            raise OSError("CloudWatch is away too")
+        told.append(count)
+
+    def sampler() -> Sample:
+        raise OSError("no network")
+
+    loop = Loop(sampler, lambda _: None, pace=Pace(5, 30), notifier=Notifier({}), failed=failed)
+    assert [loop.tick() for _ in range(4)] == [False] * 4
+    assert told == [3, 1]
+
+
+def test_errors_are_a_metric_of_their_own() -> None:
+    calls: list[object] = []
+
+    class Metrics:
+        def publish(self, counts: object, dimensions: object, at: object) -> None:
+            calls.append((counts, dimensions, at))
+
+    to_errors(Metrics(), "http://127.0.0.1:1/1/drops", lambda: NOON)(2)
+    assert calls == [({"CheckerErrors": 2}, {"QueueName": "drops"}, NOON)]
+
+
+def test_throttling_makes_ticks_rarer_and_an_answer_makes_them_frequent_again() -> None:
+    clock = Clockwork(until=100)
+    answers = iter([throttled] * 3 + [lambda: SAMPLE] * 100)
+
+    def sampler() -> Sample:
+        clock.ticks.append(clock.now)
+        return next(answers)()
+
+    Loop(
+        sampler, lambda _: None, pace=Pace(5, 30), notifier=Notifier({}), clock=lambda: clock.now, wait=clock.wait
+    ).run(Stop())
+    assert clock.ticks[:6] == [0, 10, 30, 70, 75, 80]
+
+
+def test_ticks_are_rarer_only_when_there_has_been_no_work_for_long() -> None:
+    pace = Pace(5, 30)
+    assert [pace.seconds(quiet, 0) for quiet in (0, LONG - 1, LONG, LONG + 60, LONG + 120, LONG + 9999)] == [
+        5, 5, 10, 20, 30, 30,
+    ]  # fmt: skip
+
+
+def test_a_pace_is_never_slower_than_the_period_that_it_was_given_nor_faster_than_its_own() -> None:
+    assert Pace(5, 10).seconds(LONG * 100, 0) == 10
+    assert Pace(60, 30).seconds(LONG * 100, 0) == 60
+
+
+def test_an_idle_loop_slows_down_and_work_wakes_it() -> None:
+    clock = Clockwork(until=LONG + 300)
+    idle = Sample(NOON, Depth(0, 0, 0))
+
+    def sampler() -> Sample:
+        clock.ticks.append(clock.now)
+        return SAMPLE if LONG + 150 < clock.now < LONG + 200 else idle
+
+    Loop(
+        sampler, lambda _: None, pace=Pace(5, 30), notifier=Notifier({}), clock=lambda: clock.now, wait=clock.wait
+    ).run(Stop())
+    pauses = [after - before for before, after in zip(clock.ticks, clock.ticks[1:], strict=False)]
+    assert max(pauses) == 30
+    assert pauses[0] == pauses[-1] == 5

@@ -46,7 +46,7 @@ def test_once_publishes_and_prints_json(aws: Any, capsys: pytest.CaptureFixture[
     aws.send_message(QueueUrl=os.environ["AUTO_LAMBDA_QUEUE_URL"], MessageBody="x")
     assert main(["--once", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["QueueVisible"] == 1
-    assert published() == ["QueueDelayed", "QueueInFlight", "QueueVisible"]
+    assert published() == ["CheckerHeartbeat", "QueueDelayed", "QueueInFlight", "QueueVisible"]
 
 
 def test_a_dry_run_prints_and_publishes_nothing(aws: Any, capsys: pytest.CaptureFixture[str]) -> None:
@@ -61,6 +61,81 @@ def test_an_unknown_queue_is_told_at_start(
     monkeypatch.setenv("AUTO_LAMBDA_QUEUE_URL", os.environ["AUTO_LAMBDA_QUEUE_URL"] + "-typo")
     assert main() == 2
     assert "there is no such queue" in capsys.readouterr().err
+
+
+@pytest.fixture
+def fleet(aws: Any, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A ledger, and a group of two machines; its name."""
+    boto3.client("dynamodb", region_name="eu-west-1").create_table(
+        TableName="ledger",
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[
+            {"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk", "recent", "started")
+        ],
+        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
+        GlobalSecondaryIndexes=[
+            {
+                "IndexName": "recent",
+                "KeySchema": [
+                    {"AttributeName": "recent", "KeyType": "HASH"}, {"AttributeName": "started", "KeyType": "RANGE"},
+                ],
+                "Projection": {"ProjectionType": "ALL"},
+            }
+        ],
+    )  # fmt: skip
+    groups = boto3.client("autoscaling", region_name="eu-west-1")
+    groups.create_launch_configuration(LaunchConfigurationName="c", ImageId="ami-12345678", InstanceType="t3.micro")
+    groups.create_auto_scaling_group(
+        AutoScalingGroupName="workers", LaunchConfigurationName="c", MinSize=2, MaxSize=2,
+        AvailabilityZones=["eu-west-1a"],
+    )  # fmt: skip
+    monkeypatch.setenv("AUTO_LAMBDA_TABLE", "ledger")
+    monkeypatch.setenv("AUTO_LAMBDA_WORKER_GROUP", "workers")
+    return "workers"
+
+
+def test_with_a_fleet_everything_is_published_in_one_call(fleet: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--once", "--json"]) == 0
+    sample = json.loads(capsys.readouterr().out)
+    assert sample["WorkersInService"] == 2
+    assert sample["BacklogSecondsPerWorker"] == 0
+    names = published()
+    assert {"BacklogPerWorker", "BacklogSeconds", "BacklogSecondsWithoutWorkers", "QueueOldestSeconds"} <= set(names)
+    assert len(names) == len(sample) - 1
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "said"),
+    [
+        ("AUTO_LAMBDA_WORKER_GROUP", "typo", "there is no Auto Scaling group typo in eu-west-1"),
+        ("AUTO_LAMBDA_TABLE", "typo", "there is no such table"),
+        ("AUTO_LAMBDA_CHECK_SECONDS", "soon", "AUTO_LAMBDA_CHECK_SECONDS"),
+        ("AUTO_LAMBDA_CHECK_SECONDS", "0", "AUTO_LAMBDA_CHECK_SECONDS"),
+        ("AUTO_LAMBDA_IDLE_CHECK_SECONDS", "2", "must not be less than"),
+    ],
+)
+def test_what_cannot_work_is_told_at_start(
+    fleet: str,
+    variable: str,
+    value: str,
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv(variable, value)
+    assert main() == 2
+    assert said in capsys.readouterr().err
+
+
+def test_a_group_of_another_region_is_told_at_start(
+    fleet: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    queue = boto3.client("sqs", region_name="us-west-2").create_queue(QueueName="drops")["QueueUrl"]
+    monkeypatch.setenv("AWS_REGION", "us-west-2")
+    monkeypatch.setenv("AUTO_LAMBDA_QUEUE_URL", queue)
+    monkeypatch.delenv("AUTO_LAMBDA_TABLE")
+    assert main() == 2
+    assert "no Auto Scaling group workers in us-west-2; a group of another region" in capsys.readouterr().err
 
 
 def test_all_problems_with_the_settings_are_told_at_start(

@@ -1,0 +1,84 @@
+"""Recent attempts through the index of the ledger, as the worker writes them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+from moto import mock_aws
+
+from auto_lambda.aws.attempts import Attempts, LedgerUnusable
+from auto_lambda.aws.dynamodb import Table
+from auto_lambda.keys import App
+from worker import journal
+
+STARTED = "2026-01-02T12:00:00+00:00"
+
+
+@pytest.fixture
+def client(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    with mock_aws():
+        made = boto3.client("dynamodb", region_name="eu-west-1")
+        create(made, "ledger", index=True)
+        yield made
+
+
+def create(client: Any, name: str, *, index: bool) -> None:
+    keys = ("pk", "sk", "recent", "started") if index else ("pk", "sk")
+    indexes = [
+        {
+            "IndexName": "recent",
+            "KeySchema": [
+                {"AttributeName": "recent", "KeyType": "HASH"}, {"AttributeName": "started", "KeyType": "RANGE"},
+            ],
+            "Projection": {
+                "ProjectionType": "INCLUDE",
+                "NonKeyAttributes": ["ended", "key", "number", "object_version", "outcome", "sent"],
+            },
+        }
+    ]  # fmt: skip
+    client.create_table(
+        TableName=name,
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in keys],
+        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
+        **({"GlobalSecondaryIndexes": indexes} if index else {}),
+    )
+
+
+def test_what_the_worker_writes_is_read(client: Any) -> None:
+    app = App("dev", "shop")
+    ended = "2026-01-02T12:00:30+00:00"
+    done = journal.Attempt("apps/dev/shop.zip", "v1", "w", 2, STARTED, STARTED, ended, "live")
+    running = journal.Attempt("apps/dev/shop.zip", "v2", "w", 1, "2026-01-02T12:01:00+00:00")
+    Table(client, "ledger").write(done.put(app, 1))
+    Table(client, "ledger").write(running.put(app, 2))
+    newest, older = Attempts(client, "ledger").newest(10)
+    assert (newest.subject, newest.ended, newest.outcome, newest.sent) == ("apps/dev/shop.zip@v2", None, None, None)
+    assert older.started == older.sent == datetime(2026, 1, 2, 12, tzinfo=UTC)
+    assert (older.number, older.outcome) == (2, "live")
+    assert Attempts(client, "ledger").newest(1) == [newest]
+
+
+def test_a_table_that_is_not_there_or_no_ledger_is_told(client: Any) -> None:
+    create(client, "other", index=False)
+    with pytest.raises(LedgerUnusable, match="typo cannot be used: there is no such table"):
+        Attempts(client, "typo").newest(1)
+    with pytest.raises(LedgerUnusable, match=r"other cannot be used: .*no index `recent`"):
+        Attempts(client, "other").newest(1)
+
+
+@pytest.mark.parametrize(("code", "kind"), [("AccessDeniedException", LedgerUnusable), ("Throttling", ClientError)])
+def test_only_what_waiting_does_not_help_is_told_so(code: str, kind: type[Exception]) -> None:
+    class Client:
+        def query(self, **_: Any) -> Any:
+            raise ClientError({"Error": {"Code": code, "Message": ""}}, "Query")
+
+    with pytest.raises(kind):
+        Attempts(Client(), "ledger").newest(1)  # type: ignore[arg-type]
