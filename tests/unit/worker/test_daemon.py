@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from auto_lambda.service import Stop
 from worker.cancel import Cancel, Cancelled
-from worker.daemon import BUSY_SECONDS, Daemon, Timing
+from worker.daemon import BUSY_SECONDS, Busy, Daemon, Timing
 
 PATIENCE = 10.0
 QUICK = Timing(visibility=120, receive=PATIENCE, drain=PATIENCE, ending=0)
@@ -387,3 +387,35 @@ def test_a_receiver_that_breaks_ends_the_process_loudly() -> None:
     with running(daemon) as run:
         run.thread.join(PATIENCE)
         assert isinstance(run.result[0], RuntimeError)
+
+
+def test_work_that_finds_its_app_in_other_hands_is_put_off() -> None:
+    def busy(parcel: Parcel, cancel: Cancel) -> None:
+        raise Busy("dev/shop")
+
+    inbox = FakeInbox([[Parcel("a", attempts=4)]])
+    with running(make(inbox, busy)) as run:
+        inbox.await_fate("a", "put off")
+        run.end()
+    assert inbox.delays["a"] == BUSY_SECONDS
+
+
+def test_a_message_in_other_hands_cancels_its_work_at_once_and_ends_its_processes() -> None:
+    ended: list[int] = []
+
+    class Taken(FakeInbox):
+        def keep(self, parcel: Parcel) -> None:
+            raise Cancelled("in other hands")
+
+    def work(parcel: Parcel, cancel: Cancel) -> None:
+        deadline = time.monotonic() + PATIENCE
+        while not ended and time.monotonic() < deadline:
+            time.sleep(0.01)
+        cancel.check()
+
+    inbox = Taken([[Parcel("a")]])
+    timing = Timing(visibility=3, drain=PATIENCE, receive=PATIENCE)
+    with running(make(inbox, work, timing=timing, end=ended.append)) as run:
+        inbox.await_fate("a", "given back")
+        run.end()
+    assert len(ended) == 1

@@ -26,8 +26,8 @@ from auto_lambda.aws.s3 import Head
 from auto_lambda.keys import App
 from worker.cancel import Cancelled
 from worker.journal import Attempt
-from worker.ledger import Claim, Ledger, Live, decide, put_live
 from worker.lease import SKEW, Hold
+from worker.ledger import Claim, Ledger, Live, decide, put_live
 from worker.model import Upload
 
 SHOP = App("dev", "shop")
