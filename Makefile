@@ -1,5 +1,5 @@
 # Two commands do everything on a fresh machine: `make demo` and `make test`.
-.PHONY: help setup test-tools demo test unit machine image-test ami e2e lint types format bench lock
+.PHONY: help setup test-tools demo test unit machine image-test ami e2e lint policy types format bench lock
 .DEFAULT_GOAL := help
 BIN := .venv/bin
 
@@ -37,6 +37,9 @@ lint: setup ## ruff, shell syntax, cfn-lint
 	$(BIN)/ruff format --check .
 	for script in scripts/*.sh; do bash -n "$$script" || exit 1; done
 	$(BIN)/cfn-lint infra/pipeline.yaml
+
+policy: setup ## infra/pipeline.yaml against checkov; what it finds is fixed or explained. Part of make unit
+	$(BIN)/pytest tests/unit/infra/test_policy.py
 
 types: setup ## mypy --strict
 	$(BIN)/mypy

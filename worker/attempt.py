@@ -251,6 +251,15 @@ class Attempts:
             timings=report.receipt.timings,
         )
         work.hold.finish(*writes, ended.put(work.claim.upload.app, work.hold.fence))
+        # Metric filters count these lines (docs/reference/metrics.md); a dimension must not be missing.
+        _log.info(
+            "finished",
+            outcome=outcome,
+            step=ended.step or "none",
+            code=code,
+            framework=report.receipt.framework,
+            since_drop=_seconds(ended.sent, ended.ended),
+        )
 
     def _finish_quietly(self, work: _Work, report: Report, outcome: Outcome, code: str | None = None) -> None:
         """Nothing depends on it: the lease runs out by itself, and the history shows an attempt that was cut short."""
@@ -312,3 +321,9 @@ def _cause(error: Exception, guard: Guard) -> Exception:
     except Cancelled as reason:
         return reason
     return error
+
+
+def _seconds(since: str | None, until: str | None) -> float | None:
+    if since is None or until is None:
+        return None
+    return round((datetime.fromisoformat(until) - datetime.fromisoformat(since)).total_seconds(), 3)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 from tables import FakeTable
 
 from auto_lambda.aws.s3 import Head, ObjectMissing
@@ -143,6 +144,20 @@ def test_an_upload_goes_live_and_the_ledger_says_what_it_is(world: World) -> Non
     assert live is not None
     assert (live.object_version, live.template_key, live.function_version) == ("v1", "bundles/2.json", "2")
     assert (live.sha256, live.framework, live.modified) == ("ab" * 32, "zappa", NOON.isoformat())
+
+
+def test_each_attempt_is_logged_once_with_what_the_metric_filters_read(world: World) -> None:
+    with capture_logs() as lines:
+        deliver(world, upload())
+        world.newest[SHOP_ZIP] = "v2"
+        world.trouble = fail(OSError("disk full"))
+        with pytest.raises(OSError, match="disk full"):
+            deliver(world, upload("v2"))
+    live, delayed = (line for line in lines if line["event"] == "finished")
+    assert (live["outcome"], delayed["outcome"]) == ("live", "delayed")
+    for line in (live, delayed):
+        assert isinstance(line["step"], str)
+        assert {"framework", "since_drop", "code"} <= set(line)
 
 
 def test_the_second_version_is_told_which_template_was_live(world: World) -> None:

@@ -1,0 +1,89 @@
+"""What the checker costs: resident memory, and processor time at the default tick, on an embedded AWS. `--help`.
+
+There is work all the time, so that it never slows down; a group of three; and 100 attempts in the ledger.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from auto_lambda.aws.cloudformation import Stacks
+from auto_lambda.local.embedded import EmbeddedAws
+from auto_lambda.local.stack import STACK, deploy_pipeline, local_client
+from auto_lambda.local.state import Pipeline
+
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
+def main() -> int:
+    """Print a line every ten seconds, the last one being the result."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--minutes", type=float, default=10)
+    seconds = parser.parse_args().minutes * 60
+    with tempfile.TemporaryDirectory() as folder, EmbeddedAws.start(Path(folder), None) as aws:
+        pipeline = deploy_pipeline(aws, Path(folder))
+        environ = {**pipeline.environ_over(os.environ), "AUTO_LAMBDA_WORKER_GROUP": furnish(aws, pipeline)}
+        command = [sys.executable, "-m", "checker"]
+        with subprocess.Popen(command, env=environ, stderr=subprocess.DEVNULL) as checker:
+            watch(checker.pid, seconds)
+            checker.terminate()
+    return 0
+
+
+def furnish(aws: EmbeddedAws, pipeline: Pipeline) -> str:
+    """Work, history and machines; the group's name."""
+    sqs, ledger = local_client(aws, "sqs"), local_client(aws, "dynamodb")
+    for number in range(5):
+        sqs.send_message(QueueUrl=pipeline.queue, MessageBody=str(number))
+    now = datetime.now(UTC)
+    for number in range(100):
+        item = attempt(number, now - timedelta(minutes=number + 1))
+        ledger.put_item(TableName=pipeline.table, Item={name: {"S": value} for name, value in item.items()})
+    stack = Stacks(local_client(aws, "cloudformation")).describe(STACK)
+    assert stack is not None  # noqa: S101 - it has just been deployed
+    group = stack.outputs["WorkerGroup"]
+    local_client(aws, "autoscaling").set_desired_capacity(AutoScalingGroupName=group, DesiredCapacity=3)
+    return group
+
+
+def attempt(number: int, began: datetime) -> dict[str, str]:
+    """One item of the ledger's history."""
+    started, ended = began.isoformat(), (began + timedelta(seconds=30 + number)).isoformat()
+    return {
+        "pk": f"history#dev/a{number}", "sk": f"{started}#{number:012d}", "recent": "attempts", "outcome": "live",
+        "started": started, "sent": started, "ended": ended, "key": f"apps/dev/a{number}.zip", "object_version": "v1",
+    }  # fmt: skip
+
+
+def watch(pid: int, seconds: float) -> None:
+    """Leave out the start, which happens once."""
+    time.sleep(10)
+    start, began, most = cpu(pid), time.monotonic(), 0.0
+    while (passed := time.monotonic() - began) < seconds:
+        time.sleep(min(10, seconds - passed))
+        most = max(most, rss(pid))
+        share = (cpu(pid) - start) / (time.monotonic() - began)
+        print(f"{time.monotonic() - began:4.0f} s: at most {most:.1f} MB resident, {share:.2%} of a processor")
+
+
+def cpu(pid: int) -> float:
+    """Seconds of processor time so far."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / TICKS
+
+
+def rss(pid: int) -> float:
+    """Resident memory in MB."""
+    line = next(line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("VmRSS"))
+    return int(line.split()[1]) / 1024
+
+
+if __name__ == "__main__":
+    sys.exit(main())
