@@ -19,7 +19,7 @@ from packaging.utils import canonicalize_name
 from worker.build.manifests import Manifest
 from worker.build.requirement_lines import Local, read_text
 from worker.build.sandbox import Outcome
-from worker.build.sdists import Pin, Sdist, unwheeled
+from worker.build.sdists import Pin, Sdist, outgrown, unwheeled
 from worker.build.uv import Target, Uv
 from worker.build.uv_errors import explain
 from worker.build.zips import write_zip
@@ -111,6 +111,9 @@ class Locker:
         kept = self._memory / hashlib.sha256("\0".join((*inputs, target.python, *arguments)).encode()).hexdigest()[:40]
         if (texts := self._remembered(kept)) is None:
             texts = self._resolve(inputs, arguments, manifest, target, work, say)
+            lock = _parse(texts[0])
+            if behind := outgrown(unwheeled(texts[1], lock.pins, lock.options, target), lock.pins):
+                texts = self._prefer_wheels(behind, texts, inputs, arguments, manifest, target, work, say)
             self._remember(kept, texts)
         lock = _parse(texts[0])
         pins = _agreed(lock.pins, manifest)
@@ -131,14 +134,27 @@ class Locker:
             raise explain(outcome.output, manifest.shown, target)
         return read_text(work / "lock.txt", "lock"), read_text(work / "pylock.toml", "lock")
 
+    def _prefer_wheels(
+        self, names: tuple[str, ...], texts: tuple[str, str], inputs: tuple[str, str], arguments: tuple[str, ...],
+        manifest: Manifest, target: Target, work: Path, say: Say,
+    ) -> tuple[str, str]:  # fmt: skip
+        """Older releases that have wheels, where the requirements allow them: compiling pandas takes minutes."""
+        only = tuple(word for name in names for word in ("--only-binary", name))
+        try:
+            older = self._resolve(inputs, (*arguments, *only), manifest, target, work, say)
+        except AppError:
+            return texts
+        say(f"releases with a wheel for {target.platform} are taken of {', '.join(names)}")
+        return older
+
     def _remembered(self, kept: Path) -> tuple[str, str] | None:
         try:
             age = self._clock() - kept.stat().st_mtime
             if not 0 <= age < FRESH:
                 return None
             lock, files = json.loads(kept.read_text())
-        except FileNotFoundError:
-            return None
+        except (OSError, ValueError):
+            return None  # never made, or by another version of ours
         return lock, files
 
     def _remember(self, kept: Path, texts: tuple[str, str]) -> None:

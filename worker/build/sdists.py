@@ -64,6 +64,14 @@ def unwheeled(pylock: str, pins: tuple[Pin, ...], options: tuple[str, ...], targ
     return {sdist.name: sdist for sdist in found if sdist}
 
 
+def outgrown(sdists: Mapping[str, Sdist], pins: tuple[Pin, ...]) -> tuple[str, ...]:
+    """Names of those among the sdists whose releases have more files: wheels, but none for a system as old as this.
+
+    uv lists the hashes of all files of a release, also of those that do not fit.
+    """
+    return tuple(pin.name for pin in pins if pin.name and pin.name in sdists and len(pin.hashes) > 1)
+
+
 def _has_wheel(package: Package, hashes: frozenset[str] | None, options: tuple[str, ...], target: Target) -> bool:
     if {"--no-binary :all:", f"--no-binary {package.name}"} & set(options):
         return False

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -118,6 +119,38 @@ def test_the_same_question_is_asked_once_in_a_while(tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
     ours.lock(manifest("six<2"), TARGET, tmp_path / "other", lambda _: None)
     assert len(sandbox.commands) == 3
+
+
+def test_an_answer_kept_by_another_version_is_asked_for_again(tmp_path: Path) -> None:
+    sandbox = FakeSandbox()
+    assert make(tmp_path, sandbox, manifest("six")).text == SIX
+    for kept in (tmp_path / "memory").iterdir():
+        kept.write_text(SIX)
+        os.utime(kept, (1000.0, 1000.0))
+    assert make(tmp_path, sandbox, manifest("six"), 1).text == SIX
+    assert len(sandbox.commands) == 2
+
+
+def test_releases_with_fitting_wheels_are_preferred_to_compiling(tmp_path: Path) -> None:
+    """Newer ones may have dropped an old system; those that never had a wheel are built."""
+    listed = """lock-version = "1.0"
+created-by = "uv"
+[[packages]]
+name = "fast"
+version = "2.0"
+sdist = { url = "https://files.example/fast-2.0.tar.gz", hashes = { sha256 = "aa" } }
+[[packages]]
+name = "pure"
+version = "1.0"
+sdist = { url = "https://files.example/pure-1.0.tar.gz", hashes = { sha256 = "bb" } }
+"""
+    lock = "fast==2.0 --hash=sha256:aa --hash=sha256:of-a-wheel\npure==1.0 --hash=sha256:bb\n"
+    sandbox = FakeSandbox(lock, listed)
+    make(tmp_path, sandbox, manifest("fast", "pure"))
+    first, second = (command.argv for command in sandbox.commands)
+    assert "--only-binary" not in first
+    position = second.index("--only-binary")
+    assert second == (*first[:position], "--only-binary", "fast", *first[position:])
 
 
 def test_local_projects_are_built_from_a_copy_and_locked_by_content(tmp_path: Path) -> None:
