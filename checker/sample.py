@@ -84,7 +84,10 @@ class Sample:
             found["BuildSecondsP95"] = percentile(self.build_seconds, 95)
         if self.capacity:
             found["WorkersInService"] = self.capacity.in_service
-            found["WorkersBusy"] = min(self.capacity.in_service, math.ceil(self.depth.in_flight / self.slots))
+            busy = min(self.capacity.in_service, math.ceil(self.depth.in_flight / self.slots))
+            # A message that waits is about to make somebody busy.
+            idle = max(0, self.capacity.in_service - self.depth.in_flight - self.depth.visible)
+            found |= {"WorkersBusy": busy, "WorkersIdle": idle}
             found |= self._backlog(self.capacity.in_service).metrics()
         return {name: float(value) for name, value in found.items() if value is not None}
 

@@ -75,6 +75,13 @@ def test_busy_workers_are_at_least_as_many_as_the_messages_in_hand_need() -> Non
     assert sample(Fake(there=Depth(0, 90, 0)))["WorkersBusy"] == 2
 
 
+def test_idle_workers_are_surely_idle() -> None:
+    machines = Capacity(in_service=5, pending=0, leaving=0, desired=5)
+    assert sample(Fake(there=Depth(0, 2, 9), machines=machines), slots=4)["WorkersIdle"] == 3
+    assert sample(Fake(there=Depth(1, 2, 0), machines=machines))["WorkersIdle"] == 2
+    assert sample(Fake(there=Depth(90, 2, 0), machines=machines))["WorkersIdle"] == 0
+
+
 def test_a_single_box_has_metrics_of_the_queue_only() -> None:
     fake = Fake()
     metrics = Sampler(fake, fake, lambda: NOON)().metrics()

@@ -3,25 +3,38 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cfnlint.decode.cfn_yaml import load
+from cfnlint.decode.cfn_yaml import load as load_template
 
+from auto_lambda.aws.autoscaling import Capacity
+from auto_lambda.aws.sqs import Depth
 from auto_lambda.local.stack import template_path
+from auto_lambda.settings import PREFIX, CheckerSettings, Settings, WorkerSettings, load
+from checker.sample import Sample
+from checker.simulator.policies import ours
 
 FROM_CLOUDFORMATION = {"ForAnyValue:StringEquals": {"aws:CalledVia": "cloudformation.amazonaws.com"}}
 
 
 @pytest.fixture(scope="module")
 def resources() -> dict[str, Any]:
-    template = json.loads(json.dumps(load(str(template_path()))))
+    template = json.loads(json.dumps(load_template(str(template_path()))))
     found: dict[str, Any] = template["Resources"]
     return found
+
+
+def of_type(resources: dict[str, Any], kind: str) -> dict[str, Any]:
+    """The properties of all resources of one type."""
+    return {name: it["Properties"] for name, it in resources.items() if it["Type"] == kind}
 
 
 def statements(policy: dict[str, Any]) -> list[dict[str, Any]]:
@@ -124,3 +137,128 @@ def test_policies_fit_into_what_iam_allows(resources: dict[str, Any]) -> None:
         for key, value in names.items():
             text = text.replace(f"${{{key}}}", value)
         assert len(text) < 6144
+
+
+def test_the_template_can_be_given_to_cloudformation_as_it_is() -> None:
+    assert len(template_path().read_bytes()) <= 51_200
+
+
+@pytest.mark.parametrize("name", ["WorkerTemplate", "CheckerTemplate"])
+def test_machines_need_tokens_for_metadata_and_have_encrypted_disks(resources: dict[str, Any], name: str) -> None:
+    data = resources[name]["Properties"]["LaunchTemplateData"]
+    assert data["MetadataOptions"]["HttpTokens"] == "required"
+    assert data["MetadataOptions"]["HttpPutResponseHopLimit"] == 1
+    assert all(disk["Ebs"]["Encrypted"] and disk["Ebs"]["VolumeType"] == "gp3" for disk in data["BlockDeviceMappings"])
+    assert "KeyName" not in data
+
+
+def test_nothing_comes_in_and_only_tls_goes_out(resources: dict[str, Any]) -> None:
+    properties = resources["NothingComesIn"]["Properties"]
+    assert "SecurityGroupIngress" not in properties
+    assert [(rule["FromPort"], rule["ToPort"]) for rule in properties["SecurityGroupEgress"]] == [(443, 443)]
+    assert not [name for name, it in resources.items() if it["Type"] == "AWS::EC2::SecurityGroupIngress"]
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"), [("WorkerTemplate", WorkerSettings), ("CheckerTemplate", CheckerSettings)]
+)
+def test_machines_are_told_settings_that_their_service_takes(
+    resources: dict[str, Any], name: str, settings: type[Settings], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = resources[name]["Properties"]["LaunchTemplateData"]["UserData"]["Fn::Base64"]["Fn::Sub"]
+    for variable in [variable for variable in os.environ if variable.startswith(("AUTO_LAMBDA_", "AWS_"))]:
+        monkeypatch.delenv(variable)
+    references = {
+        "Queue": "https://sqs.eu-west-1.amazonaws.com/123456789012/q",
+        "DeadLetterQueue": "https://sqs.eu-west-1.amazonaws.com/123456789012/d",
+        "AppBoundary": "arn:aws:iam::123456789012:policy/boundary",
+    }
+    told = dict(re.findall(r"^(A\w+)=(.*)$", script, re.MULTILINE))
+    for variable, value in told.items():
+        known = re.sub(
+            r"\$\{([\w:]+)\}", lambda found: references.get(found[1], found[1].lower().replace(":", "")), value
+        )
+        monkeypatch.setenv(variable, known)
+    chosen = load(settings)
+    names = {"AWS_REGION", *(f"{PREFIX}{name.upper()}" for name in chosen.model_fields_set)}
+    assert set(told) <= names
+
+
+def test_the_checker_is_never_slower_than_the_shortest_period_of_an_alarm(resources: dict[str, Any]) -> None:
+    script = resources["CheckerTemplate"]["Properties"]["LaunchTemplateData"]["UserData"]["Fn::Base64"]["Fn::Sub"]
+    slowest = int(re.findall(r"AUTO_LAMBDA_IDLE_CHECK_SECONDS=(\d+)", script)[0])
+    assert slowest <= min(alarm["Period"] for alarm in of_type(resources, "AWS::CloudWatch::Alarm").values())
+
+
+def test_the_scaling_is_what_the_study_found_best(resources: dict[str, Any]) -> None:
+    policy = ours()
+    assert policy.step
+    assert policy.tracking
+    tracking = resources["FollowTheBacklog"]["Properties"]["TargetTrackingConfiguration"]
+    metric = tracking["CustomizedMetricSpecification"]
+    assert (tracking["TargetValue"], tracking["DisableScaleIn"]) == (
+        policy.tracking.target,
+        policy.tracking.in_ is None,
+    )
+    assert (metric["MetricName"], metric["Period"]) == (policy.tracking.metric, policy.tracking.period)
+    assert resources["WorkerGroup"]["Properties"]["DefaultInstanceWarmup"] == policy.tracking.warmup
+    steps = resources["LeaveZero"]["Properties"]["StepAdjustments"]
+    assert [(step["MetricIntervalLowerBound"], step["ScalingAdjustment"]) for step in steps] == list(policy.step.steps)
+    assert [step.get("MetricIntervalUpperBound") for step in steps] == [bound for bound, _ in policy.step.steps[1:]] + [
+        None
+    ]
+    alarms = [
+        alarm for alarm in of_type(resources, "AWS::CloudWatch::Alarm").values()
+        if alarm["AlarmActions"] == [{"Ref": "LeaveZero"}]
+    ]  # fmt: skip
+    assert tuple(alarm["EvaluationPeriods"] for alarm in alarms) == policy.step.points
+    assert {(alarm["MetricName"], alarm["Period"]) for alarm in alarms} == {(policy.step.metric, policy.step.period)}
+
+
+def test_never_more_machines_go_than_are_idle(resources: dict[str, Any]) -> None:
+    threshold = resources["WorkersAreIdle"]["Properties"]["Threshold"]
+    for step in resources["LetIdleWorkersGo"]["Properties"]["StepAdjustments"]:
+        assert -step["ScalingAdjustment"] <= threshold + step["MetricIntervalLowerBound"]
+
+
+def test_every_metric_of_an_alarm_is_published_by_somebody(resources: dict[str, Any]) -> None:
+    sample = Sample(datetime.now(UTC), Depth(0, 0, 0), 0, Capacity(0, 0, 0, 0), oldest=0.0)
+    filters = of_type(resources, "AWS::Logs::MetricFilter").values()
+    counted = {change["MetricName"] for it in filters for change in it["MetricTransformations"]}
+    for name, alarm in of_type(resources, "AWS::CloudWatch::Alarm").items():
+        assert alarm["MetricName"] in (counted if "Dimensions" not in alarm else sample.metrics()), name
+
+
+def test_the_lines_that_are_counted_are_written(resources: dict[str, Any]) -> None:
+    source = "".join(file.read_text() for file in (template_path().parents[1] / "worker").glob("*.py"))
+    for it in of_type(resources, "AWS::Logs::MetricFilter").values():
+        (event,) = re.findall(r'\$\.event = "([^"]+)"', it["FilterPattern"])
+        assert f'"{event}"' in source
+        fields = set(re.findall(r"\$\.(\w+)", json.dumps(it))) - {"event"}
+        assert all(f"{field}=" in source for field in fields)
+
+
+def test_every_alarm_for_people_is_told_of_when_it_ends_too_and_has_its_page(resources: dict[str, Any]) -> None:
+    page = (template_path().parents[1] / "docs/how-to/alarms.md").read_text()
+    alarms = of_type(resources, "AWS::CloudWatch::Alarm")
+    told = {name for name, alarm in alarms.items() if alarm["AlarmActions"] == [{"Ref": "AlarmTopic"}]}
+    assert len(told) == 5
+    for name in told:
+        assert alarms[name]["OKActions"] == [{"Ref": "AlarmTopic"}]
+        anchor = alarms[name]["AlarmDescription"].rpartition("#")[2]
+        assert f"\n## {anchor.replace('-', ' ').capitalize()}\n" in page
+
+
+def test_known_bug_8_dead_letters_keep_the_alarm_on(resources: dict[str, Any]) -> None:
+    alarm = resources["DeadLettersPresent"]["Properties"]
+    assert (alarm["MetricName"], alarm["Statistic"], alarm["Threshold"]) == ("DeadLetters", "Maximum", 0)
+
+
+def test_the_reference_lists_every_parameter_and_output() -> None:
+    page = (template_path().parents[1] / "docs/reference/pipeline-template.md").read_text()
+    template = json.loads(json.dumps(load_template(str(template_path()))))
+    for name, parameter in template["Parameters"].items():
+        default = parameter["Default"]
+        assert f"| `{name}` | {f'`{default}`' if default != '' else 'empty'} |" in page
+    for name in template["Outputs"]:
+        assert f"| `{name}` |" in page

@@ -1,0 +1,92 @@
+"""The template on the embedded AWS: made, changed, and made in a network of others."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import yaml
+from cfnlint.decode.cfn_yaml import load as load_template
+
+from auto_lambda.aws.cloudformation import Plan, Stacks
+from auto_lambda.local.embedded import EmbeddedAws
+from auto_lambda.local.stack import local_client, template_path
+
+
+@pytest.fixture(scope="module")
+def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedAws]:
+    with EmbeddedAws.start(tmp_path_factory.mktemp("aws"), None) as running:
+        yield running
+
+
+def deploy(aws: EmbeddedAws, stack: str, **parameters: str) -> dict[str, str]:
+    """The outputs."""
+    plan = Plan(stack, body=template_path().read_text(), parameters=parameters)
+    return dict(Stacks(local_client(aws, "cloudformation")).deploy(plan).stack.outputs)
+
+
+def resources(aws: EmbeddedAws, stack: str) -> dict[str, str]:
+    """Physical ids by logical ones."""
+    pages = local_client(aws, "cloudformation").get_paginator("list_stack_resources").paginate(StackName=stack)
+    return {
+        item["LogicalResourceId"]: item["PhysicalResourceId"]
+        for page in pages
+        for item in page["StackResourceSummaries"]
+    }
+
+
+def group(aws: EmbeddedAws, name: str) -> dict[str, Any]:
+    groups = local_client(aws, "autoscaling").describe_auto_scaling_groups(AutoScalingGroupNames=[name])
+    found: dict[str, Any] = groups["AutoScalingGroups"][0]
+    return found
+
+
+def test_everything_is_made_and_a_changed_parameter_changes_it(aws: EmbeddedAws) -> None:
+    outputs = deploy(aws, "one")
+    template = json.loads(json.dumps(load_template(str(template_path()))))["Resources"]
+    assert set(template) - set(resources(aws, "one")) == {"AlarmMail"}  # the only one that nobody asked for
+    assert (group(aws, outputs["WorkerGroup"])["MinSize"], group(aws, outputs["WorkerGroup"])["MaxSize"]) == (0, 10)
+    checker = group(aws, outputs["CheckerGroup"])
+    assert checker["MinSize"] == checker["MaxSize"] == checker["DesiredCapacity"] == 1
+
+    changed = deploy(aws, "one", WorkersMax="23", AlarmEmail="somebody@example.com")
+    assert group(aws, changed["WorkerGroup"])["MaxSize"] == 23
+    topics = local_client(aws, "sns").list_subscriptions_by_topic(TopicArn=changed["AlarmTopic"])["Subscriptions"]
+    assert [topic["Endpoint"] for topic in topics] == ["somebody@example.com"]
+    assert {name: value for name, value in changed.items() if name != "Dashboard"} == {
+        name: value for name, value in outputs.items() if name != "Dashboard"
+    }
+
+
+def test_in_a_network_of_others_none_is_made(aws: EmbeddedAws) -> None:
+    ec2 = local_client(aws, "ec2")
+    vpc = ec2.create_vpc(CidrBlock="10.1.0.0/16")["Vpc"]["VpcId"]
+    subnets = [ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.1.{number}.0/24")["Subnet"]["SubnetId"] for number in (1, 2)]
+    local_client(aws, "cloudformation").delete_stack(StackName="one")  # the log groups' names are the image's
+    outputs = deploy(aws, "two", VpcId=vpc, SubnetIds=",".join(subnets), Architecture="arm64")
+    assert not {"Vpc", "SubnetA", "InternetGateway", "RouteTable"} & set(resources(aws, "two"))
+    assert group(aws, outputs["WorkerGroup"])["VPCZoneIdentifier"] == ",".join(subnets)
+
+
+def test_the_dashboard_shows_metrics_and_alarms_that_exist(aws: EmbeddedAws) -> None:
+    outputs = deploy(aws, "two")
+    name = outputs["Dashboard"].rpartition("/")[2]
+    cloudwatch = local_client(aws, "cloudwatch")
+    body = yaml.safe_load(cloudwatch.get_dashboard(DashboardName=name)["DashboardBody"])
+    titles = " ".join(widget["properties"]["title"] for widget in body["widgets"])
+    for word in (
+        "Queue",
+        "Workers",
+        "Backlog",
+        "drop to live",
+        "outcome and step",
+        "framework",
+        "Dead letters",
+        "Cost",
+    ):
+        assert word in titles
+    shown = next(widget for widget in body["widgets"] if widget["type"] == "alarm")["properties"]["alarms"]
+    existing = {alarm["AlarmArn"] for alarm in cloudwatch.describe_alarms()["MetricAlarms"]}
+    assert set(shown) <= existing
