@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from auto_lambda import logs, settings
 from auto_lambda.aws.attempts import Attempts, LedgerUnusable
 from auto_lambda.aws.autoscaling import Group, GroupUnusable
-from auto_lambda.aws.cloudwatch import Metrics
+from auto_lambda.aws.cloudwatch import Metrics, MetricsRefused
 from auto_lambda.aws.lean import make_lean_session
 from auto_lambda.aws.session import client
 from auto_lambda.aws.sqs import Queue, QueueUnusable
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from boto3 import Session
 
 _ENDPOINTS = ("autoscaling", "dynamodb", "monitoring", "sqs")
-_UNUSABLE = (QueueUnusable, GroupUnusable, LedgerUnusable)
+_UNUSABLE = (QueueUnusable, GroupUnusable, LedgerUnusable, MetricsRefused)
 
 
 def main(arguments: Sequence[str] = ()) -> int:
@@ -75,7 +75,9 @@ def _run(chosen: settings.CheckerSettings, options: argparse.Namespace) -> int:
     sampler = _sampler(chosen, session)
     loop = Loop(sampler, _all(publishers), pace=pace, notifier=Notifier(), failed=failed)
     try:
-        sampler()
+        first = sampler()
+        if not options.once:
+            _all(publishers)(first)
     except _UNUSABLE as error:
         return _refuse((str(error),))
     except Exception as error:  # noqa: BLE001 - whatever passes by itself is the loop's to live through

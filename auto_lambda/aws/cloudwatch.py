@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
 
 
+class MetricsRefused(Exception):
+    """We may not publish in this namespace; the message names it. Waiting does not help."""
+
+
 class Metrics:
-    """High-resolution metrics of one namespace. What it raises is botocore's."""
+    """High-resolution metrics of one namespace. What it raises beyond `MetricsRefused` is botocore's."""
 
     def __init__(self, client: CloudWatchClient, namespace: str) -> None:
         self._client = client
@@ -22,7 +28,14 @@ class Metrics:
 
         Those with ``Seconds`` in their name are in seconds, the others count.
         """
-        named = [{"Name": name, "Value": value} for name, value in dimensions.items()]
+        try:
+            self._put(counts, [{"Name": name, "Value": value} for name, value in dimensions.items()], at)
+        except ClientError as error:
+            if error.response.get("Error", {}).get("Code", "") in ("AccessDenied", "AccessDeniedException"):
+                raise MetricsRefused(f"we are not allowed to publish metrics in {self._namespace}") from error
+            raise
+
+    def _put(self, counts: Mapping[str, float], named: Sequence[Mapping[str, str]], at: datetime) -> None:
         self._client.put_metric_data(
             Namespace=self._namespace,
             MetricData=[

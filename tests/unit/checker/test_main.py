@@ -14,6 +14,8 @@ from typing import Any
 import boto3
 import pytest
 import structlog
+from botocore.client import BaseClient
+from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from checker.__main__ import main
@@ -136,6 +138,22 @@ def test_a_group_of_another_region_is_told_at_start(
     monkeypatch.delenv("AUTO_LAMBDA_TABLE")
     assert main() == 2
     assert "no Auto Scaling group workers in us-west-2; a group of another region" in capsys.readouterr().err
+
+
+def test_metrics_that_may_not_be_published_are_told_at_start(
+    aws: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    refusal = ClientError({"Error": {"Code": "AccessDenied", "Message": ""}}, "PutMetricData")
+
+    def refuse(self: BaseClient, operation: str, arguments: Any) -> Any:
+        if operation == "PutMetricData":
+            raise refusal
+        return call(self, operation, arguments)
+
+    call = BaseClient._make_api_call  # type: ignore[attr-defined]
+    monkeypatch.setattr(BaseClient, "_make_api_call", refuse)
+    assert main() == 2
+    assert "not allowed to publish metrics in AutoLambda" in capsys.readouterr().err
 
 
 def test_all_problems_with_the_settings_are_told_at_start(
