@@ -30,6 +30,7 @@ def client(aws_client: Callable[[str], Any]) -> Any:
     role = "arn:aws:iam::123456789012:role/x"
     code = {"ZipFile": zipped(CODE)}
     client.create_function(FunctionName="echo", Runtime="python3.12", Role=role, Handler="app.handler", Code=code)
+    client.get_waiter("function_active_v2").wait(FunctionName="echo", WaiterConfig={"Delay": 1})
     return client
 
 
