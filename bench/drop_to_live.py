@@ -27,7 +27,7 @@ from auto_lambda.local.stack import LocalStack, local_client, prepare_tools
 from auto_lambda.packing import zip_folder
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
-NAMES = ("quotes", "thumbnails", "guestbook", "statistics")
+NAMES = ("quotes", "events", "thumbnails", "guestbook", "statistics")
 # The file of each that a change of code touches.
 CHANGED = {"guestbook": "entries/views.py"}
 TIMEOUT = 600.0
@@ -124,7 +124,14 @@ def fresh_stack() -> Iterator[LocalStack]:
         (cache / "tools").symlink_to(ours)
         settings = {"AUTO_LAMBDA_CACHE": str(cache), "AUTO_LAMBDA_POLL_SECONDS": "20"}
         with LocalStack.start(Path(folder, "stack"), settings=settings) as stack:
+            make_what_events_listens_to(stack)
             yield stack
+
+
+def make_what_events_listens_to(stack: LocalStack) -> None:
+    """The bucket and the queue that the example `events` names: an app's own, so there before it."""
+    local_client(stack.aws, "s3").create_bucket(Bucket="events-example")
+    local_client(stack.aws, "sqs").create_queue(QueueName="events-example-orders")
 
 
 def measure(names: Sequence[str], rounds: int, idle_seconds: float) -> tuple[list[Run], list[Idle]]:

@@ -135,6 +135,7 @@ def test_bad_app(stack: Stack, case: str) -> None:
 
 
 BIG = """
+import os
 import sys
 from pathlib import Path
 from setuptools import setup
@@ -142,7 +143,9 @@ from setuptools import setup
 Path("big").mkdir(exist_ok=True)
 if "bdist_wheel" in sys.argv:
     with open("big/__init__.py", "wb") as file:
-        file.truncate(260 * 1024 * 1024)
+        megabyte = os.urandom(1024) * 1024  # compresses well, but not as well as a bomb
+        for _ in range(260):
+            file.write(megabyte)
 setup(name="big", version="1", packages=["big"])
 """
 
