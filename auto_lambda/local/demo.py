@@ -203,7 +203,7 @@ def _timings(rows: Sequence[Row], console: Console) -> None:
     from rich.table import Table
 
     used = [step for step in STEPS if any(row.receipt and step in row.receipt.timings for row in rows)]
-    table = Table(box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False, padding=(0, 0, 0, 1))
     table.add_column("   app", no_wrap=True, min_width=15)
     for title in (*used, "total"):
         table.add_column(title, justify="right", no_wrap=True)
