@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from auto_lambda.tools import ToolEnvironments
+from worker.build.results import ResultFile
 from worker.build.sandbox import Command, Limits, Sandbox
 from worker.frameworks import chalice_answer
 from worker.frameworks.chalice_code import copy_code
@@ -65,14 +66,14 @@ class Chalice:
         warnings = check_settings(read_chalice(source.root).data, source.config_stage)
         code = copy_code(source.root, work / "code")
         self._audit(built, code)
-        result = work / "out" / "result.json"
-        result.parent.mkdir()
+        (work / "out").mkdir()
+        result = ResultFile(work / "out" / "result.json")
         request = work / "request.json"
         request.write_text(json.dumps(self._request(built, code)))
         say(
             f"importing app.py with Python {source.python} and compiling stage {source.config_stage}, chalice {CHALICE}"
         )
-        outcome = self._sandbox.run(self._command(built, code, request, result), say)
+        outcome = self._sandbox.run(self._command(built, code, request, result.path), say)
         draft = chalice_answer.read(outcome, result, source, code)
         return dataclasses.replace(draft, warnings=(*warnings, *_other_chalice(built), *draft.warnings))
 

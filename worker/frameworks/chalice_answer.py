@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from worker.build.results import ResultFile
 from worker.build.sandbox import Outcome, printable, read_json
 from worker.build.stopped import stopped_error, tampered
 from worker.errors import AppError, Code
@@ -73,7 +73,7 @@ class _Failed(_Shape):
     error: _Error
 
 
-def read(outcome: Outcome, result: Path, source: Source, code: Path) -> Draft:
+def read(outcome: Outcome, result: ResultFile, source: Source, code: Path) -> Draft:
     """Turn the answer into a draft.
 
     Args:
@@ -88,10 +88,10 @@ def read(outcome: Outcome, result: Path, source: Source, code: Path) -> Draft:
     """
     if outcome.stopped:
         raise stopped_error(outcome, "importing app.py", hint=_SLOW)
-    if not os.path.lexists(result) and outcome.returncode:
+    if not result.begun:
         raise RuntimeError(f"the compiler did not start (exit status {outcome.returncode}):\n{outcome.output[-2000:]}")
     try:
-        answer = read_json(result)
+        answer = read_json(result.path)
         if isinstance(answer, dict) and "error" in answer:
             raise _failure(_Failed.model_validate(answer).error, outcome, source)
         return _draft(answer, _Compiled.model_validate(answer), code)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from auto_lambda.tools import ToolEnvironments
+from worker.build.results import ResultFile
 from worker.build.sandbox import Command, Limits, Sandbox
 from worker.bundle.release import health_path
 from worker.errors import AppError, Code
@@ -96,10 +97,10 @@ class Zappa:
         source = built.source
         app, out = work / "app", _made(work / "out")
         shutil.copytree(source.root, app, symlinks=True)  # a prebuild script may write into it
-        result = out / "result.json"
+        result = ResultFile(out / "result.json")
         request = work / "request.json"
         request.write_text(json.dumps(_request(built, out)))
-        outcome = self._sandbox.run(self._command(built, app, request, result), say)
+        outcome = self._sandbox.run(self._command(built, app, request, result.path), say)
         names = {app: "", **({built.site: "/opt/python/"} if built.site else {})}
         return zappa_answer.read(outcome, result, names, source.python)
 

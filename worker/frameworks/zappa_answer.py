@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from worker.build.results import ResultFile
 from worker.build.sandbox import Outcome, printable, read_json
 from worker.build.stopped import stopped_error, tampered
 from worker.errors import AppError, Code
@@ -55,7 +55,7 @@ class Packaged(_Shape):
     resources: dict[str, Any]
 
 
-def read(outcome: Outcome, result: Path, names: Mapping[Path, str], python: str) -> Packaged:
+def read(outcome: Outcome, result: ResultFile, names: Mapping[Path, str], python: str) -> Packaged:
     """The answer.
 
     Args:
@@ -74,10 +74,10 @@ def read(outcome: Outcome, result: Path, names: Mapping[Path, str], python: str)
             "packaging",
             hint="Look at what the app's settings callback or prebuild_script do: they run without network.",
         )
-    if not os.path.lexists(result) and outcome.returncode:
+    if not result.begun:
         raise RuntimeError(f"zappa did not start ({outcome.returncode}):\n{outcome.output[-2000:]}")
     try:
-        answer = read_json(result)
+        answer = read_json(result.path)
         if isinstance(answer, dict) and "error" in answer:
             raise _failure(_Failed.model_validate(answer).error, outcome, names, python)
         packaged = Packaged.model_validate(answer)

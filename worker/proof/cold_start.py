@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict
 
 from auto_lambda.tools import ToolEnvironments
 from worker.build.audit import OPT, TASK, Audits
+from worker.build.results import ResultFile
 from worker.build.sandbox import MEGABYTE, Command, Limits, Outcome, Sandbox, read_json
 from worker.build.stopped import stopped_error, tampered
 from worker.frameworks.syntax import clean
@@ -85,8 +86,8 @@ class Prover:
         self, draft: Draft, bundle: Bundle, built: Built, work: Path, say: Say
     ) -> tuple[int | None, tuple[str, ...]]:
         wanted = starts(draft, bundle, self._region)
-        result = work / "result.json"
-        outcome = self._sandbox.run(self._command(wanted, draft.code, built, work, result), say)
+        result = ResultFile(work / "result.json")
+        outcome = self._sandbox.run(self._command(wanted, draft.code, built, work, result.path), say)
         results = _read(result, outcome, len(wanted))
         for one, told in zip(wanted, results, strict=True):
             if told.ended == "started":
@@ -136,17 +137,17 @@ def _shown(draft: Draft, built: Built) -> Mapping[Path, str]:
     return {Path(TASK): "", draft.code: "", Path(OPT, "python"): f"{OPT}/python/", **real}
 
 
-def _read(result: Path, outcome: Outcome, expected: int) -> list[Result]:
+def _read(result: ResultFile, outcome: Outcome, expected: int) -> list[Result]:
     if outcome.stopped:
         raise stopped_error(
             outcome,
             "starting the app",
             hint="Lambda allows 10 seconds for it: do slow work and network calls inside functions, print little.",
         )
-    if not os.path.lexists(result) and outcome.returncode:
+    if not result.begun:
         raise RuntimeError(f"the proof did not run ({outcome.returncode}):\n{clean(outcome.output)[-2000:]}")
     try:
-        found = _Answer.model_validate(read_json(result)).starts
+        found = _Answer.model_validate(read_json(result.path)).starts
         if len(found) != expected:
             raise ValueError("not one result for each start")
     except ValueError as error:

@@ -208,6 +208,7 @@ def main(request_file: str, result_file: str) -> None:
     """Start them all, a few at a time."""
     request = json.loads(Path(request_file).read_text(encoding="utf-8"))
     base = surroundings(request)
+    Path(result_file).write_text(json.dumps({"starts": []}), encoding="utf-8")  # stands when a start ends this process
     with ThreadPoolExecutor(TOGETHER) as pool:
         results = list(pool.map(lambda one: start(one, request, base), request["starts"]))
     Path(result_file).write_text(json.dumps({"starts": results}), encoding="utf-8")

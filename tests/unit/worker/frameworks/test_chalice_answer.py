@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from auto_lambda.keys import App
+from worker.build.results import ResultFile
 from worker.build.sandbox import Command, Limits, Outcome, PlainSandbox
 from worker.errors import AppError, Code
 from worker.frameworks import chalice_answer
@@ -167,8 +168,10 @@ def test_an_app_that_leaves_a_thread_running_compiles(tmp_path: Path, compile_ch
 
 
 def read(folder: Path, answer: Any, outcome: Outcome = ENDED) -> Draft:
-    result = folder / "result.json"
-    result.write_text(answer if isinstance(answer, str) else json.dumps(answer))
+    (folder / "result.json").unlink(missing_ok=True)
+    result = ResultFile(folder / "result.json")
+    (folder / "result.new").write_text(answer if isinstance(answer, str) else json.dumps(answer))
+    (folder / "result.new").replace(result.path)
     upload = Upload(App("dev", "shop"), "uploads", "apps/dev/shop.zip")
     source = Source(upload, folder, folder, "", 0, "chalice", "dev", "3.12", "x86_64")
     return chalice_answer.read(outcome, result, source, folder / "code")
@@ -216,8 +219,9 @@ def test_no_answer_surprises(tmp_path_factory: pytest.TempPathFactory, answer: A
 
 def test_a_linked_answer_is_not_followed(tmp_path: Path) -> None:
     (tmp_path / "secret.json").write_text(json.dumps(GOOD))
-    result = tmp_path / "result.json"
-    result.symlink_to(tmp_path / "secret.json")
+    result = ResultFile(tmp_path / "result.json")
+    result.path.unlink()
+    result.path.symlink_to(tmp_path / "secret.json")
     source = Source(Upload(App("dev", "x"), "b", "k"), tmp_path, tmp_path, "", 0, "chalice", "dev", "3.12", "x86_64")
     with pytest.raises(AppError):
         chalice_answer.read(ENDED, result, source, tmp_path)
@@ -240,5 +244,6 @@ def test_too_much_output_fails_the_app(tmp_path: Path) -> None:
 
 def test_a_compiler_that_never_began_is_our_failure(tmp_path: Path) -> None:
     source = Source(Upload(App("dev", "x"), "b", "k"), tmp_path, tmp_path, "", 0, "chalice", "dev", "3.12", "x86_64")
+    result = ResultFile(tmp_path / "result.json")
     with pytest.raises(RuntimeError, match="No module named chalice"):
-        chalice_answer.read(Outcome(1, "No module named chalice", 0.1), tmp_path / "none", source, tmp_path)
+        chalice_answer.read(Outcome(1, "No module named chalice", 0.1), result, source, tmp_path)

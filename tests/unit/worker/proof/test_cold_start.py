@@ -119,6 +119,10 @@ def test_native_code_that_lambda_cannot_load_is_found_without_running_it(
     assert message in error.message
 
 
+def test_an_app_that_ends_the_server_beside_it_is_its_own_failure(proving: Any) -> None:
+    assert refused(proving, {"app.py": "import os\nos.kill(os.getppid(), 9)\n"}).code == Code.RESULT_TAMPERED
+
+
 def test_a_variable_of_the_function_is_there(proving: Any) -> None:
     functions = {"Main": {"Environment": {"Variables": {"TOKEN": "1"}}}}
     assert proving({"app.py": "import os\nos.environ['TOKEN']\n" + HANDLER}, functions=functions).init_ms is not None

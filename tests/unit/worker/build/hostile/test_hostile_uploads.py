@@ -144,6 +144,9 @@ def test_an_app_that_writes_where_it_should_not(tmp_path: Path, path: str) -> No
         "os.link(result, result + '.2')",
         "os.unlink(result); os.mkdir(result)",
         "os.unlink(result)",
+        "os.unlink(result); os._exit(3)",
+        "open(result, 'w'); os._exit(3)",
+        "os.unlink(result); os.kill(os.getpid(), 9)",
         "open(result, 'wb').truncate(20 * 2**20)",
         "open(result, 'w').write('{\"template\": 1}')",
         "import socket; os.unlink(result); os.chdir(os.path.dirname(result)); socket.socket(1).bind('result.json')",
@@ -181,6 +184,7 @@ TRICKS = {
     "a link": "os.symlink('/etc/passwd', 'stolen.txt')",
     "a pipe": "os.mkfifo('pipe')",
     "another result": "open(sys.argv[2], 'w').write('{}'); os._exit(0)",
+    "no result": "os.unlink(sys.argv[2]); os._exit(3)",
 }
 
 
@@ -201,7 +205,7 @@ def zappa(folder: Path, trick: str) -> Draft:
 def test_a_hook_that_plants_things_gets_none_of_them_into_the_code(tmp_path: Path, trick: str) -> None:
     with contextlib.suppress(AppError):
         code = zappa(tmp_path, TRICKS[trick]).code
-        assert trick != "another result"
+        assert "result" not in trick
         assert all(path.is_dir() or stat.S_ISREG(path.lstat().st_mode) for path in code.rglob("*"))
         assert b"root:" not in b"".join(path.read_bytes() for path in code.rglob("*.txt"))
 
