@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import heapq
 import os
-import re
 import shutil
+import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,11 +13,10 @@ from pathlib import Path
 from worker.build.sandbox import Command, Limits, Sandbox
 from worker.build.uv import Target
 
-_AT_ONCE = 2
 _LIMITS = Limits(wall=300, cpu=600)
 _SHIPPED_AT = "/opt/python"
 # Packages' own tests are a third of the bytes, and nothing imports them in production.
-_LEFT_OUT = r"/(.*/)?tests?/"
+_LEFT_OUT = frozenset({"test", "tests"})
 
 
 def compile_tree(sandbox: Sandbox, site: Path, target: Target) -> bool:
@@ -26,44 +26,47 @@ def compile_tree(sandbox: Sandbox, site: Path, target: Target) -> bool:
     Compiling executes nothing, yet parsing strangers' files may take the parser down: so it runs in the sandbox.
     Modules with mistakes (templates, code for other Pythons) are left as they are.
     """
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        halves = [half for half in _halves(site) if half]
-        if all(pool.map(lambda half: _compiled(sandbox, site, half, target), halves)):
+    shares = [share for share in _shares(site, len(os.sched_getaffinity(0))) if share]
+    if not shares:
+        return True
+    with ThreadPoolExecutor(len(shares)) as pool:
+        if all(pool.map(lambda share: _compiled(sandbox, site, share, target), shares)):
             return True
     drop(site)
     return False
 
 
-def _compiled(sandbox: Sandbox, site: Path, entries: list[Path], target: Target) -> bool:
-    argv = (
-        str(target.interpreter), "-I", "-W", "ignore", "-m", "compileall", "-qq",
-        "--invalidation-mode", "unchecked-hash", "-x", re.escape(str(site)) + _LEFT_OUT,
-        "-s", str(site), "-p", _SHIPPED_AT, *map(str, entries),
-    )  # fmt: skip
-    outcome = sandbox.run(
-        Command(argv, site, {}, (target.interpreter.parents[1],), (site,), limits=_LIMITS), lambda _: None
-    )
+def _compiled(sandbox: Sandbox, site: Path, modules: list[Path], target: Target) -> bool:
+    with tempfile.NamedTemporaryFile("w", prefix="modules-", suffix=".txt") as listed:
+        listed.writelines(f"{module}\n" for module in modules)
+        listed.flush()
+        argv = (
+            str(target.interpreter), "-I", "-W", "ignore", "-m", "compileall", "-qq",
+            "--invalidation-mode", "unchecked-hash", "-s", str(site), "-p", _SHIPPED_AT, "-i", listed.name,
+        )  # fmt: skip
+        readable = (target.interpreter.parents[1], Path(listed.name))
+        outcome = sandbox.run(Command(argv, site, {}, readable, (site,), limits=_LIMITS), lambda _: None)
     # It exits with 1 for every module with a mistake, in silence: whatever it says is of its own failure.
     return outcome.returncode in (0, 1) and not outcome.stopped and not outcome.output
 
 
-def _halves(site: Path) -> tuple[list[Path], ...]:
-    """The folders and modules, dealt out so that each core has about the same to do."""
-    sizes = {entry: _bytes_of_modules(entry) for entry in sorted(site.iterdir())}
-    halves: tuple[list[Path], ...] = tuple([] for _ in range(_AT_ONCE))
-    loads = [0] * _AT_ONCE
-    for entry, size in sorted(sizes.items(), key=lambda item: -item[1]):
-        if size:
-            least = loads.index(min(loads))
-            loads[least] += size
-            halves[least].append(entry)
-    return halves
+def _shares(site: Path, count: int) -> list[list[Path]]:
+    """The modules, dealt out so that each core has about the same to do: the largest first, to who has least."""
+    sizes = {module: module.stat().st_size for module in _modules(site)}
+    shares: list[list[Path]] = [[] for _ in range(count)]
+    loads = [(0, number) for number in range(count)]
+    for module, size in sorted(sizes.items(), key=lambda item: (-item[1], item[0])):
+        load, number = loads[0]
+        shares[number].append(module)
+        heapq.heapreplace(loads, (load + size, number))
+    return shares
 
 
-def _bytes_of_modules(entry: Path) -> int:
-    if entry.is_dir():
-        return sum(path.stat().st_size for path in entry.rglob("*.py"))
-    return entry.stat().st_size if entry.suffix == ".py" else 0
+def _modules(site: Path) -> Iterator[Path]:
+    for folder, folders, files in os.walk(site):
+        folders[:] = [name for name in folders if name not in _LEFT_OUT]
+        # A line of the list is a path: a name with a line break in it would be two.
+        yield from (Path(folder, name) for name in files if name.endswith(".py") and name.isprintable())
 
 
 def drop(site: Path) -> None:
