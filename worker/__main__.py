@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from worker.compose import Worker
     from worker.inbox import Delivery, Inbox
 
+_ENDPOINTS = ("autoscaling", "cloudformation", "dynamodb", "lambda", "s3", "sqs", "sts")
+
 
 def main() -> int:
     """Run until SIGTERM or SIGINT.
@@ -34,13 +36,14 @@ def main() -> int:
 
 
 def _run(chosen: settings.WorkerSettings) -> int:
-    from auto_lambda.aws.session import client, make_session
+    from auto_lambda.aws.lean import make_lean_session
+    from auto_lambda.aws.session import client
     from auto_lambda.aws.sqs import Queue, QueueUnusable
     from worker.compose import Impossible, compose
     from worker.inbox import Inbox
     from worker.workroom import workroom
 
-    session = make_session(chosen.region)
+    session = make_lean_session(chosen.region, _ENDPOINTS)
     # Each slot has a heartbeat beside the one receive.
     sqs = client(session, "sqs", read_timeout=chosen.poll_seconds + 10, connections=chosen.slots + 2)
     queue = Queue(sqs, chosen.queue_url, chosen.visibility_seconds)
