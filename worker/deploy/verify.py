@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import http.client
+import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_exponential
+from botocore.exceptions import BotoCoreError, ClientError
+from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential
 
-from auto_lambda.aws.lambda_ import Functions
+from auto_lambda.aws.lambda_ import Answer, Functions
 from auto_lambda.aws.urls import callable_url
 from worker.bundle.publish import alias_output
 from worker.deploy.view import View
 from worker.model import Bundle, Say
+from worker.proof.requests import Shape
+from worker.proof.requests import get as get_event
 
 _TIMEOUT = 30.0  # seconds; API Gateway's own limit is 29
 _SHOWN = 300
@@ -26,10 +30,18 @@ _NO_RECORDS: Mapping[str, Any] = {"Records": []}
 # Handlers of topics and buckets look at the first record, which is not there: loaded and run, then. The embedded AWS
 # gives all exceptions of a handler one name, which Lambda's Python runtime does not use.
 _STARTED = (None, "IndexError", "Runtime.HandlerError")
+# Rights that were given a moment ago arrive seconds later, and a first call pays for the start. All else stays.
+_PASSES = re.compile(
+    r"(?i)access ?denied|not authorized|unauthori[sz]ed|security token|timed? ?out|throttl|rate exceeded"
+)
 
 
 class Unhealthy(Exception):
     """It does not answer as it should; the message says what it answered."""
+
+
+class Broken(Unhealthy):
+    """The function itself fails, in a way that does not pass by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,30 +103,44 @@ class Verifier:
             say: told what was tried.
 
         Raises:
-            Unhealthy: after some tries, for what a cold start or a fresh route may cause passes.
+            Unhealthy: after some tries, for what a cold start or a fresh route may cause passes; at once for an error
+                of the function itself.
         """
         url = outputs.get("AutoLambdaUrl", "")
         retrying = Retrying(
-            retry=retry_if_exception_type(Unhealthy),
+            retry=retry_if_exception(lambda error: isinstance(error, Unhealthy) and not isinstance(error, Broken)),
             stop=stop_after_attempt(5),
             wait=wait_exponential(0.5, max=8),
             sleep=self._sleep,
             reraise=True,
         )
         if url.startswith("http") and not _private(bundle):
-            address = callable_url(url, self._endpoint).rstrip("/") + bundle.health_path
-            say(retrying(self._ask, address))
+            say(retrying(self._ask, callable_url(url, self._endpoint), bundle, outputs))
         else:
             say(retrying(self._try, bundle, outputs))
 
-    def _ask(self, url: str) -> str:
+    def _ask(self, base: str, bundle: Bundle, outputs: Mapping[str, str]) -> str:
+        url = base.rstrip("/") + bundle.health_path
         try:
             answer = self._fetch(url)
         except (OSError, http.client.HTTPException) as error:
             raise Unhealthy(f"GET {url} got no answer ({error or type(error).__name__})") from error
         if answer.status >= http.client.INTERNAL_SERVER_ERROR:
-            raise Unhealthy(f"GET {url} was answered {answer.status}: {_shown(answer.text)}")
+            told = f"GET {url} was answered {answer.status}: {_shown(answer.text)}"
+            if own := self._own_error(base, bundle, outputs):
+                raise _of(own, f"{told} ({bundle.main} failed: {own.error}: {_shown(own.message)})")
+            raise Unhealthy(told)
         return f"GET {url}: {answer.status}"
+
+    def _own_error(self, base: str, bundle: Bundle, outputs: Mapping[str, str]) -> Answer | None:
+        """The function's own word for it: whoever stands before it only says that something is wrong."""
+        stage = urlsplit(base).path.strip("/")
+        event = get_event(_shape(bundle), bundle.health_path, stage)
+        try:
+            answer = self._functions.invoke(outputs[alias_output(bundle.main)], event)
+        except (ClientError, BotoCoreError):
+            return None
+        return answer if answer.error else None
 
     def _try(self, bundle: Bundle, outputs: Mapping[str, str]) -> str:
         harmless = _fed_by_records(bundle)
@@ -122,7 +148,7 @@ class Verifier:
             return self._look(bundle.main, outputs[alias_output(bundle.main)])
         answer = self._functions.invoke(outputs[alias_output(harmless)], _NO_RECORDS)
         if answer.error not in _STARTED:
-            raise Unhealthy(f"{harmless} does not start: {answer.error}: {_shown(answer.message)}")
+            raise _of(answer, f"{harmless} does not start: {answer.error}: {_shown(answer.message)}")
         return f"{harmless} starts"
 
     def _look(self, function: str, alias: str) -> str:
@@ -159,6 +185,17 @@ def _private(bundle: Bundle) -> bool:
         "PRIVATE" in properties.get("EndpointConfiguration", {}).get("Types", [])
         for _, properties in view.of("ApiGateway::RestApi")
     )
+
+
+def _of(failure: Answer, told: str) -> Unhealthy:
+    return Unhealthy(told) if _PASSES.search(f"{failure.error} {failure.message}") else Broken(told)
+
+
+def _shape(bundle: Bundle) -> Shape:
+    kinds = {one["Type"] for one in bundle.template["Resources"].values()}
+    if "AWS::ApiGateway::RestApi" in kinds:
+        return "rest-api"
+    return "http-api" if "AWS::ApiGatewayV2::Api" in kinds else "function-url"
 
 
 def _shown(text: str) -> str:

@@ -82,6 +82,32 @@ def test_an_answer_above_is_not_well(make: Maker) -> None:
         verify(make.bundle(), Web(HttpAnswer(500, "out of\n ideas")))
 
 
+FAILED = Answer("KeyError", "'TABLE'")
+DENIED = Answer("AccessDeniedException", "User is not authorized to perform dynamodb:GetItem")
+
+
+def test_an_error_of_the_function_itself_is_final_at_once_and_told(make: Maker) -> None:
+    web, functions = Web(HttpAnswer(502, "Internal server error")), Lambda(FAILED)
+    with pytest.raises(Unhealthy, match=r"was answered 502: Internal server error \(Api failed: KeyError: 'TABLE'\)"):
+        verify(make.bundle(), web, functions)
+    assert len(web.asked) == 1
+    ((function, event),) = functions.called
+    assert function == "arn:Api:live"
+    assert (event["httpMethod"], event["path"], event["requestContext"]["stage"]) == ("GET", "/", "api")
+
+
+def test_rights_that_are_on_their_way_are_waited_for(make: Maker) -> None:
+    web = Web(HttpAnswer(502, ""), HttpAnswer(200, ""))
+    verify(make.bundle(), web, Lambda(DENIED))
+    assert len(web.asked) == 2
+
+
+def test_a_route_that_fails_before_a_function_which_does_not_is_waited_for(make: Maker) -> None:
+    web = Web(HttpAnswer(500, ""), HttpAnswer(500, ""), HttpAnswer(200, ""))
+    verify(make.bundle(), web)
+    assert len(web.asked) == 3
+
+
 def test_no_answer_at_all(make: Maker) -> None:
     with pytest.raises(Unhealthy, match="got no answer"):
         verify(make.bundle(), Web(TimeoutError()))
@@ -125,6 +151,7 @@ def test_a_function_that_does_not_start(make: Maker) -> None:
     functions = Lambda(Answer("Runtime.ImportModuleError", "No module named 'numpy'"))
     with pytest.raises(Unhealthy, match=r"Work does not start: Runtime.ImportModuleError: No module named 'numpy'"):
         verify(make.bundle(triggered(Queue=QUEUE), url=False, main="Work"), Web(), functions, None)
+    assert len(functions.called) == 1
 
 
 def test_a_function_that_is_not_ready(make: Maker) -> None:
