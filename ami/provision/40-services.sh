@@ -4,7 +4,7 @@
 . "$(dirname "$0")/lib.sh"
 
 shopt -s nullglob
-for unit in "$payload"/units/*.service; do
+for unit in "$payload"/units/*[!@].service; do
     systemctl enable --quiet "$(basename "$unit")"
 done
 if on_amazon_linux; then
