@@ -34,7 +34,7 @@ from worker.model import Say
 
 _DOWNLOAD = Path(__file__).with_name("download.py")
 _MOST_BYTES = 512 * MEGABYTE
-_AT_ONCE = 2
+_AT_ONCE = 2 * len(os.sched_getaffinity(0))  # half of a small build is waiting for the index
 # The same source gives the same bytes on every worker: no dates, and no debug notes, which name the build's folder.
 _ENVIRONMENT = {"SOURCE_DATE_EPOCH": "315532800", "CFLAGS": "-g0", "CXXFLAGS": "-g0", "PYTHONHASHSEED": "0"}
 

@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -82,9 +83,8 @@ class Layers:
         remove_tree(fresh)
         site = fresh / "tree" / "python"
         try:
-            requirements = self._wheels(lock, target, work, say)
             with using(self._shared / "uv"):
-                self._install(site, requirements, target, work, say)
+                self._fill(site, lock, target, work, say)
             with _only_files():
                 tidy(site)
                 size = self._with_bytecode(site, target, say)
@@ -94,8 +94,21 @@ class Layers:
         finally:
             remove_tree(fresh)
 
-    def _wheels(self, lock: Lock, target: Target, work: Path, say: Say) -> str:
-        """The lock as a requirements file in which everything is a wheel, each with its hash."""
+    def _fill(self, site: Path, lock: Lock, target: Target, work: Path, say: Say) -> None:
+        """Install what has wheels while the rest is being built, then the rest."""
+        lines, to_build = self._sorted(lock, work)
+        site.mkdir(parents=True)
+        with ThreadPoolExecutor(1) as pool:
+            listed = _listed(lines, work / "install.txt")
+            installing = pool.submit(self._install, site, listed, target, say)
+            built = self._farm.wheels(to_build, target, work, say)
+            installing.result()
+        if built:
+            listed = _listed([_line(wheel) for wheel in built], work / "install-built.txt")
+            _succeeded(self._run(site, listed, target, say, network=False), target)
+
+    def _sorted(self, lock: Lock, work: Path) -> tuple[list[str], tuple[Buildable, ...]]:
+        """The lines of the lock that name wheels, each with its hash; and what has to be built."""
         lines: list[str] = []
         to_build: list[Buildable] = []
         for pin in lock.pins:
@@ -108,34 +121,32 @@ class Layers:
                 lines.append(_line(self._farm.adopt(one.original, one.shown, work)))
             else:
                 to_build.append(Buildable(f"./{one.shown}", one.sha256, one.original))
-        lines += map(_line, self._farm.wheels(tuple(to_build), target, work, say))
-        return "".join(f"{line}\n" for line in lines)
+        return lines, tuple(to_build)
 
-    def _install(self, site: Path, requirements: str, target: Target, work: Path, say: Say) -> None:
+    def _install(self, site: Path, listed: Path, target: Target, say: Say) -> None:
         """From uv's cache alone if that has everything: asking the index about pinned files costs seconds."""
-        (work / "install.txt").write_text(requirements)
+        if not listed.stat().st_size:
+            return
         said: list[str] = []
-        outcome = self._run(site, target, work, said.append, network=False)
+        outcome = self._run(site, listed, target, said.append, network=False)
         if outcome.ok:
             for line in said:
                 say(line)
-        else:
-            outcome = self._run(site, target, work, say, network=True)
-        if not outcome.ok:
-            raise explain(outcome.output, None, target)
-
-    def _run(self, site: Path, target: Target, work: Path, say: Say, *, network: bool) -> Outcome:
-        """Nobody's code runs here, so this may share a cache."""
+            return
         remove_tree(site)
-        site.mkdir(parents=True)
+        site.mkdir()
+        _succeeded(self._run(site, listed, target, say, network=True), target)
+
+    def _run(self, site: Path, listed: Path, target: Target, say: Say, *, network: bool) -> Outcome:
+        """Nobody's code runs here, so this may share a cache."""
         arguments = (
             "pip", "install", "--quiet", "--target", str(site), "--no-deps", "--no-build", "--require-hashes",
-            "--python-platform", target.platform, "--link-mode", "hardlink", "--requirements", "install.txt",
+            "--python-platform", target.platform, "--link-mode", "hardlink", "--requirements", listed.name,
             *(() if network else ("--offline",)),
         )  # fmt: skip
         return self._uv.run(
-            arguments, target, say, cwd=work, readable=(self._farm.folder,), writable=(work, self._shared),
-            network=network,
+            arguments, target, say, cwd=listed.parent, readable=(self._farm.folder,),
+            writable=(listed.parent, self._shared), network=network,
         )  # fmt: skip
 
     def _with_bytecode(self, site: Path, target: Target, say: Say) -> int:
@@ -150,6 +161,16 @@ class Layers:
             bytecode.drop(site)
             say("bytecode: left out, as it does not fit")
         return _total(site)
+
+
+def _listed(lines: list[str], to: Path) -> Path:
+    to.write_text("".join(f"{line}\n" for line in lines))
+    return to
+
+
+def _succeeded(outcome: Outcome, target: Target) -> None:
+    if not outcome.ok:
+        raise explain(outcome.output, None, target)
 
 
 def _line(wheel: Wheel) -> str:
