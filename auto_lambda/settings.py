@@ -105,6 +105,14 @@ class WorkerSettings(Settings):
         default=90, ge=0, le=7_200, description="how long running builds may go on after SIGTERM"
     )
 
+    back_off_seconds: float = Field(
+        default=30, ge=1, le=900, description="the longest wait after a first failure on our side; it doubles each time"
+    )
+    call_seconds: float = Field(
+        default=60, ge=1, le=900, description="how long a call to AWS may stay without an answer"
+    )
+    call_attempts: int = Field(default=5, ge=1, le=10, description="how often a call to AWS is tried, all told")
+
     @model_validator(mode="after")
     def _apart(self) -> WorkerSettings:
         if self.uploads_bucket == self.artifacts_bucket:

@@ -45,7 +45,13 @@ def _run(chosen: settings.WorkerSettings) -> int:
 
     session = make_lean_session(chosen.region, _ENDPOINTS)
     # Each slot has a heartbeat beside the one receive.
-    sqs = client(session, "sqs", read_timeout=chosen.poll_seconds + 10, connections=chosen.slots + 2)
+    sqs = client(
+        session,
+        "sqs",
+        read_timeout=chosen.poll_seconds + min(10, chosen.call_seconds),
+        connections=chosen.slots + 2,
+        attempts=chosen.call_attempts,
+    )
     queue = Queue(sqs, chosen.queue_url, chosen.visibility_seconds)
     dead_letters = Queue(sqs, chosen.dead_letter_queue_url) if chosen.dead_letter_queue_url else None
     try:
@@ -73,6 +79,7 @@ def _serve(chosen: settings.WorkerSettings, inbox: Inbox, worker: Worker) -> int
     from auto_lambda.aws.metadata import Metadata
     from worker.daemon import Daemon, Timing
     from worker.leaving import Leaving
+    from worker.retries import BackOff
 
     def work_and_trim(delivery: Delivery, cancel: Cancel) -> None:
         try:
@@ -87,7 +94,10 @@ def _serve(chosen: settings.WorkerSettings, inbox: Inbox, worker: Worker) -> int
             work_and_trim,
             slots=chosen.slots,
             timing=Timing(
-                visibility=chosen.visibility_seconds, receive=chosen.poll_seconds + 10, drain=chosen.drain_seconds
+                visibility=chosen.visibility_seconds,
+                receive=chosen.poll_seconds + 10,
+                drain=chosen.drain_seconds,
+                back_off=BackOff(base=chosen.back_off_seconds),
             ),
             abandon=end_descendants,
             end=end_descendants,

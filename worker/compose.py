@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from auto_lambda import logs
 from auto_lambda.aws.cloudformation import Stacks
@@ -53,6 +53,8 @@ if TYPE_CHECKING:
     import boto3
 
 _log = logs.get("worker")
+_LEDGER_SECONDS = 10.0  # a lease must be renewed in time
+_LONGEST_FUNCTION = 900.0  # seconds, Lambda's limit
 _WITHOUT = "AUTO_LAMBDA_SANDBOX=off works without it, where every uploader may do what this worker may"
 _OFF = "built without a sandbox (AUTO_LAMBDA_SANDBOX=off): the app's code could do what the worker may"
 
@@ -83,8 +85,9 @@ def compose(chosen: WorkerSettings, session: boto3.Session, room: Workroom, inbo
     defaults = _defaults(chosen)
     sandbox = _sandbox(chosen)
     # Uploads in parts use ten connections, and each slot has a report that writes beside it.
-    store = ObjectStore(client(session, "s3", connections=10 + 2 * chosen.slots))
-    table = Table(client(session, "dynamodb", read_timeout=10, connections=4 + 2 * chosen.slots), chosen.table)
+    store = ObjectStore(_client(chosen, session, "s3", connections=10 + 2 * chosen.slots))
+    dynamodb = _client(chosen, session, "dynamodb", longest=_LEDGER_SECONDS, connections=4 + 2 * chosen.slots)
+    table = Table(dynamodb, chosen.table)
     ledger = Ledger(table, seconds=chosen.visibility_seconds)
     deployer = _deployer(chosen, session, store)
     pipeline = Pipeline(_steps(chosen, store, sandbox, deployer, defaults), room.folder)
@@ -104,9 +107,18 @@ def compose(chosen: WorkerSettings, session: boto3.Session, room: Workroom, inbo
 
 
 def _deployer(chosen: WorkerSettings, session: boto3.Session, store: ObjectStore) -> Deployer:
-    stacks = Stacks(client(session, "cloudformation"))
-    functions = Functions(client(session, "lambda", read_timeout=900))
+    stacks = Stacks(_client(chosen, session, "cloudformation"))
+    # An invocation takes as long as the function does.
+    invoking = client(session, "lambda", read_timeout=_LONGEST_FUNCTION, attempts=chosen.call_attempts)
+    functions = Functions(_client(chosen, session, "lambda"), invoking)
     return Deployer(store, stacks, functions, _surroundings(chosen))
+
+
+def _client(
+    chosen: WorkerSettings, session: boto3.Session, service: str, *, longest: float = 900, connections: int = 10
+) -> Any:
+    read_timeout = min(longest, chosen.call_seconds)
+    return client(session, service, read_timeout=read_timeout, connections=connections, attempts=chosen.call_attempts)
 
 
 def _surroundings(chosen: WorkerSettings) -> Surroundings:

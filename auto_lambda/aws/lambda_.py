@@ -34,14 +34,20 @@ class State:
 
 
 class Functions:
-    """Functions by name or ARN; a qualified ARN (an alias's) means that version."""
+    """Functions by name or ARN; a qualified ARN (an alias's) means that version.
 
-    def __init__(self, client: LambdaClient) -> None:
+    Args:
+        client: boto3's.
+        invoking: the same for invocations, which may take as long as functions do; ``client`` unless given.
+    """
+
+    def __init__(self, client: LambdaClient, invoking: LambdaClient | None = None) -> None:
         self._client = client
+        self._invoking = invoking or client
 
     def invoke(self, function: str, event: Any) -> Answer:
         """Call it and wait for the answer."""
-        answer = self._client.invoke(FunctionName=function, Payload=json.dumps(event).encode())
+        answer = self._invoking.invoke(FunctionName=function, Payload=json.dumps(event).encode())
         body = answer["Payload"].read()
         text = body.decode(errors="replace")
         failure = answer.get("FunctionError")
