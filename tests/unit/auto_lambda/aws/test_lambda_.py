@@ -3,7 +3,7 @@ from __future__ import annotations
 import io
 import zipfile
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -78,3 +78,17 @@ def test_state_and_new_code(client: Any, aws_client: Callable[[str], Any]) -> No
 )
 def test_ready(state: str, last_update: str, ready: bool) -> None:
     assert State(state, last_update, "", "").ready is ready
+
+
+class _Silent:
+    """A client that has no answer to anything."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise AssertionError(name)
+
+
+def test_only_invocations_are_waited_for_as_long_as_functions_take(client: Any) -> None:
+    functions = Functions(client, invoking=cast(Any, _Silent()))
+    assert functions.state("echo")
+    with pytest.raises(AssertionError, match="invoke"):
+        functions.invoke("echo", {})
