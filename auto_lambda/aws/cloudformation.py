@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
+import json
 import re
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -27,19 +29,21 @@ _CAPABILITIES: Final = ("CAPABILITY_IAM", "CAPABILITY_NAMED_IAM")
 
 
 class StackFailed(Exception):
-    """A stack did not come to what was asked for. CloudFormation has rolled back; what was there is there again.
+    """A stack did not come to what was asked for. CloudFormation has rolled back, unless ``status`` says otherwise.
 
     Attributes:
         stack: its name.
         resource: logical id of the first resource that failed, None if CloudFormation did not get that far.
         reason: why, in CloudFormation's words.
+        status: what it was left in, None if CloudFormation did not begin.
     """
 
-    def __init__(self, stack: str, resource: str | None, reason: str) -> None:
+    def __init__(self, stack: str, resource: str | None, reason: str, status: str | None = None) -> None:
         super().__init__(f"stack {stack}: {f'{resource}: ' if resource else ''}{reason}")
         self.stack = stack
         self.resource = resource
         self.reason = reason
+        self.status = status
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +69,12 @@ class Plan:
     body: str | None = None
     parameters: Mapping[str, str] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def token(self) -> str:
+        """Equal for equal plans: by it, whoever goes on from a dead process knows an operation as that one's."""
+        told = json.dumps([self.url, self.body, dict(self.parameters), dict(self.tags)], sort_keys=True)
+        return f"al-{hashlib.sha256(told.encode()).hexdigest()[:16]}-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +121,8 @@ class Stacks:
         """Bring a stack to what is planned, whatever state it is in, and wait for it.
 
         A failed update is rolled back by CloudFormation before this raises. What is left of a failed creation is
-        deleted by the next call.
+        deleted by the next call. An operation under way is waited for; if it was for the same plan, by a process that
+        has died since, its outcome is the answer.
 
         Args:
             plan: the stack's name, template, parameters and tags.
@@ -121,21 +132,52 @@ class Stacks:
             StackFailed: with the first failing resource's reason.
             TimeoutError: it still moves after ``patience``.
         """
-        before = self._settled(plan.stack, progress)
-        if before and before.status in _STILLBORN:
-            progress(f"{plan.stack}: {before.status}, deleted to be created anew")
-            self.delete(before.id, progress)
-            before = None
+        before = self.settle(plan, progress)
         change_set = self._create_change_set(plan, before)
         if change_set is None:
             assert before is not None  # noqa: S101 - a creation always changes something
             return Result(before, changed=False)
         seen = self._event_ids(plan.stack)
-        self._client.execute_change_set(ChangeSetName=change_set)
+        token = f"{plan.token}{uuid.uuid4().hex[:12]}"
+        self._client.execute_change_set(ChangeSetName=change_set, ClientRequestToken=token)
         after = self._follow(plan.stack, seen, progress)
         if after.status not in _DONE:
-            raise self._failure(after, seen)
+            raise self._failure(after, self._new_events(after.id, seen))
         return Result(after, changed=True)
+
+    def settle(self, plan: Plan, progress: Progress = _silent) -> Stack | None:
+        """The stack of a plan, standing still and fit for an update; None if it has to be created.
+
+        Somebody's operation under way is waited for, a stuck rollback continued (nothing is skipped), and what is left
+        of a failed creation or deletion deleted.
+
+        Raises:
+            StackFailed: the operation under way was for this plan, and failed; or the stack cannot be made fit.
+            TimeoutError: it still moves after ``patience``.
+        """
+        stack = self.describe(plan.stack)
+        if stack and stack.status.endswith("_IN_PROGRESS"):
+            progress(f"{plan.stack}: {stack.status}, waiting")
+            stack = self._follow(stack.id, self._event_ids(stack.id), progress)
+            if stack.status not in _DONE and (events := self._events_of(plan, stack)):
+                raise self._failure(stack, events)
+        if stack and stack.status == "UPDATE_ROLLBACK_FAILED":
+            stack = self._continue_rollback(stack, progress)
+        if stack and stack.status in _STILLBORN:
+            progress(f"{plan.stack}: {stack.status}, deleted to be created anew")
+            self.delete(stack.id, progress)
+            return None
+        return None if stack is None or stack.status in _ABSENT else stack
+
+    def resources(self, name: str) -> dict[str, str]:
+        """Physical ids of a stack's resources by their logical ids, without those that are not there yet."""
+        pages = self._client.get_paginator("list_stack_resources").paginate(StackName=name)
+        return {
+            item["LogicalResourceId"]: physical
+            for page in pages
+            for item in page["StackResourceSummaries"]
+            if (physical := item.get("PhysicalResourceId"))
+        }
 
     def delete(self, name: str, progress: Progress = _silent) -> None:
         """Delete a stack and wait until it is gone; nothing happens if there is none.
@@ -151,7 +193,7 @@ class Stacks:
         self._client.delete_stack(StackName=stack.id)
         after = self._follow(stack.id, seen, progress)
         if after.status != "DELETE_COMPLETE":
-            raise self._failure(after, seen)
+            raise self._failure(after, self._new_events(after.id, seen))
 
     def _look(self, name: str) -> Stack | None:
         try:
@@ -168,20 +210,14 @@ class Stacks:
             tags={item["Key"]: item["Value"] for item in answer.get("Tags", [])},
         )
 
-    def _settled(self, name: str, progress: Progress) -> Stack | None:
-        """The stack when it stands still: somebody's operation under way is waited for, a stuck rollback is gone on."""
-        stack = self.describe(name)
-        if stack and stack.status.endswith("_IN_PROGRESS"):
-            progress(f"{name}: {stack.status}, waiting")
-            stack = self._follow(stack.id, self._event_ids(stack.id), progress)
-        if stack and stack.status == "UPDATE_ROLLBACK_FAILED":
-            progress(f"{name}: {stack.status}, continuing the rollback")
-            seen = self._event_ids(stack.id)
-            self._client.continue_update_rollback(StackName=stack.id)
-            stack = self._follow(stack.id, seen, progress)
-            if stack.status == "UPDATE_ROLLBACK_FAILED":
-                raise self._failure(stack, seen)
-        return None if stack is None or stack.status in _ABSENT else stack
+    def _continue_rollback(self, stack: Stack, progress: Progress) -> Stack:
+        progress(f"{stack.name}: {stack.status}, continuing the rollback")
+        seen = self._event_ids(stack.id)
+        self._client.continue_update_rollback(StackName=stack.id)
+        after = self._follow(stack.id, seen, progress)
+        if after.status == "UPDATE_ROLLBACK_FAILED":
+            raise self._failure(after, self._new_events(after.id, seen))
+        return after
 
     def _create_change_set(self, plan: Plan, before: Stack | None) -> str | None:
         """The ARN of an executable change set, None if nothing would change."""
@@ -206,6 +242,8 @@ class Stacks:
         self._client.delete_change_set(ChangeSetName=created)
         if before and _NO_CHANGES.search(reason):
             return None
+        if before is None:
+            self._client.delete_stack(StackName=plan.stack)  # else an empty one would stay, in review for ever
         raise StackFailed(plan.stack, None, reason)
 
     def _refusal(self, change_set: str) -> str | None:
@@ -230,14 +268,19 @@ class Stacks:
                 return stack
         raise TimeoutError(f"stack {name} still moves after {self._patience:.0f} s")
 
-    def _failure(self, stack: Stack, seen: frozenset[str]) -> StackFailed:
-        """Of everything that failed since ``seen``, the first that did so by itself."""
-        for event in reversed(list(self._new_events(stack.id, seen))):
+    def _failure(self, stack: Stack, events: Iterable[Any]) -> StackFailed:
+        """Of everything that failed in these events, newest first, the first that did so by itself."""
+        for event in reversed(list(events)):
             reason = event.get("ResourceStatusReason", "")
             itself = event["PhysicalResourceId"] == stack.id
             if event["ResourceStatus"].endswith("_FAILED") and not itself and not _CONSEQUENCE.match(reason):
-                return StackFailed(stack.name, event["LogicalResourceId"], reason)
-        return StackFailed(stack.name, None, f"it ended as {stack.status}")
+                return StackFailed(stack.name, event["LogicalResourceId"], reason, stack.status)
+        return StackFailed(stack.name, None, f"it ended as {stack.status}", stack.status)
+
+    def _events_of(self, plan: Plan, stack: Stack) -> list[Any]:
+        """Those of the last operation, newest first, if it was begun for this plan."""
+        events = self._new_events(stack.id, frozenset())
+        return list(itertools.takewhile(lambda it: it.get("ClientRequestToken", "").startswith(plan.token), events))
 
     def _new_events(self, name: str, seen: frozenset[str]) -> Iterator[Any]:
         """Events that are not in ``seen``, newest first."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
@@ -20,17 +21,29 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """How a version of a function stands. ``code_sha256`` is base64, of the code zip."""
+    """How a version of a function stands.
+
+    ``code_sha256`` is base64, of the code zip; ``settings`` all else that is published with it, as an update takes it.
+    """
 
     state: str
     last_update: str
     reason: str
     code_sha256: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def ready(self) -> bool:
         """Whether it can be invoked."""
         return self.state in {"Active", "Inactive"} and self.last_update in {"Successful", ""}
+
+
+@dataclass(frozen=True, slots=True)
+class Alias:
+    """What an alias points at. ``weighted``: a part of the calls goes to another version."""
+
+    version: str
+    weighted: bool
 
 
 class Functions:
@@ -71,12 +84,65 @@ class Functions:
             last_update=answer.get("LastUpdateStatus", ""),
             reason=answer.get("StateReason") or answer.get("LastUpdateStatusReason") or "",
             code_sha256=answer["CodeSha256"],
+            settings={name: read(answer.get(name)) for name, read in _SETTINGS.items()},
         )
 
     def set_code(self, function: str, bucket: str, key: str) -> None:
         """Put a code zip into ``$LATEST``, publishing nothing, and wait until it is there."""
+        self._wait(function)
         self._client.update_function_code(FunctionName=function, S3Bucket=bucket, S3Key=key, Publish=False)
+        self._wait(function)
+
+    def set_settings(self, function: str, settings: Mapping[str, Any]) -> None:
+        """Give ``$LATEST`` some of a state's ``settings``, publishing nothing, and wait until it has them."""
+        self._wait(function)
+        self._client.update_function_configuration(FunctionName=function, **settings)
+        self._wait(function)
+
+    def alias(self, function: str, name: str) -> Alias | None:
+        """Where an alias of a function points, None if there is none."""
+        try:
+            answer = self._client.get_alias(FunctionName=function, Name=name)
+        except self._client.exceptions.ResourceNotFoundException:
+            return None
+        return Alias(answer["FunctionVersion"], bool(answer.get("RoutingConfig", {}).get("AdditionalVersionWeights")))
+
+    def point(self, function: str, name: str, version: str) -> None:
+        """Let an alias point at one version, for all calls."""
+        self._client.update_alias(
+            FunctionName=function, Name=name, FunctionVersion=version, RoutingConfig={"AdditionalVersionWeights": {}}
+        )
+
+    def _wait(self, function: str) -> None:
+        """Until no update is under way (``LastUpdateStatus``): Lambda refuses a second one meanwhile."""
         self._client.get_waiter("function_updated_v2").wait(FunctionName=function)
+
+
+def _as_it_is(default: Any) -> Callable[[Any], Any]:
+    return lambda value: value or default
+
+
+def _part(*names: str, **defaults: Any) -> Callable[[Any], Any]:
+    """What is told holds more than what may be set; what is not told is set by its default."""
+    return lambda value: {**defaults, **{name: value[name] for name in names if value and name in value}}
+
+
+_SETTINGS: Final[Mapping[str, Callable[[Any], Any]]] = {
+    "Role": _as_it_is(""),
+    "Handler": _as_it_is(""),
+    "Runtime": _as_it_is(""),
+    "Timeout": _as_it_is(3),
+    "MemorySize": _as_it_is(128),
+    "KMSKeyArn": _as_it_is(""),
+    "FileSystemConfigs": _as_it_is([]),
+    "Environment": _part("Variables", Variables={}),
+    "VpcConfig": _part("SubnetIds", "SecurityGroupIds", SubnetIds=[], SecurityGroupIds=[]),
+    "DeadLetterConfig": _part("TargetArn", TargetArn=""),
+    "TracingConfig": _part("Mode", Mode="PassThrough"),
+    "EphemeralStorage": _part("Size", Size=512),
+    "SnapStart": _part("ApplyOn", ApplyOn="None"),
+    "Layers": lambda layers: [layer["Arn"] for layer in layers or []],
+}
 
 
 def _error(body: bytes) -> dict[str, Any]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 from auto_lambda.aws.cloudformation import Plan, Result, Stack, StackFailed, Stacks
@@ -17,6 +17,7 @@ from auto_lambda.keys import App
 from worker.bundle import release
 from worker.bundle.publish import ALIAS, alias_output
 from worker.deploy.after import BucketEvents, Hook
+from worker.deploy.drift import Drift
 from worker.deploy.gate import pass_gate
 from worker.deploy.verify import HttpAnswer, Unhealthy, Verifier, get
 from worker.errors import AppError, Code
@@ -26,6 +27,8 @@ _OURS = re.compile(
     r"rate exceeded|throttl|internal ?(failure|error)|service ?unavailable|is not authorized to perform",
     re.IGNORECASE,
 )
+
+_NOTHING_LIVE = frozenset({"CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED"})
 
 Context = AbstractContextManager[None]
 
@@ -58,7 +61,7 @@ class Deployer:
     ) -> None:
         self._store = store
         self._stacks = stacks
-        self._functions = functions
+        self._drift = Drift(stacks, functions)
         self._surroundings = surroundings
         self._bucket_events = BucketEvents(store, sleep)
         self._verifier = Verifier(functions, surroundings.endpoint, fetch=fetch, sleep=sleep)
@@ -85,13 +88,11 @@ class Deployer:
             Exception: ours; what was live before is live, or the bundle is.
         """
         pass_gate(bundle, self._surroundings)
-        stack = self._own(bundle.app)
+        self._own(bundle.app)
         with effect("artifacts"):
             self._upload(bundle.artifacts, say)
         with effect("stack"):
-            if stack:
-                self._undo_drift(stack, bundle, say)
-            result = self._update(bundle.app, bundle.template_key, say)
+            result = self._bring_about(bundle, say)
         try:
             with effect("events"):
                 self._hang_events(bundle.app, bundle.notifications, result.stack, self._notifications_of(previous), say)
@@ -118,13 +119,8 @@ class Deployer:
         self._own(app)
         with effect("events"):
             self._bucket_events.apply(app, (), self._notifications_of(previous), say)
-        with effect("stack"):
-            try:
-                self._stacks.delete(app.stack, say)
-            except StackFailed as failure:
-                if _OURS.search(failure.reason):
-                    raise
-                raise _refused(app, failure) from failure
+        with effect("stack"), _refusals(app):
+            self._stacks.delete(app.stack, say)
 
     def _own(self, app: App) -> Stack | None:
         stack = self._stacks.describe(app.stack)
@@ -147,27 +143,27 @@ class Deployer:
                 self._store.upload(bucket, artifact.key, artifact.path)
                 say(f"{artifact.key} stored, {artifact.path.stat().st_size:,} bytes")
 
-    def _undo_drift(self, stack: Stack, bundle: Bundle, say: Say) -> None:
-        """Somebody put other code into the function by hand (``zappa update``, the console).
+    def _bring_about(self, bundle: Bundle, say: Say) -> Result:
+        """The stack with all that it deploys, whatever state it was in and whatever was changed by hand."""
+        app = bundle.app
+        with _refusals(app):
+            stack = self._stacks.settle(self._plan(app, bundle.template_key), say)
+            if stack and (missing := self._drift.missing(stack)):
+                say(f"{missing} was deleted by hand: {app.stack} is deleted and created anew; its URL may be another")
+                self._stacks.delete(stack.id, say)
+                stack = None
+        if stack:
+            self._drift.undo(stack, bundle, say)
+        result = self._update(app, bundle.template_key, say)
+        self._drift.point(result.stack, say)
+        return result
 
-        CloudFormation would not see it, and would publish that code with the next change of configuration.
-        """
-        function, alias = stack.outputs.get("AutoLambdaFunction"), stack.outputs.get(alias_output(bundle.main))
-        latest = self._functions.state(function) if function and alias else None
-        live = self._functions.state(alias) if latest and alias else None
-        if function and latest and live and latest.code_sha256 != live.code_sha256:
-            say(f"the code of {function} was changed by hand; it is replaced")
-            code = bundle.template["Resources"][bundle.main]["Properties"]["Code"]
-            self._functions.set_code(function, code["S3Bucket"], code["S3Key"])
+    def _plan(self, app: App, template_key: str) -> Plan:
+        return Plan(app.stack, url=self._store.url(self._surroundings.artifacts_bucket, template_key), tags=_tags(app))
 
     def _update(self, app: App, template_key: str, say: Say) -> Result:
-        url = self._store.url(self._surroundings.artifacts_bucket, template_key)
-        try:
-            result = self._stacks.deploy(Plan(app.stack, url=url, tags=_tags(app)), say)
-        except StackFailed as failure:
-            if _OURS.search(failure.reason):
-                raise
-            raise _refused(app, failure) from failure
+        with _refusals(app):
+            result = self._stacks.deploy(self._plan(app, template_key), say)
         if not result.changed:
             say(f"{app.stack} has it already")
         return result
@@ -231,13 +227,39 @@ class Deployer:
         )
 
 
-def _refused(app: App, failure: StackFailed) -> AppError:
-    where = f"{failure.resource}: " if failure.resource else ""
-    return AppError(
-        Code.STACK_FAILED,
-        f"CloudFormation could not bring the stack {app.stack} about: {where}{failure.reason}",
-        hint="Correct what the message names in the app's settings. What was live before still is.",
-    )
+@contextmanager
+def _refusals(app: App) -> Iterator[None]:
+    """What CloudFormation refuses is told the uploader, unless it is ours."""
+    try:
+        yield
+    except StackFailed as failure:
+        if _OURS.search(failure.reason):
+            raise
+        where = f"{failure.resource}: " if failure.resource else ""
+        raise AppError(
+            Code.STACK_FAILED,
+            f"CloudFormation could not bring the stack {app.stack} about: {where}{failure.reason}",
+            hint=_hint(failure),
+        ) from failure
+
+
+def _hint(failure: StackFailed) -> str:
+    which = failure.resource or "what the message names"
+    match failure.status:
+        case "UPDATE_ROLLBACK_FAILED":
+            return (
+                f"AWS could not go back either. See to {which} in AWS, then drop the zip again: the rollback is "
+                f"continued first. To leave {which} as it is, whoever runs the pipeline may say so: aws cloudformation "
+                f"continue-update-rollback --stack-name {failure.stack} --resources-to-skip {which}"
+            )
+        case "DELETE_FAILED":
+            return f"Remove whatever holds {which} in AWS, then drop the zip again: the deletion is tried again first."
+        case status if status in _NOTHING_LIVE:
+            return (
+                "Correct what the message names in the app's settings. Nothing was live before; the next drop deletes "
+                "what is left of this try."
+            )
+    return "Correct what the message names in the app's settings. What was live before still is."
 
 
 def _tags(app: App) -> dict[str, str]:
