@@ -7,6 +7,7 @@ and read as such.
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import stat
 from collections.abc import Iterator, Mapping
@@ -21,9 +22,9 @@ from worker.errors import AppError, Code
 from worker.frameworks import zappa_answer
 from worker.frameworks.zappa_answer import Packaged
 from worker.frameworks.zappa_events import by_topic
-from worker.frameworks.zappa_settings import ZAPPA, Settings, check, unsupported
+from worker.frameworks.zappa_settings import TABLE, ZAPPA, Settings, check, unsupported
 from worker.frameworks.zappa_template import template
-from worker.model import Built, Draft, FrameworkName, Say
+from worker.model import Built, Draft, FrameworkName, Say, Source
 from worker.proof.requests import Shape, get
 from worker.source.settings import read_zappa
 from worker.source.unpack import unpack
@@ -40,6 +41,12 @@ _ONE_FUNCTION_EACH = """
 # Handlers before zappa 0.63 know one function a source, and want it bare.
 AWS_EVENT_MAPPING = {arn: found[0] if len(found) == 1 else found for arn, found in AWS_EVENT_MAPPING.items()}
 """
+_MADE = ("handler.py", "zappa_settings.py", "django_zappa_app.py")
+_CALLS_AWS = re.compile(rb"\b(?:boto3|botocore|aioboto3|aiobotocore|pynamodb|s3fs|storages|flask_s3|smart_open)\b")
+_NOT_ZAPPAS_ROLE = (
+    "the app is granted what its triggers need, not zappa's own default role (s3:*, sqs:*, sns:*, dynamodb:*, "
+    f"kinesis:*, route53:*): say in `extra_permissions` or `attach_policy` what else it uses ({TABLE})"
+)
 
 
 class Zappa:
@@ -87,7 +94,7 @@ class Zappa:
             main="App",
             url=parts.url,
             notifications=tuple(parts.notifications),
-            warnings=(*warnings, *parts.warnings),
+            warnings=(*warnings, *parts.warnings, *_about_rights(settings, code), *_about_name(settings, source)),
             first_event=_first_event(built, parts.url, described["Resources"]),
             called=dict(_called(settings)),
             remote_environment=bool(settings.values.get("remote_env") or settings.values.get("remote_env_file")),
@@ -127,6 +134,7 @@ def _request(built: Built, out: Path) -> dict[str, Any]:
         "function": source.upload.app.function,
         "site": str(built.site) if built.site else None,
         "zip": str(out / "package.zip"),
+        "environment": list(source.options.environment),
     }
 
 
@@ -196,6 +204,24 @@ def _called(settings: Settings) -> Iterator[tuple[str, str]]:
         yield "authorizer.function", function
     if function := settings.text("exception_handler"):
         yield "exception_handler", function
+
+
+def _about_rights(settings: Settings, code: Path) -> tuple[str, ...]:
+    """A warning to an app that seems to call AWS and says nowhere what it needs: zappa's default role allows much."""
+    if settings.values.get("extra_permissions") or settings.values.get("attach_policy"):
+        return ()
+    calls = any(_CALLS_AWS.search(path.read_bytes()) for path in sorted(code.rglob("*.py")) if path.name not in _MADE)
+    return (_NOT_ZAPPAS_ROLE,) if calls else ()
+
+
+def _about_name(settings: Settings, source: Source) -> tuple[str, ...]:
+    given, name = settings.text("project_name"), source.upload.app.name
+    if not given or re.sub(r"[^a-z0-9]+", "-", given.lower()) == name:
+        return ()
+    return (
+        f"project_name is {given!r}, but the key in the bucket names the app: with {name!r} there, zappa's own tail, "
+        "invoke and status would find it",
+    )
 
 
 def _plain(path: Path) -> bool:

@@ -64,7 +64,7 @@ RULES: Mapping[str, Rule] = {
     "attach_policy": _carried("its statements are granted beside what the triggers need, within the boundary"),
     "authorizer": _carried("by a function of the app (`TOKEN`), by `arn`, or `COGNITO_USER_POOLS`; refused with `v2`"),
     "aws_endpoint_urls": _ignored("only zappa's own calls to AWS use it"),
-    "aws_environment_variables": _carried("set on the function"),
+    "aws_environment_variables": _carried("set on the function; `[environment]` of auto-lambda.toml wins"),
     "aws_kms_key_arn": _carried("with the permission to decrypt by it"),
     "aws_region": _ignored("apps live in the pipeline's own region, and see it in `AWS_REGION`"),
     "base_path": _carried("the handler strips it; the mapping to a domain is yours to make"),
@@ -94,7 +94,9 @@ RULES: Mapping[str, Rule] = {
     "domain": _carried("told to the handler; the domain itself is yours to map to the API, whose id stays"),
     "efs_config": _carried("with `Arn`; without one it is refused, as data must outlive deployments"),
     "endpoint_configuration": _carried("REST APIs (`v1`) only"),
-    "environment_variables": _carried("written into `zappa_settings.py`, invisible in AWS's console"),
+    "environment_variables": _carried(
+        "written into `zappa_settings.py`, invisible in AWS's console; `[environment]` of auto-lambda.toml wins"
+    ),
     "ephemeral_storage": _carried(),
     "events": _carried("schedules, sqs, dynamodb, kinesis, sns, s3 and event patterns (`events`)"),
     "exception_handler": _carried(),
@@ -123,7 +125,7 @@ RULES: Mapping[str, Rule] = {
     "payload_minimum_compression_size": _carried("REST APIs (`v1`) only"),
     "prebuild_script": _carried("runs in the sandbox, without credentials or network, in a copy of the app's folder"),
     "profile_name": _ignored("the pipeline deploys with its own credentials"),
-    "project_name": _ignored("the key in the bucket names the app"),
+    "project_name": _ignored("the key in the bucket names the app; a warning where it says otherwise"),
     "provisioned_concurrency": _carried("on the alias `live`"),
     "remote_env": _carried("with the permission to read that object"),
     "remote_env_bucket": _carried("with the permission to read that object"),
@@ -285,7 +287,10 @@ def _warnings(settings: Settings) -> tuple[str, ...]:
     found = [
         f"the zappa setting {name!r} is ignored: {RULES[name].note}"
         for name in given
-        if name in RULES and RULES[name].verdict == "ignored" and name not in _QUIET
+        if name in RULES
+        and RULES[name].verdict == "ignored"
+        and name not in _QUIET
+        and name != "project_name"  # `zappa` says more of that one
     ]
     if quiet := sorted(_QUIET.intersection(given)):
         found.append(f"these zappa settings mean nothing here and are ignored: {', '.join(quiet)}")

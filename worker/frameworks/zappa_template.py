@@ -10,7 +10,7 @@ from worker.errors import AppError, Code
 from worker.frameworks import zappa_api, zappa_events
 from worker.frameworks.zappa_events import Schedule
 from worker.frameworks.zappa_parts import FUNCTION, ROLE, Parts, Resource, Statement, allow, listed_tags, sub, verbatim
-from worker.frameworks.zappa_settings import TABLE, Settings, unsupported
+from worker.frameworks.zappa_settings import Settings, unsupported
 from worker.model import Template
 
 LONGEST_FUNCTION = 64
@@ -20,10 +20,6 @@ _LAMBDA_TRUST = {
 }
 _NETWORK = ("ec2:CreateNetworkInterface", "ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets",
             "ec2:DeleteNetworkInterface", "ec2:AssignPrivateIpAddresses", "ec2:UnassignPrivateIpAddresses")  # fmt: skip
-_NOT_ZAPPAS_ROLE = (
-    "the app is granted what its triggers need, not zappa's own default role (s3:*, sqs:*, sns:*, dynamodb:*, "
-    f"kinesis:*, route53:*): say in `extra_permissions` or `attach_policy` what else it uses ({TABLE})"
-)
 
 
 def template(
@@ -61,8 +57,6 @@ def template(
     ):
         parts.add(part)
     parts.statements += _own_statements(settings, app.function)
-    if not (settings.values.get("extra_permissions") or settings.values.get("attach_policy")):
-        parts.warnings.append(_NOT_ZAPPAS_ROLE)
     resources = {
         FUNCTION: _function(app, settings),
         ROLE: _role(settings, policies, parts.statements),

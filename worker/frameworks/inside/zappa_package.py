@@ -220,6 +220,9 @@ def settings_module(cli: Any, request: dict[str, Any], settings: dict[str, Any])
     cli.zappa_settings[request["stage"]] = config
     cli.project_name, cli.lambda_name, cli.aws_region = request["name"], request["function"], None
     try:
+        # zappa's handler would set these over what auto-lambda.toml sets on the function.
+        given = dict(cli.environment_variables or {}).items()
+        cli.environment_variables = {name: value for name, value in given if name not in request["environment"]}
         return str(cli.get_zappa_settings_string())
     except Exception as error:
         raise Fault("config", one_line(error)) from error

@@ -184,6 +184,33 @@ def build():
     assert not (tmp_path / "one" / "tree" / "made.txt").exists()
 
 
+def test_the_environment_of_auto_lambda_toml_wins(compile_zappa: Compile) -> None:
+    files = settings(environment_variables={"COLOUR": "red", "SIZE": "small"})
+    draft = compile_zappa(files, environment={"COLOUR": "blue"})
+    assert runpy.run_path(str(draft.code / "zappa_settings.py"))["ENVIRONMENT_VARIABLES"] == {"SIZE": "small"}
+
+
+def test_a_usual_app_is_warned_of_nothing(compile_zappa: Compile) -> None:
+    assert compile_zappa(settings(project_name="Shop")).warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [
+        ({"store.py": "import boto3\n"}, "extra_permissions"),
+        (settings(project_name="bazaar"), "with 'shop' there"),
+    ],
+)
+def test_who_should_change_something_is_warned(compile_zappa: Compile, files: Mapping[str, Any], words: str) -> None:
+    (warning,) = compile_zappa(files).warnings
+    assert words in warning
+
+
+def test_an_app_that_says_what_it_may_do_is_not_warned(compile_zappa: Compile) -> None:
+    extra = [{"Effect": "Allow", "Action": ["s3:GetObject"], "Resource": "*"}]
+    assert compile_zappa({"store.py": "import boto3\n", **settings(extra_permissions=extra)}).warnings == ()
+
+
 def test_excluded_files_stay_behind(compile_zappa: Compile) -> None:
     draft = compile_zappa(
         {"data.csv": "", "tests/test_shop.py": "", "tests/deep/x.txt": "", "venv/pyvenv.cfg": "", "venv/lib/a.py": "(",
