@@ -6,7 +6,7 @@ What should be live is decided here too, by comparing: an announcement with what
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Literal, Protocol, TypeVar
 
@@ -98,11 +98,13 @@ def decide(
     """Compare an upload with what is live and with what lies in the bucket now.
 
     Args:
-        upload: as announced.
+        upload: as announced; or as its removal was.
         record: of its app.
         newest: asks S3 for the newest version of the upload's object; None when it was deleted.
         undeploys: whether a deleted object means that nothing should be live.
     """
+    if upload.removed:
+        return _undeploy(upload, record, newest)
     if record.answered(upload):
         return Claim(upload, "answered")
     if record.live and _older(upload, record.live):
@@ -119,8 +121,8 @@ def decide(
     return Claim(upload, "go", modified)
 
 
-def undeploy(upload: Upload, record: Record, newest: Callable[[Upload], Head | None]) -> Claim:
-    """What is to be done about a deleted object: nothing if it is there again, or if another is live."""
+def _undeploy(upload: Upload, record: Record, newest: Callable[[Upload], Head | None]) -> Claim:
+    """Nothing is to be done about a deleted object if it is there again, or if another is live."""
     if record.live is None or record.live.key != upload.key:
         return Claim(upload, "answered")
     return Claim(upload, "superseded" if newest(upload) else "go")
@@ -162,6 +164,9 @@ class Table(Protocol):
     def items(self, pk: str, *, newest: int | None = None) -> Iterator[dict[str, str | int | float | None]]:
         """All items of one ``pk``; or the ``newest`` so many, the last first."""
 
+    def get(self, keys: Sequence[tuple[str, str]]) -> list[dict[str, str | int | float | None]]:
+        """Those items that are there, of pairs of ``pk`` and ``sk``."""
+
     def write(self, *writes: Put | Delete) -> None:
         """All or nothing; raises `Refused`."""
 
@@ -198,6 +203,15 @@ class Ledger:
             Lease.of(items.get(leases.SK)),
             _entry(Entry, items.get("journal")),
         )
+
+    def answers(self, apps: Collection[App]) -> dict[App, Record]:
+        """What is live and what failed last of several apps, up to date, in one read; leases and journals left out."""
+        items = self._table.get([(_pk(app), sk) for app in apps for sk in ("live", "failed")])
+        found = {(item["pk"], item["sk"]): item for item in items}
+        return {
+            app: Record(_entry(Live, found.get((_pk(app), "live"))), _entry(Failed, found.get((_pk(app), "failed"))))
+            for app in apps
+        }
 
     def claim(self, attempt: Attempt, upload: Upload, record: Record, *, owner: str) -> Hold | None:
         """Take the app's lease, and begin an attempt's history; None while the app is in other hands.

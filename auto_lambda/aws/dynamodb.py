@@ -5,7 +5,7 @@ Items are plain mappings of texts and numbers under ``pk`` and ``sk``; what is N
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 Value = str | int | float | None
 Item = Mapping[str, Value]
+_MOST_AT_ONCE = 100
 _CONFLICTS = {"TransactionConflictException", "TransactionConflict"}
 
 
@@ -44,6 +45,10 @@ class Conflict(Exception):
     """Somebody else writes the same item in this very moment."""
 
 
+class Unanswered(Exception):
+    """A read of several items brought only some of them."""
+
+
 class Table:
     """One table. What it raises beyond `Refused` is botocore's."""
 
@@ -63,6 +68,21 @@ class Table:
         )
         for page in pages:
             yield from map(_plain, page["Items"])
+
+    def get(self, keys: Sequence[tuple[str, str]]) -> list[dict[str, Value]]:
+        """The items under these pairs of ``pk`` and ``sk`` that are there, up to date, a hundred in a call.
+
+        Raises:
+            Unanswered: DynamoDB was too busy for some of them.
+        """
+        items: list[dict[str, Value]] = []
+        for first in range(0, len(keys), _MOST_AT_ONCE):
+            wanted = [_typed({"pk": pk, "sk": sk}) for pk, sk in keys[first : first + _MOST_AT_ONCE]]
+            answer = self._client.batch_get_item(RequestItems={self._name: {"Keys": wanted, "ConsistentRead": True}})
+            if answer.get("UnprocessedKeys"):
+                raise Unanswered(f"{self._name}: {len(wanted)} items asked for, not all answered")
+            items += map(_plain, answer["Responses"].get(self._name, []))
+        return items
 
     @tenacity.retry(
         retry=tenacity.retry_if_exception_type(Conflict),

@@ -1,9 +1,9 @@
-"""A DynamoDB table in memory, with the two calls that the ledger makes."""
+"""A DynamoDB table in memory, with the calls that the ledger makes."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from auto_lambda.aws.dynamodb import Delete, Item, Put, Refused, Value
@@ -20,6 +20,9 @@ class FakeTable:
         if newest is not None:
             found = found[::-1][:newest]
         return iter([dict(item) for _, item in found])
+
+    def get(self, keys: Sequence[tuple[str, str]]) -> list[dict[str, Value]]:
+        return [dict(self.items_[key]) for key in keys if key in self.items_]
 
     def write(self, *writes: Put | Delete) -> None:
         with self.lock:
