@@ -19,7 +19,7 @@ from worker.guard import Guard, Newest, Superseded
 from worker.inbox import Delivery, Misnamed
 from worker.journal import Attempt, Outcome
 from worker.lease import Hold
-from worker.ledger import Claim, Failed, Ledger, Live, Record, decide, nothing_live, put_failed, put_live, undeploy
+from worker.ledger import Claim, Failed, Ledger, Live, Record, decide, nothing_live, put_failed, put_live
 from worker.model import Say, Upload
 from worker.pipeline import Effect, Pipeline, Released
 from worker.receipt import Receipt, Report
@@ -115,7 +115,7 @@ class Attempts:
     def _upload(self, upload: Upload, delivery: Delivery, cancel: Cancel) -> None:
         cancel.check()
         record = self._ledger.record(upload.app)
-        claim = self._decide(upload, record)
+        claim = decide(upload, record, self._newest, undeploys=self._remove is not None)
         if claim.decision != "go":
             _log.info(claim.decision, key=upload.key)
             return
@@ -136,11 +136,6 @@ class Attempts:
                 self._held(_Work(claim, record, hold, attempt), delivery, cancel)
         finally:
             hold.let_go()
-
-    def _decide(self, upload: Upload, record: Record) -> Claim:
-        if upload.removed:
-            return undeploy(upload, record, self._newest)
-        return decide(upload, record, self._newest, undeploys=self._remove is not None)
 
     def _held(self, work: _Work, delivery: Delivery, cancel: Cancel) -> None:
         upload = work.claim.upload
