@@ -102,13 +102,13 @@ class ToolEnvironments:
         target = self._folder / full_name
         if not target.exists():
             self._folder.mkdir(parents=True, exist_ok=True)
-            with exclusive(target.with_suffix(".making")):
+            with exclusive(self._folder / f"{full_name}.making"):
                 if not target.exists():
                     self._make(target, base, lock)
         return target / "bin" / "python"
 
     def _make(self, target: Path, base: Path, lock: Path) -> None:
-        fresh = target.with_suffix(".new")
+        fresh = target.with_name(f"{target.name}.new")  # not with_suffix: the minor's dot is no suffix
         shutil.rmtree(fresh, ignore_errors=True)
         _uv("venv", "--quiet", "--relocatable", "--python", str(base), str(fresh))
         _uv(
