@@ -101,6 +101,12 @@ class WorkerSettings(Settings):
     reconcile_hours: float = Field(
         default=4, ge=0, le=720, description="how often the fleet looks for uploads that were never announced; 0: never"
     )
+    idle_seconds: float = Field(
+        default=0,
+        ge=0,
+        le=86_400,
+        description="after how long without work a worker ends its machine, in a group of machines; 0: never",
+    )
     drain_seconds: float = Field(
         default=90, ge=0, le=7_200, description="how long running builds may go on after SIGTERM"
     )

@@ -64,7 +64,7 @@ def _run(chosen: settings.WorkerSettings) -> int:
         queue,
         chosen.uploads_bucket,
         dead_letters=dead_letters,
-        poll_seconds=chosen.poll_seconds,
+        poll_seconds=_poll_seconds(chosen),
         removals=chosen.undeploy_on_delete,
     )
     with workroom(chosen.work_dir) as room:
@@ -78,6 +78,7 @@ def _run(chosen: settings.WorkerSettings) -> int:
 def _serve(chosen: settings.WorkerSettings, inbox: Inbox, worker: Worker) -> int:
     from auto_lambda.aws.metadata import Metadata
     from worker.daemon import Daemon, Timing
+    from worker.idle import Idle
     from worker.leaving import Leaving
     from worker.retries import BackOff
 
@@ -89,6 +90,12 @@ def _serve(chosen: settings.WorkerSettings, inbox: Inbox, worker: Worker) -> int
 
     with stop_on_signals() as stop:
         leaving = Leaving(Metadata(), worker.member, stop)
+        idle = Idle(leaving.go, chosen.idle_seconds)
+
+        def load(running: int) -> None:
+            leaving.load(running)
+            idle.load(running)
+
         daemon = Daemon(
             inbox,
             work_and_trim,
@@ -101,7 +108,8 @@ def _serve(chosen: settings.WorkerSettings, inbox: Inbox, worker: Worker) -> int
             ),
             abandon=end_descendants,
             end=end_descendants,
-            load=leaving.load,
+            load=load,
+            nothing_came=idle.nothing_came,
             notifier=Notifier(),
         )
         leaving.start()
@@ -112,6 +120,13 @@ def _serve(chosen: settings.WorkerSettings, inbox: Inbox, worker: Worker) -> int
         sys.stderr.flush()
         os._exit(0)
     return 0
+
+
+def _poll_seconds(chosen: settings.WorkerSettings) -> int:
+    """A machine goes after a receive that brought nothing, so none is longer than it may be idle."""
+    if not chosen.idle_seconds:
+        return chosen.poll_seconds
+    return min(chosen.poll_seconds, max(1, round(chosen.idle_seconds)))
 
 
 def _refuse(problems: Sequence[str]) -> int:

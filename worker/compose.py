@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from auto_lambda import logs
+from auto_lambda.aws.autoscaling import Member
 from auto_lambda.aws.cloudformation import Stacks
 from auto_lambda.aws.dynamodb import Table
 from auto_lambda.aws.lambda_ import Functions
-from auto_lambda.aws.lifecycle import Member
 from auto_lambda.aws.s3 import ObjectStore
 from auto_lambda.aws.session import client
 from auto_lambda.redact import Redactor, secrets_of

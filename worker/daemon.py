@@ -198,6 +198,7 @@ class Daemon(Generic[D]):
         abandon: ends every process that work has left running, when we leave.
         end: ends the processes that one thread has started, when its work is cancelled.
         load: told how many deliveries are in work, at each change.
+        nothing_came: called after a receive that brought nothing while nothing is in work, before the next one.
         notifier: is told of our state.
         clock: seconds, monotonic.
         nap: sleeps between failing receives; by default it wakes up when the stop is requested.
@@ -213,6 +214,7 @@ class Daemon(Generic[D]):
         abandon: Callable[[], object] = lambda: None,
         end: Callable[[int], object] = lambda _: None,
         load: Callable[[int], object] = lambda _: None,
+        nothing_came: Callable[[], object] = lambda: None,
         notifier: Notifier | None = None,
         clock: Callable[[], float] = time.monotonic,
         nap: Callable[[float], None] | None = None,
@@ -223,6 +225,7 @@ class Daemon(Generic[D]):
         self._abandon = abandon
         self._end = end
         self._load = load
+        self._nothing_came = nothing_came
         self._notifier = notifier or Notifier({})
         self._clock = clock
         self._nap = nap
@@ -246,7 +249,10 @@ class Daemon(Generic[D]):
 
     def _receive_until(self, stop: Stop) -> None:
         while free := self._free_slots(stop):
-            for delivery in self._receive(free, stop):
+            received = self._receive(free, stop)
+            if not received and free == self._state.slots and not stop.requested.is_set():
+                self._nothing_came()
+            for delivery in received:
                 if stop.requested.is_set():
                     self._settle(delivery, "handed back", lambda it: self._inbox.give_back(it, 0))
                 else:

@@ -17,6 +17,7 @@ from auto_lambda.service import Stop
 PAUSE = 5.0  # seconds between two looks
 IDLE = 30.0  # seconds without work before protection is given up: builds often come one after the other
 BEAT = 60.0  # seconds between two heartbeats of the lifecycle hook
+AGREED = 60.0  # seconds that the metadata service may take to say what the group has agreed to
 
 _log = logs.get("leaving")
 
@@ -33,6 +34,7 @@ class Member(Protocol):
     """The machine's part in its group; every call may raise anything."""
 
     def protect(self, wanted: bool) -> None: ...  # noqa: D102
+    def leave(self) -> None: ...  # noqa: D102
     def still_here(self) -> None: ...  # noqa: D102
     def ready_to_go(self) -> None: ...  # noqa: D102
 
@@ -68,6 +70,7 @@ class Leaving:
         self._protected = False
         self._beaten = clock() - BEAT
         self._told = False
+        self._asked = False
         self._wake = threading.Event()
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, name="leaving", daemon=True)
@@ -83,6 +86,22 @@ class Leaving:
         self._working = running > 0
         self._wake.set()
 
+    def go(self, why: str) -> bool:
+        """Ask the group to take this machine away, and begin to drain; False if there is none or it does not agree.
+
+        From any thread but the watcher's.
+        """
+        if self._member is None or self._told:
+            return False
+        try:
+            self._member.leave()
+        except Exception as error:  # noqa: BLE001 - at its smallest size it refuses, throttled it does too
+            _log.info("the group keeps this machine", reason=why, error=str(error))
+            return False
+        self._asked = True
+        self._leave(why)
+        return True
+
     def finish(self) -> None:
         """All work has ended: give up protection, and tell the group that it need not wait."""
         self._over.set()
@@ -94,7 +113,7 @@ class Leaving:
         if self._protected:
             self._try("protection given up", self._protect, False)
         try:
-            if self._metadata.terminating():
+            if self._is_waited_for():
                 self._try("lifecycle action completed", self._member.ready_to_go)
         except NoMetadata as error:
             _log.warning("the metadata service does not answer", error=str(error))
@@ -120,6 +139,13 @@ class Leaving:
                 _log.warning("the metadata service does not answer", error=str(error))
             self._wake.wait(self._pause)
             self._wake.clear()
+
+    def _is_waited_for(self) -> bool:
+        """Whether the group waits for us. If we asked it to, it will in a moment."""
+        deadline = self._clock() + AGREED if self._asked else 0.0
+        while not (found := self._metadata.terminating()) and self._clock() < deadline:
+            time.sleep(min(1.0, self._pause))
+        return found
 
     def _join_group(self, instance: str) -> None:
         try:

@@ -1,4 +1,4 @@
-"""Auto Scaling groups, as far as we look at them. What changes them is not here."""
+"""Auto Scaling groups: what can be seen of one, and a machine's own part in it. The only module that calls it."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 if TYPE_CHECKING:
     from mypy_boto3_autoscaling import AutoScalingClient
 
+_TERMINATING = "autoscaling:EC2_INSTANCE_TERMINATING"
 _FORBIDDEN = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"}
 
 
@@ -68,6 +69,54 @@ class Group:
             )
         kinds = Counter(_kind(item["LifecycleState"]) for item in groups[0]["Instances"])
         return Capacity(kinds["in service"], kinds["pending"], kinds["leaving"], groups[0]["DesiredCapacity"])
+
+
+class Member:
+    """One machine in its group. What it raises is botocore's."""
+
+    def __init__(self, client: AutoScalingClient, group: str, instance: str) -> None:
+        self._client = client
+        self._group = group
+        self._instance = instance
+
+    @classmethod
+    def find(cls, client: AutoScalingClient, instance: str) -> Member | None:
+        """The machine in its group; None if it is in none."""
+        found = client.describe_auto_scaling_instances(InstanceIds=[instance])["AutoScalingInstances"]
+        return cls(client, found[0]["AutoScalingGroupName"], instance) if found else None
+
+    def protect(self, wanted: bool) -> None:
+        """Keep scale-in from choosing this machine, or let it."""
+        self._client.set_instance_protection(
+            AutoScalingGroupName=self._group, InstanceIds=[self._instance], ProtectedFromScaleIn=wanted
+        )
+
+    def leave(self) -> None:
+        """Ask the group to end this machine and to be one smaller; refused where it may not be smaller."""
+        self._client.terminate_instance_in_auto_scaling_group(
+            InstanceId=self._instance, ShouldDecrementDesiredCapacity=True
+        )
+
+    def still_here(self) -> None:
+        """Ask the group to wait for longer before it ends the machine."""
+        for hook in self._hooks():
+            self._client.record_lifecycle_action_heartbeat(
+                AutoScalingGroupName=self._group, LifecycleHookName=hook, InstanceId=self._instance
+            )
+
+    def ready_to_go(self) -> None:
+        """Tell the group that it need not wait any longer."""
+        for hook in self._hooks():
+            self._client.complete_lifecycle_action(
+                AutoScalingGroupName=self._group,
+                LifecycleHookName=hook,
+                InstanceId=self._instance,
+                LifecycleActionResult="CONTINUE",
+            )
+
+    def _hooks(self) -> list[str]:
+        hooks = self._client.describe_lifecycle_hooks(AutoScalingGroupName=self._group)["LifecycleHooks"]
+        return [hook["LifecycleHookName"] for hook in hooks if hook["LifecycleTransition"] == _TERMINATING]
 
 
 def _kind(state: str) -> str:

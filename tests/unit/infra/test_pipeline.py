@@ -213,6 +213,8 @@ def test_the_scaling_is_what_the_study_found_best(resources: dict[str, Any]) -> 
     ]  # fmt: skip
     assert tuple(alarm["EvaluationPeriods"] for alarm in alarms) == policy.step.points
     assert {(alarm["MetricName"], alarm["Period"]) for alarm in alarms} == {(policy.step.metric, policy.step.period)}
+    script = resources["WorkerTemplate"]["Properties"]["LaunchTemplateData"]["UserData"]["Fn::Base64"]["Fn::Sub"]
+    assert float(re.findall(r"AUTO_LAMBDA_IDLE_SECONDS=(\d+)", script)[0]) == policy.idle
 
 
 def test_never_more_machines_go_than_are_idle(resources: dict[str, Any]) -> None:

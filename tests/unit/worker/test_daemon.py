@@ -193,6 +193,27 @@ def test_nothing_is_received_while_no_slot_is_free() -> None:
         run.end()
 
 
+def test_a_receive_that_brings_nothing_is_told_of_only_while_nothing_is_in_work() -> None:
+    inbox, gate, told = FakeInbox([[], [Parcel("a")], [], []]), Gate(), []
+    quiet = threading.Event()
+
+    def nothing_came() -> None:
+        told.append(len(gate.cancels))
+        if gate.cancels:
+            quiet.set()
+
+    with running(make(inbox, gate, nothing_came=nothing_came)) as run:
+        gate.await_start("a")
+        until = len(inbox.asked) + 3
+        while len(inbox.asked) < until:
+            time.sleep(0.001)
+        assert told == [0]
+        gate.let_go.set()
+        assert quiet.wait(PATIENCE)
+        run.end()
+    assert set(told) == {0, 1}
+
+
 def test_failing_receives_are_survived_with_growing_naps() -> None:
     naps: list[float] = []
     inbox = FakeInbox([OSError("no route"), RuntimeError("throttled"), ValueError("nonsense"), [Parcel("a")]])

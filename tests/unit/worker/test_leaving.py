@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 import boto3
 import pytest
 from botocore.stub import Stubber
-from imds import Imds, imds
 from moto import mock_aws
 
-from auto_lambda.aws.lifecycle import Member
+from auto_lambda.aws.autoscaling import Member
 from auto_lambda.aws.metadata import Metadata
+from auto_lambda.local.imds import Imds, imds
 from auto_lambda.service import Stop
 from worker.leaving import BEAT, IDLE, Leaving
 
@@ -21,12 +21,18 @@ from worker.leaving import BEAT, IDLE, Leaving
 class Group:
     told: list[str] = field(default_factory=list)
     throttled: int = 0
+    smallest: bool = False
 
     def protect(self, wanted: bool) -> None:
         if self.throttled:
             self.throttled -= 1
             raise OSError("throttled")
         self.told.append("protect" if wanted else "unprotect")
+
+    def leave(self) -> None:
+        if self.smallest:
+            raise OSError("the group must not be smaller")
+        self.told.append("leave")
 
     def still_here(self) -> None:
         self.told.append("heartbeat")
@@ -112,6 +118,31 @@ def test_protection_is_given_up_at_the_end(machine: Machine) -> None:
     assert machine.group.told == ["protect", "unprotect"]
 
 
+def test_a_machine_that_goes_by_itself_drains_and_waits_until_the_group_waits_for_it(machine: Machine) -> None:
+    looks = iter(["InService", "InService", "Terminated"])
+    state = "autoscaling/target-lifecycle-state"
+    machine.service.answers[state] = lambda: next(looks, "Terminated")
+    assert machine.leaving.go("idle")
+    assert machine.stop.requested.is_set()
+    machine.leaving.finish()
+    assert machine.group.told == ["leave", "complete"]
+    assert not machine.leaving.go("idle again")
+
+
+def test_a_machine_that_its_group_keeps_works_on(machine: Machine) -> None:
+    machine.group.smallest = True
+    assert not machine.leaving.go("idle")
+    assert not machine.stop.requested.is_set()
+    machine.leaving.finish()
+    assert machine.group.told == []
+
+
+def test_a_machine_of_no_group_stays() -> None:
+    stop = Stop()
+    assert not Leaving(Metadata({}), lambda _: None, stop).go("idle")
+    assert not stop.requested.is_set()
+
+
 def test_off_ec2_the_watcher_ends_by_itself_and_is_silent(capsys: pytest.CaptureFixture[str]) -> None:
     stop = Stop()
     nowhere = Metadata({"AWS_EC2_METADATA_SERVICE_ENDPOINT": "http://127.0.0.1:9"})
@@ -153,6 +184,10 @@ def test_the_group_really_protects_the_machine(monkeypatch: pytest.MonkeyPatch) 
             member.protect(wanted)
             (seen,) = client.describe_auto_scaling_instances(InstanceIds=[instance])["AutoScalingInstances"]
             assert seen["ProtectedFromScaleIn"] is wanted
+        client.update_auto_scaling_group(AutoScalingGroupName="workers", MinSize=0)
+        member.leave()
+        (group,) = client.describe_auto_scaling_groups()["AutoScalingGroups"]
+        assert (group["DesiredCapacity"], group["Instances"]) == (0, [])
 
 
 def test_only_hooks_of_termination_are_answered() -> None:

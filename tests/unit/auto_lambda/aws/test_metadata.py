@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from imds import Imds, imds
 
 from auto_lambda.aws.metadata import Metadata, NoMetadata
+from auto_lambda.local.imds import Imds, imds
 
 
 @pytest.fixture

@@ -1,9 +1,12 @@
-"""A small metadata service: a token, 404 for what is not set, and whatever notice a test wants."""
+"""A double of the instance metadata service, version 2: a token, 404 for what is not set, and any notice wanted.
+
+The local fleet tells its workers by it which machine they are.
+"""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -11,18 +14,31 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 @dataclass
 class Imds:
+    """What the service says.
+
+    Attributes:
+        values: by path below ``meta-data/``.
+        answers: the same, for what changes.
+        tokens: how many were asked for.
+        refuse_once: whether the next token is taken for an old one.
+        url: where it is.
+    """
+
     values: dict[str, str] = field(default_factory=lambda: {"instance-id": "i-0123456789abcdef0"})
+    answers: dict[str, Callable[[], str | None]] = field(default_factory=dict)
     tokens: int = 0
     refuse_once: bool = False
     url: str = ""
 
     @property
     def environ(self) -> dict[str, str]:
+        """What leads an AWS program here."""
         return {"AWS_EC2_METADATA_SERVICE_ENDPOINT": self.url}
 
 
 @contextmanager
 def imds() -> Iterator[Imds]:
+    """One, on a free port of the loopback address, as long as this lasts."""
     state = Imds()
 
     class Handler(BaseHTTPRequestHandler):
@@ -36,7 +52,8 @@ def imds() -> Iterator[Imds]:
             if refused or self.headers.get("X-aws-ec2-metadata-token") != f"token-{state.tokens}":
                 self.answer(401, "")
                 return
-            value = state.values.get(self.path.removeprefix("/latest/meta-data/"))
+            path = self.path.removeprefix("/latest/meta-data/")
+            value = state.answers[path]() if path in state.answers else state.values.get(path)
             self.answer(404 if value is None else 200, value or "")
 
         def answer(self, status: int, text: str) -> None:
