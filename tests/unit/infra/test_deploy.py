@@ -43,6 +43,12 @@ def group(aws: EmbeddedAws, name: str) -> dict[str, Any]:
     return found
 
 
+def announced(aws: EmbeddedAws, bucket: str) -> list[str]:
+    """The events that a bucket tells the queue of."""
+    found = local_client(aws, "s3").get_bucket_notification_configuration(Bucket=bucket)
+    return sorted(event for rule in found["QueueConfigurations"] for event in rule["Events"])
+
+
 def test_everything_is_made_and_a_changed_parameter_changes_it(aws: EmbeddedAws) -> None:
     outputs = deploy(aws, "one")
     template = json.loads(json.dumps(load_template(str(template_path()))))["Resources"]
@@ -51,8 +57,10 @@ def test_everything_is_made_and_a_changed_parameter_changes_it(aws: EmbeddedAws)
     checker = group(aws, outputs["CheckerGroup"])
     assert checker["MinSize"] == checker["MaxSize"] == checker["DesiredCapacity"] == 1
 
-    changed = deploy(aws, "one", WorkersMax="23", AlarmEmail="somebody@example.com")
+    assert announced(aws, outputs["UploadsBucket"]) == ["s3:ObjectCreated:*"]
+    changed = deploy(aws, "one", WorkersMax="23", AlarmEmail="somebody@example.com", UndeployOnDelete="true")
     assert group(aws, changed["WorkerGroup"])["MaxSize"] == 23
+    assert announced(aws, outputs["UploadsBucket"]) == ["s3:ObjectCreated:*", "s3:ObjectRemoved:*"]
     topics = local_client(aws, "sns").list_subscriptions_by_topic(TopicArn=changed["AlarmTopic"])["Subscriptions"]
     assert [topic["Endpoint"] for topic in topics] == ["somebody@example.com"]
     assert {name: value for name, value in changed.items() if name != "Dashboard"} == {
