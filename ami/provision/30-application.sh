@@ -3,14 +3,6 @@
 # shellcheck source=ami/provision/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-newest_python() {
-    local minor
-    for minor in 14 13 12 11; do
-        command -v "python3.$minor" && return
-    done
-    fail no-python "none of Python 3.11 to 3.14 is installed"
-}
-
 python=$(newest_python)
 wheel=$(echo "$payload"/wheel/*.whl)
 cache=$(mktemp --directory --tmpdir=/var/tmp auto-lambda-uv.XXXXXX)

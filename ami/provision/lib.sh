@@ -63,5 +63,13 @@ pkg_install_with_apt() {
     DEBIAN_FRONTEND=noninteractive apt-get install --yes --quiet --quiet --no-install-recommends "${missing[@]}" >/dev/null
 }
 
+newest_python() {
+    local minor
+    for minor in 14 13 12 11; do
+        command -v "python3.$minor" && return
+    done
+    fail no-python "none of Python 3.11 to 3.14 is installed"
+}
+
 # Megabytes that are free below a folder.
 free_mb() { df --output=avail --block-size=1M "$1" | tail -n 1 | tr -d ' '; }

@@ -1,0 +1,232 @@
+#!/usr/bin/env bash
+# Auto-Lambda on one machine: worker and checker as services of systemd. See docs/how-to/single-box.md.
+set -euo pipefail
+
+usage() {
+    cat <<'END'
+usage: scripts/install.sh [--wheel FILE] [--no-packages]
+       scripts/install.sh --uninstall [--purge]
+
+Puts worker and checker on this machine (Debian 12, Amazon Linux 2023, or another Linux with systemd), as root.
+Run again, it changes nothing; run from newer sources, it upgrades.
+
+  --wheel FILE    install this wheel, not the clone that this script is in
+  --no-packages   leave the distribution's packages alone: bubblewrap, Python 3.11 or newer with venv, and what native
+                  builds need are there already
+  --uninstall     remove everything but /etc/auto-lambda and the distribution's packages
+  --purge         with --uninstall: /etc/auto-lambda too
+  --help          this
+
+exit codes: 0 done, 1 failed, 2 nothing was tried
+END
+}
+
+home=/usr/local/lib/auto-lambda
+settings=/etc/auto-lambda
+services=(autolambda-worker autolambda-checker)
+units=/usr/lib/systemd/system
+
+say() { echo "auto-lambda: $*"; }
+
+refuse() {
+    echo "auto-lambda: $*" >&2
+    exit 2
+}
+
+main() {
+    local wheel="" packages=yes uninstall=no purge=no
+    while [ $# -gt 0 ]; do
+        case $1 in
+            --wheel)
+                [ $# -ge 2 ] || refuse "--wheel needs a file"
+                wheel=$2
+                shift
+                ;;
+            --no-packages) packages=no ;;
+            --uninstall) uninstall=yes ;;
+            --purge) purge=yes ;;
+            --help | -h)
+                usage
+                exit
+                ;;
+            *) refuse "there is no option $1; --help lists them" ;;
+        esac
+        shift
+    done
+    [ "$purge" = no ] || [ "$uninstall" = yes ] || refuse "--purge goes with --uninstall"
+    [ "$(id -u)" = 0 ] || refuse "this must run as root: sudo $0"
+    [ -d /run/systemd/system ] || refuse "this machine was not booted by systemd"
+    if [ "$uninstall" = yes ]; then
+        uninstall "$purge"
+    else
+        install "$wheel" "$packages"
+    fi
+}
+
+install() {
+    local wheel=$1 packages=$2 digest
+    scratch=$(mktemp --directory --tmpdir=/var/tmp auto-lambda-install.XXXXXX)
+    trap 'rm -rf "$scratch"' EXIT
+    payload=$scratch/payload
+    mkdir "$payload" "$payload/wheel"
+    if [ -n "$wheel" ]; then take_wheel "$wheel"; else take_clone; fi
+
+    if [ "$packages" = yes ]; then
+        AUTO_LAMBDA_IMAGE_GROUPS="interpreters compilers libraries sandbox archives" step 10-packages
+    fi
+    digest=$(cd "$payload" && find . -type f ! -path ./.apt-updated -print0 | sort --zero-terminated |
+        xargs --null sha256sum | sha256sum)
+    changed=no
+    if [ "$(cat $home/.installed 2>/dev/null)" != "$digest" ]; then
+        changed=yes
+        [ -n "$wheel" ] || make_wheel
+        step 20-rootfs
+        step 30-application
+        echo "$digest" >$home/.installed
+    fi
+    write_settings
+    for service in "${services[@]}"; do
+        bring_up "$service"
+    done
+}
+
+# One step of the machine image's provisioning.
+step() {
+    bash "$payload/provision/$1.sh" || {
+        echo "auto-lambda: $1 failed; what it said is above" >&2
+        exit 1
+    }
+}
+
+take_clone() {
+    local clone name
+    clone=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+    [ -f "$clone/ami/packages.tsv" ] || refuse "this script is not in a clone of the repository: name a --wheel"
+    mkdir "$payload/units" "$payload/sources"
+    for name in ami auto_lambda checker worker systemd scripts setup.cfg pyproject.toml README.md LICENSE; do
+        cp --recursive "$clone/$name" "$payload/sources"
+    done
+    find "$payload/sources" -name __pycache__ -prune -exec rm -rf {} +
+    take_parts "$payload/sources/ami" "$payload/sources/systemd" "$payload/sources/auto_lambda/locks"
+}
+
+take_wheel() {
+    local inside=$scratch/inside
+    [ -f "$1" ] || refuse "there is no file $1"
+    command -v python3 >/dev/null || refuse "a wheel is unpacked by Python: install python3 first"
+    python3 -m zipfile -e "$1" "$inside" 2>/dev/null || refuse "$1 is not a wheel"
+    [ -f "$inside/ami/packages.tsv" ] || refuse "$1 is not a wheel of Auto-Lambda"
+    mkdir "$payload/units"
+    cp "$1" "$payload/wheel"
+    take_parts "$inside/ami" "$(echo "$inside"/auto_lambda-*.data/data/share/auto-lambda/systemd)" "$inside/auto_lambda/locks"
+}
+
+# What the steps expect beside them.
+take_parts() {
+    local ami=$1 systemd=$2 locks=$3 part
+    cp --recursive "$ami/provision" "$ami/packages.tsv" "$locks/installation.txt" "$payload"
+    find "$systemd" -maxdepth 1 -type f ! -name '*.md' -exec cp {} "$payload/units" \;
+    for part in etc/auto-lambda usr/lib/sysusers.d; do
+        mkdir -p "$payload/rootfs/$part"
+        cp "$ami/rootfs/$part"/* "$payload/rootfs/$part"
+    done
+}
+
+make_wheel() {
+    local python
+    # shellcheck disable=SC2016  # the inner shell's
+    python=$(bash -c '. "$0" && newest_python' "$payload/provision/lib.sh")
+    say "making a wheel of this clone"
+    "$python" -m venv "$scratch/venv"
+    "$scratch/venv/bin/python" -m pip --quiet --disable-pip-version-check --no-cache-dir wheel --no-deps \
+        --wheel-dir "$payload/wheel" "$payload/sources"
+}
+
+# Templates, where nothing is yet: what is set is never touched again.
+write_settings() {
+    local service
+    for service in "${services[@]}"; do
+        [ -e "$settings/${service#autolambda-}.env" ] || "template_of_${service#autolambda-}" |
+            command install --mode=0640 /dev/stdin "$settings/${service#autolambda-}.env"
+    done
+}
+
+template_of_worker() {
+    cat <<'END'
+# Settings of autolambda-worker.service. Values are outputs of the pipeline's stack; all settings: docs/reference/settings.md
+#AWS_REGION=
+#AUTO_LAMBDA_UPLOADS_BUCKET=
+#AUTO_LAMBDA_ARTIFACTS_BUCKET=
+#AUTO_LAMBDA_QUEUE_URL=
+#AUTO_LAMBDA_DEAD_LETTER_QUEUE_URL=
+#AUTO_LAMBDA_TABLE=
+#AUTO_LAMBDA_BOUNDARY_ARN=
+END
+}
+
+template_of_checker() {
+    cat <<'END'
+# Settings of autolambda-checker.service. Values are outputs of the pipeline's stack; all settings: docs/reference/settings.md
+#AWS_REGION=
+#AUTO_LAMBDA_QUEUE_URL=
+#AUTO_LAMBDA_DEAD_LETTER_QUEUE_URL=
+#AUTO_LAMBDA_TABLE=
+#AUTO_LAMBDA_METRICS_NAMESPACE=AutoLambda
+END
+}
+
+bring_up() {
+    local name=${1#autolambda-} missing
+    if ! missing=$(is_set "$name"); then
+        systemctl disable --quiet "$1"
+        say "$1 is not started: $settings/$name.env is not complete; run this again when it is"
+        while read -r line; do say "  $line"; done <<<"$missing"
+        return
+    fi
+    if systemctl is-active --quiet "$1" && [ "$changed" = no ]; then
+        say "$1 runs, nothing has changed"
+        return
+    fi
+    systemctl enable --quiet "$1"
+    systemctl restart "$1" || {
+        echo "auto-lambda: $1 did not come up; its last words:" >&2
+        journalctl --no-pager --quiet --unit "$1" --lines 10 --output cat >&2
+        exit 1
+    }
+    say "$1 runs"
+}
+
+# Reads the settings as the service will, and says what is missing.
+is_set() {
+    # shellcheck disable=SC2016  # Python's, not the shell's
+    systemd-run --quiet --pipe --wait --collect --property=EnvironmentFile="$settings/$1.env" \
+        $home/venv/bin/python -I -c '
+import sys
+from auto_lambda import settings
+try:
+    settings.load({"worker": settings.WorkerSettings, "checker": settings.CheckerSettings}[sys.argv[1]])
+except settings.SettingsError as error:
+    sys.exit(print(error) or 1)' "$1"
+}
+
+uninstall() {
+    local purge=$1 service
+    for service in "${services[@]}"; do
+        [ -e "$units/$service.service" ] || continue
+        systemctl disable --quiet --now "$service"
+        systemctl clean --what=all "$service" 2>/dev/null || true # it may have nothing
+    done
+    rm -f $units/autolambda-{worker,checker,unfit@}.service $units/autolambda.slice /usr/lib/sysusers.d/autolambda.conf
+    systemctl daemon-reload
+    systemctl reset-failed 'autolambda-*' 2>/dev/null || true
+    ! id autolambda >/dev/null 2>&1 || userdel autolambda
+    rm -rf $home /usr/local/bin/auto-lambda
+    if [ "$purge" = yes ]; then
+        rm -rf $settings
+        say "uninstalled"
+    else
+        say "uninstalled; the settings in $settings are kept (--purge removes them)"
+    fi
+}
+
+main "$@"
