@@ -79,13 +79,16 @@ def test_buckets_are_private_encrypted_and_spoken_to_by_tls_only(resources: dict
     assert deny["Condition"] == {"Bool": {"aws:SecureTransport": False}}
 
 
-def test_only_zips_below_apps_are_announced(resources: dict[str, Any]) -> None:
-    (rule,) = resources["UploadsBucket"]["Properties"]["NotificationConfiguration"]["QueueConfigurations"]
-    assert rule["Event"] == "s3:ObjectCreated:*"
-    assert rule["Filter"]["S3Key"]["Rules"] == [
-        {"Name": "prefix", "Value": "apps/"},
-        {"Name": "suffix", "Value": ".zip"},
-    ]
+def test_only_zips_below_apps_are_announced_and_their_deletion_only_where_it_counts(resources: dict[str, Any]) -> None:
+    made, chosen = resources["UploadsBucket"]["Properties"]["NotificationConfiguration"]["QueueConfigurations"]
+    condition, deleted, otherwise = chosen["Fn::If"]
+    assert (condition, otherwise) == ("DeletionsCount", {"Ref": "AWS::NoValue"})
+    assert (made["Event"], deleted["Event"]) == ("s3:ObjectCreated:*", "s3:ObjectRemoved:*")
+    for rule in (made, deleted):
+        assert rule["Filter"]["S3Key"]["Rules"] == [
+            {"Name": "prefix", "Value": "apps/"},
+            {"Name": "suffix", "Value": ".zip"},
+        ]
 
 
 def test_only_this_accounts_uploads_bucket_may_announce(resources: dict[str, Any]) -> None:
@@ -172,6 +175,7 @@ def test_machines_are_told_settings_that_their_service_takes(
         "Queue": "https://sqs.eu-west-1.amazonaws.com/123456789012/q",
         "DeadLetterQueue": "https://sqs.eu-west-1.amazonaws.com/123456789012/d",
         "AppBoundary": "arn:aws:iam::123456789012:policy/boundary",
+        "UndeployOnDelete": "true",
     }
     told = dict(re.findall(r"^(A\w+)=(.*)$", script, re.MULTILINE))
     for variable, value in told.items():
