@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import stat
@@ -10,6 +11,7 @@ import zlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -20,8 +22,12 @@ _AHEAD = 32  # members compressed or being compressed while one is written: boun
 _LEVEL = 1
 
 
+# What the tree itself is at fault for; a full disk, for one, is not.
+_OF_THE_TREE = {errno.EACCES, errno.EPERM, errno.ELOOP, errno.ENAMETOOLONG}
+
+
 class UnsafeTree(ValueError):
-    """The tree holds a link or a special file; the message names it."""
+    """The tree holds a link, a special file, or what cannot be read or named; the message names it."""
 
 
 def write_zip(tree: Path, to: Path) -> str:
@@ -33,8 +39,8 @@ def write_zip(tree: Path, to: Path) -> str:
         The SHA-256 of the zip, in hex.
 
     Raises:
-        UnsafeTree: something in it is neither a file nor a folder. Links are refused, not followed: a link that
-            a stranger's code made could point at any file of this machine.
+        UnsafeTree: something in it is neither a file nor a folder, or cannot be read or named. Links are refused, not
+            followed: a link that a stranger's code made could point at any file of this machine.
     """
     with to.open("w+b") as file:
         with zipfile.ZipFile(file, "w") as archive:
@@ -51,23 +57,54 @@ def check_plain(tree: Path) -> None:
         UnsafeTree: it does not.
     """
     for name in _names(tree):
-        if not name.endswith("/") and not stat.S_ISREG((tree / name).lstat().st_mode):
-            raise UnsafeTree(f"{name} is not a plain file")
+        with _blamed(name):
+            if not name.endswith("/") and not stat.S_ISREG((tree / name).lstat().st_mode):
+                raise UnsafeTree(f"{name} is not a plain file")
 
 
 def _names(tree: Path) -> Iterator[str]:
-    for folder, folders, files in os.walk(tree, onerror=_raise):
-        relative = Path(folder).relative_to(tree)
-        for name in folders:
-            if Path(folder, name).is_symlink():
+    try:
+        for folder, folders, files in os.walk(tree, onerror=_raise):
+            yield from _names_in(Path(folder), Path(folder).relative_to(tree), folders, files)
+    except RecursionError:  # on Python 3.11
+        raise UnsafeTree("its folders are nested too deeply") from None
+
+
+def _names_in(folder: Path, relative: Path, folders: list[str], files: list[str]) -> Iterator[str]:
+    for name in (*folders, *files):
+        if not _utf8(name):
+            raise UnsafeTree(f"{(relative / name).as_posix()!a} has a name that is not UTF-8")
+    for name in folders:
+        with _blamed(name):
+            if (folder / name).is_symlink():
                 raise UnsafeTree(f"{relative / name} is a link")
-        yield from ((relative / name).as_posix() for name in files)
-        if not folders and not files and relative.parts:
-            yield relative.as_posix() + "/"
+    yield from ((relative / name).as_posix() for name in files)
+    if not folders and not files and relative.parts:
+        yield relative.as_posix() + "/"
+
+
+def _utf8(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _raise(error: OSError) -> None:
-    raise error
+    with _blamed(Path(error.filename).name):
+        raise error
+
+
+@contextmanager
+def _blamed(name: str) -> Iterator[None]:
+    """Errors that a tree's maker is at fault for, as such."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _OF_THE_TREE:
+            raise
+        raise UnsafeTree(f"{name[-200:]} cannot be read: {error.strerror}") from None
 
 
 def _entry(name: str, mode: int) -> zipfile.ZipInfo:
@@ -101,9 +138,10 @@ def _member(tree: Path, name: str) -> _Member:
     if name.endswith("/"):
         return _Member(_entry(name, stat.S_IFDIR | 0o755), b"")
     path = tree / name
-    if not stat.S_ISREG(path.lstat().st_mode):
-        raise UnsafeTree(f"{name} is not a plain file")
-    fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    with _blamed(name):
+        if not stat.S_ISREG(path.lstat().st_mode):
+            raise UnsafeTree(f"{name} is not a plain file")
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     with os.fdopen(fd, "rb") as file:
         executable = os.fstat(fd).st_mode & stat.S_IXUSR
         plain = file.read()

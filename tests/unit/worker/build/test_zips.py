@@ -1,16 +1,19 @@
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import stat
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from worker.build.zips import UnsafeTree, write_zip
+from worker.build.sandbox import remove_tree
+from worker.build.zips import UnsafeTree, check_plain, write_zip
 
 NAMES = st.text("abcXYZ09._-é ", min_size=1, max_size=6).filter(lambda name: name.strip(".") and name == name.strip())
 TREES = st.dictionaries(st.lists(NAMES, min_size=1, max_size=3).map("/".join), st.binary(max_size=60), max_size=6)
@@ -81,6 +84,49 @@ def test_a_fifo_is_refused_and_does_not_block(tmp_path: Path) -> None:
     fill(tmp_path / "tree", {})
     os.mkfifo(tmp_path / "tree" / "pipe")
     with pytest.raises(UnsafeTree, match="pipe"):
+        write_zip(tmp_path / "tree", tmp_path / "out.zip")
+
+
+@pytest.mark.parametrize("look", [check_plain, lambda tree: write_zip(tree, tree.parent / "out.zip")])
+def test_folders_deeper_than_any_path_are_refused(tmp_path: Path, look: Callable[[Path], object]) -> None:
+    (tmp_path / "tree").mkdir()
+    back = os.open(".", os.O_PATH)
+    os.chdir(tmp_path / "tree")
+    try:
+        for _ in range(30):
+            Path("d" * 200).mkdir()
+            os.chdir("d" * 200)
+    finally:
+        os.fchdir(back)
+        os.close(back)
+    with pytest.raises(UnsafeTree, match="cannot be read: File name too long"):
+        look(tmp_path / "tree")
+    remove_tree(tmp_path / "tree")
+
+
+def test_a_name_that_no_zip_can_hold_is_refused(tmp_path: Path) -> None:
+    fill(tmp_path / "tree", {})
+    (tmp_path / "tree" / os.fsdecode(b"\xff")).touch()
+    with pytest.raises(UnsafeTree, match="not UTF-8"):
+        write_zip(tmp_path / "tree", tmp_path / "out.zip")
+
+
+def test_what_may_not_be_read_is_refused_and_a_failing_disk_is_not_the_trees(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(tmp_path / "tree", {"secret.py": b""})
+
+    def failing(number: int) -> Callable[..., int]:
+        def open_(*_: object) -> int:
+            raise OSError(number, os.strerror(number))
+
+        return open_
+
+    monkeypatch.setattr(os, "open", failing(errno.EACCES))  # permissions mean nothing to root
+    with pytest.raises(UnsafeTree, match=r"secret\.py cannot be read: Permission denied"):
+        write_zip(tmp_path / "tree", tmp_path / "out.zip")
+    monkeypatch.setattr(os, "open", failing(errno.EIO))
+    with pytest.raises(OSError, match="Input/output"):
         write_zip(tmp_path / "tree", tmp_path / "out.zip")
 
 

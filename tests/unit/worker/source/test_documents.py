@@ -39,6 +39,7 @@ BAD = {
     "json-mark": ("a.json", b'\xef\xbb\xbf{"a": 1}'),
     "json-latin1": ("a.json", b'{"a": "\xe9"}'),
     "json-large": ("a.json", '{"a": "' + "x" * documents.MAX_BYTES + '"}'),
+    "yaml-large": ("a.yml", "a: [" + "a," * (documents.MAX_YAML_BYTES // 2) + "]"),
     "toml-unquoted": ("a.toml", "[dev]\nname = shop\n"),
     "toml-twice": ("a.toml", "a = 1\na = 2\n"),
     "toml-dotted": ("a.toml", "a" + ".a" * 50_000 + " = 1"),
