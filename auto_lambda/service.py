@@ -6,12 +6,15 @@ import ctypes
 import os
 import signal
 import socket
+import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import sdnotify
+
+from auto_lambda import logs
 
 _libc = ctypes.CDLL(None)
 _M_ARENA_MAX = -8  # malloc.h
@@ -77,9 +80,10 @@ class Notifier:
         """One line for ``systemctl status``."""
         self._tell(f"STATUS={status}")
 
-    def stopping(self) -> None:
-        """We are on the way out."""
-        self._tell("STOPPING=1")
+    def stopping(self, seconds: float = 0) -> None:
+        """We are on the way out, which may take so many seconds however the unit is configured."""
+        more = f"\nEXTEND_TIMEOUT_USEC={int(seconds * 1e6)}" if seconds else ""
+        self._tell(f"STOPPING=1{more}")
 
     def watchdog(self) -> None:
         """We are alive."""
@@ -96,6 +100,31 @@ def _watchdog_seconds(environ: Mapping[str, str]) -> float | None:
         return None
     microseconds = environ.get("WATCHDOG_USEC", "")
     return int(microseconds) / 2e6 if microseconds.isdigit() and int(microseconds) else None
+
+
+def refuse(program: str, problems: Sequence[str], environ: Mapping[str, str] = os.environ) -> int:
+    """Say why ``program`` cannot start, however often it were tried: one entry in systemd's journal, or lines to read.
+
+    Returns:
+        2, which our units take for the end of all tries.
+    """
+    Notifier(environ).status(f"cannot start: {'; '.join(problems)}")
+    if _is_journal(environ):
+        logs.configure()
+        logs.get(program).error("cannot start", problems=list(problems))
+    else:
+        for problem in problems:
+            sys.stderr.write(f"auto-lambda {program}: {problem}\n")
+    return 2
+
+
+def _is_journal(environ: Mapping[str, str]) -> bool:
+    """Whether standard error is the journal: systemd names the device and inode that it has opened for it."""
+    try:
+        info = os.fstat(sys.stderr.fileno())
+    except (OSError, ValueError):
+        return False
+    return environ.get("JOURNAL_STREAM") == f"{info.st_dev}:{info.st_ino}"
 
 
 def spare_memory() -> None:

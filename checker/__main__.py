@@ -16,7 +16,7 @@ from auto_lambda.aws.cloudwatch import Metrics, MetricsRefused
 from auto_lambda.aws.lean import make_lean_session
 from auto_lambda.aws.session import client
 from auto_lambda.aws.sqs import Queue, QueueUnusable
-from auto_lambda.service import Notifier, Stop, spare_memory, stop_on_signals, trim_memory
+from auto_lambda.service import Notifier, Stop, refuse, spare_memory, stop_on_signals, trim_memory
 from checker.loop import Loop, Pace
 from checker.publish import Publish, to_errors, to_metrics, to_text
 from checker.sample import Sample, Sampler
@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] = ()) -> int:
     try:
         chosen = settings.load(settings.CheckerSettings)
     except settings.SettingsError as error:
-        return _refuse(error.problems)
+        return refuse("checker", error.problems)
     logs.configure(chosen.log_level)
     spare_memory()
     return _run(chosen, options)
@@ -79,7 +79,7 @@ def _run(chosen: settings.CheckerSettings, options: argparse.Namespace) -> int:
         if not options.once:
             _all(publishers)(first)
     except _UNUSABLE as error:
-        return _refuse((str(error),))
+        return refuse("checker", (str(error),))
     except Exception as error:  # noqa: BLE001 - whatever passes by itself is the loop's to live through
         logs.get("checker").warning("the first look failed", error=str(error))
     trim_memory()
@@ -126,12 +126,6 @@ def _all(publishers: Sequence[Publish]) -> Publish:
             one(sample)
 
     return publish
-
-
-def _refuse(problems: Sequence[str]) -> int:
-    for problem in problems:
-        sys.stderr.write(f"auto-lambda checker: {problem}\n")
-    return 2
 
 
 if __name__ == "__main__":

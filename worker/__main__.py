@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import socket
 import sys
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from auto_lambda import logs, settings
-from auto_lambda.service import Notifier, end_descendants, spare_memory, stop_on_signals, trim_memory
+from auto_lambda.service import Notifier, end_descendants, refuse, spare_memory, stop_on_signals, trim_memory
+from worker.status import Status
 
 if TYPE_CHECKING:
     from worker.cancel import Cancel
@@ -29,7 +29,7 @@ def main() -> int:
     try:
         chosen = settings.load(settings.WorkerSettings)
     except settings.SettingsError as error:
-        return _refuse(error.problems)
+        return refuse("worker", error.problems)
     logs.configure(chosen.log_level)
     spare_memory()
     return _run(chosen)
@@ -57,7 +57,7 @@ def _run(chosen: settings.WorkerSettings) -> int:
     try:
         Queue(client(session, "sqs", read_timeout=2, attempts=1), chosen.queue_url).depth()
     except QueueUnusable as error:
-        return _refuse((str(error),))
+        return refuse("worker", (str(error),))
     except Exception as error:  # noqa: BLE001 - whatever passes by itself is the daemon's to live through
         logs.get("worker").warning("the first look at the queue failed", error=str(error))
     inbox = Inbox(
@@ -67,15 +67,18 @@ def _run(chosen: settings.WorkerSettings) -> int:
         poll_seconds=_poll_seconds(chosen),
         removals=chosen.undeploy_on_delete,
     )
+    notifier = Notifier()
+    status = Status(notifier.status)
     with workroom(chosen.work_dir) as room:
         try:
-            worker = compose(chosen, session, room, inbox, worker=f"{socket.gethostname()}-{os.getpid()}")
+            name = f"{socket.gethostname()}-{os.getpid()}"
+            worker = compose(chosen, session, room, inbox, worker=name, began=status.step)
         except Impossible as error:
-            return _refuse(error.problems)
-        return _serve(chosen, inbox, worker)
+            return refuse("worker", error.problems)
+        return _serve(chosen, inbox, worker, notifier, status)
 
 
-def _serve(chosen: settings.WorkerSettings, inbox: Inbox, worker: Worker) -> int:
+def _serve(chosen: settings.WorkerSettings, inbox: Inbox, worker: Worker, notifier: Notifier, status: Status) -> int:
     from auto_lambda.aws.metadata import Metadata
     from worker.daemon import Daemon, Timing
     from worker.idle import Idle
@@ -86,6 +89,7 @@ def _serve(chosen: settings.WorkerSettings, inbox: Inbox, worker: Worker) -> int
         try:
             worker.attempts(delivery, cancel)
         finally:
+            status.over()
             trim_memory()
 
     with stop_on_signals() as stop:
@@ -110,7 +114,7 @@ def _serve(chosen: settings.WorkerSettings, inbox: Inbox, worker: Worker) -> int
             end=end_descendants,
             load=load,
             nothing_came=idle.nothing_came,
-            notifier=Notifier(),
+            notifier=notifier,
         )
         leaving.start()
         worker.reconciler.keep_on(chosen.reconcile_hours, stop.requested)
@@ -127,12 +131,6 @@ def _poll_seconds(chosen: settings.WorkerSettings) -> int:
     if not chosen.idle_seconds:
         return chosen.poll_seconds
     return min(chosen.poll_seconds, max(1, round(chosen.idle_seconds)))
-
-
-def _refuse(problems: Sequence[str]) -> int:
-    for problem in problems:
-        sys.stderr.write(f"auto-lambda worker: {problem}\n")
-    return 2
 
 
 if __name__ == "__main__":

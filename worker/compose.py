@@ -40,7 +40,7 @@ from worker.ledger import Ledger
 from worker.model import Built, Bundle, Draft, FrameworkName, Source, Surroundings, Upload
 from worker.pipeline import Fetched, Pipeline, Steps
 from worker.proof.cold_start import Prover
-from worker.receipt import Receipt, Report
+from worker.receipt import Receipt, Report, Step
 from worker.reconcile import Reconciler
 from worker.runtimes import newest_first
 from worker.source.fetch import fetch
@@ -76,8 +76,24 @@ class Worker:
     member: Callable[[str], Member | None]
 
 
-def compose(chosen: WorkerSettings, session: boto3.Session, room: Workroom, inbox: Inbox, *, worker: str) -> Worker:
+def compose(
+    chosen: WorkerSettings,
+    session: boto3.Session,
+    room: Workroom,
+    inbox: Inbox,
+    *,
+    worker: str,
+    began: Callable[[str, Step], None] = lambda _key, _step: None,
+) -> Worker:
     """Everything from the claim to the receipt, and reconciling.
+
+    Args:
+        chosen: the settings.
+        session: of AWS.
+        room: to build in.
+        inbox: to put aside and to announce.
+        worker: its name.
+        began: is told of each step that begins, by the thread that works, with the upload's key.
 
     Raises:
         Impossible: the machine lacks an interpreter or the sandbox that the settings name.
@@ -94,7 +110,7 @@ def compose(chosen: WorkerSettings, session: boto3.Session, room: Workroom, inbo
     redact = Redactor(secrets_of())
 
     def report(receipt: Receipt, bucket: str) -> Report:
-        made = Report(replace(receipt, sandbox=chosen.sandbox), bucket, store, redact)
+        made = Report(replace(receipt, sandbox=chosen.sandbox), bucket, store, redact, began=began)
         if chosen.sandbox == "off":
             _log.warning(_OFF, key=receipt.key)
             made.warn(_OFF)

@@ -19,6 +19,7 @@ from auto_lambda import logs
 from auto_lambda.service import Notifier, Stop
 from worker.cancel import Cancel, Cancelled
 from worker.retries import BackOff
+from worker.status import WAITING
 
 _log = logs.get("daemon")
 
@@ -230,6 +231,12 @@ class Daemon(Generic[D]):
         self._clock = clock
         self._nap = nap
         self._state: _State[D] = _State(slots)
+        self._is_ready = False
+
+    @property
+    def _pulse(self) -> float:
+        """Seconds between two signs of life, at least."""
+        return self._notifier.watchdog_seconds or 60
 
     def run(self, stop: Stop) -> int:
         """Work until ``stop``; then drain. The number of deliveries that were handed back unfinished is returned.
@@ -239,17 +246,16 @@ class Daemon(Generic[D]):
         """
         receiver = threading.Thread(target=self._receive_until, args=(stop,), name="receiver", daemon=True)
         receiver.start()
-        self._notifier.ready(f"{self._state.slots} slots free")
-        _log.info("ready", slots=self._state.slots)
-        while not stop.requested.wait(self._notifier.watchdog_seconds or 60):
+        while not stop.requested.wait(self._pulse):
             if not receiver.is_alive():
                 raise RuntimeError("the receiver has ended by itself")
-            self._notifier.watchdog()
         return self._drain(stop, receiver)
 
     def _receive_until(self, stop: Stop) -> None:
+        """The loop that the watchdog watches, so that nobody else may feed it."""
         while free := self._free_slots(stop):
             received = self._receive(free, stop)
+            self._say_ready(stop)
             if not received and free == self._state.slots and not stop.requested.is_set():
                 self._nothing_came()
             for delivery in received:
@@ -261,19 +267,34 @@ class Daemon(Generic[D]):
     def _free_slots(self, stop: Stop) -> int:
         """Wait until a slot is free; 0 when it is time to stop."""
         with self._state.changed:
-            self._state.changed.wait_for(lambda: stop.requested.is_set() or self._state.free > 0)
+            self._notifier.watchdog()
+            while not stop.requested.is_set() and self._state.free == 0:
+                self._state.changed.wait(self._pulse)
+                self._notifier.watchdog()
             return 0 if stop.requested.is_set() else self._state.free
+
+    def _say_ready(self, stop: Stop) -> None:
+        """Once, after the first receive that worked: that we can receive is what makes us a worker."""
+        if not self._is_ready and not stop.requested.is_set():
+            self._is_ready = True
+            self._notifier.ready(WAITING)
+            _log.info("ready", slots=self._state.slots)
 
     def _receive(self, free: int, stop: Stop) -> Sequence[D]:
         attempts = tenacity.Retrying(
             wait=tenacity.wait_random_exponential(multiplier=0.5, max=30),
             stop=tenacity.stop_when_event_set(stop.requested),
             sleep=self._nap or tenacity.sleep_using_event(stop.requested),
-            before_sleep=_log_failed_receive,
+            before_sleep=self._receive_failed,
             retry_error_callback=lambda _: (),
         )
         received: Sequence[D] = attempts(self._inbox.receive, free)
         return received
+
+    def _receive_failed(self, state: tenacity.RetryCallState) -> None:
+        error = state.outcome.exception() if state.outcome else None
+        _log.warning("receive failed", attempt=state.attempt_number, error=str(error))
+        self._notifier.watchdog()  # it is no less alive for that
 
     def _start(self, delivery: D) -> None:
         job = _Job(delivery, self._run, self._end, self._timing.beat)
@@ -331,7 +352,7 @@ class Daemon(Generic[D]):
 
     def _drain(self, stop: Stop, receiver: threading.Thread) -> int:
         """Let running work finish within the budget and hand the rest back; then wait for the receive in flight."""
-        self._notifier.stopping()
+        self._notifier.stopping(max(self._timing.drain, self._timing.receive) + self._timing.ending + _SETTLING)
         with self._state.changed:
             _log.info("draining", running=len(self._state.jobs), seconds=self._timing.drain)
             self._state.changed.notify_all()
@@ -373,8 +394,3 @@ def _partition(jobs: list[_Job[D]]) -> tuple[list[_Job[D]], list[_Job[D]]]:
     """Those that the caller is to settle now, and those that their own threads are settling."""
     left = [job for job in jobs if job.take()]
     return left, [job for job in jobs if job not in left]
-
-
-def _log_failed_receive(state: tenacity.RetryCallState) -> None:
-    error = state.outcome.exception() if state.outcome else None
-    _log.warning("receive failed", attempt=state.attempt_number, error=str(error))

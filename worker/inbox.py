@@ -113,13 +113,14 @@ class Inbox:
         self._bucket = bucket
         self._dead_letters = dead_letters
         self._poll_seconds = poll_seconds
+        self._wait = 0  # at first: who has started us waits to hear that the queue can be used
         self._removals = removals
 
     def receive(self, at_most: int) -> Sequence[Delivery]:
         """Wait for deliveries. Messages that ask nothing of us are settled here and not handed on."""
-        deliveries = [
-            Delivery(message, self._read(message)) for message in self._queue.receive(at_most, self._poll_seconds)
-        ]
+        messages = self._queue.receive(at_most, self._wait)
+        self._wait = self._poll_seconds
+        deliveries = [Delivery(message, self._read(message)) for message in messages]
         return [delivery for delivery in deliveries if self._asks_something(delivery)]
 
     def keep(self, delivery: Delivery) -> None:

@@ -123,6 +123,7 @@ class Report:
         redact: takes secrets out of every line.
         now: the time, in UTC.
         clock: seconds, monotonic.
+        began: is told of each step that begins, with the upload's key.
     """
 
     def __init__(
@@ -134,6 +135,7 @@ class Report:
         *,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         clock: Callable[[], float] = time.monotonic,
+        began: Callable[[str, Step], None] = lambda _key, _step: None,
     ) -> None:
         self._receipt = receipt
         self._bucket = bucket
@@ -141,6 +143,7 @@ class Report:
         self._redact = redact
         self._now = now
         self._clock = clock
+        self._began = began
         self._started = clock()
         self._inner_seconds = 0.0
         self._lock = threading.Lock()
@@ -171,6 +174,7 @@ class Report:
         self._change(step=name, status="deploying" if name in _DEPLOYING else "building")
         self._append(f"== {name}")
         self._latest.want()
+        self._began(self._receipt.key, name)
         try:
             yield
         finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from auto_lambda.service import Notifier, Stop, spare_memory, stop_on_signals, trim_memory
+from auto_lambda.service import Notifier, Stop, refuse, spare_memory, stop_on_signals, trim_memory
 
 
 def test_the_first_wish_asks_and_the_second_insists() -> None:
@@ -65,10 +66,17 @@ def test_systemd_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
         notifier.status("busy")
         notifier.watchdog()
         notifier.stopping()
-        told = [systemd.recv(100).decode() for _ in range(4)]
+        notifier.stopping(1.5)
+        told = [systemd.recv(100).decode() for _ in range(5)]
         assert notifier._systemd is not None
         notifier._systemd.socket.close()
-    assert told == ["READY=1\nSTATUS=2 slots free", "STATUS=busy", "WATCHDOG=1", "STOPPING=1"]
+    assert told == [
+        "READY=1\nSTATUS=2 slots free",
+        "STATUS=busy",
+        "WATCHDOG=1",
+        "STOPPING=1",
+        "STOPPING=1\nEXTEND_TIMEOUT_USEC=1500000",
+    ]
 
 
 def test_off_systemd_nothing_happens() -> None:
@@ -76,6 +84,24 @@ def test_off_systemd_nothing_happens() -> None:
     notifier.ready("x")
     notifier.stopping()
     assert notifier.watchdog_seconds is None
+
+
+def test_who_cannot_start_says_why_a_line_for_each_problem(capsys: pytest.CaptureFixture[str]) -> None:
+    assert refuse("worker", ("no queue", "no bucket"), {}) == 2
+    assert capsys.readouterr().err == "auto-lambda worker: no queue\nauto-lambda worker: no bucket\n"
+
+
+def test_to_the_journal_it_is_one_entry(tmp_path: Path) -> None:
+    """In a process of its own, since logging is configured in it."""
+    script = (
+        "import os, sys; from auto_lambda.service import refuse; info = os.fstat(2);"
+        "sys.exit(refuse('worker', ('no queue', 'no bucket'), {'JOURNAL_STREAM': f'{info.st_dev}:{info.st_ino}'}))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    entry = json.loads(done.stderr)
+    assert (entry["event"], entry["level"], entry["part"]) == ("cannot start", "error", "worker")
+    assert entry["problems"] == ["no queue", "no bucket"]
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auto_lambda.service import Stop
+from auto_lambda.service import Notifier, Stop
 from worker.cancel import Cancel, Cancelled
 from worker.daemon import BUSY_SECONDS, Busy, Daemon, Timing
 
@@ -60,6 +60,10 @@ class FakeInbox:
 
     def done(self, parcel: Parcel) -> None:
         self._note("done", parcel)
+
+    def done_all(self, parcels: Sequence[Parcel]) -> None:
+        for parcel in parcels:
+            self._note("done without work", parcel)
 
     def give_back(self, parcel: Parcel, delay: float) -> None:
         self.delays[parcel.id] = delay
@@ -397,6 +401,79 @@ def test_a_message_that_cannot_be_settled_leaves_the_daemon_alive() -> None:
     assert inbox.fates("a") == ["done"]
 
 
+class Systemd(Notifier):
+    """What systemd was told, without times."""
+
+    def __init__(self, seconds: float = 60) -> None:
+        super().__init__({})
+        self.watchdog_seconds = seconds
+        self.told: list[str] = []
+        self.came = threading.Condition()
+
+    def _tell(self, state: str) -> None:
+        with self.came:
+            self.told.append(state)
+            self.came.notify_all()
+
+    def await_told(self, *wanted: str) -> None:
+        with self.came:
+            assert self.came.wait_for(lambda: all(self.told.count(it) >= wanted.count(it) for it in wanted), PATIENCE)
+
+
+def test_it_is_ready_once_after_the_first_receive_that_works() -> None:
+    inbox = FakeInbox([OSError("no network yet"), OSError("no network yet"), [Parcel("a")], [Parcel("b")]])
+    systemd, told_by_then = Systemd(), []
+    inbox.receive = lambda many, receive=inbox.receive: told_by_then.append(list(systemd.told)) or receive(many)  # type: ignore[method-assign,misc]
+    with running(make(inbox, notifier=systemd, nap=lambda _: None)) as run:
+        inbox.await_fate("b", "done")
+        run.end()
+    ready = "READY=1\nSTATUS=waiting"
+    assert ready not in told_by_then[2]
+    assert ready in told_by_then[3]
+    assert systemd.told.count(ready) == 1
+
+
+def test_a_receive_that_hangs_starves_the_watchdog_though_all_else_goes_on() -> None:
+    hangs, goes_on = threading.Event(), threading.Event()
+
+    class Hanging(FakeInbox):
+        def receive(self, at_most: int) -> Sequence[Parcel]:
+            if len(self.asked) == 5:
+                hangs.set()
+                assert goes_on.wait(PATIENCE)
+            return super().receive(at_most)
+
+    systemd = Systemd(0.01)
+    with running(make(Hanging(), notifier=systemd)) as run:
+        assert hangs.wait(PATIENCE)
+        fed = systemd.told.count("WATCHDOG=1")
+        time.sleep(0.1)  # many times what the main thread sleeps for
+        assert systemd.told.count("WATCHDOG=1") == fed
+        goes_on.set()
+        systemd.await_told(*["WATCHDOG=1"] * (fed + 3))
+        run.end()
+
+
+def test_waiting_for_a_slot_and_for_the_queue_is_no_hanging() -> None:
+    systemd, gate = Systemd(0.01), Gate()
+    inbox = FakeInbox([OSError("away")] * 3 + [[Parcel("a")]])
+    with running(make(inbox, gate, slots=1, notifier=systemd, nap=lambda _: None)) as run:
+        gate.await_start("a")
+        assert systemd.told.count("WATCHDOG=1") >= 4
+        systemd.await_told(*["WATCHDOG=1"] * 10)
+        gate.let_go.set()
+        run.end()
+
+
+def test_a_drain_asks_systemd_for_the_time_that_it_may_take() -> None:
+    systemd = Systemd()
+    timing = Timing(drain=7200, receive=30, ending=3)
+    with running(make(FakeInbox(), notifier=systemd, timing=timing)) as run:
+        run.end()
+    (state,) = [state for state in systemd.told if "STOPPING=1" in state]
+    assert int(state.partition("EXTEND_TIMEOUT_USEC=")[2]) > 7203 * 1_000_000
+
+
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_a_receiver_that_breaks_ends_the_process_loudly() -> None:
     class Broken(FakeInbox):
@@ -440,3 +517,84 @@ def test_a_message_in_other_hands_cancels_its_work_at_once_and_ends_its_processe
         inbox.await_fate("a", "given back")
         run.end()
     assert len(ended) == 1
+
+
+def old_ones(parcels: Sequence[Parcel]) -> Sequence[Parcel]:
+    """What needs no work: whatever is called so."""
+    return [parcel for parcel in parcels if parcel.id.startswith("old")]
+
+
+def olds(count: int, start: int = 0) -> list[Parcel]:
+    return [Parcel(f"old-{number}") for number in range(start, start + count)]
+
+
+def test_what_needs_no_work_is_settled_without_any() -> None:
+    worked: list[str] = []
+    inbox = FakeInbox([[Parcel("old-1"), Parcel("new"), Parcel("old-2")]])
+    with running(make(inbox, lambda parcel, _: worked.append(parcel.id), sift=old_ones)) as run:
+        inbox.await_fate("new", "done")
+        run.end()
+    assert worked == ["new"]
+    assert inbox.fates("old-1") == inbox.fates("old-2") == ["done without work"]
+
+
+def test_more_than_there_are_slots_are_asked_for_as_long_as_none_needs_work() -> None:
+    inbox = FakeInbox([olds(1), olds(2, 1), olds(4, 3), olds(8, 7), olds(10, 15), [Parcel("new")], [Parcel("last")]])
+    with running(make(inbox, sift=old_ones, slots=1)) as run:
+        inbox.await_fate("last", "done")
+        run.end()
+    assert inbox.asked[:7] == [1, 1, 3, 7, 10, 10, 1]
+
+
+def test_an_empty_receive_ends_the_greed() -> None:
+    inbox = FakeInbox([olds(5), (), [Parcel("new")]])
+    with running(make(inbox, sift=old_ones, slots=1)) as run:
+        inbox.await_fate("new", "done")
+        run.end()
+    assert inbox.asked[:3] == [1, 5, 1]
+
+
+def test_what_finds_no_slot_is_put_off_at_once_without_counting_as_an_attempt() -> None:
+    gate = Gate()
+    inbox = FakeInbox([olds(3), [Parcel("a"), Parcel("b"), Parcel("c")]])
+    with running(make(inbox, gate, sift=old_ones, slots=1)) as run:
+        gate.await_start("a")
+        inbox.await_fate("c", "put off")
+        gate.let_go.set()
+        run.end()
+    assert inbox.fates("a") == ["done"]
+    assert inbox.fates("b") == inbox.fates("c") == ["put off"]
+    assert inbox.delays == {"b": 0, "c": 0}
+
+
+def test_when_sifting_fails_all_are_worked_on() -> None:
+    def fail(_: Sequence[Parcel]) -> Sequence[Parcel]:
+        raise OSError("throttled")
+
+    inbox = FakeInbox([[Parcel("a")], [Parcel("b")]])
+    with running(make(inbox, sift=fail)) as run:
+        inbox.await_fate("a", "done")
+        inbox.await_fate("b", "done")
+        run.end()
+
+
+def test_what_could_not_be_settled_together_leaves_the_daemon_alive() -> None:
+    class Stubborn(FakeInbox):
+        def done_all(self, parcels: Sequence[Parcel]) -> None:
+            raise OSError("cannot delete")
+
+    inbox = Stubborn([olds(1), [Parcel("new")]])
+    with running(make(inbox, sift=old_ones)) as run:
+        inbox.await_fate("new", "done")
+        assert run.end() == 0
+
+
+def test_nothing_is_sifted_once_we_are_told_to_stop() -> None:
+    inbox = FakeInbox([olds(1)], blocked=threading.Event())
+    with running(make(inbox, sift=old_ones)) as run:
+        assert inbox.receiving.wait(PATIENCE)
+        run.stop.request()
+        assert inbox.blocked
+        inbox.blocked.set()
+        run.end()
+    assert inbox.fates("old-0") == ["given back"]

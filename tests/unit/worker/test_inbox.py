@@ -179,8 +179,13 @@ class FakeQueue:
     sent: list[tuple[str, float, dict[str, str]]] = field(default_factory=list)
     log: list[str] = field(default_factory=list)
     fails: bool = False
+    waits: list[int] = field(default_factory=list)
+    away: bool = False
 
     def receive(self, at_most: int, wait: int) -> tuple[Message, ...]:
+        self.waits.append(wait)
+        if self.away:
+            raise OSError("down")
         return tuple(self.messages[:at_most])
 
     def delete(self, message: Message) -> None:
@@ -200,6 +205,17 @@ def message(text: str, name: str = "m") -> Message:
 
 def inbox(queue: FakeQueue, dead: FakeQueue | None = None) -> Inbox:
     return Inbox(queue, BUCKET, dead_letters=dead, poll_seconds=1)  # type: ignore[arg-type]
+
+
+def test_only_until_the_queue_has_answered_once_does_a_receive_not_wait() -> None:
+    queue = FakeQueue(away=True)
+    room = inbox(queue)
+    with pytest.raises(OSError, match="down"):
+        room.receive(1)
+    queue.away = False
+    for _ in range(2):
+        room.receive(1)
+    assert queue.waits == [0, 0, 1]
 
 
 def test_only_deliveries_with_something_to_do_are_handed_on_and_the_rest_is_done() -> None:

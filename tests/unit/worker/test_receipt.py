@@ -74,6 +74,17 @@ def report(bucket: Bucket) -> Report:
     )  # fmt: skip
 
 
+def test_each_step_is_told_of_when_it_begins(bucket: Bucket) -> None:
+    told: list[tuple[str, str]] = []
+    report = Report(
+        Receipt.of(UPLOAD, "w"), "drops", bucket, Redactor([]), began=lambda key, step: told.append((key, step))
+    )
+    with report.step("deploy"):
+        assert told == [("apps/prod/shop.zip", "deploy")]
+        with report.step("verify"):
+            assert told[1:] == [("apps/prod/shop.zip", "verify")]
+
+
 def source() -> Source:
     return Source(UPLOAD, Path("t"), Path("t"), "ab" * 32, 7, "chalice", "dev", "3.12", "arm64")
 
