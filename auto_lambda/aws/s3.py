@@ -24,12 +24,16 @@ class ObjectMissing(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """What S3 says of an object. ``size`` in bytes; ``version`` is None on an unversioned bucket."""
+    """What S3 says of an object. ``size`` in bytes; ``version`` is None on an unversioned bucket.
+
+    ``etag`` changes with the content; None where it was not asked for.
+    """
 
     key: str
     size: int
     version: str | None
     modified: datetime
+    etag: str | None = None
 
 
 class ObjectStore:
@@ -103,7 +107,7 @@ class ObjectStore:
         """Every object below a prefix, by key (versions are not listed and come as None)."""
         for page in self._client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
             for item in page.get("Contents", []):
-                yield Head(item["Key"], item["Size"], None, item["LastModified"])
+                yield Head(item["Key"], item["Size"], None, item["LastModified"], item.get("ETag"))
 
     def notifications(self, bucket: str) -> dict[str, Any]:
         """The bucket's whole notification configuration, as S3 gives it (without the response's metadata)."""

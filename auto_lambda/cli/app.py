@@ -149,11 +149,28 @@ def status(
         str | None, typer.Option("--history", metavar="APP", help="Every attempt at one app, of the last 90 days.")
     ] = None,
     stage: Stage = "dev",
+    watch: Annotated[
+        bool,
+        typer.Option("--watch", "-w", help="Watch queue, workers, running builds, last receipts."),
+    ] = False,
+    interval: Annotated[float, typer.Option(help="Seconds between two looks of --watch.", min=0.5, max=3600)] = 2,
     as_json: AsJson = False,
     local: Local = False,
     bucket: Bucket = None,
 ) -> None:
-    """Show every app in the bucket: what state its newest zip is in, and where it answers."""
+    """Show every app in the bucket: what state its newest zip is in, and where it answers.
+
+    With `--watch`: what the whole pipeline is doing. On a terminal one view that moves, elsewhere a block for each
+    change; with `--json` one line for each look.
+    """
+    if watch and history:
+        from auto_lambda.cli.exits import Exit, leave
+
+        raise leave(Exit.USAGE, "--watch shows the whole pipeline, --history one app: choose one of them")
+    if watch:
+        from auto_lambda.cli.watch import watch as follow
+
+        raise typer.Exit(follow(interval=interval, as_json=as_json, local=local, bucket=bucket))
     if history:
         from auto_lambda.cli.history import history as show
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
 from pathlib import Path
 
 import pytest
-from e2e_stack import Stack, make_zip, small_chalice
+from e2e_stack import AUTO_LAMBDA, Stack, make_zip, small_chalice
 
 
 @pytest.fixture
@@ -79,3 +81,20 @@ def test_status_and_logs_tell_of_an_app(stack: Stack, folder: Path) -> None:
     logs = stack.cli("logs", "cli-told")
     assert logs.returncode == 0, logs.stderr
     assert "live" in logs.stdout
+
+
+def test_watching_sees_a_drop_from_the_queue_to_its_receipt(stack: Stack) -> None:
+    stack.drop("cli-watched", make_zip(small_chalice()))
+    command = [AUTO_LAMBDA, "status", "--watch", "--json", "--interval", "0.5"]
+    with subprocess.Popen(command, env=stack.environ, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout
+            looks = map(json.loads, process.stdout)
+            running = next(one for look in looks for one in look["running"] if one["app"] == "dev/cli-watched")
+            assert running["step"]
+            assert running["seconds"] >= 0
+            ended = next(one for look in looks for one in look["last"] if one["app"] == "dev/cli-watched")
+            assert ended["status"] == "live"
+        finally:
+            process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 130
