@@ -104,6 +104,7 @@ def _serve(chosen: settings.WorkerSettings, inbox: Inbox, worker: Worker, notifi
             inbox,
             work_and_trim,
             slots=chosen.slots,
+            sift=worker.sift,
             timing=Timing(
                 visibility=chosen.visibility_seconds,
                 receive=chosen.poll_seconds + 10,

@@ -115,7 +115,7 @@ class Attempts:
     def _upload(self, upload: Upload, delivery: Delivery, cancel: Cancel) -> None:
         cancel.check()
         record = self._ledger.record(upload.app)
-        claim = decide(upload, record, self._newest, undeploys=self._remove is not None)
+        claim = decide(upload, record, self.newest, undeploys=self._remove is not None)
         if claim.decision != "go":
             _log.info(claim.decision, key=upload.key)
             return
@@ -279,14 +279,15 @@ class Attempts:
             when=self._now().isoformat(),
         )
 
-    def _newest(self, upload: Upload) -> Head | None:
+    def newest(self, upload: Upload) -> Head | None:
+        """What S3 says of the newest version of an upload's object; None when it was deleted."""
         try:
             return self._store.head(upload.bucket, upload.key)
         except ObjectMissing:
             return None
 
     def _overtaken(self, upload: Upload) -> bool:
-        head = self._newest(upload)
+        head = self.newest(upload)
         if upload.removed:
             return head is not None
         if head is None:

@@ -43,6 +43,7 @@ from worker.proof.cold_start import Prover
 from worker.receipt import Receipt, Report, Step
 from worker.reconcile import Reconciler
 from worker.runtimes import newest_first
+from worker.sieve import Sieve
 from worker.source.fetch import fetch
 from worker.source.inspect import inspect
 from worker.source.target import Defaults
@@ -72,6 +73,7 @@ class Worker:
     """What a worker has to do: deliveries, and the fleet's duties."""
 
     attempts: Attempts
+    sift: Sieve
     reconciler: Reconciler
     member: Callable[[str], Member | None]
 
@@ -119,7 +121,8 @@ def compose(
     remove = deployer.remove if chosen.undeploy_on_delete else None
     attempts = Attempts(pipeline, ledger, store, report, worker=worker, bury=inbox.bury, remove=remove)
     reconciler = Reconciler(store, ledger, inbox.announce, chosen.uploads_bucket, worker=worker)
-    return Worker(attempts, reconciler, lambda instance: Member.find(client(session, "autoscaling"), instance))
+    sift = Sieve(ledger.answers, attempts.newest, undeploys=chosen.undeploy_on_delete)
+    return Worker(attempts, sift, reconciler, lambda instance: Member.find(client(session, "autoscaling"), instance))
 
 
 def _deployer(chosen: WorkerSettings, session: boto3.Session, store: ObjectStore) -> Deployer:

@@ -1,23 +1,24 @@
 """Receive, work, settle, drain. Knows neither the queue's maker nor what the work is.
 
 One thread receives, and only while a slot is free; each delivery in work has a thread of its own, and a second one that
-keeps it hidden from others. The main thread waits for the wish to stop and then drains.
+keeps it hidden from others. What needs no work is settled by the receiving thread, and as long as nothing else comes
+it asks for more at once than there are slots. The main thread waits for the wish to stop and then drains.
 """
 
 from __future__ import annotations
 
-import contextvars
 import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Generic, Protocol, TypeVar
+from typing import Generic
 
 import tenacity
 
 from auto_lambda import logs
 from auto_lambda.service import Notifier, Stop
 from worker.cancel import Cancel, Cancelled
+from worker.job import D, Hidden, Inbox, Job
 from worker.retries import BackOff
 from worker.status import WAITING
 
@@ -28,40 +29,8 @@ BUSY_SECONDS = 3.0
 _SHORTEST_BEAT = 1.0
 _LONGEST_BEAT = 10.0  # seconds; so soon a build hears that it has lost its lease, or that a newer zip has come
 _TICK = 0.05  # seconds between two looks while draining
+_MOST_AT_ONCE = 10
 _SETTLING = 5.0  # seconds that a finished delivery has left to be settled when all else is handed back
-
-
-class Delivery(Protocol):
-    """Something to work on. ``attempts`` counts this one; deliveries with a common lane are never worked on at once."""
-
-    @property
-    def id(self) -> str: ...  # noqa: D102
-    @property
-    def attempts(self) -> int: ...  # noqa: D102
-    @property
-    def lanes(self) -> frozenset[str]: ...  # noqa: D102
-
-
-D = TypeVar("D", bound=Delivery)
-
-
-class Inbox(Protocol[D]):
-    """Where deliveries come from. Any call may raise anything; an unsettled delivery comes back by itself."""
-
-    def receive(self, at_most: int) -> Sequence[D]:
-        """Wait a while for deliveries."""
-
-    def keep(self, delivery: D) -> None:
-        """Keep it from others for another while. Raises `Cancelled` when others have it already."""
-
-    def done(self, delivery: D) -> None:
-        """Never deliver it again."""
-
-    def give_back(self, delivery: D, delay: float) -> None:
-        """Deliver it again in ``delay`` seconds."""
-
-    def put_off(self, delivery: D, delay: float) -> None:
-        """The same, without counting as an attempt."""
 
 
 class Busy(Exception):
@@ -92,95 +61,12 @@ class Timing:
         return max(_SHORTEST_BEAT, min(_LONGEST_BEAT, self.visibility / 3))
 
 
-class _Hidden(Generic[D]):
-    """A delivery that is kept from others."""
-
-    def __init__(self, inbox: Inbox[D], delivery: D, seconds: float, clock: Callable[[], float]) -> None:
-        self._inbox = inbox
-        self._delivery = delivery
-        self._seconds = seconds
-        self._clock = clock
-        self._sure_until = clock() + seconds
-
-    def renew(self) -> None:
-        """Keep it for another while."""
-        began = self._clock()
-        self._inbox.keep(self._delivery)
-        self._sure_until = began + self._seconds
-
-    def check(self) -> None:
-        """Raise `Cancelled` once others may have it."""
-        if self._clock() > self._sure_until:
-            raise Cancelled("the message may be in other hands")
-
-    def let_go(self) -> None:
-        """The daemon settles it."""
-
-
-class _Heart:
-    """Beats in a thread of its own until it is stopped; then no beat is under way, nor will there be one."""
-
-    def __init__(self, beat: Callable[[], None], interval: float) -> None:
-        self._beat = beat
-        self._interval = interval
-        self._over = threading.Event()
-        self._wake = threading.Event()
-        context = contextvars.copy_context()
-        self._thread = threading.Thread(target=context.run, args=(self._run,), name="heartbeat", daemon=True)
-
-    def start(self) -> None:
-        """Begin; the first beat comes after the first interval."""
-        self._thread.start()
-
-    def soon(self) -> None:
-        """Beat now, out of turn."""
-        self._wake.set()
-
-    def stop(self) -> None:
-        """End, waiting for a beat under way. Any number of times, also before the start."""
-        self._over.set()
-        self._wake.set()
-        if self._thread.is_alive():
-            self._thread.join()
-
-    def _run(self) -> None:
-        while True:
-            self._wake.wait(self._interval)
-            if self._over.is_set():
-                return
-            self._wake.clear()
-            try:
-                self._beat()
-            except Exception as error:  # noqa: BLE001 - the next beat may succeed, what is held lasts for three
-                _log.warning("heartbeat failed", error=str(error))
-
-
-class _Job(Generic[D]):
-    """A delivery in work. Settled once, by whoever comes first: its own thread or the drain."""
-
-    def __init__(self, delivery: D, work: Callable[[_Job[D]], None], end: Callable[[int], object], beat: float) -> None:
-        self.delivery = delivery
-        self.cancel = Cancel(self._cancelled)
-        self.heart = _Heart(self.cancel.beat, beat)
-        self.thread = threading.Thread(target=work, args=(self,), name="slot", daemon=True)
-        self._end = end
-        self._taken = threading.Lock()
-
-    def _cancelled(self) -> None:
-        if self.thread.native_id is not None and self.thread.is_alive():
-            self._end(self.thread.native_id)
-
-    def take(self) -> bool:
-        """Whether the caller, and nobody else, is to settle it."""
-        return self._taken.acquire(blocking=False)
-
-
 @dataclass
 class _State(Generic[D]):
     """What the threads share, under ``changed``'s lock."""
 
     slots: int
-    jobs: dict[str, _Job[D]] = field(default_factory=dict)
+    jobs: dict[str, Job[D]] = field(default_factory=dict)
     changed: threading.Condition = field(default_factory=threading.Condition)
 
     @property
@@ -195,6 +81,7 @@ class Daemon(Generic[D]):
         inbox: where they come from.
         work: does one; returning means done, raising means that it is to be given back with a back-off.
         slots: how many are worked on at once.
+        sift: names those of a batch that need no work.
         timing: see there.
         abandon: ends every process that work has left running, when we leave.
         end: ends the processes that one thread has started, when its work is cancelled.
@@ -211,6 +98,7 @@ class Daemon(Generic[D]):
         work: Callable[[D, Cancel], None],
         *,
         slots: int,
+        sift: Callable[[Sequence[D]], Sequence[D]] = lambda _: (),
         timing: Timing | None = None,
         abandon: Callable[[], object] = lambda: None,
         end: Callable[[int], object] = lambda _: None,
@@ -231,6 +119,8 @@ class Daemon(Generic[D]):
         self._clock = clock
         self._nap = nap
         self._state: _State[D] = _State(slots)
+        self._sift = sift
+        self._easy = 0  # so many in a row needed no work
         self._is_ready = False
 
     @property
@@ -254,11 +144,11 @@ class Daemon(Generic[D]):
     def _receive_until(self, stop: Stop) -> None:
         """The loop that the watchdog watches, so that nobody else may feed it."""
         while free := self._free_slots(stop):
-            received = self._receive(free, stop)
+            received = self._receive(max(free, min(self._easy, _MOST_AT_ONCE)), stop)
             self._say_ready(stop)
             if not received and free == self._state.slots and not stop.requested.is_set():
                 self._nothing_came()
-            for delivery in received:
+            for delivery in self._sifted(received, stop):
                 if stop.requested.is_set():
                     self._settle(delivery, "handed back", lambda it: self._inbox.give_back(it, 0))
                 else:
@@ -296,23 +186,42 @@ class Daemon(Generic[D]):
         _log.warning("receive failed", attempt=state.attempt_number, error=str(error))
         self._notifier.watchdog()  # it is no less alive for that
 
+    def _sifted(self, received: Sequence[D], stop: Stop) -> Sequence[D]:
+        """Those that need work. The others are settled here, without a slot: as many at once as came at once."""
+        if stop.requested.is_set():
+            return received
+        try:
+            easy = self._sift(received) if received else ()
+        except Exception as error:  # noqa: BLE001 - whoever works on them meets it again, and knows what to do
+            _log.warning("deliveries not sifted", error=str(error))
+            easy = ()
+        ids = {delivery.id for delivery in easy}
+        rest = [delivery for delivery in received if delivery.id not in ids]
+        self._easy = self._easy + len(easy) if easy and not rest else 0
+        if easy:
+            self._settle_all(easy)
+        return rest
+
     def _start(self, delivery: D) -> None:
-        job = _Job(delivery, self._run, self._end, self._timing.beat)
+        job = Job(delivery, self._run, self._end, self._timing.beat)
         with self._state.changed:
             others = [other for other in self._state.jobs.values() if _meet(other.delivery, delivery)]
-            if not others:
+            full = self._state.free <= 0
+            if not others and not full:
                 self._state.jobs[delivery.id] = job
                 self._load(len(self._state.jobs))
         for other in others:
             other.heart.soon()  # it may be superseded by this one
         if others:
             self._settle(delivery, "app busy", self._put_off)
+        elif full:
+            self._settle(delivery, "no slot free", lambda it: self._inbox.put_off(it, 0))
         else:
             job.thread.start()
 
-    def _run(self, job: _Job[D]) -> None:
+    def _run(self, job: Job[D]) -> None:
         delivery = job.delivery
-        hidden = _Hidden(self._inbox, delivery, self._timing.visibility, self._clock)
+        hidden = Hidden(self._inbox, delivery, self._timing.visibility, self._clock)
         settle, outcome = self._back_off(delivery), "given back"
         with logs.bound(message=delivery.id, attempt=delivery.attempts), job.cancel.holding(hidden):
             try:
@@ -349,6 +258,14 @@ class Daemon(Generic[D]):
             _log.warning("message not settled", message=delivery.id, wanted=outcome, error=str(error))
         else:
             _log.info(outcome, message=delivery.id)
+
+    def _settle_all(self, deliveries: Sequence[D]) -> None:
+        try:
+            self._inbox.done_all(deliveries)
+        except Exception as error:  # noqa: BLE001 - as above
+            _log.warning("messages not settled", count=len(deliveries), wanted="done", error=str(error))
+        else:
+            _log.info("done without work", count=len(deliveries))
 
     def _drain(self, stop: Stop, receiver: threading.Thread) -> int:
         """Let running work finish within the budget and hand the rest back; then wait for the receive in flight."""
@@ -390,7 +307,7 @@ def _meet(one: D, other: D) -> bool:
     return one.id == other.id or bool(one.lanes & other.lanes)
 
 
-def _partition(jobs: list[_Job[D]]) -> tuple[list[_Job[D]], list[_Job[D]]]:
+def _partition(jobs: list[Job[D]]) -> tuple[list[Job[D]], list[Job[D]]]:
     """Those that the caller is to settle now, and those that their own threads are settling."""
     left = [job for job in jobs if job.take()]
     return left, [job for job in jobs if job not in left]

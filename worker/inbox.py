@@ -95,6 +95,10 @@ class Delivery:
         return frozenset(str(upload.app) for upload in self.letter.uploads)
 
 
+class NotDeleted(Exception):
+    """Some messages will come again."""
+
+
 class Inbox:
     """Receives deliveries from the queue and settles them.
 
@@ -133,6 +137,11 @@ class Inbox:
     def done(self, delivery: Delivery) -> None:
         """It is settled for good."""
         self._queue.delete(delivery.message)
+
+    def done_all(self, deliveries: Sequence[Delivery]) -> None:
+        """All of them are settled for good, but for those that the error names."""
+        if kept := self._queue.delete_all([delivery.message for delivery in deliveries]):
+            raise NotDeleted(f"SQS did not delete {', '.join(message.id for message in kept)}")
 
     def give_back(self, delivery: Delivery, delay: float) -> None:
         """Let any worker have it again in ``delay`` seconds."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +14,7 @@ from hypothesis import strategies as st
 
 from auto_lambda.aws.sqs import Message
 from auto_lambda.keys import App
-from worker.inbox import Inbox, read
+from worker.inbox import Inbox, NotDeleted, read
 from worker.model import Upload
 
 BUCKET = "drops"
@@ -253,3 +255,18 @@ def test_putting_off_sends_the_copy_before_it_deletes() -> None:
     room.put_off(delivery, 3)
     assert queue.log == ["send", "delete"]
     assert queue.sent[0][:2] == (body(record()), 3)
+
+
+@pytest.mark.parametrize("kept", [(), ("b",)])
+def test_messages_that_stay_although_they_are_done_are_told_of(kept: tuple[str, ...]) -> None:
+    class Batches(FakeQueue):
+        def delete_all(self, messages: Sequence[Message]) -> tuple[Message, ...]:
+            self.deleted += [it.id for it in messages if it.id not in kept]
+            return tuple(it for it in messages if it.id in kept)
+
+    queue = Batches([message(body(record()), name) for name in "abc"])
+    room = inbox(queue)
+    deliveries = room.receive(10)
+    with pytest.raises(NotDeleted, match="b") if kept else nullcontext():
+        room.done_all(deliveries)
+    assert queue.deleted == [name for name in "abc" if name not in kept]

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from moto import mock_aws
 
-from auto_lambda.aws.dynamodb import Delete, Put, Refused, Table
+from auto_lambda.aws.dynamodb import Delete, Put, Refused, Table, Unanswered
 from auto_lambda.aws.s3 import Head
 from auto_lambda.keys import App
 from worker.journal import Attempt
@@ -160,6 +160,29 @@ def test_a_failure_does_not_forget_what_is_live(ledger: Ledger, table: Table) ->
     table.write(put_live(SHOP, live("v1")))
     table.write(put_failed(SHOP, failed("v2")))
     assert ledger.record(SHOP) == Record(live("v1"), failed("v2"))
+
+
+def test_the_answers_of_many_apps_come_in_one_reading(ledger: Ledger, table: Table) -> None:
+    apps = [App("dev", f"app-{number}") for number in range(60)]  # more than one call of DynamoDB's can answer
+    table.write(put_live(apps[0], live("v1")))
+    table.write(put_failed(apps[0], failed("v2")))
+    table.write(put_live(apps[59], live("v3")))
+    answers = ledger.answers(apps)
+    assert answers == {**dict.fromkeys(apps, Record()), apps[0]: Record(live("v1"), failed("v2")),
+                       apps[59]: Record(live("v3"))}  # fmt: skip
+
+
+def test_no_answers_are_read_for_no_apps(ledger: Ledger) -> None:
+    assert ledger.answers([]) == {}
+
+
+def test_half_an_answer_is_none() -> None:
+    class Busy:
+        def batch_get_item(self, **_: object) -> object:
+            return {"Responses": {"ledger": []}, "UnprocessedKeys": {"ledger": {"Keys": [{"pk": {"S": "a"}}]}}}
+
+    with pytest.raises(Unanswered):
+        Ledger(Table(Busy(), "ledger")).answers([SHOP])  # type: ignore[arg-type]
 
 
 def test_a_claim_is_refused_while_another_lasts_and_the_fence_outlives_it(ledger: Ledger) -> None:

@@ -27,7 +27,7 @@ from auto_lambda.keys import App
 from worker.cancel import Cancelled
 from worker.journal import Attempt
 from worker.lease import SKEW, Hold
-from worker.ledger import Claim, Ledger, Live, decide, put_live
+from worker.ledger import Claim, Ledger, Live, Record, decide, put_live
 from worker.model import Upload
 
 SHOP = App("dev", "shop")
@@ -49,6 +49,8 @@ class Job:
 class Worker:
     skew: float = 0.0
     job: Job | None = None
+    batch: tuple[list[int], Record] | None = None
+    """Messages in hand, and what the ledger said after they had come."""
 
 
 @dataclass
@@ -111,6 +113,26 @@ class Model(RuleBasedStateMachine):
             worker.job = Job(upload, hold)
         elif not self.fenced:
             worker.job = Job(upload, Hold(self.table, "none", record.lease, 1e9, 0))
+
+    @precondition(lambda self: self.cloud.queue)
+    @rule(which=st.integers(0, 1), picks=st.lists(st.integers(0, 9), min_size=1, max_size=4))
+    def receive_some(self, which: int, picks: list[int]) -> None:
+        """Several messages share one reading of the ledger."""
+        versions = [self.cloud.queue[pick % len(self.cloud.queue)] for pick in picks]
+        worker = self.workers[which]
+        worker.batch = versions, self.ledger(worker).answers([SHOP])[SHOP]
+
+    @precondition(lambda self: any(worker.batch for worker in self.workers))
+    @rule(which=st.integers(0, 1))
+    def sift(self, which: int) -> None:
+        """Much may have happened since that reading. What needs work stays for `receive`."""
+        worker = self.workers[which]
+        versions, record = worker.batch or ([], Record())
+        worker.batch = None
+        for version in versions:
+            upload = Upload(SHOP, "drops", KEY, f"v{version:04}", f"{version:08X}")
+            if version in self.cloud.queue and decide(upload, record, self.newest).decision != "go":
+                self.cloud.queue.remove(version)
 
     @precondition(lambda self: any(worker.job for worker in self.workers))
     @rule(which=st.integers(0, 1))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 from urllib.parse import quote
 
@@ -105,3 +106,20 @@ def test_what_moto_announces_of_an_upload_is_read(sqs: Any, queue: Queue) -> Non
     ((text, upload),) = [(text, letter.uploads[0]) for text, letter in letters if letter.uploads]
     assert upload.key == "apps/prod/shop.zip"
     assert json.loads(text)["Records"][0]["s3"]["object"]["key"] == quote("apps/prod/shop.zip", safe="")
+
+
+def test_many_messages_are_deleted_at_once(queue: Queue) -> None:
+    for number in range(12):
+        queue.send(str(number))
+    messages = [message for _ in range(4) for message in queue.receive(10, 0)]
+    assert len(messages) == 12
+    assert queue.delete_all(messages) == ()
+    assert queue.depth() == Depth(0, 0, 0)
+
+
+def test_messages_that_sqs_did_not_delete_are_named(queue: Queue) -> None:
+    queue.send("hello")
+    (message,) = queue.receive(1, 0)
+    stranger = replace(message, id="stranger", handle="no handle of anything")
+    assert queue.delete_all([stranger, message]) == (stranger,)
+    assert queue.depth() == Depth(0, 0, 0)
