@@ -97,6 +97,12 @@ class Member:
             InstanceId=self._instance, ShouldDecrementDesiredCapacity=True
         )
 
+    def unfit(self) -> None:
+        """Ask the group to take another machine for this one, however young it is."""
+        self._client.set_instance_health(
+            InstanceId=self._instance, HealthStatus="Unhealthy", ShouldRespectGracePeriod=False
+        )
+
     def still_here(self) -> None:
         """Ask the group to wait for longer before it ends the machine."""
         for hook in self._hooks():

@@ -55,6 +55,12 @@ class Metadata:
             return answer
         raise NoMetadata("there is no instance id")
 
+    def region(self) -> str:
+        """Where this machine is; raises `NoMetadata`."""
+        if answer := self._get("placement/region"):
+            return answer
+        raise NoMetadata("there is no region")
+
     def notice(self) -> str | None:
         """Why this machine must leave, or None; raises `NoMetadata`."""
         for path, why in _NOTICES.items():
