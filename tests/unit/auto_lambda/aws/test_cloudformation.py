@@ -68,6 +68,7 @@ def test_a_failed_creation_names_the_resource_and_is_made_anew(stacks: Stacks, n
         stacks.deploy(Plan(name, body=body(Good=QUEUE, Bad={**IMPOSSIBLE, "DependsOn": "Good"})))
     assert caught.value.resource == "Bad"
     assert caught.value.reason
+    assert caught.value.status == "ROLLBACK_COMPLETE"
     left = stacks.describe(name)
     assert left
     assert left.status == "ROLLBACK_COMPLETE"
@@ -92,14 +93,35 @@ def test_a_template_that_is_none(stacks: Stacks, name: str) -> None:
     assert stacks.describe(name) is None
 
 
+def test_by_its_token_an_operation_is_known_as_that_of_a_plan(
+    stacks: Stacks, name: str, aws_client: Callable[[str], Any]
+) -> None:
+    plan, other = Plan(name, body=body(Jobs=QUEUE)), Plan(name, body=body(Jobs=QUEUE, More=QUEUE))
+    stacks.deploy(plan)
+    events = aws_client("cloudformation").describe_stack_events(StackName=name)["StackEvents"]
+    of_its_own = [event for event in events if event["ResourceStatus"] != "REVIEW_IN_PROGRESS"]
+    assert of_its_own
+    for event in of_its_own:
+        assert event["ClientRequestToken"].startswith(plan.token)
+        assert not event["ClientRequestToken"].startswith(other.token)
+
+
+def test_resources_are_told_by_their_logical_ids(stacks: Stacks, name: str) -> None:
+    stacks.deploy(Plan(name, body=body(Jobs=QUEUE)))
+    assert "Jobs" in stacks.resources(name)
+
+
 # ------------------------------------------------- what the embedded AWS cannot show, on a client that plays a part
 
 
-def event(number: int, status: str, resource: str, reason: str = "") -> dict[str, str]:
+PLAN = Plan("shop", body="{}")
+
+
+def event(number: int, status: str, resource: str, reason: str = "", token: str = "console") -> dict[str, str]:
     physical = "arn:stack" if resource == "shop" else resource.lower()
     return {
         "EventId": str(number), "ResourceStatus": status, "LogicalResourceId": resource, "ResourceStatusReason": reason,
-        "PhysicalResourceId": physical,
+        "PhysicalResourceId": physical, "ClientRequestToken": token,
     }  # fmt: skip
 
 
@@ -162,12 +184,93 @@ def test_the_first_failure_counts_not_its_consequences() -> None:
         play(actor).deploy(Plan("shop", body="{}"))
 
 
-def test_an_operation_under_way_is_waited_for() -> None:
-    actor = Actor(["UPDATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "UPDATE_COMPLETE"])
+NOTHING_TO_DO = {"Status": "FAILED", "StatusReason": "No updates are to be performed."}
+MOVING = [
+    ("CREATE_IN_PROGRESS", "CREATE_COMPLETE"),
+    ("UPDATE_IN_PROGRESS", "UPDATE_COMPLETE"),
+    ("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "UPDATE_COMPLETE"),
+    ("UPDATE_ROLLBACK_IN_PROGRESS", "UPDATE_ROLLBACK_COMPLETE"),
+    ("UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS", "UPDATE_ROLLBACK_COMPLETE"),
+]
+
+
+@pytest.mark.parametrize(("moving", "still"), MOVING)
+def test_an_operation_of_somebody_else_is_waited_for(moving: str, still: str) -> None:
+    """Not our plan's: when it stands still, it is brought to what is wanted."""
+    events = [event(1, "UPDATE_FAILED", "Role", "their mistake")]
+    actor = Actor([moving, moving, still, "UPDATE_COMPLETE"], events)
     told: list[str] = []
-    play(actor).deploy(Plan("shop", body="{}"), told.append)
-    assert told[0] == "shop: UPDATE_IN_PROGRESS, waiting"
+    play(actor).deploy(PLAN, told.append)
+    assert told[0] == f"shop: {moving}, waiting"
     assert actor.called == ["change set UPDATE", "execute_change_set"]
+
+
+@pytest.mark.parametrize(("moving", "still"), MOVING[:2])
+def test_our_own_operation_is_adopted_and_not_done_twice(moving: str, still: str) -> None:
+    """A worker died while CloudFormation went on: its successor finds all done."""
+    actor = Actor([moving, moving, still], [event(1, still, "shop", token=f"{PLAN.token}0")])
+    actor.change_set = NOTHING_TO_DO
+    assert not play(actor).deploy(PLAN).changed
+    assert actor.called == ["change set UPDATE", "delete_change_set"]
+
+
+@pytest.mark.parametrize(
+    ("moving", "still"),
+    [
+        ("CREATE_IN_PROGRESS", "ROLLBACK_COMPLETE"),
+        ("ROLLBACK_IN_PROGRESS", "ROLLBACK_COMPLETE"),
+        ("UPDATE_ROLLBACK_IN_PROGRESS", "UPDATE_ROLLBACK_COMPLETE"),
+        ("UPDATE_ROLLBACK_IN_PROGRESS", "UPDATE_ROLLBACK_FAILED"),
+    ],
+)
+def test_our_own_operation_that_fails_while_adopted_is_not_tried_a_second_time(moving: str, still: str) -> None:
+    events = [
+        event(1, "UPDATE_FAILED", "Old", "of an earlier operation"),
+        event(2, "CREATE_FAILED", "Role", "the role's name is taken", f"{PLAN.token}0"),
+        event(3, "UPDATE_FAILED", "Api", "another", f"{PLAN.token}0"),
+        event(4, still, "shop", token=f"{PLAN.token}0"),
+    ]
+    actor = Actor([moving, moving, still], events)
+    with pytest.raises(StackFailed, match="Role: the role's name is taken") as caught:
+        play(actor).deploy(PLAN)
+    assert caught.value.status == still
+    assert actor.called == []
+
+
+def test_a_failed_creation_of_somebody_else_is_waited_for_and_made_anew() -> None:
+    actor = Actor(["ROLLBACK_IN_PROGRESS", "ROLLBACK_IN_PROGRESS", "ROLLBACK_COMPLETE", "ROLLBACK_COMPLETE",
+                   "DELETE_COMPLETE", "CREATE_COMPLETE"])  # fmt: skip
+    play(actor).deploy(PLAN)
+    assert actor.called == ["delete_stack", "change set CREATE", "execute_change_set"]
+
+
+def test_a_deletion_under_way_is_waited_for_and_the_stack_created() -> None:
+    actor = Actor(["DELETE_IN_PROGRESS", "DELETE_IN_PROGRESS", None, "CREATE_COMPLETE"])
+    play(actor).deploy(PLAN)
+    assert actor.called == ["change set CREATE", "execute_change_set"]
+
+
+def test_a_deletion_under_way_that_fails_is_tried_again() -> None:
+    actor = Actor(["DELETE_IN_PROGRESS", "DELETE_FAILED", "DELETE_FAILED", "DELETE_COMPLETE", "CREATE_COMPLETE"])
+    play(actor).deploy(PLAN)
+    assert actor.called == ["delete_stack", "change set CREATE", "execute_change_set"]
+
+
+def test_a_stack_that_cannot_be_deleted_names_the_resource() -> None:
+    actor = Actor(["DELETE_FAILED"], [event(1, "DELETE_FAILED", "Net", "it has dependencies")])
+    with pytest.raises(StackFailed, match="Net: it has dependencies") as caught:
+        play(actor).deploy(PLAN)
+    assert caught.value.status == "DELETE_FAILED"
+    assert actor.called == ["delete_stack"]
+
+
+def test_a_refused_creation_leaves_no_stack_in_review() -> None:
+    """The embedded AWS refuses a change set only before it makes one."""
+    actor = Actor([None])
+    actor.change_set = {"Status": "FAILED", "StatusReason": "Circular dependency between resources: [A, B]"}
+    with pytest.raises(StackFailed, match="Circular dependency"):
+        play(actor).deploy(PLAN)
+    assert actor.called == ["change set CREATE", "delete_change_set", "delete_stack"]
 
 
 def test_a_creation_that_was_only_reviewed_is_created() -> None:

@@ -5,9 +5,11 @@ import zipfile
 from collections.abc import Callable
 from typing import Any, cast
 
+import boto3
 import pytest
+from botocore.stub import Stubber
 
-from auto_lambda.aws.lambda_ import Functions, State
+from auto_lambda.aws.lambda_ import Alias, Functions, State
 
 CODE = """
 def handler(event, context):
@@ -92,3 +94,44 @@ def test_only_invocations_are_waited_for_as_long_as_functions_take(client: Any) 
     assert functions.state("echo")
     with pytest.raises(AssertionError, match="invoke"):
         functions.invoke("echo", {})
+
+
+def test_what_was_changed_by_hand_is_told_by_the_settings_alone(client: Any) -> None:
+    functions = Functions(client)
+    client.get_waiter("function_updated_v2").wait(FunctionName="echo")
+    version = client.publish_version(FunctionName="echo")["Version"]
+    released, latest = functions.state(f"echo:{version}"), functions.state("echo")
+    assert released
+    assert latest
+    assert released.settings == latest.settings
+    client.update_function_configuration(FunctionName="echo", Timeout=9, Environment={"Variables": {"A": "b"}})
+    changed = functions.state("echo")
+    assert changed
+    assert {name for name in changed.settings if changed.settings[name] != released.settings[name]} == {
+        "Timeout",
+        "Environment",
+    }
+    functions.set_settings("echo", released.settings)
+    again = functions.state("echo")
+    assert again
+    assert again.settings == released.settings
+
+
+def test_a_weighted_alias_is_told_and_pointed_at_one_version() -> None:
+    """The embedded AWS ignores weights."""
+    client = boto3.client("lambda", "us-east-1", aws_access_key_id="x", aws_secret_access_key="y")
+    with Stubber(client) as stub:
+        told = {"FunctionVersion": "2", "RoutingConfig": {"AdditionalVersionWeights": {"1": 0.5}}}
+        stub.add_response("get_alias", told, {"FunctionName": "echo", "Name": "live"})
+        wanted = {
+            "FunctionName": "echo", "Name": "live", "FunctionVersion": "2",
+            "RoutingConfig": {"AdditionalVersionWeights": {}},
+        }  # fmt: skip
+        stub.add_response("update_alias", {}, wanted)
+        functions = Functions(client)
+        assert functions.alias("echo", "live") == Alias("2", weighted=True)
+        functions.point("echo", "live", "2")
+
+
+def test_no_alias(client: Any) -> None:
+    assert Functions(client).alias("echo", "nowhere") is None

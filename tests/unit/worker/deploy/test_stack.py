@@ -3,73 +3,18 @@
 from __future__ import annotations
 
 import json
-import urllib.request
-from collections.abc import Callable, Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
-from drafts import ACCOUNT, BOUNDARY, HELLO, Maker, function, resource, rest_template, role
+from deployments import CRASH, IMPOSSIBLE, World, ask
+from drafts import ACCOUNT, HELLO, function, resource, rest_template, role
 
 from auto_lambda.aws.cloudformation import StackFailed, Stacks
-from auto_lambda.aws.lambda_ import Functions
 from auto_lambda.aws.s3 import ObjectStore
 from auto_lambda.keys import App
-from auto_lambda.local.embedded import EmbeddedAws
-from worker.bundle import Surroundings
-from worker.deploy import Deployer
 from worker.errors import AppError, Code
-from worker.model import BucketNotification, Bundle, Deployment, Options
-
-CRASH = (
-    "import os\ndef handler(event, context):\n    raise RuntimeError('out of ' + os.environ.get('COLOR', 'ideas'))\n"
-)
-IMPOSSIBLE = resource("SQS::Queue", RedrivePolicy={"deadLetterTargetArn": 5, "maxReceiveCount": "x"})
-
-
-class World:
-    """The embedded AWS with a deployer; each test has an app of its own."""
-
-    def __init__(self, client: Callable[[str], Any], endpoint: str, folder: Path, app: App) -> None:
-        self.s3, self.lambda_, self.cloudformation = client("s3"), client("lambda"), client("cloudformation")
-        self.sqs = client("sqs")
-        self.surroundings = Surroundings("artifacts", BOUNDARY, "us-east-1", "uploads", endpoint)
-        self.app = app
-        self.make = Maker(folder, self.surroundings, app)
-        self.said: list[str] = []
-        self.s3.create_bucket(Bucket="artifacts")
-        self.deployer = Deployer(
-            ObjectStore(self.s3), Stacks(self.cloudformation), Functions(self.lambda_), self.surroundings,
-            sleep=lambda _: None,
-        )  # fmt: skip
-
-    def deploy(self, bundle: Bundle, previous: str | None = None) -> Deployment:
-        self.said.clear()
-        return self.deployer.deploy(bundle, previous, self.said.append)
-
-    def live(self, function: str) -> str:
-        return str(self.lambda_.get_alias(FunctionName=function, Name="live")["FunctionVersion"])
-
-    def versions(self, function: str) -> list[str]:
-        found = self.lambda_.list_versions_by_function(FunctionName=function)["Versions"]
-        return [item["Version"] for item in found if item["Version"] != "$LATEST"]
-
-
-def ask(url: str | None) -> str:
-    assert url
-    with urllib.request.urlopen(url) as answer:
-        return str(answer.read().decode())
-
-
-@pytest.fixture
-def world(
-    aws_client: Callable[[str], Any], embedded_aws: EmbeddedAws, tmp_path: Path, request: pytest.FixtureRequest
-) -> Iterator[World]:
-    name = request.node.name.removeprefix("test_").split("[")[0].replace("_", "-")[:40].strip("-")
-    world = World(aws_client, embedded_aws.endpoint, tmp_path, App("dev", name))
-    yield world
-    Stacks(world.cloudformation).delete(world.app.stack)
+from worker.model import BucketNotification, Options
 
 
 def test_first_drop_is_live_and_answers_at_its_url(world: World) -> None:

@@ -1,0 +1,67 @@
+"""The embedded AWS with a deployer, for whole deployments of drafts written by hand."""
+
+from __future__ import annotations
+
+import time
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from drafts import BOUNDARY, Maker, resource
+
+from auto_lambda.aws.cloudformation import Stacks
+from auto_lambda.aws.lambda_ import Functions
+from auto_lambda.aws.s3 import ObjectStore
+from auto_lambda.keys import App
+from worker.bundle import Surroundings
+from worker.deploy import Deployer
+from worker.model import Bundle, Deployment
+
+CRASH = (
+    "import os\ndef handler(event, context):\n    raise RuntimeError('out of ' + os.environ.get('COLOR', 'ideas'))\n"
+)
+IMPOSSIBLE = resource("SQS::Queue", RedrivePolicy={"deadLetterTargetArn": 5, "maxReceiveCount": "x"})
+
+
+class World:
+    """The embedded AWS with a deployer; each test has an app of its own."""
+
+    def __init__(self, client: Callable[[str], Any], endpoint: str, folder: Path, app: App) -> None:
+        self.client = client
+        self.s3, self.lambda_, self.cloudformation = client("s3"), client("lambda"), client("cloudformation")
+        self.sqs = client("sqs")
+        self.surroundings = Surroundings("artifacts", BOUNDARY, "us-east-1", "uploads", endpoint)
+        self.app = app
+        self.make = Maker(folder, self.surroundings, app)
+        self.said: list[str] = []
+        self.s3.create_bucket(Bucket="artifacts")
+        self.deployer = Deployer(
+            ObjectStore(self.s3), Stacks(self.cloudformation), Functions(self.lambda_), self.surroundings,
+            sleep=lambda _: None,
+        )  # fmt: skip
+
+    def deploy(self, bundle: Bundle, previous: str | None = None) -> Deployment:
+        self.said.clear()
+        return self.deployer.deploy(bundle, previous, self.said.append)
+
+    def wait(self, stack: str) -> None:
+        """Until it stands still."""
+        while True:
+            (found,) = self.cloudformation.describe_stacks(StackName=stack)["Stacks"]
+            if not found["StackStatus"].endswith("_IN_PROGRESS"):
+                return
+            time.sleep(0.05)
+
+    def live(self, function: str) -> str:
+        return str(self.lambda_.get_alias(FunctionName=function, Name="live")["FunctionVersion"])
+
+    def versions(self, function: str) -> list[str]:
+        found = self.lambda_.list_versions_by_function(FunctionName=function)["Versions"]
+        return [item["Version"] for item in found if item["Version"] != "$LATEST"]
+
+
+def ask(url: str | None) -> str:
+    assert url
+    with urllib.request.urlopen(url) as answer:
+        return str(answer.read().decode())
