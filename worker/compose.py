@@ -109,6 +109,18 @@ def compose(
     ledger = Ledger(table, seconds=chosen.visibility_seconds)
     deployer = _deployer(chosen, session, store)
     pipeline = Pipeline(_steps(chosen, store, sandbox, deployer, defaults), room.folder)
+    report = _reporter(chosen, store, began)
+    remove = deployer.remove if chosen.undeploy_on_delete else None
+    attempts = Attempts(pipeline, ledger, store, report, worker=worker, bury=inbox.bury, remove=remove)
+    reconciler = Reconciler(store, ledger, inbox.announce, chosen.uploads_bucket, worker=worker)
+    sift = Sieve(ledger.answers, attempts.newest, undeploys=chosen.undeploy_on_delete)
+    return Worker(attempts, sift, reconciler, lambda instance: Member.find(client(session, "autoscaling"), instance))
+
+
+def _reporter(
+    chosen: WorkerSettings, store: ObjectStore, began: Callable[[str, Step], None]
+) -> Callable[[Receipt, str], Report]:
+    """Makes the report of each build; what is switched off is said in each, and in our own log."""
     redact = Redactor(secrets_of())
 
     def report(receipt: Receipt, bucket: str) -> Report:
@@ -118,11 +130,7 @@ def compose(
             made.warn(_OFF)
         return made
 
-    remove = deployer.remove if chosen.undeploy_on_delete else None
-    attempts = Attempts(pipeline, ledger, store, report, worker=worker, bury=inbox.bury, remove=remove)
-    reconciler = Reconciler(store, ledger, inbox.announce, chosen.uploads_bucket, worker=worker)
-    sift = Sieve(ledger.answers, attempts.newest, undeploys=chosen.undeploy_on_delete)
-    return Worker(attempts, sift, reconciler, lambda instance: Member.find(client(session, "autoscaling"), instance))
+    return report
 
 
 def _deployer(chosen: WorkerSettings, session: boto3.Session, store: ObjectStore) -> Deployer:

@@ -97,7 +97,7 @@ class Group:
         at = self._folders["pids"]
         with contextlib.suppress(FileNotFoundError):
             pids = [int(pid) for pid in (at / "cgroup.procs").read_text().split()]
-            for pid in pids:
+            for pid in filter(None, pids):  # 0 stands for one that this namespace does not see; to kill, for ourselves
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
             return bool(pids)

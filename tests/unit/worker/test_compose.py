@@ -7,12 +7,15 @@ from typing import Any
 
 import pytest
 
+from auto_lambda import logs
+from auto_lambda.aws.s3 import ObjectStore
 from auto_lambda.settings import WorkerSettings
 from auto_lambda.tools import interpreters
 from worker import compose
 from worker.build.bubblewrap import BubblewrapSandbox, SandboxMissing
 from worker.build.sandbox import PlainSandbox
 from worker.compose import Impossible
+from worker.receipt import Receipt
 from worker.runtimes import newest_first
 
 
@@ -39,6 +42,32 @@ def test_a_machine_without_any_python_is_told(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr(compose, "interpreters", dict)
     with pytest.raises(Impossible, match="no Python"):
         compose._defaults(settings(tmp_path))
+
+
+class Store(ObjectStore):
+    """Takes whatever is stored."""
+
+    def __init__(self) -> None:
+        self.stored: dict[str, bytes] = {}
+
+    def put(self, bucket: str, key: str, body: bytes, content_type: str) -> None:
+        self.stored[key] = body
+
+
+@pytest.mark.parametrize(("sandbox", "warnings"), [("off", 1), ("bubblewrap", 0)])
+def test_a_sandbox_that_is_off_is_said_at_each_build(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], sandbox: str, warnings: int
+) -> None:
+    logs.configure()
+    reporter = compose._reporter(settings(tmp_path, sandbox=sandbox), Store(), lambda *_: None)
+    for key in ("apps/one.zip", "apps/two.zip"):
+        receipt = Receipt(key, "w")
+        made = reporter(receipt, "uploads").receipt
+        assert made.sandbox == sandbox
+        assert len(made.warnings) == warnings
+        told = capsys.readouterr().err
+        assert ("AUTO_LAMBDA_SANDBOX=off" in told) == bool(warnings)
+        assert (key in told) == bool(warnings)
 
 
 @pytest.fixture

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -20,3 +23,28 @@ def test_all_problems_with_the_settings_are_told_at_start(
     told = capsys.readouterr().err.splitlines()
     assert len(told) == 7
     assert all(line.startswith("auto-lambda worker: ") for line in told)
+
+
+def test_without_bubblewrap_the_process_ends_and_says_what_to_install(tmp_path: Path) -> None:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "AUTO_LAMBDA_"))}
+    environ = {
+        **kept,
+        "PATH": str(tmp_path),  # there are no programs
+        "AWS_REGION": "us-east-1",
+        "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
+        "AWS_ACCESS_KEY_ID": "x",
+        "AWS_SECRET_ACCESS_KEY": "x",
+        "AUTO_LAMBDA_QUEUE_URL": "http://127.0.0.1:9/123456789012/drops",
+        "AUTO_LAMBDA_UPLOADS_BUCKET": "my-uploads",
+        "AUTO_LAMBDA_ARTIFACTS_BUCKET": "my-artifacts",
+        "AUTO_LAMBDA_TABLE": "ledger",
+        "AUTO_LAMBDA_BOUNDARY_ARN": "arn:aws:iam::123456789012:policy/boundary",
+        "AUTO_LAMBDA_WORK_DIR": str(tmp_path / "work"),
+        "AUTO_LAMBDA_CACHE": str(tmp_path / "cache"),
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "worker"], env=environ, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 2, done.stderr
+    assert "bubblewrap is not installed: `apt-get install bubblewrap` or `dnf install bubblewrap`" in done.stderr
+    assert "AUTO_LAMBDA_SANDBOX=off" in done.stderr

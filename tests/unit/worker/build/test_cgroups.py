@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from worker.build import cgroups
+from worker.build.sandbox import Command, PlainSandbox
 
 
 @pytest.fixture
@@ -50,6 +51,20 @@ def test_who_has_moved_already_makes_groups_beside_itself(tmp_path: Path, proc: 
     found = cgroups.find(proc)
     assert found
     assert found.parents["memory"] == leaf.parent
+
+
+def test_each_run_enters_a_leaf_of_its_own(tmp_path: Path, proc: Path) -> None:
+    own = unified(tmp_path, proc)
+    groups = cgroups.find(proc)
+    assert groups
+    sandbox = PlainSandbox(groups)
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+        assert sandbox.run(Command(("true",), tmp_path / folder, writable=(tmp_path / folder,)), print).ok
+    # Nobody but the kernel removes the files of a group: here they stay, and tell who came.
+    leaves = list(own.glob("auto-lambda-*/cgroup.procs"))
+    assert [leaf.read_text() for leaf in leaves] == ["0\n", "0\n"]  # the kernel's word for "me"
+    assert (own / "cgroup.procs").read_text() == f"{os.getpid()}\n", "what is ours is not moved again"
 
 
 @pytest.mark.parametrize(
