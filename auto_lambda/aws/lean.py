@@ -49,7 +49,7 @@ def make_lean_session(region: str, endpoint_names: Collection[str]) -> boto3.Ses
 def _without_documentation(node: Any) -> None:
     if isinstance(node, dict):
         if isinstance(node.get("documentation"), str):
-            del node["documentation"]
+            node["documentation"] = ""  # botocore insists on there being some
         for value in node.values():
             _without_documentation(value)
     elif isinstance(node, list):
