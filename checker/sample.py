@@ -138,7 +138,7 @@ class Sampler:
             depth=depth,
             dead_letters=self._dead_letters.depth().visible if self._dead_letters else None,
             capacity=self._group.capacity() if self._group else None,
-            build_seconds=[(one.ended - one.started).total_seconds() for one in attempts if _tells(one) and one.ended],
+            build_seconds=[(one.ended - one.started).total_seconds() for one in attempts if tells(one) and one.ended],
             oldest=self._oldest(now, depth, attempts),
             slots=self._slots,
         )
@@ -153,5 +153,6 @@ class Sampler:
         )
 
 
-def _tells(attempt: Attempt) -> bool:
+def tells(attempt: Attempt) -> bool:
+    """Whether it shows how long a message occupies a worker."""
     return attempt.ended is not None and attempt.outcome in _WORK

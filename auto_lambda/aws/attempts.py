@@ -6,7 +6,8 @@ docs/reference/ledger.md has the items.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -64,21 +65,43 @@ class Attempts:
         Raises:
             LedgerUnusable: there is no such table or index, or we may not read it.
         """
+        with self._usable():
+            answer = self._client.query(**self._asked("#partition = :partition"), ScanIndexForward=False, Limit=at_most)
+        return [_attempt(item) for item in answer["Items"]]
+
+    def since(self, moment: datetime) -> Iterator[Attempt]:
+        """Every attempt that began then (UTC) or later, the first begun first. A call for each megabyte.
+
+        Raises:
+            LedgerUnusable: as `newest`.
+        """
+        asked = self._asked("#partition = :partition AND started >= :moment", moment=moment.isoformat())
+        pages = iter(self._client.get_paginator("query").paginate(**asked))
+        while True:
+            with self._usable():
+                page = next(pages, None)
+            if page is None:
+                return
+            yield from map(_attempt, page["Items"])
+
+    def _asked(self, condition: str, **values: str) -> Any:
+        texts = {"partition": PARTITION, **values}
+        return {
+            "TableName": self._table,
+            "IndexName": INDEX,
+            "KeyConditionExpression": condition,
+            "ExpressionAttributeNames": {"#partition": "recent"},
+            "ExpressionAttributeValues": {f":{name}": {"S": text} for name, text in texts.items()},
+        }
+
+    @contextmanager
+    def _usable(self) -> Iterator[None]:
         try:
-            answer = self._client.query(
-                TableName=self._table,
-                IndexName=INDEX,
-                KeyConditionExpression="#partition = :partition",
-                ExpressionAttributeNames={"#partition": "recent"},
-                ExpressionAttributeValues={":partition": {"S": PARTITION}},
-                ScanIndexForward=False,
-                Limit=at_most,
-            )
+            yield
         except ClientError as error:
             if why := _UNUSABLE.get(error.response.get("Error", {}).get("Code", "")):
                 raise LedgerUnusable(f"the ledger {self._table} cannot be used: {why}") from error
             raise
-        return [_attempt(item) for item in answer["Items"]]
 
 
 def _attempt(item: Mapping[str, Any]) -> Attempt:

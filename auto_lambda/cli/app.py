@@ -9,6 +9,7 @@ import typer
 
 from auto_lambda import __version__
 from auto_lambda.cli.ami import app as ami
+from auto_lambda.cli.options import AsJson, Bucket, Local
 from auto_lambda.cli.simulate import simulate
 
 MORE_HELP = {"help_option_names": ["-h", "--help"]}
@@ -26,18 +27,6 @@ app.add_typer(ami, name="ami", help="The machine image that workers and the chec
 
 Name = Annotated[str, typer.Argument(help="The app's name.", show_default=False)]
 Stage = Annotated[str, typer.Option("--stage", "-s", help="The stage it is deployed to.", metavar="STAGE")]
-Local = Annotated[bool, typer.Option("--local", help="Use the local stack that is up, whatever the environment says.")]
-Bucket = Annotated[
-    str | None,
-    typer.Option(
-        "--bucket",
-        envvar="AUTO_LAMBDA_UPLOADS_BUCKET",
-        metavar="BUCKET",
-        help="The pipeline's uploads bucket. Without one, a local stack that is up.",
-        show_default=False,
-    ),
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 
 def _version(wanted: bool) -> None:

@@ -11,6 +11,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
+from auto_lambda.aws.attempts import Attempt
+from checker.sample import tells
 from checker.simulator.model import Drop
 
 
@@ -27,7 +29,7 @@ class Past:
 
 
 class History(Protocol):
-    """What can tell its drops: a file here, the ledger's journal."""
+    """What can tell its drops."""
 
     def drops(self) -> Iterable[Past]:
         """All, in any order."""
@@ -80,6 +82,28 @@ class FileHistory:
             if not isinstance(entry, dict):
                 raise BadHistory(f"{self._path}, entry {number}: an object with «dropped» is wanted, not {entry!r}")
             yield f"entry {number}", entry
+
+
+class LedgerHistory:
+    """Uploads as the ledger has them: each fell when its message was sent first; its last full attempt is its build.
+
+    Args:
+        attempts: of all apps, in order of their start. What was only handed back or runs still tells no build time.
+    """
+
+    def __init__(self, attempts: Iterable[Attempt]) -> None:
+        self._attempts = attempts
+
+    def drops(self) -> Iterator[Past]:
+        """One for each version of an object, however often it was tried."""
+        fell: dict[str, float] = {}
+        took: dict[str, float] = {}
+        for attempt in self._attempts:
+            fell.setdefault(attempt.subject, (attempt.sent or attempt.started).timestamp())
+            if tells(attempt) and attempt.ended:
+                took[attempt.subject] = (attempt.ended - attempt.started).total_seconds()
+        for subject, dropped in fell.items():
+            yield Past(dropped, took.get(subject) or None)
 
 
 def _moment(value: object) -> float:

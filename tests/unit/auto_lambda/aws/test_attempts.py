@@ -82,3 +82,18 @@ def test_only_what_waiting_does_not_help_is_told_so(code: str, kind: type[Except
 
     with pytest.raises(kind):
         Attempts(Client(), "ledger").newest(1)  # type: ignore[arg-type]
+
+
+def test_attempts_since_a_moment_come_in_order_over_all_pages(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    table, day = Table(client, "ledger"), datetime(2026, 1, 2, tzinfo=UTC)
+    for hour in range(5):
+        started = day.replace(hour=hour).isoformat()
+        table.write(journal.Attempt("apps/dev/shop.zip", f"v{hour}", "w", 1, started).put(App("dev", "shop"), hour))
+    client.meta.events.register("provide-client-params.dynamodb.Query", lambda params, **_: {**params, "Limit": 2})
+    found = Attempts(client, "ledger").since(day.replace(hour=1))
+    assert [attempt.started.hour for attempt in found] == [1, 2, 3, 4]
+
+
+def test_attempts_since_a_moment_of_no_ledger_are_refused(client: Any) -> None:
+    with pytest.raises(LedgerUnusable, match="no such table"):
+        list(Attempts(client, "typo").since(datetime(2026, 1, 2, tzinfo=UTC)))
