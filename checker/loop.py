@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ LONG = 300.0
 """Seconds without any work after which samples become rarer."""
 SLOWEST = 60.0
 """Seconds between two ticks at the most, while AWS throttles us."""
+AHEAD = 1.0
+"""Seconds before the end of CloudWatch's periods, which keep step with the clock, that a tick comes."""
 _THROTTLED = {"Throttling", "ThrottlingException", "RequestThrottled", "RequestLimitExceeded", "SlowDown",
               "ThrottledException", "TooManyRequestsException", "ProvisionedThroughputExceededException"}  # fmt: skip
 
@@ -49,6 +52,16 @@ class Pace:
         return min(max(self.idle, self.busy), self.busy * (1 << min(1 + int(quiet - LONG) // 60, 10)))
 
 
+def until_beat(now: float, pause: float) -> float:
+    """Seconds until the next tick on the beat: `AHEAD` of a multiple of ``pause``, and a tenth of it away at least.
+
+    Args:
+        now: the time of day, in seconds since 1970.
+        pause: from one tick to the next, in seconds.
+    """
+    return math.ceil((now + AHEAD) / pause + 0.1) * pause - AHEAD - now
+
+
 class Loop:
     """A failing tick publishes nothing, rather than something stale, and never ends the loop.
 
@@ -59,6 +72,7 @@ class Loop:
         failed: is told how many ticks have failed since it last took the news; what it raises is ignored.
         notifier: is told of our state.
         clock: seconds, monotonic.
+        now: seconds since 1970.
         wait: waits for the wish to stop for so many seconds, and says whether it is there.
     """
 
@@ -71,6 +85,7 @@ class Loop:
         notifier: Notifier,
         failed: Callable[[int], None] = lambda _: None,
         clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], float] = time.time,
         wait: Callable[[Stop, float], bool] = lambda stop, seconds: stop.requested.wait(seconds),
     ) -> None:
         self._sampler = sampler
@@ -79,21 +94,22 @@ class Loop:
         self._failed = failed
         self._notifier = notifier
         self._clock = clock
+        self._now = now
         self._wait = wait
         self._last_work = clock()
         self._throttled = 0
         self._untold = 0
 
     def run(self, stop: Stop) -> None:
-        """Tick until ``stop``; a tick that takes longer than a pause leaves out the next ones."""
+        """Tick until ``stop``, the first time at once; a tick that takes longer than a pause leaves out the next."""
         self._notifier.ready(f"sampling every {self._pace.busy:g} s")
         _log.info("ready", seconds=self._pace.busy, idle_seconds=self._pace.idle)
-        due = self._clock()
-        while not self._wait(stop, due - self._clock()):
+        seconds = 0.0
+        while not self._wait(stop, seconds):
             self.tick()
             self._notifier.watchdog()
             pause = self._pace.seconds(self._clock() - self._last_work, self._throttled)
-            due += pause * (1 + max(0, (self._clock() - due) // pause))
+            seconds = pause if self._throttled else until_beat(self._now(), pause)
         self._notifier.stopping()
         _log.info("stopped")
 

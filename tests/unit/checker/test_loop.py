@@ -9,10 +9,12 @@ from datetime import UTC, datetime
 
 import pytest
 from botocore.exceptions import ClientError
+from hypothesis import given
+from hypothesis import strategies as st
 
 from auto_lambda.aws.sqs import Depth
 from auto_lambda.service import Notifier, Stop
-from checker.loop import LONG, Loop, Pace
+from checker.loop import AHEAD, LONG, Loop, Pace, until_beat
 from checker.publish import to_errors, to_metrics, to_text
 from checker.sample import Sample, Sampler
 
@@ -51,7 +53,7 @@ class Clockwork:
     def run(self, interval: float = 5.0) -> list[float]:
         loop = Loop(
             self.sampler, lambda _: None, pace=Pace(interval, 30), notifier=Notifier({}),
-            clock=lambda: self.now, wait=self.wait,
+            clock=lambda: self.now, now=lambda: self.now, wait=self.wait,
         )  # fmt: skip
         loop.run(Stop())
         return self.ticks
@@ -73,12 +75,12 @@ def test_known_bug_8_dead_letters_are_published_as_a_level_in_every_sample() -> 
     assert [sampler().metrics()["DeadLetters"] for _ in range(3)] == [1, 1, 1]
 
 
-def test_ticks_come_at_a_steady_pace_the_first_at_once() -> None:
-    assert Clockwork(work=0.3).run() == [0, 5, 10, 15, 20]
+def test_ticks_come_a_second_before_each_period_ends_the_first_at_once() -> None:
+    assert Clockwork(now=3, work=0.3, until=30).run() == [3, 4, 9, 14, 19, 24, 29]
 
 
 def test_a_slow_tick_leaves_out_the_ones_it_missed_and_keeps_the_beat() -> None:
-    assert Clockwork(work=7.0, until=30).run() == [0, 10, 20, 30]
+    assert Clockwork(work=7.0, until=30).run() == [0, 9, 19, 29]
 
 
 @pytest.mark.parametrize("broken", ["sample", "publish"])
@@ -100,7 +102,8 @@ def test_a_failing_tick_publishes_nothing_and_never_ends_the_loop(broken: str) -
 
     clock = Clockwork()
     loop = Loop(
-        sampler, publish, pace=Pace(5, 30), notifier=Notifier({}), clock=lambda: clock.now, wait=clock.wait
+        sampler, publish, pace=Pace(5, 30), notifier=Notifier({}), clock=lambda: clock.now, now=lambda: clock.now,
+        wait=clock.wait,
     )  # fmt: skip
     loop.run(Stop())
     assert len(published) == 3
@@ -113,6 +116,45 @@ def test_a_wish_to_stop_ends_the_wait_at_once() -> None:
     loop = Loop(lambda: SAMPLE, lambda _: ticks.append(1), pace=Pace(60, 60), notifier=Notifier({}))
     loop.run(stop)
     assert ticks == []
+
+
+def test_a_wish_to_stop_in_the_middle_of_a_tick_is_heard_before_the_next_one() -> None:
+    stop, clock = Stop(), Clockwork(until=1000)
+
+    def sampler() -> Sample:
+        clock.ticks.append(clock.now)
+        if len(clock.ticks) == 3:
+            stop.request()
+        return SAMPLE
+
+    loop = Loop(
+        sampler, lambda _: None, pace=Pace(5, 30), notifier=Notifier({}), clock=lambda: clock.now,
+        now=lambda: clock.now, wait=lambda stop, seconds: stop.requested.is_set() or clock.wait(stop, seconds),
+    )  # fmt: skip
+    loop.run(stop)
+    assert clock.ticks == [0, 4, 9]
+
+
+@given(st.floats(1.7e9, 1.9e9), st.sampled_from([1, 2, 5, 10, 20, 30, 60]))
+def test_a_tick_is_never_further_than_a_pause_and_its_tenth_nor_off_the_beat(now: float, pause: float) -> None:
+    seconds = until_beat(now, pause)
+    assert pause / 10 - 1e-6 <= seconds <= pause * 1.1 + 1e-6
+    assert (now + seconds + AHEAD) % pause == pytest.approx(0, abs=1e-5) or (
+        now + seconds + AHEAD
+    ) % pause == pytest.approx(pause, abs=1e-5)
+
+
+def test_two_checkers_at_once_publish_the_same_twice_and_share_nothing() -> None:
+    queue = FakeQueue(Depth(3, 2, 1))
+    published: list[dict[str, float]] = []
+    samplers = [Sampler(queue, FakeQueue(Depth(1, 0, 0)), lambda: NOON) for _ in range(2)]
+    loops = [
+        Loop(one, lambda sample: published.append(sample.metrics()), pace=Pace(5, 30), notifier=Notifier({}))
+        for one in samplers
+    ]
+    for loop in loops * 3:
+        assert loop.tick()
+    assert all(one == published[0] for one in published)
 
 
 def test_metrics_are_published_under_the_queues_name() -> None:
@@ -179,9 +221,15 @@ def test_throttling_makes_ticks_rarer_and_an_answer_makes_them_frequent_again() 
         return next(answers)()
 
     Loop(
-        sampler, lambda _: None, pace=Pace(5, 30), notifier=Notifier({}), clock=lambda: clock.now, wait=clock.wait
+        sampler,
+        lambda _: None,
+        pace=Pace(5, 30),
+        notifier=Notifier({}),
+        clock=lambda: clock.now,
+        now=lambda: clock.now,
+        wait=clock.wait,
     ).run(Stop())
-    assert clock.ticks[:6] == [0, 10, 30, 70, 75, 80]
+    assert clock.ticks[:6] == [0, 10, 30, 70, 74, 79]
 
 
 def test_ticks_are_rarer_only_when_there_has_been_no_work_for_long() -> None:
@@ -205,8 +253,14 @@ def test_an_idle_loop_slows_down_and_work_wakes_it() -> None:
         return SAMPLE if LONG + 150 < clock.now < LONG + 200 else idle
 
     Loop(
-        sampler, lambda _: None, pace=Pace(5, 30), notifier=Notifier({}), clock=lambda: clock.now, wait=clock.wait
+        sampler,
+        lambda _: None,
+        pace=Pace(5, 30),
+        notifier=Notifier({}),
+        clock=lambda: clock.now,
+        now=lambda: clock.now,
+        wait=clock.wait,
     ).run(Stop())
     pauses = [after - before for before, after in zip(clock.ticks, clock.ticks[1:], strict=False)]
     assert max(pauses) == 30
-    assert pauses[0] == pauses[-1] == 5
+    assert pauses[1] == pauses[-1] == 5
