@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Protocol
 
-from auto_lambda import logs
+from auto_lambda import keys, logs
 from auto_lambda.aws.dynamodb import Delete, Put
 from auto_lambda.aws.s3 import Head, ObjectMissing, ObjectStore
 from auto_lambda.keys import App
@@ -17,9 +17,9 @@ from worker.daemon import Busy
 from worker.errors import AppError, Code
 from worker.guard import Guard, Newest, Superseded
 from worker.inbox import Delivery, Misnamed
-from worker.journal import Attempt, Outcome
+from worker.journal import Attempt, Entry, Outcome
 from worker.lease import Hold
-from worker.ledger import Claim, Failed, Ledger, Live, Record, decide, nothing_live, put_failed, put_live
+from worker.ledger import Claim, Failed, Ledger, Live, Record, decide, nothing_live, put_failed, put_live, subject
 from worker.model import Say, Upload
 from worker.pipeline import Effect, Pipeline, Released
 from worker.receipt import Receipt, Report
@@ -48,6 +48,12 @@ class _Work:
     record: Record
     hold: Hold
     attempt: Attempt
+
+    @property
+    def before(self) -> Entry | None:
+        """How far a predecessor has come with the same upload."""
+        entry = self.record.entry
+        return entry if entry and entry.subject == subject(self.claim.upload) else None
 
 
 class Attempts:
@@ -117,7 +123,7 @@ class Attempts:
         record = self._ledger.record(upload.app)
         claim = decide(upload, record, self.newest, undeploys=self._remove is not None)
         if claim.decision != "go":
-            _log.info(claim.decision, key=upload.key)
+            _log.info(claim.decision, key=upload.key, version=upload.version)
             return
         upload = claim.upload
         attempt = Attempt(
@@ -142,7 +148,8 @@ class Attempts:
         waited = round((self._now() - delivery.sent).total_seconds(), 3) if delivery.sent else None
         _log.info("started", key=upload.key, waited=waited, fence=work.hold.fence)
         newest = Newest(lambda: self._overtaken(upload))
-        guard = Guard(upload, work.hold, newest, cancel, worker=self._worker, now=self._now)
+        stored = work.before.stored if work.before and not upload.removed else None
+        guard = Guard(upload, work.hold, newest, cancel, worker=self._worker, now=self._now, release=stored)
         with self._report(Receipt.of(upload, self._worker), upload.bucket) as report:
             if work.hold.deaths >= MOST_DEATHS:
                 self._quarantine(work, report, delivery)
@@ -173,8 +180,9 @@ class Attempts:
     def _run(self, work: _Work, report: Report, guard: Guard) -> None:
         upload, live = work.claim.upload, work.record.live
         previous = live.template_key if live else None
-        if work.record.entry and work.record.lease.subject == work.record.entry.subject:
-            entry = work.record.entry
+        if entry := work.before:
+            if guard.release:
+                report.follow(self._log(upload))
             report.say(f"{entry.worker} was here before, and came to: {entry.step} {entry.phase}")
         if upload.removed:
             self._undeploy(work, previous, report, guard)
@@ -243,7 +251,7 @@ class Attempts:
             code=code,
             template_key=deployment.template_key if deployment else None,
             function_version=deployment.version if deployment else None,
-            timings=report.receipt.timings,
+            timings=report.timings,
         )
         work.hold.finish(*writes, ended.put(work.claim.upload.app, work.hold.fence))
         # Metric filters count these lines (docs/reference/metrics.md); a dimension must not be missing.
@@ -264,14 +272,14 @@ class Attempts:
             _log.warning("attempt not finished in the ledger", error=str(error))
 
     def _live(self, claim: Claim, released: Released) -> Live:
-        source, deployment, upload = released.source, released.deployment, claim.upload
+        release, deployment, upload = released.release, released.deployment, claim.upload
         return Live(
             key=upload.key,
-            object_version=source.upload.version,
+            object_version=release.object_version,
             sequencer=upload.sequencer,
             modified=claim.modified,
-            sha256=source.sha256,
-            framework=source.framework,
+            sha256=release.sha256,
+            framework=release.framework,
             template_key=deployment.template_key,
             function=deployment.function,
             function_version=deployment.version,
@@ -285,6 +293,12 @@ class Attempts:
             return self._store.head(upload.bucket, upload.key)
         except ObjectMissing:
             return None
+
+    def _log(self, upload: Upload) -> str:
+        try:
+            return self._store.get(upload.bucket, keys.log_key(upload.key)).decode(errors="replace")
+        except ObjectMissing:
+            return ""
 
     def _overtaken(self, upload: Upload) -> bool:
         head = self.newest(upload)

@@ -13,7 +13,7 @@ from worker.cancel import Cancel, Cancelled
 from worker.journal import Entry, Phase
 from worker.lease import Hold
 from worker.ledger import put_entry, subject
-from worker.model import Upload
+from worker.model import Release, Upload
 
 _log = logs.get("guard")
 
@@ -68,10 +68,19 @@ class Guard:
         cancel: the daemon's wish.
         worker: its name in the journal.
         now: the time, in UTC.
+        release: what a predecessor has finished and stored.
     """
 
     def __init__(
-        self, upload: Upload, hold: Hold, newest: Newest, cancel: Cancel, *, worker: str, now: Callable[[], datetime]
+        self,
+        upload: Upload,
+        hold: Hold,
+        newest: Newest,
+        cancel: Cancel,
+        *,
+        worker: str,
+        now: Callable[[], datetime],
+        release: Release | None = None,
     ) -> None:
         self._upload = upload
         self._hold = hold
@@ -79,7 +88,7 @@ class Guard:
         self._cancel = cancel
         self._worker = worker
         self._now = now
-        self.template_key: str | None = None
+        self.release = release
 
     def check(self) -> None:
         """Raise `Cancelled` unless the work is wanted, `Superseded` when that is why; asks nobody."""
@@ -119,6 +128,7 @@ class Guard:
             _log.warning("journal not written", error=str(second))
 
     def _entry(self, step: str, phase: Phase) -> Put:
-        when = self._now().isoformat()
-        entry = Entry(subject(self._upload), step, phase, self.template_key, self._worker, when)
+        when, release = self._now().isoformat(), self.release
+        key, text = (release.template_key, release.text()) if release else (None, None)
+        entry = Entry(subject(self._upload), step, phase, key, self._worker, when, text)
         return put_entry(self._upload.app, entry)

@@ -13,6 +13,7 @@ from typing import Literal
 
 from auto_lambda.aws.dynamodb import Item, Put
 from auto_lambda.keys import App
+from worker.model import Release
 
 HISTORY_DAYS = 90
 """How long an attempt is remembered, in days."""
@@ -26,7 +27,7 @@ _TIMING = "seconds_"
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One step with an effect. ``subject`` is the lease's; ``when`` ISO 8601, in UTC."""
+    """One step with an effect. ``subject`` is the lease's; ``when`` ISO 8601, in UTC; ``release`` the text of one."""
 
     subject: str
     step: str
@@ -34,6 +35,14 @@ class Entry:
     template_key: str | None
     worker: str
     when: str
+    release: str | None = None
+
+    @property
+    def stored(self) -> Release | None:
+        """What a successor need not build again: it has passed the proof, and lies in the artifacts bucket."""
+        if self.release is None or (self.step == "artifacts" and self.phase != "done"):
+            return None
+        return Release.of(self.release)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -205,6 +206,39 @@ class Proof:
     package_bytes: int
     package_zip_bytes: int
     warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """A bundle that was built, proved and stored, with what the receipt tells of that: enough to deploy it.
+
+    ``sha256`` and ``size`` (in bytes) are the zip's, ``timings`` seconds by step.
+    """
+
+    template_key: str
+    object_version: str | None
+    sha256: str
+    size: int
+    framework: FrameworkName
+    python: str
+    architecture: Architecture
+    proof: Proof
+    timings: Mapping[str, float] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+    def text(self) -> str:
+        """As the journal keeps it."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def of(cls, text: str) -> Release | None:
+        """From its text; None if a worker of another age wrote it otherwise."""
+        try:
+            read = json.loads(text)
+            proof = Proof(**{**read.pop("proof"), "warnings": ()})
+            return cls(**{**read, "proof": proof, "warnings": tuple(read["warnings"])})
+        except (ValueError, TypeError, KeyError, AttributeError):
+            return None
 
 
 @dataclass(frozen=True, slots=True)

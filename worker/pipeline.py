@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from auto_lambda.keys import App
 from worker.frameworks.base import Framework
-from worker.model import Built, Bundle, Deployment, Draft, FrameworkName, Proof, Say, Source, Upload
+from worker.model import Built, Bundle, Deployment, Draft, FrameworkName, Proof, Release, Say, Source, Upload
 from worker.receipt import Report, Step
 
 
@@ -49,6 +50,9 @@ class Deployer(Protocol):
         ``verifying`` wraps the trying out, ``effect`` each change in AWS.
         """
 
+    def stored(self, app: App, template_key: str) -> Bundle | None:
+        """A release that was stored before; None if it is not there any more."""
+
 
 Effect = Callable[[str], AbstractContextManager[None]]
 """Makes the context of a change in AWS, by name; what it raises ends the work before the change."""
@@ -57,8 +61,8 @@ Effect = Callable[[str], AbstractContextManager[None]]
 class Guard(Protocol):
     """Says whether to go on, and is told of changes. What it raises ends the run."""
 
-    template_key: str | None
-    """Of the release, once it is known."""
+    release: Release | None
+    """What was built, once it is: at first, what a predecessor has built and stored."""
 
     def before(self, step: Step) -> None:
         """A step is about to begin."""
@@ -85,7 +89,7 @@ class Steps:
 class Released:
     """What went live, and from what."""
 
-    source: Source
+    release: Release
     deployment: Deployment
 
 
@@ -127,17 +131,26 @@ class Pipeline:
         Raises:
             AppError: the uploader can fix it. Whatever else is raised is ours.
         """
+        steps = _Guarded(report, guard)
         with self._workroom() as work:
-            steps = _Guarded(report, guard)
-            source, bundle = self._compile(upload, steps, work)
-            guard.template_key = bundle.template_key
+            release, bundle = self._finished(upload, steps) or self._compile(upload, steps, work)
+            guard.release = release
             with steps.step("deploy"):
                 deployment = self._steps.deployer.deploy(
                     bundle, previous, report.say, lambda: report.step("verify"), guard.effect
                 )
-        return Released(source, deployment)
+        return Released(release, deployment)
 
-    def _compile(self, upload: Upload, guarded: _Guarded, work: Path) -> tuple[Source, Bundle]:
+    def _finished(self, upload: Upload, guarded: _Guarded) -> tuple[Release, Bundle] | None:
+        """What a predecessor has built, proved and stored of this very upload."""
+        release = guarded.guard.release
+        bundle = self._steps.deployer.stored(upload.app, release.template_key) if release else None
+        if release is None or bundle is None:
+            return None
+        guarded.report.resumed(release)
+        return release, bundle
+
+    def _compile(self, upload: Upload, guarded: _Guarded, work: Path) -> tuple[Release, Bundle]:
         steps, report = self._steps, guarded.report
         source = self._source(upload, guarded, work)
         framework = steps.frameworks[source.framework]
@@ -155,7 +168,7 @@ class Pipeline:
             proof = steps.prove(draft, bundle, built, _made(work / "prove"), report.say)
             report.proved(proof)
             _warn(report, proof.warnings)
-        return source, bundle
+        return _release(source, bundle, proof, report), bundle
 
     def _source(self, upload: Upload, guarded: _Guarded, work: Path) -> Source:
         report = guarded.report
@@ -172,6 +185,21 @@ class Pipeline:
             stage = f"stage {source.config_stage}"
             report.say(f"{source.framework}, {stage}, Python {source.python}, {source.architecture}")
         return source
+
+
+def _release(source: Source, bundle: Bundle, proof: Proof, report: Report) -> Release:
+    return Release(
+        template_key=bundle.template_key,
+        object_version=source.upload.version,
+        sha256=source.sha256,
+        size=source.size,
+        framework=source.framework,
+        python=source.python,
+        architecture=source.architecture,
+        proof=proof,
+        timings={step: round(seconds, 3) for step, seconds in report.timings.items()},
+        warnings=report.receipt.warnings,
+    )
 
 
 def _made(folder: Path) -> Path:

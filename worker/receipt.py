@@ -18,7 +18,7 @@ from typing import Any, Literal, Protocol, Self
 from auto_lambda import __version__, keys, logs
 from auto_lambda.redact import Redactor, printable
 from worker.errors import AppError, Code
-from worker.model import Deployment, Proof, Source, Upload
+from worker.model import Deployment, Proof, Release, Source, Upload
 
 SCHEMA = 1
 Status = Literal["queued", "building", "deploying", "live", "failed", "superseded", "delayed"]
@@ -146,6 +146,7 @@ class Report:
         self._began = began
         self._started = clock()
         self._inner_seconds = 0.0
+        self._before: Mapping[str, float] = {}
         self._lock = threading.Lock()
         self._lines = [f"auto-lambda {__version__}, {receipt.key}, {now().isoformat(timespec='seconds')}"]
         self._room = _LOG_LIMIT
@@ -203,6 +204,28 @@ class Report:
     def inspected(self, source: Source) -> None:
         """We know what it is."""
         self._change(framework=source.framework, python=source.python, architecture=source.architecture)
+
+    def follow(self, log: str) -> None:
+        """An earlier attempt at the same upload came to something: what it told comes before what is told now."""
+        with self._lock:
+            self._lines[:0] = log.splitlines()
+            self._room -= len(log)
+
+    def resumed(self, release: Release) -> None:
+        """An earlier attempt at the same upload has finished all up to here."""
+        self._before = release.timings
+        self._change(
+            object_version=release.object_version, sha256=release.sha256, size=release.size,
+            framework=release.framework, python=release.python, architecture=release.architecture,
+            proof=release.proof, timings={**release.timings},
+            warnings=tuple(dict.fromkeys((*self._receipt.warnings, *release.warnings))),
+        )  # fmt: skip
+        self.say(f"built, proved and stored already: {release.template_key}")
+
+    @property
+    def timings(self) -> Mapping[str, float]:
+        """Seconds by step, of the steps that ran in this attempt."""
+        return {step: took for step, took in self._receipt.timings.items() if step not in self._before}
 
     def proved(self, proof: Proof) -> None:
         """It starts."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-from worker.model import BucketNotification, Built, Draft, Template
+from auto_lambda.keys import App
+from worker.model import BucketNotification, Built, Bundle, Draft, Template
 
 SECTION = "AutoLambda"
 
@@ -42,6 +43,24 @@ def lock_key(built: Built) -> str | None:
 def health_path(built: Built) -> str:
     """The path that is asked for after a deploy, always with a leading slash."""
     return "/" + (built.source.options.health_path or "").lstrip("/")
+
+
+def bundle(app: App, template_key: str, template: Template) -> Bundle:
+    """What was released under a key, as it was deployed; everything that it needs is stored."""
+    about = template["Metadata"][SECTION]
+    return Bundle(
+        app=app,
+        framework=about["Framework"],
+        python=about["Python"],
+        architecture=about["Architecture"],
+        template=template,
+        template_key=template_key,
+        artifacts=(),
+        main=about["Main"],
+        has_url=about["HasUrl"],
+        health_path=about["HealthPath"],
+        notifications=notifications(template),
+    )
 
 
 def notifications(template: Template) -> tuple[BucketNotification, ...]:

@@ -89,8 +89,9 @@ class Deployer:
         """
         pass_gate(bundle, self._surroundings)
         self._own(bundle.app)
-        with effect("artifacts"):
-            self._upload(bundle.artifacts, say)
+        if bundle.artifacts:
+            with effect("artifacts"):
+                self._upload(bundle.artifacts, say)
         with effect("stack"):
             result = self._bring_about(bundle, say)
         try:
@@ -103,6 +104,11 @@ class Deployer:
                 self._go_back(bundle, previous, error, say)
             raise
         return self._deployment(bundle, result)
+
+    def stored(self, app: App, template_key: str) -> Bundle | None:
+        """A release that was stored before, ready to be deployed; None if it is not there any more."""
+        template = self._template(template_key)
+        return release.bundle(app, template_key, template) if template else None
 
     def remove(self, app: App, previous: str | None, say: Say, effect: Callable[[str], Context] = _unwatched) -> None:
         """Take an app out of AWS; nothing happens if it is not there.
@@ -204,14 +210,15 @@ class Deployer:
             say(f"That failed too: {failure.message}")
 
     def _notifications_of(self, template_key: str | None) -> tuple[BucketNotification, ...]:
-        if template_key is None:
-            return ()
+        template = self._template(template_key) if template_key else None
+        return release.notifications(template) if template else ()
+
+    def _template(self, template_key: str) -> Template | None:
         try:
-            stored = self._store.get(self._surroundings.artifacts_bucket, template_key)
+            stored: Template = json.loads(self._store.get(self._surroundings.artifacts_bucket, template_key))
         except ObjectMissing:
-            return ()
-        template: Template = json.loads(stored)
-        return release.notifications(template)
+            return None
+        return stored
 
     def _deployment(self, bundle: Bundle, result: Result) -> Deployment:
         outputs: Mapping[str, Any] = result.stack.outputs

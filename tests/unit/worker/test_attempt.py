@@ -6,7 +6,6 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,13 +22,18 @@ from worker.daemon import Busy
 from worker.errors import AppError, Code
 from worker.inbox import Delivery, Letter, Misnamed
 from worker.ledger import Ledger, Record
-from worker.model import Deployment, Source, Upload
+from worker.model import Deployment, Proof, Release, Upload
 from worker.pipeline import Effect, Guard, Released
 from worker.receipt import Receipt, Report
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 SHOP = App("dev", "shop")
 SHOP_ZIP = "apps/dev/shop.zip"
+
+
+RELEASE = Release(
+    "bundles/2.json", None, "ab" * 32, 7, "zappa", "3.12", "x86_64", Proof(312, 7000, 5000), {"build": 9.5}, ("mind",)
+)
 
 
 def upload(version: str | None = "v1", name: str = "shop") -> Upload:
@@ -50,14 +54,21 @@ class World:
     built: list[str] = field(default_factory=list)
     previous: list[str | None] = field(default_factory=list)
     trouble: Callable[[Upload], None] = lambda _: None
+    in_artifacts: Callable[[], None] = lambda: None
     in_deploy: Callable[[], None] = lambda: None
     put_fails: bool = False
+    resumed: list[Release | None] = field(default_factory=list)
 
     # The object store
     def head(self, bucket: str, key: str) -> Head:
         if key not in self.newest:
             raise ObjectMissing(key)
         return Head(key, 7, self.newest[key], NOON)
+
+    def get(self, bucket: str, key: str) -> bytes:
+        if key not in self.logs:
+            raise ObjectMissing(key)
+        return self.logs[key].encode()
 
     def put(self, bucket: str, key: str, body: bytes, content_type: str) -> None:
         if self.put_fails:
@@ -80,14 +91,21 @@ class World:
     def run(self, upload: Upload, report: Report, *, previous: str | None, guard: Guard) -> Released:
         self.built.append(str(upload.version))
         self.previous.append(previous)
-        guard.before("build")
-        self.trouble(upload)
+        self.resumed.append(guard.release)
+        if guard.release is None:
+            guard.before("build")
+            with report.step("build"):
+                self.trouble(upload)
+        release = guard.release = guard.release or replace(RELEASE, object_version=upload.version)
         guard.before("deploy")
-        with guard.effect("stack"):
-            self.in_deploy()
-            self.order.append("deployed")
-        source = Source(upload, Path("t"), Path("t"), "ab" * 32, 7, "zappa", "dev", "3.12", "x86_64")
-        return Released(source, Deployment("al", "shop-dev", "2", "live", None, "bundles/2.json", changed=True))
+        with report.step("deploy"):
+            if self.resumed[-1] is None:
+                with guard.effect("artifacts"):
+                    self.in_artifacts()
+            with guard.effect("stack"):
+                self.in_deploy()
+                self.order.append("deployed")
+        return Released(release, Deployment("al", "shop-dev", "2", "live", None, "bundles/2.json", changed=True))
 
     def remove(self, app: App, previous: str | None, say: object, effect: Effect) -> None:
         with effect("stack"):
@@ -430,7 +448,7 @@ def test_the_history_has_every_attempt_the_killed_ones_too(world: World) -> None
 def test_before_and_after_each_effect_the_journal_says_so(world: World) -> None:
     deliver(world, upload())
     steps = [(item["step"], item["phase"]) for item in world.table.writes if item["sk"] == "journal"]
-    assert steps == [("stack", "begun"), ("stack", "done")]
+    assert steps == [("artifacts", "begun"), ("artifacts", "done"), ("stack", "begun"), ("stack", "done")]
 
 
 def test_a_successor_tells_how_far_its_predecessor_came(world: World) -> None:
@@ -446,6 +464,77 @@ def test_a_successor_tells_how_far_its_predecessor_came(world: World) -> None:
     world.seconds += 71
     deliver(world, upload(), worker="second")
     assert "first was here before, and came to: stack begun" in world.logs["apps/dev/shop.log"]
+
+
+def die_in(world: World, moment: str) -> None:
+    """A worker process that ends without a word at that moment; its lease has run out when this returns."""
+    claimed: dict[Any, Any] = {}
+
+    def die() -> None:
+        claimed.update(world.table.items_)
+        raise Killed
+
+    setattr(world, moment, die)
+    with pytest.raises(Killed):
+        deliver(world, upload(), worker="first")
+    world.table.items_ = claimed
+    setattr(world, moment, lambda: None)
+    world.seconds += 71
+
+
+def test_a_successor_goes_on_with_what_its_predecessor_has_stored(world: World) -> None:
+    die_in(world, "in_deploy")
+    world.trouble = fail(AssertionError("nothing is built again"))
+    world.logs["apps/dev/shop.log"] = "what the first has told\n"
+    deliver(world, upload(), worker="second")
+    assert world.resumed == [None, replace(RELEASE, object_version="v1")]
+    assert world.receipt["status"] == "live"
+    live = world.record().live
+    assert live
+    assert (live.sha256, live.template_key, live.object_version) == ("ab" * 32, "bundles/2.json", "v1")
+    log = world.logs["apps/dev/shop.log"]
+    assert (
+        log.index("what the first has told")
+        < log.index("first was here before, and came to: stack begun")
+        < log.index("live:")
+    )
+
+
+def test_a_third_worker_goes_on_with_it_too(world: World) -> None:
+    die_in(world, "in_deploy")
+    die_in(world, "in_deploy")
+    deliver(world, upload(), worker="third")
+    assert [release is None for release in world.resumed] == [True, False, False]
+
+
+def test_a_successor_builds_anew_what_was_not_stored_to_the_end(world: World) -> None:
+    die_in(world, "in_artifacts")
+    deliver(world, upload(), worker="second")
+    assert world.resumed == [None, None]
+    assert world.receipt["status"] == "live"
+
+
+def test_what_was_stored_of_one_version_is_nothing_to_the_next(world: World) -> None:
+    die_in(world, "in_deploy")
+    world.newest[SHOP_ZIP] = "v2"
+    deliver(world, upload("v2"), worker="second")
+    assert world.resumed == [None, None]
+    assert "was here before" not in world.logs["apps/dev/shop.log"]
+
+
+def test_after_a_failure_of_ours_in_deploy_nothing_is_built_again(world: World) -> None:
+    def throttled() -> None:
+        raise OSError("throttled")
+
+    world.in_deploy = throttled
+    with pytest.raises(OSError, match="throttled"):
+        deliver(world, upload())
+    world.in_deploy = lambda: None
+    deliver(world, upload())
+    assert [release is None for release in world.resumed] == [True, False]
+    last, first = world.ledger.history(SHOP, 9)
+    assert set(first.timings or {}) == {"build", "deploy"}
+    assert set(last.timings or {}) == {"deploy"}, "each attempt tells of its own steps"
 
 
 def test_a_newer_drop_cancels_the_build_with_the_next_heartbeat(world: World) -> None:

@@ -12,7 +12,7 @@ import pytest
 from auto_lambda.keys import App
 from auto_lambda.redact import Redactor
 from worker.errors import AppError, Code
-from worker.model import Built, Bundle, Deployment, Draft, Proof, Say, Source, Upload
+from worker.model import Built, Bundle, Deployment, Draft, Proof, Release, Say, Source, Upload
 from worker.pipeline import Pipeline, Steps
 from worker.receipt import Receipt, Report
 from worker.source.fetch import Fetched
@@ -25,7 +25,7 @@ class Open:
     """Lets everything pass until it is to refuse a step."""
 
     refuses: str = ""
-    template_key: str | None = None
+    release: Release | None = None
 
     def before(self, step: str) -> None:
         if step == self.refuses:
@@ -47,6 +47,7 @@ class Fakes:
     calls: list[str] = field(default_factory=list)
     fail_at: str = ""
     folders: list[Path] = field(default_factory=list)
+    kept: bool = True
 
     def _call(self, name: str) -> None:
         self.calls.append(name)
@@ -94,16 +95,22 @@ class Fakes:
     def assemble(self, draft: Draft, built: Built, work: Path) -> Bundle:
         self._call("assemble")
         self._empty(work)
-        source = built.source
-        return Bundle(
-            source.upload.app, source.framework, source.python, source.architecture, {}, "bundles/1.json", (), "Fn",
-            has_url=False, health_path="/", warnings=("from compile", "from bundle"),
-        )  # fmt: skip
+        return self._bundle(built.source.upload.app)
 
     def prove(self, draft: Draft, bundle: Bundle, built: Built, work: Path, say: Say) -> Proof:
         self._call("prove")
         self._empty(work)
         return Proof(312, 7000, 5000, warnings=("from prove",))
+
+    def _bundle(self, app: App) -> Bundle:
+        return Bundle(
+            app, "chalice", "3.12", "x86_64", {}, "bundles/1.json", (), "Fn",
+            has_url=False, health_path="/", warnings=("from compile", "from bundle"),
+        )  # fmt: skip
+
+    def stored(self, app: App, template_key: str) -> Bundle | None:
+        self._call(f"stored {template_key}")
+        return self._bundle(app) if self.kept else None
 
     def deploy(
         self,
@@ -141,7 +148,7 @@ def report() -> Report:
 def room(tmp_path: Path) -> Callable[[], AbstractContextManager[Path]]:
     @contextmanager
     def folder() -> Iterator[Path]:
-        work = tmp_path / "work"
+        work = tmp_path / f"work-{len(list(tmp_path.iterdir()))}"
         work.mkdir()
         yield work
 
@@ -157,7 +164,37 @@ def test_the_steps_run_in_order_each_in_an_empty_folder_of_its_own(report: Repor
     released = pipeline.run(UPLOAD, report, previous="bundles/0.json", guard=Open())
     assert fakes.calls == [*ORDER, "deploy over bundles/0.json", "verify"]
     assert len(set(fakes.folders)) == len(fakes.folders)
-    assert (released.source.sha256, released.deployment.version) == ("ab" * 32, "1")
+    assert (released.release.sha256, released.deployment.version) == ("ab" * 32, "1")
+
+
+def test_what_was_built_proved_and_stored_before_goes_straight_to_deploy(report: Report, room: object) -> None:
+    first, second, guard = Fakes(), Fakes(), Open()
+    pipeline = Pipeline(steps(first), room)  # type: ignore[arg-type]
+    pipeline.run(UPLOAD, report, previous=None, guard=guard)
+    stored = Release.of(guard.release.text()) if guard.release else None
+    successor = Report(Receipt.of(UPLOAD, "w2"), "drops", Nowhere(), Redactor())
+    released = Pipeline(steps(second), room).run(UPLOAD, successor, previous=None, guard=Open(release=stored))  # type: ignore[arg-type]
+    assert second.calls == ["stored bundles/1.json", "deploy over None", "verify"]
+    assert released.deployment.template_key == "bundles/1.json"
+    told, before = successor.receipt, report.receipt
+    for name in ("framework", "python", "architecture", "size", "sha256", "object_version", "warnings"):
+        assert getattr(told, name) == getattr(before, name), name
+    assert told.proof
+    assert (told.proof.init_ms, told.proof.package_bytes, told.proof.package_zip_bytes) == (312, 7000, 5000)
+    assert set(told.timings) == set(before.timings)
+    assert set(successor.timings) == {"deploy", "verify"}
+
+
+def test_what_is_not_stored_any_more_is_built_anew(report: Report, room: object) -> None:
+    fakes = Fakes(kept=False)
+    gone = Release("bundles/1.json", "v1", "ab" * 32, 9, "chalice", "3.12", "x86_64", Proof(1, 1, 1))
+    Pipeline(steps(fakes), room).run(UPLOAD, report, previous=None, guard=Open(release=gone))  # type: ignore[arg-type]
+    assert fakes.calls == ["stored bundles/1.json", *ORDER, "deploy over None", "verify"]
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", '{"template_key": "x"}', '{"proof": {"a": 1}, "warnings": []}'])
+def test_a_release_that_a_worker_of_another_age_wrote_is_none(text: str) -> None:
+    assert Release.of(text) is None
 
 
 def test_the_report_knows_each_step_and_each_warning_once(report: Report, room: object) -> None:

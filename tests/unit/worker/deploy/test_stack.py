@@ -131,6 +131,17 @@ def test_code_put_in_by_hand_is_never_published(world: World) -> None:
     assert any("was changed by hand" in line for line in world.said)
 
 
+def test_a_stored_release_is_deployed_by_its_key_alone(world: World) -> None:
+    bundle = world.make.bundle(layer={"dep.py": "y = 1"})
+    first = world.deploy(bundle)
+    world.deploy(world.make.bundle(), bundle.template_key)
+    stored = world.deployer.stored(world.app, bundle.template_key)
+    assert stored == replace(bundle, artifacts=())
+    again = world.deploy(stored)
+    assert (again.template_key, again.function, again.changed) == (first.template_key, first.function, True)
+    assert world.deployer.stored(world.app, "bundles/nowhere.template.json") is None
+
+
 def test_artifacts_are_stored_once(world: World) -> None:
     bundle = world.make.bundle(layer={"dep.py": "y = 1"})
     world.deploy(bundle)
