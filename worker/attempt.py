@@ -22,7 +22,7 @@ from worker.lease import Hold
 from worker.ledger import Claim, Failed, Ledger, Live, Record, decide, nothing_live, put_failed, put_live, subject
 from worker.model import Say, Upload
 from worker.pipeline import Effect, Pipeline, Released
-from worker.receipt import Receipt, Report
+from worker.receipt import Receipt, Report, Serving
 
 MOST_DEATHS = 3
 """How many worker processes an upload may take down before nobody touches it any more."""
@@ -150,7 +150,8 @@ class Attempts:
         newest = Newest(lambda: self._overtaken(upload))
         stored = work.before.stored if work.before and not upload.removed else None
         guard = Guard(upload, work.hold, newest, cancel, worker=self._worker, now=self._now, release=stored)
-        with self._report(Receipt.of(upload, self._worker), upload.bucket) as report:
+        receipt = replace(Receipt.of(upload, self._worker), serving=_serving(work.record.live))
+        with self._report(receipt, upload.bucket) as report:
             if work.hold.deaths >= MOST_DEATHS:
                 self._quarantine(work, report, delivery)
                 return
@@ -199,12 +200,15 @@ class Attempts:
         guard.before("deploy")
         report.say(f"{upload.key} was deleted: the app is taken out of AWS")
         self._remove(upload.app, previous, report.say, guard.effect)
-        report.superseded()
+        report.undeployed()
         self._finish(work, report, "undeployed", nothing_live(upload.app))
 
     def _failed(self, work: _Work, report: Report, error: AppError) -> None:
         _log.info("the uploader can fix it", code=str(error.code), reason=error.message)
         live, upload = work.record.live, work.claim.upload
+        if live and error.restored:
+            live = replace(live, function_version=error.restored.version, url=error.restored.url)
+            report.restored(error.restored)
         if live:
             report.say(f"what was live before stays live: {live.function} version {live.function_version}")
         work.hold.renew()
@@ -212,7 +216,8 @@ class Attempts:
         failed = Failed(
             upload.key, upload.version, upload.sequencer, str(error.code), self._now().isoformat(), upload.redrive
         )
-        self._finish(work, report, "failed", put_failed(upload.app, failed), code=str(error.code))
+        kept = (put_live(upload.app, live),) if live and error.restored else ()
+        self._finish(work, report, "failed", put_failed(upload.app, failed), *kept, code=str(error.code))
 
     def _quarantine(self, work: _Work, report: Report, delivery: Delivery) -> None:
         """Nobody touches the zip: the uploader is told, and the message put aside, before the ledger says so."""
@@ -331,6 +336,10 @@ def _cause(error: Exception, guard: Guard) -> Exception:
     except Cancelled as reason:
         return reason
     return error
+
+
+def _serving(live: Live | None) -> Serving | None:
+    return Serving(live.url, live.function, live.function_version, live.object_version) if live else None
 
 
 def _seconds(since: str | None, until: str | None) -> float | None:

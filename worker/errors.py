@@ -7,6 +7,10 @@ Any other exception is ours: the message goes back to the queue and is tried aga
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from worker.model import Deployment
 
 
 class Code(StrEnum):
@@ -86,13 +90,15 @@ class AppError(Exception):
         code: one of `Code`, stable, for programs.
         message: what happened and where, one or a few lines for a person.
         hint: what to do about it, imperative, one sentence or two.
+        restored: what was live before, where it had to be made live again.
     """
 
-    def __init__(self, code: Code, message: str, *, hint: str) -> None:
+    def __init__(self, code: Code, message: str, *, hint: str, restored: Deployment | None = None) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
         self.hint = hint
+        self.restored = restored
 
     def __str__(self) -> str:
         return f"[{self.code}] {self.message} ({self.hint})"

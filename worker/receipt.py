@@ -47,6 +47,16 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True)
+class Serving:
+    """What an app's users get, whatever became of the upload that the receipt is about."""
+
+    url: str | None
+    function: str
+    version: str
+    object_version: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Receipt:
     """One state of one upload. ``timings`` in seconds by step; ``updated`` in UTC; None is 'not known (yet)'."""
 
@@ -66,6 +76,7 @@ class Receipt:
     timings: Mapping[str, float] = field(default_factory=dict)
     proof: Proof | None = None
     deployment: Deployment | None = None
+    serving: Serving | None = None
     error: Problem | None = None
     warnings: tuple[str, ...] = ()
 
@@ -101,12 +112,19 @@ class Receipt:
             "function": live.function if live else None,
             "version": live.version if live else None,
             "alias": live.alias if live else None,
+            "serving": _serving_json(self.serving),
             "error": _problem_json(self.error),
             "warnings": list(self.warnings),
             "log": keys.log_key(self.key),
             "worker": self.worker,
             "updated": updated.isoformat(timespec="milliseconds"),
         }  # fmt: skip
+
+
+def _serving_json(it: Serving | None) -> dict[str, str | None] | None:
+    if it is None:
+        return None
+    return {"url": it.url, "function": it.function, "version": it.version, "upload": it.object_version}
 
 
 def _problem_json(problem: Problem | None) -> dict[str, str] | None:
@@ -235,7 +253,13 @@ class Report:
         """It answers. Raises what the store raises."""
         where = f" at {deployment.url}" if deployment.url else ""
         self.say(f"live: {deployment.function} version {deployment.version}{where}")
-        self._finish(status="live", deployment=deployment, error=None)
+        serving = Serving(deployment.url, deployment.function, deployment.version, self._receipt.object_version)
+        self._finish(status="live", deployment=deployment, serving=serving, error=None)
+
+    def restored(self, deployment: Deployment) -> None:
+        """What was live before is live again, under another version."""
+        if before := self._receipt.serving:
+            self._change(serving=replace(before, url=deployment.url, version=deployment.version))
 
     def failed(self, error: AppError) -> None:
         """The uploader has something to fix. Raises what the store raises."""
@@ -247,6 +271,11 @@ class Report:
         """A newer version of the object takes this one's place. Raises what the store raises."""
         self.say("superseded: a newer upload takes its place")
         self._finish(status="superseded", error=None)
+
+    def undeployed(self) -> None:
+        """The zip was deleted, and the app with it. Raises what the store raises."""
+        self.say("superseded: the zip was deleted, and the app is taken out of AWS")
+        self._finish(status="superseded", serving=None, error=None)
 
     def delayed(self, reason: Exception) -> None:
         """Our side failed; it is tried again. Raises what the store raises."""

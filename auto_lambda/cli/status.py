@@ -57,6 +57,9 @@ def _print(apps: list[tuple[str, Mapping[str, Any]]]) -> None:
 
 
 def _what(fields: Mapping[str, Any]) -> str:
+    serving = fields.get("serving") or {}
+    where = serving.get("url") or serving.get("function") or fields.get("url") or fields.get("function") or ""
     if problem := fields.get("error"):
-        return f"{problem['code']}: {problem['message'].splitlines()[0]}"
-    return fields.get("url") or fields.get("function") or ""
+        why = f"{problem['code']}: {problem['message'].splitlines()[0]}"
+        return f"{why} (still live: {where})" if where else why
+    return where

@@ -13,7 +13,7 @@ from e2e_stack import Drop, Stack
 FIELDS = {
     "schema", "app", "stage", "status", "step", "upload", "framework", "python", "architecture", "sandbox",
     "timings", "init_ms", "package_bytes", "package_zip_bytes", "url",
-    "function", "version", "alias", "error", "log", "worker", "updated",
+    "function", "version", "alias", "serving", "error", "log", "worker", "updated",
 }  # fmt: skip
 WITHOUT_URL = {"events", "template-s3", "template-functions"}
 CHALICE = {app.name for app in APPS if app.name.startswith("template-")} | {"events", "thumbnails"}

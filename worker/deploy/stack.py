@@ -101,9 +101,9 @@ class Deployer:
                 self._verify(bundle, result.stack, say)
         except AppError as error:
             with effect("going back"):
-                self._go_back(bundle, previous, error, say)
-            raise
-        return self._deployment(bundle, result)
+                restored = self._go_back(bundle, previous, error, say)
+            raise AppError(error.code, error.message, hint=error.hint, restored=restored) from error
+        return self._deployment(bundle.template_key, result)
 
     def stored(self, app: App, template_key: str) -> Bundle | None:
         """A release that was stored before, ready to be deployed; None if it is not there any more."""
@@ -196,11 +196,11 @@ class Deployer:
         hooks = [Hook(item, stack.outputs[alias_output(item.function)]) for item in wanted]
         self._bucket_events.apply(app, hooks, before, say)
 
-    def _go_back(self, bundle: Bundle, previous: str | None, error: AppError, say: Say) -> None:
+    def _go_back(self, bundle: Bundle, previous: str | None, error: AppError, say: Say) -> Deployment | None:
         # Not asked is whether we have changed the stack: a worker that died before us may have done it.
         if previous is None or previous == bundle.template_key:
             say(f"{error.message}\nThere is no earlier release to go back to; this one stays deployed.")
-            return
+            return None
         say(f"{error.message}\nGoing back to what was live before.")
         try:
             result = self._update(bundle.app, previous, say)
@@ -208,6 +208,8 @@ class Deployer:
             self._hang_events(bundle.app, earlier, result.stack, bundle.notifications, say)
         except AppError as failure:
             say(f"That failed too: {failure.message}")
+            return None
+        return self._deployment(previous, result)
 
     def _notifications_of(self, template_key: str | None) -> tuple[BucketNotification, ...]:
         template = self._template(template_key) if template_key else None
@@ -220,7 +222,7 @@ class Deployer:
             return None
         return stored
 
-    def _deployment(self, bundle: Bundle, result: Result) -> Deployment:
+    def _deployment(self, template_key: str, result: Result) -> Deployment:
         outputs: Mapping[str, Any] = result.stack.outputs
         url = outputs.get("AutoLambdaUrl")
         return Deployment(
@@ -229,7 +231,7 @@ class Deployer:
             version=outputs["AutoLambdaVersion"],
             alias=ALIAS,
             url=callable_url(url, self._surroundings.endpoint) if url else None,
-            template_key=bundle.template_key,
+            template_key=template_key,
             changed=result.changed,
         )
 

@@ -218,7 +218,21 @@ def test_a_failed_upload_tells_what_stays_live(world: World) -> None:
     world.trouble = fail(APP_ERROR)
     deliver(world, upload("v2"))
     assert "shop-dev version 2" in world.logs["apps/dev/shop.log"]
+    assert (world.receipt["status"], world.receipt["url"], world.receipt["version"]) == ("failed", None, None)
+    assert world.receipt["serving"] == {"url": None, "function": "shop-dev", "version": "2", "upload": "v1"}
     assert world.record().live is not None
+
+
+def test_what_had_to_be_made_live_again_is_known_by_its_new_version(world: World) -> None:
+    deliver(world, upload("v1"))
+    world.newest[SHOP_ZIP] = "v2"
+    restored = Deployment("al", "shop-dev", "4", "live", "https://old/", "bundles/2.json", changed=True)
+    world.trouble = fail(AppError(Code.UNHEALTHY, "it answers 502", hint="mend it", restored=restored))
+    deliver(world, upload("v2"))
+    live = world.record().live
+    assert live
+    assert (live.object_version, live.function_version, live.template_key) == ("v1", "4", "bundles/2.json")
+    assert (world.receipt["serving"]["version"], world.receipt["serving"]["upload"]) == ("4", "v1")
 
 
 def test_any_other_failure_is_ours_delays_and_is_raised(world: World) -> None:
@@ -569,7 +583,8 @@ def test_deleting_the_zip_undeploys_only_where_that_is_asked_for(world: World) -
     deliver(world, replace(upload("marker"), removed=True), undeploys=True)
     assert "removed dev/shop, was bundles/2.json" in world.order
     assert world.record().live is None
-    assert world.receipt["status"] == "superseded"
+    assert (world.receipt["status"], world.receipt["serving"]) == ("superseded", None)
+    assert "the app is taken out of AWS" in world.logs["apps/dev/shop.log"]
 
 
 def test_a_deletion_that_is_told_late_does_not_undeploy_a_newer_zip(world: World) -> None:

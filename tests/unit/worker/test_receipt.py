@@ -24,7 +24,7 @@ RECEIPT, LOG = "apps/prod/shop.receipt.json", "apps/prod/shop.log"
 SCHEMA_1 = {
     "schema", "app", "stage", "status", "step", "upload", "framework", "python", "architecture", "sandbox",
     "timings", "init_ms", "package_bytes", "package_zip_bytes", "url",
-    "function", "version", "alias", "error", "warnings", "log", "worker", "updated",
+    "function", "version", "alias", "serving", "error", "warnings", "log", "worker", "updated",
 }  # fmt: skip
 
 
@@ -107,6 +107,7 @@ def test_a_live_receipt_has_every_field_of_the_schema(report: Report, bucket: Bu
         "framework": "chalice", "python": "3.12", "architecture": "arm64", "sandbox": None, "url": "https://shop.example/",
         "init_ms": 312, "package_bytes": 7000, "package_zip_bytes": 5000,
         "function": "shop-prod", "version": "3", "alias": "live", "error": None, "warnings": ["slow"], "log": LOG,
+        "serving": {"url": "https://shop.example/", "function": "shop-prod", "version": "3", "upload": "v1"},
         "worker": "worker-1", "updated": "2026-01-02T12:00:00.000+00:00",
     }  # fmt: skip
 

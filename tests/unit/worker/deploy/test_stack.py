@@ -95,6 +95,9 @@ def test_an_unhealthy_update_goes_back(world: World) -> None:
     assert "was answered 502" in caught.value.message
     assert ask(first.url).startswith("white")
     assert any("Going back" in line for line in world.said)
+    restored = caught.value.restored
+    assert restored
+    assert (restored.version, restored.template_key) == (world.live(first.function), before.template_key)
 
 
 def test_an_unhealthy_first_deploy_stays_and_says_so(world: World) -> None:
