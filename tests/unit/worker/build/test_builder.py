@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -194,18 +193,6 @@ def test_a_hostile_project_cannot_change_what_is_built_beside_it(tmp_path: Path,
     assert [path.read_text() for path in (tmp_path / "work").glob("lock-*/local/*/good/good.py")] == ["evil = 1"]
     assert built.site
     assert (built.site / "good.py").read_text() == "good = 1"
-
-
-@pytest.mark.skipif(shutil.which("pg_config") is None, reason="needs libpq-dev")
-def test_a_library_of_the_system_travels_with_what_needs_it(tmp_path: Path, cache: Path) -> None:
-    said: list[str] = []
-    built = build(tmp_path, cache, {"requirements.txt": "psycopg2==2.9.10\ndocopt==0.6.2\n"}, said=said)
-    assert built.site
-    assert (built.site / "docopt.py").is_file()
-    (libpq,) = built.site.glob("psycopg2.libs/libpq-*.so.5*")
-    (extension,) = built.site.glob("psycopg2/_psycopg.*.so")
-    assert libpq.name.encode() in extension.read_bytes()
-    assert any("psycopg2 2.9.10: carries" in line and "libpq" in line for line in said)
 
 
 def test_c_compiled_here_for_an_index_sdist(tmp_path: Path, cache: Path) -> None:
