@@ -17,7 +17,8 @@ import sdnotify
 from auto_lambda import logs
 
 _libc = ctypes.CDLL(None)
-_M_ARENA_MAX = -8  # malloc.h
+_M_TRIM_THRESHOLD, _M_ARENA_MAX = -1, -8  # malloc.h
+_TRIM = 64 * 1024  # bytes
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -128,9 +129,13 @@ def _is_journal(environ: Mapping[str, str]) -> bool:
 
 
 def spare_memory() -> None:
-    """Let threads share two heaps, where glibc would give each one of its own. At the start of a daemon."""
+    """Let threads share two heaps, where glibc would give each one of its own, and give back what is free on top.
+
+    At the start of a daemon.
+    """
     if hasattr(_libc, "mallopt"):
         _libc.mallopt(_M_ARENA_MAX, 2)
+        _libc.mallopt(_M_TRIM_THRESHOLD, _TRIM)
 
 
 def trim_memory() -> None:

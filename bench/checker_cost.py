@@ -63,14 +63,18 @@ def attempt(number: int, began: datetime) -> dict[str, str]:
 
 
 def watch(pid: int, seconds: float) -> None:
-    """Leave out the start, which happens once."""
+    """Of the processor's time the start is left out, which happens once; of the memory nothing is."""
     time.sleep(10)
-    start, began, most = cpu(pid), time.monotonic(), 0.0
+    start, began = cpu(pid), time.monotonic()
+    print(f"started: {start:.2f} s of processor time")
     while (passed := time.monotonic() - began) < seconds:
         time.sleep(min(10, seconds - passed))
-        most = max(most, rss(pid))
         share = (cpu(pid) - start) / (time.monotonic() - began)
-        print(f"{time.monotonic() - began:4.0f} s: at most {most:.1f} MB resident, {share:.2%} of a processor")
+        now, peak = memory(pid, "VmRSS"), memory(pid, "VmHWM")
+        passed = time.monotonic() - began
+        print(
+            f"{passed:4.0f} s: {now:.1f} MB resident, {peak:.1f} MB at its peak, {share:.2%} of a processor", flush=True
+        )
 
 
 def cpu(pid: int) -> float:
@@ -79,9 +83,9 @@ def cpu(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / TICKS
 
 
-def rss(pid: int) -> float:
-    """Resident memory in MB."""
-    line = next(line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("VmRSS"))
+def memory(pid: int, field: str) -> float:
+    """``VmRSS``, resident now, or ``VmHWM``, the most that ever was; in MB."""
+    line = next(line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith(field))
     return int(line.split()[1]) / 1024
 
 
