@@ -159,6 +159,45 @@ def test_too_much_is_refused_with_the_largest_packages(tmp_path: Path, monkeypat
     assert caught.value.code == Code.PACKAGE_TOO_LARGE
 
 
+@dataclass
+class Compiling(FakeSandbox):
+    """Puts ``compiled`` bytes beside the module; ends as ``compiler`` says."""
+
+    compiled: int = 10
+    compiler: Outcome = OK
+
+    def run(self, command: Command, say: Say) -> Outcome:
+        if "compileall" not in command.argv:
+            return super().run(command, say)
+        (command.cwd / "__pycache__").mkdir(exist_ok=True)
+        (command.cwd / "__pycache__" / "six.pyc").write_bytes(b"x" * self.compiled)
+        return self.compiler
+
+
+@pytest.mark.parametrize(
+    ("room", "sandbox", "kept", "said"),
+    [
+        (10_000, Compiling(compiler=Outcome(0, "", 1)), True, None),
+        (10_000, Compiling(compiler=Outcome(-11, "", 1)), False, "the compiler failed"),
+        (100, Compiling(compiler=Outcome(0, "", 1), compiled=5000), False, "it does not fit"),
+        (-90, Compiling(compiler=Outcome(0, "", 1)), False, "it would not fit"),
+    ],
+    ids=["fits", "crashes", "too large", "no room"],
+)
+def test_bytecode_only_where_there_is_room_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, room: int, sandbox: Compiling, kept: bool, said: str | None
+) -> None:
+    monkeypatch.setattr(module, "MAX_BYTES", 200)  # what is installed takes less than 100
+    monkeypatch.setattr(module, "ROOM_FOR_CODE", 100 - room)
+    lines: list[str] = []
+    layer = make(tmp_path, sandbox, said=lines)
+    assert [path.name for path in layer.tree.rglob("*.pyc")] == (["six.pyc"] if kept else [])
+    assert [said in line for line in lines if said and "bytecode" in line] == ([True] if said else [])
+    with zipfile.ZipFile(layer.zip) as archive:
+        assert any(name.endswith(".pyc") for name in archive.namelist()) == kept
+        assert layer.tree_bytes == sum(info.file_size for info in archive.infolist())
+
+
 def test_a_link_left_by_a_build_is_refused(tmp_path: Path) -> None:
     with pytest.raises(AppError, match="evil") as caught:
         make(tmp_path, FakeSandbox(lambda site: (site / "evil").symlink_to("/etc/passwd")))
