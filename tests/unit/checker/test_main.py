@@ -9,6 +9,9 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 from typing import Any
 
 import boto3
@@ -140,20 +143,50 @@ def test_a_group_of_another_region_is_told_at_start(
     assert "no Auto Scaling group workers in us-west-2; a group of another region" in capsys.readouterr().err
 
 
-def test_metrics_that_may_not_be_published_are_told_at_start(
-    aws: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("operation", "code", "said"),
+    [
+        ("GetQueueAttributes", "AccessDenied", "drops cannot be used: we are not allowed to use it"),
+        ("GetQueueAttributes", "AccessDeniedException", "drops cannot be used: we are not allowed to use it"),
+        ("PutMetricData", "AccessDenied", "not allowed to publish metrics in AutoLambda"),
+        (
+            "DescribeAutoScalingGroups",
+            "AccessDenied",
+            "group workers cannot be used: we are not allowed to describe it",
+        ),
+        ("Query", "AccessDeniedException", "the ledger ledger cannot be used: we are not allowed to read its index"),
+    ],
+)
+def test_what_is_not_allowed_is_told_at_start(
+    fleet: str,
+    operation: str,
+    code: str,
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    refusal = ClientError({"Error": {"Code": "AccessDenied", "Message": ""}}, "PutMetricData")
-
-    def refuse(self: BaseClient, operation: str, arguments: Any) -> Any:
-        if operation == "PutMetricData":
-            raise refusal
-        return call(self, operation, arguments)
+    def refuse(self: BaseClient, asked: str, arguments: Any) -> Any:
+        if asked == operation:
+            raise ClientError({"Error": {"Code": code, "Message": ""}}, operation)
+        return call(self, asked, arguments)
 
     call = BaseClient._make_api_call  # type: ignore[attr-defined]
     monkeypatch.setattr(BaseClient, "_make_api_call", refuse)
     assert main() == 2
-    assert "not allowed to publish metrics in AutoLambda" in capsys.readouterr().err
+    assert said in capsys.readouterr().err
+
+
+def test_two_at_once_publish_the_same_which_no_statistic_but_the_count_shows(fleet: str) -> None:
+    assert main(["--once"]) == main(["--once"]) == 0
+    queue = os.environ["AUTO_LAMBDA_QUEUE_URL"].rpartition("/")[2]
+    now = datetime.now(UTC)
+    (point,) = boto3.client("cloudwatch", region_name="eu-west-1").get_metric_statistics(
+        Namespace="AutoLambda", MetricName="WorkersInService", Dimensions=[{"Name": "QueueName", "Value": queue}],
+        StartTime=now - timedelta(hours=1), EndTime=now + timedelta(hours=1), Period=7200,
+        Statistics=["Maximum", "Minimum", "Average", "SampleCount"],
+    )["Datapoints"]  # fmt: skip
+    assert point["Maximum"] == point["Minimum"] == point["Average"] == 2
+    assert point["SampleCount"] == 2
 
 
 def test_all_problems_with_the_settings_are_told_at_start(
@@ -190,3 +223,50 @@ def test_sigterm_ends_it_even_while_a_call_hangs() -> None:
         assert "ready" in process.stderr.readline()
         process.send_signal(signal.SIGTERM)
         assert process.wait(4) == 0
+
+
+class Refuses(BaseHTTPRequestHandler):
+    """An AWS in which nobody may do anything."""
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        body = json.dumps({"__type": "com.amazonaws.sqs#AccessDeniedException", "message": "no"}).encode()
+        self.send_response(403)
+        self.send_header("Content-Type", "application/x-amz-json-1.0")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        """Quietly."""
+
+
+@pytest.fixture
+def refusing() -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Refuses) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({}, "we are not allowed to use it"),
+        ({"AUTO_LAMBDA_CHECK_SECONDS": "-5"}, "AUTO_LAMBDA_CHECK_SECONDS is '-5'"),
+        ({"AUTO_LAMBDA_QUEUE_URL": "drops"}, "does not look like the URL of the queue"),
+    ],
+    ids=["no permission", "nonsense interval", "no queue's address"],
+)
+def test_the_process_ends_with_2_and_a_line_that_says_why(refusing: str, settings: dict[str, str], said: str) -> None:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "AUTO_LAMBDA_"))}
+    environ = {
+        **kept, "AWS_REGION": "eu-west-1", "AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "y",
+        "AWS_ENDPOINT_URL": refusing, "AUTO_LAMBDA_QUEUE_URL": f"{refusing}/123456789012/drops", **settings,
+    }  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-m", "checker"], env=environ, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
