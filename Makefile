@@ -1,5 +1,5 @@
 # Two commands do everything on a fresh machine: `make demo` and `make test`.
-.PHONY: help setup test-tools demo test unit machine image-test ami e2e lint policy types format bench pictures lock
+.PHONY: help setup test-tools demo test unit machine image-test ami e2e lint policy types format bench soak pictures lock
 .DEFAULT_GOAL := help
 BIN := .venv/bin
 
@@ -51,6 +51,9 @@ format: setup ## let ruff put the code in order
 bench: setup ## drop to live for each example, then ours against chalice, zappa and aws-lambda-builders
 	$(BIN)/python bench/drop_to_live.py
 	$(BIN)/python bench/packaging.py
+
+soak: setup ## 1,000 drops with workers killed, events doubled and reordered, calls throttled; ten minutes or so. ARGS="--seed 2" for more
+	$(BIN)/python bench/soak.py $(ARGS)
 
 pictures: ## redraw docs/pictures from its sources (graphviz)
 	for source in docs/pictures/*.dot; do dot -Tsvg "$$source" -o "$${source%.dot}.svg" || exit 1; done
