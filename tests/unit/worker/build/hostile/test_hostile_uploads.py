@@ -213,7 +213,7 @@ def test_a_hook_that_plants_things_gets_none_of_them_into_the_code(tmp_path: Pat
 # A build backend that lies beside the project: no index is needed to run it.
 BACKEND = """
 import os, sys
-def build_wheel(*_, **__):
+def build_wheel(folder='.', *_, **__):
     ATTACK
     raise SystemExit('it did not work')
 build_editable = build_sdist = prepare_metadata_for_build_wheel = build_wheel
@@ -229,9 +229,14 @@ PROJECT = (
     [
         ("import urllib.request; urllib.request.urlopen('https://elsewhere.example')", Code.DEPENDENCY_BUILD_FAILED,
          "refused: no way from a build to elsewhere.example:443"),
+        ("import socket; socket.create_connection(('169.254.169.254', 80), 3)", Code.DEPENDENCY_BUILD_FAILED,
+         "Network is unreachable"),
+        ("import socket; socket.create_connection(('127.0.0.1', PORT), 3)", Code.DEPENDENCY_BUILD_FAILED,
+         "Connection refused"),
+        ("open('/usr/lib/x', 'w')", Code.DEPENDENCY_BUILD_FAILED, "Read-only file system"),
         ("import time; time.sleep(60)", Code.TOOK_TOO_LONG, ""),
         ("exec(" + repr(TOO_MUCH["processes"]) + ")", Code.TOO_MANY_PROCESSES, ""),
-        ("exec(" + repr(LOOK) + ")", Code.DEPENDENCY_BUILD_FAILED, ""),
+        ("exec(" + repr(LOOK) + ")", Code.DEPENDENCY_BUILD_FAILED, "looked everywhere"),
     ],
 )  # fmt: skip
 def test_a_hostile_source_distribution(
@@ -241,13 +246,32 @@ def test_a_hostile_source_distribution(
     monkeypatch.setenv("UV_INDEX_URL", f"https://reader:{SECRET}@index.invalid/simple")
     monkeypatch.setenv("UV_INDEX_INNER_PASSWORD", SECRET)
     monkeypatch.setenv("NETRC", f"/{SECRET}")
-    files = {"requirements.txt": "./evil\n", "evil/pyproject.toml": PROJECT,
-             "evil/backend.py": BACKEND.replace("ATTACK", attack)}  # fmt: skip
-    source = source_of(tmp_path, "zappa", {"app.py": "", **files})
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        error, told = built(tmp_path, PROJECT, attack.replace("PORT", str(server.getsockname()[1])))
+    assert error.code == code, error
+    assert SECRET not in told
+    assert said in told
+
+
+LINK, PIPE = "os.symlink('/dev/zero', wheel)", "os.mkfifo(wheel)"
+TWICE = "open(wheel, 'w').close(); os.link(wheel, wheel + '.whl')"
+LARGE = "open(wheel, 'wb').truncate(31 * 2**20)"
+
+
+@pytest.mark.parametrize("trick", [LINK, PIPE, TWICE, LARGE])
+def test_a_build_that_leaves_something_else_than_a_wheel(tmp_path: Path, trick: str) -> None:
+    attack = f"wheel = folder + '/evil-1-py3-none-any.whl'; {trick}; return 'evil-1-py3-none-any.whl'"
+    error, _ = built(tmp_path, PROJECT.replace('dynamic = ["version"]', 'version = "1"'), attack)
+    assert error.code == Code.DEPENDENCY_BUILD_FAILED, error
+
+
+def built(folder: Path, project: str, attack: str) -> tuple[AppError, str]:
+    """What came of a build, and all that was told of it."""
+    backend = BACKEND.replace("ATTACK", attack)
+    files = {"requirements.txt": "./evil\n", "evil/pyproject.toml": project, "evil/backend.py": backend}
+    source = source_of(folder, "zappa", {"app.py": "", **files})
     sandbox = Tight(replace(LIMITS, wall=4, memory=10**9, disk=10**9))
     told: list[str] = []
     with pytest.raises(AppError) as raised:
-        Builder(sandbox, tmp_path / "cache").build(source, (), tmp_path / "work", told.append)
-    assert raised.value.code == code, raised.value
-    assert SECRET not in "\n".join([*told, str(raised.value)])
-    assert said in "\n".join(told)
+        Builder(sandbox, folder / "cache").build(source, (), folder / "work", told.append)
+    return raised.value, "\n".join([*told, str(raised.value)])
