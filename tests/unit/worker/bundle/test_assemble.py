@@ -30,6 +30,16 @@ def test_artifacts_are_named_after_their_content(make: Maker) -> None:
     assert json.loads(template.path.read_bytes()) == bundle.template
 
 
+def test_the_lock_lies_beside_the_bundle_and_the_template_names_it(make: Maker, tmp_path: Path) -> None:
+    lock = "six==1.17.0 \\\n    --hash=sha256:aa\n"
+    built = replace(make.built(layer={"dep.py": "x = 1"}), lock=lock)
+    bundle = assemble(make.draft(rest_template()), built, tmp_path, SURROUNDINGS)
+    (stored,) = [artifact for artifact in bundle.artifacts if artifact.key.endswith(".lock.txt")]
+    assert stored.path.read_text() == lock
+    assert stored.key == f"bundles/{hashlib.sha256(lock.encode()).hexdigest()}.lock.txt"
+    assert bundle.template["Metadata"]["AutoLambda"]["Lock"] == stored.key
+
+
 def test_an_app_without_dependencies_has_no_layer(make: Maker) -> None:
     bundle = make.bundle()
     assert len(bundle.artifacts) == 2
