@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
 import urllib.request
@@ -11,12 +12,12 @@ from pathlib import Path
 
 import nspawn
 import pytest
-from image_machine import REGION, Boot, Cloud, Instance, need, need_machine, start_instance
+from image_machine import REGION, Boot, Cloud, Image, Instance, need, need_machine, start, start_instance
 from moto.server import ThreadedMotoServer
 
 
-@pytest.fixture
-def cloud() -> Iterator[Cloud]:
+@contextlib.contextmanager
+def emulated_cloud() -> Iterator[Cloud]:
     server = ThreadedMotoServer("127.0.0.1", 0)
     server.start()
     host, port = server.get_host_and_port()
@@ -29,6 +30,31 @@ def cloud() -> Iterator[Cloud]:
         yield Cloud(endpoint, {**kept, **dummy, "AWS_ENDPOINT_URL": endpoint, "AWS_EC2_METADATA_DISABLED": "true"})
     finally:
         server.stop()
+
+
+@pytest.fixture
+def cloud() -> Iterator[Cloud]:
+    with emulated_cloud() as cloud:
+        yield cloud
+
+
+@pytest.fixture(scope="session")
+def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Image]:
+    """The image, provisioned over Packer's own SSH on a bare Debian."""
+    need_machine()
+    need("packer", "ssh-keygen")
+    folder = tmp_path_factory.mktemp("image")
+    root = nspawn.debian_root()
+    with emulated_cloud() as cloud:
+        with nspawn.booted(root, folder / "machine") as machine:
+            instance = start_instance(machine, folder)
+            run = start("build", "--json", *instance.variables(), environ=cloud.environ)
+            code, stdout = run.end()
+        assert code == 0, run.text
+        made = json.loads(stdout)
+        published = cloud.client("ssm").get_parameter(Name=made["parameter"])["Parameter"]["Value"]
+    yield Image(root, folder / "machine" / "upper", made, published)
+    shutil.rmtree(folder / "machine", ignore_errors=True)
 
 
 @pytest.fixture

@@ -4,65 +4,68 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
-from image_machine import REPOSITORY, Boot, Cloud, Instance, start
+from image_machine import REPOSITORY, Boot, Cloud, Image, Instance, start
+from nspawn import Machine
 
 from auto_lambda import __version__
 
 STEPS = "/var/tmp/again/provision"
 
 
-def carry_steps(instance: Instance) -> None:
+def carry_steps(machine: Machine) -> None:
     """Put the provisioning scripts back: the build removed them when it was done."""
-    folder = instance.machine.path("/var/tmp/again")
+    folder = machine.path("/var/tmp/again")
     shutil.copytree(REPOSITORY / "ami" / "provision", folder / "provision")
-    shutil.copytree(REPOSITORY / "systemd", folder / "units")
+    shutil.copytree(REPOSITORY / "systemd", folder / "units", ignore=shutil.ignore_patterns("*.md"))
     shutil.copy(REPOSITORY / "ami" / "packages.tsv", folder)
-    shutil.copy(instance.machine.path("/etc/auto-lambda/image.json"), folder / "payload.json")
+    shutil.copy(machine.path("/etc/auto-lambda/image.json"), folder / "payload.json")
 
 
-def test_a_bare_machine_becomes_a_valid_image(boot: Boot, cloud: Cloud) -> None:
-    instance = boot(())
-    run = start("build", "--json", *instance.variables(), environ=cloud.environ)
-    code, stdout = run.end()
-    assert code == 0, run.text
-    made = json.loads(stdout)
-    assert cloud.client("ssm").get_parameter(Name=made["parameter"])["Parameter"]["Value"] == made["image"]
-    holds_what_it_should(instance, made)
-    leftovers_are_found(instance)
+@pytest.fixture
+def launched(image: Image, tmp_path: Path) -> Iterator[Machine]:
+    with image.launched(tmp_path / "launched") as machine:
+        yield machine
 
 
-def holds_what_it_should(instance: Instance, made: dict[str, object]) -> None:
-    machine = instance.machine
-    manifest = json.loads(machine.path("/etc/auto-lambda/image.json").read_text())
+def test_a_bare_machine_becomes_a_valid_image(image: Image, launched: Machine) -> None:
+    made = image.made
+    assert image.published == made["image"]
+    assert (image.upper / "etc" / "machine-id").read_bytes() == b""
+    assert not (image.upper / "var" / "tmp" / "auto-lambda-image").exists()
+    manifest = json.loads(launched.path("/etc/auto-lambda/image.json").read_text())
     origin = made["origin"]
     assert isinstance(origin, dict)
     assert {name: manifest[name] for name in origin} == origin
     assert manifest["pythons"].keys() == {"3.11"}
     assert manifest["locks"]["compiler"].keys() >= {"chalice", "zappa", "awslambdaric", "boto3"}
-    assert machine.run("auto-lambda", "--version").stdout == f"auto-lambda {__version__}\n"
-    assert not machine.path("/var/tmp/auto-lambda-image").exists()
-    assert machine.path("/etc/machine-id").read_bytes() == b""
-    for unit in REPOSITORY.glob("systemd/*.service"):
-        assert machine.run("systemctl", "is-enabled", unit.name).stdout == "enabled\n"
+    assert launched.run("auto-lambda", "--version").stdout == f"auto-lambda {__version__}\n"
+    for name in ("autolambda-worker.service", "autolambda-checker.service"):
+        assert launched.run("systemctl", "is-enabled", name).stdout == "enabled\n"
 
 
-def leftovers_are_found(instance: Instance) -> None:
-    """The validation fails once more when something of the builder's is put back."""
-    machine = instance.machine
-    carry_steps(instance)
+def test_what_is_wrong_with_an_image_is_found(launched: Machine) -> None:
+    """The validation fails once more when something of the builder's is put back, and a unit is broken."""
+    carry_steps(launched)
     left = ("/root/.ssh/authorized_keys", "/etc/ssh/ssh_host_rsa_key", "/root/.bash_history", "/var/log/secrets.log",
             "/home/ec2-user/.aws/credentials", "/etc/machine-id")  # fmt: skip
     for name in left:
-        machine.path(name).parent.mkdir(parents=True, exist_ok=True)
-        machine.path(name).write_text("left behind\n")
-    done = machine.run(
+        launched.path(name).parent.mkdir(parents=True, exist_ok=True)
+        launched.path(name).write_text("left behind\n")
+    launched.run("systemctl", "disable", "autolambda-checker.service")
+    drop_in = launched.path("/etc/systemd/system/autolambda-unfit@.service.d/typo.conf")
+    drop_in.parent.mkdir()
+    drop_in.write_text("[Service]\nMemorMax=1G\n")
+    done = launched.run(
         "env", "AUTO_LAMBDA_IMAGE_FREE_MB=99999999", f"{STEPS}/90-validate.sh",
         check=False,
     )  # fmt: skip
     assert done.returncode == 1
-    for name in (*left[:4], "/home/ec2-user/.aws", "/etc/machine-id is not empty", "use a larger --volume-gb"):
+    units = ("autolambda-checker.service is not enabled", "Unknown key name 'MemorMax'")
+    for name in (*left[:4], "/home/ec2-user/.aws", "/etc/machine-id is not empty", "use a larger --volume-gb", *units):
         assert name in done.stderr, name
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -76,6 +77,27 @@ class Instance:
             "ssh_keypair_name": "test", "ssh_private_key_file": str(self.key), **more,
         }  # fmt: skip
         return [word for name, value in chosen.items() for word in ("--var", f"{name}={value}")]
+
+
+@dataclass(frozen=True)
+class Image:
+    """What became of a bare machine; `launched` makes machines of it.
+
+    Attributes:
+        root: the bare machine's file system.
+        upper: what the provisioning wrote over it.
+        made: what the build said.
+        published: the image id that instances are launched from.
+    """
+
+    root: Path
+    upper: Path
+    made: dict[str, Any]
+    published: str
+
+    def launched(self, folder: Path) -> contextlib.AbstractContextManager[nspawn.Machine]:
+        """A machine that boots from the image for the first time."""
+        return nspawn.booted(self.root, folder, over=(self.upper,))
 
 
 def start_instance(machine: nspawn.Machine, folder: Path) -> Instance:

@@ -77,13 +77,17 @@ class Machine:
 
 
 @contextlib.contextmanager
-def booted(root: Path, folder: Path, *, target: str = "basic.target") -> Iterator[Machine]:
-    """Boot a machine on an overlay of ``root``; everything it writes goes to ``folder``."""
+def booted(root: Path, folder: Path, *, over: Sequence[Path] = (), target: str = "basic.target") -> Iterator[Machine]:
+    """Boot a machine on an overlay of ``root``; everything it writes goes to ``folder``, below ``upper``.
+
+    ``over`` are what other machines, which are halted, wrote over the same root, the last one first.
+    """
     upper, work, merged = (folder / name for name in ("upper", "work", "merged"))
     for path in (upper, work, merged):
         path.mkdir(parents=True)
     _give_network(upper)
-    mount = f"mount -t overlay overlay -o lowerdir={root},upperdir={upper},workdir={work} {merged}"
+    lower = ":".join(map(str, (*over, root)))
+    mount = f"mount -t overlay overlay -o lowerdir={lower},upperdir={upper},workdir={work} {merged}"
     spawn = (
         f"exec systemd-nspawn --quiet -D {merged} --boot --register=no --link-journal=no --keep-unit --console=pipe"
         f" --hostname=machine --uuid={uuid.uuid4()} --resolv-conf=copy-host systemd.unit={target}"
