@@ -5,7 +5,7 @@ set -euo pipefail
 
 declare -A package_of=(
     [packer]=packer [shellcheck]=shellcheck [systemd-nspawn]=systemd-container [mmdebstrap]=mmdebstrap
-    [ssh-keygen]=openssh-client [bwrap]=bubblewrap [pg_config]=libpq-dev [cc]=gcc
+    [ssh-keygen]=openssh-client [systemd-analyze]=systemd [bwrap]=bubblewrap [pg_config]=libpq-dev [cc]=gcc
 )
 missing=()
 for program in "${!package_of[@]}"; do

@@ -1,0 +1,119 @@
+"""The units: sound, hardened, and in keeping with the settings and with the launch templates."""
+
+from __future__ import annotations
+
+import configparser
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from image_machine import REPOSITORY, need
+
+from auto_lambda.settings import WorkerSettings
+
+UNITS = REPOSITORY / "systemd"
+SERVICES = {"autolambda-worker.service": 28, "autolambda-checker.service": 12, "autolambda-unfit@.service": 12}
+"""The most exposure, times ten. The worker must start bubblewrap; nothing that the others do needs more."""
+PYTHON = "/usr/local/lib/auto-lambda/venv/bin/python"
+
+
+def read(name: str) -> configparser.ConfigParser:
+    unit = configparser.ConfigParser(strict=False, interpolation=None)
+    unit.optionxform = str  # type: ignore[assignment,method-assign]
+    unit.read(UNITS / name)
+    return unit
+
+
+@pytest.fixture
+def units(tmp_path: Path) -> Path:
+    """The units as they would be on a machine that has our program, which the one that tests does not."""
+    need("systemd-analyze")
+    for unit in UNITS.glob("autolambda*"):
+        (tmp_path / unit.name).write_text(unit.read_text().replace(PYTHON, "/bin/true"))
+    shutil.copy(tmp_path / "autolambda-unfit@.service", tmp_path / "autolambda-unfit@some.service")
+    return tmp_path
+
+
+def verify(folder: Path) -> str:
+    """Whatever ``systemd-analyze verify`` says; it exits 0 on misspelt settings, but never in silence."""
+    names = [folder / "autolambda.slice", *folder.glob("autolambda-worker*"), *folder.glob("autolambda-checker*")]
+    done = subprocess.run(
+        ["systemd-analyze", "verify", *names, folder / "autolambda-unfit@some.service"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    return done.stdout + done.stderr
+
+
+def test_all_units_are_known_to_these_tests() -> None:
+    assert {unit.name for unit in UNITS.glob("*.service")} == SERVICES.keys()
+
+
+def test_systemd_finds_nothing_wrong_with_the_units(units: Path) -> None:
+    assert verify(units) == ""
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [("WatchdogSec=", "WatchdogSecs="), ("ProtectSystem=strict", "ProtectSystem=strictly"), ("@mount", "@mounts")],
+)
+def test_what_is_misspelt_is_found(units: Path, before: str, after: str) -> None:
+    unit = units / "autolambda-worker.service"
+    assert before in unit.read_text()
+    unit.write_text(unit.read_text().replace(before, after))
+    assert verify(units)
+
+
+@pytest.mark.parametrize(("name", "most"), SERVICES.items())
+def test_no_unit_is_more_exposed_than_it_has_to_be(name: str, most: int) -> None:
+    need("systemd-analyze")
+    done = subprocess.run(
+        ["systemd-analyze", "security", "--offline=true", f"--threshold={most}", "--no-pager", UNITS / name],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-200:]
+
+
+def test_stopping_may_take_as_long_as_a_drain() -> None:
+    settings = WorkerSettings.model_fields
+    drain = settings["drain_seconds"].default + settings["poll_seconds"].default + 10
+    assert int(read("autolambda-worker.service")["Service"]["TimeoutStopSec"]) > drain
+
+
+def test_the_watchdog_is_more_patient_than_the_longest_receive() -> None:
+    settings = WorkerSettings.model_fields
+    attempts, call = settings["call_attempts"].default, settings["poll_seconds"].default + 10 + 5  # with connecting
+    minutes = re.fullmatch(r"(\d+)min", read("autolambda-worker.service")["Service"]["WatchdogSec"])
+    assert minutes
+    assert int(minutes[1]) * 60 > attempts * call
+
+
+def test_services_that_fail_for_good_are_given_up_and_those_with_bad_settings_at_once() -> None:
+    for name in ("autolambda-worker.service", "autolambda-checker.service"):
+        unit = read(name)
+        assert unit["Unit"]["OnFailure"] == "autolambda-unfit@%n.service"
+        assert unit["Unit"]["StartLimitBurst"]
+        assert unit["Service"]["Restart"] == "on-failure"
+        assert unit["Service"]["RestartPreventExitStatus"] == "2"
+
+
+@pytest.mark.parametrize("name", ["worker", "checker"])
+def test_the_user_data_of_the_launch_templates_writes_what_the_units_read(name: str) -> None:
+    unit = read(f"autolambda-{name}.service")
+    settings = unit["Service"]["EnvironmentFile"]
+    assert settings == unit["Unit"]["ConditionPathExists"] == f"/etc/auto-lambda/{name}.env"
+    template = (REPOSITORY / "infra" / "pipeline.yaml").read_text()
+    assert f"cat > {settings} <<END" in template
+    assert f"systemctl --no-block restart autolambda-{name}.service" in template
+
+
+def test_the_program_and_the_user_are_where_the_image_puts_them() -> None:
+    for name in SERVICES:
+        service = read(name)["Service"]
+        assert service["ExecStart"].startswith(f"{PYTHON} -I -m ")
+        assert service["Slice"] == "autolambda.slice"
+        assert service.get("DynamicUser") == "yes" or service["User"] == "autolambda"
+    steps = REPOSITORY / "ami"
+    assert f"home={PYTHON.removesuffix('/venv/bin/python')}\n" in (steps / "provision" / "lib.sh").read_text()
+    assert "u autolambda " in (steps / "rootfs/usr/lib/sysusers.d/autolambda.conf").read_text()
