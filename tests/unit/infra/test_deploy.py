@@ -61,6 +61,8 @@ def test_everything_is_made_and_a_changed_parameter_changes_it(aws: EmbeddedAws)
     changed = deploy(aws, "one", WorkersMax="23", AlarmEmail="somebody@example.com", UndeployOnDelete="true")
     assert group(aws, changed["WorkerGroup"])["MaxSize"] == 23
     assert announced(aws, outputs["UploadsBucket"]) == ["s3:ObjectCreated:*", "s3:ObjectRemoved:*"]
+    none = deploy(aws, "one", WorkersMax="0", AlarmEmail="somebody@example.com", UndeployOnDelete="true")
+    assert [group(aws, none[name])["MaxSize"] for name in ("WorkerGroup", "CheckerGroup")] == [0, 0]
     topics = local_client(aws, "sns").list_subscriptions_by_topic(TopicArn=changed["AlarmTopic"])["Subscriptions"]
     assert [topic["Endpoint"] for topic in topics] == ["somebody@example.com"]
     assert {name: value for name, value in changed.items() if name != "Dashboard"} == {
