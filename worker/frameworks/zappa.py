@@ -43,6 +43,7 @@ AWS_EVENT_MAPPING = {arn: found[0] if len(found) == 1 else found for arn, found 
 """
 _MADE = ("handler.py", "zappa_settings.py", "django_zappa_app.py")
 _CALLS_AWS = re.compile(rb"\b(?:boto3|botocore|aioboto3|aiobotocore|pynamodb|s3fs|storages|flask_s3|smart_open)\b")
+_FLASK = re.compile(rb"(?m)^(?:from|import)\s+flask\b")
 _NOT_ZAPPAS_ROLE = (
     "the app is granted what its triggers need, not zappa's own default role (s3:*, sqs:*, sns:*, dynamodb:*, "
     f"kinesis:*, route53:*): say in `extra_permissions` or `attach_policy` what else it uses ({TABLE})"
@@ -64,13 +65,17 @@ class Zappa:
         self._tools = tools
 
     def requirements(self, built_from: Path) -> tuple[str, ...]:
-        """Zappa, whose handler is the function, and Django where the settings name a project of it.
+        """Zappa, whose handler is the function, and the web framework that the settings clearly need.
+
+        That is Django where they name a project of it, Flask where the module of ``app_function`` imports it.
 
         Raises:
             AppError: ``bad-config``.
         """
-        django = any(stage.get("django_settings") for stage in read_zappa(built_from).stages.values())
-        return (f"zappa=={ZAPPA}", *(["django"] if django else []))
+        stages = read_zappa(built_from).stages.values()
+        django = any(stage.get("django_settings") for stage in stages)
+        flask = any(_imports_flask(built_from, stage.get("app_function")) for stage in stages)
+        return (f"zappa=={ZAPPA}", *(["django"] if django else []), *(["flask"] if flask else []))
 
     def compile(self, built: Built, work: Path, say: Say) -> Draft:
         """Read the settings as zappa does, package the app's files, and say the deployment as plain CloudFormation.
@@ -204,6 +209,15 @@ def _called(settings: Settings) -> Iterator[tuple[str, str]]:
         yield "authorizer.function", function
     if function := settings.text("exception_handler"):
         yield "exception_handler", function
+
+
+def _imports_flask(root: Path, app_function: object) -> bool:
+    """Whether the module in the zip that holds the app imports Flask, and the zip does not bring it along."""
+    if not isinstance(app_function, str) or not re.fullmatch(r"[\w.]+", app_function) or (root / "flask").exists():
+        return False
+    path = root.joinpath(*app_function.split(".")[:-1])
+    modules = [one for one in (path.with_name(f"{path.name}.py"), path / "__init__.py") if _plain(one)]
+    return any(_FLASK.search(one.read_bytes()) for one in modules if one.is_relative_to(root))
 
 
 def _about_rights(settings: Settings, code: Path) -> tuple[str, ...]:

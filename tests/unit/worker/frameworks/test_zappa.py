@@ -322,4 +322,8 @@ def test_zappa_and_django_are_required_when_the_manifests_forget_them(tmp_path: 
     flask = write(tmp_path / "flask", {"zappa_settings.json": SETTINGS})
     django = write(tmp_path / "django", {"zappa_settings.toml": '[dev]\ndjango_settings = "site.settings"\n'})
     assert zappa.requirements(flask) == (f"zappa=={ZAPPA}",)
+    write(flask, {"shop.py": "from flask import Flask\napp = Flask(__name__)\n"})
+    assert zappa.requirements(flask) == (f"zappa=={ZAPPA}", "flask")
+    write(flask, {"flask/__init__.py": ""})
+    assert zappa.requirements(flask) == (f"zappa=={ZAPPA}",)
     assert zappa.requirements(django) == (f"zappa=={ZAPPA}", "django")
