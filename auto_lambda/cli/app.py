@@ -57,6 +57,16 @@ def local_up(
         int | None, typer.Option(help="Port of the embedded AWS on 127.0.0.1; a free one by default.", min=1, max=65535)
     ] = None,
     workers: Annotated[int, typer.Option(help="How many workers.", min=1, max=16)] = 1,
+    fleet: Annotated[
+        bool, typer.Option("--fleet", help="Start and end workers as Auto Scaling would, by the template's policies.")
+    ] = False,
+    largest: Annotated[
+        int | None, typer.Option("--max", help="With --fleet: the most workers.", min=1, max=50, show_default="10")
+    ] = None,
+    boot_seconds: Annotated[
+        float | None,
+        typer.Option(help="With --fleet: how long a machine takes to boot.", min=0, max=600, show_default="3"),
+    ] = None,
     folder: Annotated[
         Path | None, typer.Option(help="Where logs and work files go; a new temporary folder by default.")
     ] = None,
@@ -70,10 +80,13 @@ def local_up(
 
     - `auto-lambda deploy examples/quotes --name quotes`
     - `auto-lambda status`
-    """
-    from auto_lambda.cli.local import up
 
-    up(port, workers, folder)
+    With `--fleet` there is no worker at first: a double for Auto Scaling, which no emulator has, follows the queue by
+    the policies and alarms of the template.
+    """
+    from auto_lambda.cli.local import fleet_options, up
+
+    up(port, workers, folder, fleet_options(fleet, workers, largest, boot_seconds))
 
 
 @app.command()

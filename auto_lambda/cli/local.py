@@ -15,25 +15,36 @@ import typer
 from auto_lambda.aws.cloudformation import StackFailed
 from auto_lambda.cli.exits import Exit, leave, tell
 from auto_lambda.local.embedded import EmbeddedAwsError
+from auto_lambda.local.fleet.controller import BOOT, FleetOptions
+from auto_lambda.local.fleet.rules import NotDoubled
 from auto_lambda.local.processes import ChildError
 from auto_lambda.local.stack import LocalStack, StackEnded
 from auto_lambda.local.state import announced
 from auto_lambda.service import stop_on_signals
 from auto_lambda.tools import ToolError
 
-NOT_UP = (EmbeddedAwsError, ChildError, StackFailed, ToolError, OSError)
+NOT_UP = (EmbeddedAwsError, ChildError, StackFailed, ToolError, NotDoubled, OSError)
 
 
-def up(port: int | None, workers: int, folder: Path | None) -> None:
+def up(port: int | None, workers: int, folder: Path | None, options: FleetOptions | None = None) -> None:
     """Start the stack, print the one line, stay until SIGINT or SIGTERM."""
     with working_folder(folder) as place, told():
         with interruptible():
-            stack = LocalStack.start(place, port=port, workers=workers, say=tell)
+            stack = LocalStack.start(place, port=port, workers=workers, options=options, say=tell)
         with stop_on_signals() as stop, stack, announced(stack.pipeline):
             typer.echo(json.dumps(stack.pipeline.ready_line()))
             tell("ready; now, in another terminal: auto-lambda deploy FOLDER|APP.zip (Ctrl-C here ends all)")
             stack.watch(stop.requested)
             tell("ending")
+
+
+def fleet_options(fleet: bool, workers: int, largest: int | None, boot_seconds: float | None) -> FleetOptions | None:
+    """What is chosen of a fleet, None without one; what does not go together is wrong usage."""
+    if fleet and workers != 1:
+        raise typer.BadParameter("--workers are for a stack without --fleet, which has as many as the queue asks for")
+    if not fleet and (largest is not None or boot_seconds is not None):
+        raise typer.BadParameter("--max and --boot-seconds are for --fleet")
+    return FleetOptions(largest, BOOT if boot_seconds is None else boot_seconds) if fleet else None
 
 
 def demo(folder: Path | None, *, keep: bool) -> int:

@@ -33,10 +33,12 @@ class Child:
     started: float = field(default=0.0, init=False)
     _process: subprocess.Popen[bytes] | None = field(default=None, init=False)
     _notices: socket.socket | None = field(default=None, init=False)
+    _ready: bool = field(default=False, init=False)
 
     def start(self) -> None:
         """Start it; `wait_until_ready` tells when it is at work. Main thread only: its end would end the child."""
         self._close_notices()
+        self._ready = False
         address = f"auto-lambda-{os.getpid()}-{secrets.token_hex(4)}"
         self._notices = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._notices.bind(f"\0{address}")
@@ -71,14 +73,20 @@ class Child:
         """
         deadline = time.monotonic() + patience
         while time.monotonic() < deadline:
-            if self._said_ready():
-                self._close_notices()  # a socket that nobody reads would fill up and make the sender wait
+            if self.is_ready(0.1):
                 return
             if (code := self.returncode()) is not None:
                 raise ChildError(f"the {self.name} ended with {code}; the end of {self.log}:\n{tail(self.log)}")
         raise ChildError(
             f"the {self.name} was not at work after {patience:.0f} s; the end of {self.log}:\n{tail(self.log)}"
         )
+
+    def is_ready(self, patience: float = 0.0) -> bool:
+        """Whether it has said that it is at work; waits ``patience`` seconds for its next word."""
+        if self._notices and self._said_ready(self._notices, patience):
+            self._close_notices()  # a socket that nobody reads would fill up and make the sender wait
+            self._ready = True
+        return self._ready
 
     def ask_to_stop(self) -> None:
         """SIGTERM, if it still runs."""
@@ -96,17 +104,18 @@ class Child:
         self._process.wait()
         self._close_notices()
 
-    def _said_ready(self) -> bool:
-        assert self._notices is not None  # noqa: S101 - for the type checker: `start` came first
-        self._notices.settimeout(0.1)
+    @staticmethod
+    def _said_ready(notices: socket.socket, patience: float) -> bool:
+        notices.settimeout(patience)
         try:
-            return b"READY=1" in self._notices.recv(4096).split(b"\n")
-        except TimeoutError:
+            return b"READY=1" in notices.recv(4096).split(b"\n")
+        except (TimeoutError, BlockingIOError):
             return False
 
     def _close_notices(self) -> None:
         if self._notices:
             self._notices.close()
+            self._notices = None
 
 
 def tail(log: Path, lines: int = 12) -> str:

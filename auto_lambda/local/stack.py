@@ -8,8 +8,9 @@ import shutil
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -17,6 +18,9 @@ from typing import Any, Self
 from auto_lambda.aws.cloudformation import Plan, Stacks
 from auto_lambda.aws.session import client
 from auto_lambda.local.embedded import REGION, EmbeddedAws, preferred_minor
+from auto_lambda.local.fleet.controller import Fleet, FleetOptions, fleet
+from auto_lambda.local.fleet.group import Hopeless
+from auto_lambda.local.fleet.rules import told_at_boot
 from auto_lambda.local.processes import Child, ChildError, tail
 from auto_lambda.local.state import Pipeline
 from auto_lambda.tools import ToolEnvironments, ToolError, interpreters
@@ -43,12 +47,14 @@ class LocalStack:
 
     Attributes:
         pipeline: where it is, and its names.
-        children: the workers, then the checker.
+        children: the workers, then the checker; the checker alone with a fleet.
+        fleet: the worker group, if there is one that follows the queue.
     """
 
     pipeline: Pipeline
     aws: EmbeddedAws
     children: Sequence[Child]
+    fleet: Fleet | None
     _exit: ExitStack
     _say: Say
 
@@ -59,6 +65,7 @@ class LocalStack:
         *,
         port: int | None = None,
         workers: int = 1,
+        options: FleetOptions | None = None,
         settings: Mapping[str, str] | None = None,
         say: Say = lambda _: None,
     ) -> LocalStack:
@@ -67,29 +74,36 @@ class LocalStack:
         Args:
             folder: for logs, work folders and functions; made when missing.
             port: of the embedded AWS on the loopback address, a free one by default.
-            workers: how many.
+            workers: how many, without a fleet.
+            options: of a fleet that follows the queue; None: no fleet.
             settings: more environment for worker and checker, ``AUTO_LAMBDA_*``.
             say: told of progress, for people.
 
         Raises:
-            EmbeddedAwsError, ChildError, StackFailed, ToolError, OSError: what did not come up, with its reason.
+            EmbeddedAwsError, ChildError, StackFailed, ToolError, NotDoubled, OSError: what did not come up, and why.
         """
         folder.mkdir(parents=True, exist_ok=True)
         with ExitStack() as undo:
             prepare_tools()
             aws = undo.enter_context(EmbeddedAws.start(folder, port))
             say(f"embedded AWS at {aws.endpoint}, its log is {aws.log}")
-            pipeline = deploy_pipeline(aws, folder)
+            pipeline = deploy_pipeline(aws, folder, options.parameters if options else {})
             say(f"infra/pipeline.yaml deployed through CloudFormation as stack {STACK}")
-            environ = {**pipeline.environ_over(os.environ), **_defaults(), **_sandbox(say), **(settings or {})}
-            children = _children(folder, workers, environ)
+            chosen = {**_sandbox(say), **(settings or {})}
+            environ = {**pipeline.environ_over(os.environ), **_defaults(), **chosen}
+            machines = None
+            if options:
+                machines = undo.enter_context(_fleet(aws, folder, pipeline, options, chosen, say))
+                pipeline = replace(pipeline, autoscaling=machines.url)
+                environ = _checker_environ(aws, pipeline, chosen)
+            children = _children(folder, 0 if machines else workers, environ)
             undo.callback(_end, children)
             for child in children:
                 child.start()
             for child in children:
                 child.wait_until_ready(PATIENCE)
                 say(f"{child.name} at work (process {child.pid}), its log is {child.log}")
-            return cls(pipeline, aws, children, undo.pop_all(), say)
+            return cls(pipeline, aws, children, machines, undo.pop_all(), say)
 
     def watch(self, stop: threading.Event, pause: float = 0.2) -> None:
         """Return when ``stop`` is set. Until then a worker or checker that ends is told of and started again.
@@ -101,12 +115,17 @@ class LocalStack:
             self.check()
 
     def check(self) -> None:
-        """One look at every process: see `watch`."""
+        """One look at every process, and the fleet's next move: see `watch`. Main thread only."""
         if not self.aws.running():
             raise StackEnded(f"the embedded AWS ended; the end of {self.aws.log}:\n{tail(self.aws.log)}")
         for child in self.children:
             if (code := child.returncode()) is not None:
                 self._revive(child, code)
+        if self.fleet:
+            try:
+                self.fleet.tick()
+            except Hopeless as reason:
+                raise StackEnded(str(reason)) from reason
 
     def stop(self) -> None:
         """End everything. May be called again."""
@@ -141,14 +160,14 @@ def local_client(aws: EmbeddedAws, service: str) -> Any:
     return client(session, service, endpoint=aws.endpoint)
 
 
-def deploy_pipeline(aws: EmbeddedAws, folder: Path) -> Pipeline:
+def deploy_pipeline(aws: EmbeddedAws, folder: Path, parameters: Mapping[str, str] | None = None) -> Pipeline:
     """Deploy ``infra/pipeline.yaml`` through CloudFormation.
 
     Raises:
         StackFailed: with the first failing resource's reason.
     """
     stacks = Stacks(local_client(aws, "cloudformation"))
-    result = stacks.deploy(Plan(STACK, body=template_path().read_text()))
+    result = stacks.deploy(Plan(STACK, body=template_path().read_text(), parameters=parameters or {}))
     return Pipeline.from_outputs(result.stack.outputs, endpoint=aws.endpoint, folder=folder)
 
 
@@ -197,6 +216,28 @@ def _sandbox(say: Say) -> dict[str, str]:
         say(f"apps are built without isolation here, so drop only what you trust: {reason}")
         return {"AUTO_LAMBDA_SANDBOX": "off"}
     return {}
+
+
+def _fleet(
+    aws: EmbeddedAws, folder: Path, pipeline: Pipeline, options: FleetOptions, chosen: Mapping[str, str], say: Say
+) -> AbstractContextManager[Fleet]:
+    def environ(told: Mapping[str, str], url: str) -> dict[str, str]:
+        """As a machine's: what it is told at boot counts, unless this process was told otherwise."""
+        here = {**_defaults(), "AWS_ENDPOINT_URL_AUTO_SCALING": url, **chosen}
+        if "AUTO_LAMBDA_DRAIN_SECONDS" not in os.environ:
+            del here["AUTO_LAMBDA_DRAIN_SECONDS"]  # a machine that goes has the time that it has on AWS
+        return {**told, **pipeline.environ_over(os.environ), **here}
+
+    clients = partial(local_client, aws)
+    return fleet(clients, STACK, pipeline.group, aws.endpoint, options, folder=folder, environ=environ, say=say)
+
+
+def _checker_environ(aws: EmbeddedAws, pipeline: Pipeline, chosen: Mapping[str, str]) -> dict[str, str]:
+    told = told_at_boot(partial(local_client, aws), STACK, "CheckerTemplate")
+    environ = {**told, **pipeline.environ_over(os.environ), **_defaults(), **chosen}
+    if slots := environ.get("AUTO_LAMBDA_SLOTS"):  # the workers', if that is not what the template says
+        environ["AUTO_LAMBDA_WORKER_SLOTS"] = slots
+    return environ
 
 
 def _children(folder: Path, workers: int, environ: Mapping[str, str]) -> list[Child]:

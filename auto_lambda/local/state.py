@@ -15,7 +15,10 @@ from auto_lambda.local.embedded import ACCOUNT, REGION, answers, client_environ,
 
 @dataclass(frozen=True, slots=True)
 class Pipeline:
-    """A pipeline in an embedded AWS: where it is and the names of its parts."""
+    """A pipeline in an embedded AWS: where it is and the names of its parts.
+
+    ``autoscaling`` is the URL of the double for that service; None without a fleet that follows the queue.
+    """
 
     endpoint: str
     bucket: str
@@ -27,6 +30,8 @@ class Pipeline:
     namespace: str
     folder: str
     pid: int
+    group: str = ""
+    autoscaling: str | None = None
 
     @classmethod
     def from_outputs(cls, outputs: Mapping[str, str], *, endpoint: str, folder: Path) -> Pipeline:
@@ -42,6 +47,7 @@ class Pipeline:
             namespace=outputs["MetricsNamespace"],
             folder=str(folder),
             pid=os.getpid(),
+            group=outputs["WorkerGroup"],
         )
 
     def ready_line(self) -> dict[str, Any]:
@@ -53,6 +59,7 @@ class Pipeline:
         """What worker, checker and command line need in their environment: the clients' part and our settings."""
         return {
             **client_environ(self.endpoint),
+            **self._fleet_environ,
             "AUTO_LAMBDA_UPLOADS_BUCKET": self.bucket,
             "AUTO_LAMBDA_ARTIFACTS_BUCKET": self.artifacts,
             "AUTO_LAMBDA_QUEUE_URL": self.queue,
@@ -61,6 +68,12 @@ class Pipeline:
             "AUTO_LAMBDA_BOUNDARY_ARN": self.boundary,
             "AUTO_LAMBDA_METRICS_NAMESPACE": self.namespace,
         }
+
+    @property
+    def _fleet_environ(self) -> dict[str, str]:
+        if self.autoscaling is None:
+            return {}
+        return {"AWS_ENDPOINT_URL_AUTO_SCALING": self.autoscaling, "AUTO_LAMBDA_WORKER_GROUP": self.group}
 
     def environ_over(self, base: Mapping[str, str]) -> dict[str, str]:
         """That, over a person's own environment, of which nothing that concerns AWS is left."""

@@ -230,13 +230,13 @@ def until(
 class LocalUp:
     """A process ``auto-lambda local up``."""
 
-    def __init__(self, folder: Path, **environ: str) -> None:
+    def __init__(self, folder: Path, *options: str, **environ: str) -> None:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "AUTO_LAMBDA_"))}
         self.environ = {**kept, "XDG_STATE_HOME": str(folder / "state"), **environ}
         self.log = folder / "local-up.log"
         with self.log.open("w") as log:
             self.process = subprocess.Popen(
-                [AUTO_LAMBDA, "local", "up"],
+                [AUTO_LAMBDA, "local", "up", *options],
                 env=self.environ,
                 stdout=subprocess.PIPE,
                 stderr=log,

@@ -22,6 +22,7 @@ OUTPUTS = {
     "BoundaryArn": "arn:aws:iam::123456789012:policy/b",
     "WorkerRoleArn": "arn:aws:iam::123456789012:role/w",
     "MetricsNamespace": "AutoLambda",
+    "WorkerGroup": "workers",
 }
 
 

@@ -1,0 +1,200 @@
+"""What CloudFormation made of the worker group, its policies and their alarms, read from the embedded AWS."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+Clients = Callable[[str], Any]
+"""Makes boto3's client of a service, by its name."""
+_TERMINATING = "autoscaling:EC2_INSTANCE_TERMINATING"
+
+
+class NotDoubled(Exception):
+    """The template asks for something that the double does not do; the message says what."""
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """What an alarm looks at: one statistic of a metric over periods of so many seconds."""
+
+    namespace: str
+    name: str
+    dimensions: tuple[tuple[str, str], ...]
+    statistic: str
+    period: int
+
+
+@dataclass(frozen=True, slots=True)
+class Tracking:
+    """A target tracking policy."""
+
+    policy: str
+    metric: Metric
+    target: float
+    scales_in: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A step policy, as one of its alarms invokes it.
+
+    Attributes:
+        alarm: its name.
+        policy: the policy's name.
+        metric: what the alarm looks at.
+        comparison: CloudWatch's name of the operator.
+        threshold: in the metric's unit.
+        points: datapoints in a row that must breach.
+        missing: how CloudWatch treats a missing datapoint.
+        adjustment: `ExactCapacity` or `ChangeInCapacity`.
+        steps: lower bound, upper bound and adjustment, the bounds as distances from the threshold.
+    """
+
+    alarm: str
+    policy: str
+    metric: Metric
+    comparison: str
+    threshold: float
+    points: int
+    missing: str
+    adjustment: str
+    steps: tuple[tuple[float, float, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The group's.
+
+    Attributes:
+        group: its name.
+        smallest: machines that are always there.
+        largest: the most that there may be.
+        warmup: seconds for which a new machine counts as none to target tracking.
+        hook: the life-cycle hook of machines that go, and its heartbeat timeout in seconds; None without one.
+        tracking: the target tracking policies.
+        steps: the step policies, once for each alarm.
+    """
+
+    group: str
+    smallest: int
+    largest: int
+    warmup: float
+    hook: tuple[str, float] | None
+    tracking: tuple[Tracking, ...]
+    steps: tuple[Step, ...]
+
+
+def read_rules(clients: Clients, group: str, stack: str) -> Rules:
+    """Read them; ``stack`` made the group.
+
+    Raises:
+        NotDoubled: there is a policy or alarm of a kind that is not known here.
+    """
+    autoscaling = clients("autoscaling")
+    (found,) = autoscaling.describe_auto_scaling_groups(AutoScalingGroupNames=[group])["AutoScalingGroups"]
+    policies = autoscaling.describe_policies(AutoScalingGroupName=group)["ScalingPolicies"]
+    alarms = clients("cloudwatch").describe_alarms()["MetricAlarms"]
+    return Rules(
+        group=group,
+        smallest=found["MinSize"],
+        largest=found["MaxSize"],
+        warmup=_warmup(clients("cloudformation"), stack),
+        hook=_hook(autoscaling.describe_lifecycle_hooks(AutoScalingGroupName=group)["LifecycleHooks"]),
+        tracking=tuple(_tracking(it) for it in policies if it["PolicyType"] == "TargetTrackingScaling"),
+        steps=tuple(_steps([it for it in policies if it["PolicyType"] != "TargetTrackingScaling"], alarms)),
+    )
+
+
+def told_at_boot(clients: Clients, stack: str, launch_template: str) -> dict[str, str]:
+    """The settings that the user data of a launch template writes; ``launch_template`` is its name in the template."""
+    resource = clients("cloudformation").describe_stack_resource(StackName=stack, LogicalResourceId=launch_template)
+    made = resource["StackResourceDetail"]["PhysicalResourceId"]
+    versions = clients("ec2").describe_launch_template_versions(LaunchTemplateId=made)["LaunchTemplateVersions"]
+    newest = max(versions, key=lambda version: version["VersionNumber"])
+    script = base64.b64decode(newest["LaunchTemplateData"]["UserData"]).decode()
+    return dict(re.findall(r"^(AUTO_LAMBDA_\w+)=(.*)$", script, re.MULTILINE))
+
+
+def _tracking(policy: Mapping[str, Any]) -> Tracking:
+    configuration = policy["TargetTrackingConfiguration"]
+    metric = configuration.get("CustomizedMetricSpecification")
+    if not metric:
+        raise NotDoubled(f"policy {policy['PolicyName']} tracks a metric of AWS's own")
+    return Tracking(
+        policy["PolicyName"],
+        _metric(metric),
+        configuration["TargetValue"],
+        scales_in=not configuration.get("DisableScaleIn", False),
+    )
+
+
+def _steps(policies: Iterable[Mapping[str, Any]], alarms: Iterable[Mapping[str, Any]]) -> Iterable[Step]:
+    for policy in policies:
+        if policy["PolicyType"] != "StepScaling" or policy["AdjustmentType"] == "PercentChangeInCapacity":
+            raise NotDoubled(f"policy {policy['PolicyName']} is neither target tracking nor steps of whole machines")
+        for alarm in alarms:
+            if policy["PolicyARN"] in alarm["AlarmActions"]:
+                yield _step(policy, alarm)
+
+
+def _step(policy: Mapping[str, Any], alarm: Mapping[str, Any]) -> Step:
+    points = alarm["EvaluationPeriods"]
+    if alarm.get("DatapointsToAlarm", points) != points:
+        raise NotDoubled(f"alarm {alarm['AlarmName']} does not take all of its datapoints in a row")
+    return Step(
+        alarm=alarm["AlarmName"],
+        policy=policy["PolicyName"],
+        metric=_metric(alarm),
+        comparison=alarm["ComparisonOperator"],
+        threshold=alarm["Threshold"],
+        points=points,
+        missing=alarm.get("TreatMissingData", "missing"),
+        adjustment=policy["AdjustmentType"],
+        steps=tuple(
+            (
+                it.get("MetricIntervalLowerBound", float("-inf")),
+                it.get("MetricIntervalUpperBound", float("inf")),
+                it["ScalingAdjustment"],
+            )
+            for it in policy["StepAdjustments"]
+        ),
+    )
+
+
+def _metric(described: Mapping[str, Any]) -> Metric:
+    dimensions = tuple((one["Name"], one["Value"]) for one in described["Dimensions"])
+    period = described.get("Period", 60)
+    return Metric(described["Namespace"], described["MetricName"], dimensions, described["Statistic"], period)
+
+
+def _hook(hooks: Iterable[Mapping[str, Any]]) -> tuple[str, float] | None:
+    going = [hook for hook in hooks if hook["LifecycleTransition"] == _TERMINATING]
+    return (going[0]["LifecycleHookName"], going[0]["HeartbeatTimeout"]) if going else None
+
+
+def _warmup(cloudformation: Any, stack: str) -> float:
+    """The emulator does not keep this one property, but the template that it was given."""
+    body = cloudformation.get_template(StackName=stack)["TemplateBody"]
+    resources = (yaml.load(body, _Plain) if isinstance(body, str) else body)["Resources"]  # noqa: S506 - a SafeLoader
+    return float(resources["WorkerGroup"]["Properties"].get("DefaultInstanceWarmup", 0))
+
+
+class _Plain(yaml.SafeLoader):
+    """Reads a template with its functions (``!Ref``, ``!Sub``) as what they are given."""
+
+
+def _given(loader: yaml.SafeLoader, _: str, node: yaml.Node) -> Any:
+    if isinstance(node, yaml.MappingNode):
+        return loader.construct_mapping(node, deep=True)
+    if isinstance(node, yaml.SequenceNode):
+        return loader.construct_sequence(node, deep=True)
+    return loader.construct_scalar(node)  # type: ignore[arg-type]
+
+
+_Plain.add_multi_constructor("!", _given)
