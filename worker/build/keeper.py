@@ -1,9 +1,13 @@
-"""Keeps the cache within bounds: what was used longest ago goes first, and what a build may still use stays."""
+"""Keeps the cache within bounds: what was used longest ago goes first, and what a build may still use stays.
+
+The bounds are the cache's own, and what the disk has left: a build needs room to be built in.
+"""
 
 from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,9 +20,12 @@ from worker.build.sandbox import remove_tree
 CACHE_BYTES = 20_000_000_000
 """What a cache may take where nobody says otherwise."""
 
+FREE_BYTES = 8_000_000_000
+"""What stays free of the disk for builds, if that is less than a tenth of it."""
+
 _IN_USE = 4 * 3600.0  # seconds: longer than any build takes
 _EVERY = 600.0
-_KINDS = ("packages/layers", "wheels", "resolutions")
+_KINDS = ("packages/layers", "wheels", "resolutions", "audits")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +45,20 @@ class Keeper:
         cache: the folder with all kinds of things in it.
         limit: bytes, for all of them.
         clock: seconds since the epoch.
+        lacks: how many bytes the disk that a folder is on should have free and has not.
     """
 
-    def __init__(self, cache: Path, limit: int, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        cache: Path,
+        limit: int,
+        clock: Callable[[], float] = time.time,
+        lacks: Callable[[Path], int] = lambda folder: _lacks(folder),
+    ) -> None:
         self._cache = cache
         self._limit = limit
         self._clock = clock
+        self._lacks = lacks
         self._next = 0.0
 
     def trim(self) -> None:
@@ -55,8 +70,9 @@ class Keeper:
         entries = sorted(self._entries(), key=lambda entry: entry.used)
         downloads = self._cache / "packages" / "uv"
         held = sum(_sizes(downloads))
-        over = sum(entry.size for entry in entries) + held - self._limit
-        if over > 0 and held > self._limit / 2:
+        whole = sum(entry.size for entry in entries) + held
+        over = max(whole - self._limit, self._lacks(self._cache))
+        if over > 0 and held > min(self._limit, whole) / 2:
             over -= self._forget(downloads, held)
         for entry in entries:
             if over <= 0 or entry.used > now - _IN_USE:
@@ -81,6 +97,11 @@ class Keeper:
             for path in folder.iterdir() if folder.is_dir() else ():
                 if path.suffix not in (".making", ".new"):
                     yield _Entry(path, path.stat().st_mtime, sum(_sizes(path)))
+
+
+def _lacks(folder: Path) -> int:
+    total, _, free = shutil.disk_usage(folder)
+    return min(FREE_BYTES, total // 10) - free
 
 
 @contextmanager

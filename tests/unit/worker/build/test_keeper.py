@@ -1,9 +1,12 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
-from worker.build.keeper import Keeper, using
+import pytest
+
+from worker.build.keeper import FREE_BYTES, Keeper, using
 
 DAY = 86_400.0
 NOW = 100 * DAY
@@ -16,8 +19,8 @@ def entry(path: Path, age: float, size: int = 1000) -> Path:
     return path
 
 
-def keep(cache: Path, limit: int) -> None:
-    Keeper(cache, limit, lambda: NOW).trim()
+def keep(cache: Path, limit: int, lacks: int = -1) -> None:
+    Keeper(cache, limit, lambda: NOW, lambda _: lacks).trim()
 
 
 def test_nothing_goes_while_there_is_room(tmp_path: Path) -> None:
@@ -36,6 +39,33 @@ def test_what_was_used_longest_ago_goes_first_of_whatever_kind(tmp_path: Path) -
     os.utime(resolution, (0, 0))
     keep(tmp_path, 1500)
     assert [path.exists() for path in (resolution, old, middle, new)] == [False, False, False, True]
+
+
+def test_a_disk_that_is_nearly_full_takes_from_the_cache_what_it_lacks(tmp_path: Path) -> None:
+    old = entry(tmp_path / "wheels" / "old", 9 * DAY)
+    audit = tmp_path / "audits" / "middle.json"
+    audit.parent.mkdir()
+    audit.write_bytes(b"x" * 1000)
+    os.utime(audit, (NOW - 5 * DAY, NOW - 5 * DAY))
+    new = entry(tmp_path / "packages" / "layers" / "new", DAY)
+    keep(tmp_path, 1_000_000, lacks=1500)
+    assert [path.exists() for path in (old, audit, new)] == [False, False, True]
+
+
+def test_a_tenth_of_the_disk_but_no_more_than_builds_need_is_kept_free(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = entry(tmp_path / "wheels" / "old", 9 * DAY)
+
+    def disk(total: int, free: int) -> None:
+        monkeypatch.setattr(shutil, "disk_usage", lambda _: (total, total - free, free))
+        Keeper(tmp_path, 1_000_000, lambda: NOW).trim()
+
+    disk(10_000, 1_000)
+    disk(100 * FREE_BYTES, FREE_BYTES)
+    assert old.exists()
+    disk(10_000, 999)
+    assert not old.exists()
 
 
 def test_what_a_build_may_still_use_stays_though_it_is_too_much(tmp_path: Path) -> None:
