@@ -85,6 +85,7 @@ def test_one_worker_builds_all_use_it_and_lambda_would_load_it(fleet: Fleet, pro
     assert {name.partition("-")[0] for name in records} == {"psycopg2", "docopt"}
     assert all(record["worker"] == "first" and record["tools"]["auditwheel"] for record in records.values())
 
+    assert not any("hardlink" in line for line in fleet.said), "cache and layers are bound as one"
     assert built.site
     site = {path.relative_to(built.site).as_posix(): path.read_bytes() for path in built.site.rglob("*")
             if path.is_file()}  # fmt: skip
