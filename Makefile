@@ -23,7 +23,8 @@ test-tools: ## what the tests of the machine image need from the distribution
 machine: setup test-tools ## the machine image: its template, Packer's builder, the provisioning on a booted machine
 	$(BIN)/pytest tests/machine -m "not slow"
 
-image-test: setup test-tools ## the long ladder of the machine image
+image-test: setup ## the long ladder of the machine image: all of make machine, an installed box, a virtual machine
+	@scripts/test-tools.sh --vm
 	$(BIN)/pytest tests/machine
 
 ami: setup ## build the machine image on AWS and publish it; ARGS="--architecture arm64" for more

@@ -1,12 +1,15 @@
 #!/usr/bin/env bash
 # What tests need from the distribution, those of the machine image and of native builds above all. Installs it as root on Debian, else says what is
-# missing and which tests are skipped for it. Quick when all is there.
+# missing and which tests are skipped for it. Quick when all is there. With --vm also what virtual machines need.
 set -euo pipefail
 
 declare -A package_of=(
     [packer]=packer [shellcheck]=shellcheck [systemd-nspawn]=systemd-container [mmdebstrap]=mmdebstrap
     [ssh-keygen]=openssh-client [systemd-analyze]=systemd [bwrap]=bubblewrap [pg_config]=libpq-dev [cc]=gcc
 )
+if [ "${1:-}" = --vm ]; then
+    package_of+=([qemu-system-x86_64]=qemu-system-x86 [mke2fs]=e2fsprogs)
+fi
 missing=()
 for program in "${!package_of[@]}"; do
     command -v "$program" >/dev/null || missing+=("${package_of[$program]}")

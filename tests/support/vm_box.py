@@ -1,0 +1,73 @@
+"""A virtual machine launched from the image: its services reach the embedded AWS and a metadata service on the host."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from e2e_stack import until
+from service_box import WORKER, Box
+from vm import VirtualMachine
+
+from worker.build.uv import index_settings
+
+PATIENCE = 600
+"""Seconds; whatever takes one on this machine takes ten or more in an emulated processor."""
+_FORWARD = """[Socket]
+ListenStream={address}
+FreeBind=yes
+[Install]
+WantedBy=sockets.target
+"""
+_FORWARDER = """[Unit]
+Requires={name}.socket
+[Service]
+ExecStart=/lib/systemd/systemd-socket-proxyd 10.0.2.2:{port}
+"""
+
+
+class VirtualBox(Box):
+    """The services of a virtual machine. It has no part of the host's file system."""
+
+    machine: VirtualMachine  # type: ignore[assignment]
+
+    def first_boot(self, settings: Mapping[str, str]) -> None:
+        """As for any box; the embedded AWS is where it is on the host."""
+        port = urlsplit(self.pipeline.endpoint).port
+        self.forward("aws", f"127.0.0.1:{port}", port)
+        kept = {name: text for name, text in self.pipeline.environ.items() if not name.startswith("AUTO_LAMBDA_")}
+        lines = {**index_settings(os.environ), **kept, "AWS_EC2_METADATA_DISABLED": "false", **settings}
+        self.machine.write("/etc/test.env", "".join(f'{name}="{text}"\n' for name, text in lines.items()))
+        for unit in (WORKER, "autolambda-checker.service"):
+            self.drop_in(unit, "[Service]\nEnvironmentFile=/etc/test.env\n", "00-test")
+        for script in self._user_data():
+            self.machine.write("/root/user-data", script)
+            self.machine.run("bash", "/root/user-data")
+
+    def forward(self, name: str, address: str, port: int | None) -> None:
+        """Let an address of the machine be a port of the host's loopback interface."""
+        system = "/etc/systemd/system"
+        self.machine.write(f"{system}/{name}.socket", _FORWARD.format(address=address))
+        self.machine.write(f"{system}/{name}.service", _FORWARDER.format(name=name, port=port))
+        self.ctl("daemon-reload")
+        self.ctl("start", f"{name}.socket")
+
+    def drop_in(self, unit: str, text: str, name: str = "50-test") -> None:
+        """Change a unit."""
+        self.machine.write(f"/etc/systemd/system/{unit}.d/{name}.conf", text)
+        self.ctl("daemon-reload")
+
+    def control_group(self, file: str) -> str:
+        """A file of the worker's control group, or of the groups below it."""
+        group = f"/sys/fs/cgroup/autolambda.slice/{WORKER}"
+        return self.machine.run("sh", "-c", f"cat {group}/{file}", check=False).stdout
+
+    def await_group(self) -> None:
+        """Wait until a build runs in a control group of its own."""
+        until(lambda: self.control_group("auto-lambda-*/cgroup.procs").strip(), PATIENCE)
+
+    def kernel_said(self, text: str) -> list[str]:
+        """Lines of the kernel's log that hold it."""
+        said = self.machine.run("journalctl", "--no-pager", "--dmesg", "--output=cat").stdout
+        return [line for line in said.splitlines() if text in line]
