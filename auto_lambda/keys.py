@@ -8,6 +8,7 @@ from dataclasses import dataclass
 DEFAULT_STAGE = "dev"
 PREFIX = "apps/"
 SUFFIX = ".zip"
+RECEIPT_SUFFIX = ".receipt.json"
 _WORD = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 
 
@@ -64,7 +65,12 @@ def parse(key: str) -> App:
 
 def receipt_key(upload_key: str) -> str:
     """The receipt beside an upload, whatever the upload's key looks like."""
-    return upload_key.removesuffix(SUFFIX) + ".receipt.json"
+    return upload_key.removesuffix(SUFFIX) + RECEIPT_SUFFIX
+
+
+def upload_key(receipt_key: str) -> str:
+    """The upload that a receipt lies beside."""
+    return receipt_key.removesuffix(RECEIPT_SUFFIX) + SUFFIX
 
 
 def log_key(upload_key: str) -> str:

@@ -201,7 +201,7 @@ class Attempts:
         report.say(f"{upload.key} was deleted: the app is taken out of AWS")
         self._remove(upload.app, previous, report.say, guard.effect)
         report.undeployed()
-        self._finish(work, report, "undeployed", nothing_live(upload.app))
+        self._finish(work, report, "undeployed", *nothing_live(upload.app))
 
     def _failed(self, work: _Work, report: Report, error: AppError) -> None:
         _log.info("the uploader can fix it", code=str(error.code), reason=error.message)

@@ -112,7 +112,10 @@ def compose(
     report = _reporter(chosen, store, began)
     remove = deployer.remove if chosen.undeploy_on_delete else None
     attempts = Attempts(pipeline, ledger, store, report, worker=worker, bury=inbox.bury, remove=remove)
-    reconciler = Reconciler(store, ledger, inbox.announce, chosen.uploads_bucket, worker=worker)
+    removal = inbox.announce_removal if chosen.undeploy_on_delete else None
+    reconciler = Reconciler(
+        store, ledger, inbox.announce, chosen.uploads_bucket, worker=worker, announce_removal=removal
+    )
     sift = Sieve(ledger.answers, attempts.newest, undeploys=chosen.undeploy_on_delete)
     return Worker(attempts, sift, reconciler, lambda instance: Member.find(client(session, "autoscaling"), instance))
 

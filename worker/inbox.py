@@ -7,7 +7,7 @@ moved to the dead-letter queue with the reason, where there is one, and is done 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Annotated, Any
@@ -164,8 +164,14 @@ class Inbox:
 
     def announce(self, key: str, head: Head) -> None:
         """Announce an upload as S3 would have done."""
-        item = {"key": quote_plus(key), "versionId": head.version, "size": head.size}
-        record = {"eventName": "ObjectCreated:Reconciled", "s3": {"bucket": {"name": self._bucket}, "object": item}}
+        self._tell("ObjectCreated", {"key": quote_plus(key), "versionId": head.version, "size": head.size})
+
+    def announce_removal(self, key: str) -> None:
+        """Announce that an upload was deleted, as S3 would have done."""
+        self._tell("ObjectRemoved", {"key": quote_plus(key)})
+
+    def _tell(self, event: str, item: Mapping[str, object]) -> None:
+        record = {"eventName": f"{event}:Reconciled", "s3": {"bucket": {"name": self._bucket}, "object": item}}
         self._queue.send(json.dumps({"Records": [record]}))
 
     def _read(self, message: Message) -> Letter:

@@ -70,6 +70,11 @@ class Record:
             return False
         return upload.redrive is None or upload.redrive == self.failed.redrive
 
+    def deployed_from(self, key: str) -> bool:
+        """Whether that object is what is live; or, where nothing is, was found faulty and may have left a stack."""
+        owner = self.live or self.failed
+        return owner is not None and owner.key == key
+
     def settles(self, upload: Upload, head: Head) -> bool:
         """Whether an object's newest version needs no announcement: it has its answer, or was in somebody's hands.
 
@@ -123,7 +128,7 @@ def decide(
 
 def _undeploy(upload: Upload, record: Record, newest: Callable[[Upload], Head | None]) -> Claim:
     """Nothing is to be done about a deleted object if it is there again, or if another is live."""
-    if record.live is None or record.live.key != upload.key:
+    if not record.deployed_from(upload.key):
         return Claim(upload, "answered")
     return Claim(upload, "superseded" if newest(upload) else "go")
 
@@ -280,9 +285,9 @@ def put_entry(app: App, entry: Entry) -> Put:
     return Put({"pk": _pk(app), "sk": "journal", **asdict(entry)})
 
 
-def nothing_live(app: App) -> Delete:
-    """Forgets what was live."""
-    return Delete(_pk(app), "live")
+def nothing_live(app: App) -> tuple[Delete, Delete]:
+    """Forgets what was live, and what was found faulty."""
+    return Delete(_pk(app), "live"), Delete(_pk(app), "failed")
 
 
 def _pk(app: App) -> str:

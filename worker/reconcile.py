@@ -1,4 +1,4 @@
-"""Finds uploads that nobody has ever announced: what lies in the bucket, compared with what the ledger knows."""
+"""Finds what nobody has ever announced, uploads and deletions: the bucket, compared with what the ledger knows."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ class Reconciler:
         announce: sends the message that S3 should have sent.
         bucket: of the uploads.
         worker: who does it, in the ledger.
+        announce_removal: the same for the deletion of a zip; None where that asks nothing of us.
         now: the time, in UTC.
     """
 
@@ -40,6 +41,7 @@ class Reconciler:
         bucket: str,
         *,
         worker: str,
+        announce_removal: Callable[[str], None] | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._store = store
@@ -47,6 +49,7 @@ class Reconciler:
         self._announce = announce
         self._bucket = bucket
         self._worker = worker
+        self._announce_removal = announce_removal
         self._now = now
 
     def missed(self, grace: timedelta = GRACE) -> Iterator[tuple[str, Head]]:
@@ -62,13 +65,28 @@ class Reconciler:
             if not self._ledger.record(app).settles(Upload(app, self._bucket, listed.key, head.version), head):
                 yield listed.key, head
 
+    def deleted(self) -> Iterator[str]:
+        """Keys whose zip is gone while their app is still there. A receipt stays, so it tells of them."""
+        listed = {it.key for it in self._store.list(self._bucket, keys.PREFIX)}
+        for receipt in sorted(key for key in listed if key.endswith(keys.RECEIPT_SUFFIX)):
+            key = keys.upload_key(receipt)
+            try:
+                app = keys.parse(key)
+            except keys.BadKey:
+                continue
+            if key not in listed and self._ledger.record(app).deployed_from(key):
+                yield key
+
     def run(self, grace: timedelta = GRACE) -> list[str]:
         """Announce what was missed; the keys."""
         found = []
         for key, head in self.missed(grace):
-            _log.info("was never announced", key=key, version=head.version)
             self._announce(key, head)
             found.append(key)
+        if self._announce_removal:
+            for key in self.deleted():
+                self._announce_removal(key)
+                found.append(key)
         return found
 
     def in_turn(self, hours: float) -> None:
@@ -77,7 +95,10 @@ class Reconciler:
         if duty is None:
             return
         try:
-            _log.info("reconciled", announced=len(self.run()))
+            announced = self.run()
+            for key in announced:
+                _log.info("was never announced", key=key)
+            _log.info("reconciled", announced=len(announced))
             duty.done()
         except Cancelled:
             _log.info("took too long: another worker does it")

@@ -223,11 +223,24 @@ def redrive(
 
 
 @app.command()
-def reconcile(dry_run: DryRun = False, as_json: AsJson = False, local: Local = False, bucket: Bucket = None) -> None:
+def reconcile(
+    deleted: Annotated[
+        bool,
+        typer.Option(
+            "--deleted",
+            envvar="AUTO_LAMBDA_UNDEPLOY_ON_DELETE",
+            help="Deleted zips too, in a pipeline that takes their apps out of AWS.",
+        ),
+    ] = False,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+    local: Local = False,
+    bucket: Bucket = None,
+) -> None:
     """Find uploads that were never announced, and announce them. Workers do the same every few hours."""
     from auto_lambda.cli.reconcile import reconcile as run
 
-    raise typer.Exit(run(dry_run=dry_run, as_json=as_json, local=local, bucket=bucket))
+    raise typer.Exit(run(deleted=deleted, dry_run=dry_run, as_json=as_json, local=local, bucket=bucket))
 
 
 # The daemons read their own arguments, `--help` among them.

@@ -11,7 +11,7 @@ from auto_lambda.cli.exits import Exit, plain_errors, tell
 from auto_lambda.cli.target import choose, setting
 
 
-def reconcile(*, dry_run: bool, as_json: bool, local: bool, bucket: str | None) -> int:
+def reconcile(*, deleted: bool, dry_run: bool, as_json: bool, local: bool, bucket: str | None) -> int:
     """Announce every upload that is newer than what is live and that no worker has ever had in hand."""
     from auto_lambda.aws.dynamodb import Table
     from auto_lambda.aws.session import client, make_session
@@ -25,13 +25,22 @@ def reconcile(*, dry_run: bool, as_json: bool, local: bool, bucket: str | None) 
     queue = Queue(client(session, "sqs"), setting("AUTO_LAMBDA_QUEUE_URL"))
     inbox = Inbox(queue, target.bucket, dead_letters=None, poll_seconds=1)
     ledger = Ledger(Table(client(session, "dynamodb"), setting("AUTO_LAMBDA_TABLE")))
-    reconciler = Reconciler(target.store(), ledger, inbox.announce, target.bucket, worker="cli")
+    removal = inbox.announce_removal if deleted else None
+    reconciler = Reconciler(
+        target.store(), ledger, inbox.announce, target.bucket, worker="cli", announce_removal=removal
+    )
     with plain_errors():
         now = timedelta(0)
-        found = [key for key, _ in reconciler.missed(now)] if dry_run else reconciler.run(now)
+        if dry_run:
+            found = [*(key for key, _ in reconciler.missed(now)), *(reconciler.deleted() if deleted else ())]
+        else:
+            found = reconciler.run(now)
     if as_json:
         typer.echo(json.dumps(found))
     else:
         typer.echo("\n".join(found), nl=bool(found))
-        tell(f"{len(found)} upload(s) were never announced" + ("" if dry_run else "; they are now"))
+        tell(
+            f"{len(found)} {'change' if deleted else 'upload'}(s) were never announced"
+            + ("" if dry_run else "; they are now")
+        )
     return Exit.OK

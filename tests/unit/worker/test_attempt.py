@@ -597,3 +597,14 @@ def test_where_deleting_undeploys_a_late_event_does_not_bring_the_app_back(world
     world.newest.clear()
     deliver(world, upload(), undeploys=True)
     assert world.built == []
+
+
+def test_deleting_a_faulty_first_zip_takes_away_what_it_left(world: World) -> None:
+    world.trouble = fail(APP_ERROR)
+    deliver(world, upload(), undeploys=True)
+    world.newest.clear()
+    removal = replace(upload("marker"), removed=True)
+    deliver(world, removal, undeploys=True)
+    deliver(world, removal, undeploys=True)
+    assert world.order.count("removed dev/shop, was None") == 1
+    assert world.record().failed is None

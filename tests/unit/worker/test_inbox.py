@@ -6,12 +6,14 @@ import json
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from auto_lambda.aws.s3 import Head
 from auto_lambda.aws.sqs import Message
 from auto_lambda.keys import App
 from worker.inbox import Inbox, NotDeleted, read
@@ -270,3 +272,21 @@ def test_messages_that_stay_although_they_are_done_are_told_of(kept: tuple[str, 
     with pytest.raises(NotDeleted, match="b") if kept else nullcontext():
         room.done_all(deliveries)
     assert queue.deleted == [name for name in "abc" if name not in kept]
+
+
+def test_what_is_announced_by_us_is_read_as_what_s3_announces() -> None:
+    sent: list[str] = []
+
+    class Outgoing:
+        def send(self, text: str) -> None:
+            sent.append(text)
+
+    inbox = Inbox(Outgoing(), BUCKET, dead_letters=None, poll_seconds=0)  # type: ignore[arg-type]
+    inbox.announce("apps/prod/shop.zip", Head("apps/prod/shop.zip", 7, "v1", datetime(2026, 1, 2, tzinfo=UTC)))
+    inbox.announce_removal("apps/prod/shop.zip")
+    made, removed = sent
+    assert read(made, BUCKET).uploads == (Upload(SHOP, BUCKET, "apps/prod/shop.zip", "v1", None, 7),)
+    assert read(removed, BUCKET, removals=True).uploads == (
+        Upload(SHOP, BUCKET, "apps/prod/shop.zip", removed=True),
+    )  # fmt: skip
+    assert read(removed, BUCKET).uploads == ()
