@@ -71,6 +71,7 @@ class Leaving:
         self._beaten = clock() - BEAT
         self._told = False
         self._asked = False
+        self._joined = False
         self._wake = threading.Event()
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, name="leaving", daemon=True)
@@ -129,10 +130,12 @@ class Leaving:
 
     def _run(self) -> None:
         try:
-            self._join_group(self._metadata.instance())
+            instance = self._metadata.instance()
         except NoMetadata:
             return
         while not self._over.is_set():
+            if not self._joined:
+                self._join_group(instance)
             try:
                 self.look()
             except NoMetadata as error:
@@ -148,8 +151,10 @@ class Leaving:
         return found
 
     def _join_group(self, instance: str) -> None:
+        """Again at the next look if it fails: many machines that boot at once may be throttled."""
         try:
             self._member = self._find(instance)
+            self._joined = True
         except Exception as error:  # noqa: BLE001 - without its group the machine can still be told to leave
             _log.warning("the group of this machine is not known", instance=instance, error=str(error))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -141,6 +142,22 @@ def test_a_machine_of_no_group_stays() -> None:
     stop = Stop()
     assert not Leaving(Metadata({}), lambda _: None, stop).go("idle")
     assert not stop.requested.is_set()
+
+
+def test_a_group_that_is_not_found_at_once_is_looked_for_again(machine: Machine) -> None:
+    failures = iter([OSError("throttled"), OSError("throttled")])
+    found = threading.Event()
+
+    def find(instance: str) -> Group:
+        if error := next(failures, None):
+            raise error
+        found.set()
+        return machine.group
+
+    leaving = Leaving(Metadata(machine.service.environ), find, machine.stop, pause=0.01)
+    leaving.start()
+    assert found.wait(10)
+    leaving.finish()
 
 
 def test_off_ec2_the_watcher_ends_by_itself_and_is_silent(capsys: pytest.CaptureFixture[str]) -> None:
