@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from cfnlint.decode.cfn_yaml import load as load_template
 
+from ami.build import Order
 from auto_lambda.aws.autoscaling import Capacity
 from auto_lambda.aws.sqs import Depth
 from auto_lambda.local.stack import template_path
@@ -253,6 +254,15 @@ def test_every_alarm_for_people_is_told_of_when_it_ends_too_and_has_its_page(res
         assert alarms[name]["OKActions"] == [{"Ref": "AlarmTopic"}]
         anchor = alarms[name]["AlarmDescription"].rpartition("#")[2]
         assert f"\n## {anchor.replace('-', ' ').capitalize()}\n" in page
+
+
+@pytest.mark.parametrize("name", ["WorkerTemplate", "CheckerTemplate"])
+def test_machines_start_from_what_the_image_build_publishes(resources: dict[str, Any], name: str) -> None:
+    image = resources[name]["Properties"]["LaunchTemplateData"]["ImageId"]["Fn::Sub"]
+    parameters = load_template(str(template_path()))["Parameters"]
+    for architecture in parameters["Architecture"]["AllowedValues"]:
+        published = Order(architecture=architecture).published_as()
+        assert image.replace("${Architecture}", architecture) == f"resolve:ssm:{published}"
 
 
 def test_known_bug_8_dead_letters_keep_the_alarm_on(resources: dict[str, Any]) -> None:
