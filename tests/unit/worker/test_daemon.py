@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 from hypothesis import given
@@ -307,6 +307,44 @@ def test_known_bug_2_what_does_not_fit_the_drain_is_handed_back_once_and_never_d
     assert inbox.fates("a") == ["given back"]
     assert inbox.delays["a"] == 0
     assert abandoned == [True]
+
+
+class HeldLease:
+    """Notes in the inbox's diary when it is given up."""
+
+    def __init__(self, inbox: FakeInbox, parcel: Parcel) -> None:
+        self._inbox = inbox
+        self._parcel = parcel
+
+    def renew(self) -> None:
+        """It lasts."""
+
+    def check(self) -> None:
+        """It is ours."""
+
+    def let_go(self) -> None:
+        self._inbox._note("lease given up", self._parcel)
+
+
+@pytest.mark.parametrize("at_once", [False, True])
+def test_the_lease_is_given_up_before_the_message_is_handed_back(at_once: bool) -> None:
+    """Whoever gets the message next must find the app free, or it would have to wait for the lease to run out."""
+    inbox, gate = FakeInbox([[Parcel("a"), Parcel("b")]]), Gate()
+
+    def work(parcel: Parcel, cancel: Cancel) -> None:
+        with cancel.holding(HeldLease(inbox, parcel)):
+            gate(parcel, cancel)
+
+    with running(make(inbox, work, timing=replace(QUICK, drain=60 if at_once else 0))) as run:
+        gate.await_start("a")
+        gate.await_start("b")
+        if at_once:
+            run.stop.at_once.set()
+        assert run.end() == 2
+        for parcel in ("a", "b"):
+            assert inbox.fates(parcel) == ["lease given up", "given back"]
+            assert inbox.delays[parcel] == 0
+        gate.let_go.set()
 
 
 def test_known_bug_3_no_heartbeat_after_the_message_is_settled() -> None:
