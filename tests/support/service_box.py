@@ -66,12 +66,14 @@ class Box:
         path.write_text(text)
         self.ctl("daemon-reload")
 
-    def without_drop_in(self, unit: str) -> None:
-        """As it was; started anew, whatever became of it."""
-        self.machine.path(f"{_SYSTEM}/{unit}.d/50-test.conf").unlink()
+    def as_launched(self) -> None:
+        """No unit changed, and the worker at work, whatever an earlier test did."""
+        for unit in (WORKER, "autolambda-unfit@.service"):
+            self.machine.path(f"{_SYSTEM}/{unit}.d/50-test.conf").unlink(missing_ok=True)
         self.ctl("daemon-reload")
-        self.ctl("reset-failed", unit, check=False)
-        self.ctl("restart", unit)
+        self.ctl("stop", OTHER, check=False)
+        self.ctl("reset-failed", check=False)
+        self.ctl("start", WORKER)
 
     def ctl(self, *arguments: str, check: bool = True) -> int:
         """``systemctl``; its exit code."""
