@@ -16,6 +16,7 @@ from worker.model import Upload
 GRACE = timedelta(minutes=10)
 """So young an upload's announcement may still be on its way."""
 DUTY = "reconcile"
+_RENEWAL = timedelta(seconds=10)
 
 _log = logs.get("reconcile")
 
@@ -52,9 +53,15 @@ class Reconciler:
         self._announce_removal = announce_removal
         self._now = now
 
-    def missed(self, grace: timedelta = GRACE) -> Iterator[tuple[str, Head]]:
-        """Keys whose newest version has no answer and was never in anybody's hands, unless it is younger than that."""
+    def missed(
+        self, grace: timedelta = GRACE, alive: Callable[[], object] = lambda: None
+    ) -> Iterator[tuple[str, Head]]:
+        """Keys whose newest version has no answer and was never in anybody's hands, unless it is younger than that.
+
+        ``alive`` is called between any two of them.
+        """
         for listed in self._store.list(self._bucket, keys.PREFIX):
+            alive()
             if not listed.key.endswith(keys.SUFFIX) or self._now() - listed.modified < grace:
                 continue
             try:
@@ -65,10 +72,11 @@ class Reconciler:
             if not self._ledger.record(app).settles(Upload(app, self._bucket, listed.key, head.version), head):
                 yield listed.key, head
 
-    def deleted(self) -> Iterator[str]:
+    def deleted(self, alive: Callable[[], object] = lambda: None) -> Iterator[str]:
         """Keys whose zip is gone while their app is still there. A receipt stays, so it tells of them."""
         listed = {it.key for it in self._store.list(self._bucket, keys.PREFIX)}
         for receipt in sorted(key for key in listed if key.endswith(keys.RECEIPT_SUFFIX)):
+            alive()
             key = keys.upload_key(receipt)
             try:
                 app = keys.parse(key)
@@ -77,14 +85,14 @@ class Reconciler:
             if key not in listed and self._ledger.record(app).deployed_from(key):
                 yield key
 
-    def run(self, grace: timedelta = GRACE) -> list[str]:
+    def run(self, grace: timedelta = GRACE, alive: Callable[[], object] = lambda: None) -> list[str]:
         """Announce what was missed; the keys."""
         found = []
-        for key, head in self.missed(grace):
+        for key, head in self.missed(grace, alive):
             self._announce(key, head)
             found.append(key)
         if self._announce_removal:
-            for key in self.deleted():
+            for key in self.deleted(alive):
                 self._announce_removal(key)
                 found.append(key)
         return found
@@ -95,7 +103,7 @@ class Reconciler:
         if duty is None:
             return
         try:
-            announced = self.run()
+            announced = self.run(alive=self._seldom(duty.hold.renew))
             for key in announced:
                 _log.info("was never announced", key=key)
             _log.info("reconciled", announced=len(announced))
@@ -104,6 +112,18 @@ class Reconciler:
             _log.info("took too long: another worker does it")
         finally:
             duty.hold.let_go()
+
+    def _seldom(self, act: Callable[[], None]) -> Callable[[], None]:
+        """The same, but a good while apart."""
+        last = self._now()
+
+        def perhaps() -> None:
+            nonlocal last
+            if self._now() - last > _RENEWAL:
+                act()
+                last = self._now()
+
+        return perhaps
 
     def keep_on(self, hours: float, stop: threading.Event) -> threading.Thread:
         """Do it now and every so many hours, in a thread of its own, until ``stop``. Its failures are only logged."""

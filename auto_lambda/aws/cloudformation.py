@@ -180,14 +180,17 @@ class Stacks:
         }
 
     def delete(self, name: str, progress: Progress = _silent) -> None:
-        """Delete a stack and wait until it is gone; nothing happens if there is none.
+        """Delete a stack and wait until it is gone; nothing happens if there is none. What is under way ends first.
 
         Raises:
             StackFailed: something in it could not be deleted.
             TimeoutError: it still moves after ``patience``.
         """
         stack = self.describe(name)
-        if stack is None:
+        if stack and stack.status.endswith("_IN_PROGRESS"):
+            progress(f"{name}: {stack.status}, waiting")
+            stack = self._follow(stack.id, self._event_ids(stack.id), progress)
+        if stack is None or stack.status in _ABSENT:
             return
         seen = self._event_ids(stack.id)
         self._client.delete_stack(StackName=stack.id)

@@ -192,6 +192,21 @@ def test_while_one_is_at_it_no_other_begins(world: World) -> None:
     assert world.announced == [KEY]
 
 
+def test_a_large_bucket_takes_longer_than_a_lease_lasts(world: World) -> None:
+    for number in range(20):
+        world.drop(f"apps/dev/shop-{number}.zip")
+
+    def slowly(key: str, head: Head) -> None:
+        world.announced.append(key)
+        world.hours += 30 / 3600
+        world.reconciler("other").in_turn(4)
+
+    Reconciler(world, world.ledger, slowly, "drops", worker="one", now=world.now).in_turn(4)  # type: ignore[arg-type]
+    assert len(world.announced) == 20
+    world.reconciler("other").in_turn(4)
+    assert len(world.announced) == 20, "it is done for these hours"
+
+
 def test_a_failure_leaves_the_duty_to_the_next(world: World) -> None:
     world.drop()
     world.fails = True

@@ -256,6 +256,15 @@ def test_a_deletion_under_way_that_fails_is_tried_again() -> None:
     assert actor.called == ["delete_stack", "change set CREATE", "execute_change_set"]
 
 
+def test_what_is_under_way_ends_before_a_deletion() -> None:
+    actor = Actor(["UPDATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "UPDATE_COMPLETE", "DELETE_COMPLETE"])
+    play(actor).delete("shop")
+    assert actor.called == ["delete_stack"]
+    actor = Actor(["DELETE_IN_PROGRESS", "DELETE_IN_PROGRESS", None])
+    play(actor).delete("shop")
+    assert actor.called == []
+
+
 def test_a_stack_that_cannot_be_deleted_names_the_resource() -> None:
     actor = Actor(["DELETE_FAILED"], [event(1, "DELETE_FAILED", "Net", "it has dependencies")])
     with pytest.raises(StackFailed, match="Net: it has dependencies") as caught:

@@ -138,6 +138,24 @@ def test_a_stack_of_someone_else_is_refused_in_every_state(world: World) -> None
     assert status(world) == "ROLLBACK_COMPLETE", "it is left alone"
 
 
+def test_a_deleted_zip_takes_its_app_out_of_aws(world: World) -> None:
+    bundle = world.make.bundle()
+    function = world.deploy(bundle).function
+    world.deployer.remove(world.app, bundle.template_key, world.said.append)
+    with pytest.raises(world.lambda_.exceptions.ResourceNotFoundException):
+        world.lambda_.get_function(FunctionName=function)
+    world.deployer.remove(world.app, bundle.template_key, world.said.append)
+    assert ask(world.deploy(world.make.bundle()).url).startswith("white"), "and a new drop brings it back"
+
+
+def test_a_stack_of_someone_else_is_not_taken_out_of_aws(world: World) -> None:
+    world.cloudformation.create_stack(StackName=world.app.stack, TemplateBody=NETWORK)
+    world.wait(world.app.stack)
+    with pytest.raises(AppError, match="was not made by this pipeline"):
+        world.deployer.remove(world.app, None, world.said.append)
+    assert status(world) == "CREATE_COMPLETE"
+
+
 # ---------------------------------------------------------------- drifted: after a drop, what is live is what it says
 
 
