@@ -77,11 +77,12 @@ def started(disk: Disk, folder: Path) -> Iterator[VirtualMachine]:
     folder.mkdir(parents=True)
     port = free_port()
     began = time.monotonic()
-    process = subprocess.Popen(
-        ["setpriv", "--pdeathsig", "SIGKILL", *_qemu(disk, folder, port)],
-        stdin=subprocess.DEVNULL, stdout=(folder / "qemu").open("wb"), stderr=subprocess.STDOUT,
-        start_new_session=True, env={"PATH": "/usr/bin:/bin", "TMPDIR": str(folder)},
-    )  # fmt: skip
+    with (folder / "qemu").open("wb") as output:
+        process = subprocess.Popen(
+            ["setpriv", "--pdeathsig", "SIGKILL", *_qemu(disk, folder, port)],
+            stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT,
+            start_new_session=True, env={"PATH": "/usr/bin:/bin", "TMPDIR": str(folder)},
+        )  # fmt: skip
     try:
         _await_ssh(VirtualMachine(port, disk.key, folder, 0), process)
         machine = VirtualMachine(port, disk.key, folder, time.monotonic() - began)

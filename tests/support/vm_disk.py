@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -41,8 +40,8 @@ def make_disk(image: Image, folder: Path) -> Disk:
     key = folder / "key"
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key)], check=True)
     disk = Disk(folder / "disk.raw", (kernel / "vmlinuz").resolve(), (kernel / "initrd.img").resolve(), key)
-    with _merged((image.upper, image.root), folder / "upper") as tree:
-        shutil.copytree(kernel / "lib" / "modules", tree / "lib" / "modules")
+    # That root is the bare machine's with more in it: a kernel alone loads no drivers, udev and kmod do.
+    with _merged((image.upper, kernel), folder / "upper") as tree:
         _let_in(tree, key.with_suffix(".pub").read_text())
         _pack(tree, disk.image)
     return disk
