@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from e2e_stack import Drop, Files, Stack, make_zip, small_chalice, until
+from e2e_stack import EXAMPLES, Drop, Files, Stack, make_zip, read_folder, small_chalice, until
 
 
 @dataclass
@@ -25,6 +27,16 @@ class Evolving:
         function = self.stack.receipt(Drop(f"apps/{self.name}.zip", ""))["function"]
         answer: dict[str, Any] = self.stack.lambda_.get_function(FunctionName=function, Qualifier=version)
         return answer["Configuration"]
+
+
+KINDS = {"layers/zip": "layer", "bundles/zip": "code", "bundles/lock.txt": "lock", "bundles/template.json": "template"}
+
+
+def stored(stack: Stack, name: str) -> dict[str, int]:
+    """Bytes that the last drop of an app put into the artifacts bucket, by kind."""
+    log = stack.log(Drop(f"apps/{name}.zip", ""))
+    found = re.findall(r"(layers|bundles)/[0-9a-f]+\.(\S+) stored, ([\d,]+) bytes", log)
+    return {KINDS[f"{folder}/{ending}"]: int(size.replace(",", "")) for folder, ending, size in found}
 
 
 def asked_for_root() -> dict[str, Any]:
@@ -52,6 +64,7 @@ def app(stack: Stack, request: pytest.FixtureRequest) -> Evolving:
 def test_new_code_is_a_new_version_at_the_same_url(stack: Stack, app: Evolving) -> None:
     first = app.drop({**small_chalice("'one'"), "requirements.txt": "iniconfig\n"})
     second = app.drop({**small_chalice("'two'"), "requirements.txt": "iniconfig\n"})
+    assert set(stored(stack, app.name)) == {"code", "template"}
 
     assert first["url"] == second["url"]
     assert first["function"] == second["function"]
@@ -61,6 +74,16 @@ def test_new_code_is_a_new_version_at_the_same_url(stack: Stack, app: Evolving) 
     assert old["body"] == "one"
     layers = [app.configuration(receipt["version"])["Layers"] for receipt in (first, second)]
     assert layers[0] == layers[1]
+
+
+def test_new_code_of_the_pandas_example_is_less_than_a_hundredth_of_it(stack: Stack, drops: Mapping[str, Drop]) -> None:
+    stack.live(drops["statistics"])
+    files = read_folder(EXAMPLES / "statistics")
+    files["app.py"] += b"\n# One line more, under another name: the layer is everybody's.\n"
+    receipt = stack.live(stack.drop("statistics-changed", make_zip(files)))
+    sizes = stored(stack, "statistics-changed")
+    assert set(sizes) == {"code", "template"}
+    assert sum(sizes.values()) < receipt["package_zip_bytes"] / 100
 
 
 def test_new_configuration_alone_is_a_new_version(stack: Stack, app: Evolving) -> None:
