@@ -56,6 +56,13 @@ class _Work:
         return entry if entry and entry.subject == subject(self.claim.upload) else None
 
 
+class _NotNoted(Exception):
+    """The receipt is final, but the ledger may not know.
+
+    If it does, nobody will write the receipt again, so it must stay; if it does not, the next attempt does all again.
+    """
+
+
 class Attempts:
     """Works on deliveries.
 
@@ -174,6 +181,9 @@ class Attempts:
                 raise cause from error
             elif isinstance(cause, AppError):
                 self._failed(work, report, cause)
+            elif isinstance(cause, _NotNoted):
+                self._finish_quietly(work, report, "delayed", code=str(Code.OUR_SIDE))
+                raise
             else:
                 self._delayed(work, report, error)
                 raise
@@ -258,7 +268,12 @@ class Attempts:
             function_version=deployment.version if deployment else None,
             timings=report.timings,
         )
-        work.hold.finish(*writes, ended.put(work.claim.upload.app, work.hold.fence))
+        try:
+            work.hold.finish(*writes, ended.put(work.claim.upload.app, work.hold.fence))
+        except Cancelled:
+            raise
+        except Exception as error:
+            raise _NotNoted(f"the ledger did not take the outcome {outcome}: {error}") from error
         # Metric filters count these lines (docs/reference/metrics.md); a dimension must not be missing.
         _log.info(
             "finished",

@@ -218,4 +218,8 @@ def claim(
         table.write(Put(lease.item(pk), {**expect, "until": seen.until} if seen.owner else expect), *with_it(lease))
     except Refused:
         return None
+    except Exception:
+        # Perhaps it was written and only the answer was lost: nobody should have to wait for a holder that is none.
+        Hold(table, pk, lease, seconds, began, now=now, clock=clock).let_go()
+        raise
     return Hold(table, pk, lease, seconds, began, now=now, clock=clock)

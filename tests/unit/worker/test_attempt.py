@@ -12,6 +12,7 @@ import pytest
 from structlog.testing import capture_logs
 from tables import FakeTable
 
+from auto_lambda.aws.dynamodb import Delete, Put
 from auto_lambda.aws.s3 import Head, ObjectMissing
 from auto_lambda.aws.sqs import Message
 from auto_lambda.keys import App
@@ -328,6 +329,54 @@ def test_a_receipt_that_says_live_is_there_before_the_ledger_says_so(world: Worl
     deliver(world, upload())
     assert said == ["not yet in the ledger"]
     assert world.record().live
+
+
+@dataclass
+class LosesAnswers(FakeTable):
+    """Does what it is asked, but its answers get lost where a write has such an item."""
+
+    about: str = ""
+
+    def write(self, *writes: Put | Delete) -> None:
+        super().write(*writes)
+        if any(isinstance(it, Put) and it.item["sk"] == self.about for it in writes):
+            raise OSError("connection reset")
+
+
+def test_a_live_receipt_is_not_taken_back_when_the_ledgers_last_answer_is_lost(world: World) -> None:
+    """The ledger has it already, so that no successor would come to write the receipt again."""
+    world.table = LosesAnswers(about="live")
+    with pytest.raises(Exception, match="reset"):
+        deliver(world, upload())
+    assert world.receipt["status"] == "live"
+    deliver(world, upload())
+    assert world.receipt["status"] == "live"
+    assert world.built == ["v1"]
+
+
+def test_a_receipt_follows_once_the_ledger_takes_the_outcome(world: World) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError("no DynamoDB")
+
+    world.trouble = lambda _: setattr(world.table, "write", refuse)
+    with pytest.raises(OSError, match="no DynamoDB"):
+        deliver(world, upload())
+    assert world.receipt["status"] == "delayed"
+    del world.table.write  # type: ignore[method-assign]
+    world.trouble = lambda _: None
+    world.seconds = 100.0
+    deliver(world, upload())
+    assert world.receipt["status"] == "live"
+
+
+def test_a_claim_whose_answer_was_lost_holds_nobody_up_and_counts_as_no_death(world: World) -> None:
+    world.table = LosesAnswers(about=f"{NOON.isoformat()}#{1:012d}")
+    with pytest.raises(OSError, match="reset"):
+        deliver(world, upload())
+    world.table = FakeTable(world.table.items_)
+    deliver(world, upload(), worker="other")
+    assert world.receipt["status"] == "live"
+    assert world.record().lease.deaths == 0
 
 
 def test_two_workers_never_work_on_one_app_at_once(world: World) -> None:
