@@ -9,7 +9,7 @@ import math
 import time
 from collections.abc import Callable
 
-FIRST = 30.0
+FIRST = 10.0
 """Seconds that a machine waits for its first work, if that is longer: what it was ordered for may come yet."""
 AGAIN = 60.0
 """Seconds until a group that did not let the machine go is asked again; it may be as small as it may be."""

@@ -1,6 +1,6 @@
 """Hears that the machine must leave, and keeps the group from taking it while it builds.
 
-One thread looks at the metadata service every few seconds. Off EC2 it ends at once, and nothing is said about it.
+One thread looks at the metadata service every few seconds. Off EC2 it soon ends, and nothing is said about it.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from auto_lambda.service import Stop
 PAUSE = 5.0  # seconds between two looks
 IDLE = 30.0  # seconds without work before protection is given up: builds often come one after the other
 BEAT = 60.0  # seconds between two heartbeats of the lifecycle hook
+TRIES = 5  # until there is no metadata service
 AGREED = 60.0  # seconds that the metadata service may take to say what the group has agreed to
 
 _log = logs.get("leaving")
@@ -129,11 +130,8 @@ class Leaving:
             self._try("lifecycle heartbeat", self._member.still_here)
 
     def _run(self) -> None:
-        try:
-            instance = self._metadata.instance()
-        except NoMetadata:
-            return
-        while not self._over.is_set():
+        instance = self._instance()
+        while instance and not self._over.is_set():
             if not self._joined:
                 self._join_group(instance)
             try:
@@ -142,6 +140,16 @@ class Leaving:
                 _log.warning("the metadata service does not answer", error=str(error))
             self._wake.wait(self._pause)
             self._wake.clear()
+
+    def _instance(self) -> str | None:
+        """None off EC2. A service that is slow once, on a machine that is busy booting, is not taken for that."""
+        for _ in range(TRIES):
+            try:
+                return self._metadata.instance()
+            except NoMetadata:
+                if self._over.wait(self._pause):
+                    break
+        return None
 
     def _is_waited_for(self) -> bool:
         """Whether the group waits for us. If we asked it to, it will in a moment."""

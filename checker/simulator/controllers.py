@@ -20,7 +20,7 @@ def run(policy: Policy, drops: Sequence[Drop], fleet: Fleet, seed: int = 0) -> O
 
     The same arguments give the same outcome. ``drops`` are in order of time.
     """
-    world = World(drops, fleet, protect=policy.protect, idle=policy.idle, seed=seed)
+    world = World(drops, fleet, protect=policy.protect, idle=policy.idle, first=policy.first, seed=seed)
     Checker(world, policy, random.Random(seed).random()).start()  # noqa: S311 - a simulation
     end = (drops[-1].at if drops else 0.0) + PATIENCE
     world.env.run(until=world.env.any_of([world.done, world.env.timeout(end)]))

@@ -62,6 +62,7 @@ class Policy:
         protect: whether a busy machine is protected from scale-in.
         idle: seconds after which a worker with nothing to do ends its own machine and lowers the desired count;
             None: never.
+        first: the least of them that a machine waits for its first drop, which others may have taken meanwhile.
         counts_in_flight: whether messages in flight count as backlog.
         ahead: seconds before the end of each metric period that a look is taken; None: looks keep no step with them.
     """
@@ -74,6 +75,7 @@ class Policy:
     direct: Direct | None = None
     protect: bool = True
     idle: float | None = None
+    first: float = 0.0
     counts_in_flight: bool = True
     ahead: float | None = None
 
@@ -98,6 +100,7 @@ def ours(
     target: float = TARGET,
     warmup: float = 30,
     idle: float = 5,
+    first: float = 10,
     period: float = 10,
     sample: float = 5,
     delay: float = 3,
@@ -115,6 +118,7 @@ def ours(
         step=Step("BacklogSecondsWithoutWorkers", steps(target, SIZES), period, points=(1, 2, 3, 4, 5, 6)),
         tracking=Tracking("BacklogSecondsPerWorker", target, period, in_=None, warmup=warmup),
         idle=idle,
+        first=first,
         ahead=1,
     )
 

@@ -48,10 +48,13 @@ class World:
             https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-instance-protection.html:
             the desired count goes down at once, the machine when it is idle.
         idle: seconds after which an idle machine ends itself, with the desired count; None: never.
+        first: the least of them that a machine waits for its first drop.
         seed: of the choices that nobody makes: which idle worker gets a message, which machine is scaled in.
     """
 
-    def __init__(self, drops: Sequence[Drop], fleet: Fleet, *, protect: bool, idle: float | None, seed: int) -> None:
+    def __init__(
+        self, drops: Sequence[Drop], fleet: Fleet, *, protect: bool, idle: float | None, first: float = 0.0, seed: int
+    ) -> None:
         self.env = simpy.Environment()
         self.fleet = fleet
         self.desired = fleet.smallest
@@ -60,6 +63,7 @@ class World:
         self.build_seconds: deque[float] = deque(maxlen=100)
         self._protect = protect
         self._idle = idle
+        self._first = first
         self._random = random.Random(seed)  # noqa: S311 - a simulation
         self._queue: deque[_Work] = deque()
         self._works = [_Work(drop) for drop in drops]
@@ -157,15 +161,15 @@ class World:
         yield self.env.timeout(self.fleet.boot)
         if host.stopped is None:
             host.ready = self.env.now
-            self._rest(host)
+            self._rest(host, self._first)
             self._dispatch()
 
-    def _rest(self, host: _Host) -> None:
+    def _rest(self, host: _Host, at_least: float = 0.0) -> None:
         """A machine has nothing to do: scale-in may take it now, or it ends itself after a while."""
         host.idle_since = self.env.now
         self._reconcile()
         if host.stopped is None and self._idle is not None:
-            self.env.process(self._retire(host, self.env.now, self._idle))
+            self.env.process(self._retire(host, self.env.now, max(self._idle, at_least)))
         self._check()
 
     def _retire(self, host: _Host, since: float, idle: float) -> Process:

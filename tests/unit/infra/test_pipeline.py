@@ -22,6 +22,7 @@ from auto_lambda.local.stack import template_path
 from auto_lambda.settings import PREFIX, CheckerSettings, Settings, WorkerSettings, load
 from checker.sample import Sample
 from checker.simulator.policies import ours
+from worker.idle import FIRST
 
 FROM_CLOUDFORMATION = {"ForAnyValue:StringEquals": {"aws:CalledVia": "cloudformation.amazonaws.com"}}
 
@@ -220,6 +221,7 @@ def test_the_scaling_is_what_the_study_found_best(resources: dict[str, Any]) -> 
     assert {(alarm["MetricName"], alarm["Period"]) for alarm in alarms} == {(policy.step.metric, policy.step.period)}
     script = resources["WorkerTemplate"]["Properties"]["LaunchTemplateData"]["UserData"]["Fn::Base64"]["Fn::Sub"]
     assert float(re.findall(r"AUTO_LAMBDA_IDLE_SECONDS=(\d+)", script)[0]) == policy.idle
+    assert policy.first == FIRST
 
 
 def test_never_more_machines_go_than_are_idle(resources: dict[str, Any]) -> None:

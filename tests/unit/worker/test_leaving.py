@@ -12,7 +12,7 @@ from botocore.stub import Stubber
 from moto import mock_aws
 
 from auto_lambda.aws.autoscaling import Member
-from auto_lambda.aws.metadata import Metadata
+from auto_lambda.aws.metadata import Metadata, NoMetadata
 from auto_lambda.local.imds import Imds, imds
 from auto_lambda.service import Stop
 from worker.leaving import BEAT, IDLE, Leaving
@@ -144,6 +144,23 @@ def test_a_machine_of_no_group_stays() -> None:
     assert not stop.requested.is_set()
 
 
+def test_a_metadata_service_that_is_slow_at_boot_is_asked_again() -> None:
+    class Slow(Metadata):
+        asked = 0
+
+        def instance(self) -> str:
+            self.asked += 1
+            if self.asked < 3:
+                raise NoMetadata("timed out")
+            return "i-0123456789abcdef0"
+
+    found = threading.Event()
+    leaving = Leaving(Slow({}), lambda _: found.set(), Stop(), pause=0.01)
+    leaving.start()
+    assert found.wait(10)
+    leaving.finish()
+
+
 def test_a_group_that_is_not_found_at_once_is_looked_for_again(machine: Machine) -> None:
     failures = iter([OSError("throttled"), OSError("throttled")])
     found = threading.Event()
@@ -163,7 +180,7 @@ def test_a_group_that_is_not_found_at_once_is_looked_for_again(machine: Machine)
 def test_off_ec2_the_watcher_ends_by_itself_and_is_silent(capsys: pytest.CaptureFixture[str]) -> None:
     stop = Stop()
     nowhere = Metadata({"AWS_EC2_METADATA_SERVICE_ENDPOINT": "http://127.0.0.1:9"})
-    leaving = Leaving(nowhere, lambda _: None, stop)
+    leaving = Leaving(nowhere, lambda _: None, stop, pause=0.01)
     leaving.start()
     leaving._thread.join(10)
     assert not leaving._thread.is_alive()

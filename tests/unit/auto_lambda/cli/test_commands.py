@@ -211,3 +211,11 @@ def test_every_command_is_in_the_reference_with_every_option() -> None:
             names = [name for name in parameter.opts if name.startswith("--") and name != "--help"]
             missing += [f"{heading} {name}" for name in names if f"`{name}" not in section]
     assert missing == []
+
+
+@pytest.mark.parametrize(
+    "options",
+    [("--max", "3"), ("--boot-seconds", "1"), ("--fleet", "--workers", "2"), ("--fleet", "--max", "0")],
+)
+def test_options_of_a_fleet_and_of_a_stack_without_one_do_not_go_together(options: tuple[str, ...]) -> None:
+    assert CliRunner().invoke(app, ["local", "up", *options]).exit_code == 2
