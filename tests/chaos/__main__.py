@@ -1,0 +1,207 @@
+"""Spoils each AWS call of the worker in turn, in every way, and prints what came of it: ``make chaos``.
+
+Ends by itself; the exit code is 1 when a single end state differed from the undisturbed one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import queue
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
+
+from crashes import Lane, Result, Scenario, differences
+from faulty_aws import Call, Fault, Kind
+
+ALL = tuple(Scenario)
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One case, and how it ended: ``ok``, ``FAIL`` or ``-`` when the call was not made this time."""
+
+    scenario: Scenario
+    fault: Fault
+    outcome: str
+    difference: tuple[str, ...] = ()
+    seconds: float = 0.0
+
+
+@dataclass
+class Plan:
+    """What one scenario has to be taken through. ``ready`` once the undisturbed runs are done."""
+
+    scenario: Scenario
+    rows: tuple[Call, ...] = ()
+    expected: dict[str, object] = field(default_factory=dict)
+    cases: queue.SimpleQueue[Fault] = field(default_factory=queue.SimpleQueue)
+    ready: threading.Event = field(default_factory=threading.Event)
+    failed: str | None = None
+
+    def learn(self, lane: Lane, kinds: Sequence[Kind], every: int) -> None:
+        """Two undisturbed runs after one that warms up: their ends must be equal, their calls are the rows."""
+        lane.run()
+        first, second = lane.run(), lane.run()
+        if unlike := list(differences(first.state, second.state)):
+            raise RuntimeError(f"two undisturbed runs differ: {unlike}")
+        self.expected, self.rows = dict(second.state), rows_of(self.scenario, first, second)[::every]
+        for call in self.rows:
+            for kind in kinds:
+                if not same_as_another(call, kind):
+                    self.cases.put(Fault(call, kind))
+
+
+def same_as_another(call: Call, kind: Kind) -> bool:
+    """Whether another case is the same as this one by construction.
+
+    A call that only reads leaves the same behind whether it was carried out or not: to be killed after it is to be
+    killed before it, and a lost answer is a lost question.
+    """
+    return call.reads and kind.acts
+
+
+def rows_of(scenario: Scenario, first: Result, second: Result) -> tuple[Call, ...]:
+    """The calls in order; where their number is unsteady (polls, intermediate receipts), as many as any run made.
+
+    The slow app is there for what only the heartbeat does.
+    """
+    longer, other = sorted((first.calls, second.calls), key=len, reverse=True)
+    rows = [*longer, *(call for call in other if call not in longer)]
+    if scenario is Scenario.SLOW:
+        return tuple(call for call in rows if call.name in {"sqs:ChangeMessageVisibility", "dynamodb:PutItem lease"})
+    return tuple(call for call in rows if call.name != "sqs:ChangeMessageVisibility")
+
+
+class Enumeration:
+    """All cases, on so many lanes."""
+
+    def __init__(self, folder: Path, kinds: Sequence[Kind], every: int) -> None:
+        self._folder = folder
+        self._kinds = kinds
+        self._every = every
+        self._lock = threading.Lock()
+        self.cells: list[Cell] = []
+
+    def run(self, scenarios: Sequence[Scenario], lanes: int) -> dict[Scenario, Plan]:
+        plans = {scenario: Plan(scenario) for scenario in scenarios}
+        threads = [
+            threading.Thread(target=self._lane, args=(plan, number), name=f"{plan.scenario} {number}")
+            for number in range(lanes)
+            for plan in plans.values()
+            if number == 0 or plan.scenario is not Scenario.SLOW
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return plans
+
+    def _lane(self, plan: Plan, number: int) -> None:
+        first = number == 0
+        if not first:
+            plan.ready.wait()
+        try:
+            while first or not plan.cases.empty():
+                with Lane(
+                    self._folder / f"{plan.scenario.replace(' ', '-')}-{number}-{time.monotonic_ns()}", plan.scenario
+                ) as lane:
+                    if first:
+                        plan.learn(lane, self._kinds, self._every)
+                        plan.ready.set()
+                        first = False
+                    self._work(lane, plan)
+        except Exception as error:
+            plan.failed = f"{type(error).__name__}: {error}"
+            sys.stderr.write(f"{plan.scenario}: {plan.failed}\n")
+        finally:
+            plan.ready.set()
+
+    def _work(self, lane: Lane, plan: Plan) -> None:
+        """Case after case. A failed one may leave anything behind: the next has a lane of its own."""
+        while True:
+            try:
+                fault = plan.cases.get_nowait()
+            except queue.Empty:
+                return
+            cell = self._case(lane, plan, fault)
+            with self._lock:
+                self.cells.append(cell)
+                self._tell(cell)
+            if cell.outcome == "FAIL":
+                return
+
+    def _case(self, lane: Lane, plan: Plan, fault: Fault) -> Cell:
+        try:
+            result = lane.run(fault, plan.expected)
+            if not result.reached and not result.difference:
+                result = lane.run(fault, plan.expected)
+        except Exception as error:
+            return Cell(plan.scenario, fault, "FAIL", (f"{type(error).__name__}: {error}",))
+        outcome = "FAIL" if result.difference else "ok" if result.reached else "-"
+        return Cell(plan.scenario, fault, outcome, result.difference, result.seconds)
+
+    def _tell(self, cell: Cell) -> None:
+        number = len(self.cells)
+        what = f"{cell.scenario}, {cell.fault.call}: {cell.fault.kind}"
+        sys.stderr.write(f"{number:5} {cell.outcome:4} {cell.seconds:5.1f} s  {what}\n")
+        for line in cell.difference:
+            sys.stderr.write(f"      {line}\n")
+
+
+def matrix(plan: Plan, cells: Iterable[Cell], kinds: Sequence[Kind]) -> str:
+    """Rows: calls in order. Columns: what happened to them."""
+    found = {(cell.fault.call, cell.fault.kind): cell.outcome for cell in cells if cell.scenario is plan.scenario}
+    width = max((len(str(call)) for call in plan.rows), default=10)
+    lines = [f"{plan.scenario}", f"  N  {'call':{width}}  " + "  ".join(f"{kind:>11}" for kind in kinds)]
+    for number, call in enumerate(plan.rows, 1):
+        line = "  ".join(
+            f"{found.get((call, kind), '=' if same_as_another(call, kind) else '?'):>11}" for kind in kinds
+        )
+        lines.append(f"{number:3}  {call!s:{width}}  {line}")
+    return "\n".join(lines)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--scenario", type=Scenario, action="append", help="one of: " + ", ".join(ALL))
+    parser.add_argument("--kind", type=Kind, action="append", help="one of: " + ", ".join(Kind))
+    parser.add_argument("--every", type=int, default=1, help="each so-many-th call only")
+    parser.add_argument("--lanes", type=int, default=3, help="workers for each scenario, each with an AWS of its own")
+    parser.add_argument("--json", type=Path, help="file for the results")
+    chosen = parser.parse_args()
+    kinds, scenarios = chosen.kind or list(Kind), chosen.scenario or list(ALL)
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="chaos-", ignore_cleanup_errors=True) as folder:
+        enumeration = Enumeration(Path(folder), kinds, chosen.every)
+        plans = enumeration.run(scenarios, chosen.lanes)
+    cells, minutes = enumeration.cells, (time.monotonic() - began) / 60
+    for plan in plans.values():
+        sys.stdout.write(matrix(plan, cells, kinds) + "\n\n")
+    counts = Counter(cell.outcome for cell in cells)
+    planned = sum(not same_as_another(call, kind) for plan in plans.values() for call in plan.rows for kind in kinds)
+    summary = {"planned": planned, "run": len(cells), **counts, "minutes": round(minutes, 1)}
+    sys.stdout.write(json.dumps(summary) + "\n")
+    if chosen.json:
+        chosen.json.write_text(json.dumps({"summary": summary, "cases": [_plain(cell) for cell in cells]}, indent=1))
+    broken = [plan.failed for plan in plans.values() if plan.failed]
+    return 1 if broken or counts["FAIL"] or len(cells) != planned else 0
+
+
+def _plain(cell: Cell) -> dict[str, object]:
+    return {
+        "scenario": str(cell.scenario), "call": str(cell.fault.call), "kind": str(cell.fault.kind),
+        "outcome": cell.outcome, "seconds": round(cell.seconds, 1), "difference": cell.difference,
+    }  # fmt: skip
+
+
+if __name__ == "__main__":
+    sys.exit(main())

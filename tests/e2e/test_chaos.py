@@ -1,0 +1,50 @@
+"""A spread of what ``make chaos`` does for each call: the worker killed, or a call spoilt, and all is as without."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from crashes import Lane, Scenario
+from faulty_aws import Call, Fault, Kind
+
+OUTCOME = Call("dynamodb:TransactWriteItems lease(given up)+live+attempt(live)")
+EXECUTE = Call("cloudformation:ExecuteChangeSet")
+SPREAD = {
+    Scenario.CHALICE_FIRST: (Fault(EXECUTE, Kind.KILL_AFTER), Fault(Call("sqs:DeleteMessage"), Kind.CUT)),
+    Scenario.CHALICE_UPDATE: (
+        Fault(OUTCOME, Kind.CUT),
+        Fault(Call("cloudformation:CreateChangeSet"), Kind.THROTTLED),
+        Fault(Call("s3:PutObject receipt(live)"), Kind.ERROR),
+    ),
+    Scenario.ZAPPA_UPDATE: (Fault(OUTCOME, Kind.KILL_BEFORE), Fault(EXECUTE, Kind.CUT_ONCE)),
+}
+CASES = [(scenario, fault) for scenario, faults in SPREAD.items() for fault in faults]
+Ends = dict[Scenario, "Future[dict[Fault, tuple[str, ...]]]"]
+
+
+def play(folder: Path, scenario: Scenario) -> dict[Fault, tuple[str, ...]]:
+    """What differs at the end of each case from the end of a run without a fault."""
+    with Lane(folder, scenario) as lane:
+        undisturbed = lane.run()
+        assert not undisturbed.difference
+        ends: dict[Fault, tuple[str, ...]] = {}
+        for fault in SPREAD[scenario]:
+            result = lane.run(fault, undisturbed.state)
+            ends[fault] = result.difference if result.reached else ("the call was not made",)
+        return ends
+
+
+@pytest.fixture(scope="module")
+def ends(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ends]:
+    """All scenarios at once: most of the time they wait for leases to run out."""
+    folder = tmp_path_factory.mktemp("chaos")
+    with ThreadPoolExecutor(len(SPREAD)) as pool:
+        yield {scenario: pool.submit(play, folder / scenario.name.lower(), scenario) for scenario in SPREAD}
+
+
+@pytest.mark.parametrize(("scenario", "fault"), CASES, ids=[f"{it}, {fault.call}, {fault.kind}" for it, fault in CASES])
+def test_all_is_as_without_the_fault(ends: Ends, scenario: Scenario, fault: Fault) -> None:
+    assert ends[scenario].result(timeout=280)[fault] == ()

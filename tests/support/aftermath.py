@@ -1,0 +1,229 @@
+"""What is left when an upload has been worked on, made comparable: names, ids and times are taken out."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import json
+import re
+import urllib.request
+import zipfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.error import HTTPError
+
+from botocore.exceptions import ClientError
+
+from auto_lambda.local.state import Pipeline
+
+FINAL = {"live", "failed", "superseded"}
+# Of a receipt: when and by whom, and what was measured.
+_UNSTEADY_RECEIPT = {"timings", "init_ms", "worker", "updated", "upload", "package_zip_bytes"}
+_UNSTEADY_LEDGER = {
+    "when",
+    "modified",
+    "sequencer",
+    "object_version",
+    "worker",
+    "subject",
+    "sha256",
+    "template_key",
+    "release",
+}
+_UNSTEADY_FUNCTION = {"LastModified", "RevisionId", "CodeSha256", "CodeSize", "FunctionArn", "Version"}
+_IDS = re.compile(r"[0-9a-f]{64}|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_RESOURCES: Mapping[str, tuple[str, str, str]] = {
+    "functions": ("lambda", "list_functions", "Functions"),
+    "layers": ("lambda", "list_layers", "Layers"),
+    "event sources": ("lambda", "list_event_source_mappings", "EventSourceMappings"),
+    "roles": ("iam", "list_roles", "Roles"),
+    "REST APIs": ("apigateway", "get_rest_apis", "items"),
+    "HTTP APIs": ("apigatewayv2", "get_apis", "Items"),
+    "rules": ("events", "list_rules", "Rules"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """One drop: of which app, its object version, the word that its app answers, and the version live before."""
+
+    app: str
+    version: str
+    word: str
+    before: int = 0
+
+
+class Aftermath:
+    """Looks at one pipeline.
+
+    Args:
+        client: makes clients, by service.
+        pipeline: its names.
+        endpoints: every address that stands for AWS in it.
+    """
+
+    def __init__(self, client: Callable[[str], Any], pipeline: Pipeline, endpoints: tuple[str, ...]) -> None:
+        self._client = client
+        self._pipeline = pipeline
+        self._endpoints = endpoints
+
+    def receipt(self, subject: Subject) -> dict[str, Any] | None:
+        """The receipt of just this version, None when there is another or none."""
+        try:
+            answer = self._client("s3").get_object(Bucket=self._pipeline.bucket, Key=f"apps/{subject.app}.receipt.json")
+        except ClientError:
+            return None
+        found: dict[str, Any] = json.loads(answer["Body"].read())
+        return found if found["upload"]["version"] == subject.version else None
+
+    def final(self, subject: Subject) -> bool:
+        """Whether the receipt is final and the queue is empty."""
+        receipt = self.receipt(subject)
+        return bool(receipt and receipt["status"] in FINAL) and not any(self.depth())
+
+    def depth(self) -> list[int]:
+        """Messages in the queue: waiting, in flight, not due yet."""
+        return self._depth(self._pipeline.queue)
+
+    def counts(self) -> dict[str, int]:
+        """How many resources of each kind there are, whoever made them."""
+        found = {
+            kind: len(getattr(self._client(service), operation)().get(key, []))
+            for kind, (service, operation, key) in _RESOURCES.items()
+        }
+        stacks = self._client("cloudformation").describe_stacks()["Stacks"]
+        return {**found, "stacks": len([stack for stack in stacks if stack["StackStatus"] != "DELETE_COMPLETE"])}
+
+    def look(self, subject: Subject, before: Mapping[str, int]) -> dict[str, Any]:
+        """The end state; ``before`` is `counts` before the drop."""
+        receipt = self.receipt(subject) or {}
+        made = {kind: number - before[kind] for kind, number in self.counts().items()}
+        found = {
+            "receipt": {name: value for name, value in receipt.items() if name not in _UNSTEADY_RECEIPT},
+            "route": self._route(receipt.get("url")),
+            "function": self._function(receipt.get("function"), subject),
+            "stack": self._stack(subject),
+            "ledger": self._ledger(subject),
+            "queue": self.depth(),
+            "dead letters": self._depth(self._pipeline.dead_letters),
+            "made": {kind: number for kind, number in made.items() if number},
+        }
+        # Versions are compared relative to the one before, in "function".
+        found["receipt"].pop("version", None)
+        (found["receipt"].get("serving") or {}).pop("version", None)
+        return json.loads(self._plain(json.dumps(found, default=str), subject))  # type: ignore[no-any-return]
+
+    def remove(self, app: str) -> None:
+        """Take an app out of AWS, and forget it."""
+        cloudformation = self._client("cloudformation")
+        cloudformation.delete_stack(StackName=f"al-{app}-dev")
+
+    def _plain(self, text: str, subject: Subject) -> str:
+        for endpoint in self._endpoints:
+            text = text.replace(endpoint, "AWS")
+        text = text.replace(subject.app, "APP").replace(subject.word, "WORD")
+        text = re.sub(r"(execute-api/)[0-9a-z]+", r"\1ID", text)
+        text = re.sub(r"(APIHandler|Role|Function|Layer)-[0-9A-Za-z]+", r"\1-ID", text)
+        return _IDS.sub("HASH", text)
+
+    def _depth(self, queue: str) -> list[int]:
+        names = ["", "NotVisible", "Delayed"]
+        attributes = [f"ApproximateNumberOfMessages{name}" for name in names]
+        found = self._client("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=attributes)["Attributes"]
+        return [int(found[name]) for name in attributes]
+
+    def _route(self, url: str | None) -> Any:
+        if url is None:
+            return None
+        try:
+            with urllib.request.urlopen(url, timeout=60) as answer:
+                return [answer.status, answer.read().decode()]
+        except HTTPError as error:
+            return [error.code, error.read().decode()]
+
+    def _function(self, name: str | None, subject: Subject) -> Any:
+        if name is None:
+            return None
+        client = self._client("lambda")
+        live = client.get_function_configuration(FunctionName=name, Qualifier="live")
+        latest = client.get_function_configuration(FunctionName=name)
+        alias = int(client.get_alias(FunctionName=name, Name="live")["FunctionVersion"])
+        versions = client.list_versions_by_function(FunctionName=name)["Versions"]
+        configuration = {key: value for key, value in live.items() if key not in _UNSTEADY_FUNCTION}
+        configuration.pop("ResponseMetadata")
+        configuration["Environment"]["Variables"].pop("AUTO_LAMBDA_RELEASE")
+        for layer in configuration.get("Layers", []):
+            layer["Arn"] = re.sub(r":layer:.*", ":layer:LAYER", layer["Arn"])
+        return {
+            "configuration": configuration,
+            "latest is live": latest["CodeSha256"] == live["CodeSha256"],
+            "code": self._code(subject, live["CodeSha256"]),
+            "alias since": alias - subject.before,
+            "newest since": max(int(it["Version"]) for it in versions if it["Version"] != "$LATEST") - subject.before,
+        }
+
+    def _code(self, subject: Subject, sha256: str) -> str:
+        """The code's content, names taken out; its hash must be that of the artifact that the template names."""
+        s3, bucket = self._client("s3"), self._pipeline.artifacts
+        template = self._client("cloudformation").get_template(StackName=f"al-{subject.app}-dev")["TemplateBody"]
+        template = template if isinstance(template, dict) else json.loads(template)
+        keys = {
+            resource["Properties"]["Code"]["S3Key"]
+            for resource in template["Resources"].values()
+            if resource["Type"] == "AWS::Lambda::Function"
+        }
+        for key in keys:
+            data = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+            if base64.b64encode(hashlib.sha256(data).digest()).decode() == sha256:
+                return _digest(data, {subject.app: "APP", subject.word: "WORD"})
+        return "no artifact has the hash of the function's code"
+
+    def _stack(self, subject: Subject) -> Any:
+        client, name = self._client("cloudformation"), f"al-{subject.app}-dev"
+        stacks = client.describe_stacks(StackName=name)["Stacks"]
+        resources = client.describe_stack_resources(StackName=name)["StackResources"]
+        return {
+            "status": [stack["StackStatus"] for stack in stacks],
+            "resources": sorted(_hashless(it["LogicalResourceId"]) + " " + it["ResourceType"] for it in resources),
+            "change sets": [it["Status"] for it in client.list_change_sets(StackName=name)["Summaries"]
+                            if it.get("ExecutionStatus") == "AVAILABLE"],
+        }  # fmt: skip
+
+    def _ledger(self, subject: Subject) -> Any:
+        table = self._client("dynamodb")
+        items = [
+            {name: next(iter(value.values())) for name, value in item.items()}
+            for item in table.scan(TableName=self._pipeline.table, ConsistentRead=True)["Items"]
+        ]
+        mine = {item["sk"]: item for item in items if item["pk"] == f"app#dev/{subject.app}"}
+        history = [item for item in items if item["pk"] == f"history#dev/{subject.app}"]
+        live = mine.get("live", {})
+        ends = [item.get("outcome") for item in history if item.get("object_version") == subject.version]
+        return {
+            "kinds": sorted(mine),
+            "live": {
+                name: value for name, value in live.items() if name not in {*_UNSTEADY_LEDGER, "function_version"}
+            },
+            "live version": live.get("object_version") == subject.version,
+            "live since": int(live.get("function_version", 0)) - subject.before,
+            "journal": {name: value for name, value in mine.get("journal", {}).items() if name not in _UNSTEADY_LEDGER},
+            "lease": mine.get("lease", {}).get("owner"),
+            "deploys that went live": ends.count("live"),
+        }
+
+
+def _hashless(logical: str) -> str:
+    return re.sub(r"[0-9a-f]{10,}", "HASH", logical)
+
+
+def _digest(data: bytes, names: Mapping[str, str]) -> str:
+    digest = hashlib.sha256()
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        for info in archive.infolist():
+            content = archive.read(info)
+            for name, stand_in in names.items():
+                content = content.replace(name.encode(), stand_in.encode())
+            digest.update(f"{info.filename} {info.external_attr} {len(content)}\n".encode() + content)
+    return digest.hexdigest()[:16]

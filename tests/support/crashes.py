@@ -1,0 +1,233 @@
+"""Runs the real worker against an embedded AWS of its own, spoils one call, and compares what is left in the end."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import threading
+import time
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from functools import cache, partial
+from pathlib import Path
+from typing import Any, Self
+
+import boto3
+from aftermath import Aftermath, Subject
+from e2e_stack import make_zip, small_chalice, small_zappa
+from faulty_aws import Call, Fault, FaultyAws, Watch
+
+from auto_lambda.aws.session import client
+from auto_lambda.local.embedded import REGION, EmbeddedAws
+from auto_lambda.local.processes import Child, tail
+from auto_lambda.local.stack import deploy_pipeline
+
+_LOOK = 5.0  # seconds
+PATIENCE = 300.0  # seconds; a case of a killed worker takes 30 on a quiet machine, which is what leases and skew take
+SETTINGS = {
+    "AUTO_LAMBDA_VISIBILITY_SECONDS": "10",
+    "AUTO_LAMBDA_POLL_SECONDS": "1",
+    "AUTO_LAMBDA_BACK_OFF_SECONDS": "1",
+    "AUTO_LAMBDA_CALL_SECONDS": "5",
+    "AUTO_LAMBDA_CALL_ATTEMPTS": "2",
+    "AUTO_LAMBDA_RECONCILE_HOURS": "0",  # what is lost must come back by its message alone
+    "AUTO_LAMBDA_DRAIN_SECONDS": "0",
+    "AUTO_LAMBDA_SLOTS": "1",
+    "PYTHONUNBUFFERED": "1",
+}
+
+
+class Scenario(StrEnum):
+    """Which app is dropped, and whether it is there already."""
+
+    CHALICE_FIRST = "chalice first"
+    CHALICE_UPDATE = "chalice update"
+    ZAPPA_FIRST = "zappa first"
+    ZAPPA_UPDATE = "zappa update"
+    SLOW = "slow chalice"
+    """Takes so long that the heartbeat beats meanwhile."""
+
+    @property
+    def updates(self) -> bool:
+        return self in {Scenario.CHALICE_UPDATE, Scenario.ZAPPA_UPDATE}
+
+    def zip(self, word: str) -> bytes:
+        """An app without dependencies that answers a word."""
+        files = small_zappa() if "zappa" in self else small_chalice(f"{{'word': '{word}'}}")
+        text = str(files["app.py"]).replace('b"small"', f'b"{word}"')
+        if self is Scenario.SLOW:
+            text = f"import time\ntime.sleep(4)\n{text}"
+        return make_zip({**files, "app.py": text})
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How a case ended: ``difference`` is empty when all is as without the fault. ``reached``: the fault happened."""
+
+    reached: bool
+    difference: tuple[str, ...]
+    seconds: float
+    calls: tuple[Call, ...] = ()
+    state: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Lane:
+    """One embedded AWS with the pipeline in it, one worker process, the proxy between them. A context manager.
+
+    Cases run one after the other. Use it from one thread: the worker ends with the thread that started it.
+    """
+
+    _words = itertools.count(int(time.time()) % 10_000_000)
+
+    def __init__(self, folder: Path, scenario: Scenario) -> None:
+        self.scenario = scenario
+        self._folder = folder
+        self._exit = ExitStack()
+        self._app: Subject | None = None
+        self._counts: dict[str, int] = {}
+
+    def __enter__(self) -> Self:
+        with ExitStack() as undo:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            self._aws = undo.enter_context(EmbeddedAws.start(self._folder))
+            self._pipeline = deploy_pipeline(self._aws, self._folder)
+            self._proxy = undo.enter_context(FaultyAws(self._aws.endpoint))
+            self._client = cache(partial(_client, self._aws.endpoint))
+            self._aftermath = Aftermath(self._client, self._pipeline, (self._proxy.endpoint, self._aws.endpoint))
+            self._worker = self._make_worker()
+            undo.callback(self._worker.end, 0)
+            self._ensure_worker()
+            self._exit = undo.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._exit.close()
+
+    def run(self, fault: Fault | None = None, expected: Mapping[str, Any] | None = None) -> Result:
+        """Drop a zip, have the fault happen, wait for the end, and compare."""
+        began = time.monotonic()
+        self._ensure_worker()
+        before = self._prepare()
+        self._counts = self._counts or self._aftermath.counts()
+        watch = self._proxy.watch(fault, self._worker.pid)
+        subject = self._drop(before)
+        ended = self._wait(subject, watch)
+        self._proxy.watch()
+        try:
+            state = self._aftermath.look(subject, self._counts)
+        except Exception as error:
+            state = {"not to be seen": f"{type(error).__name__}: {error}"}
+        difference = list(differences(expected, state)) if expected is not None else []
+        if not ended:
+            difference.insert(0, f"not at an end after {PATIENCE:.0f} s; the worker's log:\n{self._log()}")
+        self._clean_up(subject, state, bool(difference))
+        seconds = time.monotonic() - began
+        return Result(watch.fired.is_set(), tuple(difference), seconds, tuple(watch.calls), state)
+
+    # -- the worker
+
+    def _make_worker(self) -> Child:
+        work = self._folder / "work"
+        work.mkdir()
+        seen = replace(
+            self._pipeline,
+            endpoint=self._proxy.endpoint,
+            queue=self._pipeline.queue.replace(self._aws.endpoint, self._proxy.endpoint),
+            dead_letters=self._pipeline.dead_letters.replace(self._aws.endpoint, self._proxy.endpoint),
+        )
+        environ = {**seen.environ_over(os.environ), **SETTINGS, "AUTO_LAMBDA_WORK_DIR": str(work)}
+        return Child("worker", "worker", self._folder / "worker.log", environ)
+
+    def _ensure_worker(self) -> None:
+        if self._worker.pid is not None and self._worker.returncode() is None:
+            return
+        self._worker.end(0)
+        self._worker.start()
+        self._worker.wait_until_ready(120)
+
+    def _log(self) -> str:
+        return "\n".join(line[:600] for line in tail(self._folder / "worker.log", 25).splitlines())
+
+    # -- one case
+
+    def _prepare(self) -> Subject | None:
+        """What is live before. A first deploy finds no artifact of its own stored."""
+        if not self.scenario.updates:
+            self._empty_artifacts()
+            return None
+        if self._app is None:
+            subject = self._drop(None)
+            if not self._wait(subject, self._proxy.watch()):
+                raise RuntimeError(f"the app to update did not go live:\n{self._log()}")
+            self._app = subject
+        return self._app
+
+    def _drop(self, before: Subject | None) -> Subject:
+        number = next(self._words)
+        word, app = f"word{number:08d}", before.app if before else f"app{number:08d}"
+        answer = self._client("s3").put_object(
+            Bucket=self._pipeline.bucket,
+            Key=f"apps/{app}.zip",
+            Body=self.scenario.zip(word),
+            ContentType="application/zip",
+        )
+        return Subject(app, answer["VersionId"], word, self._live_version(before) if before else 0)
+
+    def _live_version(self, subject: Subject) -> int:
+        receipt = self._aftermath.receipt(subject)
+        return int(receipt["version"]) if receipt else 0
+
+    def _wait(self, subject: Subject, watch: Watch) -> bool:
+        """Looks when the worker has deleted a message, and now and then: looking costs what others need."""
+        end = time.monotonic() + PATIENCE
+        look = time.monotonic() + _LOOK
+        while time.monotonic() < end:
+            if watch.fired.is_set():
+                self._ensure_worker()
+            if watch.settled.is_set() or time.monotonic() > look:
+                watch.settled.clear()
+                look = time.monotonic() + _LOOK
+                if self._aftermath.final(subject):
+                    return True
+            time.sleep(0.2)
+        return False
+
+    def _clean_up(self, subject: Subject, state: Mapping[str, Any], failed: bool) -> None:
+        """An update's app is updated again by the next case, unless it is not what it should be."""
+        if self.scenario.updates and not failed:
+            self._app = subject
+            return
+        self._app, self._counts = None, {}  # layers outlive their stacks on purpose
+        if failed:
+            self._client("sqs").purge_queue(QueueUrl=self._pipeline.queue)
+        with contextlib.suppress(Exception):
+            self._aftermath.remove(subject.app)
+
+    def _empty_artifacts(self) -> None:
+        s3, bucket = self._client("s3"), self._pipeline.artifacts
+        for item in s3.list_objects_v2(Bucket=bucket).get("Contents", []):
+            s3.delete_object(Bucket=bucket, Key=item["Key"])
+
+
+_SESSION = boto3.Session(aws_access_key_id="local", aws_secret_access_key="local", region_name=REGION)
+_ONE_AT_A_TIME = threading.Lock()
+
+
+def _client(endpoint: str, service: str) -> Any:
+    """One session for all lanes: each would read the descriptions of all services anew. It is not safe for threads."""
+    with _ONE_AT_A_TIME:
+        return client(_SESSION, service, endpoint=endpoint)
+
+
+def differences(expected: Any, found: Any, path: str = "") -> list[str]:
+    """Each place where two end states differ, one line each."""
+    if isinstance(expected, dict) and isinstance(found, dict):
+        return [
+            line
+            for name in sorted({*expected, *found})
+            for line in differences(expected.get(name), found.get(name), f"{path}/{name}")
+        ]
+    return [] if expected == found else [f"{path}: {found!r} instead of {expected!r}"]
