@@ -8,7 +8,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +22,7 @@ from auto_lambda.aws.s3 import ObjectStore
 from auto_lambda.aws.urls import callable_url
 from auto_lambda.local import plot
 from auto_lambda.local.board import STEPS, Board, Row, live_table
+from auto_lambda.local.fleet.controller import FleetOptions
 from auto_lambda.local.stack import LocalStack, local_client
 from auto_lambda.local.state import announced
 from auto_lambda.packing import zip_folder
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 TIMEOUT = 300.0  # seconds for all of it
+FLEET = FleetOptions(largest=2, boot_seconds=1)  # nobody watches machines boot for a minute
+REST = 30.0  # seconds for the workers to find out that there is no more work
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,16 +72,16 @@ def run(folder: Path, *, keep: bool = False, examples: Sequence[Example] = EXAMP
     began = time.monotonic()
     console = Console(highlight=False)
     console.print("[bold]1. A stack of its own[/]")
-    with LocalStack.start(folder, settings=_settings(), say=lambda text: _line(console, text)) as stack:
+    with LocalStack.start(folder, options=FLEET, say=lambda text: _line(console, text)) as stack:
         console.print(f"   up after {time.monotonic() - began:.1f} s\n\n[bold]2. Four zips into the bucket[/]")
         start = datetime.now(UTC)
         rows = _drop_all(stack, examples, console)
+        took = time.monotonic() - began
         _report(stack, examples, rows, console)
+        _await_rest(stack)
         _plot(stack, start, console)
         good = sum(1 for row in rows if _is_good(row))
-        console.print(
-            f"\n{good} of {len(rows)} apps live, {time.monotonic() - began:.0f} s after the command was given"
-        )
+        console.print(f"\n{good} of {len(rows)} apps live, {took:.0f} s after the command was given")
         if not keep:
             console.print("It all ends here. To go on with your own zips: auto-lambda local up")
         else:
@@ -86,11 +89,6 @@ def run(folder: Path, *, keep: bool = False, examples: Sequence[Example] = EXAMP
             with stop_on_signals() as stop, announced(stack.pipeline):
                 stack.watch(stop.requested)
     return 0 if good == len(rows) else 1
-
-
-def _settings() -> Mapping[str, str]:
-    # Much of a cold build is waiting for the package index, so one slot more than processors are worth it.
-    return {"AUTO_LAMBDA_SLOTS": "2"}
 
 
 def _line(console: Console, text: str, indent: int = 3) -> None:
@@ -214,15 +212,27 @@ def _timings(rows: Sequence[Row], console: Console) -> None:
     console.print(table)
 
 
+def _await_rest(stack: LocalStack) -> None:
+    """Let the workers end themselves, and the checker publish that there are none, for the plot to show it."""
+    deadline = time.monotonic() + REST
+    while stack.fleet and stack.fleet.group.machines() and time.monotonic() < deadline:
+        stack.check()
+        time.sleep(0.2)
+    time.sleep(1.5)
+
+
 def _plot(stack: LocalStack, start: datetime, console: Console) -> None:
-    """The queue's depth over the run, from what the checker published."""
+    """The queue's depth and the workers over the run, from what the checker published."""
     metrics = Metrics(local_client(stack.aws, "cloudwatch"), stack.pipeline.namespace)
     end = datetime.now(UTC) + timedelta(seconds=1)
-    names = ("QueueVisible", "QueueInFlight")
     queue = {"QueueName": stack.pipeline.queue.rpartition("/")[2]}
-    series = [metrics.series(name, queue, start, end) for name in names]
-    depth = [sum(values) for values in zip(*series, strict=False)]
-    console.print("\n[bold]5. Messages in the queue, waiting and in work[/]")
-    for line in plot.bars(depth, width=72, height=4):
-        _line(console, line)
-    _line(console, f"{len(depth)} samples that the checker published to CloudWatch")
+    visible, in_flight, workers = (
+        metrics.series(name, queue, start, end) for name in ("QueueVisible", "QueueInFlight", "WorkersInService")
+    )
+    depth = [sum(both) for both in zip(visible, in_flight, strict=False)]
+    console.print("\n[bold]5. The queue, and the fleet that follows it[/]")
+    for title, values in (("messages, waiting and in work", depth), ("workers in service", workers)):
+        _line(console, title)
+        for line in plot.bars(values, width=72, height=4 if values is depth else 2):
+            _line(console, line)
+    _line(console, f"{len(depth)} samples that the checker published to CloudWatch, from the first drop on")
