@@ -1,5 +1,5 @@
 # Two commands do everything on a fresh machine: `make demo` and `make test`.
-.PHONY: help setup test-tools demo test unit machine image-test ami e2e lint policy types format bench soak pictures lock
+.PHONY: help setup test-tools demo test unit machine image-test ami e2e lint policy types format bench soak chaos pictures lock
 .DEFAULT_GOAL := help
 BIN := .venv/bin
 
@@ -52,6 +52,9 @@ format: setup ## let ruff put the code in order
 bench: setup ## drop to live for each example, then ours against chalice, zappa and aws-lambda-builders
 	$(BIN)/python bench/drop_to_live.py
 	$(BIN)/python bench/packaging.py
+
+chaos: setup ## each AWS call of the worker spoilt in turn, in every way; an hour. ARGS="--scenario 'zappa update'" for less
+	$(BIN)/python tests/chaos $(ARGS)
 
 soak: setup ## 1,000 drops with workers killed, events doubled and reordered, calls throttled; ten minutes or so. ARGS="--seed 2" for more
 	$(BIN)/python bench/soak.py $(ARGS)
