@@ -14,6 +14,11 @@ from worker.build.uv import index_settings
 
 PATIENCE = 600
 """Seconds; whatever takes one on this machine takes ten or more in an emulated processor."""
+_PATIENT = """[Service]
+EnvironmentFile=/etc/test.env
+TimeoutStartSec=15min
+WatchdogSec=15min
+"""
 _FORWARD = """[Socket]
 ListenStream={address}
 FreeBind=yes
@@ -40,7 +45,7 @@ class VirtualBox(Box):
         lines = {**index_settings(os.environ), **kept, "AWS_EC2_METADATA_DISABLED": "false", **settings}
         self.machine.write("/etc/test.env", "".join(f'{name}="{text}"\n' for name, text in lines.items()))
         for unit in (WORKER, "autolambda-checker.service"):
-            self.drop_in(unit, "[Service]\nEnvironmentFile=/etc/test.env\n", "00-test")
+            self.drop_in(unit, _PATIENT, "00-test")
         for script in self._user_data():
             self.machine.write("/root/user-data", script)
             self.machine.run("bash", "/root/user-data")

@@ -51,6 +51,7 @@ def _let_in(tree: Path, public_key: str) -> None:
     """What cloud-init and DHCP do on AWS."""
     (tree / "root/.ssh").mkdir(mode=0o700, exist_ok=True)
     (tree / "root/.ssh/authorized_keys").write_text(public_key)
+    (tree / "etc/ssh/sshd_config.d/test.conf").unlink()  # of the instance that was built on
     (tree / "etc/systemd/network/10-virtual.network").write_text(_NETWORK)
     (tree / "etc/resolv.conf").unlink(missing_ok=True)
     (tree / "etc/resolv.conf").write_text("nameserver 10.0.2.3\n")
