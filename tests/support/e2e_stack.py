@@ -256,7 +256,7 @@ class LocalUp:
     def tail(self, characters: int = 6000) -> str:
         return self.log.read_text(errors="replace")[-characters:]
 
-    def end(self, with_: signal.Signals = signal.SIGTERM, seconds: float = 60) -> int:
+    def end(self, with_: signal.Signals = signal.SIGTERM, seconds: float = 180) -> int:
         """Signal it and wait; its exit code."""
         if self.process.poll() is None:
             self.process.send_signal(with_)
