@@ -56,7 +56,7 @@ bench: setup ## drop to live for each example, then ours against chalice, zappa 
 chaos: setup ## each AWS call of the worker spoilt in turn, in every way; an hour. ARGS="--scenario 'zappa update'" for less
 	$(BIN)/python tests/chaos $(ARGS)
 
-soak: setup ## 1,000 drops with workers killed, events doubled and reordered, calls throttled; ten minutes or so. ARGS="--seed 2" for more
+soak: setup ## 1,000 drops while workers are killed, events doubled and reordered, calls throttled (ARGS="--seed 2")
 	$(BIN)/python bench/soak.py $(ARGS)
 
 pictures: ## redraw docs/pictures from its sources (graphviz)
