@@ -64,7 +64,7 @@ def test_what_is_wrong_with_an_image_is_found(launched: Machine) -> None:
         check=False,
     )  # fmt: skip
     assert done.returncode == 1
-    units = ("autolambda-checker.service is not enabled", "Unknown key name 'MemorMax'")
+    units = ("autolambda-checker.service is not enabled", "Unknown key 'MemorMax'")
     for name in (*left[:4], "/home/ec2-user/.aws", "/etc/machine-id is not empty", "use a larger --volume-gb", *units):
         assert name in done.stderr, name
 
