@@ -84,11 +84,13 @@ class Backlog:
 
     @property
     def seconds_without_workers(self) -> float:
-        """Seconds as in ``seconds_per_worker`` while nobody is in service, else 0.
+        """Seconds until what waits would be done by one worker, while nobody is in service, else 0.
 
-        Target tracking multiplies the capacity it finds, so it can't leave zero; an alarm on this metric does.
+        Target tracking multiplies the capacity it finds, so it can't leave zero; an alarm on this metric does. What is
+        in flight does not count: nobody who booted for it could take it. It backs off, or is in the hands of a machine
+        that is on its way out.
         """
-        return 0.0 if self.workers else self.seconds_per_worker
+        return 0.0 if self.workers else self.visible * self.build_seconds / self.slots
 
     def metrics(self) -> dict[str, float]:
         """By CloudWatch name: BacklogPerWorker in messages, the others in seconds."""

@@ -33,6 +33,11 @@ def test_only_a_backlog_with_nobody_there_calls_for_the_first_machine() -> None:
     assert Backlog(3, 0, 0, 20).seconds_without_workers == 60
     assert Backlog(3, 0, 1, 20).seconds_without_workers == 0
     assert Backlog(0, 0, 0, 20).seconds_without_workers == 0
+    assert Backlog(3, 5, 0, 20, slots=2).seconds_without_workers == 30
+
+
+def test_nobody_boots_for_what_nobody_could_take() -> None:
+    assert Backlog(0, 4, 0, 20).seconds_without_workers == 0
 
 
 @given(visible=COUNTS, in_flight=COUNTS, workers=st.integers(0, 1000), seconds=SECONDS, slots=st.integers(1, 16))
