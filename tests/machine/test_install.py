@@ -67,7 +67,7 @@ def settle(box: nspawn.Machine, pipeline: Pipeline) -> None:
 def state(box: nspawn.Machine) -> str:
     """Everything that a second run could change: processes, and every file of ours with its times."""
     pids = box.run("systemctl", "show", "--property=MainPID", *SERVICES).stdout
-    return pids + files_of_ours(box, "-printf", "%p %T@ %C@\n")
+    return pids + files_of_ours(box, "!", "-path", "/var/cache/*", "-printf", "%p %T@ %C@\n")
 
 
 def files_of_ours(box: nspawn.Machine, *how: str) -> str:
@@ -75,7 +75,7 @@ def files_of_ours(box: nspawn.Machine, *how: str) -> str:
         "find", "/", "-xdev", "(", "-path", "/proc", "-o", "-path", SOURCES, "-o", "-path", "/var/log", ")",
         "-prune", "-o",
         "(", "-ipath", "*auto-lambda*", "-o", "-ipath", "*autolambda*", "-o", "-nouser", ")",
-        "!", "-path", "/var/cache/*", *how,
+        *(how or ("-print",)),
     )  # fmt: skip
     return listed.stdout
 
