@@ -72,7 +72,7 @@ install() {
     if [ -n "$wheel" ]; then take_wheel "$wheel"; else take_clone; fi
 
     if [ "$packages" = yes ]; then
-        AUTO_LAMBDA_IMAGE_GROUPS="interpreters compilers libraries sandbox archives" step 10-packages
+        PACKAGE_GROUPS="interpreters compilers libraries sandbox archives" step 10-packages
     fi
     digest=$(cd "$payload" && find . -type f ! -path ./.apt-updated -print0 | sort --zero-terminated |
         xargs --null sha256sum | sha256sum)

@@ -8,6 +8,6 @@ required_mb=${AUTO_LAMBDA_IMAGE_REQUIRED_MB:-3000}
     fail disk-full "$(free_mb /) MB are free, the image needs $required_mb: build with a larger --volume-gb"
 
 # What is installed on one box needs no agents of the fleet's.
-for group in ${AUTO_LAMBDA_IMAGE_GROUPS:-interpreters compilers libraries sandbox archives agents}; do
+for group in ${PACKAGE_GROUPS:-interpreters compilers libraries sandbox archives agents}; do
     pkg_install "$group"
 done

@@ -7,6 +7,7 @@ from typing import Any
 
 import boto3
 import pytest
+import structlog
 from botocore.config import Config
 from hypothesis import settings
 
@@ -15,6 +16,13 @@ from auto_lambda.local.embedded import REGION, EmbeddedAws
 # How long an example takes says something about the machine only.
 settings.register_profile("unhurried", deadline=None)
 settings.load_profile("unhurried")
+
+
+@pytest.fixture(autouse=True)
+def logging_as_it_was() -> Iterator[None]:
+    """A test that configures logging does so for a stream of its own, which is closed after it."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")
