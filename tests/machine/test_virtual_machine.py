@@ -60,17 +60,17 @@ HOG = """
     while True:
         kept.append(bytearray(os.urandom(1)) * 10_000_000)
 """
+# Run when the app is imported: what a build backend prints is told at its end, which this one does not live to see.
 FORKS = """
-    made = 0
-    while True:
-        try:
-            if os.fork() == 0:
-                time.sleep(600)
-                os._exit(0)
-        except OSError:
-            say(f"made {made} processes")
-            time.sleep(60)
-        made += 1
+import os, time
+for made in range(1, 1000):
+    try:
+        if os.fork() == 0:
+            time.sleep(600)
+    except OSError:
+        time.sleep(60)
+    if made % 10 == 0:
+        print(f"made {made} processes", flush=True)
 """
 NOSY = """
     import urllib.request
@@ -169,11 +169,14 @@ def test_the_services_own_task_limit_ends_a_build_that_forks(machine: Booted) ->
     box = machine.box
     pid = box.pid(WORKER)
     with_limits(box, TasksMax="200")
-    drop = box.stack.drop("forks", app(FORKS))
+    files = small_chalice()
+    drop = box.stack.drop("forks", make_zip({**files, "app.py": FORKS + str(files["app.py"])}))
     told(machine.final(drop), "too-many-processes")
-    made = next(int(line.split()[-2]) for line in box.stack.log(drop).splitlines() if line.endswith(" processes"))
-    machine.figures["processes that a build got of 200"] = made
-    assert 50 < made < 200
+    log = box.stack.log(drop)
+    made = max(int(line.split()[-2]) for line in log.splitlines() if line.endswith(" processes"))
+    machine.figures["processes that a build was seen to get, of 200 for the service"] = made
+    assert 50 < made < 200  # its own group would let it have a thousand
+    assert "fork rejected by pids controller" in "".join(box.kernel_said("pids controller"))
     with_limits(box, TasksMax="4096")
     unharmed(box, pid)
 
