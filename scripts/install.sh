@@ -216,6 +216,7 @@ uninstall() {
         systemctl disable --quiet --now "$service"
         systemctl clean --what=all "$service" 2>/dev/null || true # it may have nothing
     done
+    [ ! -e $units/autolambda.slice ] || systemctl stop autolambda.slice # else it lives on without its file
     rm -f $units/autolambda-{worker,checker,unfit@}.service $units/autolambda.slice /usr/lib/sysusers.d/autolambda.conf
     systemctl daemon-reload
     systemctl reset-failed 'autolambda-*' 2>/dev/null || true
