@@ -89,11 +89,8 @@ class Aftermath:
 
     def counts(self) -> dict[str, int]:
         """How many resources of each kind there are, whoever made them."""
-        found = {
-            kind: len(getattr(self._client(service), operation)().get(key, []))
-            for kind, (service, operation, key) in _RESOURCES.items()
-        }
-        stacks = self._client("cloudformation").describe_stacks()["Stacks"]
+        found = {kind: len(self._all(*listing)) for kind, listing in _RESOURCES.items()}
+        stacks = self._all("cloudformation", "describe_stacks", "Stacks")
         return {**found, "stacks": len([stack for stack in stacks if stack["StackStatus"] != "DELETE_COMPLETE"])}
 
     def look(self, subject: Subject, before: Mapping[str, int]) -> dict[str, Any]:
@@ -119,6 +116,11 @@ class Aftermath:
         """Take an app out of AWS, and forget it."""
         cloudformation = self._client("cloudformation")
         cloudformation.delete_stack(StackName=f"al-{app}-dev")
+
+    def _all(self, service: str, operation: str, key: str, **asked: str) -> list[Any]:
+        """Every page of a listing: a lane that has seen many cases has more than one."""
+        pages = self._client(service).get_paginator(operation).paginate(**asked)
+        return [item for page in pages for item in page.get(key, [])]
 
     def _plain(self, text: str, subject: Subject) -> str:
         for endpoint in self._endpoints:
@@ -150,7 +152,7 @@ class Aftermath:
         live = client.get_function_configuration(FunctionName=name, Qualifier="live")
         latest = client.get_function_configuration(FunctionName=name)
         alias = int(client.get_alias(FunctionName=name, Name="live")["FunctionVersion"])
-        versions = client.list_versions_by_function(FunctionName=name)["Versions"]
+        versions = self._all("lambda", "list_versions_by_function", "Versions", FunctionName=name)
         configuration = {key: value for key, value in live.items() if key not in _UNSTEADY_FUNCTION}
         configuration.pop("ResponseMetadata")
         configuration["Environment"]["Variables"].pop("AUTO_LAMBDA_RELEASE")
