@@ -94,7 +94,8 @@ class Enumeration:
     def run(self, scenarios: Sequence[Scenario], lanes: int) -> dict[Scenario, Plan]:
         plans = {scenario: Plan(scenario) for scenario in scenarios}
         threads = [
-            threading.Thread(target=self._lane, args=(plan, number), name=f"{plan.scenario} {number}")
+            # Daemons, so that Ctrl-C ends it: emulators and workers end with the process.
+            threading.Thread(target=self._lane, args=(plan, number), name=f"{plan.scenario} {number}", daemon=True)
             for number in range(lanes)
             for plan in plans.values()
             if number == 0 or plan.scenario is not Scenario.SLOW
