@@ -5,12 +5,14 @@ from __future__ import annotations
 import http.client
 import http.server
 import socket
+import ssl
 import threading
 from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import trustme
 
 from worker.build.index_proxy import IndexProxy
 from worker.build.indexes import Indexes, discover
@@ -27,7 +29,8 @@ class _Index(http.server.BaseHTTPRequestHandler):
         body = b"wheel bytes"
         kind = "application/octet-stream"
         if self.path.startswith("/simple/"):
-            body = f'<a href="http://{host}/files/demo-1.0.whl">demo</a>'.encode()
+            scheme = "https" if isinstance(self.connection, ssl.SSLSocket) else "http"
+            body = f'<a href="{scheme}://{host}/files/demo-1.0.whl">demo</a>'.encode()
             kind = "text/html"
         self.send_response(200)
         self.send_header("Content-Type", kind)
@@ -45,6 +48,51 @@ def index() -> Iterator[str]:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"127.0.0.1:{server.server_port}"
         server.shutdown()
+
+
+@pytest.fixture
+def tls_index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The same over TLS, by a certificate that this process trusts."""
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("index.example").configure_cert(context)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Index) as server:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+class _Gateway(http.server.BaseHTTPRequestHandler):
+    """A company's proxy: opens a tunnel to wherever the index really listens, and sees what is said in the clear."""
+
+    target = ""
+    seen: list[bytes]
+
+    def do_CONNECT(self) -> None:
+        self.seen.append(f"{self.requestline}\r\n{self.headers}".encode())
+        host, port = self.target.split(":")
+        with socket.create_connection((host, int(port))) as upstream:
+            self.send_response(200)
+            self.end_headers()
+            back = threading.Thread(target=_copy, args=(upstream, self.connection, []), daemon=True)
+            back.start()
+            _copy(self.connection, upstream, self.seen)
+        self.close_connection = True
+
+    def log_message(self, *args: object) -> None:
+        pass
+
+
+def _copy(source: socket.socket, target: socket.socket, seen: list[bytes]) -> None:
+    try:
+        while data := source.recv(65536):
+            seen.append(data)
+            target.sendall(data)
+    except OSError:
+        pass
 
 
 @pytest.fixture(autouse=True)
@@ -119,6 +167,39 @@ def test_a_private_index_answers_without_the_build_seeing_its_credentials(
         assert connection.getresponse().read() == b"wheel bytes"
         connection.close()
     assert refused == []
+
+
+def test_a_private_index_over_tls_is_reached_through_a_proxy_that_sees_no_credentials(
+    tmp_path: Path, tls_index: str, refused: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[bytes] = []
+    handler = type("Handler", (_Gateway,), {"target": tls_index, "seen": seen})
+    found = discover({"UV_DEFAULT_INDEX": "https://reader:s3cret@index.example/simple/"})
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as gateway:
+        threading.Thread(target=gateway.serve_forever, daemon=True).start()
+        monkeypatch.setenv("HTTPS_PROXY", f"http://me:pass@127.0.0.1:{gateway.server_port}")
+        with IndexProxy(tmp_path / "s", found, refused.append) as proxy:
+            connection = _connection(proxy.socket_path)
+            connection.request("GET", "http://index-0.internal/simple/demo/")
+            page = connection.getresponse().read()
+            connection.close()
+        gateway.shutdown()
+    assert page == b'<a href="http://index-0.internal/files/demo-1.0.whl">demo</a>'
+    assert seen[0].startswith(b"CONNECT index.example:443 ")
+    assert b64encode(b"me:pass") in seen[0]
+    assert TOKEN.encode() not in b"".join(seen)
+
+
+def test_a_private_index_with_a_certificate_that_nobody_trusts_is_not_told_the_credentials(
+    tmp_path: Path, tls_index: str, refused: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SSL_CERT_FILE")
+    found = discover({"UV_DEFAULT_INDEX": f"https://reader:s3cret@{tls_index}/simple/"})
+    with IndexProxy(tmp_path / "s", found, refused.append) as proxy:
+        connection = _connection(proxy.socket_path)
+        connection.request("GET", "http://index-0.internal/simple/demo/")
+        assert _status(connection) == 502
+        connection.close()
 
 
 def test_the_socket_is_gone_afterwards(tmp_path: Path) -> None:
