@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from heapq import nlargest
@@ -14,6 +14,7 @@ from auto_lambda.aws.attempts import Attempt
 from auto_lambda.aws.autoscaling import Capacity
 from auto_lambda.aws.s3 import Head, ObjectMissing
 from auto_lambda.aws.sqs import Depth
+from checker.sample import Group, History, Queue
 
 NEWEST = 100
 """Receipts that are read, those written last: what runs writes its own all the time."""
@@ -21,27 +22,6 @@ LAST = 8
 """Receipts that are shown of uploads that nobody has in hand any more."""
 _RECEIPT = ".receipt.json"
 _RUNNING = frozenset({"building", "deploying"})
-
-
-class Queue(Protocol):
-    """What can tell its depth."""
-
-    def depth(self) -> Depth:
-        """Now, as SQS estimates."""
-
-
-class Group(Protocol):
-    """What can tell its machines."""
-
-    def capacity(self) -> Capacity:
-        """Now."""
-
-
-class History(Protocol):
-    """What can tell of recent attempts at builds."""
-
-    def newest(self, at_most: int) -> Sequence[Attempt]:
-        """The last begun first."""
 
 
 class Store(Protocol):

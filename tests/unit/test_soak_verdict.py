@@ -16,6 +16,7 @@ import pytest
 from moto import mock_aws
 from soak import STEADY, Dropped, Fleet, Sample, Soak, Traffic
 from soak_verdict import Verdict, judge, memory_of
+from tables import create_ledger
 
 from auto_lambda.aws.dynamodb import Table
 from auto_lambda.keys import App
@@ -102,12 +103,7 @@ def soak(tmp_path: Path, address: str, monkeypatch: pytest.MonkeyPatch) -> Itera
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SECURITY_TOKEN", "AWS_SESSION_TOKEN"):
         monkeypatch.setenv(name, "testing")
     with mock_aws():
-        boto3.client("dynamodb", region_name="us-east-1").create_table(
-            TableName="ledger",
-            BillingMode="PAY_PER_REQUEST",
-            AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk")],
-            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
-        )
+        create_ledger(boto3.client("dynamodb", region_name="us-east-1"))
         boto3.client("s3", region_name="us-east-1").create_bucket(Bucket="uploads")
         queue = boto3.client("sqs", region_name="us-east-1").create_queue(QueueName="dead")["QueueUrl"]
         over = Finished(tmp_path, address, Names(dead_letters=queue))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -50,9 +51,9 @@ class Clockwork:
         self.now += self.work
         return SAMPLE
 
-    def run(self, interval: float = 5.0) -> list[float]:
+    def run(self, interval: float = 5.0, sampler: Callable[[], Sample] | None = None) -> list[float]:
         loop = Loop(
-            self.sampler, lambda _: None, pace=Pace(interval, 30), notifier=Notifier({}),
+            sampler or self.sampler, lambda _: None, pace=Pace(interval, 30), notifier=Notifier({}),
             clock=lambda: self.now, now=lambda: self.now, wait=self.wait,
         )  # fmt: skip
         loop.run(Stop())
@@ -220,15 +221,7 @@ def test_throttling_makes_ticks_rarer_and_an_answer_makes_them_frequent_again() 
         clock.ticks.append(clock.now)
         return next(answers)()
 
-    Loop(
-        sampler,
-        lambda _: None,
-        pace=Pace(5, 30),
-        notifier=Notifier({}),
-        clock=lambda: clock.now,
-        now=lambda: clock.now,
-        wait=clock.wait,
-    ).run(Stop())
+    clock.run(sampler=sampler)
     assert clock.ticks[:6] == [0, 10, 30, 70, 74, 79]
 
 
@@ -252,15 +245,7 @@ def test_an_idle_loop_slows_down_and_work_wakes_it() -> None:
         clock.ticks.append(clock.now)
         return SAMPLE if LONG + 150 < clock.now < LONG + 200 else idle
 
-    Loop(
-        sampler,
-        lambda _: None,
-        pace=Pace(5, 30),
-        notifier=Notifier({}),
-        clock=lambda: clock.now,
-        now=lambda: clock.now,
-        wait=clock.wait,
-    ).run(Stop())
+    clock.run(sampler=sampler)
     pauses = [after - before for before, after in zip(clock.ticks, clock.ticks[1:], strict=False)]
     assert max(pauses) == 30
     assert pauses[1] == pauses[-1] == 5

@@ -20,6 +20,7 @@ import structlog
 from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 from moto import mock_aws
+from tables import create_ledger
 
 from checker.__main__ import main
 
@@ -71,23 +72,7 @@ def test_an_unknown_queue_is_told_at_start(
 @pytest.fixture
 def fleet(aws: Any, monkeypatch: pytest.MonkeyPatch) -> str:
     """A ledger, and a group of two machines; its name."""
-    boto3.client("dynamodb", region_name="eu-west-1").create_table(
-        TableName="ledger",
-        BillingMode="PAY_PER_REQUEST",
-        AttributeDefinitions=[
-            {"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk", "recent", "started")
-        ],
-        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
-        GlobalSecondaryIndexes=[
-            {
-                "IndexName": "recent",
-                "KeySchema": [
-                    {"AttributeName": "recent", "KeyType": "HASH"}, {"AttributeName": "started", "KeyType": "RANGE"},
-                ],
-                "Projection": {"ProjectionType": "ALL"},
-            }
-        ],
-    )  # fmt: skip
+    create_ledger(boto3.client("dynamodb", region_name="eu-west-1"))
     groups = boto3.client("autoscaling", region_name="eu-west-1")
     groups.create_launch_configuration(LaunchConfigurationName="c", ImageId="ami-12345678", InstanceType="t3.micro")
     groups.create_auto_scaling_group(

@@ -10,6 +10,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
+from tables import create_ledger
 
 from auto_lambda.aws.attempts import Attempts, LedgerUnusable
 from auto_lambda.aws.dynamodb import Table
@@ -25,31 +26,8 @@ def client(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
     with mock_aws():
         made = boto3.client("dynamodb", region_name="eu-west-1")
-        create(made, "ledger", index=True)
+        create_ledger(made)
         yield made
-
-
-def create(client: Any, name: str, *, index: bool) -> None:
-    keys = ("pk", "sk", "recent", "started") if index else ("pk", "sk")
-    indexes = [
-        {
-            "IndexName": "recent",
-            "KeySchema": [
-                {"AttributeName": "recent", "KeyType": "HASH"}, {"AttributeName": "started", "KeyType": "RANGE"},
-            ],
-            "Projection": {
-                "ProjectionType": "INCLUDE",
-                "NonKeyAttributes": ["ended", "key", "number", "object_version", "outcome", "sent"],
-            },
-        }
-    ]  # fmt: skip
-    client.create_table(
-        TableName=name,
-        BillingMode="PAY_PER_REQUEST",
-        AttributeDefinitions=[{"AttributeName": key, "AttributeType": "S"} for key in keys],
-        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
-        **({"GlobalSecondaryIndexes": indexes} if index else {}),
-    )
 
 
 def test_what_the_worker_writes_is_read(client: Any) -> None:
@@ -67,7 +45,12 @@ def test_what_the_worker_writes_is_read(client: Any) -> None:
 
 
 def test_a_table_that_is_not_there_or_no_ledger_is_told(client: Any) -> None:
-    create(client, "other", index=False)
+    client.create_table(
+        TableName="other",
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": "pk", "AttributeType": "S"}],
+        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
+    )
     with pytest.raises(LedgerUnusable, match="typo cannot be used: there is no such table"):
         Attempts(client, "typo").newest(1)
     with pytest.raises(LedgerUnusable, match=r"other cannot be used: .*no index `recent`"):

@@ -12,6 +12,7 @@ import boto3
 import pytest
 from click.testing import Result
 from moto import mock_aws
+from tables import create_ledger
 from typer.testing import CliRunner
 
 from auto_lambda.aws.dynamodb import Table
@@ -68,11 +69,7 @@ def aws(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Aws]:
         s3, sqs, dynamodb = (boto3.client(name) for name in ("s3", "sqs", "dynamodb"))
         s3.create_bucket(Bucket=BUCKET)
         s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
-        dynamodb.create_table(
-            TableName="ledger", BillingMode="PAY_PER_REQUEST",
-            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
-            AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk")],
-        )  # fmt: skip
+        create_ledger(dynamodb)
         queue, dead = (sqs.create_queue(QueueName=name)["QueueUrl"] for name in ("drops", "dead"))
         monkeypatch.setenv("AUTO_LAMBDA_UPLOADS_BUCKET", BUCKET)
         monkeypatch.setenv("AUTO_LAMBDA_QUEUE_URL", queue)

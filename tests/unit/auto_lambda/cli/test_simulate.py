@@ -9,6 +9,7 @@ import boto3
 import pytest
 import typer.main
 from moto import mock_aws
+from tables import create_ledger
 from typer.testing import CliRunner, Result
 
 from auto_lambda.aws.dynamodb import Table
@@ -113,24 +114,7 @@ def ledger(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Table]:
         monkeypatch.setenv(name, value)
     with mock_aws():
         client = boto3.client("dynamodb")
-        client.create_table(
-            TableName="ledger",
-            BillingMode="PAY_PER_REQUEST",
-            AttributeDefinitions=[
-                {"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk", "recent", "started")
-            ],
-            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
-            GlobalSecondaryIndexes=[
-                {
-                    "IndexName": "recent",
-                    "KeySchema": [
-                        {"AttributeName": "recent", "KeyType": "HASH"},
-                        {"AttributeName": "started", "KeyType": "RANGE"},
-                    ],
-                    "Projection": {"ProjectionType": "ALL"},
-                }
-            ],
-        )
+        create_ledger(client)
         yield Table(client, "ledger")
 
 
