@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 
@@ -23,6 +24,8 @@ from crashes import Lane, Result, Scenario, differences
 from faulty_aws import Call, Fault, Kind
 
 ALL = tuple(Scenario)
+CASES_OF_A_LANE = 30
+"""Then it begins anew: the embedded AWS keeps a process for each function that has ever answered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,45 @@ class Cell:
     seconds: float = 0.0
 
 
+class Book:
+    """The cases that have ended, written down as they end: a run that was cut short goes on where it stopped.
+
+    Args:
+        file: one JSON object a line; what is in it and did not fail is not run again. None to forget.
+    """
+
+    def __init__(self, file: Path | None) -> None:
+        self._file = file
+        self._lock = threading.Lock()
+        self._known: dict[tuple[str, str, str], dict[str, Any]] = {}
+        self.cells: list[Cell] = []
+        if file and file.exists():
+            for line in map(json.loads, file.read_text().splitlines()):
+                self._known[line["scenario"], line["call"], line["kind"]] = line
+
+    def knows(self, scenario: Scenario, fault: Fault) -> bool:
+        """Whether the case need not be run; then it counts as it ended."""
+        line = self._known.get((scenario, str(fault.call), fault.kind))
+        if line is None or line["outcome"] == "FAIL":
+            return False
+        with self._lock:
+            self.cells.append(Cell(scenario, fault, line["outcome"], (), line["seconds"]))
+        return True
+
+    def add(self, cell: Cell) -> None:
+        """Count it, tell it, write it down."""
+        case = {"scenario": cell.scenario, "call": str(cell.fault.call), "kind": cell.fault.kind}
+        line = {**case, "outcome": cell.outcome, "seconds": round(cell.seconds, 1), "difference": cell.difference}
+        with self._lock:
+            self.cells.append(cell)
+            what = f"{cell.scenario}, {cell.fault.call}: {cell.fault.kind}"
+            sys.stderr.write(f"{len(self.cells):5} {cell.outcome:4} {cell.seconds:5.1f} s  {what}\n")
+            sys.stderr.writelines(f"      {difference}\n" for difference in cell.difference)
+            if self._file:
+                with self._file.open("a") as file:
+                    file.write(json.dumps(line) + "\n")
+
+
 @dataclass
 class Plan:
     """What one scenario has to be taken through. ``ready`` once the undisturbed runs are done."""
@@ -47,7 +89,7 @@ class Plan:
     ready: threading.Event = field(default_factory=threading.Event)
     failed: str | None = None
 
-    def learn(self, lane: Lane, kinds: Sequence[Kind], every: int) -> None:
+    def learn(self, lane: Lane, kinds: Sequence[Kind], every: int, book: Book) -> None:
         """Two undisturbed runs after one that warms up: their ends must be equal, their calls are the rows."""
         lane.run()
         first, second = lane.run(), lane.run()
@@ -56,8 +98,9 @@ class Plan:
         self.expected, self.rows = dict(second.state), rows_of(self.scenario, first, second)[::every]
         for call in self.rows:
             for kind in kinds:
-                if not same_as_another(call, kind):
-                    self.cases.put(Fault(call, kind))
+                fault = Fault(call, kind)
+                if not same_as_another(call, kind) and not book.knows(self.scenario, fault):
+                    self.cases.put(fault)
 
 
 def same_as_another(call: Call, kind: Kind) -> bool:
@@ -84,12 +127,11 @@ def rows_of(scenario: Scenario, first: Result, second: Result) -> tuple[Call, ..
 class Enumeration:
     """All cases, on so many lanes."""
 
-    def __init__(self, folder: Path, kinds: Sequence[Kind], every: int) -> None:
+    def __init__(self, folder: Path, kinds: Sequence[Kind], every: int, book: Book) -> None:
         self._folder = folder
         self._kinds = kinds
         self._every = every
-        self._lock = threading.Lock()
-        self.cells: list[Cell] = []
+        self._book = book
 
     def run(self, scenarios: Sequence[Scenario], lanes: int) -> dict[Scenario, Plan]:
         plans = {scenario: Plan(scenario) for scenario in scenarios}
@@ -116,7 +158,7 @@ class Enumeration:
                     self._folder / f"{plan.scenario.replace(' ', '-')}-{number}-{time.monotonic_ns()}", plan.scenario
                 ) as lane:
                     if first:
-                        plan.learn(lane, self._kinds, self._every)
+                        plan.learn(lane, self._kinds, self._every, self._book)
                         plan.ready.set()
                         first = False
                     self._work(lane, plan)
@@ -128,15 +170,13 @@ class Enumeration:
 
     def _work(self, lane: Lane, plan: Plan) -> None:
         """Case after case. A failed one may leave anything behind: the next has a lane of its own."""
-        while True:
+        for _ in range(CASES_OF_A_LANE):
             try:
                 fault = plan.cases.get_nowait()
             except queue.Empty:
                 return
             cell = self._case(lane, plan, fault)
-            with self._lock:
-                self.cells.append(cell)
-                self._tell(cell)
+            self._book.add(cell)
             if cell.outcome == "FAIL":
                 return
 
@@ -149,13 +189,6 @@ class Enumeration:
             return Cell(plan.scenario, fault, "FAIL", (f"{type(error).__name__}: {error}",))
         outcome = "FAIL" if result.difference else "ok" if result.reached else "-"
         return Cell(plan.scenario, fault, outcome, result.difference, result.seconds)
-
-    def _tell(self, cell: Cell) -> None:
-        number = len(self.cells)
-        what = f"{cell.scenario}, {cell.fault.call}: {cell.fault.kind}"
-        sys.stderr.write(f"{number:5} {cell.outcome:4} {cell.seconds:5.1f} s  {what}\n")
-        for line in cell.difference:
-            sys.stderr.write(f"      {line}\n")
 
 
 def matrix(plan: Plan, cells: Iterable[Cell], kinds: Sequence[Kind]) -> str:
@@ -177,31 +210,24 @@ def main() -> int:
     parser.add_argument("--kind", type=Kind, action="append", help="one of: " + ", ".join(Kind))
     parser.add_argument("--every", type=int, default=1, help="each so-many-th call only")
     parser.add_argument("--lanes", type=int, default=3, help="workers for each scenario, each with an AWS of its own")
-    parser.add_argument("--json", type=Path, help="file for the results")
+    parser.add_argument(
+        "--json",
+        type=Path,
+        help="file for the cases, one JSON object a line; those in it are not run again, but for failed ones",
+    )
     chosen = parser.parse_args()
     kinds, scenarios = chosen.kind or list(Kind), chosen.scenario or list(ALL)
-    began = time.monotonic()
+    began, book = time.monotonic(), Book(chosen.json)
     with tempfile.TemporaryDirectory(prefix="chaos-", ignore_cleanup_errors=True) as folder:
-        enumeration = Enumeration(Path(folder), kinds, chosen.every)
-        plans = enumeration.run(scenarios, chosen.lanes)
-    cells, minutes = enumeration.cells, (time.monotonic() - began) / 60
+        plans = Enumeration(Path(folder), kinds, chosen.every, book).run(scenarios, chosen.lanes)
     for plan in plans.values():
-        sys.stdout.write(matrix(plan, cells, kinds) + "\n\n")
-    counts = Counter(cell.outcome for cell in cells)
+        sys.stdout.write(matrix(plan, book.cells, kinds) + "\n\n")
+    counts = Counter(cell.outcome for cell in book.cells)
     planned = sum(not same_as_another(call, kind) for plan in plans.values() for call in plan.rows for kind in kinds)
-    summary = {"planned": planned, "run": len(cells), **counts, "minutes": round(minutes, 1)}
-    sys.stdout.write(json.dumps(summary) + "\n")
-    if chosen.json:
-        chosen.json.write_text(json.dumps({"summary": summary, "cases": [_plain(cell) for cell in cells]}, indent=1))
+    minutes = round((time.monotonic() - began) / 60, 1)
+    sys.stdout.write(json.dumps({"planned": planned, "run": len(book.cells), **counts, "minutes": minutes}) + "\n")
     broken = [plan.failed for plan in plans.values() if plan.failed]
-    return 1 if broken or counts["FAIL"] or len(cells) != planned else 0
-
-
-def _plain(cell: Cell) -> dict[str, object]:
-    return {
-        "scenario": str(cell.scenario), "call": str(cell.fault.call), "kind": str(cell.fault.kind),
-        "outcome": cell.outcome, "seconds": round(cell.seconds, 1), "difference": cell.difference,
-    }  # fmt: skip
+    return 1 if broken or counts["FAIL"] or len(book.cells) != planned else 0
 
 
 if __name__ == "__main__":
