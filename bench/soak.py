@@ -18,8 +18,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
 
-from soak import Fleet, Plan, Soak, Traffic
 from soak_verdict import MEGABYTE, Memory, Verdict, as_json, duplicates_a_second, judge, memory_of
+from soaking import Fleet, Plan, Soak, Traffic
 
 DUPLICATES = 5000
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -56,7 +56,7 @@ def test_hostile_zip(stack: Stack, hostile: dict[str, Drop], name: str, code: st
 # ------------------------------------------------------------------ the app in it
 
 
-def chalice(files: Files | None = None, **stage: object) -> dict[str, str | bytes]:
+def chalice(files: Files | None = None, **stage: Any) -> dict[str, str | bytes]:
     return {**small_chalice(**stage), **(files or {})}
 
 
@@ -77,7 +77,7 @@ RAISES = "def prepare():\n    raise RuntimeError('the moon is full')\n\n\nprepar
 PYTHON_2 = "from chalice import Chalice\nprint 'hello'\napp = Chalice(app_name='x')\n"
 TWO_STAGES = json.dumps({"version": "2.0", "app_name": "x", "stages": {"test": {}, "prod": {}}})
 
-BAD_APPS = {
+BAD_APPS: dict[str, tuple[Mapping[str, str | bytes], str, list[str]]] = {
     "no framework": ({"readme.md": "hello"}, "no-framework", []),
     "two frameworks": (chalice({"zappa_settings.json": "{}"}), "ambiguous-framework", ["chalice", "zappa"]),
     "two places": (

@@ -85,7 +85,7 @@ def test_status_and_logs_tell_of_an_app(stack: Stack, folder: Path) -> None:
 
 def test_watching_sees_a_drop_from_the_queue_to_its_receipt(stack: Stack) -> None:
     stack.drop("cli-watched", make_zip(small_chalice()))
-    command = [AUTO_LAMBDA, "status", "--watch", "--json", "--interval", "0.5"]
+    command: list[str | Path] = [AUTO_LAMBDA, "status", "--watch", "--json", "--interval", "0.5"]
     with subprocess.Popen(command, env=stack.environ, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout

@@ -25,8 +25,9 @@ class Evolving:
 
     def configuration(self, version: str) -> dict[str, Any]:
         function = self.stack.receipt(Drop(f"apps/{self.name}.zip", ""))["function"]
-        answer: dict[str, Any] = self.stack.lambda_.get_function(FunctionName=function, Qualifier=version)
-        return answer["Configuration"]
+        answer = self.stack.lambda_.get_function(FunctionName=function, Qualifier=version)
+        found: dict[str, Any] = answer["Configuration"]
+        return found
 
 
 KINDS = {"layers/zip": "layer", "bundles/zip": "code", "bundles/lock.txt": "lock", "bundles/template.json": "template"}

@@ -133,7 +133,7 @@ class Stack:
         self.lambda_ = self.client("lambda")
 
     def client(self, service: str) -> Any:
-        return boto3.client(
+        return boto3.client(  # type: ignore[call-overload]
             service,
             endpoint_url=self.endpoint,
             aws_access_key_id="test",
@@ -216,7 +216,10 @@ class Stack:
 
 
 def until(
-    look: Callable[[], T | None], seconds: float, otherwise: Callable[[], str] = lambda: "it did not come", every=0.1
+    look: Callable[[], T | None],
+    seconds: float,
+    otherwise: Callable[[], str] = lambda: "it did not come",
+    every: float = 0.1,
 ) -> T:
     """Look again and again until there is something."""
     deadline = time.monotonic() + seconds

@@ -58,7 +58,7 @@ class Cloud:
     environ: dict[str, str]
 
     def client(self, service: str) -> Any:
-        return boto3.client(
+        return boto3.client(  # type: ignore[call-overload]
             service, REGION, endpoint_url=self.endpoint, aws_access_key_id="test", aws_secret_access_key="test"
         )
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import urllib3
-from soak import STEADY, Dropped, Fleet, Sample, Soak, Traffic, seconds_since_1970
+from soaking import STEADY, Dropped, Fleet, Sample, Soak, Traffic, seconds_since_1970
 
 from auto_lambda.aws.dynamodb import Table
 from auto_lambda.keys import App

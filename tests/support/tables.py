@@ -55,7 +55,7 @@ class FakeTable:
                 if isinstance(write, Delete):
                     self.items_.pop((write.pk, write.sk), None)
                 else:
-                    kept = {name: value for name, value in write.item.items() if value is not None}
+                    kept: dict[str, Value] = {name: value for name, value in write.item.items() if value is not None}
                     self.items_[_key(write.item)] = kept
                     self.writes.append(kept)
 

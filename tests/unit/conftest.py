@@ -37,7 +37,7 @@ def aws_client(embedded_aws: EmbeddedAws) -> Callable[[str], Any]:
     """``aws_client("s3")``: a boto3 client of the embedded AWS."""
 
     def client(service: str) -> Any:
-        return boto3.client(
+        return boto3.client(  # type: ignore[call-overload]
             service,
             endpoint_url=embedded_aws.endpoint,
             region_name=REGION,

@@ -14,8 +14,8 @@ from typing import Any, cast
 import boto3
 import pytest
 from moto import mock_aws
-from soak import STEADY, Dropped, Fleet, Sample, Soak, Traffic
 from soak_verdict import Verdict, judge, memory_of
+from soaking import STEADY, Dropped, Fleet, Sample, Soak, Traffic
 from tables import create_ledger
 
 from auto_lambda.aws.dynamodb import Table
@@ -44,7 +44,7 @@ class Finished:
     dropped: list[Dropped] = field(default_factory=list)
 
     def client(self, service: str) -> Any:
-        return boto3.client(service, region_name="us-east-1")
+        return boto3.client(service, region_name="us-east-1")  # type: ignore[call-overload]
 
     @property
     def table(self) -> Table:

@@ -103,7 +103,8 @@ class Running:
 
 @contextmanager
 def running(daemon: Daemon[Parcel]) -> Iterator[Running]:
-    stop, result = Stop(), []
+    stop = Stop()
+    result: list[int | BaseException] = []
 
     def run() -> None:
         try:
@@ -460,8 +461,14 @@ class Systemd(Notifier):
 
 def test_it_is_ready_once_after_the_first_receive_that_works() -> None:
     inbox = FakeInbox([OSError("no network yet"), OSError("no network yet"), [Parcel("a")], [Parcel("b")]])
-    systemd, told_by_then = Systemd(), []
-    inbox.receive = lambda many, receive=inbox.receive: told_by_then.append(list(systemd.told)) or receive(many)  # type: ignore[method-assign,misc]
+    systemd, receive = Systemd(), inbox.receive
+    told_by_then: list[list[str]] = []
+
+    def listen(at_most: int) -> Sequence[Parcel]:
+        told_by_then.append(list(systemd.told))
+        return receive(at_most)
+
+    inbox.receive = listen  # type: ignore[method-assign]
     with running(make(inbox, notifier=systemd, nap=lambda _: None)) as run:
         inbox.await_fate("b", "done")
         run.end()
@@ -494,7 +501,7 @@ def test_a_receive_that_hangs_starves_the_watchdog_though_all_else_goes_on() -> 
 
 def test_waiting_for_a_slot_and_for_the_queue_is_no_hanging() -> None:
     systemd, gate = Systemd(0.01), Gate()
-    inbox = FakeInbox([OSError("away")] * 3 + [[Parcel("a")]])
+    inbox = FakeInbox([*[OSError("away")] * 3, [Parcel("a")]])
     with running(make(inbox, gate, slots=1, notifier=systemd, nap=lambda _: None)) as run:
         gate.await_start("a")
         assert systemd.told.count("WATCHDOG=1") >= 4

@@ -80,7 +80,7 @@ def test_a_broken_record_does_not_take_the_others_down() -> None:
 
 
 def test_an_eventbridge_event_is_an_upload_and_its_key_is_not_encoded() -> None:
-    more = {"version-id": "v1", "sequencer": "00", "size": 1}
+    more: dict[str, Any] = {"version-id": "v1", "sequencer": "00", "size": 1}
     assert read(eventbridge(**more), BUCKET).uploads == (Upload(SHOP, BUCKET, "apps/prod/shop.zip", "v1", "00", 1),)
     (misnamed,) = read(eventbridge(key="apps/a+b.zip"), BUCKET).misnamed
     assert misnamed.key == "apps/a+b.zip"

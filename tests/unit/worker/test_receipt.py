@@ -146,7 +146,7 @@ def test_a_receipt_is_written_while_the_step_goes_on(report: Report, bucket: Buc
 def test_the_final_receipt_is_the_last_one_and_its_log_is_there_first(report: Report, bucket: Bucket) -> None:
     with report:
         for step in ("fetch", "unpack", "build"):
-            with report.step(step):  # type: ignore[arg-type]
+            with report.step(step):
                 report.say("working")
         report.live(DEPLOYMENT)
         written = len(bucket.puts)

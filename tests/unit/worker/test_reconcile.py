@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -61,7 +61,7 @@ class World:
     def drop(self, key: str = KEY, version: str = "v1", age: timedelta = timedelta(hours=1)) -> None:
         self.objects[key] = (version, age)
 
-    def missed(self) -> list[str]:
+    def missed(self) -> Sequence[str]:
         return [f"{key}@{head.version}" for key, head in self.reconciler().missed()]
 
 

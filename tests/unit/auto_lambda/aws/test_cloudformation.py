@@ -137,8 +137,8 @@ class Actor:
     def describe_stacks(self, **request: str) -> dict[str, Any]:
         status = self.statuses.pop(0) if len(self.statuses) > 1 else self.statuses[0]
         if status is None:
-            error = {"Code": "ValidationError", "Message": f"Stack with id {request['StackName']} does not exist"}
-            raise ClientError({"Error": error}, "DescribeStacks")
+            said = f"Stack with id {request['StackName']} does not exist"
+            raise ClientError({"Error": {"Code": "ValidationError", "Message": said}}, "DescribeStacks")
         return {"Stacks": [{"StackName": "shop", "StackId": "arn:stack", "StackStatus": status}]}
 
     def describe_stack_events(self, **_: str) -> dict[str, Any]:

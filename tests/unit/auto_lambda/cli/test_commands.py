@@ -178,7 +178,9 @@ def test_following_a_log_prints_what_is_added_and_ends_with_the_deployment(
     from auto_lambda.cli import logs
 
     put(b"one\n", "building")
-    monkeypatch.setitem(logs.print_log.__kwdefaults__, "sleep", lambda _: put(b"one\ntwo\n", "live"))
+    defaults = logs.print_log.__kwdefaults__
+    assert defaults
+    monkeypatch.setitem(defaults, "sleep", lambda _: put(b"one\ntwo\n", "live"))
     assert run("logs", "shop", "--follow").stdout == "one\ntwo\n"
 
 

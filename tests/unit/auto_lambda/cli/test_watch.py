@@ -83,7 +83,9 @@ def pauses(count: int) -> Callable[[], None]:
 
 
 def test_a_look_that_fails_is_told_and_tried_again() -> None:
-    looks = iter([EndpointConnectionError(endpoint_url="http://x"), QueueUnusable("not now"), BUSY])
+    looks: Iterator[Snapshot | Exception] = iter(
+        [EndpointConnectionError(endpoint_url="http://x"), QueueUnusable("not now"), BUSY]
+    )
 
     def look() -> Snapshot:
         if isinstance(found := next(looks), Exception):

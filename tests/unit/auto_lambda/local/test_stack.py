@@ -16,8 +16,10 @@ from typing import Any
 import pytest
 
 from auto_lambda.local import stack as local_stack
+from auto_lambda.local.embedded import EmbeddedAws
 from auto_lambda.local.processes import Child, ChildError
 from auto_lambda.local.stack import LocalStack, StackEnded, deploy_pipeline, local_client
+from auto_lambda.local.state import Pipeline
 
 READY = """
 import os, pathlib, signal, socket, sys, time
@@ -185,7 +187,12 @@ def test_a_stack_that_does_not_come_up_leaves_nothing(
 ) -> None:
     stand_ins("raise SystemExit('no')")
     seen: list[Any] = []
-    monkeypatch.setattr(local_stack, "deploy_pipeline", lambda *given: seen.append(given[0]) or deploy_pipeline(*given))
+
+    def deploy(aws: EmbeddedAws, *given: Any) -> Pipeline:
+        seen.append(aws)
+        return deploy_pipeline(aws, *given)
+
+    monkeypatch.setattr(local_stack, "deploy_pipeline", deploy)
     with pytest.raises(ChildError):
         LocalStack.start(tmp_path / "stack")
     assert not seen[0].running()

@@ -43,10 +43,7 @@ def test_capacity_follows_the_metric_rounded_to_the_safe_side(current: int, valu
 
 def desired(policy: TargetTracking, values: list[float], **state: int) -> list[int]:
     now = {"desired": 10, "warm": 10, **state}
-    return [
-        policy.desired(value, 10.0 * number, busy_scaling_out=False, **now)  # type: ignore[arg-type]
-        for number, value in enumerate(values)
-    ]
+    return [policy.desired(value, 10.0 * number, busy_scaling_out=False, **now) for number, value in enumerate(values)]
 
 
 def test_tracking_scales_out_on_the_third_datapoint() -> None:

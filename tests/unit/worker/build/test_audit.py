@@ -145,8 +145,13 @@ def test_a_layer_is_read_once_whatever_the_code(
     placed(f"layer/python/_fast.{TAGGED}.so", extension())
     code = placed("code/app.py", b"").parent
     assert audited(tmp_path / "layer", code) == ()
-    read = []
-    monkeypatch.setattr(audit, "read_tree", lambda folder: read.append(folder) or ())
+    read: list[Path] = []
+
+    def look(folder: Path) -> tuple[()]:
+        read.append(folder)
+        return ()
+
+    monkeypatch.setattr(audit, "read_tree", look)
     assert audited(tmp_path / "layer", code) == ()
     assert read == [code]
 

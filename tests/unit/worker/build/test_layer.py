@@ -12,8 +12,9 @@ from auto_lambda.tools import ToolEnvironments
 from worker.build import layer as module
 from worker.build.farm import Farm
 from worker.build.layer import Layers, tidy
-from worker.build.lock import Lock, Pin
+from worker.build.lock import Lock
 from worker.build.sandbox import Command, Outcome, Sandbox
+from worker.build.sdists import Pin
 from worker.build.shelf import EmptyShelf
 from worker.build.uv import Target, Uv
 from worker.build.zips import UnsafeTree

@@ -161,7 +161,8 @@ def everything(tmp_path_factory: pytest.TempPathFactory, log: list[str], compile
 
 @pytest.fixture(scope="module")
 def resources(everything: Draft) -> Mapping[str, Any]:
-    return everything.template["Resources"]
+    found: Mapping[str, Any] = everything.template["Resources"]
+    return found
 
 
 def of_type(resources: Mapping[str, Any], kind: str) -> list[dict[str, Any]]:
@@ -332,7 +333,7 @@ def test_the_same_source_gives_the_same_bytes_anywhere(everything: Draft, compil
 
 
 def deployment_of(draft: Draft) -> str:
-    resources = draft.template["Resources"]
+    resources: Mapping[str, Any] = draft.template["Resources"]
     (name,) = [name for name, one in resources.items() if one["Type"] == "AWS::ApiGateway::Deployment"]
     assert resources["RestAPIapiStage"]["Properties"]["DeploymentId"] == {"Ref": name}
     return name

@@ -30,7 +30,7 @@ def chalices_own() -> Iterator[str]:
         looked_up = node.func.attr in ("_chain_lookup", "_chain_merge")
         looked_up |= node.func.attr == "get" and "_config_from_disk" in ast.unparse(node.func)
         if looked_up and isinstance(node.args[0], ast.Constant):
-            yield node.args[0].value
+            yield str(node.args[0].value)
 
 
 def test_the_table_holds_every_setting_that_chalice_knows() -> None:

@@ -128,9 +128,10 @@ def zappas() -> dict[str, Any]:
     """What zappa itself makes of each variant, all in one process."""
     python = ToolEnvironments().python("compiler", "3.12")
     script = Path(zappa_settings.__file__).with_name("inside") / "zappa_package.py"
-    command = [python, "-I", "-B", "-c", DRIVER, script, json.dumps(VARIANTS)]
+    command = [str(python), "-I", "-B", "-c", DRIVER, str(script), json.dumps(VARIANTS)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    return json.loads(done.stdout)
+    made: dict[str, Any] = json.loads(done.stdout)
+    return made
 
 
 @pytest.fixture(scope="session")
@@ -144,8 +145,9 @@ def build(zappas: dict[str, Any]) -> Build:
 
 
 def resource(built: dict[str, Any], kind: str) -> dict[str, Any]:
-    (found,) = [one["Properties"] for one in built["Resources"].values() if one["Type"] == kind]
-    return found
+    found: list[dict[str, Any]] = [one["Properties"] for one in built["Resources"].values() if one["Type"] == kind]
+    assert len(found) == 1
+    return found[0]
 
 
 def statements(built: dict[str, Any]) -> list[dict[str, Any]]:
@@ -197,7 +199,8 @@ def test_the_same_settings_make_the_same_template(build: Build) -> None:
 
 def test_a_changed_api_is_deployed_anew(build: Build) -> None:
     def deployment(built: dict[str, Any]) -> str:
-        return next(name for name, one in built["Resources"].items() if one["Type"] == "AWS::ApiGateway::Deployment")
+        resources: dict[str, Any] = built["Resources"]
+        return next(name for name, one in resources.items() if one["Type"] == "AWS::ApiGateway::Deployment")
 
     plain, cors = deployment(build("plain")[0]), deployment(build("cors")[0])
     assert plain != cors

@@ -170,7 +170,7 @@ class OneWay(io.RawIOBase):
 
 def test_streamed_zips_and_zip64(tmp_path: Path) -> None:
     pipe = OneWay()
-    with zipfile.ZipFile(pipe, "w", zipfile.ZIP_DEFLATED) as archive:  # type: ignore[call-overload]
+    with zipfile.ZipFile(pipe, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("a.py", "a" * 1000)
         with archive.open("b.py", "w", force_zip64=True) as file:
             file.write(b"b" * 1000)
