@@ -76,6 +76,11 @@ class Plan:
         told = json.dumps([self.url, self.body, dict(self.parameters), dict(self.tags)], sort_keys=True)
         return f"al-{hashlib.sha256(told.encode()).hexdigest()[:16]}-"
 
+    @property
+    def change_set(self) -> str:
+        """The change set's name, equal for equal plans."""
+        return f"{self.token}changes"
+
 
 @dataclass(frozen=True, slots=True)
 class Result:
@@ -224,19 +229,10 @@ class Stacks:
 
     def _create_change_set(self, plan: Plan, before: Stack | None) -> str | None:
         """The ARN of an executable change set, None if nothing would change."""
-        source: dict[str, Any] = {"TemplateURL": plan.url} if plan.url else {"TemplateBody": plan.body}
         try:
-            created = self._client.create_change_set(
-                StackName=plan.stack,
-                ChangeSetName=f"auto-lambda-{uuid.uuid4().hex}",
-                ChangeSetType="UPDATE" if before else "CREATE",
-                Capabilities=_CAPABILITIES,
-                Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in plan.parameters.items()],
-                Tags=[{"Key": key, "Value": value} for key, value in plan.tags.items()],
-                **source,
-            )["Id"]
+            created = self._ask_for_change_set(plan, before)
         except ClientError as error:
-            if error.response.get("Error", {}).get("Code") == "ValidationError":
+            if _code(error) == "ValidationError":
                 raise StackFailed(plan.stack, None, _message(error)) from error
             raise
         reason = self._refusal(created)
@@ -248,6 +244,25 @@ class Stacks:
         if before is None:
             self._client.delete_stack(StackName=plan.stack)  # else an empty one would stay, in review for ever
         raise StackFailed(plan.stack, None, reason)
+
+    def _ask_for_change_set(self, plan: Plan, before: Stack | None) -> str:
+        """One that a dead process made for the same plan and did not execute gives way: none is ever left behind."""
+        asked: dict[str, Any] = {
+            "StackName": plan.stack,
+            "ChangeSetName": plan.change_set,
+            "ChangeSetType": "UPDATE" if before else "CREATE",
+            "Capabilities": _CAPABILITIES,
+            "Parameters": [{"ParameterKey": key, "ParameterValue": value} for key, value in plan.parameters.items()],
+            "Tags": [{"Key": key, "Value": value} for key, value in plan.tags.items()],
+            **({"TemplateURL": plan.url} if plan.url else {"TemplateBody": plan.body}),
+        }
+        try:
+            return self._client.create_change_set(**asked)["Id"]
+        except ClientError as error:
+            if _code(error) != "AlreadyExistsException":
+                raise
+        self._client.delete_change_set(StackName=plan.stack, ChangeSetName=plan.change_set)
+        return self._client.create_change_set(**asked)["Id"]
 
     def _refusal(self, change_set: str) -> str | None:
         for _ in self._beats():
@@ -304,6 +319,10 @@ class Stacks:
             yield
             self._sleep(pause)
             pause = min(3.0, pause * 1.5)
+
+
+def _code(error: ClientError) -> str:
+    return error.response.get("Error", {}).get("Code", "")
 
 
 def _message(error: ClientError) -> str:

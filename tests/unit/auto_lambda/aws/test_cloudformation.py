@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import re
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, cast
 
@@ -24,7 +26,7 @@ def stacks(aws_client: Callable[[str], Any]) -> Stacks:
 
 @pytest.fixture
 def name(stacks: Stacks, request: pytest.FixtureRequest) -> Iterator[str]:
-    name = request.node.name.replace("_", "-")
+    name = re.sub(r"[\W_]+", "-", request.node.name).rstrip("-")
     yield name
     stacks.delete(name)
 
@@ -104,6 +106,29 @@ def test_by_its_token_an_operation_is_known_as_that_of_a_plan(
     for event in of_its_own:
         assert event["ClientRequestToken"].startswith(plan.token)
         assert not event["ClientRequestToken"].startswith(other.token)
+
+
+@pytest.mark.parametrize("updates", [False, True])
+def test_a_change_set_of_a_dead_process_is_not_left_behind(
+    stacks: Stacks, name: str, updates: bool, aws_client: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = aws_client("cloudformation")
+    if updates:
+        stacks.deploy(Plan(name, body=body(Topic={"Type": "AWS::SNS::Topic"})))
+    plan = Plan(name, body=body(Queue={"Type": "AWS::SQS::Queue"}))
+    with monkeypatch.context() as patch:
+        patch.setattr(client, "execute_change_set", lambda **_: sys.exit("killed"))
+        with pytest.raises(SystemExit, match="killed"):
+            Stacks(client, patience=20).deploy(plan)
+    assert waiting(client, name) == 1
+    assert stacks.deploy(plan).changed
+    assert waiting(client, name) == 0
+
+
+def waiting(client: Any, stack: str) -> int:
+    """Change sets that could be executed."""
+    found = client.list_change_sets(StackName=stack)["Summaries"]
+    return [it["ExecutionStatus"] for it in found].count("AVAILABLE")
 
 
 def test_resources_are_told_by_their_logical_ids(stacks: Stacks, name: str) -> None:
