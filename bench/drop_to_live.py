@@ -109,7 +109,7 @@ def _cpu_seconds(pid: int | None) -> float:
 def _rss_mb(pid: int | None) -> float:
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith("VmRSS:"):
-            return int(line.split()[1]) / 1024
+            return int(line.split()[1]) * 1024 / 1e6
     raise LookupError("VmRSS")
 
 
