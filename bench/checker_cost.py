@@ -86,7 +86,7 @@ def cpu(pid: int) -> float:
 def memory(pid: int, field: str) -> float:
     """``VmRSS``, resident now, or ``VmHWM``, the most that ever was; in MB."""
     line = next(line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith(field))
-    return int(line.split()[1]) / 1024
+    return int(line.split()[1]) * 1024 / 1e6
 
 
 if __name__ == "__main__":
