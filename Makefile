@@ -12,7 +12,7 @@ setup: ## make .venv with auto-lambda in it
 demo: setup ## drop four real apps on an embedded AWS and watch them go live
 	@$(BIN)/auto-lambda demo
 
-test: setup lint types unit machine e2e ## everything that must hold, under ten minutes on two cores
+test: setup lint types unit machine e2e ## everything that must hold, some twelve minutes on two cores
 
 unit: setup ## the tests of each module, two at a time
 	$(BIN)/pytest tests/unit -n 2 --dist loadfile
