@@ -41,7 +41,7 @@ def run(plan: Plan, folder: Path) -> tuple[Verdict, dict[str, object], list[str]
 def _traffic(plan: Plan, fleet: Fleet, traffic: Traffic, calls: dict[str, int], seconds: float) -> Iterator[str]:
     yield (
         f"{len(traffic.dropped)} drops of {plan.apps} apps in {seconds:.0f} s: {traffic.doubled} events doubled, "
-        f"{len(traffic.late)} held back, {fleet.kills.total()} of {plan.victims + 1} workers killed, "
+        f"{len(traffic.late)} held back, {fleet.kills.total()} times a worker killed, "
         f"{calls.get('throttled', 0)} of {calls.get('all', 0)} calls throttled"
     )
     yield from traffic.failures
