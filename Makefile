@@ -53,7 +53,7 @@ bench: setup ## drop to live for each example, then ours against chalice, zappa 
 	$(BIN)/python bench/drop_to_live.py
 	$(BIN)/python bench/packaging.py
 
-chaos: setup ## each AWS call of the worker spoilt in turn, in every way; more than an hour. ARGS="--scenario 'zappa update'" for less
+chaos: setup ## each AWS call of the worker spoilt in turn, in every way; an hour. ARGS="--scenario 'zappa update'" for less
 	$(BIN)/python tests/chaos $(ARGS)
 
 soak: setup ## 1,000 drops while workers are killed, events doubled and reordered, calls throttled (ARGS="--seed 2")
