@@ -14,12 +14,12 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from usage import cpu, memory
+
 from auto_lambda.aws.cloudformation import Stacks
 from auto_lambda.local.embedded import EmbeddedAws
 from auto_lambda.local.stack import STACK, deploy_pipeline, local_client
 from auto_lambda.local.state import Pipeline
-
-TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def main() -> int:
@@ -70,23 +70,11 @@ def watch(pid: int, seconds: float) -> None:
     while (passed := time.monotonic() - began) < seconds:
         time.sleep(min(10, seconds - passed))
         share = (cpu(pid) - start) / (time.monotonic() - began)
-        now, peak = memory(pid, "VmRSS"), memory(pid, "VmHWM")
+        now, peak = memory(pid), memory(pid, "VmHWM")
         passed = time.monotonic() - began
         print(
             f"{passed:4.0f} s: {now:.1f} MB resident, {peak:.1f} MB at its peak, {share:.2%} of a processor", flush=True
         )
-
-
-def cpu(pid: int) -> float:
-    """Seconds of processor time so far."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS
-
-
-def memory(pid: int, field: str) -> float:
-    """``VmRSS``, resident now, or ``VmHWM``, the most that ever was; in MB."""
-    line = next(line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith(field))
-    return int(line.split()[1]) * 1024 / 1e6
 
 
 if __name__ == "__main__":

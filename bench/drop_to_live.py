@@ -20,6 +20,8 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from usage import cpu, memory
+
 from auto_lambda import drops, keys, tools
 from auto_lambda.aws.s3 import ObjectStore
 from auto_lambda.local.board import STEPS
@@ -96,21 +98,9 @@ class Bench:
 
     def idle(self, when: str, seconds: float) -> Idle:
         pid = self._stack.children[0].pid
-        before = _cpu_seconds(pid)
+        before = cpu(pid)
         time.sleep(seconds)
-        return Idle(when, _rss_mb(pid), 100 * (_cpu_seconds(pid) - before) / seconds)
-
-
-def _cpu_seconds(pid: int | None) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def _rss_mb(pid: int | None) -> float:
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS:"):
-            return int(line.split()[1]) * 1024 / 1e6
-    raise LookupError("VmRSS")
+        return Idle(when, memory(pid), 100 * (cpu(pid) - before) / seconds)
 
 
 @contextmanager

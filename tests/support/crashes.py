@@ -17,7 +17,7 @@ from typing import Any, Self
 
 import boto3
 from aftermath import Aftermath, Subject
-from e2e_stack import make_zip, small_chalice, small_zappa
+from e2e_stack import make_zip, saying, small_zappa
 from faulty_aws import Call, Fault, FaultyAws, Watch
 
 from auto_lambda.aws.session import client
@@ -56,11 +56,10 @@ class Scenario(StrEnum):
 
     def zip(self, word: str) -> bytes:
         """An app without dependencies that answers a word."""
-        files = small_zappa() if "zappa" in self else small_chalice(f"{{'word': '{word}'}}")
-        text = str(files["app.py"]).replace('b"small"', f'b"{word}"')
+        files = saying(word, small_zappa() if "zappa" in self else None)
         if self is Scenario.SLOW:
-            text = f"import time\ntime.sleep(4)\n{text}"
-        return make_zip({**files, "app.py": text})
+            files["app.py"] = f"import time\ntime.sleep(4)\n{files['app.py']!s}"
+        return make_zip(files)
 
 
 @dataclass(frozen=True, slots=True)

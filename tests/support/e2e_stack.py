@@ -85,6 +85,12 @@ def small_zappa(**settings: object) -> dict[str, str | bytes]:
     return {"app.py": SMALL_WSGI, "zappa_settings.json": json.dumps({"dev": stage})}
 
 
+def saying(word: str, files: Mapping[str, str | bytes] | None = None) -> dict[str, str | bytes]:
+    """A small app that answers a word: chalice's, or the zappa app whose files these are."""
+    files = files or small_chalice(f"{{'word': '{word}'}}")
+    return {**files, "app.py": str(files["app.py"]).replace('b"small"', f'b"{word}"')}
+
+
 @dataclass(frozen=True, slots=True)
 class Drop:
     """One object version that was put into the uploads bucket."""

@@ -176,7 +176,10 @@ class FaultyAws:
         fault = watch.fault
         with self._lock:
             call, _ = watch.number("sqs:ReceiveMessage", request.headers.get("amz-sdk-invocation-id"))
-        return self._after(watch, fault, answer) if fault and fault.call == call else answer
+        if fault is None or fault.call != call:
+            return answer
+        self._after(watch, fault)
+        return None
 
     def _call(self, request: _Request, client: socket.socket, watch: Watch, name: str) -> _Answer | None:
         try:
@@ -195,7 +198,9 @@ class FaultyAws:
 
     def _spoil(self, request: _Request, client: socket.socket, watch: Watch, fault: Fault) -> _Answer | None:
         if fault.kind.acts:
-            return self._after(watch, fault, self._forward(request))
+            self._forward(request)
+            self._after(watch, fault)
+            return None
         if fault.kind is Kind.KILL_BEFORE:
             _kill(watch)
             return None
@@ -205,11 +210,11 @@ class FaultyAws:
             return None
         return refusal(request, throttled=fault.kind is Kind.THROTTLED)
 
-    def _after(self, watch: Watch, fault: Fault, _: _Answer) -> _Answer | None:
+    def _after(self, watch: Watch, fault: Fault) -> None:
+        """AWS has acted; nobody hears of it."""
         if fault.kind is Kind.KILL_AFTER:
             _kill(watch)
         watch.fired.set()
-        return None
 
     def _stay_silent(self, client: socket.socket) -> None:
         """Until the other side gives up."""

@@ -20,7 +20,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
-from e2e_stack import make_zip, small_chalice, small_zappa
+from e2e_stack import make_zip, saying, small_zappa
 from faulty_aws import WORKER, FaultyAws, _Answer, _Request, refusal
 
 from auto_lambda.local.embedded import EmbeddedAws
@@ -197,8 +197,7 @@ class Traffic:
 
 def zip_of(app: str, word: str) -> bytes:
     """An app without dependencies that answers a word."""
-    files = small_zappa(project_name=app) if app.startswith("zappa") else small_chalice(f"{{'word': '{word}'}}")
-    return make_zip({**files, "app.py": str(files["app.py"]).replace('b"small"', f'b"{word}"')})
+    return make_zip(saying(word, small_zappa(project_name=app) if app.startswith("zappa") else None))
 
 
 class Fleet:

@@ -1,0 +1,18 @@
+"""What a process has used, from /proc."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def cpu(pid: int | None) -> float:
+    """Seconds of processor time so far."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def memory(pid: int | None, field: str = "VmRSS") -> float:
+    """``VmRSS``, resident now, or ``VmHWM``, the most that ever was; in MB."""
+    line = next(line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith(f"{field}:"))
+    return int(line.split()[1]) * 1024 / 1e6
