@@ -34,7 +34,7 @@ MAX_BYTES = 262_144_000
 ROOM_FOR_CODE = 20_000_000
 """Bytes of the quota that bytecode leaves alone."""
 
-_FORMAT = "2"  # raised when layers from the same lock come to hold other bytes
+_FORMAT = "3"  # raised when layers from the same lock come to hold other bytes
 _OF_THIS_MACHINE = ("direct_url.json", "uv_cache.json", "uv_build.json")
 _LARGEST = 8
 
