@@ -28,6 +28,7 @@ from worker.build.audit import Audits
 from worker.build.bubblewrap import BubblewrapSandbox, SandboxMissing
 from worker.build.builder import Builder
 from worker.build.indexes import discover
+from worker.build.pip_configuration import PipConfiguration
 from worker.build.sandbox import MEGABYTE, PlainSandbox, Sandbox
 from worker.build.shelf import BucketShelf
 from worker.bundle.assemble import assemble
@@ -221,7 +222,8 @@ def _sandbox(chosen: WorkerSettings) -> Sandbox:
     if chosen.sandbox == "off":
         return plain
     homes = {path.parents[1] for path in interpreters().values()} - {Path("/usr"), Path("/")}
-    isolated = BubblewrapSandbox(plain, homes, partial(discover, os.environ, _index_hosts(chosen)))
+    pip_options = PipConfiguration(os.environ).options
+    isolated = BubblewrapSandbox(plain, homes, partial(discover, os.environ, _index_hosts(chosen), pip_options))
     try:
         isolated.check()
     except SandboxMissing as error:

@@ -40,7 +40,7 @@ class BubblewrapSandbox:
     Args:
         bounds: runs the finished bubblewrap command within its limits.
         interpreters: installation folders of the Pythons that commands may use, read-only inside.
-        indexes: what a command with ``network`` may reach; asked for once, on the first such command.
+        indexes: what a command with ``network`` may reach; asked for at each, as tokens are renewed.
     """
 
     def __init__(self, bounds: PlainSandbox, interpreters: Iterable[Path], indexes: Callable[[], Indexes]) -> None:

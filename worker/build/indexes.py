@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import netrc
 import re
-import subprocess
-import sys
 import tomllib
 from base64 import b64encode
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, quote, unquote, urlsplit, urlunsplit
+
+from worker.build.pip_configuration import PipConfiguration
 
 if TYPE_CHECKING:
     from pip._internal.models.index import PackageIndex
@@ -87,7 +87,11 @@ def tells_of_indexes(name: str) -> bool:
     return bool(_TELLING.fullmatch(name))
 
 
-def discover(environ: Mapping[str, str], extra_hosts: Iterable[str] = ()) -> Indexes:
+def discover(
+    environ: Mapping[str, str],
+    extra_hosts: Iterable[str] = (),
+    pip_options: Callable[[], Mapping[str, str]] | None = None,
+) -> Indexes:
     """Read the configuration: environment variables first, then uv's file, then pip's, then the default.
 
     Credentials come from the address, from ``UV_INDEX_<NAME>_USERNAME`` and ``_PASSWORD``, or from netrc.
@@ -95,8 +99,10 @@ def discover(environ: Mapping[str, str], extra_hosts: Iterable[str] = ()) -> Ind
     Args:
         environ: the worker's environment.
         extra_hosts: ``host`` or ``host:port`` pairs that an index hands its files out from.
+        pip_options: what pip's configuration says, by default asked of pip now.
     """
-    pip, (uv_default, uv_extra) = _pip_configuration(environ), _uv_configuration(environ)
+    pip = (pip_options or PipConfiguration(environ).options)()
+    uv_default, uv_extra = _uv_configuration(environ)
     default = _configured(_first(environ, _DEFAULT)) or uv_default or _configured(pip.get("index-url"))
     default = default or _Configured(_builtin().simple_url)
     extra = [_configured(word) for name in _EXTRA for word in re.split(r"[\s,]+", environ.get(name, ""))]
@@ -175,19 +181,6 @@ def _builtin() -> PackageIndex:
     from pip._internal.models.index import PyPI
 
     return PyPI
-
-
-def _pip_configuration(environ: Mapping[str, str]) -> dict[str, str]:
-    done = subprocess.run(
-        [sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True, env=dict(environ), check=False
-    )
-    found: dict[str, str] = {}
-    for line in done.stdout.splitlines():
-        name, _, value = line.partition("=")
-        section, _, option = name.partition(".")
-        if section in ("global", "install", "user", "site"):
-            found[option] = value.strip("'\"").replace("\\n", " ")
-    return found
 
 
 def _uv_configuration(environ: Mapping[str, str]) -> tuple[_Configured | None, list[_Configured]]:

@@ -1,0 +1,70 @@
+"""What pip's own configuration says, asked of pip itself, and again only when one of its files has changed.
+
+Each command with a network asks, and starting pip takes as long as a small build. Files are looked at each time, as
+some are rewritten while the worker runs: by whoever renews the token of a private index, for one.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+_TRIED = re.compile(r"For variant '\w+', will try loading '(.*)'")
+_SECTIONS = ("global.", "install.", "user.", "site.")
+
+_Stamp = tuple[int, int, int] | None
+
+
+class PipConfiguration:
+    """Remembers what pip said.
+
+    Args:
+        environ: what pip is asked in.
+        ask: runs ``pip`` with arguments in an environment, for what it prints.
+    """
+
+    def __init__(
+        self,
+        environ: Mapping[str, str],
+        ask: Callable[[tuple[str, ...], Mapping[str, str]], str] | None = None,
+    ) -> None:
+        self._environ = environ
+        self._ask = ask or _pip
+        self._stamps: dict[Path, _Stamp] | None = None
+        self._options: dict[str, str] = {}
+        self._asking = threading.Lock()
+
+    def options(self) -> Mapping[str, str]:
+        """Options by name (``index-url``), as its files have them for an installation; its variables are not here."""
+        with self._asking:
+            if self._stamps is None or self._stamps != _stamps(self._stamps):
+                told = self._ask(("config", "list", "--verbose"), self._environ).splitlines()
+                self._options = dict(_option(line) for line in told if line.startswith(_SECTIONS))
+                self._stamps = _stamps(Path(found[1]) for line in told if (found := _TRIED.match(line)))
+            return self._options
+
+
+def _pip(arguments: tuple[str, ...], environ: Mapping[str, str]) -> str:
+    argv = (sys.executable, "-m", "pip", *arguments)
+    return subprocess.run(argv, capture_output=True, text=True, env=dict(environ), check=False).stdout
+
+
+def _option(line: str) -> tuple[str, str]:
+    name, _, value = line.partition("=")
+    return name.partition(".")[2], value.strip("'\"").replace("\\n", " ")
+
+
+def _stamps(files: Iterable[Path]) -> dict[Path, _Stamp]:
+    return {file: _stamp(file) for file in files}
+
+
+def _stamp(file: Path) -> _Stamp:
+    try:
+        state = file.stat()
+    except OSError:
+        return None
+    return state.st_mtime_ns, state.st_size, state.st_ino
