@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -33,12 +33,11 @@ from worker.build.sandbox import MEGABYTE, PlainSandbox, Sandbox
 from worker.build.shelf import BucketShelf
 from worker.bundle.assemble import assemble
 from worker.deploy.stack import Deployer
-from worker.frameworks.base import Framework
 from worker.frameworks.chalice import Chalice
 from worker.frameworks.zappa import Zappa
 from worker.inbox import Inbox
 from worker.ledger import Ledger
-from worker.model import Built, Bundle, Draft, FrameworkName, Source, Surroundings, Upload
+from worker.model import Built, Bundle, Draft, Source, Surroundings, Upload
 from worker.pipeline import Fetched, Pipeline, Steps
 from worker.proof.cold_start import Prover
 from worker.receipt import Receipt, Report, Step
@@ -193,17 +192,14 @@ def _steps(
             worker=socket.gethostname(),
             cache_bytes=chosen.cache_mb * MEGABYTE,
         ),
-        frameworks=_frameworks(sandbox, tools, audits, chosen.region),
+        frameworks={
+            "chalice": Chalice(sandbox, tools, chosen.region, audits.audit, chosen.cache / "expansions"),
+            "zappa": Zappa(sandbox, tools),
+        },
         assemble=assembled,
         deployer=deployer,
         prove=Prover(sandbox, tools, audits, chosen.region).prove,
     )
-
-
-def _frameworks(
-    sandbox: Sandbox, tools: ToolEnvironments, audits: Audits, region: str
-) -> Mapping[FrameworkName, Framework]:
-    return {"chalice": Chalice(sandbox, tools, region, audits.audit), "zappa": Zappa(sandbox, tools)}
 
 
 def _defaults(chosen: WorkerSettings) -> Callable[[], Defaults]:

@@ -25,7 +25,7 @@ FREE_BYTES = 8_000_000_000
 
 _IN_USE = 4 * 3600.0  # seconds: longer than any build takes
 _EVERY = 600.0
-_KINDS = ("packages/layers", "wheels", "resolutions", "audits")
+_KINDS = ("packages/layers", "wheels", "resolutions", "audits", "expansions")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """The chalice front end: an app folder and its layer in, a `Draft` out.
 
 Everything that runs code of the app is in ``inside/chalice_package.py``, in the sandbox. Here its request is written,
-and its answer is checked as a stranger's.
+and its answer is checked as a stranger's, then expanded to CloudFormation where no code of the app is.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from worker.build.sandbox import Command, Limits, Sandbox
 from worker.frameworks import chalice_answer
 from worker.frameworks.chalice_code import copy_code
 from worker.frameworks.chalice_settings import check_settings
+from worker.frameworks.expansion import Expansions
 from worker.model import Built, Draft, FrameworkName, Say
 from worker.source.settings import read_chalice
 
@@ -36,6 +37,7 @@ class Chalice:
         tools: hands out the environment with chalice and the SAM translator.
         region: that the app finds in its environment while it is imported. The template names it nowhere.
         audit: looks at native code before it is imported, since it says better what is wrong; raises `AppError`.
+        expansions: where expanded templates are kept; None keeps none.
     """
 
     name: FrameworkName = "chalice"
@@ -46,11 +48,13 @@ class Chalice:
         tools: ToolEnvironments,
         region: str = "us-east-1",
         audit: Callable[[Built, Path], object] = lambda *_: None,
+        expansions: Path | None = None,
     ) -> None:
         self._sandbox = sandbox
         self._tools = tools
         self._region = region
         self._audit = audit
+        self._expansions = Expansions(sandbox, tools, region, expansions)
 
     def requirements(self, built_from: Path) -> tuple[str, ...]:  # noqa: ARG002  (part of the protocol)
         """Say chalice itself, which its own deployment adds in silence, so that few manifests name it."""
@@ -74,7 +78,10 @@ class Chalice:
             f"importing app.py with Python {source.python} and compiling stage {source.config_stage}, chalice {CHALICE}"
         )
         outcome = self._sandbox.run(self._command(built, code, request, result.path), say)
-        draft = chalice_answer.read(outcome, result, source, code)
+        compiled = chalice_answer.read(outcome, result, source)
+        (work / "expand").mkdir()
+        expanded = self._expansions.expand(compiled.sam, compiled.tracing, source.python, work / "expand", say)
+        draft = chalice_answer.draft(compiled, expanded, code)
         return dataclasses.replace(draft, warnings=(*warnings, *_other_chalice(built), *draft.warnings))
 
     def _request(self, built: Built, code: Path) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from worker.build.stopped import stopped_error, tampered
 from worker.errors import AppError, Code
 from worker.frameworks.chalice_code import PACKAGED
 from worker.frameworks.chalice_settings import refused
+from worker.frameworks.expansion import Expanded
 from worker.frameworks.import_errors import remedy
 from worker.frameworks.python2 import looks_like_python2
 from worker.model import BucketNotification, Draft, Source
@@ -28,18 +29,6 @@ class _Shape(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
 
-class _Resource(BaseModel):
-    model_config = ConfigDict(strict=True, extra="allow", frozen=True)
-    Type: str
-    Properties: dict[str, Any]
-
-
-class _Template(_Shape):
-    AWSTemplateFormatVersion: Literal["2010-09-09"]
-    Resources: dict[str, _Resource]
-    Outputs: dict[str, dict[str, Any]]
-
-
 class _Notification(_Shape):
     bucket: str
     function: str
@@ -48,10 +37,11 @@ class _Notification(_Shape):
     suffix: str
 
 
-class _Compiled(_Shape):
-    template: _Template
-    main: str
-    url: dict[str, Any] | None
+class Compiled(_Shape):
+    """What chalice made of the app: a SAM template, whether its API is traced, and the bucket events beside it."""
+
+    sam: dict[str, Any]
+    tracing: bool
     notifications: list[_Notification]
 
 
@@ -73,14 +63,13 @@ class _Failed(_Shape):
     error: _Error
 
 
-def read(outcome: Outcome, result: ResultFile, source: Source, code: Path) -> Draft:
-    """Turn the answer into a draft.
+def read(outcome: Outcome, result: ResultFile, source: Source) -> Compiled:
+    """Look at the answer.
 
     Args:
         outcome: how the compiler's process ended.
         result: the file that it should have written.
         source: what was compiled, for hints.
-        code: the folder that becomes the code zip.
 
     Raises:
         AppError: the app's failure, in the uploader's words.
@@ -94,20 +83,30 @@ def read(outcome: Outcome, result: ResultFile, source: Source, code: Path) -> Dr
         answer = read_json(result.path)
         if isinstance(answer, dict) and "error" in answer:
             raise _failure(_Failed.model_validate(answer).error, outcome, source)
-        return _draft(answer, _Compiled.model_validate(answer), code)
+        return Compiled.model_validate(answer)
     except (ValueError, RecursionError) as error:
         raise tampered("compiling app.py") from error
 
 
-def _draft(answer: Mapping[str, Any], compiled: _Compiled, code: Path) -> Draft:
-    functions = {name for name, one in compiled.template.Resources.items() if one.Type == _FUNCTION}
-    if not {compiled.main, *(one.function for one in compiled.notifications)} <= functions:
-        raise ValueError("it names a function that is not in the template")
+def draft(compiled: Compiled, expanded: Expanded, code: Path) -> Draft:
+    """Put both together.
+
+    Args:
+        compiled: what chalice made.
+        expanded: its template.
+        code: the folder that becomes the code zip.
+
+    Raises:
+        AppError: ``result-tampered``: it names a function that is not in the template.
+    """
+    functions = {name for name, one in expanded.template.Resources.items() if one.Type == _FUNCTION}
+    if not {expanded.main, *(one.function for one in compiled.notifications)} <= functions:
+        raise tampered("compiling app.py")
     return Draft(
-        template=answer["template"],
+        template=expanded.template.model_dump(),
         code=code,
-        main=compiled.main,
-        url=compiled.url,
+        main=expanded.main,
+        url=expanded.url,
         notifications=tuple(
             BucketNotification(one.bucket, one.function, tuple(one.events), one.prefix, one.suffix)
             for one in compiled.notifications

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import importlib.abc
+import importlib.machinery
 import os
 import sys
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -28,6 +30,21 @@ class Refused(Exception):
         self.details = {"kind": kind, "message": message, **more}
 
 
+class LambdasOwn(importlib.abc.MetaPathFinder):
+    """Finds AWS's library in this program's environment, and nothing else of it."""
+
+    def __init__(self, folders: Sequence[str]) -> None:
+        self._folders = folders
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> importlib.machinery.ModuleSpec | None:
+        """Answer for whole packages; what is in them is found through them."""
+        if path is not None or fullname not in LAMBDA_HAS:
+            return None
+        return importlib.machinery.PathFinder.find_spec(fullname, self._folders, target)
+
+
 @contextlib.contextmanager
 def lambda_surroundings(code: Path, site: Path | None) -> Iterator[None]:
     """Show the app the modules that Lambda would show it: its own, its layer's, chalice and AWS's library.
@@ -44,9 +61,12 @@ def lambda_surroundings(code: Path, site: Path | None) -> Iterator[None]:
     sys.path[:] = [str(folder) for folder in shipped] + [
         entry for entry in path if "site-packages" not in entry and entry != ours
     ]
+    last = LambdasOwn([entry for entry in path if "site-packages" in entry])
+    sys.meta_path.append(last)
     try:
         yield
     finally:
+        sys.meta_path.remove(last)
         sys.path[:] = path
         sys.modules.update(tools)
 

@@ -1,17 +1,16 @@
-"""Compiles one chalice app to plain CloudFormation. Runs in the sandbox, under the compiler environment's Python.
+"""Compiles one chalice app to a SAM template. Runs in the sandbox, under the compiler environment's Python.
 
 ``chalice_package.py REQUEST RESULT``, two JSON files.
 
 Request: ``code`` (folder that becomes the code zip, what the app is imported from), ``root`` (the project, for its
 ``.chalice`` folder), ``site`` (dependencies, or null), ``stage``, ``app_name``, ``environment``, ``region``.
 
-Result: ``template``, ``main``, ``url``, ``notifications``; or ``error`` with a ``kind``, a ``message`` and
-more by kind. Messages hold no path of this machine.
+Result: ``sam`` (the template), ``tracing`` (whether the API is traced, which chalice's template leaves out) and
+``notifications``; or ``error`` with a ``kind``, a ``message`` and more by kind. Messages hold no path of this machine.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import sys
@@ -19,7 +18,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import boto3
 import chalice.app
 import chalice.package
 import chalice.policy
@@ -31,12 +29,6 @@ from chalice.deploy.swagger import CFNSwaggerGenerator
 from chalice.deploy.validate import validate_configuration, validate_feature_flags
 from chalice.utils import OSUtils, to_cfn_resource_name
 from chalice_import import PathNames, Refused, import_app
-from samtranslator.parser.parser import Parser
-from samtranslator.translator.translator import Translator
-
-REGION_LATER = {"AWS::Region": "${AWS::Region}", "AWS::Partition": "${AWS::Partition}"}
-"""Keeps the SAM translator from writing this machine's region into the template."""
-
 
 # ---------------------------------------------------------------- from app to SAM
 
@@ -146,90 +138,6 @@ def steady_policies(resources: list[models.Model]) -> None:
                 statement.pop("Sid", None)
 
 
-# ---------------------------------------------------------------- from SAM to CloudFormation
-
-
-def to_cloudformation(sam: dict[str, Any], region: str) -> dict[str, Any]:
-    """Expand the SAM template, then take out what is the publisher's business, unsteady or a leftover."""
-    session = boto3.Session(region_name=region)
-    translator = Translator({}, Parser(), boto_session=session)
-    template: dict[str, Any] = translator.translate(sam, parameter_values=dict(REGION_LATER))
-    template.pop("Transform", None)
-    resources = template["Resources"]
-    for name, resource in list(resources.items()):
-        if resource["Type"] == "AWS::Lambda::Function":
-            bare_function(resource["Properties"])
-        elif resource["Type"] == "AWS::ApiGateway::RestApi":
-            say_binary_types(resource["Properties"])
-        elif resource["Type"] == "AWS::ApiGateway::Deployment":
-            rename_deployment(resources, name)
-        elif resource["Type"] == "AWS::ApiGatewayV2::Integration":
-            plain_integration(resource["Properties"])
-    if "WebsocketAPIStage" in resources:
-        deploy_websockets(resources)
-    return template
-
-
-def bare_function(properties: dict[str, Any]) -> None:
-    """Leave only what the app said about the function."""
-    for name in ("Code", "Runtime", "Architectures"):
-        properties.pop(name, None)
-    properties["Tags"] = [tag for tag in properties.get("Tags", []) if tag["Key"] != "lambda:createdBy"]
-
-
-def say_binary_types(properties: dict[str, Any]) -> None:
-    """Say them as a property too, as SAM does for APIs of its own: not everything reads them in the body."""
-    if types := properties["Body"].get("x-amazon-apigateway-binary-media-types"):
-        properties["BinaryMediaTypes"] = types
-
-
-def rename_deployment(resources: dict[str, Any], old: str) -> None:
-    """Name the deployment after everything about the API, so that each change of it is deployed.
-
-    SAM's own hash covers the paths only, and its StageName makes a stage called `Stage` that nobody asked for.
-    """
-    deployment = resources.pop(old)
-    deployment["Properties"].pop("StageName", None)
-    api = deployment["Properties"]["RestApiId"]["Ref"]
-    everything = json.dumps(resources[api]["Properties"], sort_keys=True).encode()
-    new = f"{api}Deployment{hashlib.sha256(everything).hexdigest()[:10]}"
-    deployment["Properties"].pop("Description", None)
-    resources[new] = deployment
-    for resource in resources.values():
-        if resource["Type"] == "AWS::ApiGateway::Stage" and resource["Properties"].get("DeploymentId") == {"Ref": old}:
-            resource["Properties"]["DeploymentId"] = {"Ref": new}
-
-
-def plain_integration(properties: dict[str, Any]) -> None:
-    """Name a websocket handler as a REST integration names its function."""
-    handler = properties["IntegrationUri"]["Fn::Sub"][1]["WebsocketHandler"]["Ref"]
-    prefix = "arn:${AWS::Partition}:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions"
-    properties["IntegrationUri"] = {"Fn::Sub": f"{prefix}/${{{handler}.Arn}}/invocations"}
-
-
-def deploy_websockets(resources: dict[str, Any]) -> None:
-    """Let the stage deploy itself: chalice's deployment has a constant id, so later changes would never go live."""
-    routes = resources.pop("WebsocketAPIDeployment").get("DependsOn", [])
-    stage = resources["WebsocketAPIStage"]
-    stage["Properties"].pop("DeploymentId")
-    stage["Properties"]["AutoDeploy"] = True
-    stage["DependsOn"] = routes
-
-
-def mend(template: dict[str, Any], resources: list[models.Model]) -> None:
-    """Put in what chalice's own deployment does and its template leaves out or gets wrong."""
-    for resource in resources:
-        if not isinstance(resource, models.RestAPI):
-            continue
-        for one in template["Resources"].values():
-            if one["Type"] == "AWS::Logs::LogGroup" and one["Properties"]["LogGroupName"] == {
-                "Fn::Sub": "/aws/lambda/${ApiHandler}"
-            }:
-                one["Properties"]["LogGroupName"] = {"Fn::Sub": "/aws/lambda/${APIHandler}"}
-            if one["Type"] == "AWS::ApiGateway::Stage" and resource.xray:
-                one["Properties"]["TracingEnabled"] = True
-
-
 # ---------------------------------------------------------------- the whole
 
 
@@ -253,14 +161,14 @@ def compile_app(request: Mapping[str, Any], names: PathNames) -> dict[str, Any]:
 
 def describe(error: Exception) -> str:
     """Say an error: chalice's own complaints are whole sentences, any other needs its type's name."""
-    own = type(error).__module__.startswith(("chalice.", "samtranslator."))
+    own = type(error).__module__.startswith("chalice.")
     if own or type(error) in (ValueError, RuntimeError, NotImplementedError):
         return str(error)
     return f"{type(error).__name__}: {error}"
 
 
 def package(request: Mapping[str, Any], config: Config) -> dict[str, Any]:
-    """Plan, generate, expand."""
+    """Plan and generate."""
     validate_feature_flags(config.chalice_app)
     validate_configuration(config)
     resources = build_resources(config, Path(request["root"]))
@@ -268,28 +176,11 @@ def package(request: Mapping[str, Any], config: Config) -> dict[str, Any]:
     session = Session()
     session.set_config_variable("region", request["region"])
     templater = Templater(config, chalice.package.PackageOptions(chalice.package.TypedAWSClient(session)))
-    template = to_cloudformation(templater.generate(resources), request["region"])
-    mend(template, resources)
     return {
-        "template": template,
-        "main": main_function(template["Resources"]),
-        "url": url(template["Outputs"]),
+        "sam": templater.generate(resources),
+        "tracing": any(isinstance(resource, models.RestAPI) and bool(resource.xray) for resource in resources),
         "notifications": templater.notifications,
     }
-
-
-def main_function(resources: dict[str, Any]) -> str:
-    """The function that stands for the app: what answers requests, else messages, else the first one declared."""
-    functions = [name for name, one in resources.items() if one["Type"] == "AWS::Lambda::Function"]
-    return next((name for name in ("APIHandler", "WebsocketMessage") if name in functions), functions[0])
-
-
-def url(outputs: dict[str, Any]) -> Any:
-    """The address of the REST API, else of the websocket API, else None."""
-    for name in ("EndpointURL", "WebsocketConnectEndpointURL"):
-        if name in outputs:
-            return outputs[name]["Value"]
-    return None
 
 
 def write(result: Path, answer: Mapping[str, Any]) -> None:

@@ -16,6 +16,7 @@ FILES = {
     "shop/template.py": "print 'not of this Python'\n",
     "shop/tests/test_shop.py": "x = 1\n",
     "tests/__init__.py": "x = 1\n",
+    "setuptools/__init__.py": "x = 1\n",
     "single.py": "import shop\nraise SystemExit('compiling must not run this')\n",
 }
 

@@ -385,6 +385,16 @@ def test_the_layer_wins_over_the_tools_own_packages(compile_app: Compile) -> Non
     assert draft.warnings == (f"the app runs with chalice 1.20.0, but is compiled with chalice {CHALICE}",)
 
 
+def test_awss_own_library_is_there_without_being_shipped(compile_app: Compile) -> None:
+    app = HELLO + "import boto3, botocore.session, s3transfer, jmespath, dateutil.parser, urllib3, six\n"
+    compile_app({"app.py": app})
+
+
+def test_an_own_copy_wins_over_awss_library(compile_app: Compile) -> None:
+    app = HELLO + "import six, boto3\nassert six.MINE\n"
+    compile_app({"app.py": app}, site={"six.py": "MINE = True"})
+
+
 def test_the_uploads_environment_wins(compile_app: Compile) -> None:
     app = HELLO + "import os\nassert os.environ['A'] == 'ours'\n"
     config = {"app_name": "x", "environment_variables": {"A": "theirs"}}

@@ -16,6 +16,7 @@ from worker.build.results import ResultFile
 from worker.build.sandbox import Command, Limits, Outcome, PlainSandbox
 from worker.errors import AppError, Code
 from worker.frameworks import chalice_answer
+from worker.frameworks.expansion import Expanded
 from worker.model import Draft, Source, Upload
 
 Compile = Callable[..., Draft]
@@ -29,14 +30,14 @@ def index():
 """
 POLICY = {"Version": "2012-10-17", "Statement": []}
 ENDED = Outcome(0, "", 0.5)
+TEMPLATE: dict[str, Any] = {
+    "AWSTemplateFormatVersion": "2010-09-09",
+    "Resources": {"F": {"Type": "AWS::Lambda::Function", "Properties": {"Handler": "app.app"}}},
+    "Outputs": {},
+}
 GOOD: dict[str, Any] = {
-    "template": {
-        "AWSTemplateFormatVersion": "2010-09-09",
-        "Resources": {"F": {"Type": "AWS::Lambda::Function", "Properties": {"Handler": "app.app"}}},
-        "Outputs": {},
-    },
-    "main": "F",
-    "url": None,
+    "sam": {"Transform": "AWS::Serverless-2016-10-31", "Resources": {}},
+    "tracing": False,
     "notifications": [{"bucket": "b", "function": "F", "events": ["s3:ObjectCreated:*"], "prefix": "", "suffix": ""}],
 }
 
@@ -168,18 +169,21 @@ def test_an_app_that_leaves_a_thread_running_compiles(tmp_path: Path, compile_ch
 
 
 def read(folder: Path, answer: Any, outcome: Outcome = ENDED) -> Draft:
+    """What becomes of an answer, had its template been expanded to ours."""
     (folder / "result.json").unlink(missing_ok=True)
     result = ResultFile(folder / "result.json")
     (folder / "result.new").write_text(answer if isinstance(answer, str) else json.dumps(answer))
     (folder / "result.new").replace(result.path)
     upload = Upload(App("dev", "shop"), "uploads", "apps/dev/shop.zip")
     source = Source(upload, folder, folder, "", 0, "chalice", "dev", "3.12", "x86_64")
-    return chalice_answer.read(outcome, result, source, folder / "code")
+    compiled = chalice_answer.read(outcome, result, source)
+    expanded = Expanded.model_validate({"template": TEMPLATE, "main": "F", "url": None})
+    return chalice_answer.draft(compiled, expanded, folder / "code")
 
 
 def test_a_good_answer_is_a_draft(tmp_path: Path) -> None:
     draft = read(tmp_path, GOOD)
-    assert (draft.main, draft.url, draft.template) == ("F", None, GOOD["template"])
+    assert (draft.main, draft.url, draft.template) == ("F", None, TEMPLATE)
     assert draft.notifications[0].function == "F"
 
 
@@ -190,12 +194,11 @@ def without(name: str) -> dict[str, Any]:
 @pytest.mark.parametrize(
     "answer",
     [
-        "", "[]", "null", "{", "{}", "[" * 100_000, {**GOOD, "main": "G"}, {**GOOD, "main": None}, {**GOOD, "more": 1},
-        {**GOOD, "url": "https://example.com"}, {**GOOD, "template": {**GOOD["template"], "Transform": "Include"}},
-        {**GOOD, "template": {**GOOD["template"], "Resources": {"F": {"Type": "AWS::Lambda::Function"}}}},
+        "", "[]", "null", "{", "{}", "[" * 100_000, {**GOOD, "sam": "text"}, {**GOOD, "sam": None}, {**GOOD, "more": 1},
+        {**GOOD, "tracing": "yes"},
         {**GOOD, "notifications": [{**GOOD["notifications"][0], "function": "G"}]},
         {**GOOD, "notifications": [{**GOOD["notifications"][0], "events": "all"}]},
-        without("template"), without("notifications"), {"error": {"kind": "other", "message": ""}},
+        without("sam"), without("notifications"), {"error": {"kind": "other", "message": ""}},
         {"error": {"kind": "syntax"}}, {"error": "text"},
     ],
 )  # fmt: skip
@@ -224,7 +227,7 @@ def test_a_linked_answer_is_not_followed(tmp_path: Path) -> None:
     result.path.symlink_to(tmp_path / "secret.json")
     source = Source(Upload(App("dev", "x"), "b", "k"), tmp_path, tmp_path, "", 0, "chalice", "dev", "3.12", "x86_64")
     with pytest.raises(AppError):
-        chalice_answer.read(ENDED, result, source, tmp_path)
+        chalice_answer.read(ENDED, result, source)
 
 
 def test_a_message_is_cleaned_and_bounded(tmp_path: Path) -> None:
@@ -246,4 +249,4 @@ def test_a_compiler_that_never_began_is_our_failure(tmp_path: Path) -> None:
     source = Source(Upload(App("dev", "x"), "b", "k"), tmp_path, tmp_path, "", 0, "chalice", "dev", "3.12", "x86_64")
     result = ResultFile(tmp_path / "result.json")
     with pytest.raises(RuntimeError, match="No module named chalice"):
-        chalice_answer.read(Outcome(1, "No module named chalice", 0.1), result, source, tmp_path)
+        chalice_answer.read(Outcome(1, "No module named chalice", 0.1), result, source)

@@ -1,0 +1,139 @@
+"""A SAM template is expanded once; what comes out is kept, and made anew when anything about it is another."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from auto_lambda.tools import ToolEnvironments
+from worker.build.sandbox import Command, Limits, Outcome, PlainSandbox
+from worker.errors import AppError, Code
+from worker.frameworks.expansion import Expanded, Expansions
+
+SAM: dict[str, Any] = {
+    "AWSTemplateFormatVersion": "2010-09-09",
+    "Transform": "AWS::Serverless-2016-10-31",
+    "Outputs": {},
+    "Resources": {
+        "Handler": {
+            "Type": "AWS::Serverless::Function",
+            "Properties": {"Runtime": "python3.12", "Handler": "app.app", "CodeUri": "s3://code-goes-here/code"},
+        }
+    },
+}
+
+
+class Counting:
+    """A sandbox that counts what it runs, within limits of one's choice."""
+
+    def __init__(self, limits: Limits | None = None) -> None:
+        self.commands: list[Command] = []
+        self._limits = limits
+
+    def run(self, command: Command, say: Callable[[str], None]) -> Outcome:
+        self.commands.append(command)
+        limits = self._limits or command.limits
+        return PlainSandbox().run(
+            Command(command.argv, command.cwd, command.env, command.readable, command.writable, False, limits), say
+        )
+
+
+class Expand:
+    """Expands with one sandbox and one folder."""
+
+    def __init__(self, tmp_path: Path) -> None:
+        self.sandbox = Counting()
+        self.kept = tmp_path / "kept"
+        self._tmp = tmp_path
+        self._numbers = itertools.count()
+
+    def __call__(self, sam: Any = SAM, tracing: bool = False, folder: Path | None = None) -> Expanded:
+        work = self._tmp / f"work-{next(self._numbers)}"
+        work.mkdir()
+        expansions = Expansions(self.sandbox, ToolEnvironments(), "us-east-1", folder or self.kept)
+        return expansions.expand(sam, tracing, "3.12", work, lambda _: None)
+
+
+@pytest.fixture
+def expand(tmp_path: Path) -> Expand:
+    return Expand(tmp_path)
+
+
+def test_a_serverless_function_becomes_a_plain_one(expand: Expand) -> None:
+    expanded = expand()
+    assert (expanded.main, expanded.url) == ("Handler", None)
+    assert expanded.template.Resources["Handler"].Type == "AWS::Lambda::Function"
+
+
+def test_the_same_template_is_expanded_once(expand: Expand) -> None:
+    first = expand()
+    assert expand(json.loads(json.dumps(SAM))) == first
+    assert len(expand.sandbox.commands) == 1
+
+
+def test_anything_else_is_expanded_anew(expand: Expand, tmp_path: Path) -> None:
+    other = json.loads(json.dumps(SAM))
+    other["Resources"]["Handler"]["Properties"]["MemorySize"] = 256
+    expand()
+    assert expand(other).template.Resources["Handler"].Properties["MemorySize"] == 256
+    expand(tracing=True)
+    expand(folder=tmp_path / "elsewhere")
+    assert len(expand.sandbox.commands) == 4
+
+
+@pytest.mark.parametrize("spoilt", [b"", b"{}", b"\xff", b'{"template": {"Resources": {}}, "main": 1}'])
+def test_a_spoilt_file_is_made_anew(expand: Expand, spoilt: bytes) -> None:
+    first = expand()
+    (kept,) = expand.kept.iterdir()
+    kept.write_bytes(spoilt)
+    assert expand() == first
+    assert expand() == first
+    assert len(expand.sandbox.commands) == 2
+
+
+def test_nothing_of_the_app_is_where_it_is_expanded(expand: Expand, tmp_path: Path) -> None:
+    expand()
+    (command,) = expand.sandbox.commands
+    assert not command.network
+    assert [path.name for path in command.readable if path.is_relative_to(tmp_path)] == ["request.json"]
+
+
+def test_what_the_translator_refuses_is_said(expand: Expand) -> None:
+    broken = json.loads(json.dumps(SAM))
+    del broken["Resources"]["Handler"]["Properties"]["CodeUri"]
+    with pytest.raises(AppError) as raised:
+        expand(broken)
+    assert raised.value.code == Code.COMPILE_FAILED
+    assert "Handler" in raised.value.message
+    assert not expand.kept.exists()
+
+
+def test_a_template_without_end_is_the_uploads_fault(expand: Expand) -> None:
+    deep: dict[str, Any] = {}
+    for _ in range(100_000):
+        deep = {"x": deep}
+    with pytest.raises(AppError) as raised:
+        expand({**SAM, "Metadata": deep})
+    assert raised.value.code == Code.RESULT_TAMPERED
+
+
+def test_a_translator_that_takes_too_long_is_stopped(expand: Expand) -> None:
+    expand.sandbox = Counting(Limits(wall=0.05))
+    with pytest.raises(AppError) as raised:
+        expand()
+    assert raised.value.code == Code.TOOK_TOO_LONG
+
+
+def test_a_translator_that_never_began_is_our_failure(expand: Expand) -> None:
+    class Broken(Counting):
+        def run(self, command: Command, say: Callable[[str], None]) -> Outcome:
+            return Outcome(1, "No module named samtranslator", 0.1)
+
+    expand.sandbox = Broken()
+    with pytest.raises(RuntimeError, match="No module named samtranslator"):
+        expand()

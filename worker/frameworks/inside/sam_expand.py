@@ -1,0 +1,138 @@
+"""Expands chalice's SAM template to plain CloudFormation. Runs in the sandbox, under the compiler environment's Python.
+
+``sam_expand.py REQUEST RESULT``, two JSON files. No code of an app runs here, so what comes out depends on the request
+alone. Request: ``sam`` (the template), ``tracing`` (whether the API is traced), ``region``.
+
+Result: ``template``, ``main`` and ``url``; or ``error``, a message.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import boto3
+from samtranslator.parser.parser import Parser
+from samtranslator.translator.translator import Translator
+
+REGION_LATER = {"AWS::Region": "${AWS::Region}", "AWS::Partition": "${AWS::Partition}"}
+"""Keeps the SAM translator from writing this machine's region into the template."""
+
+
+def expand(sam: dict[str, Any], region: str, *, tracing: bool) -> dict[str, Any]:
+    """Expand; take out what is the publisher's business, unsteady or a leftover; put in what chalice leaves out."""
+    session = boto3.Session(region_name=region)
+    translator = Translator({}, Parser(), boto_session=session)
+    template: dict[str, Any] = translator.translate(sam, parameter_values=dict(REGION_LATER))
+    template.pop("Transform", None)
+    resources = template["Resources"]
+    for name, resource in list(resources.items()):
+        if resource["Type"] == "AWS::Lambda::Function":
+            bare_function(resource["Properties"])
+        elif resource["Type"] == "AWS::ApiGateway::RestApi":
+            say_binary_types(resource["Properties"])
+        elif resource["Type"] == "AWS::ApiGateway::Deployment":
+            rename_deployment(resources, name)
+        elif resource["Type"] == "AWS::ApiGatewayV2::Integration":
+            plain_integration(resource["Properties"])
+        elif resource["Type"] == "AWS::Logs::LogGroup":
+            name_log_group(resource["Properties"])
+        elif resource["Type"] == "AWS::ApiGateway::Stage" and tracing:
+            resource["Properties"]["TracingEnabled"] = True
+    if "WebsocketAPIStage" in resources:
+        deploy_websockets(resources)
+    return template
+
+
+def bare_function(properties: dict[str, Any]) -> None:
+    """Leave only what the app said about the function."""
+    for name in ("Code", "Runtime", "Architectures"):
+        properties.pop(name, None)
+    properties["Tags"] = [tag for tag in properties.get("Tags", []) if tag["Key"] != "lambda:createdBy"]
+
+
+def say_binary_types(properties: dict[str, Any]) -> None:
+    """Say them as a property too, as SAM does for APIs of its own: not everything reads them in the body."""
+    if types := properties["Body"].get("x-amazon-apigateway-binary-media-types"):
+        properties["BinaryMediaTypes"] = types
+
+
+def rename_deployment(resources: dict[str, Any], old: str) -> None:
+    """Name the deployment after everything about the API, so that each change of it is deployed.
+
+    SAM's own hash covers the paths only, and its StageName makes a stage called `Stage` that nobody asked for.
+    """
+    deployment = resources.pop(old)
+    deployment["Properties"].pop("StageName", None)
+    api = deployment["Properties"]["RestApiId"]["Ref"]
+    everything = json.dumps(resources[api]["Properties"], sort_keys=True).encode()
+    new = f"{api}Deployment{hashlib.sha256(everything).hexdigest()[:10]}"
+    deployment["Properties"].pop("Description", None)
+    resources[new] = deployment
+    for resource in resources.values():
+        if resource["Type"] == "AWS::ApiGateway::Stage" and resource["Properties"].get("DeploymentId") == {"Ref": old}:
+            resource["Properties"]["DeploymentId"] = {"Ref": new}
+
+
+def plain_integration(properties: dict[str, Any]) -> None:
+    """Name a websocket handler as a REST integration names its function."""
+    handler = properties["IntegrationUri"]["Fn::Sub"][1]["WebsocketHandler"]["Ref"]
+    prefix = "arn:${AWS::Partition}:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions"
+    properties["IntegrationUri"] = {"Fn::Sub": f"{prefix}/${{{handler}.Arn}}/invocations"}
+
+
+def deploy_websockets(resources: dict[str, Any]) -> None:
+    """Let the stage deploy itself: chalice's deployment has a constant id, so later changes would never go live."""
+    routes = resources.pop("WebsocketAPIDeployment").get("DependsOn", [])
+    stage = resources["WebsocketAPIStage"]
+    stage["Properties"].pop("DeploymentId")
+    stage["Properties"]["AutoDeploy"] = True
+    stage["DependsOn"] = routes
+
+
+def name_log_group(properties: dict[str, Any]) -> None:
+    """Name the API handler's group after the function that it is for, which chalice spells in another way."""
+    if properties["LogGroupName"] == {"Fn::Sub": "/aws/lambda/${ApiHandler}"}:
+        properties["LogGroupName"] = {"Fn::Sub": "/aws/lambda/${APIHandler}"}
+
+
+def main_function(resources: dict[str, Any]) -> str:
+    """The function that stands for the app: what answers requests, else messages, else the first one declared."""
+    functions = [name for name, one in resources.items() if one["Type"] == "AWS::Lambda::Function"]
+    return next((name for name in ("APIHandler", "WebsocketMessage") if name in functions), functions[0])
+
+
+def url(outputs: dict[str, Any]) -> Any:
+    """The address of the REST API, else of the websocket API, else None."""
+    for name in ("EndpointURL", "WebsocketConnectEndpointURL"):
+        if name in outputs:
+            return outputs[name]["Value"]
+    return None
+
+
+def describe(error: Exception) -> str:
+    """Say an error: the translator's own complaints are whole sentences, any other needs its type's name."""
+    own = type(error).__module__.startswith("samtranslator.") or type(error) in (ValueError, RuntimeError)
+    return str(error) if own else f"{type(error).__name__}: {error}"
+
+
+def main() -> None:
+    """Read the request, answer."""
+    request = json.loads(Path(sys.argv[1]).read_text())
+    try:
+        template = expand(request["sam"], request["region"], tracing=request["tracing"])
+        answer = {
+            "template": template,
+            "main": main_function(template["Resources"]),
+            "url": url(template.get("Outputs", {})),
+        }
+    except Exception as error:
+        answer = {"error": describe(error)}
+    Path(sys.argv[2]).write_text(json.dumps(answer))
+
+
+if __name__ == "__main__":
+    main()
