@@ -16,7 +16,7 @@ from auto_lambda.aws.cloudwatch import Metrics, MetricsRefused
 from auto_lambda.aws.lean import make_lean_session
 from auto_lambda.aws.session import client
 from auto_lambda.aws.sqs import Queue, QueueUnusable
-from auto_lambda.service import Notifier, Stop, refuse, spare_memory, stop_on_signals, trim_memory
+from auto_lambda.service import Notifier, Stop, look_up_briskly, refuse, spare_memory, stop_on_signals, trim_memory
 from checker.loop import Loop, Pace
 from checker.publish import Publish, to_errors, to_metrics, to_text
 from checker.sample import Sample, Sampler
@@ -44,6 +44,7 @@ def main(arguments: Sequence[str] = ()) -> int:
         return refuse("checker", error.problems)
     logs.configure(chosen.log_level)
     spare_memory()
+    look_up_briskly()
     return _run(chosen, options)
 
 

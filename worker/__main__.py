@@ -8,7 +8,15 @@ import sys
 from typing import TYPE_CHECKING
 
 from auto_lambda import logs, settings
-from auto_lambda.service import Notifier, end_descendants, refuse, spare_memory, stop_on_signals, trim_memory
+from auto_lambda.service import (
+    Notifier,
+    end_descendants,
+    look_up_briskly,
+    refuse,
+    spare_memory,
+    stop_on_signals,
+    trim_memory,
+)
 from worker.status import Status
 
 if TYPE_CHECKING:
@@ -32,6 +40,7 @@ def main() -> int:
         return refuse("worker", error.problems)
     logs.configure(chosen.log_level)
     spare_memory()
+    look_up_briskly()
     return _run(chosen)
 
 

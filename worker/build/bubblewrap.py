@@ -16,6 +16,7 @@ from pathlib import Path
 from worker.build.index_proxy import IndexProxy
 from worker.build.indexes import Indexes, tells_of_indexes
 from worker.build.sandbox import Command, Outcome, PlainSandbox
+from worker.build.upstream import Upstream
 from worker.model import Say
 
 _SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib64", "/lib32", "/libx32")
@@ -47,6 +48,7 @@ class BubblewrapSandbox:
         self._bounds = bounds
         self._interpreters = tuple(interpreters)
         self._indexes = indexes
+        self._upstream = Upstream()
         self._bwrap = shutil.which("bwrap") or ""
 
     def check(self) -> None:
@@ -67,12 +69,13 @@ class BubblewrapSandbox:
         """Run isolated, to the end or to a limit, telling ``say`` each line of output and each refused address."""
         if not command.network:
             return self._bounds.bounded(self._isolated(_without_indexes(command)), say, namespace=True)
+
+        def refused(host: str) -> None:
+            say(f"warning: refused: no way from a build to {host}")
+
         with _short_folder() as folder:
             indexes = self._indexes()
-            proxy = IndexProxy(
-                folder / "index.sock", indexes, lambda host: say(f"warning: refused: no way from a build to {host}")
-            )
-            with proxy:
+            with IndexProxy(folder / "index.sock", indexes, refused, self._upstream) as proxy:
                 return self._bounds.bounded(
                     self._connected(_without_indexes(command), proxy.socket_path, indexes), say, namespace=True
                 )

@@ -20,7 +20,7 @@ from urllib.parse import urlsplit, urlunsplit
 import urllib3
 
 from worker.build.indexes import Indexes, PrivateIndex
-from worker.build.upstream import connect, credentials, proxy_for
+from worker.build.upstream import Upstream, credentials, proxy_for
 
 _CHUNK = 64 * 1024
 _IDLE_SECONDS = 120.0
@@ -42,11 +42,14 @@ class IndexProxy:
         socket_path: where the unix socket is made; at most 107 bytes long (the kernel's limit).
         indexes: what may be reached.
         refused: told ``host:port`` of each refused tunnel.
+        upstream: opens the tunnels; shared by proxies, as it remembers hosts.
     """
 
-    def __init__(self, socket_path: Path, indexes: Indexes, refused: Callable[[str], None]) -> None:
+    def __init__(
+        self, socket_path: Path, indexes: Indexes, refused: Callable[[str], None], upstream: Upstream | None = None
+    ) -> None:
         self.socket_path = socket_path
-        self._server = _Server(str(socket_path), indexes, refused)
+        self._server = _Server(str(socket_path), indexes, refused, upstream or Upstream())
         self._thread = threading.Thread(
             target=self._server.serve_forever, args=(_POLL_SECONDS,), name="index-proxy", daemon=True
         )
@@ -67,8 +70,9 @@ class _Server(socketserver.ThreadingUnixStreamServer):
     daemon_threads = True
     block_on_close = False
 
-    def __init__(self, path: str, indexes: Indexes, refused: Callable[[str], None]) -> None:
+    def __init__(self, path: str, indexes: Indexes, refused: Callable[[str], None], upstream: Upstream) -> None:
         super().__init__(path, _Handler)
+        self.upstream = upstream
         self.reachable = indexes.reachable
         self.private = {private.alias: private for private in indexes.private}
         self.refused = refused
@@ -97,7 +101,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         host, _, port = self.path.rpartition(":")
         try:
-            upstream = connect(host, int(port))
+            upstream = self.server.upstream.connect(host, int(port))
         except OSError as error:
             self.send_error(502, f"cannot reach {host}: {error}")
             return

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import socket
+import time
 from base64 import b64encode
+from collections.abc import Callable
 from urllib.parse import SplitResult, unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 _SECONDS = 15.0
 _LONGEST_ANSWER = 16 * 1024
+_REMEMBERED = 60.0  # seconds: as long as the shortest-lived records that indexes are found by
 
 
 def proxy_for(host: str) -> str | None:
@@ -18,25 +21,66 @@ def proxy_for(host: str) -> str | None:
     return None if not address or proxy_bypass(host) else address
 
 
-def connect(host: str, port: int) -> socket.socket:
-    """A connection to the host and port of an index.
+class Upstream:
+    """Opens connections, and remembers for a while where hosts are.
 
-    Raises:
-        OSError: it or the proxy before it cannot be reached, or that proxy refuses.
+    A build opens dozens to two or three hosts. Each look-up is a question that may get lost on the way to the name
+    server, and asking again is seconds later (resolv.conf(5), ``timeout``).
+
+    Args:
+        look_up: from a host's name to its addresses.
+        clock: seconds, monotonic.
     """
-    address = proxy_for(host)
-    if address is None:
-        return socket.create_connection((host, port), timeout=_SECONDS)
-    proxy = urlsplit(address)
-    if proxy.scheme != "http" or not proxy.hostname:
-        raise OSError("only proxies at http://... addresses are known")
-    through = socket.create_connection((proxy.hostname, proxy.port or 80), timeout=_SECONDS)
-    try:
-        _ask(through, f"{host}:{port}", proxy)
-    except OSError:
-        through.close()
-        raise
-    return through
+
+    def __init__(
+        self, look_up: Callable[[str], tuple[str, ...]] | None = None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._look_up = look_up or _look_up
+        self._clock = clock
+        self._known: dict[str, tuple[float, tuple[str, ...]]] = {}
+
+    def connect(self, host: str, port: int) -> socket.socket:
+        """A connection to the host and port of an index.
+
+        Raises:
+            OSError: it or the proxy before it cannot be reached, or that proxy refuses.
+        """
+        address = proxy_for(host)
+        if address is None:
+            return self._open(host, port)
+        proxy = urlsplit(address)
+        if proxy.scheme != "http" or not proxy.hostname:
+            raise OSError("only proxies at http://... addresses are known")
+        through = self._open(proxy.hostname, proxy.port or 80)
+        try:
+            _ask(through, f"{host}:{port}", proxy)
+        except OSError:
+            through.close()
+            raise
+        return through
+
+    def _open(self, host: str, port: int) -> socket.socket:
+        """To the first address that answers; a host of which none does is looked up again next time."""
+        failure = OSError(f"{host} has no address")
+        for place in self._addresses(host):
+            try:
+                return socket.create_connection((place, port), timeout=_SECONDS)
+            except OSError as error:
+                failure = error
+        self._known.pop(host, None)
+        raise failure
+
+    def _addresses(self, host: str) -> tuple[str, ...]:
+        until, places = self._known.get(host, (0.0, ()))
+        if not places or until < self._clock():
+            places = self._look_up(host)
+            self._known[host] = self._clock() + _REMEMBERED, places
+        return places
+
+
+def _look_up(host: str) -> tuple[str, ...]:
+    found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    return tuple(dict.fromkeys(str(place[0]) for *_, place in found))
 
 
 def credentials(proxy: SplitResult) -> str | None:

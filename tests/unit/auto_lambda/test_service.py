@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from auto_lambda.service import Notifier, Stop, refuse, spare_memory, stop_on_signals, trim_memory
+from auto_lambda.service import Notifier, Stop, look_up_briskly, refuse, spare_memory, stop_on_signals, trim_memory
 
 
 def test_the_first_wish_asks_and_the_second_insists() -> None:
@@ -139,3 +139,12 @@ def test_every_descendant_is_ended_however_deep_and_however_it_hid() -> None:
 def test_sparing_memory_does_no_harm() -> None:
     spare_memory()
     trim_memory()
+
+
+@pytest.mark.parametrize(("said", "holds"), [(None, "timeout:1 attempts:5"), ("timeout:3", "timeout:3")])
+def test_what_the_machine_says_of_lookups_stays(monkeypatch: pytest.MonkeyPatch, said: str | None, holds: str) -> None:
+    monkeypatch.setenv("RES_OPTIONS", said or "")
+    if said is None:
+        monkeypatch.delenv("RES_OPTIONS")
+    look_up_briskly()
+    assert os.environ["RES_OPTIONS"] == holds
