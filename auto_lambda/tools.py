@@ -95,17 +95,27 @@ class ToolEnvironments:
         base = interpreters().get(minor)
         if base is None:
             raise ToolError(f"this machine has no python{minor} (has: {', '.join(sorted(interpreters())) or 'none'})")
-        digest = hashlib.sha256(lock.read_bytes() + os.fsencode(base)).hexdigest()[:12]
-        full_name = f"{name}-{minor}-{digest}"
-        if self._baked and (self._baked / full_name).exists():
-            return self._baked / full_name / "bin" / "python"
+        full_name = _full_name(name, minor, base, lock)
+        if made := self._made(full_name):
+            return made
         target = self._folder / full_name
-        if not target.exists():
-            self._folder.mkdir(parents=True, exist_ok=True)
-            with exclusive(self._folder / f"{full_name}.making"):
-                if not target.exists():
-                    self._make(target, base, lock)
+        self._folder.mkdir(parents=True, exist_ok=True)
+        with exclusive(self._folder / f"{full_name}.making"):
+            if not target.exists():
+                self._make(target, base, lock)
         return target / "bin" / "python"
+
+    def made(self, name: str) -> Mapping[str, Path]:
+        """The interpreters of environment ``name`` that are there, by Python minor."""
+        lock = LOCKS / f"{name}.txt"
+        found = {minor: self._made(_full_name(name, minor, base, lock)) for minor, base in interpreters().items()}
+        return {minor: python for minor, python in found.items() if python}
+
+    def _made(self, full_name: str) -> Path | None:
+        folders = (*((self._baked,) if self._baked else ()), self._folder)
+        return next(
+            (folder / full_name / "bin" / "python" for folder in folders if (folder / full_name).exists()), None
+        )
 
     def _make(self, target: Path, base: Path, lock: Path) -> None:
         fresh = target.with_name(f"{target.name}.new")  # not with_suffix: the minor's dot is no suffix
@@ -116,6 +126,11 @@ class ToolEnvironments:
             "--python", str(fresh / "bin" / "python"), "--requirements", str(lock),
         )  # fmt: skip
         fresh.rename(target)
+
+
+def _full_name(name: str, minor: str, base: Path, lock: Path) -> str:
+    digest = hashlib.sha256(lock.read_bytes() + os.fsencode(base)).hexdigest()[:12]
+    return f"{name}-{minor}-{digest}"
 
 
 def _uv(*arguments: str) -> None:

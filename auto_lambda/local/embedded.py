@@ -177,7 +177,12 @@ def _spawn(python: Path, listener: socket.socket, scratch: Path, log: Path) -> s
             pass_fds=[listener.fileno()],
             start_new_session=True,
         )
-    orders = {"socket": listener.fileno(), "runtime": [sys.executable, "-c", _RUNTIME], "environ": dict(os.environ)}
+    orders = {
+        "socket": listener.fileno(),
+        "runtimes": {minor: str(path) for minor, path in ToolEnvironments().made("runtime").items()},
+        "runtime": [sys.executable, "-c", _RUNTIME],
+        "environ": dict(os.environ),
+    }
     assert process.stdin is not None  # noqa: S101 - for the type checker: we asked for a pipe
     with contextlib.suppress(BrokenPipeError):  # it is gone already; the wait tells why
         process.stdin.write(json.dumps(orders) + "\n")

@@ -1,8 +1,9 @@
 """Runs the embedded AWS. A script for the Python of the ``embedded-aws`` environment, which has nothing of ours.
 
-Reads one JSON line from standard input: ``{"socket": fd, "runtime": [command...], "environ": {...}}``. ``runtime``,
-run in ``environ`` with a Python minor behind it, prints the interpreter for functions of that minor. Standard input
-stays open as long as the starter lives; when it ends, so do we, with every function process.
+Reads one JSON line from standard input: ``{"socket": fd, "runtimes": {minor: path}, "runtime": [command...],
+"environ": {...}}``. ``runtimes`` has interpreters for functions by Python minor; for another minor ``runtime``, run in
+``environ`` with the minor behind it, makes one and prints it. Standard input stays open as long as the starter lives;
+when it ends, so do we, with every function process.
 """
 
 from __future__ import annotations
@@ -19,10 +20,14 @@ import tempfile
 import threading
 import zipfile
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from itertools import repeat
+from multiprocessing import get_context
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+WORTH_SHARING = 30_000_000  # bytes: starting other processes takes as long as unpacking this much
 OURS = ("BIND_HOST", "GATEWAY_PORT", "MINISTACK_ACCOUNT_ID", "LAMBDA_EXECUTOR", "IOT_MTLS_ENABLED", "HOME")
 
 # Runs first in every function's process: what the emulator itself needs is not for functions to see, and, as in Lambda,
@@ -43,7 +48,7 @@ def main() -> None:
     orders = json.loads(sys.stdin.readline())
     threading.Thread(target=end_with_the_starter, daemon=True, name="lifeline").start()
     tempfile.tempdir = str(Path.cwd())  # not TMPDIR: functions would inherit that
-    honour_runtimes(orders["runtime"], orders["environ"])
+    honour_runtimes(orders["runtimes"], orders["runtime"], orders["environ"])
     share_layers(Path.cwd() / "layers")
     serve(orders["socket"])
 
@@ -54,7 +59,7 @@ def end_with_the_starter() -> None:
     os.killpg(0, signal.SIGKILL)
 
 
-def honour_runtimes(command: Sequence[str], environ: Mapping[str, str]) -> None:
+def honour_runtimes(made: Mapping[str, str], command: Sequence[str], environ: Mapping[str, str]) -> None:
     """Give a Python function the interpreter that its runtime names; the emulator would use its own for all."""
     from ministack.core import lambda_runtime  # type: ignore[import-not-found,unused-ignore]
 
@@ -72,7 +77,8 @@ def honour_runtimes(command: Sequence[str], environ: Mapping[str, str]) -> None:
         if not runtime.startswith("python"):
             return binary, script
         prologue = PROLOGUE.format(ours=OURS, execution_env=f"AWS_Lambda_{runtime}")
-        return interpreter(runtime.removeprefix("python")), prologue + script
+        minor = runtime.removeprefix("python")
+        return made.get(minor) or interpreter(minor), prologue + script
 
     lambda_runtime._detect_runtime_binary = detect_binary
 
@@ -97,13 +103,32 @@ def share_layers(folder: Path) -> None:
             with one_at_a_time:
                 if not shared.exists():
                     fresh = shared.with_suffix(".new")
-                    super().extractall(fresh, super().namelist())
+                    unpack(Path(str(self.filename)), self.infolist(), fresh)
                     fresh.rename(shared)
             Path(path).rmdir()
             Path(path).symlink_to(shared)
             return None
 
     lambda_runtime.zipfile = SimpleNamespace(**{**vars(zipfile), "ZipFile": ZipFile})
+
+
+def unpack(file: Path, members: Sequence[zipfile.ZipInfo], to: Path) -> None:
+    """Unpack, if it is much, on every processor: a layer is up to 250 MB, and a function waits for it."""
+    names = [member.filename for member in members]
+    if sum(member.file_size for member in members) < WORTH_SHARING:
+        unpack_share(file, names, to)
+        return
+    for folder in {Path(to, name).parent for name in names}:
+        folder.mkdir(parents=True, exist_ok=True)  # here, as of two that make the same one a share would fall over
+    count = len(os.sched_getaffinity(0))
+    with ProcessPoolExecutor(count, get_context("spawn")) as pool:
+        list(pool.map(unpack_share, repeat(file), [names[start::count] for start in range(count)], repeat(to)))
+
+
+def unpack_share(file: Path, names: Sequence[str], to: Path) -> None:
+    """Unpack some of a zip's members."""
+    with zipfile.ZipFile(file) as archive:
+        archive.extractall(to, names)
 
 
 def serve(socket: int) -> None:

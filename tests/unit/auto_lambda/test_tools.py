@@ -45,7 +45,9 @@ def test_uv_is_the_one_installed_with_us() -> None:
 
 def test_an_environment_has_what_its_lock_says_and_is_made_once(tmp_path: Path, locks: Path, minor: str) -> None:
     environments = ToolEnvironments(tmp_path / "tools")
+    assert environments.made("small") == {}
     python = environments.python("small", minor)
+    assert environments.made("small") == {minor: python}
     script = "import six, sys; print(six.__version__, sys.version_info[:2] == tuple(map(int, sys.argv[1].split('.'))))"
     told = subprocess.run([python, "-I", "-c", script, minor], capture_output=True, text=True, check=True).stdout
     assert told.split() == ["1.17.0", "True"]

@@ -130,6 +130,31 @@ def test_functions_share_a_layers_files_and_see_its_newest_version(aws: Embedded
     assert (one[0], newer[0]) == (1, 2)
 
 
+def test_a_large_layer_is_whole(aws: EmbeddedAws) -> None:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for number in range(40):
+            archive.writestr(f"python/deep/{number % 7}/below/{number}.txt", str(number) * 1_000_000)
+    functions = client(aws, "lambda")
+    layer = functions.publish_layer_version(LayerName="large", Content={"ZipFile": buffer.getvalue()})
+    code = """
+import pathlib
+def handler(event, context):
+    return {path.stem: path.stat().st_size for path in pathlib.Path(event).rglob("*.txt")}
+"""
+    functions.create_function(
+        FunctionName="large",
+        Runtime=f"python{preferred_minor()}",
+        Role="arn:aws:iam::123456789012:role/any",
+        Handler="app.handler",
+        Code={"ZipFile": zipped(app="import deep, os\n" + code.replace("(event)", "(list(deep.__path__)[0])"))},
+        Layers=[layer["LayerVersionArn"]],
+    )
+    answer = functions.invoke(FunctionName="large")
+    found = json.loads(answer["Payload"].read())
+    assert found == {str(number): len(str(number)) * 1_000_000 for number in range(40)}
+
+
 def test_leaving_the_context_ends_the_emulator_with_its_functions(tmp_path: Path) -> None:
     with EmbeddedAws.start(tmp_path) as aws:
         invoke(aws, f"python{preferred_minor()}")
