@@ -51,7 +51,7 @@ format: setup ## let ruff put the code in order
 
 bench: setup ## drop to live for each example, then ours against chalice, zappa and aws-lambda-builders
 	$(BIN)/python bench/drop_to_live.py
-	$(BIN)/python bench/packaging.py
+	$(BIN)/python bench/peers.py
 
 chaos: setup ## each AWS call of the worker spoilt in turn, in every way; an hour. ARGS="--scenario 'zappa update'" for less
 	$(BIN)/python tests/chaos $(ARGS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import socket
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -219,6 +220,9 @@ def _sandbox(chosen: WorkerSettings) -> Sandbox:
         return plain
     homes = {path.parents[1] for path in interpreters().values()} - {Path("/usr"), Path("/")}
     pip_options = PipConfiguration(os.environ).options
+    threading.Thread(
+        target=pip_options, name="pip", daemon=True
+    ).start()  # pip is slow to start: asked before a build is
     isolated = BubblewrapSandbox(plain, homes, partial(discover, os.environ, _index_hosts(chosen), pip_options))
     try:
         isolated.check()
