@@ -19,7 +19,7 @@ import sys
 import tempfile
 import threading
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from itertools import repeat
 from multiprocessing import get_context
@@ -28,6 +28,7 @@ from types import SimpleNamespace
 from typing import Any
 
 WORTH_SHARING = 30_000_000  # bytes: starting other processes takes as long as unpacking this much
+LONG_POLL = 0.02  # seconds between two looks; the emulator's own 0.1 would be the longest wait of a build
 OURS = ("BIND_HOST", "GATEWAY_PORT", "MINISTACK_ACCOUNT_ID", "LAMBDA_EXECUTOR", "IOT_MTLS_ENABLED", "HOME")
 
 # Runs first in every function's process: what the emulator itself needs is not for functions to see, and, as in Lambda,
@@ -50,6 +51,7 @@ def main() -> None:
     tempfile.tempdir = str(Path.cwd())  # not TMPDIR: functions would inherit that
     honour_runtimes(orders["runtimes"], orders["runtime"], orders["environ"])
     share_layers(Path.cwd() / "layers")
+    answer_long_polls_soon()
     serve(orders["socket"])
 
 
@@ -129,6 +131,16 @@ def unpack_share(file: Path, names: Sequence[str], to: Path) -> None:
     """Unpack some of a zip's members."""
     with zipfile.ZipFile(file) as archive:
         archive.extractall(to, names)
+
+
+def answer_long_polls_soon() -> None:
+    """Look at a queue often while somebody waits for a message: AWS answers as soon as one comes."""
+    from ministack.services import sqs  # type: ignore[import-not-found,unused-ignore]
+
+    def sleep(seconds: float) -> Awaitable[None]:
+        return asyncio.sleep(min(seconds, LONG_POLL))
+
+    sqs.asyncio = SimpleNamespace(**{**vars(asyncio), "sleep": sleep})
 
 
 def serve(socket: int) -> None:
