@@ -24,13 +24,13 @@ class PipConfiguration:
 
     Args:
         environ: what pip is asked in.
-        ask: runs ``pip`` with arguments in an environment, for what it prints.
+        ask: runs ``pip`` with arguments in an environment, for what it prints; None if it failed.
     """
 
     def __init__(
         self,
         environ: Mapping[str, str],
-        ask: Callable[[tuple[str, ...], Mapping[str, str]], str] | None = None,
+        ask: Callable[[tuple[str, ...], Mapping[str, str]], str | None] | None = None,
     ) -> None:
         self._environ = environ
         self._ask = ask or _pip
@@ -42,15 +42,21 @@ class PipConfiguration:
         """Options by name (``index-url``), as its files have them for an installation; its variables are not here."""
         with self._asking:
             if self._stamps is None or self._stamps != _stamps(self._stamps):
-                told = self._ask(("config", "list", "--verbose"), self._environ).splitlines()
-                self._options = dict(_option(line) for line in told if line.startswith(_SECTIONS))
-                self._stamps = _stamps(Path(found[1]) for line in told if (found := _TRIED.match(line)))
+                self._read()
             return self._options
 
+    def _read(self) -> None:
+        told = self._ask(("config", "list", "--verbose"), self._environ)
+        lines = (told or "").splitlines()
+        self._options = dict(_option(line) for line in lines if line.startswith(_SECTIONS))
+        files = [Path(found[1]) for line in lines if (found := _TRIED.match(line))]
+        self._stamps = None if told is None else _stamps(files)  # a pip that failed is asked again
 
-def _pip(arguments: tuple[str, ...], environ: Mapping[str, str]) -> str:
+
+def _pip(arguments: tuple[str, ...], environ: Mapping[str, str]) -> str | None:
     argv = (sys.executable, "-m", "pip", *arguments)
-    return subprocess.run(argv, capture_output=True, text=True, env=dict(environ), check=False).stdout
+    done = subprocess.run(argv, capture_output=True, text=True, env=dict(environ), check=False)
+    return None if done.returncode else done.stdout
 
 
 def _option(line: str) -> tuple[str, str]:

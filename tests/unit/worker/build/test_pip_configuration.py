@@ -17,7 +17,7 @@ class Pip:
     def __init__(self) -> None:
         self.asked = 0
 
-    def __call__(self, arguments: tuple[str, ...], environ: Mapping[str, str]) -> str:
+    def __call__(self, arguments: tuple[str, ...], environ: Mapping[str, str]) -> str | None:
         self.asked += 1
         return _pip(arguments, environ)
 
@@ -68,6 +68,15 @@ def test_a_changed_a_new_and_a_removed_file_are_seen(home: Path) -> None:
     (home / "pip" / "pip.conf").unlink()
     assert options.options() == before
     assert pip.asked == 4
+
+
+def test_a_pip_that_failed_is_asked_again(home: Path) -> None:
+    write(home, "one.example")
+    failures = [None]
+    environ = {"XDG_CONFIG_HOME": str(home), "HOME": str(home)}
+    options = PipConfiguration(environ, lambda *asked: failures.pop() if failures else _pip(*asked))
+    assert options.options() == {}
+    assert options.options()["index-url"] == "https://one.example/simple"
 
 
 def test_what_it_says_decides_where_the_index_is(home: Path) -> None:
