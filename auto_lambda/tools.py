@@ -112,10 +112,8 @@ class ToolEnvironments:
         return {minor: python for minor, python in found.items() if python}
 
     def _made(self, full_name: str) -> Path | None:
-        folders = (*((self._baked,) if self._baked else ()), self._folder)
-        return next(
-            (folder / full_name / "bin" / "python" for folder in folders if (folder / full_name).exists()), None
-        )
+        folders = [folder / full_name for folder in (self._baked, self._folder) if folder]
+        return next((folder / "bin" / "python" for folder in folders if folder.exists()), None)
 
     def _make(self, target: Path, base: Path, lock: Path) -> None:
         fresh = target.with_name(f"{target.name}.new")  # not with_suffix: the minor's dot is no suffix

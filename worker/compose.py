@@ -220,9 +220,8 @@ def _sandbox(chosen: WorkerSettings) -> Sandbox:
         return plain
     homes = {path.parents[1] for path in interpreters().values()} - {Path("/usr"), Path("/")}
     pip_options = PipConfiguration(os.environ).options
-    threading.Thread(
-        target=pip_options, name="pip", daemon=True
-    ).start()  # pip is slow to start: asked before a build is
+    # Asked now, so that no build need wait: pip is slow to start.
+    threading.Thread(target=pip_options, name="pip-configuration", daemon=True).start()
     isolated = BubblewrapSandbox(plain, homes, partial(discover, os.environ, _index_hosts(chosen), pip_options))
     try:
         isolated.check()

@@ -80,17 +80,17 @@ class Expansions:
             say: takes what the translator prints.
 
         Raises:
-            AppError: ``compile-failed``: the translator refuses it; or a limit was passed.
+            AppError: ``compile-failed``: the translator refuses it; ``result-tampered``: chalice made no such template;
+                or a limit was passed.
         """
         python = self._tools.python("compiler", minor)
         request = self._request(sam, tracing)
         place = self._folder / f"{_key(request, python)}.json" if self._folder else None
         if place and (kept := _kept(place)):
             return kept
-        answer = self._answer(request, python, work, say)
-        expanded = Expanded.model_validate(answer)
+        expanded = self._run(request, python, work, say)
         if place:
-            _keep(answer, place)
+            _keep(expanded, place)
         return expanded
 
     def _request(self, sam: Mapping[str, Any], tracing: bool) -> str:
@@ -99,7 +99,7 @@ class Expansions:
         except RecursionError:
             raise tampered("compiling app.py") from None
 
-    def _answer(self, request: str, python: Path, work: Path, say: Say) -> Any:
+    def _run(self, request: str, python: Path, work: Path, say: Say) -> Expanded:
         (work / "out").mkdir()
         result = ResultFile(work / "out" / "result.json")
         (work / "request.json").write_text(request)
@@ -108,11 +108,14 @@ class Expansions:
             raise stopped_error(outcome, "expanding the template", hint="Declare fewer routes, or split the app.")
         if not result.begun:
             raise RuntimeError(f"the translator failed (exit status {outcome.returncode}):\n{outcome.output[-2000:]}")
-        answer = read_json(result.path)
-        if error := answer.get("error"):
-            told = "\n".join(printable(line) for line in str(error).splitlines())[-_LONGEST_MESSAGE:]
-            raise AppError(Code.COMPILE_FAILED, f"chalice's template cannot be expanded:\n{told}", hint=_HINT)
-        return answer
+        try:
+            answer = read_json(result.path)
+            if "error" in answer:
+                told = "\n".join(printable(line) for line in answer["error"].splitlines())[-_LONGEST_MESSAGE:]
+                raise AppError(Code.COMPILE_FAILED, f"chalice's template cannot be expanded:\n{told}", hint=_HINT)
+            return Expanded.model_validate(answer)
+        except (ValueError, RecursionError) as error:
+            raise tampered("compiling app.py") from error
 
     def _command(self, python: Path, request: Path, result: Path) -> Command:
         return Command(
@@ -141,8 +144,8 @@ def _kept(place: Path) -> Expanded | None:
     return expanded
 
 
-def _keep(answer: Any, place: Path) -> None:
+def _keep(expanded: Expanded, place: Path) -> None:
     place.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile("w", dir=place.parent, delete=False) as file:
-        json.dump(answer, file)
+        file.write(expanded.model_dump_json())
     Path(file.name).replace(place)

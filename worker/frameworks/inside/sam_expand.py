@@ -121,8 +121,8 @@ def describe(error: Exception) -> str:
 
 def main() -> None:
     """Read the request, answer."""
-    request = json.loads(Path(sys.argv[1]).read_text())
     try:
+        request = json.loads(Path(sys.argv[1]).read_text())
         template = expand(request["sam"], request["region"], tracing=request["tracing"])
         answer = {
             "template": template,

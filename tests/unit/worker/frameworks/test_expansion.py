@@ -72,7 +72,7 @@ def test_a_serverless_function_becomes_a_plain_one(expand: Expand) -> None:
 
 def test_the_same_template_is_expanded_once(expand: Expand) -> None:
     first = expand()
-    assert expand(json.loads(json.dumps(SAM))) == first
+    assert expand(json.loads(json.dumps(SAM))).model_dump_json() == first.model_dump_json()
     assert len(expand.sandbox.commands) == 1
 
 
@@ -111,6 +111,23 @@ def test_what_the_translator_refuses_is_said(expand: Expand) -> None:
     assert raised.value.code == Code.COMPILE_FAILED
     assert "Handler" in raised.value.message
     assert not expand.kept.exists()
+
+
+@pytest.mark.parametrize(
+    "properties",
+    [{}, {"Properties": {"TopicName": "x" * 9_000_000}}],
+    ids=["a resource without properties", "more than a template can be"],
+)
+def test_what_chalice_never_makes_is_the_uploads_fault(expand: Expand, properties: dict[str, Any]) -> None:
+    with pytest.raises(AppError) as raised:
+        expand({**SAM, "Resources": {**SAM["Resources"], "Topic": {"Type": "AWS::SNS::Topic", **properties}}})
+    assert raised.value.code == Code.RESULT_TAMPERED
+
+
+@pytest.mark.parametrize("sam", [{}, {"Resources": []}, {"Resources": {}}, {"Resources": {"F": 1}}])
+def test_what_is_no_template_is_the_uploads_fault(expand: Expand, sam: dict[str, Any]) -> None:
+    with pytest.raises(AppError):
+        expand(sam)
 
 
 def test_a_template_without_end_is_the_uploads_fault(expand: Expand) -> None:
