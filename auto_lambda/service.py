@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import re
 import signal
 import socket
 import sys
@@ -138,12 +139,17 @@ def spare_memory() -> None:
         _libc.mallopt(_M_TRIM_THRESHOLD, _TRIM)
 
 
-def look_up_briskly() -> None:
-    """Ask a name server again after one second: by default five pass when an answer is lost (resolv.conf(5)).
+def look_up_briskly(resolv_conf: Path = Path("/etc/resolv.conf")) -> None:
+    """Ask a name server again after two seconds, five times, where glibc would after five, twice (resolv.conf(5)).
 
-    At the start of a daemon, as glibc reads it at the first look-up. What the machine says itself stays.
+    At the start of a daemon, as glibc reads it at the first look-up. What the machine says of either itself stays.
     """
-    os.environ.setdefault("RES_OPTIONS", "timeout:1 attempts:5")
+    try:
+        said = resolv_conf.read_text(errors="replace")
+    except OSError:
+        said = ""
+    if not re.search(r"(?m)^options\b.*\b(timeout|attempts):", said):
+        os.environ.setdefault("RES_OPTIONS", "timeout:2 attempts:5")
 
 
 def trim_memory() -> None:

@@ -117,7 +117,8 @@ def share_layers(folder: Path) -> None:
 def unpack(file: Path, members: Sequence[zipfile.ZipInfo], to: Path) -> None:
     """Unpack, if it is much, on every processor: a layer is up to 250 MB, and a function waits for it."""
     names = [member.filename for member in members]
-    if sum(member.file_size for member in members) < WORTH_SHARING:
+    plain = not any(Path(name).is_absolute() or ".." in Path(name).parts for name in names)
+    if sum(member.file_size for member in members) < WORTH_SHARING or not plain:
         unpack_share(file, names, to)
         return
     for folder in {Path(to, name).parent for name in names}:

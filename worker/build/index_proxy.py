@@ -96,10 +96,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_CONNECT(self) -> None:
         """Open a tunnel to an allow-listed host and port."""
-        if self.path.lower() not in self.server.reachable:
+        target = self.path.lower()
+        if target not in self.server.reachable:
             self._refuse(self.path)
             return
-        host, _, port = self.path.rpartition(":")
+        host, _, port = target.rpartition(":")
         try:
             upstream = self.server.upstream.connect(host, int(port))
         except OSError as error:

@@ -95,8 +95,16 @@ class Keeper:
         for kind in _KINDS:
             folder = self._cache / kind
             for path in folder.iterdir() if folder.is_dir() else ():
-                if path.suffix not in (".making", ".new"):
-                    yield _Entry(path, path.stat().st_mtime, sum(_sizes(path)))
+                if path.suffix not in (".making", ".new") and (used := _used(path)) is not None:
+                    yield _Entry(path, used, sum(_sizes(path)))
+
+
+def _used(path: Path) -> float | None:
+    """None for what has just been given its final name."""
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return None
 
 
 def _lacks(folder: Path) -> int:

@@ -10,11 +10,14 @@ import re
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 _TRIED = re.compile(r"For variant '\w+', will try loading '(.*)'")
 _SECTIONS = ("global.", "install.", "user.", "site.")
+
+_COARSE = 20_000_000  # nanoseconds: file systems take the time from a clock that ticks
 
 _Stamp = tuple[int, int, int] | None
 
@@ -46,11 +49,13 @@ class PipConfiguration:
             return self._options
 
     def _read(self) -> None:
-        told = self._ask(("config", "list", "--verbose"), self._environ)
-        lines = (told or "").splitlines()
+        began = time.time_ns()
+        lines = (self._ask(("config", "list", "--verbose"), self._environ) or "").splitlines()
         self._options = dict(_option(line) for line in lines if line.startswith(_SECTIONS))
-        files = [Path(found[1]) for line in lines if (found := _TRIED.match(line))]
-        self._stamps = None if told is None else _stamps(files)  # a pip that failed is asked again
+        stamps = _stamps(Path(found[1]) for line in lines if (found := _TRIED.match(line)))
+        # Asked again next time: a pip that failed or named no files, and one whose files changed while it read them.
+        changed = any(stamp and stamp[0] >= began - _COARSE for stamp in stamps.values())
+        self._stamps = None if changed else stamps or None
 
 
 def _pip(arguments: tuple[str, ...], environ: Mapping[str, str]) -> str | None:

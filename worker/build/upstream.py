@@ -60,22 +60,25 @@ class Upstream:
         return through
 
     def _open(self, host: str, port: int) -> socket.socket:
-        """To the first address that answers; a host of which none does is looked up again next time."""
+        """To the first address that answers, which is tried first from then on; where none does, all are forgotten."""
+        until, places = self._addresses(host)
         failure = OSError(f"{host} has no address")
-        for place in self._addresses(host):
+        for place in places:
             try:
-                return socket.create_connection((place, port), timeout=_SECONDS)
+                connection = socket.create_connection((place, port), timeout=_SECONDS)
             except OSError as error:
                 failure = error
+                continue
+            self._known[host] = until, (place, *(other for other in places if other != place))
+            return connection
         self._known.pop(host, None)
         raise failure
 
-    def _addresses(self, host: str) -> tuple[str, ...]:
+    def _addresses(self, host: str) -> tuple[float, tuple[str, ...]]:
         until, places = self._known.get(host, (0.0, ()))
-        if not places or until < self._clock():
-            places = self._look_up(host)
-            self._known[host] = self._clock() + _REMEMBERED, places
-        return places
+        if places and until >= self._clock():
+            return until, places
+        return self._clock() + _REMEMBERED, self._look_up(host)
 
 
 def _look_up(host: str) -> tuple[str, ...]:

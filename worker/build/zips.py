@@ -8,7 +8,7 @@ import os
 import stat
 import zipfile
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,8 +18,10 @@ from typing import BinaryIO
 import deflate
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)
-_TOGETHER = 32  # files that a thread is given at once: for one small module, handing it over would be most of the work
-_AHEAD = 3  # such handfuls, compressed or being compressed while one is written: bounds what is held in memory
+# What a thread is given at once: for one small module, handing it over would be most of the work.
+_TOGETHER, _BYTES_TOGETHER = 32, 1_000_000
+_CORES = len(os.sched_getaffinity(0))
+_AHEAD = _CORES + 1  # such handfuls, compressed or being compressed while one is written: bounds what is held in memory
 # Of libdeflate: a 163 MB tree takes 0.8 s and 61 MB, zlib's level 1 takes 1.7 s for 63 MB, libdeflate's 6 takes 2.0 s
 # for 57 MB. Lambda's limit counts the unzipped size.
 _LEVEL = 1
@@ -125,20 +127,33 @@ class _Member:
     data: bytes | bytearray
 
 
-def _members(tree: Path, names: Sequence[str]) -> Iterator[_Member]:
+def _members(tree: Path, names: Iterable[str]) -> Iterator[_Member]:
     """Compress on every core, as the compressor lets go of the interpreter, and hand out in the order of the names."""
 
-    def compressed(start: int) -> list[_Member]:
-        return [_member(tree, name) for name in names[start : start + _TOGETHER]]
+    def compressed(handful: list[str]) -> list[_Member]:
+        return [_member(tree, name) for name in handful]
 
     waiting: deque[Future[list[_Member]]] = deque()
-    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
-        for start in range(0, len(names), _TOGETHER):
-            waiting.append(pool.submit(compressed, start))
+    with ThreadPoolExecutor(_CORES) as pool:
+        for handful in _handfuls(tree, names):
+            waiting.append(pool.submit(compressed, handful))
             if len(waiting) > _AHEAD:
                 yield from waiting.popleft().result()
         while waiting:
             yield from waiting.popleft().result()
+
+
+def _handfuls(tree: Path, names: Iterable[str]) -> Iterator[list[str]]:
+    handful: list[str] = []
+    size = 0
+    for name in names:
+        handful.append(name)
+        with _blamed(name):
+            size += (tree / name).lstat().st_size
+        if len(handful) == _TOGETHER or size >= _BYTES_TOGETHER:
+            yield handful
+            handful, size = [], 0
+    yield handful
 
 
 def _member(tree: Path, name: str) -> _Member:

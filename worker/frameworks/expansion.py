@@ -26,7 +26,7 @@ from worker.model import Say
 _SCRIPT = Path(__file__).with_name("inside") / "sam_expand.py"
 _LIMITS = Limits(wall=90, cpu=60)
 _LONGEST_MESSAGE = 6000
-_HINT = "`chalice package out` says the same on your own machine: correct it there first."
+_HINT = "`chalice package out` writes the template to out/sam.json; `sam validate -t out/sam.json` says what is wrong."
 
 
 class _Shape(BaseModel):
@@ -88,9 +88,9 @@ class Expansions:
         place = self._folder / f"{_key(request, python)}.json" if self._folder else None
         if place and (kept := _kept(place)):
             return kept
-        expanded = self._run(request, python, work, say)
+        expanded, text = self._run(request, python, work, say)
         if place:
-            _keep(expanded, place)
+            _keep(text, place)
         return expanded
 
     def _request(self, sam: Mapping[str, Any], tracing: bool) -> str:
@@ -99,7 +99,8 @@ class Expansions:
         except RecursionError:
             raise tampered("compiling app.py") from None
 
-    def _run(self, request: str, python: Path, work: Path, say: Say) -> Expanded:
+    def _run(self, request: str, python: Path, work: Path, say: Say) -> tuple[Expanded, str]:
+        """What came out, and the same as text: whatever cannot be said as text is no template."""
         (work / "out").mkdir()
         result = ResultFile(work / "out" / "result.json")
         (work / "request.json").write_text(request)
@@ -113,7 +114,8 @@ class Expansions:
             if "error" in answer:
                 told = "\n".join(printable(line) for line in answer["error"].splitlines())[-_LONGEST_MESSAGE:]
                 raise AppError(Code.COMPILE_FAILED, f"chalice's template cannot be expanded:\n{told}", hint=_HINT)
-            return Expanded.model_validate(answer)
+            text = Expanded.model_validate(answer).model_dump_json()
+            return Expanded.model_validate_json(text), text
         except (ValueError, RecursionError) as error:
             raise tampered("compiling app.py") from error
 
@@ -144,8 +146,8 @@ def _kept(place: Path) -> Expanded | None:
     return expanded
 
 
-def _keep(expanded: Expanded, place: Path) -> None:
+def _keep(text: str, place: Path) -> None:
     place.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile("w", dir=place.parent, delete=False) as file:
-        file.write(expanded.model_dump_json())
+        file.write(text)
     Path(file.name).replace(place)

@@ -141,10 +141,24 @@ def test_sparing_memory_does_no_harm() -> None:
     trim_memory()
 
 
-@pytest.mark.parametrize(("said", "holds"), [(None, "timeout:1 attempts:5"), ("timeout:3", "timeout:3")])
-def test_what_the_machine_says_of_lookups_stays(monkeypatch: pytest.MonkeyPatch, said: str | None, holds: str) -> None:
-    monkeypatch.setenv("RES_OPTIONS", said or "")
-    if said is None:
+@pytest.mark.parametrize(
+    ("environment", "file", "holds"),
+    [
+        (None, "nameserver 127.0.0.1\n", "timeout:2 attempts:5"),
+        (None, None, "timeout:2 attempts:5"),
+        (None, "# options timeout:9\noptions edns0\n", "timeout:2 attempts:5"),
+        (None, "options edns0 timeout:9\n", None),
+        (None, "search example\noptions attempts:1\n", None),
+        ("timeout:3", "nameserver 127.0.0.1\n", "timeout:3"),
+    ],
+)
+def test_what_the_machine_says_of_lookups_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, environment: str | None, file: str | None, holds: str | None
+) -> None:
+    monkeypatch.setenv("RES_OPTIONS", environment or "")
+    if environment is None:
         monkeypatch.delenv("RES_OPTIONS")
-    look_up_briskly()
-    assert os.environ["RES_OPTIONS"] == holds
+    if file is not None:
+        (tmp_path / "resolv.conf").write_text(file)
+    look_up_briskly(tmp_path / "resolv.conf")
+    assert os.environ.get("RES_OPTIONS") == holds

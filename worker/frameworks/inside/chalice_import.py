@@ -66,7 +66,8 @@ def lambda_surroundings(code: Path, site: Path | None) -> Iterator[None]:
     try:
         yield
     finally:
-        sys.meta_path.remove(last)
+        with contextlib.suppress(ValueError):  # the app took it out
+            sys.meta_path.remove(last)
         sys.path[:] = path
         sys.modules.update(tools)
 

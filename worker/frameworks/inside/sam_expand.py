@@ -116,22 +116,27 @@ def url(outputs: dict[str, Any]) -> Any:
 def describe(error: Exception) -> str:
     """Say an error: the translator's own complaints are whole sentences, any other needs its type's name."""
     own = type(error).__module__.startswith("samtranslator.") or type(error) in (ValueError, RuntimeError)
-    return str(error) if own else f"{type(error).__name__}: {error}"
+    told = str(error) if own else f"{type(error).__name__}: {error}"
+    return told.replace(sys.prefix, "").replace(sys.base_prefix, "")
+
+
+def answer(request: str) -> str:
+    """All that is said of a request, as JSON."""
+    try:
+        asked = json.loads(request)
+        template = expand(asked["sam"], asked["region"], tracing=asked["tracing"])
+        named = main_function(template["Resources"])
+        return json.dumps({"template": template, "main": named, "url": url(template.get("Outputs", {}))})
+    except Exception as error:
+        return json.dumps({"error": describe(error)})
 
 
 def main() -> None:
     """Read the request, answer."""
-    try:
-        request = json.loads(Path(sys.argv[1]).read_text())
-        template = expand(request["sam"], request["region"], tracing=request["tracing"])
-        answer = {
-            "template": template,
-            "main": main_function(template["Resources"]),
-            "url": url(template.get("Outputs", {})),
-        }
-    except Exception as error:
-        answer = {"error": describe(error)}
-    Path(sys.argv[2]).write_text(json.dumps(answer))
+    result = Path(sys.argv[2])
+    # Stands when the template brings this process down: until here, nothing of it was looked at.
+    result.write_text(json.dumps({"error": "the translator fell over it"}))
+    result.write_text(answer(Path(sys.argv[1]).read_text()))
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ import trustme
 
 from worker.build.index_proxy import IndexProxy
 from worker.build.indexes import Indexes, discover
+from worker.build.upstream import Upstream
 
 TOKEN = "Basic " + b64encode(b"reader:s3cret").decode()
 
@@ -200,6 +201,24 @@ def test_a_private_index_with_a_certificate_that_nobody_trusts_is_not_told_the_c
         connection.request("GET", "http://index-0.internal/simple/demo/")
         assert _status(connection) == 502
         connection.close()
+
+
+def test_a_host_is_remembered_however_it_is_spelt(tmp_path: Path, index: str, refused: list[str]) -> None:
+    port, asked = index.partition(":")[2], list[str]()
+
+    def look_up(host: str) -> tuple[str, ...]:
+        asked.append(host)
+        return ("127.0.0.1",)
+
+    reachable = Indexes((), frozenset({f"index.example:{port}"}))
+    with IndexProxy(tmp_path / "s", reachable, refused.append, Upstream(look_up)) as proxy:
+        for host in ("index.example", "INDEX.example", "Index.Example"):
+            connection = _connection(proxy.socket_path)
+            connection.request("CONNECT", f"{host}:{port}")
+            with connection.getresponse() as answer:
+                assert answer.status == 200
+            connection.close()
+    assert asked == ["index.example"]
 
 
 def test_the_socket_is_gone_afterwards(tmp_path: Path) -> None:

@@ -33,12 +33,13 @@ def test_what_was_used_longest_ago_goes_first_of_whatever_kind(tmp_path: Path) -
     old = entry(tmp_path / "wheels" / "old", 9 * DAY)
     middle = entry(tmp_path / "packages" / "layers" / "middle", 5 * DAY)
     new = entry(tmp_path / "packages" / "layers" / "new", DAY)
-    resolution = tmp_path / "resolutions" / "oldest"
-    resolution.parent.mkdir()
-    resolution.write_bytes(b"x")
-    os.utime(resolution, (0, 0))
+    resolution, expansion = tmp_path / "resolutions" / "oldest", tmp_path / "expansions" / "oldest.json"
+    for small in (resolution, expansion):
+        small.parent.mkdir()
+        small.write_bytes(b"x")
+        os.utime(small, (0, 0))
     keep(tmp_path, 1500)
-    assert [path.exists() for path in (resolution, old, middle, new)] == [False, False, False, True]
+    assert [path.exists() for path in (resolution, expansion, old, middle, new)] == [False, False, False, False, True]
 
 
 def test_a_disk_that_is_nearly_full_takes_from_the_cache_what_it_lacks(tmp_path: Path) -> None:

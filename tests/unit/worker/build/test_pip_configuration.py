@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -33,10 +35,36 @@ def configuration(home: Path) -> tuple[PipConfiguration, Pip]:
     return PipConfiguration({"XDG_CONFIG_HOME": str(home), "HOME": str(home)}, pip), pip
 
 
-def write(home: Path, host: str) -> None:
-    (home / "pip" / "pip.conf").write_text(
+def write(home: Path, host: str, age: float = 60.0) -> None:
+    """A file that was written so many seconds ago."""
+    file = home / "pip" / "pip.conf"
+    file.write_text(
         f"[global]\nindex-url = https://{host}/simple\nextra-index-url =\n  https://x.example/a\n  https://y.example/b\n"
     )
+    written = time.time() - age
+    os.utime(file, (written, written))
+
+
+def test_a_file_that_changes_while_pip_reads_it_is_read_again(home: Path) -> None:
+    write(home, "one.example")
+
+    def ask(arguments: tuple[str, ...], environ: Mapping[str, str]) -> str | None:
+        told = _pip(arguments, environ)
+        write(home, "two.example", age=0)
+        return told
+
+    options = PipConfiguration({"XDG_CONFIG_HOME": str(home), "HOME": str(home)}, ask)
+    assert options.options()["index-url"] == "https://one.example/simple"
+    assert options.options()["index-url"] == "https://two.example/simple"
+
+
+def test_a_pip_that_names_no_files_is_asked_each_time(home: Path) -> None:
+    write(home, "one.example")
+    pip = Pip()
+    options = PipConfiguration({"XDG_CONFIG_HOME": str(home), "HOME": str(home), "PIP_QUIET": "1"}, pip)
+    for asked in (1, 2):
+        assert options.options()["index-url"] == "https://one.example/simple"
+        assert pip.asked == asked
 
 
 def test_options_come_from_pips_file(home: Path) -> None:

@@ -61,6 +61,20 @@ def test_the_next_address_is_tried(port: int) -> None:
         assert connection.getpeername()[0] == "127.0.0.1"
 
 
+def test_the_address_that_answered_is_tried_first_from_then_on(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    upstream, tried = Upstream(Names(NOWHERE, "127.0.0.1")), list[str]()
+    connect = socket.create_connection
+
+    def watched(address: tuple[str, int], timeout: float) -> socket.socket:
+        tried.append(address[0])
+        return connect(address, timeout)
+
+    monkeypatch.setattr(socket, "create_connection", watched)
+    for _ in range(2):
+        upstream.connect("index.example", port).close()
+    assert tried == [NOWHERE, "127.0.0.1", "127.0.0.1"]
+
+
 def test_a_host_that_moved_is_found_again(port: int) -> None:
     names = Names(NOWHERE)
     upstream = Upstream(names)

@@ -58,6 +58,10 @@ FAILURES = [
         'File "app.py", line 8', "Name the package that brings requests", id="a forgotten requirement of a tool",
     ),
     pytest.param(
+        {"app.py": "import sys\nsys.meta_path.pop()\nimport nowhere\n"}, Code.APP_DOES_NOT_IMPORT,
+        "No module named 'nowhere'", "Name the package", id="an importer less",
+    ),
+    pytest.param(
         {"app.py": HELLO + "import helper\n", "helper.py": ""}, Code.APP_DOES_NOT_IMPORT,
         "No module named 'helper'", "move helper into chalicelib/", id="a module beside app.py",
     ),

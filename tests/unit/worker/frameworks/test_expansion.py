@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from auto_lambda.tools import ToolEnvironments
+from auto_lambda.tools import ToolEnvironments, interpreters
 from worker.build.sandbox import Command, Limits, Outcome, PlainSandbox
 from worker.errors import AppError, Code
 from worker.frameworks.expansion import Expanded, Expansions
@@ -52,11 +52,13 @@ class Expand:
         self._tmp = tmp_path
         self._numbers = itertools.count()
 
-    def __call__(self, sam: Any = SAM, tracing: bool = False, folder: Path | None = None) -> Expanded:
+    def __call__(
+        self, sam: Any = SAM, tracing: bool = False, folder: Path | None = None, minor: str = "3.12"
+    ) -> Expanded:
         work = self._tmp / f"work-{next(self._numbers)}"
         work.mkdir()
         expansions = Expansions(self.sandbox, ToolEnvironments(), "us-east-1", folder or self.kept)
-        return expansions.expand(sam, tracing, "3.12", work, lambda _: None)
+        return expansions.expand(sam, tracing, minor, work, lambda _: None)
 
 
 @pytest.fixture
@@ -74,6 +76,12 @@ def test_the_same_template_is_expanded_once(expand: Expand) -> None:
     first = expand()
     assert expand(json.loads(json.dumps(SAM))).model_dump_json() == first.model_dump_json()
     assert len(expand.sandbox.commands) == 1
+
+
+def test_another_environment_expands_anew(expand: Expand) -> None:
+    expand(minor="3.12")
+    expand(minor=next(minor for minor in interpreters() if minor != "3.12"))
+    assert len(expand.sandbox.commands) == 2
 
 
 def test_anything_else_is_expanded_anew(expand: Expand, tmp_path: Path) -> None:
@@ -124,6 +132,23 @@ def test_what_chalice_never_makes_is_the_uploads_fault(expand: Expand, propertie
     assert raised.value.code == Code.RESULT_TAMPERED
 
 
+def nested(levels: int) -> dict[str, Any]:
+    deep: dict[str, Any] = {}
+    for _ in range(levels):
+        deep = {"x": deep}
+    return deep
+
+
+@pytest.mark.parametrize(
+    "variables", [{"A": "\udc80"}, {"A": {"\udc80": "a"}}, {"A": nested(300)}], ids=["a value", "a name", "300 levels"]
+)
+def test_what_cannot_be_said_as_json_is_the_uploads_fault(expand: Expand, variables: dict[str, Any]) -> None:
+    topic = {"Type": "AWS::SNS::Topic", "Properties": variables}
+    with pytest.raises(AppError):
+        expand({**SAM, "Resources": {**SAM["Resources"], "Topic": topic}})
+    assert not expand.kept.exists()
+
+
 @pytest.mark.parametrize("sam", [{}, {"Resources": []}, {"Resources": {}}, {"Resources": {"F": 1}}])
 def test_what_is_no_template_is_the_uploads_fault(expand: Expand, sam: dict[str, Any]) -> None:
     with pytest.raises(AppError):
@@ -131,11 +156,8 @@ def test_what_is_no_template_is_the_uploads_fault(expand: Expand, sam: dict[str,
 
 
 def test_a_template_without_end_is_the_uploads_fault(expand: Expand) -> None:
-    deep: dict[str, Any] = {}
-    for _ in range(100_000):
-        deep = {"x": deep}
     with pytest.raises(AppError) as raised:
-        expand({**SAM, "Metadata": deep})
+        expand({**SAM, "Metadata": nested(100_000)})
     assert raised.value.code == Code.RESULT_TAMPERED
 
 
@@ -144,6 +166,12 @@ def test_a_translator_that_takes_too_long_is_stopped(expand: Expand) -> None:
     with pytest.raises(AppError) as raised:
         expand()
     assert raised.value.code == Code.TOOK_TOO_LONG
+
+
+def test_a_template_that_brings_the_translator_down_is_the_uploads_fault(expand: Expand) -> None:
+    expand.sandbox = Counting(Limits(cpu=60, wall=60, file_size=40))  # it cannot write its answer
+    with pytest.raises(AppError):
+        expand()
 
 
 def test_a_translator_that_never_began_is_our_failure(expand: Expand) -> None:
