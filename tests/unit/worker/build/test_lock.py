@@ -65,6 +65,16 @@ def test_pins_with_their_hashes(tmp_path: Path) -> None:
     assert lock.text == SIX == lock.installable
 
 
+def test_frameworks_are_named_first_and_all_else_in_its_order(tmp_path: Path) -> None:
+    make(
+        tmp_path,
+        FakeSandbox(),
+        manifest("pandas>=2", "Zappa[all]>=0.60", "flask", "chalice; python_version>'3'", "attrs"),
+    )
+    asked = (tmp_path / "work0" / "requirements.in").read_text().splitlines()
+    assert asked == ["Zappa[all]>=0.60", "chalice; python_version>'3'", "pandas>=2", "flask", "attrs"]
+
+
 def test_nothing_asked_for_runs_nothing(tmp_path: Path) -> None:
     sandbox = FakeSandbox()
     assert make(tmp_path, sandbox, manifest()).pins == ()
