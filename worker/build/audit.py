@@ -10,16 +10,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import posixpath
 import re
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from worker.build.distributions import owner
 from worker.build.elf import Binary, read_tree
+from worker.build.keeper import keep
 from worker.build.lambda_libraries import ADVICE, libraries
 from worker.errors import AppError, Code
 from worker.model import Architecture, Built, Layer
@@ -68,10 +67,7 @@ class Audits:
             return tuple(_binary(one) for one in json.loads(place.read_bytes()))
         except (OSError, ValueError, TypeError, KeyError):
             facts = read_tree(layer.tree)
-        self._folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", dir=self._folder, delete=False) as file:
-            json.dump([asdict(one) for one in facts], file)
-        os.replace(file.name, place)  # noqa: PTH105 - atomic, whatever else audits the same layer
+        keep(json.dumps([asdict(one) for one in facts]), place)
         return facts
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -110,6 +111,22 @@ def _used(path: Path) -> float | None:
 def _lacks(folder: Path) -> int:
     total, _, free = shutil.disk_usage(folder)
     return min(FREE_BYTES, total // 10) - free
+
+
+def keep(text: str, place: Path, when: float | None = None) -> None:
+    """Put a small file into the cache, whole or not at all, whoever else does the same.
+
+    Args:
+        text: its content.
+        place: where; its folder is made when missing.
+        when: its time, seconds since the epoch; by default the system's.
+    """
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile("w", dir=place.parent, delete=False) as file:
+        file.write(text)
+    if when is not None:
+        os.utime(file.name, (when, when))
+    Path(file.name).replace(place)
 
 
 @contextmanager

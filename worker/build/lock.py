@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 import shutil
-import tempfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -16,6 +14,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from worker.build.keeper import keep
 from worker.build.manifests import Manifest
 from worker.build.requirement_lines import Local, read_text
 from worker.build.sandbox import Outcome
@@ -119,7 +118,7 @@ class Locker:
             lock = _parse(texts[0])
             if behind := outgrown(unwheeled(texts[1], lock.pins, lock.options, target), lock.pins):
                 texts = self._prefer_wheels(behind, texts, inputs, arguments, manifest, target, work, say)
-            self._remember(kept, texts)
+            keep(json.dumps(texts), kept, self._clock())
         lock = _parse(texts[0])
         pins = _agreed(lock.pins, manifest)
         return replace(lock, pins=pins, local=vendored, unwheeled=unwheeled(texts[1], pins, lock.options, target))
@@ -161,14 +160,6 @@ class Locker:
         except (OSError, ValueError):
             return None  # never made, or by another version of ours
         return lock, files
-
-    def _remember(self, kept: Path, texts: tuple[str, str]) -> None:
-        self._memory.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", dir=self._memory, delete=False) as file:
-            json.dump(texts, file)
-        now = self._clock()
-        os.utime(file.name, (now, now))
-        Path(file.name).replace(kept)
 
     def export(self, lock: Path, root: Path, target: Target, work: Path, say: Say) -> str:
         """The requirement lines of a uv.lock, for an app in folder ``root``; nothing is resolved, built or fetched.

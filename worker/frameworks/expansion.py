@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -17,6 +16,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from auto_lambda.tools import ToolEnvironments
+from worker.build.keeper import keep
 from worker.build.results import ResultFile
 from worker.build.sandbox import Command, Limits, Sandbox, printable, read_json
 from worker.build.stopped import stopped_error, tampered
@@ -90,7 +90,7 @@ class Expansions:
             return kept
         expanded, text = self._run(request, python, work, say)
         if place:
-            _keep(text, place)
+            keep(text, place)
         return expanded
 
     def _request(self, sam: Mapping[str, Any], tracing: bool) -> str:
@@ -144,10 +144,3 @@ def _kept(place: Path) -> Expanded | None:
     except (OSError, ValueError):
         return None
     return expanded
-
-
-def _keep(text: str, place: Path) -> None:
-    place.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile("w", dir=place.parent, delete=False) as file:
-        file.write(text)
-    Path(file.name).replace(place)

@@ -2,11 +2,14 @@ from __future__ import annotations
 
 import os
 import shutil
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from worker.build.keeper import FREE_BYTES, Keeper, using
+from worker.build.keeper import keep as keep_file
 
 DAY = 86_400.0
 NOW = 100 * DAY
@@ -101,3 +104,24 @@ def test_it_looks_only_once_in_a_while(tmp_path: Path) -> None:
     del times[0]
     keeper.trim()
     assert not layer.exists()
+
+
+def test_a_small_file_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
+    place, seen = tmp_path / "audits" / "one.json", set[str]()
+    texts = [str(number) * 100_000 for number in range(4)]
+    over = threading.Event()
+
+    def look() -> None:
+        while not over.is_set():
+            if place.exists():
+                seen.add(place.read_text())
+
+    reader = threading.Thread(target=look)
+    reader.start()
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda text: keep_file(text, place, NOW), texts * 5))
+    over.set()
+    reader.join()
+    assert seen <= set(texts)
+    assert place.stat().st_mtime == NOW
+    assert [path.name for path in place.parent.iterdir()] == ["one.json"]
