@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import socket
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -220,8 +219,6 @@ def _sandbox(chosen: WorkerSettings) -> Sandbox:
         return plain
     homes = {path.parents[1] for path in interpreters().values()} - {Path("/usr"), Path("/")}
     pip_options = PipConfiguration(os.environ).options
-    # Asked now, so that no build need wait: pip is slow to start.
-    threading.Thread(target=pip_options, name="pip-configuration", daemon=True).start()
     isolated = BubblewrapSandbox(plain, homes, partial(discover, os.environ, _index_hosts(chosen), pip_options))
     try:
         isolated.check()

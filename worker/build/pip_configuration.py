@@ -27,13 +27,11 @@ class PipConfiguration:
 
     Args:
         environ: what pip is asked in.
-        ask: runs ``pip`` with arguments in an environment, for what it prints; None if it failed.
+        ask: runs ``pip config list --verbose`` in an environment, for what it prints; None if it failed.
     """
 
     def __init__(
-        self,
-        environ: Mapping[str, str],
-        ask: Callable[[tuple[str, ...], Mapping[str, str]], str | None] | None = None,
+        self, environ: Mapping[str, str], ask: Callable[[Mapping[str, str]], str | None] | None = None
     ) -> None:
         self._environ = environ
         self._ask = ask or _pip
@@ -50,7 +48,7 @@ class PipConfiguration:
 
     def _read(self) -> None:
         began = time.time_ns()
-        lines = (self._ask(("config", "list", "--verbose"), self._environ) or "").splitlines()
+        lines = (self._ask(self._environ) or "").splitlines()
         self._options = dict(_option(line) for line in lines if line.startswith(_SECTIONS))
         stamps = _stamps(Path(found[1]) for line in lines if (found := _TRIED.match(line)))
         # Asked again next time: a pip that failed or named no files, and one whose files changed while it read them.
@@ -58,8 +56,8 @@ class PipConfiguration:
         self._stamps = None if changed else stamps or None
 
 
-def _pip(arguments: tuple[str, ...], environ: Mapping[str, str]) -> str | None:
-    argv = (sys.executable, "-m", "pip", *arguments)
+def _pip(environ: Mapping[str, str]) -> str | None:
+    argv = (sys.executable, "-m", "pip", "config", "list", "--verbose")
     done = subprocess.run(argv, capture_output=True, text=True, env=dict(environ), check=False)
     return None if done.returncode else done.stdout
 

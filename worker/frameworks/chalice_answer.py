@@ -10,7 +10,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from worker.build.results import ResultFile
-from worker.build.sandbox import Outcome, printable, read_json
+from worker.build.sandbox import Outcome, read_json
 from worker.build.stopped import stopped_error, tampered
 from worker.errors import AppError, Code
 from worker.frameworks.chalice_code import PACKAGED
@@ -18,9 +18,9 @@ from worker.frameworks.chalice_settings import refused
 from worker.frameworks.expansion import Expanded
 from worker.frameworks.import_errors import remedy
 from worker.frameworks.python2 import looks_like_python2
+from worker.frameworks.syntax import clean
 from worker.model import BucketNotification, Draft, Source
 
-_LONGEST_MESSAGE = 6000
 _SLOW = "Lambda allows 10 seconds for it: do slow work and network calls inside the functions, print little."
 _FUNCTION = "AWS::Lambda::Function"
 
@@ -135,14 +135,14 @@ def _exited(error: _Error, outcome: Outcome, source: Source) -> AppError:
     del outcome, source
     return AppError(
         Code.APP_DOES_NOT_IMPORT,
-        f"app.py ended the program while it was imported, by sys.exit({_clean(error.exit)}):\n{_clean(error.message)}",
+        f"app.py ended the program while it was imported, by sys.exit({clean(error.exit)}):\n{clean(error.message)}",
         hint='Importing app.py must only define the app: put what is a script under `if __name__ == "__main__":`.',
     )
 
 
 def _not_imported(error: _Error, outcome: Outcome, source: Source) -> AppError:
     del outcome
-    message = f"app.py cannot be imported:\n{_clean(error.message)}"
+    message = f"app.py cannot be imported:\n{clean(error.message)}"
     known = remedy(
         error.message, types=error.types, origins=error.origins, unset=error.unset, number=error.errno, file=error.file
     )
@@ -157,25 +157,25 @@ def _import_hint(error: _Error, source: Source) -> str:
     if top.isidentifier() and ((source.root / f"{top}.py").is_file() or (source.root / top).is_dir()):
         return f"chalice packages only {PACKAGED}: move {top} into chalicelib/ and import it from there."
     return (
-        f"Name the package that brings {_clean(error.missing)} in requirements.txt, or put the module into chalicelib/."
+        f"Name the package that brings {clean(error.missing)} in requirements.txt, or put the module into chalicelib/."
     )
 
 
 def _wrong_syntax(error: _Error, outcome: Outcome, source: Source) -> AppError:
     del outcome
-    where = f"{_clean(error.file)}, line {error.line}"
+    where = f"{clean(error.file)}, line {error.line}"
     if looks_like_python2(error.message, error.text):
-        message = f"{where} is written in Python 2: {_clean(error.message)}\n    {_clean(error.text)}"
+        message = f"{where} is written in Python 2: {clean(error.message)}\n    {clean(error.text)}"
         hint = f"Port it to Python {source.python}; Lambda runs no Python 2."
     else:
-        message = f"{where}: {_clean(error.message)}\n    {_clean(error.text)}"
+        message = f"{where}: {clean(error.message)}\n    {clean(error.text)}"
         hint = f"Correct the line, or choose another Python than {source.python} for the app."
     return AppError(Code.SYNTAX_ERROR, message, hint=hint)
 
 
 def _no_policy_file(error: _Error, outcome: Outcome, source: Source) -> AppError:
     del outcome
-    name = _clean(error.message)
+    name = clean(error.message)
     return AppError(
         Code.MISSING_POLICY_FILE,
         f"stage {source.config_stage!r} takes a policy from {name}, which is not in the zip",
@@ -192,7 +192,7 @@ def _wrong_usage(error: _Error, outcome: Outcome, source: Source) -> AppError:
     del outcome, source
     return AppError(
         Code.COMPILE_FAILED,
-        f"chalice cannot compile the app:\n{_clean(error.message)}",
+        f"chalice cannot compile the app:\n{clean(error.message)}",
         hint="`chalice package out` says the same on your own machine: correct it there first.",
     )
 
@@ -206,8 +206,3 @@ _FAILURES: Mapping[str, Callable[[_Error, Outcome, Source], AppError]] = {
     "syntax": _wrong_syntax,
     "usage": _wrong_usage,
 }
-
-
-def _clean(text: str) -> str:
-    """A stranger's text, without control characters and bounded; of a long one, the end matters."""
-    return "\n".join(printable(line) for line in text.splitlines())[-_LONGEST_MESSAGE:]

@@ -18,14 +18,14 @@ from pydantic import BaseModel, ConfigDict
 from auto_lambda.tools import ToolEnvironments
 from worker.build.keeper import keep
 from worker.build.results import ResultFile
-from worker.build.sandbox import Command, Limits, Sandbox, printable, read_json
+from worker.build.sandbox import Command, Limits, Sandbox, read_json
 from worker.build.stopped import stopped_error, tampered
 from worker.errors import AppError, Code
+from worker.frameworks.syntax import clean
 from worker.model import Say
 
 _SCRIPT = Path(__file__).with_name("inside") / "sam_expand.py"
 _LIMITS = Limits(wall=90, cpu=60)
-_LONGEST_MESSAGE = 6000
 _HINT = "`chalice package out` writes the template to out/sam.json; `sam validate -t out/sam.json` says what is wrong."
 
 
@@ -111,13 +111,14 @@ class Expansions:
             raise RuntimeError(f"the translator failed (exit status {outcome.returncode}):\n{outcome.output[-2000:]}")
         try:
             answer = read_json(result.path)
-            if "error" in answer:
-                told = "\n".join(printable(line) for line in answer["error"].splitlines())[-_LONGEST_MESSAGE:]
-                raise AppError(Code.COMPILE_FAILED, f"chalice's template cannot be expanded:\n{told}", hint=_HINT)
+            error = answer.get("error") if isinstance(answer, dict) else None
+            if isinstance(error, str):
+                told = f"chalice's template cannot be expanded:\n{clean(error)}"
+                raise AppError(Code.COMPILE_FAILED, told, hint=_HINT)
             text = Expanded.model_validate(answer).model_dump_json()
             return Expanded.model_validate_json(text), text
-        except (ValueError, RecursionError) as error:
-            raise tampered("compiling app.py") from error
+        except (ValueError, RecursionError) as shape:
+            raise tampered("compiling app.py") from shape
 
     def _command(self, python: Path, request: Path, result: Path) -> Command:
         return Command(

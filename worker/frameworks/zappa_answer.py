@@ -10,10 +10,10 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from worker.build.results import ResultFile
-from worker.build.sandbox import Outcome, printable, read_json
+from worker.build.sandbox import Outcome, read_json
 from worker.build.stopped import stopped_error, tampered
 from worker.errors import AppError, Code
-from worker.frameworks.syntax import syntax_error
+from worker.frameworks.syntax import clean, syntax_error
 from worker.frameworks.tracebacks import last_lines, named
 from worker.frameworks.zappa_events import Schedule
 
@@ -90,7 +90,7 @@ def read(outcome: Outcome, result: ResultFile, names: Mapping[Path, str], python
 
 def _failure(fault: _Fault, outcome: Outcome, names: Mapping[Path, str], python: str) -> AppError:
     detail = fault.detail
-    message = _clean(named(fault.message, names))
+    message = clean(named(fault.message, names))
     if fault.kind == "syntax":
         return syntax_error(detail.file, detail.line, fault.message, detail.text, python)
     if fault.kind == "missing-file":
@@ -102,11 +102,11 @@ def _failure(fault: _Fault, outcome: Outcome, names: Mapping[Path, str], python:
             hint="`zappa package` says the same on your own machine: correct it there first.",
         )
     if fault.kind == "hook":
-        lines = _clean(last_lines(detail.traceback, names))
+        lines = clean(last_lines(detail.traceback, names))
         return AppError(
             Code.COMPILE_FAILED,
             f"{message}\n{lines}".rstrip(),
-            hint=f"Correct {_clean(detail.setting)}; it runs in the app's folder, without credentials or network.",
+            hint=f"Correct {clean(detail.setting)}; it runs in the app's folder, without credentials or network.",
         )
     if fault.kind == "ended":
         return AppError(Code.COMPILE_FAILED, f"the process ended {_how(outcome)} while a hook of the app ran",
@@ -119,7 +119,3 @@ def _how(outcome: Outcome) -> str:
     if outcome.returncode >= 0:
         return f"with exit status {outcome.returncode}"
     return f"by signal {-outcome.returncode} ({signal.strsignal(-outcome.returncode)})"
-
-
-def _clean(text: str) -> str:
-    return "\n".join(printable(line) for line in text.splitlines())[-6000:]

@@ -19,9 +19,9 @@ class Pip:
     def __init__(self) -> None:
         self.asked = 0
 
-    def __call__(self, arguments: tuple[str, ...], environ: Mapping[str, str]) -> str | None:
+    def __call__(self, environ: Mapping[str, str]) -> str | None:
         self.asked += 1
-        return _pip(arguments, environ)
+        return _pip(environ)
 
 
 @pytest.fixture
@@ -48,8 +48,8 @@ def write(home: Path, host: str, age: float = 60.0) -> None:
 def test_a_file_that_changes_while_pip_reads_it_is_read_again(home: Path) -> None:
     write(home, "one.example")
 
-    def ask(arguments: tuple[str, ...], environ: Mapping[str, str]) -> str | None:
-        told = _pip(arguments, environ)
+    def ask(environ: Mapping[str, str]) -> str | None:
+        told = _pip(environ)
         write(home, "two.example", age=0)
         return told
 
@@ -102,7 +102,7 @@ def test_a_pip_that_failed_is_asked_again(home: Path) -> None:
     write(home, "one.example")
     failures = [None]
     environ = {"XDG_CONFIG_HOME": str(home), "HOME": str(home)}
-    options = PipConfiguration(environ, lambda *asked: failures.pop() if failures else _pip(*asked))
+    options = PipConfiguration(environ, lambda environ: failures.pop() if failures else _pip(environ))
     assert options.options() == {}
     assert options.options()["index-url"] == "https://one.example/simple"
 

@@ -191,6 +191,13 @@ def test_a_good_answer_is_a_draft(tmp_path: Path) -> None:
     assert draft.notifications[0].function == "F"
 
 
+def test_a_main_function_that_is_not_in_the_template_fails_the_app(tmp_path: Path) -> None:
+    expanded = Expanded.model_validate({"template": TEMPLATE, "main": "G", "url": None})
+    with pytest.raises(AppError) as raised:
+        chalice_answer.draft(chalice_answer.Compiled.model_validate(GOOD), expanded, tmp_path)
+    assert raised.value.code == Code.RESULT_TAMPERED
+
+
 def without(name: str) -> dict[str, Any]:
     return {key: value for key, value in GOOD.items() if key != name}
 

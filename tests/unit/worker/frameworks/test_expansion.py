@@ -28,6 +28,17 @@ SAM: dict[str, Any] = {
 }
 
 
+GOOD: dict[str, Any] = {
+    "template": {
+        "AWSTemplateFormatVersion": "2010-09-09",
+        "Resources": {"F": {"Type": "AWS::Lambda::Function", "Properties": {"Handler": "app.app"}}},
+        "Outputs": {},
+    },
+    "main": "F",
+    "url": None,
+}
+
+
 class Counting:
     """A sandbox that counts what it runs, within limits of one's choice."""
 
@@ -41,6 +52,18 @@ class Counting:
         return PlainSandbox().run(
             Command(command.argv, command.cwd, command.env, command.readable, command.writable, False, limits), say
         )
+
+
+class Answering(Counting):
+    """A sandbox whose command answers what it is told to."""
+
+    def __init__(self, answer: Any) -> None:
+        super().__init__()
+        self._answer = answer
+
+    def run(self, command: Command, say: Callable[[str], None]) -> Outcome:
+        Path(command.argv[-1]).write_text(json.dumps(self._answer))
+        return Outcome(0, "", 0.1)
 
 
 class Expand:
@@ -130,6 +153,27 @@ def test_what_chalice_never_makes_is_the_uploads_fault(expand: Expand, propertie
     with pytest.raises(AppError) as raised:
         expand({**SAM, "Resources": {**SAM["Resources"], "Topic": {"Type": "AWS::SNS::Topic", **properties}}})
     assert raised.value.code == Code.RESULT_TAMPERED
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        [], None, "text", {}, {"error": 1}, {**GOOD, "main": None}, {**GOOD, "more": 1},
+        {**GOOD, "url": "https://example.com"}, {**GOOD, "template": {**GOOD["template"], "Transform": "Include"}},
+        {**GOOD, "template": {**GOOD["template"], "Resources": {"F": {"Type": "AWS::Lambda::Function"}}}},
+    ],
+)  # fmt: skip
+def test_an_answer_of_another_shape_fails_the_app(expand: Expand, answer: Any) -> None:
+    expand.sandbox = Answering(answer)
+    with pytest.raises(AppError) as raised:
+        expand()
+    assert raised.value.code == Code.RESULT_TAMPERED
+    assert not expand.kept.exists()
+
+
+def test_a_good_answer_is_taken(expand: Expand) -> None:
+    expand.sandbox = Answering(GOOD)
+    assert expand().main == "F"
 
 
 def nested(levels: int) -> dict[str, Any]:
