@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from e2e_stack import AUTO_LAMBDA, Stack, make_zip, small_chalice
+from e2e_stack import AUTO_LAMBDA, Stack, make_zip, slow_to_build, small_chalice
 
 
 @pytest.fixture
@@ -64,12 +66,10 @@ def test_wrong_usage_exits_2(stack: Stack, arguments: list[str]) -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_deploy_that_is_not_done_in_time_exits_3(stack: Stack, folder: Path) -> None:
-    slow = "import time\nfrom setuptools import setup\ntime.sleep(5)\nsetup(name='slow', version='2')\n"
-    (folder / "slow").mkdir()
-    (folder / "slow" / "setup.py").write_text(slow)
-    (folder / "requirements.txt").write_text("./slow\n")
-    done = stack.cli("deploy", str(folder), "--name", "cli-slow", "--wait", "--json", "--timeout", "1")
+def test_deploy_that_is_not_done_in_time_exits_3(stack: Stack, tmp_path: Path) -> None:
+    path = tmp_path / "slow.zip"
+    path.write_bytes(make_zip(slow_to_build(small_chalice())))
+    done = stack.cli("deploy", str(path), "--name", "cli-slow", "--wait", "--json", "--timeout", "1")
     assert done.returncode == 3, done.stderr
 
 
@@ -84,17 +84,26 @@ def test_status_and_logs_tell_of_an_app(stack: Stack, folder: Path) -> None:
 
 
 def test_watching_sees_a_drop_from_the_queue_to_its_receipt(stack: Stack) -> None:
-    stack.drop("cli-watched", make_zip(small_chalice()))
     command: list[str | Path] = [AUTO_LAMBDA, "status", "--watch", "--json", "--interval", "0.5"]
     with subprocess.Popen(command, env=stack.environ, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout
             looks = map(json.loads, process.stdout)
-            running = next(one for look in looks for one in look["running"] if one["app"] == "dev/cli-watched")
+            assert next(looks)["queue"]  # a fast build would be over before a watcher has started
+            stack.drop("cli-watched", make_zip(slow_to_build(small_chalice())))
+            running = told_of("dev/cli-watched", "running", looks)
             assert running["step"]
             assert running["seconds"] >= 0
-            ended = next(one for look in looks for one in look["last"] if one["app"] == "dev/cli-watched")
-            assert ended["status"] == "live"
+            assert told_of("dev/cli-watched", "last", looks)["status"] == "live"
         finally:
             process.send_signal(signal.SIGINT)
         assert process.wait(30) == 130
+
+
+def told_of(app: str, where: str, looks: Iterator[dict[str, Any]]) -> dict[str, Any]:
+    """What the next look that knows of an app says of it."""
+    for look in looks:
+        for one in look.get(where, ()):
+            if one["app"] == app:
+                return dict(one)
+    raise AssertionError(f"the watch ended without {app} in {where!r}")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from e2e_stack import EXAMPLES, Drop, Files, Stack, make_zip, read_folder, small_chalice, until
+from e2e_stack import EXAMPLES, Drop, Files, Stack, make_zip, read_folder, slow_to_build, small_chalice, until
 
 
 @dataclass
@@ -160,18 +160,8 @@ def test_duplicate_and_late_messages_do_nothing(stack: Stack, app: Evolving) -> 
     assert stack.http(second["url"]).text == "2"
 
 
-SLOW_BUILD = """
-import time
-from setuptools import setup
-
-time.sleep(4)
-setup(name="slow", version="1", py_modules=["slow"])
-"""
-
-
 def test_a_zip_replaced_while_it_builds_never_goes_live(stack: Stack, app: Evolving) -> None:
-    slow = {"requirements.txt": "./slow\n", "slow/setup.py": SLOW_BUILD, "slow/slow.py": ""}
-    first = stack.drop(app.name, make_zip({**small_chalice("'slow'"), **slow}))
+    first = stack.drop(app.name, make_zip(slow_to_build(small_chalice("'slow'"))))
     until(lambda: (stack.receipt(first) or {}).get("step") == "build", 150)
     receipt = app.drop(small_chalice("'quick'"))
 

@@ -46,6 +46,14 @@ def app(environ, start_response):
     return [b"small"]
 """
 
+SLOW_SETUP = """
+import time
+from setuptools import setup
+
+time.sleep(4)
+setup(name="slow", version="1", py_modules=["slow"])
+"""
+
 Files = Mapping[str, str | bytes]
 T = TypeVar("T")
 
@@ -83,6 +91,11 @@ def small_zappa(**settings: object) -> dict[str, str | bytes]:
     """The smallest zappa app: a WSGI callable, no framework, nothing to install but zappa."""
     stage = {"app_function": "app.app", "project_name": "small", **settings}
     return {"app.py": SMALL_WSGI, "zappa_settings.json": json.dumps({"dev": stage})}
+
+
+def slow_to_build(files: Files) -> dict[str, str | bytes]:
+    """An app with a dependency of its own whose every build takes 4 s, for who wants to see a drop on its way."""
+    return {**files, "requirements.txt": "./slow\n", "slow/setup.py": SLOW_SETUP, "slow/slow.py": ""}
 
 
 def saying(word: str, files: Mapping[str, str | bytes] | None = None) -> dict[str, str | bytes]:
