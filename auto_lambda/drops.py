@@ -53,6 +53,11 @@ class Receipt:
         return self.fields.get("error")
 
     @property
+    def serving(self) -> Mapping[str, Any] | None:
+        """What the app's users get: ``url``, ``function``, ``version``, ``upload`` and ``before``; None: nothing."""
+        return self.fields.get("serving")
+
+    @property
     def timings(self) -> Mapping[str, float]:
         """Seconds by step."""
         return self.fields.get("timings") or {}
@@ -67,12 +72,16 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class Drop:
-    """One version of one zip in the bucket. ``size`` in bytes; ``version`` is None on an unversioned bucket."""
+    """One version of one zip in the bucket. ``size`` in bytes; ``version`` is None on an unversioned bucket.
+
+    ``sha256`` is None of a zip that was not read.
+    """
 
     app: keys.App
     bucket: str
+    key: str
     version: str | None
-    sha256: str
+    sha256: str | None
     size: int
 
 
@@ -88,12 +97,31 @@ def drop(
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     store.upload(bucket, app.key, zip_path, progress)
     head = store.head(bucket, app.key)
-    return Drop(app, bucket, head.version, sha256, head.size)
+    return Drop(app, bucket, app.key, head.version, sha256, head.size)
 
 
-def read(store: ObjectStore, bucket: str, app: keys.App) -> Receipt | None:
-    """The receipt beside an app's zip, None as long as there is none."""
-    return _read(store, bucket, keys.receipt_key(app.key))
+def again(store: ObjectStore, bucket: str, app: keys.App, key: str, version: str) -> Drop:
+    """Drop an earlier version of a zip once more, and ask for the release that it was.
+
+    Raises:
+        ObjectMissing: that version is not there (any more).
+    """
+    renewed = store.renew(bucket, key, version, {keys.ROLLBACK: version})
+    return Drop(app, bucket, key, renewed, None, store.head(bucket, key, renewed).size)
+
+
+def latest(store: ObjectStore, bucket: str, app: keys.App) -> tuple[str, Receipt | None]:
+    """Of the keys that an app may be dropped under the one that was worked on last, and the receipt beside it."""
+    found = [(key, receipt) for key in app.keys if (receipt := read(store, bucket, key))]
+    return max(found, key=lambda it: str(it[1].fields.get("updated")), default=(app.key, None))
+
+
+def read(store: ObjectStore, bucket: str, key: str) -> Receipt | None:
+    """The receipt beside a zip, None as long as there is none."""
+    try:
+        return Receipt(json.loads(store.get(bucket, keys.receipt_key(key))))
+    except ObjectMissing:
+        return None
 
 
 def follow(
@@ -115,7 +143,7 @@ def follow(
     told: Receipt | None = None
     pause = 0.1
     while clock() < deadline:
-        receipt = read(store, dropped.bucket, dropped.app)
+        receipt = read(store, dropped.bucket, dropped.key)
         if receipt is None or not receipt.tells_of(dropped):
             receipt = _overtaken(store, dropped) if receipt else None
         if receipt and receipt != told:
@@ -137,20 +165,13 @@ def every(store: ObjectStore, bucket: str) -> Iterator[tuple[str, Receipt | None
         elif head.key.endswith(_RECEIPT):
             receipts.add(head.key.removesuffix(_RECEIPT) + keys.SUFFIX)
     for key in sorted(zips | receipts):
-        yield key, _read(store, bucket, keys.receipt_key(key)) if key in receipts else None
-
-
-def _read(store: ObjectStore, bucket: str, key: str) -> Receipt | None:
-    try:
-        return Receipt(json.loads(store.get(bucket, key)))
-    except ObjectMissing:
-        return None
+        yield key, read(store, bucket, key) if key in receipts else None
 
 
 def _overtaken(store: ObjectStore, dropped: Drop) -> Receipt | None:
     """What to tell when the receipt is another version's: nothing while ours is the newest."""
-    if dropped.version is None or store.head(dropped.bucket, dropped.app.key).version == dropped.version:
+    if dropped.version is None or store.head(dropped.bucket, dropped.key).version == dropped.version:
         return None
-    upload = {"key": dropped.app.key, "version": dropped.version, "sha256": dropped.sha256, "size": dropped.size}
+    upload = {"key": dropped.key, "version": dropped.version, "sha256": dropped.sha256, "size": dropped.size}
     return Receipt({"schema": 1, "app": dropped.app.name, "stage": dropped.app.stage, "status": "superseded",
                     "step": None, "upload": upload})  # fmt: skip

@@ -9,6 +9,8 @@ DEFAULT_STAGE = "dev"
 PREFIX = "apps/"
 SUFFIX = ".zip"
 RECEIPT_SUFFIX = ".receipt.json"
+ROLLBACK = "auto-lambda-rollback"
+"""Metadata of an uploaded zip that is an earlier one again: the version of the object whose release is wanted."""
 _WORD = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 
 
@@ -35,6 +37,12 @@ class App:
     def key(self) -> str:
         """The canonical upload key, always with the stage."""
         return f"{PREFIX}{self.stage}/{self.name}{SUFFIX}"
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Every key that deploys it, the canonical one first."""
+        short = f"{PREFIX}{self.name}{SUFFIX}"
+        return (self.key, short) if self.stage == DEFAULT_STAGE else (self.key,)
 
     @property
     def stack(self) -> str:

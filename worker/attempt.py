@@ -23,9 +23,15 @@ from worker.ledger import Claim, Failed, Ledger, Live, Record, decide, nothing_l
 from worker.model import Say, Upload
 from worker.pipeline import Effect, Pipeline, Released
 from worker.receipt import Receipt, Report, Serving
+from worker.rollback import leads_to, release_again
 
 MOST_DEATHS = 3
 """How many worker processes an upload may take down before nobody touches it any more."""
+
+_UNKNOWN_RELEASE = (
+    "version {version} of this zip is asked for again, but how it went live is not known (any more): "
+    "the zip is built anew, with what its requirements resolve to today"
+)
 
 _log = logs.get("attempt")
 
@@ -140,6 +146,7 @@ class Attempts:
             delivery.attempts,
             self._now().isoformat(),
             delivery.sent.isoformat() if delivery.sent else None,
+            rollback=upload.rollback,
         )
         hold = self._ledger.claim(attempt, upload, record, owner=f"{self._worker}/{uuid.uuid4().hex[:12]}")
         if hold is None:
@@ -198,11 +205,27 @@ class Attempts:
         if upload.removed:
             self._undeploy(work, previous, report, guard)
             return
-        released = self._pipeline.run(upload, report, previous=previous, guard=guard)
+        earlier = self._ledger.went_live(upload.app, upload.rollback) if upload.rollback else None
+        again = release_again(upload, earlier)
+        if upload.rollback and not again:
+            report.warn(_UNKNOWN_RELEASE.format(version=upload.rollback))
+        released = self._pipeline.run(upload, report, previous=previous, guard=guard, again=again)
         guard.check()
         work.hold.renew()
-        report.live(released.deployment)
-        self._finish(work, report, "live", put_live(upload.app, self._live(work.claim, released)), released=released)
+        before = leads_to(released.deployment.template_key, live, earlier)
+        report.live(released.deployment, before)
+        self._went_live(work, report, released, before)
+
+    def _went_live(self, work: _Work, report: Report, released: Released, before: str | None) -> None:
+        attempt = replace(
+            work.attempt,
+            template_key=released.deployment.template_key,
+            function_version=released.deployment.version,
+            release=replace(released.release, timings={}).text(),
+            before=before,
+        )
+        live = self._live(work.claim, released, before)
+        self._finish(replace(work, attempt=attempt), report, "live", put_live(work.claim.upload.app, live))
 
     def _undeploy(self, work: _Work, previous: str | None, report: Report, guard: Guard) -> None:
         assert self._remove is not None  # noqa: S101 - without it no removal is handed on
@@ -255,17 +278,13 @@ class Attempts:
         outcome: Outcome,
         *writes: Put | Delete,
         code: str | None = None,
-        released: Released | None = None,
     ) -> None:
-        deployment = released.deployment if released else None
         ended = replace(
             work.attempt,
             ended=self._now().isoformat(),
             outcome=outcome,
             step=report.receipt.step,
             code=code,
-            template_key=deployment.template_key if deployment else None,
-            function_version=deployment.version if deployment else None,
             timings=report.timings,
         )
         try:
@@ -291,7 +310,7 @@ class Attempts:
         except Exception as error:  # noqa: BLE001 - another failure is on its way to the daemon
             _log.warning("attempt not finished in the ledger", error=str(error))
 
-    def _live(self, claim: Claim, released: Released) -> Live:
+    def _live(self, claim: Claim, released: Released, before: str | None) -> Live:
         release, deployment, upload = released.release, released.deployment, claim.upload
         return Live(
             key=upload.key,
@@ -305,6 +324,7 @@ class Attempts:
             function_version=deployment.version,
             url=deployment.url,
             when=self._now().isoformat(),
+            before=before,
         )
 
     def newest(self, upload: Upload) -> Head | None:
@@ -354,7 +374,9 @@ def _cause(error: Exception, guard: Guard) -> Exception:
 
 
 def _serving(live: Live | None) -> Serving | None:
-    return Serving(live.url, live.function, live.function_version, live.object_version) if live else None
+    if live is None:
+        return None
+    return Serving(live.url, live.function, live.function_version, live.object_version, live.before)
 
 
 def _seconds(since: str | None, until: str | None) -> float | None:

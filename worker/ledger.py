@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal, Protocol, TypeVar
 
 from auto_lambda.aws.dynamodb import Delete, Put
 from auto_lambda.aws.s3 import Head
-from auto_lambda.keys import App
+from auto_lambda.keys import ROLLBACK, App
 from worker import lease as leases
 from worker.journal import Attempt, Entry, history_pk
 from worker.lease import Hold, Lease
@@ -26,7 +26,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """An upload that went live, and what became of it. ``modified`` (by S3) and ``when`` are ISO 8601, in UTC."""
+    """An upload that went live, and what became of it. ``modified`` (by S3) and ``when`` are ISO 8601, in UTC.
+
+    ``before`` is the version of the object that a rollback leads to.
+    """
 
     key: str
     object_version: str | None
@@ -39,6 +42,7 @@ class Live:
     function_version: str
     url: str | None
     when: str
+    before: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +93,8 @@ class Record:
 class Claim:
     """What is to be done about an upload: work (``go``), or nothing, since it is answered or a newer one exists.
 
-    ``upload`` has the version that S3 named, where the event had none; ``modified`` is S3's, ISO 8601.
+    ``upload`` has the version that S3 named, where the event had none, and whether it is a rollback; ``modified`` is
+    S3's, ISO 8601.
     """
 
     upload: Upload
@@ -123,7 +128,7 @@ def decide(
         return Claim(upload, "answered", modified)
     if upload.version != head.version or (record.live and _under_other_key(upload, modified, record.live)):
         return Claim(upload, "superseded", modified)
-    return Claim(upload, "go", modified)
+    return Claim(replace(upload, rollback=head.metadata.get(ROLLBACK)), "go", modified)
 
 
 def _undeploy(upload: Upload, record: Record, newest: Callable[[Upload], Head | None]) -> Claim:
@@ -255,6 +260,14 @@ class Ledger:
     def history(self, app: App, newest: int) -> list[Attempt]:
         """The newest attempts, the last first."""
         return [Attempt.of(item) for item in self._table.items(history_pk(app), newest=newest)]
+
+    def went_live(self, app: App, version: str) -> Attempt | None:
+        """The last attempt by which a version of an app's zip went live; None if it never did, or too long ago."""
+        last = None
+        for item in self._table.items(history_pk(app)):
+            if (item.get("object_version"), item.get("outcome")) == (version, "live"):
+                last = Attempt.of(item)
+        return last
 
 
 @dataclass(frozen=True, slots=True)

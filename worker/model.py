@@ -30,6 +30,7 @@ class Upload:
     ``version`` and ``sequencer`` are optional: not every S3 sends them; `source.fetch` asks S3 where they miss.
     ``size`` in bytes, as announced; the fetch trusts only S3's own answer. ``redrive`` names the wish of a person to
     have it tried again, although it has its answer. ``removed`` says that the announcement was of a deletion.
+    ``rollback`` is the version of the object whose release is wanted again, whatever its zip would come to today.
     """
 
     app: App
@@ -40,6 +41,7 @@ class Upload:
     size: int | None = None
     redrive: str | None = None
     removed: bool = False
+    rollback: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

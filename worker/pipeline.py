@@ -119,7 +119,9 @@ class Pipeline:
         self._steps = steps
         self._workroom = workroom
 
-    def run(self, upload: Upload, report: Report, *, previous: str | None, guard: Guard) -> Released:
+    def run(
+        self, upload: Upload, report: Report, *, previous: str | None, guard: Guard, again: Release | None = None
+    ) -> Released:
         """Take one upload all the way.
 
         Args:
@@ -127,13 +129,14 @@ class Pipeline:
             report: is told each step.
             previous: template key of what is live now.
             guard: asked before each step and around each effect.
+            again: the release that a rollback asks for.
 
         Raises:
             AppError: the uploader can fix it. Whatever else is raised is ours.
         """
         steps = _Guarded(report, guard)
         with self._workroom() as work:
-            release, bundle = self._finished(upload, steps) or self._compile(upload, steps, work)
+            release, bundle = self._finished(upload, steps) or self._from_zip(upload, steps, work, again)
             guard.release = release
             with steps.step("deploy"):
                 deployment = self._steps.deployer.deploy(
@@ -150,9 +153,34 @@ class Pipeline:
         guarded.report.resumed(release)
         return release, bundle
 
-    def _compile(self, upload: Upload, guarded: _Guarded, work: Path) -> tuple[Release, Bundle]:
+    def _from_zip(self, upload: Upload, guarded: _Guarded, work: Path, again: Release | None) -> tuple[Release, Bundle]:
+        fetched = self._fetched(upload, guarded, work)
+        return self._earlier(fetched, guarded.report, again) or self._compile(fetched, guarded, work)
+
+    def _fetched(self, upload: Upload, guarded: _Guarded, work: Path) -> Fetched:
+        with guarded.step("fetch"):
+            fetched = self._steps.fetch(upload, _made(work / "fetch"))
+            guarded.report.fetched(fetched.upload, fetched.sha256, fetched.size)
+            guarded.report.say(f"{fetched.size:,} bytes, sha256 {fetched.sha256}")
+        return fetched
+
+    def _earlier(self, fetched: Fetched, report: Report, again: Release | None) -> tuple[Release, Bundle] | None:
+        """What was live before and is asked for again, if the zip is the one that it was made from."""
+        if again is None:
+            return None
+        if again.sha256 != fetched.sha256:
+            report.warn("this zip is not the one that the release asked for was made from: it is built anew")
+            return None
+        bundle = self._steps.deployer.stored(fetched.upload.app, again.template_key)
+        if bundle is None:
+            report.warn(f"{again.template_key}, which is asked for again, is not stored any more: it is built anew")
+            return None
+        report.taken_again(again)
+        return again, bundle
+
+    def _compile(self, fetched: Fetched, guarded: _Guarded, work: Path) -> tuple[Release, Bundle]:
         steps, report = self._steps, guarded.report
-        source = self._source(upload, guarded, work)
+        source = self._source(fetched, guarded, work)
         framework = steps.frameworks[source.framework]
         with guarded.step("build"):
             built = steps.builder.build(source, framework.requirements(source.root), _made(work / "build"), report.say)
@@ -170,12 +198,8 @@ class Pipeline:
             _warn(report, proof.warnings)
         return _release(source, bundle, proof, report), bundle
 
-    def _source(self, upload: Upload, guarded: _Guarded, work: Path) -> Source:
+    def _source(self, fetched: Fetched, guarded: _Guarded, work: Path) -> Source:
         report = guarded.report
-        with guarded.step("fetch"):
-            fetched = self._steps.fetch(upload, _made(work / "fetch"))
-            report.fetched(fetched.upload, fetched.sha256, fetched.size)
-            report.say(f"{fetched.size:,} bytes, sha256 {fetched.sha256}")
         with guarded.step("unpack"):
             self._steps.unpack(fetched.path, _made(work / "tree"))
         with guarded.step("inspect"):

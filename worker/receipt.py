@@ -48,12 +48,16 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Serving:
-    """What an app's users get, whatever became of the upload that the receipt is about."""
+    """What an app's users get, whatever became of the upload that the receipt is about.
+
+    ``before`` is the version of the zip that a rollback leads to.
+    """
 
     url: str | None
     function: str
     version: str
     object_version: str | None
+    before: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +71,7 @@ class Receipt:
     status: Status = "queued"
     step: Step | None = None
     object_version: str | None = None
+    rollback: str | None = None
     sha256: str | None = None
     size: int | None = None
     framework: str | None = None
@@ -85,7 +90,7 @@ class Receipt:
         """The receipt of an upload of which only the announcement is known."""
         return cls(
             key=upload.key, worker=worker, app=upload.app.name, stage=upload.app.stage,
-            object_version=upload.version, size=upload.size,
+            object_version=upload.version, size=upload.size, rollback=upload.rollback,
         )  # fmt: skip
 
     def as_json(self, updated: datetime) -> dict[str, Any]:
@@ -100,6 +105,7 @@ class Receipt:
             "upload": {
                 "key": self.key, "version": self.object_version, "sha256": self.sha256, "size": self.size,
             },
+            "rollback": self.rollback,
             "framework": self.framework,
             "python": self.python,
             "architecture": self.architecture,
@@ -124,7 +130,9 @@ class Receipt:
 def _serving_json(it: Serving | None) -> dict[str, str | None] | None:
     if it is None:
         return None
-    return {"url": it.url, "function": it.function, "version": it.version, "upload": it.object_version}
+    return {
+        "url": it.url, "function": it.function, "version": it.version, "upload": it.object_version, "before": it.before,
+    }  # fmt: skip
 
 
 def _problem_json(problem: Problem | None) -> dict[str, str] | None:
@@ -232,10 +240,18 @@ class Report:
     def resumed(self, release: Release) -> None:
         """An earlier attempt at the same upload has finished all up to here."""
         self._before = release.timings
+        self._adopt(release)
+
+    def taken_again(self, release: Release) -> None:
+        """What was live before is to be so again, as it was."""
+        self.say(f"version {self._receipt.rollback} of this zip was live: its release is taken again, as it was")
+        self._adopt(release)
+
+    def _adopt(self, release: Release) -> None:
         self._change(
             object_version=release.object_version, sha256=release.sha256, size=release.size,
             framework=release.framework, python=release.python, architecture=release.architecture,
-            proof=release.proof, timings={**release.timings},
+            proof=release.proof, timings={**self._receipt.timings, **release.timings},
             warnings=tuple(dict.fromkeys((*self._receipt.warnings, *release.warnings))),
         )  # fmt: skip
         self.say(f"built, proved and stored already: {release.template_key}")
@@ -249,11 +265,11 @@ class Report:
         """It starts."""
         self._change(proof=proof)
 
-    def live(self, deployment: Deployment) -> None:
-        """It answers. Raises what the store raises."""
+    def live(self, deployment: Deployment, before: str | None = None) -> None:
+        """It answers; ``before`` is the version of the zip that a rollback leads to. Raises what the store raises."""
         where = f" at {deployment.url}" if deployment.url else ""
         self.say(f"live: {deployment.function} version {deployment.version}{where}")
-        serving = Serving(deployment.url, deployment.function, deployment.version, self._receipt.object_version)
+        serving = Serving(deployment.url, deployment.function, deployment.version, self._receipt.object_version, before)
         self._finish(status="live", deployment=deployment, serving=serving, error=None)
 
     def restored(self, deployment: Deployment) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,7 +26,8 @@ class ObjectMissing(Exception):
 class Head:
     """What S3 says of an object. ``size`` in bytes; ``version`` is None on an unversioned bucket.
 
-    ``etag`` changes with the content; None where it was not asked for.
+    ``etag`` changes with the content; None where it was not asked for. ``metadata`` is whatever the uploader put there;
+    listing does not tell it.
     """
 
     key: str
@@ -34,6 +35,7 @@ class Head:
     version: str | None
     modified: datetime
     etag: str | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
 
 
 class ObjectStore:
@@ -50,7 +52,9 @@ class ObjectStore:
         """
         with _missing(key):
             answer = self._client.head_object(Bucket=bucket, Key=key, **_version(version))
-        return Head(key, answer["ContentLength"], _real(answer.get("VersionId")), answer["LastModified"])
+        version = _real(answer.get("VersionId"))
+        metadata = answer.get("Metadata") or {}
+        return Head(key, answer["ContentLength"], version, answer["LastModified"], metadata=metadata)
 
     def exists(self, bucket: str, key: str) -> bool:
         """Whether the object is there."""
@@ -98,6 +102,23 @@ class ObjectStore:
     def upload(self, bucket: str, key: str, path: Path, progress: Callable[[int], None] | None = None) -> None:
         """Store a file, in parts when it is large; ``progress`` is told of bytes as they go."""
         self._client.upload_file(str(path), bucket, key, Callback=progress)
+
+    def renew(self, bucket: str, key: str, version: str, metadata: Mapping[str, str]) -> str | None:
+        """Make an earlier version of an object its newest one, with other metadata; the version that it has then.
+
+        Raises:
+            ObjectMissing: that version is not there (any more).
+        """
+        with _missing(key):
+            answer = self._client.copy_object(
+                Bucket=bucket,
+                Key=key,
+                CopySource={"Bucket": bucket, "Key": key, "VersionId": version},
+                Metadata=metadata,
+                MetadataDirective="REPLACE",
+                ContentType="application/zip",
+            )
+        return _real(answer.get("VersionId"))
 
     def url(self, bucket: str, key: str) -> str:
         """An object's address in the form that CloudFormation's ``TemplateURL`` takes, on AWS and on an emulator."""

@@ -26,6 +26,9 @@ app.add_typer(local, name="local", help="The whole pipeline on this machine, wit
 app.add_typer(ami, name="ami", help="The machine image that workers and the checker run on.")
 
 Name = Annotated[str, typer.Argument(help="The app's name.", show_default=False)]
+Wait = Annotated[bool, typer.Option("--wait/--no-wait", help="Follow it until it is live or has failed.")]
+Timeout = Annotated[float, typer.Option(help="Seconds to wait at most.", min=1)]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only show it.")]
 Stage = Annotated[str, typer.Option("--stage", "-s", help="The stage it is deployed to.", metavar="STAGE")]
 
 
@@ -121,8 +124,8 @@ def deploy(
         ),
     ] = None,
     stage: Stage = "dev",
-    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Follow it until it is live or has failed.")] = True,
-    timeout: Annotated[float, typer.Option(help="Seconds to wait at most.", min=1)] = 900,
+    wait: Wait = True,
+    timeout: Timeout = 900,
     as_json: AsJson = False,
     local: Local = False,
     bucket: Bucket = None,
@@ -143,6 +146,54 @@ def deploy(
     from auto_lambda.cli.deploy import deploy as run
 
     raise typer.Exit(run(source, name, stage, wait=wait, timeout=timeout, as_json=as_json, local=local, bucket=bucket))
+
+
+@app.command()
+def rollback(
+    name: Name,
+    stage: Stage = "dev",
+    to: Annotated[
+        str | None,
+        typer.Option(
+            "--to",
+            metavar="VERSION",
+            help="The zip's version in the bucket; by default what was live before.",
+            show_default=False,
+        ),
+    ] = None,
+    dry_run: DryRun = False,
+    wait: Wait = True,
+    timeout: Timeout = 900,
+    as_json: AsJson = False,
+    local: Local = False,
+    bucket: Bucket = None,
+) -> None:
+    """Make live again what was live before, exactly as it was: nothing is resolved or built again.
+
+    The earlier zip becomes the newest one in the bucket, so the bucket goes on saying what should be live. A second
+    rollback goes further back; `--to` goes anywhere, forth too. `auto-lambda status --history NAME` shows what was.
+
+    Exit codes: 0 live, 1 failed (and what was live still is), 2 nothing was done, 3 not live in time.
+
+    For example:
+
+    - `auto-lambda rollback shop --stage prod`
+    - `auto-lambda rollback shop --to 3HL4kqtJlcpXroDTDmJrmSpXd3dIbrHY`
+    """
+    from auto_lambda.cli.rollback import rollback as run
+
+    code = run(
+        name,
+        stage,
+        to,
+        dry_run=dry_run,
+        wait=wait,
+        timeout=timeout,
+        as_json=as_json,
+        local=local,
+        bucket=bucket,
+    )
+    raise typer.Exit(code)
 
 
 @app.command()
@@ -201,9 +252,6 @@ def logs(
 
 
 app.command()(simulate)
-
-
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Only show it.")]
 
 
 @app.command()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import typer
 
@@ -33,10 +33,11 @@ def history(name: str, stage: str, *, as_json: bool, local: bool, bucket: str | 
     def line(it: Attempt) -> str:
         took = f"{sum((it.timings or {}).values()):.1f} s" if it.timings else ""
         words = (it.started[:19].replace("T", " "), it.outcome or "cut short or running", it.code, it.object_version)
-        return "  ".join(word for word in (*words, it.step, took, it.worker) if word)
+        back = f"back to {it.rollback}" if it.rollback else ""
+        return "  ".join(word for word in (*words, back, it.step, took, it.worker) if word)
 
     if as_json:
-        typer.echo(json.dumps([asdict(it) for it in attempts], indent=2))
+        typer.echo(json.dumps([asdict(replace(it, release=None)) for it in attempts], indent=2))
     elif not attempts:
         tell(f"nobody has worked on {app} in the last 90 days")
     else:

@@ -33,8 +33,8 @@ def print_log(
     """Print to stdout; exit code 1 if there is none, 0 otherwise."""
     printed = ""
     while True:
-        receipt = drops.read(store, bucket, app)  # first, so that a final receipt comes with its whole log
-        text = _log(store, bucket, app)
+        key, receipt = drops.latest(store, bucket, app)  # first, so that a final receipt comes with its whole log
+        text = _log(store, bucket, key)
         if text is not None and text != printed:
             typer.echo(added(printed, text), nl=False)
             printed = text
@@ -51,8 +51,8 @@ def added(before: str, now: str) -> str:
     return now[len(before) :] if now.startswith(before) else f"\n{now}"
 
 
-def _log(store: ObjectStore, bucket: str, app: keys.App) -> str | None:
+def _log(store: ObjectStore, bucket: str, key: str) -> str | None:
     try:
-        return store.get(bucket, keys.log_key(app.key)).decode(errors="replace")
+        return store.get(bucket, keys.log_key(key)).decode(errors="replace")
     except ObjectMissing:
         return None

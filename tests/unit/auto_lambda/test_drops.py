@@ -10,7 +10,7 @@ import pytest
 from moto import mock_aws
 
 from auto_lambda import drops, keys
-from auto_lambda.aws.s3 import ObjectStore
+from auto_lambda.aws.s3 import ObjectMissing, ObjectStore
 
 BUCKET = "uploads"
 SHOP = keys.App("dev", "shop")
@@ -36,7 +36,7 @@ def zip_path(tmp_path: Path) -> Path:
 
 def put_receipt(store: ObjectStore, dropped: drops.Drop, status: str, **more: Any) -> None:
     fields = {"status": status, "step": None, "upload": {"version": dropped.version}, **more}
-    store.put(BUCKET, keys.receipt_key(dropped.app.key), json.dumps(fields).encode(), "application/json")
+    store.put(BUCKET, keys.receipt_key(dropped.key), json.dumps(fields).encode(), "application/json")
 
 
 class Time:
@@ -106,7 +106,7 @@ def test_waiting_ends_in_time(store: ObjectStore, zip_path: Path) -> None:
 
 
 def test_without_versions_the_content_tells_whose_receipt_it_is() -> None:
-    dropped = drops.Drop(SHOP, BUCKET, None, "abc", 1)
+    dropped = drops.Drop(SHOP, BUCKET, SHOP.key, None, "abc", 1)
     assert drops.Receipt({"upload": {"sha256": "abc"}}).tells_of(dropped)
     assert not drops.Receipt({"upload": {"sha256": "def", "version": None}}).tells_of(dropped)
     assert not drops.Receipt({}).tells_of(dropped)
@@ -118,8 +118,41 @@ def test_every_zip_is_listed_with_its_receipt_and_every_receipt_without_a_zip_to
     shop = drops.drop(store, BUCKET, SHOP, zip_path)
     put_receipt(store, shop, "live")
     drops.drop(store, BUCKET, keys.App("prod", "new"), zip_path)
-    gone = drops.Drop(keys.App("dev", "gone"), BUCKET, "1", "", 0)
+    gone = drops.Drop(keys.App("dev", "gone"), BUCKET, "apps/dev/gone.zip", "1", "", 0)
     put_receipt(store, gone, "failed")
     store.put(BUCKET, "apps/dev/shop.log", b"lines", "text/plain")
     found = {key: receipt.status if receipt else None for key, receipt in drops.every(store, BUCKET)}
     assert found == {"apps/dev/gone.zip": "failed", "apps/dev/shop.zip": "live", "apps/prod/new.zip": None}
+
+
+def test_an_earlier_zip_dropped_again_is_the_newest_version_and_asks_for_its_release(
+    store: ObjectStore, zip_path: Path
+) -> None:
+    first = drops.drop(store, BUCKET, SHOP, zip_path)
+    zip_path.write_bytes(b"another zip")
+    drops.drop(store, BUCKET, SHOP, zip_path)
+    assert first.version
+    dropped = drops.again(store, BUCKET, SHOP, SHOP.key, first.version)
+    newest = store.head(BUCKET, SHOP.key)
+    assert newest.version == dropped.version not in (None, first.version)
+    assert (newest.size, newest.metadata) == (first.size, {keys.ROLLBACK: first.version})
+    assert store.get(BUCKET, SHOP.key) == b"a zip, for all that the bucket knows"
+
+
+def test_a_version_that_is_not_there_is_no_drop(store: ObjectStore, zip_path: Path) -> None:
+    drops.drop(store, BUCKET, SHOP, zip_path)
+    with pytest.raises(ObjectMissing):
+        drops.again(store, BUCKET, SHOP, SHOP.key, "3HL4kqtJlcpXroDTDmJrmSpXd3dIbrHY")
+
+
+def test_of_the_two_keys_of_the_default_stage_the_one_worked_on_last_counts(store: ObjectStore) -> None:
+    def told(key: str, status: str, second: int) -> None:
+        dropped = drops.Drop(SHOP, BUCKET, key, "1", None, 0)
+        put_receipt(store, dropped, status, updated=f"2026-01-02T03:04:0{second}.000+00:00")
+
+    assert drops.latest(store, BUCKET, SHOP) == (SHOP.key, None)
+    told("apps/shop.zip", "live", 5)
+    assert drops.latest(store, BUCKET, SHOP)[0] == "apps/shop.zip"
+    told(SHOP.key, "failed", 6)
+    key, receipt = drops.latest(store, BUCKET, SHOP)
+    assert (key, receipt and receipt.status) == (SHOP.key, "failed")

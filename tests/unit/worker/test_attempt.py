@@ -2,119 +2,20 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
+from attempt_world import APP_ERROR, NOON, RELEASE, SHOP, SHOP_ZIP, World, deliver, fail, upload
 from structlog.testing import capture_logs
 from tables import FakeTable
 
 from auto_lambda.aws.dynamodb import Delete, Put
-from auto_lambda.aws.s3 import Head, ObjectMissing
-from auto_lambda.aws.sqs import Message
-from auto_lambda.keys import App
-from auto_lambda.redact import Redactor
-from worker.attempt import Attempts
 from worker.cancel import Cancel, Cancelled
 from worker.daemon import Busy
 from worker.errors import AppError, Code
-from worker.inbox import Delivery, Letter, Misnamed
-from worker.ledger import Ledger, Record
-from worker.model import Deployment, Proof, Release, Upload
-from worker.pipeline import Effect, Guard, Released
-from worker.receipt import Receipt, Report
-
-NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
-SHOP = App("dev", "shop")
-SHOP_ZIP = "apps/dev/shop.zip"
-
-
-RELEASE = Release(
-    "bundles/2.json", None, "ab" * 32, 7, "zappa", "3.12", "x86_64", Proof(312, 7000, 5000), {"build": 9.5}, ("mind",)
-)
-
-
-def upload(version: str | None = "v1", name: str = "shop") -> Upload:
-    return Upload(App("dev", name), "drops", f"apps/dev/{name}.zip", version)
-
-
-@dataclass
-class World:
-    """Bucket and pipeline in one, and a ledger; ``order`` tells what happened in which order."""
-
-    newest: dict[str, str] = field(default_factory=lambda: {SHOP_ZIP: "v1"})
-    table: FakeTable = field(default_factory=FakeTable)
-    buried: list[str] = field(default_factory=list)
-    seconds: float = 0.0
-    receipts: dict[str, Any] = field(default_factory=dict)
-    logs: dict[str, str] = field(default_factory=dict)
-    order: list[str] = field(default_factory=list)
-    built: list[str] = field(default_factory=list)
-    previous: list[str | None] = field(default_factory=list)
-    trouble: Callable[[Upload], None] = lambda _: None
-    in_artifacts: Callable[[], None] = lambda: None
-    in_deploy: Callable[[], None] = lambda: None
-    put_fails: bool = False
-    resumed: list[Release | None] = field(default_factory=list)
-
-    # The object store
-    def head(self, bucket: str, key: str) -> Head:
-        if key not in self.newest:
-            raise ObjectMissing(key)
-        return Head(key, 7, self.newest[key], NOON)
-
-    def get(self, bucket: str, key: str) -> bytes:
-        if key not in self.logs:
-            raise ObjectMissing(key)
-        return self.logs[key].encode()
-
-    def put(self, bucket: str, key: str, body: bytes, content_type: str) -> None:
-        if self.put_fails:
-            raise OSError("no S3")
-        if key.endswith(".json"):
-            self.receipts[key] = json.loads(body)
-            self.order.append(f"receipt {self.receipts[key]['status']}")
-        else:
-            self.logs[key] = body.decode()
-
-    # The ledger
-    @property
-    def ledger(self) -> Ledger:
-        return Ledger(self.table, seconds=60, now=lambda: 1e9 + self.seconds, clock=lambda: self.seconds)
-
-    def record(self, app: App = SHOP) -> Record:
-        return self.ledger.record(app)
-
-    # The pipeline
-    def run(self, upload: Upload, report: Report, *, previous: str | None, guard: Guard) -> Released:
-        self.built.append(str(upload.version))
-        self.previous.append(previous)
-        self.resumed.append(guard.release)
-        if guard.release is None:
-            guard.before("build")
-            with report.step("build"):
-                self.trouble(upload)
-        release = guard.release = guard.release or replace(RELEASE, object_version=upload.version)
-        guard.before("deploy")
-        with report.step("deploy"):
-            if self.resumed[-1] is None:
-                with guard.effect("artifacts"):
-                    self.in_artifacts()
-            with guard.effect("stack"):
-                self.in_deploy()
-                self.order.append("deployed")
-        return Released(release, Deployment("al", "shop-dev", "2", "live", None, "bundles/2.json", changed=True))
-
-    def remove(self, app: App, previous: str | None, say: object, effect: Effect) -> None:
-        with effect("stack"):
-            self.order.append(f"removed {app}, was {previous}")
-
-    @property
-    def receipt(self) -> Any:
-        return self.receipts["apps/dev/shop.receipt.json"]
+from worker.inbox import Misnamed
+from worker.model import Deployment, Upload
 
 
 @pytest.fixture
@@ -122,46 +23,12 @@ def world() -> World:
     return World()
 
 
-def attempts(world: World, worker: str = "w", *, undeploys: bool = False) -> Attempts:
-    def report(receipt: Receipt, bucket: str) -> Report:
-        return Report(receipt, bucket, world, Redactor(), now=lambda: NOON)
-
-    return Attempts(
-        world, world.ledger, world, report,  # type: ignore[arg-type]
-        worker=worker, now=lambda: NOON + timedelta(seconds=world.seconds),
-        bury=lambda delivery, code, reason: world.buried.append(f"{code}: {reason}"),
-        remove=world.remove if undeploys else None,
-    )  # fmt: skip
-
-
-def deliver(
-    world: World,
-    *uploads: Upload,
-    misnamed: tuple[Misnamed, ...] = (),
-    cancel: Cancel | None = None,
-    undeploys: bool = False,
-    worker: str = "w",
-) -> None:
-    delivery = Delivery(Message("m", "h", "", 1, NOON), Letter(uploads, misnamed))
-    attempts(world, worker, undeploys=undeploys)(delivery, cancel or Cancel())
-
-
-def fail(error: Exception) -> Callable[[Upload], None]:
-    def trouble(_: Upload) -> None:
-        raise error
-
-    return trouble
-
-
-APP_ERROR = AppError(Code.NO_FRAMEWORK, "no app", hint="add one")
-
-
 def test_an_upload_goes_live_and_the_ledger_says_what_it_is(world: World) -> None:
     deliver(world, upload())
     assert world.order[-2:] == ["deployed", "receipt live"]
     live = world.record().live
     assert live is not None
-    assert (live.object_version, live.template_key, live.function_version) == ("v1", "bundles/2.json", "2")
+    assert (live.object_version, live.template_key, live.function_version) == ("v1", "bundles/v1.json", "2")
     assert (live.sha256, live.framework, live.modified) == ("ab" * 32, "zappa", NOON.isoformat())
 
 
@@ -183,7 +50,7 @@ def test_the_second_version_is_told_which_template_was_live(world: World) -> Non
     deliver(world, upload("v1"))
     world.newest[SHOP_ZIP] = "v2"
     deliver(world, upload("v2"))
-    assert world.previous == [None, "bundles/2.json"]
+    assert world.previous == [None, "bundles/v1.json"]
 
 
 def test_a_duplicate_does_nothing_at_all(world: World) -> None:
@@ -220,19 +87,21 @@ def test_a_failed_upload_tells_what_stays_live(world: World) -> None:
     deliver(world, upload("v2"))
     assert "shop-dev version 2" in world.logs["apps/dev/shop.log"]
     assert (world.receipt["status"], world.receipt["url"], world.receipt["version"]) == ("failed", None, None)
-    assert world.receipt["serving"] == {"url": None, "function": "shop-dev", "version": "2", "upload": "v1"}
+    assert world.receipt["serving"] == {
+        "url": None, "function": "shop-dev", "version": "2", "upload": "v1", "before": None,
+    }  # fmt: skip
     assert world.record().live is not None
 
 
 def test_what_had_to_be_made_live_again_is_known_by_its_new_version(world: World) -> None:
     deliver(world, upload("v1"))
     world.newest[SHOP_ZIP] = "v2"
-    restored = Deployment("al", "shop-dev", "4", "live", "https://old/", "bundles/2.json", changed=True)
+    restored = Deployment("al", "shop-dev", "4", "live", "https://old/", "bundles/v1.json", changed=True)
     world.trouble = fail(AppError(Code.UNHEALTHY, "it answers 502", hint="mend it", restored=restored))
     deliver(world, upload("v2"))
     live = world.record().live
     assert live
-    assert (live.object_version, live.function_version, live.template_key) == ("v1", "4", "bundles/2.json")
+    assert (live.object_version, live.function_version, live.template_key) == ("v1", "4", "bundles/v1.json")
     assert (world.receipt["serving"]["version"], world.receipt["serving"]["upload"]) == ("4", "v1")
 
 
@@ -504,7 +373,7 @@ def test_the_history_has_every_attempt_the_killed_ones_too(world: World) -> None
     deliver(world, upload())
     last, first = world.ledger.history(SHOP, 9)
     assert (first.outcome, first.ended, first.worker) == (None, None, "w")
-    assert (last.outcome, last.function_version, last.template_key) == ("live", "2", "bundles/2.json")
+    assert (last.outcome, last.function_version, last.template_key) == ("live", "2", "bundles/v1.json")
     assert last.ended
 
 
@@ -554,7 +423,7 @@ def test_a_successor_goes_on_with_what_its_predecessor_has_stored(world: World) 
     assert world.receipt["status"] == "live"
     live = world.record().live
     assert live
-    assert (live.sha256, live.template_key, live.object_version) == ("ab" * 32, "bundles/2.json", "v1")
+    assert (live.sha256, live.template_key, live.object_version) == ("ab" * 32, "bundles/v1.json", "v1")
     log = world.logs["apps/dev/shop.log"]
     assert (
         log.index("what the first has told")
@@ -630,7 +499,7 @@ def test_deleting_the_zip_undeploys_only_where_that_is_asked_for(world: World) -
     deliver(world, upload(), undeploys=True)
     world.newest.clear()
     deliver(world, replace(upload("marker"), removed=True), undeploys=True)
-    assert "removed dev/shop, was bundles/2.json" in world.order
+    assert "removed dev/shop, was bundles/v1.json" in world.order
     assert world.record().live is None
     assert (world.receipt["status"], world.receipt["serving"]) == ("superseded", None)
     assert "the app is taken out of AWS" in world.logs["apps/dev/shop.log"]

@@ -192,6 +192,37 @@ def test_what_is_not_stored_any_more_is_built_anew(report: Report, room: object)
     assert fakes.calls == ["stored bundles/1.json", *ORDER, "deploy over None", "verify"]
 
 
+ROLLED_BACK = replace(UPLOAD, version="v3", rollback="v1")
+EARLIER = Release(
+    "bundles/0.json", "v3", "ab" * 32, 9, "zappa", "3.11", "x86_64", Proof(5, 6, 7), warnings=("it was so then",)
+)
+
+
+def test_a_rollback_fetches_the_zip_and_deploys_what_was_live(room: object) -> None:
+    fakes = Fakes()
+    report = Report(Receipt.of(ROLLED_BACK, "w"), "drops", Nowhere(), Redactor())
+    released = Pipeline(steps(fakes), room).run(ROLLED_BACK, report, previous="1", guard=Open(), again=EARLIER)  # type: ignore[arg-type]
+    assert fakes.calls == ["fetch", "stored bundles/0.json", "deploy over 1", "verify"]
+    assert released.release == EARLIER
+    receipt = report.receipt
+    assert (receipt.framework, receipt.python, receipt.object_version) == ("zappa", "3.11", "v3")
+    assert (receipt.proof, receipt.warnings) == (EARLIER.proof, EARLIER.warnings)
+    assert set(report.timings) == {"fetch", "verify", "deploy"}
+
+
+@pytest.mark.parametrize(
+    ("kept", "sha256", "told"), [(True, "cd" * 32, "not the one"), (False, "ab" * 32, "not stored any more")]
+)
+def test_a_rollback_to_what_is_not_there_builds_the_zip_and_says_so(
+    report: Report, room: object, kept: bool, sha256: str, told: str
+) -> None:
+    fakes = Fakes(kept=kept)
+    again = replace(EARLIER, sha256=sha256)
+    Pipeline(steps(fakes), room).run(ROLLED_BACK, report, previous=None, guard=Open(), again=again)  # type: ignore[arg-type]
+    assert [call for call in fakes.calls if not call.startswith("stored")] == [*ORDER, "deploy over None", "verify"]
+    assert any(told in warning and "built anew" in warning for warning in report.receipt.warnings)
+
+
 @pytest.mark.parametrize("text", ["", "{}", "[]", '{"template_key": "x"}', '{"proof": {"a": 1}, "warnings": []}'])
 def test_a_release_that_a_worker_of_another_age_wrote_is_none(text: str) -> None:
     assert Release.of(text) is None

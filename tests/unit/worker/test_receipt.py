@@ -22,7 +22,7 @@ UPLOAD = Upload(App("prod", "shop"), "drops", "apps/prod/shop.zip", "v1", "00", 
 DEPLOYMENT = Deployment("al-shop-prod", "shop-prod", "3", "live", "https://shop.example/", "bundles/1.json", True)
 RECEIPT, LOG = "apps/prod/shop.receipt.json", "apps/prod/shop.log"
 SCHEMA_1 = {
-    "schema", "app", "stage", "status", "step", "upload", "framework", "python", "architecture", "sandbox",
+    "schema", "app", "stage", "status", "step", "upload", "rollback", "framework", "python", "architecture", "sandbox",
     "timings", "init_ms", "package_bytes", "package_zip_bytes", "url",
     "function", "version", "alias", "serving", "error", "warnings", "log", "worker", "updated",
 }  # fmt: skip
@@ -97,7 +97,7 @@ def test_a_live_receipt_has_every_field_of_the_schema(report: Report, bucket: Bu
         with report.step("deploy"):
             report.warn("slow")
         report.proved(Proof(312, 7000, 5000))
-        report.live(DEPLOYMENT)
+        report.live(DEPLOYMENT, before="v0")
     told = bucket.receipt
     assert set(told) == SCHEMA_1
     assert told["timings"].keys() == {"fetch", "deploy"}
@@ -107,7 +107,10 @@ def test_a_live_receipt_has_every_field_of_the_schema(report: Report, bucket: Bu
         "framework": "chalice", "python": "3.12", "architecture": "arm64", "sandbox": None, "url": "https://shop.example/",
         "init_ms": 312, "package_bytes": 7000, "package_zip_bytes": 5000,
         "function": "shop-prod", "version": "3", "alias": "live", "error": None, "warnings": ["slow"], "log": LOG,
-        "serving": {"url": "https://shop.example/", "function": "shop-prod", "version": "3", "upload": "v1"},
+        "serving": {
+            "url": "https://shop.example/", "function": "shop-prod", "version": "3", "upload": "v1", "before": "v0",
+        },
+        "rollback": None,
         "worker": "worker-1", "updated": "2026-01-02T12:00:00.000+00:00",
     }  # fmt: skip
 

@@ -8,37 +8,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 import typer.main
-from moto import mock_aws
-from typer.testing import CliRunner, Result
+from commands import BUCKET, RECEIPT, run
+from typer.testing import CliRunner
 
 from auto_lambda import __version__
 from auto_lambda.cli.app import app
 
-BUCKET = "uploads"
-RECEIPT = {
-    "schema": 1, "app": "shop", "stage": "dev", "status": "live", "step": "verify", "url": "https://shop.example/",
-    "function": "shop-dev", "version": "3", "error": None, "warnings": ["a setting is ignored"],
-    "updated": "2026-01-02T03:04:05.678+00:00",
-}  # fmt: skip
 FAILED = {"code": "bad-config", "message": "config.json: line 3", "hint": "Mend line 3."}
-
-
-@pytest.fixture
-def s3(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Any]:
-    monkeypatch.setenv("AUTO_LAMBDA_UPLOADS_BUCKET", BUCKET)
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    with mock_aws():
-        client = boto3.client("s3")
-        client.create_bucket(Bucket=BUCKET)
-        client.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
-        yield client
 
 
 @pytest.fixture
@@ -47,27 +25,6 @@ def folder(tmp_path: Path) -> Path:
     path.mkdir()
     (path / "app.py").write_text("app = 1\n")
     return path
-
-
-@pytest.fixture
-def answer(s3: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """A worker that is done as soon as one looks again."""
-
-    def use(**changes: Any) -> None:
-        def work(_: float) -> None:
-            version = s3.head_object(Bucket=BUCKET, Key="apps/dev/shop.zip")["VersionId"]
-            fields = {**RECEIPT, "upload": {"key": "apps/dev/shop.zip", "version": version}, **changes}
-            s3.put_object(Bucket=BUCKET, Key="apps/dev/shop.receipt.json", Body=json.dumps(fields).encode())
-
-        # `follow` has its sleep as a default argument, so the function's own is what counts.
-        follow = __import__("auto_lambda.drops", fromlist=["follow"]).follow
-        monkeypatch.setitem(follow.__kwdefaults__, "sleep", work)
-
-    return use
-
-
-def run(*arguments: str) -> Result:
-    return CliRunner().invoke(app, list(arguments))
 
 
 def test_live_exits_0_with_the_url_alone_on_stdout(answer: Callable[..., None], folder: Path) -> None:

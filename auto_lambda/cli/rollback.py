@@ -1,0 +1,75 @@
+"""``auto-lambda rollback``: an earlier zip is the newest one again, and its release the one that is live."""
+
+from __future__ import annotations
+
+import time
+
+from auto_lambda import drops, keys
+from auto_lambda.aws.s3 import ObjectMissing
+from auto_lambda.cli.exits import Exit, leave, plain_errors, tell
+from auto_lambda.cli.outcome import ended, words
+from auto_lambda.cli.target import choose
+
+
+def rollback(
+    name: str,
+    stage: str,
+    to: str | None,
+    *,
+    dry_run: bool,
+    wait: bool,
+    timeout: float,
+    as_json: bool,
+    local: bool,
+    bucket: str | None,
+) -> int:
+    """Do it and return the exit code."""
+    try:
+        app = keys.App(stage, name)
+    except keys.BadKey as error:
+        raise leave(Exit.USAGE, str(error)) from None
+    target = choose(local=local, bucket=bucket)
+    began = time.monotonic()
+    with plain_errors():
+        store = target.store()
+        key, receipt = drops.latest(store, target.bucket, app)
+        version = to or before(app, receipt)
+        tell(f"{app}: from {_live(receipt)} back to zip {version} -> {target}")
+        if dry_run:
+            return Exit.OK
+        try:
+            dropped = drops.again(store, target.bucket, app, key, version)
+        except ObjectMissing:
+            raise leave(Exit.USAGE, f"{key} has no version {version} (any more). {_see_history(app)}") from None
+    return ended(store, dropped, began, wait=wait, timeout=timeout, as_json=as_json)
+
+
+def before(app: keys.App, receipt: drops.Receipt | None) -> str:
+    """The version of the zip that was live before what is live now.
+
+    Raises:
+        typer.Exit: there is none, or going there may not be what is meant; what to do has been told.
+    """
+    serving = receipt.serving if receipt else None
+    if receipt is None or not serving:
+        raise leave(Exit.USAGE, f"{app} is not live: there is nothing to go back from")
+    earlier = serving.get("before")
+    further = f"To go back further: --to {earlier}" if earlier else "Nothing is known to have been live before it."
+    if not receipt.final:
+        state = f"the newest zip of {app} is {receipt.status}, and {_live(receipt)} is live until that one is."
+        raise leave(Exit.USAGE, f"{state}\nTo keep what is live: --to {serving['upload']}. {further}")
+    if receipt.status != "live":
+        state = f"the newest zip of {app} is {receipt.status} and not live: {_live(receipt)} still is."
+        raise leave(Exit.USAGE, f"{state}\n{further}")
+    if not earlier:
+        raise leave(Exit.USAGE, f"{_live(receipt)} is live. {further}\n{_see_history(app)}")
+    return str(earlier)
+
+
+def _live(receipt: drops.Receipt | None) -> str:
+    serving = receipt.serving if receipt else None
+    return f"version {serving['version']} (zip {serving['upload']})" if serving else "nothing live"
+
+
+def _see_history(app: keys.App) -> str:
+    return f"What was live, for --to: auto-lambda status --history {words(app)}"

@@ -1,0 +1,157 @@
+"""What attempts at uploads are tried in: a bucket, a pipeline that builds nothing, and a ledger."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from tables import FakeTable
+
+from auto_lambda.aws.s3 import Head, ObjectMissing
+from auto_lambda.aws.sqs import Message
+from auto_lambda.keys import ROLLBACK, App
+from auto_lambda.redact import Redactor
+from worker.attempt import Attempts
+from worker.cancel import Cancel
+from worker.errors import AppError, Code
+from worker.inbox import Delivery, Letter, Misnamed
+from worker.ledger import Ledger, Record
+from worker.model import Deployment, Proof, Release, Upload
+from worker.pipeline import Effect, Guard, Released
+from worker.receipt import Receipt, Report
+
+NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
+SHOP = App("dev", "shop")
+SHOP_ZIP = "apps/dev/shop.zip"
+
+
+RELEASE = Release(
+    "bundles/v1.json", None, "ab" * 32, 7, "zappa", "3.12", "x86_64", Proof(312, 7000, 5000), {"build": 9.5}, ("mind",)
+)
+
+
+def upload(version: str | None = "v1", name: str = "shop") -> Upload:
+    return Upload(App("dev", name), "drops", f"apps/dev/{name}.zip", version)
+
+
+@dataclass
+class World:
+    """Bucket and pipeline in one, and a ledger; ``order`` tells what happened in which order."""
+
+    newest: dict[str, str] = field(default_factory=lambda: {SHOP_ZIP: "v1"})
+    table: FakeTable = field(default_factory=FakeTable)
+    buried: list[str] = field(default_factory=list)
+    seconds: float = 0.0
+    receipts: dict[str, Any] = field(default_factory=dict)
+    logs: dict[str, str] = field(default_factory=dict)
+    order: list[str] = field(default_factory=list)
+    built: list[str] = field(default_factory=list)
+    previous: list[str | None] = field(default_factory=list)
+    trouble: Callable[[Upload], None] = lambda _: None
+    in_artifacts: Callable[[], None] = lambda: None
+    in_deploy: Callable[[], None] = lambda: None
+    put_fails: bool = False
+    resumed: list[Release | None] = field(default_factory=list)
+    rollbacks: dict[str, str] = field(default_factory=dict)
+    templates: dict[str, str] = field(default_factory=dict)
+    again: list[Release | None] = field(default_factory=list)
+
+    # The object store
+    def head(self, bucket: str, key: str) -> Head:
+        if key not in self.newest:
+            raise ObjectMissing(key)
+        version = self.newest[key]
+        metadata = {ROLLBACK: self.rollbacks[version]} if version in self.rollbacks else {}
+        return Head(key, 7, version, NOON, metadata=metadata)
+
+    def get(self, bucket: str, key: str) -> bytes:
+        if key not in self.logs:
+            raise ObjectMissing(key)
+        return self.logs[key].encode()
+
+    def put(self, bucket: str, key: str, body: bytes, content_type: str) -> None:
+        if self.put_fails:
+            raise OSError("no S3")
+        if key.endswith(".json"):
+            self.receipts[key] = json.loads(body)
+            self.order.append(f"receipt {self.receipts[key]['status']}")
+        else:
+            self.logs[key] = body.decode()
+
+    # The ledger
+    @property
+    def ledger(self) -> Ledger:
+        return Ledger(self.table, seconds=60, now=lambda: 1e9 + self.seconds, clock=lambda: self.seconds)
+
+    def record(self, app: App = SHOP) -> Record:
+        return self.ledger.record(app)
+
+    # The pipeline
+    def run(
+        self, upload: Upload, report: Report, *, previous: str | None, guard: Guard, again: Release | None = None
+    ) -> Released:
+        self.again.append(again)
+        self.built.append(str(upload.version))
+        self.previous.append(previous)
+        self.resumed.append(guard.release)
+        if guard.release is None:
+            guard.before("build")
+            with report.step("build"):
+                self.trouble(upload)
+        template = self.templates.get(str(upload.version), f"bundles/{upload.version}.json")
+        mine = replace(RELEASE, object_version=upload.version, template_key=template)
+        release = guard.release = guard.release or again or mine
+        guard.before("deploy")
+        with report.step("deploy"):
+            if self.resumed[-1] is None:
+                with guard.effect("artifacts"):
+                    self.in_artifacts()
+            with guard.effect("stack"):
+                self.in_deploy()
+                self.order.append("deployed")
+        return Released(release, Deployment("al", "shop-dev", "2", "live", None, release.template_key, changed=True))
+
+    def remove(self, app: App, previous: str | None, say: object, effect: Effect) -> None:
+        with effect("stack"):
+            self.order.append(f"removed {app}, was {previous}")
+
+    @property
+    def receipt(self) -> Any:
+        return self.receipts["apps/dev/shop.receipt.json"]
+
+
+def attempts(world: World, worker: str = "w", *, undeploys: bool = False) -> Attempts:
+    def report(receipt: Receipt, bucket: str) -> Report:
+        return Report(receipt, bucket, world, Redactor(), now=lambda: NOON)
+
+    return Attempts(
+        world, world.ledger, world, report,  # type: ignore[arg-type]
+        worker=worker, now=lambda: NOON + timedelta(seconds=world.seconds),
+        bury=lambda delivery, code, reason: world.buried.append(f"{code}: {reason}"),
+        remove=world.remove if undeploys else None,
+    )  # fmt: skip
+
+
+def deliver(
+    world: World,
+    *uploads: Upload,
+    misnamed: tuple[Misnamed, ...] = (),
+    cancel: Cancel | None = None,
+    undeploys: bool = False,
+    worker: str = "w",
+) -> None:
+    delivery = Delivery(Message("m", "h", "", 1, NOON), Letter(uploads, misnamed))
+    attempts(world, worker, undeploys=undeploys)(delivery, cancel or Cancel())
+
+
+def fail(error: Exception) -> Callable[[Upload], None]:
+    def trouble(_: Upload) -> None:
+        raise error
+
+    return trouble
+
+
+APP_ERROR = AppError(Code.NO_FRAMEWORK, "no app", hint="add one")
