@@ -58,6 +58,11 @@ class Receipt:
         return self.fields.get("serving")
 
     @property
+    def undeployed(self) -> bool:
+        """Of a removal: whether the app was taken out of AWS."""
+        return self.status == "superseded" and "serving" in self.fields and self.serving is None
+
+    @property
     def timings(self) -> Mapping[str, float]:
         """Seconds by step."""
         return self.fields.get("timings") or {}
@@ -65,6 +70,8 @@ class Receipt:
     def tells_of(self, drop: Drop) -> bool:
         """Whether this receipt is the one of exactly this drop."""
         upload = self.fields.get("upload") or {}
+        if drop.removed and upload.get("version") is None:  # S3's word was lost, and the removal found later
+            return self.undeployed
         if drop.version is None:
             return bool(upload.get("sha256") == drop.sha256)
         return bool(upload.get("version") == drop.version)
@@ -74,7 +81,7 @@ class Receipt:
 class Drop:
     """One version of one zip in the bucket. ``size`` in bytes; ``version`` is None on an unversioned bucket.
 
-    ``sha256`` is None of a zip that was not read.
+    ``sha256`` is None of a zip that was not read. ``removed``: the version is that of a deletion.
     """
 
     app: keys.App
@@ -83,6 +90,7 @@ class Drop:
     version: str | None
     sha256: str | None
     size: int
+    removed: bool = False
 
 
 def drop(
@@ -108,6 +116,14 @@ def again(store: ObjectStore, bucket: str, app: keys.App, key: str, version: str
     """
     renewed = store.renew(bucket, key, version, {keys.ROLLBACK: version})
     return Drop(app, bucket, key, renewed, None, store.head(bucket, key, renewed).size)
+
+
+def remove(store: ObjectStore, bucket: str, app: keys.App, key: str) -> Drop:
+    """Delete an app's zip under every key that it has; what is followed is the deletion under ``key``."""
+    for other in app.keys:
+        if other != key and store.exists(bucket, other):
+            store.delete(bucket, other)
+    return Drop(app, bucket, key, store.delete(bucket, key), None, 0, removed=True)
 
 
 def latest(store: ObjectStore, bucket: str, app: keys.App) -> tuple[str, Receipt | None]:
@@ -170,7 +186,11 @@ def every(store: ObjectStore, bucket: str) -> Iterator[tuple[str, Receipt | None
 
 def _overtaken(store: ObjectStore, dropped: Drop) -> Receipt | None:
     """What to tell when the receipt is another version's: nothing while ours is the newest."""
-    if dropped.version is None or store.head(dropped.bucket, dropped.key).version == dropped.version:
+    try:
+        newest = store.head(dropped.bucket, dropped.key).version
+    except ObjectMissing:
+        return None
+    if dropped.version is None or newest == dropped.version:
         return None
     upload = {"key": dropped.key, "version": dropped.version, "sha256": dropped.sha256, "size": dropped.size}
     return Receipt({"schema": 1, "app": dropped.app.name, "stage": dropped.app.stage, "status": "superseded",

@@ -120,6 +120,10 @@ class ObjectStore:
             )
         return _real(answer.get("VersionId"))
 
+    def delete(self, bucket: str, key: str) -> str | None:
+        """Make an object the one that is not there; its versions stay. The version of the marker that says so."""
+        return _real(self._client.delete_object(Bucket=bucket, Key=key).get("VersionId"))
+
     def url(self, bucket: str, key: str) -> str:
         """An object's address in the form that CloudFormation's ``TemplateURL`` takes, on AWS and on an emulator."""
         return f"{self._client.meta.endpoint_url}/{bucket}/{key}"

@@ -70,6 +70,9 @@ def local_up(
         float | None,
         typer.Option(help="With --fleet: how long a machine takes to boot.", min=0, max=600, show_default="3"),
     ] = None,
+    undeploy_on_delete: Annotated[
+        bool, typer.Option("--undeploy-on-delete", help="Take an app out of AWS when its zip is deleted.")
+    ] = False,
     folder: Annotated[
         Path | None, typer.Option(help="Where logs and work files go; a new temporary folder by default.")
     ] = None,
@@ -89,7 +92,8 @@ def local_up(
     """
     from auto_lambda.cli.local import fleet_options, up
 
-    up(port, workers, folder, fleet_options(fleet, workers, largest, boot_seconds))
+    options = fleet_options(fleet, workers, largest, boot_seconds)
+    up(port, workers, folder, options, undeploys=undeploy_on_delete)
 
 
 @app.command()
@@ -186,6 +190,43 @@ def rollback(
         name,
         stage,
         to,
+        dry_run=dry_run,
+        wait=wait,
+        timeout=timeout,
+        as_json=as_json,
+        local=local,
+        bucket=bucket,
+    )
+    raise typer.Exit(code)
+
+
+@app.command()
+def undeploy(
+    name: Name,
+    stage: Stage = "dev",
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")] = False,
+    dry_run: DryRun = False,
+    wait: Wait = True,
+    timeout: Timeout = 900,
+    as_json: AsJson = False,
+    local: Local = False,
+    bucket: Bucket = None,
+) -> None:
+    """Delete an app's zip, and follow until the app is out of AWS: its functions, routes and roles.
+
+    For a pipeline with `UndeployOnDelete`; any other leaves the app where it is, and is left alone. Versions of the zip
+    stay in the bucket: `auto-lambda rollback NAME --to VERSION` brings one back.
+
+    Exit codes: 0 gone, 1 failed, 2 nothing was done, 3 not gone in time.
+
+    Example: `auto-lambda undeploy shop --stage qa`
+    """
+    from auto_lambda.cli.undeploy import undeploy as run
+
+    code = run(
+        name,
+        stage,
+        yes=yes,
         dry_run=dry_run,
         wait=wait,
         timeout=timeout,

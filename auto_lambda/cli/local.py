@@ -26,11 +26,13 @@ from auto_lambda.tools import ToolError
 NOT_UP = (EmbeddedAwsError, ChildError, StackFailed, ToolError, NotDoubled, OSError)
 
 
-def up(port: int | None, workers: int, folder: Path | None, options: FleetOptions | None = None) -> None:
+def up(
+    port: int | None, workers: int, folder: Path | None, options: FleetOptions | None = None, *, undeploys: bool = False
+) -> None:
     """Start the stack, print the one line, stay until SIGINT or SIGTERM."""
     with working_folder(folder) as place, told():
         with interruptible():
-            stack = LocalStack.start(place, port=port, workers=workers, options=options, say=tell)
+            stack = LocalStack.start(place, port=port, workers=workers, options=options, undeploys=undeploys, say=tell)
         with stop_on_signals() as stop, stack, announced(stack.pipeline):
             typer.echo(json.dumps(stack.pipeline.ready_line()))
             tell("ready; now, in another terminal: auto-lambda deploy FOLDER|APP.zip (Ctrl-C here ends all)")

@@ -14,7 +14,9 @@ from auto_lambda.cli.exits import Exit, leave, tell
 
 
 def ended(store: ObjectStore, dropped: drops.Drop, began: float, *, wait: bool, timeout: float, as_json: bool) -> int:
-    """Follow a drop to its end, tell it, and return the exit code; without ``wait`` only say what was dropped.
+    """Follow a drop, or a zip's removal, to its end, tell it, and return the exit code.
+
+    Without ``wait`` it only says what was dropped.
 
     Args:
         store: where it was dropped.
@@ -30,7 +32,7 @@ def ended(store: ObjectStore, dropped: drops.Drop, began: float, *, wait: bool, 
     receipt = _followed(store, dropped, timeout)
     if as_json:
         typer.echo(json.dumps(receipt.fields))
-    return _conclude(receipt, dropped.app, time.monotonic() - began, as_json=as_json)
+    return _conclude(receipt, dropped, time.monotonic() - began, as_json=as_json)
 
 
 def _followed(store: ObjectStore, dropped: drops.Drop, timeout: float) -> drops.Receipt:
@@ -56,7 +58,7 @@ def _followed(store: ObjectStore, dropped: drops.Drop, timeout: float) -> drops.
     return receipt
 
 
-def _conclude(receipt: drops.Receipt, app: keys.App, seconds: float, *, as_json: bool) -> int:
+def _conclude(receipt: drops.Receipt, dropped: drops.Drop, seconds: float, *, as_json: bool) -> int:
     for warning in receipt.fields.get("warnings") or ():
         tell(f"warning: {warning}")
     if receipt.status == "live":
@@ -64,11 +66,14 @@ def _conclude(receipt: drops.Receipt, app: keys.App, seconds: float, *, as_json:
         if receipt.url and not as_json:
             typer.echo(receipt.url)
         return Exit.OK
+    if dropped.removed and receipt.undeployed:
+        tell(f"taken out of AWS after {seconds:.1f} s")
+        return Exit.OK
     if receipt.problem:
         tell(f"{receipt.status}: {receipt.problem['code']}\n{receipt.problem['message']}\n{receipt.problem['hint']}")
-        tell(f"the whole log: auto-lambda logs {words(app)}")
+        tell(f"the whole log: auto-lambda logs {words(dropped.app)}")
     else:
-        tell(f"{receipt.status}: a newer zip of {app} has taken the place of this one")
+        tell(f"{receipt.status}: a newer zip of {dropped.app} has taken the place of this one")
     return Exit.FAILED
 
 

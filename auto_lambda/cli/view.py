@@ -22,7 +22,7 @@ def following() -> Iterator[Show]:
     if not console.is_terminal:
         yield _plainly()
         return
-    with console.status("uploaded, waiting for a worker") as status:
+    with console.status("waiting for a worker") as status:
         yield lambda receipt: status.update(words(receipt))
 
 

@@ -29,6 +29,7 @@ STACK = "auto-lambda"
 PATIENCE = 60.0  # seconds for a process to come up
 DRAIN = 5.0  # seconds that a worker may go on for at the end; what it leaves undone dies with the stack anyway
 HEALTHY_AFTER = 10.0  # seconds; a process that ends sooner than that would end again
+_UNDEPLOYS = "UndeployOnDelete"  # a parameter of the template
 Say = Callable[[str], None]
 
 
@@ -66,6 +67,7 @@ class LocalStack:
         port: int | None = None,
         workers: int = 1,
         options: FleetOptions | None = None,
+        undeploys: bool = False,
         settings: Mapping[str, str] | None = None,
         say: Say = lambda _: None,
     ) -> LocalStack:
@@ -76,6 +78,7 @@ class LocalStack:
             port: of the embedded AWS on the loopback address, a free one by default.
             workers: how many, without a fleet.
             options: of a fleet that follows the queue; None: no fleet.
+            undeploys: whether an app goes when its zip is deleted.
             settings: more environment for worker and checker, ``AUTO_LAMBDA_*``.
             say: told of progress, for people.
 
@@ -87,7 +90,8 @@ class LocalStack:
             prepare_tools()
             aws = undo.enter_context(EmbeddedAws.start(folder, port))
             say(f"embedded AWS at {aws.endpoint}, its log is {aws.log}")
-            pipeline = deploy_pipeline(aws, folder, options.parameters if options else {})
+            parameters = {**(options.parameters if options else {}), _UNDEPLOYS: str(undeploys).lower()}
+            pipeline = deploy_pipeline(aws, folder, parameters)
             say(f"infra/pipeline.yaml deployed through CloudFormation as stack {STACK}")
             chosen = {**_sandbox(say), **(settings or {})}
             environ = {**pipeline.environ_over(os.environ), **_defaults(), **chosen}
@@ -167,8 +171,10 @@ def deploy_pipeline(aws: EmbeddedAws, folder: Path, parameters: Mapping[str, str
         StackFailed: with the first failing resource's reason.
     """
     stacks = Stacks(local_client(aws, "cloudformation"))
-    result = stacks.deploy(Plan(STACK, body=template_path().read_text(), parameters=parameters or {}))
-    return Pipeline.from_outputs(result.stack.outputs, endpoint=aws.endpoint, folder=folder)
+    chosen = parameters or {}
+    result = stacks.deploy(Plan(STACK, body=template_path().read_text(), parameters=chosen))
+    pipeline = Pipeline.from_outputs(result.stack.outputs, endpoint=aws.endpoint, folder=folder)
+    return replace(pipeline, undeploys=chosen.get(_UNDEPLOYS) == "true")
 
 
 def prepare_tools() -> threading.Thread:

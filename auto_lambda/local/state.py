@@ -18,6 +18,7 @@ class Pipeline:
     """A pipeline in an embedded AWS: where it is and the names of its parts.
 
     ``autoscaling`` is the URL of the double for that service; None without a fleet that follows the queue.
+    ``undeploys``: an app goes when its zip is deleted.
     """
 
     endpoint: str
@@ -32,6 +33,7 @@ class Pipeline:
     pid: int
     group: str = ""
     autoscaling: str | None = None
+    undeploys: bool = False
 
     @classmethod
     def from_outputs(cls, outputs: Mapping[str, str], *, endpoint: str, folder: Path) -> Pipeline:
@@ -67,6 +69,7 @@ class Pipeline:
             "AUTO_LAMBDA_TABLE": self.table,
             "AUTO_LAMBDA_BOUNDARY_ARN": self.boundary,
             "AUTO_LAMBDA_METRICS_NAMESPACE": self.namespace,
+            "AUTO_LAMBDA_UNDEPLOY_ON_DELETE": str(self.undeploys).lower(),
         }
 
     @property

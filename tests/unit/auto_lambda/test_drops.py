@@ -156,3 +156,31 @@ def test_of_the_two_keys_of_the_default_stage_the_one_worked_on_last_counts(stor
     told(SHOP.key, "failed", 6)
     key, receipt = drops.latest(store, BUCKET, SHOP)
     assert (key, receipt and receipt.status) == (SHOP.key, "failed")
+
+
+def test_a_removal_is_followed_until_the_app_is_gone(store: ObjectStore, zip_path: Path) -> None:
+    drops.drop(store, BUCKET, SHOP, zip_path)
+    store.upload(BUCKET, "apps/shop.zip", zip_path)
+    removed = drops.remove(store, BUCKET, SHOP, SHOP.key)
+    assert not store.exists(BUCKET, SHOP.key)
+    assert not store.exists(BUCKET, "apps/shop.zip")
+    put_receipt(store, drops.Drop(SHOP, BUCKET, SHOP.key, "1", None, 1), "live", serving={"version": "1"})
+    time = Time(
+        lambda: put_receipt(store, removed, "deploying", serving={"version": "1"}),
+        lambda: put_receipt(store, removed, "superseded", serving=None),
+    )
+    assert followed(store, removed, time) == ["deploying", "superseded"]
+
+
+def test_a_removal_that_was_found_later_has_no_version(store: ObjectStore) -> None:
+    removed = drops.Drop(SHOP, BUCKET, SHOP.key, "marker", None, 0, removed=True)
+    no_version = {"upload": {"version": None}, "status": "superseded"}
+    assert drops.Receipt({**no_version, "serving": None}).tells_of(removed)
+    assert not drops.Receipt({**no_version, "serving": {"version": "1"}}).tells_of(removed)
+
+
+def test_a_zip_dropped_after_the_removal_ends_the_wait(store: ObjectStore, zip_path: Path) -> None:
+    removed = drops.remove(store, BUCKET, SHOP, drops.drop(store, BUCKET, SHOP, zip_path).key)
+    put_receipt(store, drops.drop(store, BUCKET, SHOP, zip_path), "live", serving={"version": "1"})
+    (receipt,) = drops.follow(store, removed, timeout=9, sleep=Time().sleep)
+    assert (receipt.status, receipt.undeployed) == ("superseded", False)

@@ -29,7 +29,7 @@ def s3(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Any]:
 
 
 @pytest.fixture
-def answer(s3: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+def answer(s3: Any, while_waiting: Callable[[Callable[[float], Any]], None]) -> Callable[..., None]:
     """A worker that is done as soon as one looks again."""
 
     def use(**changes: Any) -> None:
@@ -38,6 +38,16 @@ def answer(s3: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
             fields = {**RECEIPT, "upload": {"key": "apps/dev/shop.zip", "version": version}, **changes}
             s3.put_object(Bucket=BUCKET, Key="apps/dev/shop.receipt.json", Body=json.dumps(fields).encode())
 
+        while_waiting(work)
+
+    return use
+
+
+@pytest.fixture
+def while_waiting(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[float], Any]], None]:
+    """What happens instead of sleeping between two looks at a receipt."""
+
+    def use(work: Callable[[float], Any]) -> None:
         # `follow` has its sleep as a default argument, so the function's own is what counts.
         follow = __import__("auto_lambda.drops", fromlist=["follow"]).follow
         monkeypatch.setitem(follow.__kwdefaults__, "sleep", work)

@@ -1,0 +1,80 @@
+"""``auto-lambda undeploy``: delete a zip, and see its app taken out of AWS."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+import typer
+from botocore.exceptions import ClientError
+
+from auto_lambda import drops, keys
+from auto_lambda.aws.s3 import ObjectStore
+from auto_lambda.cli.exits import Exit, leave, plain_errors, tell
+from auto_lambda.cli.outcome import ended
+from auto_lambda.cli.target import Target, choose
+
+_KEPT = (
+    "this pipeline leaves an app in AWS when its zip is deleted, so nothing was done: "
+    "the parameter UndeployOnDelete of its template is false"
+)
+
+
+def undeploy(
+    name: str,
+    stage: str,
+    *,
+    yes: bool,
+    dry_run: bool,
+    wait: bool,
+    timeout: float,
+    as_json: bool,
+    local: bool,
+    bucket: str | None,
+) -> int:
+    """Do it and return the exit code."""
+    try:
+        app = keys.App(stage, name)
+    except keys.BadKey as error:
+        raise leave(Exit.USAGE, str(error)) from None
+    target = choose(local=local, bucket=bucket)
+    with plain_errors():
+        store = target.store()
+        if not deletions_count(store, target.bucket):
+            raise leave(Exit.USAGE, _KEPT)
+        key, receipt = drops.latest(store, target.bucket, app)
+        if not left_something(receipt):
+            raise leave(Exit.USAGE, f"{app} is not in AWS: there is nothing to take out")
+        tell(f"{app}: out of AWS, with its functions, routes and roles -> {target}")
+        if dry_run:
+            return Exit.OK
+        _confirm(app, target, yes=yes)
+        began = time.monotonic()
+        removed = drops.remove(store, target.bucket, app, key)
+    return ended(store, removed, began, wait=wait, timeout=timeout, as_json=as_json)
+
+
+def deletions_count(store: ObjectStore, bucket: str) -> bool:
+    """Whether the bucket announces deletions; who may not see that is believed to know."""
+    try:
+        announced = store.notifications(bucket)
+    except ClientError as error:
+        if error.response.get("Error", {}).get("Code") == "AccessDenied":
+            return True
+        raise
+    queues = announced.get("QueueConfigurations", [])
+    return any(event.startswith("s3:ObjectRemoved:") for queue in queues for event in queue["Events"])
+
+
+def left_something(receipt: drops.Receipt | None) -> bool:
+    """Whether an app may have something in AWS: it is live, or was found faulty and may have left a stack."""
+    return receipt is not None and bool(receipt.serving or receipt.status not in {"superseded", "queued"})
+
+
+def _confirm(app: keys.App, target: Target, *, yes: bool) -> None:
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise leave(Exit.USAGE, "nobody is there to ask: say --yes if it is meant")
+    if not typer.confirm(f"Take {app} out of {target}? Its users will get no answer any more.", err=True):
+        raise leave(Exit.USAGE, "nothing was done")

@@ -1,0 +1,124 @@
+"""``auto-lambda undeploy``: only where deletions count, only what is there, and only when it is meant."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from commands import BUCKET, RECEIPT, run
+
+from auto_lambda import drops
+from auto_lambda.cli import undeploy
+from auto_lambda.cli.undeploy import deletions_count, left_something
+
+KEY = "apps/dev/shop.zip"
+SERVING = {"url": None, "function": "shop-dev", "version": "3", "upload": "1", "before": None}
+
+
+class Notified:
+    """A bucket that announces so."""
+
+    def __init__(self, *events: str, error: str | None = None) -> None:
+        self.events = events
+        self.error = error
+
+    def notifications(self, bucket: str) -> Any:
+        if self.error:
+            raise ClientError({"Error": {"Code": self.error, "Message": "no"}}, "GetBucketNotificationConfiguration")
+        return {"QueueConfigurations": [{"QueueArn": "arn", "Events": [event]} for event in self.events]}
+
+
+@pytest.mark.parametrize(
+    ("bucket", "count"),
+    [
+        (Notified("s3:ObjectCreated:*", "s3:ObjectRemoved:*"), True),
+        (Notified("s3:ObjectCreated:*"), False),
+        (Notified(), False),
+        (Notified(error="AccessDenied"), True),
+    ],
+)
+def test_deletions_count_where_the_bucket_announces_them(bucket: Any, count: bool) -> None:
+    assert deletions_count(bucket, BUCKET) is count
+
+
+def test_what_else_the_bucket_complains_of_is_not_swallowed() -> None:
+    with pytest.raises(ClientError):
+        deletions_count(Notified(error="NoSuchBucket"), BUCKET)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("fields", "something"),
+    [
+        (None, False),
+        ({"status": "live", "serving": SERVING}, True),
+        ({"status": "failed", "serving": SERVING}, True),
+        ({"status": "failed", "serving": None}, True),
+        ({"status": "building", "serving": None}, True),
+        ({"status": "superseded", "serving": None}, False),
+        ({"status": "superseded", "serving": SERVING}, True),
+    ],
+)
+def test_an_app_has_left_something_unless_it_is_known_to_be_gone(fields: Any, something: bool) -> None:
+    assert left_something(drops.Receipt(fields) if fields else None) is something
+
+
+@pytest.fixture
+def counting(s3: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A bucket that announces deletions, with an app that is live."""
+    monkeypatch.setattr(undeploy, "deletions_count", lambda store, bucket: True)
+    s3.put_object(Bucket=BUCKET, Key=KEY, Body=b"zip")
+    tell(s3, "live", SERVING)
+    return s3
+
+
+def tell(s3: Any, status: str, serving: Any) -> None:
+    fields = {**RECEIPT, "status": status, "upload": {"key": KEY, "version": "1"}, "serving": serving}
+    s3.put_object(Bucket=BUCKET, Key="apps/dev/shop.receipt.json", Body=json.dumps(fields).encode())
+
+
+def there(s3: Any) -> bool:
+    return bool(s3.list_objects_v2(Bucket=BUCKET, Prefix=KEY).get("Contents"))
+
+
+def test_the_zip_is_deleted_and_the_app_followed_out(counting: Any, while_waiting: Any) -> None:
+    def work(_: float) -> None:
+        (marker,) = counting.list_object_versions(Bucket=BUCKET, Prefix=KEY)["DeleteMarkers"]
+        upload = {"key": KEY, "version": marker["VersionId"]}
+        fields = {**RECEIPT, "status": "superseded", "upload": upload, "serving": None}
+        counting.put_object(Bucket=BUCKET, Key="apps/dev/shop.receipt.json", Body=json.dumps(fields).encode())
+
+    while_waiting(work)
+    done = run("undeploy", "shop", "--yes", "--json")
+    assert done.exit_code == 0, done.stderr
+    assert json.loads(done.stdout)["status"] == "superseded"
+    assert "taken out of AWS" in done.stderr
+
+
+def test_a_newer_zip_meanwhile_is_no_success(counting: Any, while_waiting: Any) -> None:
+    while_waiting(lambda _: counting.put_object(Bucket=BUCKET, Key=KEY, Body=b"new"))
+    done = run("undeploy", "shop", "--yes")
+    assert (done.exit_code, "a newer zip" in done.stderr) == (1, True)
+
+
+@pytest.mark.parametrize(("options", "told"), [(["--dry-run"], "out of AWS"), ([], "--yes")])
+def test_unless_it_is_meant_nothing_is_deleted(counting: Any, options: list[str], told: str) -> None:
+    done = run("undeploy", "shop", *options)
+    assert done.exit_code == (0 if options else 2)
+    assert told in done.stderr
+    assert there(counting)
+
+
+def test_what_is_not_in_aws_is_left_alone(counting: Any) -> None:
+    tell(counting, "superseded", None)
+    assert run("undeploy", "shop", "--yes").exit_code == 2
+    assert there(counting)
+
+
+def test_a_pipeline_that_keeps_apps_is_told_apart_before_anything_is_deleted(s3: Any) -> None:
+    s3.put_object(Bucket=BUCKET, Key=KEY, Body=b"zip")
+    tell(s3, "live", SERVING)
+    done = run("undeploy", "shop", "--yes")
+    assert (done.exit_code, "UndeployOnDelete" in done.stderr) == (2, True)
+    assert there(s3)
