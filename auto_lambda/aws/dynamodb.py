@@ -69,6 +69,13 @@ class Table:
         for page in pages:
             yield from map(_plain, page["Items"])
 
+    def shape(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The names of its keys, the partition's first, and those of its indexes."""
+        table = self._client.describe_table(TableName=self._name)["Table"]
+        keys = sorted(table["KeySchema"], key=lambda key: key["KeyType"])
+        indexes = table.get("GlobalSecondaryIndexes", [])
+        return tuple(key["AttributeName"] for key in keys), tuple(index["IndexName"] for index in indexes)
+
     def get(self, keys: Sequence[tuple[str, str]]) -> list[dict[str, Value]]:
         """The items under these pairs of ``pk`` and ``sk`` that are there, up to date, a hundred in a call.
 

@@ -18,6 +18,10 @@ _TAKEN = {"412", "PreconditionFailed", "ConditionalRequestConflict"}
 _MISSING = {"404", "NoSuchKey", "NoSuchVersion", "NotFound"}
 
 
+Announced = Mapping[str, tuple[str, ...]]
+"""Kinds of events by the ARN of the queue that is told of them."""
+
+
 class ObjectMissing(Exception):
     """There is no such object, or not in that version, or its newest version is a delete marker."""
 
@@ -133,6 +137,27 @@ class ObjectStore:
         for page in self._client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
             for item in page.get("Contents", []):
                 yield Head(item["Key"], item["Size"], None, item["LastModified"], item.get("ETag"))
+
+    def bucket_exists(self, bucket: str) -> bool:
+        """Whether there is such a bucket."""
+        try:
+            self._client.head_bucket(Bucket=bucket)
+        except ClientError as error:
+            if error.response.get("Error", {}).get("Code") in {"404", "NoSuchBucket"}:
+                return False
+            raise
+        return True
+
+    def versioned(self, bucket: str) -> bool:
+        """Whether the bucket keeps versions."""
+        return self._client.get_bucket_versioning(Bucket=bucket).get("Status") == "Enabled"
+
+    def announced(self, bucket: str) -> Announced:
+        """What the bucket announces to queues."""
+        found: dict[str, tuple[str, ...]] = {}
+        for item in self.notifications(bucket).get("QueueConfigurations", []):
+            found[item["QueueArn"]] = (*found.get(item["QueueArn"], ()), *item["Events"])
+        return found
 
     def notifications(self, bucket: str) -> dict[str, Any]:
         """The bucket's whole notification configuration, as S3 gives it (without the response's metadata)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -26,6 +27,7 @@ _DEPTH: tuple[_Depth, ...] = (
     "ApproximateNumberOfMessagesNotVisible",
     "ApproximateNumberOfMessagesDelayed",
 )
+_Attribute = Literal[_Depth, "QueueArn", "RedrivePolicy"]
 _UNUSABLE = {
     "AWS.SimpleQueueService.NonExistentQueue": "there is no such queue",
     "QueueDoesNotExist": "there is no such queue",
@@ -73,6 +75,14 @@ class Depth:
     visible: int
     in_flight: int
     delayed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Wiring:
+    """A queue's ARN, and that of the queue which takes what could not be worked on; None without one."""
+
+    arn: str
+    dead_letters: str | None
 
 
 class Queue:
@@ -168,14 +178,28 @@ class Queue:
         Raises:
             QueueUnusable: there is no such queue, or we may not ask.
         """
+        answer = self._attributes(*_DEPTH)
+        visible, in_flight, delayed = (int(answer[name]) for name in _DEPTH)
+        return Depth(visible, in_flight, delayed)
+
+    def wiring(self) -> Wiring:
+        """What it is called, and where its messages go in the end.
+
+        Raises:
+            QueueUnusable: as `depth`.
+        """
+        answer = self._attributes("QueueArn", "RedrivePolicy")
+        policy = json.loads(answer.get("RedrivePolicy") or "{}")
+        return Wiring(answer["QueueArn"], policy.get("deadLetterTargetArn"))
+
+    def _attributes(self, *names: _Attribute) -> Mapping[str, str]:
         try:
-            answer = self._client.get_queue_attributes(QueueUrl=self._url, AttributeNames=list(_DEPTH))
+            answer = self._client.get_queue_attributes(QueueUrl=self._url, AttributeNames=names)
         except ClientError as error:
             if why := _UNUSABLE.get(error.response.get("Error", {}).get("Code", "")):
                 raise QueueUnusable(f"the queue {self._url} cannot be used: {why}") from error
             raise
-        visible, in_flight, delayed = (int(answer["Attributes"][name]) for name in _DEPTH)
-        return Depth(visible, in_flight, delayed)
+        return {str(name): value for name, value in answer.get("Attributes", {}).items()}
 
 
 def _moment(milliseconds: str | None) -> datetime | None:

@@ -312,6 +312,25 @@ def redrive(
 
 
 @app.command()
+def doctor(
+    only_machine: Annotated[bool, typer.Option("--machine", help="Only this machine, no pipeline.")] = False,
+    as_json: AsJson = False,
+    local: Local = False,
+) -> None:
+    """Look at what a worker needs, of this machine and of its pipeline, and say what is wrong and what to do.
+
+    It takes the settings of a worker, AUTO_LAMBDA_* in the environment, or a local stack that is up; it only reads.
+
+    Exit codes: 0 nothing is broken, 1 something is.
+
+    How to see with the eyes of the service on a machine of the fleet: docs/reference/command-line.md
+    """
+    from auto_lambda.cli.doctor import doctor as run
+
+    raise typer.Exit(run(as_json=as_json, local=local, only_machine=only_machine))
+
+
+@app.command()
 def reconcile(
     deleted: Annotated[
         bool,

@@ -57,13 +57,12 @@ def undeploy(
 def deletions_count(store: ObjectStore, bucket: str) -> bool:
     """Whether the bucket announces deletions; who may not see that is believed to know."""
     try:
-        announced = store.notifications(bucket)
+        announced = store.announced(bucket)
     except ClientError as error:
         if error.response.get("Error", {}).get("Code") == "AccessDenied":
             return True
         raise
-    queues = announced.get("QueueConfigurations", [])
-    return any(event.startswith("s3:ObjectRemoved:") for queue in queues for event in queue["Events"])
+    return any(event.startswith("s3:ObjectRemoved:") for events in announced.values() for event in events)
 
 
 def left_something(receipt: drops.Receipt | None) -> bool:

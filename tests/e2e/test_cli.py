@@ -107,3 +107,11 @@ def told_of(app: str, where: str, looks: Iterator[dict[str, Any]]) -> dict[str, 
             if one["app"] == app:
                 return dict(one)
     raise AssertionError(f"the watch ended without {app} in {where!r}")
+
+
+def test_the_doctor_finds_a_running_stack_and_this_machine_well(stack: Stack) -> None:
+    done = stack.cli("doctor", "--json")
+    assert done.returncode == 0, done.stdout
+    found = {one["what"]: one["verdict"] for one in json.loads(done.stdout)}
+    parts = {"settings", "sandbox", "index", "identity", "uploads bucket", "artifacts bucket", "queue", "ledger"}
+    assert {found[part] for part in parts} == {"fine"}

@@ -63,6 +63,18 @@ def test_both_services_start_by_the_user_data_and_say_that_they_are_ready(box: B
     box.await_status(CHECKER, "QueueVisible 0")
 
 
+def test_the_doctor_finds_the_machine_and_its_pipeline_well_as_the_worker_sees_them(box: Box) -> None:
+    """As docs/reference/command-line.md says, and with the settings that only this test has."""
+    done = box.machine.run(
+        "systemd-run", "--pipe", "--wait", "--quiet", "--uid=autolambda",
+        "-p", "EnvironmentFile=/etc/auto-lambda/worker.env", "-p", "EnvironmentFile=/etc/test.env",
+        "auto-lambda", "doctor", "--json", check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = {one["what"]: one["verdict"] for one in json.loads(done.stdout)}
+    assert {found[part] for part in ("settings", "Python", "sandbox", "uploads bucket", "queue", "ledger")} == {"fine"}
+
+
 def test_limits_are_what_they_resolve_to_on_this_machine(box: Box) -> None:
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     for unit, share in ((WORKER, 0.8), ("autolambda.slice", 0.9)):

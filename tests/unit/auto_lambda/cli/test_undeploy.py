@@ -24,10 +24,10 @@ class Notified:
         self.events = events
         self.error = error
 
-    def notifications(self, bucket: str) -> Any:
+    def announced(self, bucket: str) -> Any:
         if self.error:
             raise ClientError({"Error": {"Code": self.error, "Message": "no"}}, "GetBucketNotificationConfiguration")
-        return {"QueueConfigurations": [{"QueueArn": "arn", "Events": [event]} for event in self.events]}
+        return {"arn": self.events}
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,13 @@
+"""STS, as far as we use it. The only module that calls it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mypy_boto3_sts import STSClient
+
+
+def whoami(client: STSClient) -> str:
+    """The ARN that AWS knows us by. What it raises is botocore's."""
+    return client.get_caller_identity()["Arn"]

@@ -1,0 +1,68 @@
+"""``auto-lambda doctor``."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import asdict
+from functools import partial
+from typing import TYPE_CHECKING
+
+import typer
+
+from auto_lambda import settings
+from auto_lambda.cli.exits import Exit, tell
+from auto_lambda.cli.target import BUCKET, choose
+from auto_lambda.local.state import running
+
+if TYPE_CHECKING:
+    from worker.doctor.finding import Finding
+
+_NAMES = (BUCKET, "AUTO_LAMBDA_QUEUE_URL", "AUTO_LAMBDA_TABLE")
+_SIGNS = {"fine": ("ok", "green"), "warning": ("!", "yellow"), "broken": ("X", "red"), "unknown": ("?", "yellow")}
+
+
+def doctor(*, as_json: bool, local: bool, only_machine: bool) -> int:
+    """Tell each finding as it comes; the exit code says whether anything is broken."""
+    findings = []
+    for finding in _findings(local=local, only_machine=only_machine):
+        findings.append(finding)
+        if not as_json:
+            _print(finding)
+    if as_json:
+        typer.echo(json.dumps([asdict(finding) for finding in findings], indent=2))
+    broken = sum(finding.verdict == "broken" for finding in findings)
+    tell(f"{len(findings)} looked at, {broken} broken")
+    return Exit.FAILED if broken else Exit.OK
+
+
+def _findings(*, local: bool, only_machine: bool) -> Iterator[Finding]:
+    from auto_lambda.aws.session import client, make_session
+    from worker.doctor import examine
+    from worker.doctor.finding import Finding
+
+    named = any(name in os.environ for name in _NAMES)
+    if local or (not only_machine and not named and running()):
+        tell(f"pipeline: {choose(local=True, bucket=None)}")
+    elif only_machine or not named:
+        tell("only this machine: AUTO_LAMBDA_* names no pipeline" if not only_machine else "only this machine")
+        yield from examine.machine(None)
+        return
+    try:
+        chosen = settings.load(settings.WorkerSettings)
+    except settings.SettingsError as error:
+        for problem in error.problems:
+            yield Finding("settings", "broken", problem)
+        yield from examine.machine(None)
+        return
+    yield Finding("settings", "fine", f"a worker would start with them, for {chosen.uploads_bucket}")
+    yield from examine.machine(chosen)
+    yield from examine.pipeline(chosen, partial(client, make_session(chosen.region), read_timeout=10, attempts=2))
+
+
+def _print(finding: Finding) -> None:
+    sign, colour = _SIGNS[finding.verdict]
+    typer.echo(f"{typer.style(f'{sign:<3}', fg=colour)}{finding.what}: {finding.found}")
+    if finding.advice:
+        typer.echo(f"   {finding.advice}")
