@@ -20,6 +20,7 @@ SPREAD = {
         Fault(Call("s3:PutObject receipt(live)"), Kind.ERROR),
     ),
     Scenario.ZAPPA_FIRST: (Fault(EXECUTE, Kind.SILENCE),),
+    Scenario.ROLLBACK: (Fault(OUTCOME, Kind.KILL_BEFORE), Fault(EXECUTE, Kind.KILL_AFTER)),
     Scenario.ZAPPA_UPDATE: (Fault(OUTCOME, Kind.KILL_BEFORE), Fault(EXECUTE, Kind.CUT_ONCE)),
 }
 CASES = [(scenario, fault) for scenario, faults in SPREAD.items() for fault in faults]

@@ -20,7 +20,10 @@ from aftermath import Aftermath, Subject
 from e2e_stack import make_zip, saying, small_zappa
 from faulty_aws import Call, Fault, FaultyAws, Watch
 
+from auto_lambda import drops
+from auto_lambda.aws.s3 import ObjectStore
 from auto_lambda.aws.session import client
+from auto_lambda.keys import App
 from auto_lambda.local.embedded import REGION, EmbeddedAws
 from auto_lambda.local.processes import Child, tail
 from auto_lambda.local.stack import deploy_pipeline
@@ -41,18 +44,19 @@ SETTINGS = {
 
 
 class Scenario(StrEnum):
-    """Which app is dropped, and whether it is there already."""
+    """Which app is dropped, and whether it is there already; or gone back with."""
 
     CHALICE_FIRST = "chalice first"
     CHALICE_UPDATE = "chalice update"
     ZAPPA_FIRST = "zappa first"
     ZAPPA_UPDATE = "zappa update"
+    ROLLBACK = "zappa rollback"
     SLOW = "slow chalice"
     """Takes so long that the heartbeat beats meanwhile."""
 
     @property
     def updates(self) -> bool:
-        return self in {Scenario.CHALICE_UPDATE, Scenario.ZAPPA_UPDATE}
+        return self in {Scenario.CHALICE_UPDATE, Scenario.ZAPPA_UPDATE, Scenario.ROLLBACK}
 
     def zip(self, word: str) -> bytes:
         """An app without dependencies that answers a word."""
@@ -157,14 +161,27 @@ class Lane:
         if not self.scenario.updates:
             self._empty_artifacts()
             return None
-        if self._app is None:
-            subject = self._drop(None)
-            if not self._wait(subject, self._proxy.watch()):
-                raise RuntimeError(f"the app to update did not go live:\n{self._log()}")
-            self._app = subject
-        return self._app
+        self._app = self._app or self._undisturbed(None)
+        return self._undisturbed(self._app) if self.scenario is Scenario.ROLLBACK else self._app
+
+    def _undisturbed(self, before: Subject | None) -> Subject:
+        subject = self._drop_zip(before)
+        if not self._wait(subject, self._proxy.watch()):
+            raise RuntimeError(f"what the case begins with did not go live:\n{self._log()}")
+        return subject
 
     def _drop(self, before: Subject | None) -> Subject:
+        if self.scenario is Scenario.ROLLBACK and before and self._app:
+            return self._roll_back(before, self._app)
+        return self._drop_zip(before)
+
+    def _roll_back(self, before: Subject, to: Subject) -> Subject:
+        key, bucket = f"apps/{to.app}.zip", self._pipeline.bucket
+        app = App("dev", to.app)
+        dropped = drops.again(ObjectStore(self._client("s3")), bucket, app, key, to.version)
+        return Subject(to.app, str(dropped.version), to.word, self._live_version(before))
+
+    def _drop_zip(self, before: Subject | None) -> Subject:
         number = next(self._words)
         word, app = f"word{number:08d}", before.app if before else f"app{number:08d}"
         answer = self._client("s3").put_object(
