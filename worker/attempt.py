@@ -162,8 +162,11 @@ class Attempts:
         waited = round((self._now() - delivery.sent).total_seconds(), 3) if delivery.sent else None
         _log.info("started", key=upload.key, waited=waited, fence=work.hold.fence)
         newest = Newest(lambda: self._overtaken(upload))
-        stored = work.before.stored if work.before and not upload.removed else None
-        guard = Guard(upload, work.hold, newest, cancel, worker=self._worker, now=self._now, release=stored)
+        before = work.before if not upload.removed else None
+        stored, verdict = (before.stored, before.condemned) if before else (None, None)
+        guard = Guard(
+            upload, work.hold, newest, cancel, worker=self._worker, now=self._now, release=stored, verdict=verdict
+        )
         receipt = replace(Receipt.of(upload, self._worker), serving=_serving(work.record.live))
         with self._report(receipt, upload.bucket) as report:
             if work.hold.deaths >= MOST_DEATHS:

@@ -6,11 +6,14 @@ Any other exception is ours: the message goes back to the queue and is tried aga
 
 from __future__ import annotations
 
+import json
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from worker.model import Deployment
+
+_LONGEST = 20_000  # characters of a message in the journal, whose items have their limit
 
 
 class Code(StrEnum):
@@ -102,3 +105,16 @@ class AppError(Exception):
 
     def __str__(self) -> str:
         return f"[{self.code}] {self.message} ({self.hint})"
+
+    def text(self) -> str:
+        """As the journal keeps it."""
+        return json.dumps({"code": self.code, "message": self.message[:_LONGEST], "hint": self.hint})
+
+    @classmethod
+    def of(cls, text: str) -> AppError | None:
+        """From its text; None if a worker of another age wrote it otherwise."""
+        try:
+            read = json.loads(text)
+            return cls(Code(read["code"]), str(read["message"]), hint=str(read["hint"]))
+        except (ValueError, TypeError, KeyError):
+            return None

@@ -10,6 +10,7 @@ from datetime import datetime
 from auto_lambda import logs
 from auto_lambda.aws.dynamodb import Put
 from worker.cancel import Cancel, Cancelled
+from worker.errors import AppError
 from worker.journal import Entry, Phase
 from worker.lease import Hold
 from worker.ledger import put_entry, subject
@@ -69,6 +70,7 @@ class Guard:
         worker: its name in the journal.
         now: the time, in UTC.
         release: what a predecessor has finished and stored.
+        verdict: what a predecessor found wrong with it, once it was deployed.
     """
 
     def __init__(
@@ -81,6 +83,7 @@ class Guard:
         worker: str,
         now: Callable[[], datetime],
         release: Release | None = None,
+        verdict: AppError | None = None,
     ) -> None:
         self._upload = upload
         self._hold = hold
@@ -89,6 +92,7 @@ class Guard:
         self._worker = worker
         self._now = now
         self.release = release
+        self.verdict = verdict
 
     def check(self) -> None:
         """Raise `Cancelled` unless the work is wanted, `Superseded` when that is why; asks nobody."""
@@ -116,12 +120,14 @@ class Guard:
             yield
         except Cancelled:
             raise
-        except Exception:
-            self._note_failure(step)
+        except Exception as error:
+            self._note_failure(step, error)
             raise
         self._hold.write(self._entry(step, "done"))
 
-    def _note_failure(self, step: str) -> None:
+    def _note_failure(self, step: str, error: Exception) -> None:
+        if isinstance(error, AppError):
+            self.verdict = error
         try:
             self._hold.write(self._entry(step, "failed"))
         except Exception as second:  # noqa: BLE001 - the first failure is the one that matters
@@ -130,5 +136,6 @@ class Guard:
     def _entry(self, step: str, phase: Phase) -> Put:
         when, release = self._now().isoformat(), self.release
         key, text = (release.template_key, release.text()) if release else (None, None)
-        entry = Entry(subject(self._upload), step, phase, key, self._worker, when, text)
+        verdict = self.verdict.text() if self.verdict else None
+        entry = Entry(subject(self._upload), step, phase, key, self._worker, when, text, verdict)
         return put_entry(self._upload.app, entry)

@@ -13,6 +13,7 @@ from typing import Literal
 
 from auto_lambda.aws.dynamodb import Item, Put
 from auto_lambda.keys import App
+from worker.errors import AppError
 from worker.model import Release
 
 HISTORY_DAYS = 90
@@ -23,11 +24,15 @@ RECENT = "recent"
 """The attribute by which all apps' attempts are found together, newest first, through the table's index."""
 Phase = Literal["begun", "done", "failed"]
 _TIMING = "seconds_"
+_AFTER_THE_STACK = frozenset({"events", "verify", "going back"})
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One step with an effect. ``subject`` is the lease's; ``when`` ISO 8601, in UTC; ``release`` the text of one."""
+    """One step with an effect. ``subject`` is the lease's; ``when`` ISO 8601, in UTC; ``release`` the text of one.
+
+    ``verdict`` is the text of the `AppError` that a step of this work ended with.
+    """
 
     subject: str
     step: str
@@ -36,6 +41,14 @@ class Entry:
     worker: str
     when: str
     release: str | None = None
+    verdict: str | None = None
+
+    @property
+    def condemned(self) -> AppError | None:
+        """What was found wrong with the release once it was deployed: a successor goes back without trying it again."""
+        if self.verdict is None or self.step not in _AFTER_THE_STACK:
+            return None
+        return AppError.of(self.verdict)
 
     @property
     def stored(self) -> Release | None:

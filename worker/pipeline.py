@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from auto_lambda.keys import App
+from worker.errors import AppError
 from worker.frameworks.base import Framework
 from worker.model import Built, Bundle, Deployment, Draft, FrameworkName, Proof, Release, Say, Source, Upload
 from worker.receipt import Report, Step
@@ -44,10 +45,12 @@ class Deployer(Protocol):
         say: Say,
         verifying: Callable[[], AbstractContextManager[None]],
         effect: Callable[[str], AbstractContextManager[None]],
+        condemned: AppError | None = None,
     ) -> Deployment:
         """``previous`` is the template key of what was live before.
 
-        ``verifying`` wraps the trying out, ``effect`` each change in AWS.
+        ``verifying`` wraps the trying out, ``effect`` each change in AWS. ``condemned``: it was deployed before, and
+        this is what was wrong with it.
         """
 
     def stored(self, app: App, template_key: str) -> Bundle | None:
@@ -63,6 +66,8 @@ class Guard(Protocol):
 
     release: Release | None
     """What was built, once it is: at first, what a predecessor has built and stored."""
+    verdict: AppError | None
+    """What a predecessor found wrong with it, once it was deployed."""
 
     def before(self, step: Step) -> None:
         """A step is about to begin."""
@@ -136,11 +141,17 @@ class Pipeline:
         """
         steps = _Guarded(report, guard)
         with self._workroom() as work:
-            release, bundle = self._finished(upload, steps) or self._from_zip(upload, steps, work, again)
+            finished, condemned = self._finished(upload, steps), guard.verdict
+            release, bundle = finished or self._from_zip(upload, steps, work, again)
             guard.release = release
             with steps.step("deploy"):
                 deployment = self._steps.deployer.deploy(
-                    bundle, previous, report.say, lambda: report.step("verify"), guard.effect
+                    bundle,
+                    previous,
+                    report.say,
+                    lambda: report.step("verify"),
+                    guard.effect,
+                    condemned if finished else None,
                 )
         return Released(release, deployment)
 

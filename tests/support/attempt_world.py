@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -53,6 +54,8 @@ class World:
     trouble: Callable[[Upload], None] = lambda _: None
     in_artifacts: Callable[[], None] = lambda: None
     in_deploy: Callable[[], None] = lambda: None
+    in_verify: Callable[[], None] = lambda: None
+    in_going_back: Callable[[], None] = lambda: None
     put_fails: bool = False
     resumed: list[Release | None] = field(default_factory=list)
     rollbacks: dict[str, str] = field(default_factory=dict)
@@ -106,13 +109,24 @@ class World:
         release = guard.release = guard.release or again or mine
         guard.before("deploy")
         with report.step("deploy"):
-            if self.resumed[-1] is None:
-                with guard.effect("artifacts"):
-                    self.in_artifacts()
-            with guard.effect("stack"):
-                self.in_deploy()
-                self.order.append("deployed")
+            if guard.verdict is None:
+                self._deploy(guard)
+            if guard.verdict is not None:
+                with guard.effect("going back"):
+                    self.in_going_back()
+                    self.order.append("taken back")
+                raise guard.verdict
         return Released(release, Deployment("al", "shop-dev", "2", "live", None, release.template_key, changed=True))
+
+    def _deploy(self, guard: Guard) -> None:
+        if self.resumed[-1] is None:
+            with guard.effect("artifacts"):
+                self.in_artifacts()
+        with guard.effect("stack"):
+            self.in_deploy()
+            self.order.append("deployed")
+        with suppress(AppError), guard.effect("verify"):
+            self.in_verify()
 
     def remove(self, app: App, previous: str | None, say: object, effect: Effect) -> None:
         with effect("stack"):

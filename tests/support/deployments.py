@@ -16,6 +16,7 @@ from auto_lambda.aws.s3 import ObjectStore
 from auto_lambda.keys import App
 from worker.bundle import Surroundings
 from worker.deploy import Deployer
+from worker.errors import AppError
 from worker.model import Bundle, Deployment
 
 CRASH = (
@@ -41,9 +42,9 @@ class World:
             sleep=lambda _: None,
         )  # fmt: skip
 
-    def deploy(self, bundle: Bundle, previous: str | None = None) -> Deployment:
+    def deploy(self, bundle: Bundle, previous: str | None = None, *, condemned: AppError | None = None) -> Deployment:
         self.said.clear()
-        return self.deployer.deploy(bundle, previous, self.said.append)
+        return self.deployer.deploy(bundle, previous, self.said.append, condemned=condemned)
 
     def wait(self, stack: str) -> None:
         """Until it stands still."""

@@ -73,6 +73,7 @@ class Deployer:
         say: Say,
         verifying: Callable[[], Context] = nullcontext,
         effect: Callable[[str], Context] = _unwatched,
+        condemned: AppError | None = None,
     ) -> Deployment:
         """Take a bundle through gate, artifacts, stack, bucket events and verification.
 
@@ -82,6 +83,7 @@ class Deployer:
             say: told of progress.
             verifying: makes the context that it is tried out in.
             effect: makes the context of each change in AWS, by name; what it raises ends the work before the change.
+            condemned: what was wrong with the bundle when a worker that is no more had deployed it.
 
         Raises:
             AppError: refused, failed or unhealthy. What was live before is live again (or still).
@@ -89,6 +91,8 @@ class Deployer:
         """
         pass_gate(bundle, self._surroundings)
         self._own(bundle.app)
+        if condemned:
+            raise self._taken_back(bundle, previous, condemned, say, effect)
         if bundle.artifacts:
             with effect("artifacts"):
                 self._upload(bundle.artifacts, say)
@@ -100,9 +104,7 @@ class Deployer:
             with verifying(), effect("verify"):
                 self._verify(bundle, result.stack, say)
         except AppError as error:
-            with effect("going back"):
-                restored = self._go_back(bundle, previous, error, say)
-            raise AppError(error.code, error.message, hint=error.hint, restored=restored) from error
+            raise self._taken_back(bundle, previous, error, say, effect) from error
         return self._deployment(bundle.template_key, result)
 
     def stored(self, app: App, template_key: str) -> Bundle | None:
@@ -196,6 +198,14 @@ class Deployer:
         hooks = [Hook(item, stack.outputs[alias_output(item.function)]) for item in wanted]
         self._bucket_events.apply(app, hooks, before, say)
 
+    def _taken_back(
+        self, bundle: Bundle, previous: str | None, error: AppError, say: Say, effect: Callable[[str], Context]
+    ) -> AppError:
+        """The error to raise once what was live before is live again."""
+        with effect("going back"):
+            restored = self._go_back(bundle, previous, error, say)
+        return AppError(error.code, error.message, hint=error.hint, restored=restored)
+
     def _go_back(self, bundle: Bundle, previous: str | None, error: AppError, say: Say) -> Deployment | None:
         # Not asked is whether we have changed the stack: a worker that died before us may have done it.
         if previous is None or previous == bundle.template_key:
@@ -203,6 +213,8 @@ class Deployer:
             return None
         say(f"{error.message}\nGoing back to what was live before.")
         try:
+            with _refusals(bundle.app):  # who died over this may have left the stack in the middle of anything
+                self._stacks.settle(self._plan(bundle.app, previous), say)
             result = self._update(bundle.app, previous, say)
             earlier = self._notifications_of(previous)
             self._hang_events(bundle.app, earlier, result.stack, bundle.notifications, say)

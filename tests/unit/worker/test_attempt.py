@@ -380,7 +380,7 @@ def test_the_history_has_every_attempt_the_killed_ones_too(world: World) -> None
 def test_before_and_after_each_effect_the_journal_says_so(world: World) -> None:
     deliver(world, upload())
     steps = [(item["step"], item["phase"]) for item in world.table.writes if item["sk"] == "journal"]
-    assert steps == [("artifacts", "begun"), ("artifacts", "done"), ("stack", "begun"), ("stack", "done")]
+    assert steps == [(step, phase) for step in ("artifacts", "stack", "verify") for phase in ("begun", "done")]
 
 
 def test_a_successor_tells_how_far_its_predecessor_came(world: World) -> None:
@@ -443,6 +443,33 @@ def test_a_successor_builds_anew_what_was_not_stored_to_the_end(world: World) ->
     die_in(world, "in_artifacts")
     deliver(world, upload(), worker="second")
     assert world.resumed == [None, None]
+    assert world.receipt["status"] == "live"
+
+
+def unhealthy() -> None:
+    raise AppError(Code.UNHEALTHY, "GET / was answered 502", hint="mend it")
+
+
+def test_a_successor_goes_back_from_what_was_found_unhealthy_without_deploying_it_again(world: World) -> None:
+    world.in_verify = unhealthy
+    die_in(world, "in_going_back")
+    world.order.clear()
+    deliver(world, upload(), worker="second")
+    assert world.order == ["taken back", "receipt failed"]
+    assert world.receipt["error"] == {"code": "unhealthy", "message": "GET / was answered 502", "hint": "mend it"}
+    assert world.record().failed
+
+
+def test_what_went_wrong_before_the_stack_was_there_is_tried_again(world: World) -> None:
+    def refused() -> None:
+        world.put_fails = True  # the verdict is in the journal, and its receipt nowhere
+        raise AppError(Code.STACK_FAILED, "no", hint="mend it")
+
+    world.in_deploy = refused
+    with pytest.raises(OSError, match="no S3"):
+        deliver(world, upload(), worker="first")
+    world.put_fails, world.in_deploy = False, lambda: None
+    deliver(world, upload(), worker="second")
     assert world.receipt["status"] == "live"
 
 

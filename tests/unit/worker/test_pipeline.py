@@ -26,6 +26,7 @@ class Open:
 
     refuses: str = ""
     release: Release | None = None
+    verdict: AppError | None = None
 
     def before(self, step: str) -> None:
         if step == self.refuses:
@@ -119,8 +120,11 @@ class Fakes:
         say: Say,
         verifying: Callable[[], AbstractContextManager[None]],
         effect: object,
+        condemned: AppError | None = None,
     ) -> Deployment:
         self._call(f"deploy over {previous}")
+        if condemned:
+            raise condemned
         with verifying():
             self._call("verify")
         return Deployment("al", "fn", "1", "live", None, bundle.template_key, changed=True)
@@ -183,6 +187,20 @@ def test_what_was_built_proved_and_stored_before_goes_straight_to_deploy(report:
     assert (told.proof.init_ms, told.proof.package_bytes, told.proof.package_zip_bytes) == (312, 7000, 5000)
     assert set(told.timings) == set(before.timings)
     assert set(successor.timings) == {"deploy", "verify"}
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_what_was_found_unhealthy_is_not_tried_again_unless_it_is_built_anew(
+    report: Report, room: object, kept: bool
+) -> None:
+    fakes, guard = Fakes(kept=kept), Open(release=EARLIER, verdict=AppError(Code.UNHEALTHY, "502", hint="mend it"))
+    pipeline = Pipeline(steps(fakes), room)  # type: ignore[arg-type]
+    if not kept:
+        assert pipeline.run(UPLOAD, report, previous="1", guard=guard)
+        return
+    with pytest.raises(AppError, match="502"):
+        pipeline.run(UPLOAD, report, previous="1", guard=guard)
+    assert fakes.calls == ["stored bundles/0.json", "deploy over 1"]
 
 
 def test_what_is_not_stored_any_more_is_built_anew(report: Report, room: object) -> None:

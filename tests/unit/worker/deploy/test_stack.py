@@ -100,6 +100,20 @@ def test_an_unhealthy_update_goes_back(world: World) -> None:
     assert (restored.version, restored.template_key) == (world.live(first.function), before.template_key)
 
 
+def test_what_is_known_to_be_unhealthy_is_taken_back_and_not_tried_again(world: World) -> None:
+    before, broken = world.make.bundle(), world.make.bundle(code=CRASH)
+    first = world.deploy(before)
+    with pytest.raises(AppError) as found:
+        world.deploy(broken, None)  # as if its worker had died before it could go back
+    world.said.clear()
+    with pytest.raises(AppError) as caught:
+        world.deploy(broken, before.template_key, condemned=found.value)
+    assert (caught.value.code, caught.value.message) == (found.value.code, found.value.message)
+    assert caught.value.restored
+    assert ask(first.url).startswith("white")
+    assert not [line for line in world.said if line.startswith("GET ")]
+
+
 def test_an_unhealthy_first_deploy_stays_and_says_so(world: World) -> None:
     with pytest.raises(AppError, match="was answered 502"):
         world.deploy(world.make.bundle(code=CRASH))
