@@ -24,6 +24,7 @@ from crashes import Lane, Result, Scenario, differences
 from faulty_aws import Call, Fault, Kind
 
 ALL = tuple(Scenario)
+VERDICT = "dynamodb:TransactWriteItems lease+journal(verify failed)"
 CASES_OF_A_LANE = 30
 """Then it begins anew: the embedded AWS keeps a process for each function that has ever answered."""
 
@@ -115,12 +116,14 @@ def same_as_another(call: Call, kind: Kind) -> bool:
 def rows_of(scenario: Scenario, first: Result, second: Result) -> tuple[Call, ...]:
     """The calls in order; where their number is unsteady (polls, intermediate receipts), as many as any run made.
 
-    The slow app is there for what only the heartbeat does.
+    The slow app is there for what only the heartbeat does, the unhealthy one for what follows the verdict.
     """
     longer, other = sorted((first.calls, second.calls), key=len, reverse=True)
     rows = [*longer, *(call for call in other if call not in longer)]
     if scenario is Scenario.SLOW:
         return tuple(call for call in rows if call.name in {"sqs:ChangeMessageVisibility", "dynamodb:PutItem lease"})
+    if scenario is Scenario.UNHEALTHY:
+        rows = rows[[call.name for call in rows].index(VERDICT) :]
     return tuple(call for call in rows if call.name != "sqs:ChangeMessageVisibility")
 
 

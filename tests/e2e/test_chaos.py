@@ -12,6 +12,7 @@ from faulty_aws import Call, Fault, Kind
 
 OUTCOME = Call("dynamodb:TransactWriteItems lease(given up)+live+attempt(live)")
 EXECUTE = Call("cloudformation:ExecuteChangeSet")
+VERDICT = Call("dynamodb:TransactWriteItems lease+journal(verify failed)")
 SPREAD = {
     Scenario.CHALICE_FIRST: (Fault(EXECUTE, Kind.KILL_AFTER), Fault(Call("sqs:DeleteMessage"), Kind.CUT)),
     Scenario.CHALICE_UPDATE: (
@@ -21,6 +22,7 @@ SPREAD = {
     ),
     Scenario.ZAPPA_FIRST: (Fault(EXECUTE, Kind.SILENCE),),
     Scenario.ROLLBACK: (Fault(OUTCOME, Kind.KILL_BEFORE), Fault(EXECUTE, Kind.KILL_AFTER)),
+    Scenario.UNHEALTHY: (Fault(VERDICT, Kind.KILL_AFTER), Fault(Call(f"{EXECUTE} #2"), Kind.KILL_AFTER)),
     Scenario.ZAPPA_UPDATE: (Fault(OUTCOME, Kind.KILL_BEFORE), Fault(EXECUTE, Kind.CUT_ONCE)),
 }
 CASES = [(scenario, fault) for scenario, faults in SPREAD.items() for fault in faults]

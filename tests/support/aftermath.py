@@ -96,11 +96,12 @@ class Aftermath:
     def look(self, subject: Subject, before: Mapping[str, int]) -> dict[str, Any]:
         """The end state; ``before`` is `counts` before the drop."""
         receipt = self.receipt(subject) or {}
+        serving = receipt.get("serving") or {}
         made = {kind: number - before[kind] for kind, number in self.counts().items()}
         found = {
             "receipt": {name: value for name, value in receipt.items() if name not in _UNSTEADY_RECEIPT},
-            "route": self._route(receipt.get("url")),
-            "function": self._function(receipt.get("function"), subject),
+            "route": self._route(serving.get("url")),
+            "function": self._function(serving.get("function"), subject),
             "stack": self._stack(subject),
             "ledger": self._ledger(subject),
             "queue": self.depth(),

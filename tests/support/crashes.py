@@ -44,25 +44,30 @@ SETTINGS = {
 
 
 class Scenario(StrEnum):
-    """Which app is dropped, and whether it is there already; or gone back with."""
+    """Which app is dropped, and whether it is there already; or what else is done to it."""
 
     CHALICE_FIRST = "chalice first"
     CHALICE_UPDATE = "chalice update"
     ZAPPA_FIRST = "zappa first"
     ZAPPA_UPDATE = "zappa update"
     ROLLBACK = "zappa rollback"
+    UNHEALTHY = "zappa unhealthy"
+    """An update that does not answer, and is taken back."""
     SLOW = "slow chalice"
     """Takes so long that the heartbeat beats meanwhile."""
 
     @property
     def updates(self) -> bool:
-        return self in {Scenario.CHALICE_UPDATE, Scenario.ZAPPA_UPDATE, Scenario.ROLLBACK}
+        return self not in {Scenario.CHALICE_FIRST, Scenario.ZAPPA_FIRST, Scenario.SLOW}
 
-    def zip(self, word: str) -> bytes:
-        """An app without dependencies that answers a word."""
+    def zip(self, word: str, *, answers: bool = True) -> bytes:
+        """An app without dependencies that answers a word, or fails when it is asked."""
         files = saying(word, small_zappa() if "zappa" in self else None)
         if self is Scenario.SLOW:
             files["app.py"] = f"import time\ntime.sleep(4)\n{files['app.py']!s}"
+        if not answers:
+            failing = str(saying("broken", small_zappa())["app.py"]).replace("200 OK", "500 Internal Server Error")
+            files["app.py"] = f"{failing}# {word}\n"
         return make_zip(files)
 
 
@@ -173,6 +178,8 @@ class Lane:
     def _drop(self, before: Subject | None) -> Subject:
         if self.scenario is Scenario.ROLLBACK and before and self._app:
             return self._roll_back(before, self._app)
+        if self.scenario is Scenario.UNHEALTHY and before:
+            return replace(self._drop_zip(before, answers=False), word=before.word)
         return self._drop_zip(before)
 
     def _roll_back(self, before: Subject, to: Subject) -> Subject:
@@ -181,20 +188,20 @@ class Lane:
         dropped = drops.again(ObjectStore(self._client("s3")), bucket, app, key, to.version)
         return Subject(to.app, str(dropped.version), to.word, self._live_version(before))
 
-    def _drop_zip(self, before: Subject | None) -> Subject:
+    def _drop_zip(self, before: Subject | None, *, answers: bool = True) -> Subject:
         number = next(self._words)
         word, app = f"word{number:08d}", before.app if before else f"app{number:08d}"
         answer = self._client("s3").put_object(
             Bucket=self._pipeline.bucket,
             Key=f"apps/{app}.zip",
-            Body=self.scenario.zip(word),
+            Body=self.scenario.zip(word, answers=answers),
             ContentType="application/zip",
         )
         return Subject(app, answer["VersionId"], word, self._live_version(before) if before else 0)
 
     def _live_version(self, subject: Subject) -> int:
         receipt = self._aftermath.receipt(subject)
-        return int(receipt["version"]) if receipt else 0
+        return int(receipt["serving"]["version"]) if receipt else 0
 
     def _wait(self, subject: Subject, watch: Watch) -> bool:
         """Looks when the worker has deleted a message, and now and then: looking costs what others need."""
