@@ -6,13 +6,18 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+from botocore.exceptions import ClientError
 
 from auto_lambda import keys
-from auto_lambda.aws.s3 import ObjectMissing, ObjectStore
+from auto_lambda.aws.s3 import ObjectMissing, ObjectStore, denied
 
+T = TypeVar("T")
 FINAL = frozenset({"live", "failed", "superseded"})
 _RECEIPT = ".receipt.json"
 
@@ -108,12 +113,13 @@ def drop(
     return Drop(app, bucket, app.key, head.version, sha256, head.size)
 
 
-def again(store: ObjectStore, bucket: str, app: keys.App, key: str, version: str) -> Drop:
-    """Drop an earlier version of a zip once more, and ask for the release that it was.
+def again(store: ObjectStore, bucket: str, app: keys.App, version: str) -> Drop:
+    """Drop an earlier version of a zip once more, under its key, and ask for the release that it was.
 
     Raises:
         ObjectMissing: that version is not there (any more).
     """
+    key = key_of(store, bucket, app, version)
     renewed = store.renew(bucket, key, version, {keys.ROLLBACK: version})
     return Drop(app, bucket, key, renewed, None, store.head(bucket, key, renewed).size)
 
@@ -121,15 +127,53 @@ def again(store: ObjectStore, bucket: str, app: keys.App, key: str, version: str
 def remove(store: ObjectStore, bucket: str, app: keys.App, key: str) -> Drop:
     """Delete an app's zip under every key that it has; what is followed is the deletion under ``key``."""
     for other in app.keys:
-        if other != key and store.exists(bucket, other):
+        if other != key and _unless_denied(partial(store.exists, bucket, other)):
             store.delete(bucket, other)
     return Drop(app, bucket, key, store.delete(bucket, key), None, 0, removed=True)
 
 
+def key_of(store: ObjectStore, bucket: str, app: keys.App, version: str) -> str:
+    """Of the keys that an app may be dropped under the one whose object has a version.
+
+    Raises:
+        ObjectMissing: none has it (any more).
+    """
+    for key in app.keys:
+        with suppress(ObjectMissing):
+            if _unless_denied(partial(store.head, bucket, key, version), really=key == app.key):
+                return key
+    raise ObjectMissing(f"{app} has no version {version}")
+
+
 def latest(store: ObjectStore, bucket: str, app: keys.App) -> tuple[str, Receipt | None]:
     """Of the keys that an app may be dropped under the one that was worked on last, and the receipt beside it."""
-    found = [(key, receipt) for key in app.keys if (receipt := read(store, bucket, key))]
+    found = [(key, receipt) for key, receipt in _receipts(store, bucket, app).items() if receipt]
     return max(found, key=lambda it: str(it[1].fields.get("updated")), default=(app.key, None))
+
+
+def waiting(store: ObjectStore, bucket: str, app: keys.App) -> str | None:
+    """The key of an app's zip that nobody has taken up yet, if there is one."""
+    for key, receipt in _receipts(store, bucket, app).items():
+        with suppress(ObjectMissing):
+            head = _unless_denied(partial(store.head, bucket, key))
+            upload = receipt.fields.get("upload") or {} if receipt else {}
+            if head and (receipt is None or upload.get("version") != head.version):
+                return key
+    return None
+
+
+def _receipts(store: ObjectStore, bucket: str, app: keys.App) -> dict[str, Receipt | None]:
+    return {key: _unless_denied(partial(read, store, bucket, key), really=key == app.key) for key in app.keys}
+
+
+def _unless_denied(ask: Callable[[], T], *, really: bool = False) -> T | None:
+    """The answer; None from the other key of an app, where who may use one need not have rights. ``really``: raise."""
+    try:
+        return ask()
+    except ClientError as error:
+        if really or not denied(error):
+            raise
+        return None
 
 
 def read(store: ObjectStore, bucket: str, key: str) -> Receipt | None:
@@ -169,7 +213,8 @@ def follow(
             return
         sleep(min(pause, max(0.0, deadline - clock())))
         pause = min(pause * 1.3, 1.5)
-    raise TimedOut(f"{dropped.app} was not live after {timeout:.0f} s")
+    state = "still in AWS" if dropped.removed else "not live"
+    raise TimedOut(f"{dropped.app} was {state} after {timeout:.0f} s")
 
 
 def every(store: ObjectStore, bucket: str) -> Iterator[tuple[str, Receipt | None]]:

@@ -23,15 +23,10 @@ from worker.ledger import Claim, Failed, Ledger, Live, Record, decide, nothing_l
 from worker.model import Say, Upload
 from worker.pipeline import Effect, Pipeline, Released
 from worker.receipt import Receipt, Report, Serving
-from worker.rollback import leads_to, release_again
+from worker.rollback import UNKNOWN, kept, leads_to, release_again
 
 MOST_DEATHS = 3
 """How many worker processes an upload may take down before nobody touches it any more."""
-
-_UNKNOWN_RELEASE = (
-    "version {version} of this zip is asked for again, but how it went live is not known (any more): "
-    "the zip is built anew, with what its requirements resolve to today"
-)
 
 _log = logs.get("attempt")
 
@@ -211,24 +206,21 @@ class Attempts:
         earlier = self._ledger.went_live(upload.app, upload.rollback) if upload.rollback else None
         again = release_again(upload, earlier)
         if upload.rollback and not again:
-            report.warn(_UNKNOWN_RELEASE.format(version=upload.rollback))
+            report.warn(UNKNOWN.format(version=upload.rollback))
         released = self._pipeline.run(upload, report, previous=previous, guard=guard, again=again)
         guard.check()
         work.hold.renew()
-        before = leads_to(released.deployment.template_key, live, earlier)
+        before = leads_to(upload, released.deployment.template_key, live, earlier)
         report.live(released.deployment, before)
         self._went_live(work, report, released, before)
 
     def _went_live(self, work: _Work, report: Report, released: Released, before: str | None) -> None:
+        app, deployment, release = work.claim.upload.app, released.deployment, released.release
         attempt = replace(
-            work.attempt,
-            template_key=released.deployment.template_key,
-            function_version=released.deployment.version,
-            release=replace(released.release, timings={}).text(),
-            before=before,
-        )
-        live = self._live(work.claim, released, before)
-        self._finish(replace(work, attempt=attempt), report, "live", put_live(work.claim.upload.app, live))
+            work.attempt, template_key=deployment.template_key, function_version=deployment.version
+        )  # fmt: skip
+        live = put_live(app, self._live(work.claim, released, before))
+        self._finish(replace(work, attempt=attempt), report, "live", live, *kept(app, release, before))
 
     def _undeploy(self, work: _Work, previous: str | None, report: Report, guard: Guard) -> None:
         assert self._remove is not None  # noqa: S101 - without it no removal is handed on

@@ -62,9 +62,8 @@ class Entry:
 class Attempt:
     """One try at one upload. Times are ISO 8601, in UTC; ``timings`` in seconds by step; ``sent`` is its message's.
 
-    ``outcome`` and ``ended`` are None while it runs, and for ever if its worker was killed. ``rollback`` is the
-    upload's. What went live has its ``release`` (the text of one), and in ``before`` the version of the zip that a
-    rollback from it leads to.
+    ``outcome`` and ``ended`` are None while it runs, and for ever if its worker was killed; ``rollback`` is the
+    upload's.
     """
 
     key: str
@@ -81,8 +80,6 @@ class Attempt:
     function_version: str | None = None
     timings: Mapping[str, float] | None = None
     rollback: str | None = None
-    release: str | None = None
-    before: str | None = None
 
     def put(self, app: App, fence: int) -> Put:
         """Stores it; the fence tells attempts of one moment apart."""
@@ -94,8 +91,7 @@ class Attempt:
                 "key": self.key, "object_version": self.object_version, "worker": self.worker, "number": self.number,
                 "started": self.started, "sent": self.sent, "ended": self.ended, "outcome": self.outcome,
                 "step": self.step, "code": self.code, "template_key": self.template_key,
-                "function_version": self.function_version, **timings, RECENT: "attempts",
-                "rollback": self.rollback, "release": self.release, "before": self.before,
+                "function_version": self.function_version, "rollback": self.rollback, **timings, RECENT: "attempts",
             }
         )  # fmt: skip
 
@@ -112,7 +108,7 @@ class Attempt:
             texts["key"], texts.get("object_version"), texts["worker"], int(item.get("number") or 0), texts["started"],
             texts.get("sent"), texts.get("ended"), texts.get("outcome"),  # type: ignore[arg-type]
             texts.get("step"), texts.get("code"), texts.get("template_key"), texts.get("function_version"), timings,
-            texts.get("rollback"), texts.get("release"), texts.get("before"),
+            texts.get("rollback"),
         )  # fmt: skip
 
 

@@ -58,6 +58,17 @@ class Failed:
 
 
 @dataclass(frozen=True, slots=True)
+class Earlier:
+    """What went live from a version of a zip, for whoever wants it back: ``release`` is the text of a `Release`.
+
+    ``before`` is the version of the object that a rollback from it leads to.
+    """
+
+    release: str
+    before: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Record:
     """All that is known of one app. ``entry`` tells how far the last holder of the lease came."""
 
@@ -78,6 +89,11 @@ class Record:
         """Whether that object is what is live; or, where nothing is, was found faulty and may have left a stack."""
         owner = self.live or self.failed
         return owner is not None and owner.key == key
+
+    def in_hand(self, upload: Upload) -> bool:
+        """Whether somebody works, or died working, on a version of the upload's object."""
+        held = self.lease.subject if self.lease.owner else None
+        return held is not None and held.startswith(f"{upload.key}@")
 
     def settles(self, upload: Upload, head: Head) -> bool:
         """Whether an object's newest version needs no announcement: it has its answer, or was in somebody's hands.
@@ -132,8 +148,11 @@ def decide(
 
 
 def _undeploy(upload: Upload, record: Record, newest: Callable[[Upload], Head | None]) -> Claim:
-    """Nothing is to be done about a deleted object if it is there again, or if another is live."""
-    if not record.deployed_from(upload.key):
+    """Nothing is to be done about a deleted object if it is there again, or if another is live.
+
+    While somebody works on it, nobody knows yet: whoever wants the lease then comes again.
+    """
+    if not record.deployed_from(upload.key) and not record.in_hand(upload):
         return Claim(upload, "answered")
     return Claim(upload, "superseded" if newest(upload) else "go")
 
@@ -261,13 +280,10 @@ class Ledger:
         """The newest attempts, the last first."""
         return [Attempt.of(item) for item in self._table.items(history_pk(app), newest=newest)]
 
-    def went_live(self, app: App, version: str) -> Attempt | None:
-        """The last attempt by which a version of an app's zip went live; None if it never did, or too long ago."""
-        last = None
-        for item in self._table.items(history_pk(app)):
-            if (item.get("object_version"), item.get("outcome")) == (version, "live"):
-                last = Attempt.of(item)
-        return last
+    def went_live(self, app: App, version: str) -> Earlier | None:
+        """What a version of an app's zip was when it was live; None if it never was."""
+        items = self._table.get([(_releases(app), version)])
+        return _entry(Earlier, next(iter(items), None))
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,6 +304,11 @@ def put_live(app: App, live: Live) -> Put:
     return Put({"pk": _pk(app), "sk": "live", **asdict(live)})
 
 
+def put_earlier(app: App, version: str, earlier: Earlier) -> Put:
+    """Stores what went live, for as long as the table lasts: apps that change seldom want it back after years."""
+    return Put({"pk": _releases(app), "sk": version, **asdict(earlier)})
+
+
 def put_failed(app: App, failed: Failed) -> Put:
     """Stores that an upload has its answer."""
     return Put({"pk": _pk(app), "sk": "failed", **asdict(failed)})
@@ -305,6 +326,10 @@ def nothing_live(app: App) -> tuple[Delete, Delete]:
 
 def _pk(app: App) -> str:
     return f"app#{app}"
+
+
+def _releases(app: App) -> str:
+    return f"releases#{app}"
 
 
 def _entry(kind: type[E], item: Mapping[str, object] | None) -> E | None:

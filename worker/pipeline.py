@@ -191,6 +191,7 @@ class Pipeline:
 
     def _compile(self, fetched: Fetched, guarded: _Guarded, work: Path) -> tuple[Release, Bundle]:
         steps, report = self._steps, guarded.report
+        of_this_attempt = report.receipt.warnings
         source = self._source(fetched, guarded, work)
         framework = steps.frameworks[source.framework]
         with guarded.step("build"):
@@ -207,7 +208,8 @@ class Pipeline:
             proof = steps.prove(draft, bundle, built, _made(work / "prove"), report.say)
             report.proved(proof)
             _warn(report, proof.warnings)
-        return _release(source, bundle, proof, report), bundle
+        of_the_release = tuple(it for it in report.receipt.warnings if it not in of_this_attempt)
+        return _release(source, bundle, proof, report.timings, of_the_release), bundle
 
     def _source(self, fetched: Fetched, guarded: _Guarded, work: Path) -> Source:
         report = guarded.report
@@ -222,7 +224,9 @@ class Pipeline:
         return source
 
 
-def _release(source: Source, bundle: Bundle, proof: Proof, report: Report) -> Release:
+def _release(
+    source: Source, bundle: Bundle, proof: Proof, timings: Mapping[str, float], warnings: tuple[str, ...]
+) -> Release:
     return Release(
         template_key=bundle.template_key,
         object_version=source.upload.version,
@@ -232,8 +236,8 @@ def _release(source: Source, bundle: Bundle, proof: Proof, report: Report) -> Re
         python=source.python,
         architecture=source.architecture,
         proof=proof,
-        timings={step: round(seconds, 3) for step, seconds in report.timings.items()},
-        warnings=report.receipt.warnings,
+        timings={step: round(seconds, 3) for step, seconds in timings.items()},
+        warnings=warnings,
     )
 
 

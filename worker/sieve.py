@@ -46,7 +46,10 @@ class Sieve:
         if delivery.letter.misnamed:
             return False
         for upload in delivery.letter.uploads:
-            claim = decide(upload, records[upload.app], newest, undeploys=self._undeploys)
+            record = records[upload.app]
+            if upload.removed and not record.deployed_from(upload.key):
+                return False  # somebody may work on it, which stands in its lease; that is not read here
+            claim = decide(upload, record, newest, undeploys=self._undeploys)
             if claim.decision == "go":
                 return False
             _log.info(claim.decision, key=upload.key, version=upload.version, message=delivery.id)

@@ -22,6 +22,14 @@ Announced = Mapping[str, tuple[str, ...]]
 """Kinds of events by the ARN of the queue that is told of them."""
 
 
+_DENIED = {"AccessDenied", "403"}
+
+
+def denied(error: ClientError) -> bool:
+    """Whether we may not do what we tried to do."""
+    return error.response.get("Error", {}).get("Code") in _DENIED
+
+
 class ObjectMissing(Exception):
     """There is no such object, or not in that version, or its newest version is a delete marker."""
 
@@ -108,19 +116,20 @@ class ObjectStore:
         self._client.upload_file(str(path), bucket, key, Callback=progress)
 
     def renew(self, bucket: str, key: str, version: str, metadata: Mapping[str, str]) -> str | None:
-        """Make an earlier version of an object its newest one, with other metadata; the version that it has then.
+        """Make an earlier version of an object its newest one, with metadata beside its own; the version it has then.
 
         Raises:
             ObjectMissing: that version is not there (any more).
         """
         with _missing(key):
+            earlier = self._client.head_object(Bucket=bucket, Key=key, VersionId=version)
             answer = self._client.copy_object(
                 Bucket=bucket,
                 Key=key,
                 CopySource={"Bucket": bucket, "Key": key, "VersionId": version},
-                Metadata=metadata,
+                Metadata={**earlier["Metadata"], **metadata},
                 MetadataDirective="REPLACE",
-                ContentType="application/zip",
+                ContentType=earlier["ContentType"],
             )
         return _real(answer.get("VersionId"))
 

@@ -50,7 +50,15 @@ class MessageGone(Exception):
 
 
 class QueueUnusable(Exception):
-    """The queue is not there or not ours to use; the message says which and names it. Waiting does not help."""
+    """The queue is not there or not ours to use; the message says which and names it. Waiting does not help.
+
+    Attributes:
+        denied: it may be there, but we may not use it.
+    """
+
+    def __init__(self, message: str, *, denied: bool = False) -> None:
+        super().__init__(message)
+        self.denied = denied
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,8 +204,10 @@ class Queue:
         try:
             answer = self._client.get_queue_attributes(QueueUrl=self._url, AttributeNames=names)
         except ClientError as error:
-            if why := _UNUSABLE.get(error.response.get("Error", {}).get("Code", "")):
-                raise QueueUnusable(f"the queue {self._url} cannot be used: {why}") from error
+            code = error.response.get("Error", {}).get("Code", "")
+            if why := _UNUSABLE.get(code):
+                message = f"the queue {self._url} cannot be used: {why}"
+                raise QueueUnusable(message, denied=code.startswith("AccessDenied")) from error
             raise
         return {str(name): value for name, value in answer.get("Attributes", {}).items()}
 

@@ -6,20 +6,20 @@ import json
 import os
 from collections.abc import Iterator
 from dataclasses import asdict
-from functools import partial
 from typing import TYPE_CHECKING
 
 import typer
 
 from auto_lambda import settings
-from auto_lambda.cli.exits import Exit, tell
+from auto_lambda.cli.exits import Exit, leave, tell
 from auto_lambda.cli.target import BUCKET, choose
 from auto_lambda.local.state import running
 
 if TYPE_CHECKING:
     from worker.doctor.finding import Finding
 
-_NAMES = (BUCKET, "AUTO_LAMBDA_QUEUE_URL", "AUTO_LAMBDA_TABLE")
+_NAMES = ("AUTO_LAMBDA_QUEUE_URL", "AUTO_LAMBDA_ARTIFACTS_BUCKET", "AUTO_LAMBDA_TABLE", "AUTO_LAMBDA_BOUNDARY_ARN")
+"""What only a worker is told: an uploader's environment has the bucket alone."""
 _SIGNS = {"fine": ("ok", "green"), "warning": ("!", "yellow"), "broken": ("X", "red"), "unknown": ("?", "yellow")}
 
 
@@ -42,11 +42,16 @@ def _findings(*, local: bool, only_machine: bool) -> Iterator[Finding]:
     from worker.doctor import examine
     from worker.doctor.finding import Finding
 
+    if local and only_machine:
+        raise leave(Exit.USAGE, "--local looks at a stack, --machine at none: choose one of them")
+    if only_machine:
+        yield from examine.machine(None)
+        return
     named = any(name in os.environ for name in _NAMES)
-    if local or (not only_machine and not named and running()):
+    if local or (not named and BUCKET not in os.environ and running()):
         tell(f"pipeline: {choose(local=True, bucket=None)}")
-    elif only_machine or not named:
-        tell("only this machine: AUTO_LAMBDA_* names no pipeline" if not only_machine else "only this machine")
+    elif not named:
+        tell("only this machine: a pipeline is looked at by the settings of a worker, AUTO_LAMBDA_*")
         yield from examine.machine(None)
         return
     try:
@@ -58,7 +63,9 @@ def _findings(*, local: bool, only_machine: bool) -> Iterator[Finding]:
         return
     yield Finding("settings", "fine", f"a worker would start with them, for {chosen.uploads_bucket}")
     yield from examine.machine(chosen)
-    yield from examine.pipeline(chosen, partial(client, make_session(chosen.region), read_timeout=10, attempts=2))
+    yield from examine.pipeline(
+        chosen, lambda service: client(make_session(chosen.region), service, read_timeout=10, attempts=2)
+    )
 
 
 def _print(finding: Finding) -> None:

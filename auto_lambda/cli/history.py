@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, replace
+from dataclasses import asdict
 
 import typer
 
@@ -37,7 +37,7 @@ def history(name: str, stage: str, *, as_json: bool, local: bool, bucket: str | 
         return "  ".join(word for word in (*words, back, it.step, took, it.worker) if word)
 
     if as_json:
-        typer.echo(json.dumps([asdict(replace(it, release=None)) for it in attempts], indent=2))
+        typer.echo(json.dumps([asdict(it) for it in attempts], indent=2))
     elif not attempts:
         tell(f"nobody has worked on {app} in the last 90 days")
     else:

@@ -50,11 +50,9 @@ def _followed(store: ObjectStore, dropped: drops.Drop, timeout: float) -> drops.
             f"{error}; it goes on by itself, see: auto-lambda status, auto-lambda logs {words(dropped.app)}",
         ) from None
     except (BotoCoreError, ClientError) as error:
-        raise leave(Exit.FAILED, f"uploaded, then lost sight of it: {error}") from None
+        raise leave(Exit.FAILED, f"it is on its way, but was lost sight of: {error}") from None
     except KeyboardInterrupt:
-        raise leave(
-            Exit.INTERRUPTED, "not followed any more; the deployment goes on, see: auto-lambda status"
-        ) from None
+        raise leave(Exit.INTERRUPTED, "not followed any more; it goes on by itself, see: auto-lambda status") from None
     return receipt
 
 

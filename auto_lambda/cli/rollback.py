@@ -32,31 +32,40 @@ def rollback(
     began = time.monotonic()
     with plain_errors():
         store = target.store()
-        key, receipt = drops.latest(store, target.bucket, app)
-        version = to or before(app, receipt)
-        tell(f"{app}: from {_live(receipt)} back to zip {version} -> {target}")
-        if dry_run:
-            return Exit.OK
+        _, receipt = drops.latest(store, target.bucket, app)
+        version = to or before(app, receipt, drops.waiting(store, target.bucket, app))
         try:
-            dropped = drops.again(store, target.bucket, app, key, version)
+            drops.key_of(store, target.bucket, app, version)
+            tell(f"{app}: from {_live(receipt)} back to zip {version} -> {target}")
+            if dry_run:
+                return Exit.OK
+            dropped = drops.again(store, target.bucket, app, version)
         except ObjectMissing:
-            raise leave(Exit.USAGE, f"{key} has no version {version} (any more). {_see_history(app)}") from None
+            raise leave(Exit.USAGE, f"{app} has no zip {version} (any more). {_see_history(app)}") from None
     return ended(store, dropped, began, wait=wait, timeout=timeout, as_json=as_json)
 
 
-def before(app: keys.App, receipt: drops.Receipt | None) -> str:
+def before(app: keys.App, receipt: drops.Receipt | None, waiting: str | None) -> str:
     """The version of the zip that was live before what is live now.
+
+    Args:
+        app: that is meant.
+        receipt: its latest one.
+        waiting: the key of a zip of it that nobody has taken up yet.
 
     Raises:
         typer.Exit: there is none, or going there may not be what is meant; what to do has been told.
     """
     serving = receipt.serving if receipt else None
     if receipt is None or not serving:
-        raise leave(Exit.USAGE, f"{app} is not live: there is nothing to go back from")
+        raise leave(Exit.USAGE, f"{app} is not live: there is nothing to go back from.\n{_see_history(app)}")
+    if not serving.get("upload"):
+        raise leave(Exit.USAGE, f"the bucket of {app} keeps no versions: there is nothing to go back to")
     earlier = serving.get("before")
     further = f"To go back further: --to {earlier}" if earlier else "Nothing is known to have been live before it."
-    if not receipt.final:
-        state = f"the newest zip of {app} is {receipt.status}, and {_live(receipt)} is live until that one is."
+    if waiting or not receipt.final:
+        at = f"{waiting} was dropped and waits" if waiting else f"the newest zip of {app} is {receipt.status}"
+        state = f"{at}, and {_live(receipt)} is live until that one is."
         raise leave(Exit.USAGE, f"{state}\nTo keep what is live: --to {serving['upload']}. {further}")
     if receipt.status != "live":
         state = f"the newest zip of {app} is {receipt.status} and not live: {_live(receipt)} still is."

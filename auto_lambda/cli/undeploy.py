@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 import time
+from contextlib import suppress
 
 import typer
 from botocore.exceptions import ClientError
 
 from auto_lambda import drops, keys
-from auto_lambda.aws.s3 import ObjectStore
+from auto_lambda.aws.s3 import ObjectMissing, ObjectStore, denied
 from auto_lambda.cli.exits import Exit, leave, plain_errors, tell
 from auto_lambda.cli.outcome import ended
 from auto_lambda.cli.target import Target, choose
@@ -42,9 +43,7 @@ def undeploy(
         store = target.store()
         if not deletions_count(store, target.bucket):
             raise leave(Exit.USAGE, _KEPT)
-        key, receipt = drops.latest(store, target.bucket, app)
-        if not left_something(receipt):
-            raise leave(Exit.USAGE, f"{app} is not in AWS: there is nothing to take out")
+        key = deployed_from(app, store, target.bucket)
         tell(f"{app}: out of AWS, with its functions, routes and roles -> {target}")
         if dry_run:
             return Exit.OK
@@ -59,15 +58,28 @@ def deletions_count(store: ObjectStore, bucket: str) -> bool:
     try:
         announced = store.announced(bucket)
     except ClientError as error:
-        if error.response.get("Error", {}).get("Code") == "AccessDenied":
-            return True
-        raise
+        if not denied(error):
+            raise
+        return True
     return any(event.startswith("s3:ObjectRemoved:") for events in announced.values() for event in events)
 
 
-def left_something(receipt: drops.Receipt | None) -> bool:
-    """Whether an app may have something in AWS: it is live, or was found faulty and may have left a stack."""
-    return receipt is not None and bool(receipt.serving or receipt.status not in {"superseded", "queued"})
+def deployed_from(app: keys.App, store: ObjectStore, bucket: str) -> str:
+    """The key of the zip that is live; or, where nothing is, that was found faulty and may have left a stack.
+
+    Raises:
+        typer.Exit: there is nothing to take out, or not yet; which has been told.
+    """
+    key, receipt = drops.latest(store, bucket, app)
+    if receipt and receipt.serving:
+        with suppress(ObjectMissing):
+            return drops.key_of(store, bucket, app, str(receipt.serving.get("upload")))
+        return key
+    if receipt and not receipt.final:
+        raise leave(Exit.USAGE, f"{app} is {receipt.status}, for the first time: wait until that has ended")
+    if receipt is None or receipt.status != "failed":
+        raise leave(Exit.USAGE, f"{app} is not in AWS: there is nothing to take out")
+    return key
 
 
 def _confirm(app: keys.App, target: Target, *, yes: bool) -> None:

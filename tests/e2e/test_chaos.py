@@ -10,7 +10,7 @@ import pytest
 from crashes import Lane, Scenario
 from faulty_aws import Call, Fault, Kind
 
-OUTCOME = Call("dynamodb:TransactWriteItems lease(given up)+live+attempt(live)")
+OUTCOME = Call("dynamodb:TransactWriteItems lease(given up)+live+release+attempt(live)")
 EXECUTE = Call("cloudformation:ExecuteChangeSet")
 VERDICT = Call("dynamodb:TransactWriteItems lease+journal(verify failed)")
 SPREAD = {

@@ -183,9 +183,8 @@ class Lane:
         return self._drop_zip(before)
 
     def _roll_back(self, before: Subject, to: Subject) -> Subject:
-        key, bucket = f"apps/{to.app}.zip", self._pipeline.bucket
-        app = App("dev", to.app)
-        dropped = drops.again(ObjectStore(self._client("s3")), bucket, app, key, to.version)
+        store, app = ObjectStore(self._client("s3")), App("dev", to.app)
+        dropped = drops.again(store, self._pipeline.bucket, app, to.version)
         return Subject(to.app, str(dropped.version), to.word, self._live_version(before))
 
     def _drop_zip(self, before: Subject | None, *, answers: bool = True) -> Subject:

@@ -373,6 +373,8 @@ def _item(action: Mapping[str, Any]) -> str:
         return f"journal({item['step']['S']} {item['phase']['S']})"
     if item.get("pk", {}).get("S", "").startswith("history#"):
         return f"attempt({item.get('outcome', {}).get('S', 'begun')})"
+    if item.get("pk", {}).get("S", "").startswith("releases#"):
+        return "release"
     if kind == "lease":
         return "lease" if "owner" in item else "lease(given up)"
     return str(kind)

@@ -20,7 +20,7 @@ from urllib.parse import urlsplit, urlunsplit
 import urllib3
 
 from worker.build.indexes import Indexes, PrivateIndex
-from worker.build.upstream import Upstream, credentials, proxy_for
+from worker.build.upstream import Upstream, pool, proxy_for
 
 _CHUNK = 64 * 1024
 _IDLE_SECONDS = 120.0
@@ -82,7 +82,7 @@ class _Server(socketserver.ThreadingUnixStreamServer):
         """Connections to an index, through the proxy that leads to it if there is one."""
         proxy = proxy_for(host)
         if proxy not in self.pools:
-            self.pools[proxy] = _pool(proxy)
+            self.pools[proxy] = pool(proxy)
         return self.pools[proxy]
 
     def handle_error(self, request: object, client_address: object) -> None:
@@ -168,14 +168,6 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class names it so
         """Nothing: refused targets are told to the caller, the rest is the index client's own business."""
-
-
-def _pool(proxy: str | None) -> urllib3.PoolManager:
-    timeout, retries = urllib3.Timeout(connect=10, read=60), urllib3.Retry(2)
-    if proxy is None:
-        return urllib3.PoolManager(timeout=timeout, retries=retries)
-    signed = {"Proxy-Authorization": value} if (value := credentials(urlsplit(proxy))) else None
-    return urllib3.ProxyManager(proxy, proxy_headers=signed, timeout=timeout, retries=retries)
 
 
 def _rewrite(page: bytes, private: PrivateIndex) -> bytes:

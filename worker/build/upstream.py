@@ -9,6 +9,8 @@ from collections.abc import Callable
 from urllib.parse import SplitResult, unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
+import urllib3
+
 _SECONDS = 15.0
 _LONGEST_ANSWER = 16 * 1024
 _REMEMBERED = 60.0  # seconds: as long as the shortest-lived records that indexes are found by
@@ -19,6 +21,15 @@ def proxy_for(host: str) -> str | None:
     known = getproxies()
     address = known.get("https") or known.get("all")
     return None if not address or proxy_bypass(host) else address
+
+
+def pool(proxy: str | None) -> urllib3.PoolManager:
+    """Connections through a proxy, or directly without one."""
+    timeout, retries = urllib3.Timeout(connect=10, read=60), urllib3.Retry(2)
+    if proxy is None:
+        return urllib3.PoolManager(timeout=timeout, retries=retries)
+    signed = {"Proxy-Authorization": value} if (value := credentials(urlsplit(proxy))) else None
+    return urllib3.ProxyManager(proxy, proxy_headers=signed, timeout=timeout, retries=retries)
 
 
 class Upstream:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from functools import partial
+from functools import cache
 from typing import Any
 
 from auto_lambda.aws import sts
@@ -33,16 +33,20 @@ def machine(chosen: WorkerSettings | None) -> Iterator[Finding]:
 
 def pipeline(chosen: WorkerSettings, clients: Callable[[str], Any]) -> Iterator[Finding]:
     """What there is to say of its pipeline; ``clients`` makes one of AWS's by the service's name."""
-    store, queue = ObjectStore(clients("s3")), Queue(clients("sqs"), chosen.queue_url)
-    table = Table(clients("dynamodb"), chosen.table)
+    made = cache(clients)  # inside each question, as what makes a client may itself be what is wrong
 
-    def identity() -> Finding:
-        return Finding("identity", "fine", sts.whoami(clients("sts")))
+    def store() -> ObjectStore:
+        return ObjectStore(made("s3"))
 
-    yield asked("identity", identity)
-    yield asked("uploads bucket", partial(pipelines.uploads, store, chosen.uploads_bucket, queue))
-    yield asked("artifacts bucket", partial(pipelines.artifacts, store, chosen.artifacts_bucket))
-    yield asked("queue", partial(pipelines.queue, queue))
-    if url := chosen.dead_letter_queue_url:
-        yield asked("dead letters", partial(pipelines.dead_letters, Queue(clients("sqs"), url)))
-    yield asked("ledger", partial(pipelines.ledger, table, chosen.table))
+    def queue(url: str) -> Queue:
+        return Queue(made("sqs"), url)
+
+    uploads, url, dead = chosen.uploads_bucket, chosen.queue_url, chosen.dead_letter_queue_url
+    yield asked("identity", lambda: Finding("identity", "fine", sts.whoami(made("sts"))))
+    yield asked("uploads bucket", lambda: pipelines.uploads(store(), uploads))
+    yield asked("announcements", lambda: pipelines.announcements(store(), uploads, queue(url)))
+    yield asked("artifacts bucket", lambda: pipelines.artifacts(store(), chosen.artifacts_bucket))
+    yield asked("queue", lambda: pipelines.queue(queue(url)))
+    if dead:
+        yield asked("dead letters", lambda: pipelines.dead_letters(queue(dead)))
+    yield asked("ledger", lambda: pipelines.ledger(Table(made("dynamodb"), chosen.table), chosen.table))

@@ -8,8 +8,19 @@ from typing import Literal
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from auto_lambda.aws.sqs import QueueUnusable
+
 Verdict = Literal["fine", "warning", "broken", "unknown"]
 _DENIED = {"AccessDenied", "AccessDeniedException", "AuthorizationError", "403", "UnauthorizedOperation"}
+_STRANGERS = {
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "InvalidAccessKeyId",
+    "InvalidClientTokenId",
+    "SignatureDoesNotMatch",
+    "UnrecognizedClientException",
+}
+_STACK = "Compare the setting with the outputs of the pipeline's stack."
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +48,9 @@ def asked(what: str, ask: Callable[[], Finding]) -> Finding:
         code = error.response.get("Error", {}).get("Code", "")
         if code in _DENIED:
             return Finding(what, "unknown", f"we may not look: {error}")
-        return Finding(what, "broken", f"AWS says: {error}", "Compare the setting with the outputs of the stack.")
-    except BotoCoreError as error:
+        advice = "Log in again, or see to the role of the machine." if code in _STRANGERS else _STACK
+        return Finding(what, "broken", f"AWS says: {error}", advice)
+    except QueueUnusable as error:
+        return Finding(what, "unknown" if error.denied else "broken", str(error), None if error.denied else _STACK)
+    except (BotoCoreError, ValueError) as error:
         return Finding(what, "broken", str(error), "See to the network, the region and the credentials first.")

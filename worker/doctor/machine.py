@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import shutil
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Collection, Iterable, Iterator
 from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import urllib3
+
 from worker.build.bubblewrap import SandboxMissing
 from worker.build.indexes import Indexes
+from worker.build.upstream import pool, proxy_for
 from worker.doctor.finding import Finding
 from worker.runtimes import newest_first
 
@@ -21,7 +22,7 @@ _SECONDS = 15.0
 _PROBED = "pip/"  # a project that every index has, or has heard of
 
 Get = Callable[[str, dict[str, str]], int]
-"""Asks an address, with headers, and says the status of the answer; raises `OSError` without one."""
+"""Asks an address, with headers, and says the status of the answer; raises `OSError` or urllib3's without one."""
 
 
 def pythons(found: Collection[str], wanted: str | None = None) -> Finding:
@@ -94,7 +95,7 @@ def indexes(found: Indexes, get: Get | None = None) -> Iterator[Finding]:
 def _index(url: str, headers: dict[str, str], get: Get) -> Finding:
     try:
         status = get(f"{url.rstrip('/')}/{_PROBED}", headers)
-    except OSError as error:
+    except (OSError, urllib3.exceptions.HTTPError) as error:
         advice = "See to the network, to HTTPS_PROXY, and to what pip's or uv's configuration names."
         return Finding("index", "broken", f"{url} does not answer: {error}", advice)
     if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
@@ -110,9 +111,9 @@ def _free(folder: Path) -> int:
 
 
 def _get(url: str, headers: dict[str, str]) -> int:
-    request = urllib.request.Request(url, headers=headers)  # noqa: S310 - the machine's own configuration names it
-    try:
-        with urllib.request.urlopen(request, timeout=_SECONDS) as answer:  # noqa: S310
-            return int(answer.status)
-    except urllib.error.HTTPError as error:
-        return error.code
+    """No redirect is followed: it would take credentials along to wherever it leads."""
+    with pool(proxy_for(urlsplit(url).hostname or "")) as connections:
+        answer = connections.request(
+            "GET", url, headers=headers, redirect=False, retries=False, timeout=_SECONDS, preload_content=False
+        )
+        return answer.status

@@ -1,11 +1,11 @@
-"""What a worker needs of its pipeline in AWS. Every question only reads."""
+"""What a worker needs of its pipeline in AWS. Every question only reads; what AWS raises is for `finding.asked`."""
 
 from __future__ import annotations
 
 from typing import Protocol
 
 from auto_lambda.aws.s3 import Announced
-from auto_lambda.aws.sqs import Depth, QueueUnusable, Wiring
+from auto_lambda.aws.sqs import Depth, Wiring
 from worker.doctor.finding import Finding
 
 _STACK = "Compare the setting with the outputs of the pipeline's stack, or deploy infra/pipeline.yaml again."
@@ -32,21 +32,22 @@ class Table(Protocol):
     def shape(self) -> tuple[tuple[str, ...], tuple[str, ...]]: ...  # noqa: D102
 
 
-def uploads(buckets: Buckets, bucket: str, queue: Queue) -> Finding:
-    """The bucket that zips are dropped into: versioned, and announcing them to our queue."""
-    what = "uploads bucket"
+def uploads(buckets: Buckets, bucket: str) -> Finding:
+    """The bucket that zips are dropped into."""
     if not buckets.bucket_exists(bucket):
-        return Finding(what, "broken", f"there is no bucket {bucket}", _STACK)
+        return Finding("uploads bucket", "broken", f"there is no bucket {bucket}", _STACK)
     if not buckets.versioned(bucket):
         found = f"{bucket} keeps no versions: a drop could not be told from the next"
-        return Finding(what, "broken", found, "Switch versioning on; the template does.")
-    try:
-        arn = queue.wiring().arn
-    except QueueUnusable as error:
-        return Finding(what, "unknown", f"whether it announces drops cannot be told: {error}")
+        return Finding("uploads bucket", "broken", found, "Switch versioning on; the template does.")
+    return Finding("uploads bucket", "fine", f"{bucket} keeps versions")
+
+
+def announcements(buckets: Buckets, bucket: str, queue: Queue) -> Finding:
+    """Whether that bucket tells our queue of drops."""
+    arn = queue.wiring().arn
     if not any(event.startswith("s3:ObjectCreated:") for event in buckets.announced(bucket).get(arn, ())):
-        return Finding(what, "broken", f"{bucket} does not announce drops to {arn}", _STACK)
-    return Finding(what, "fine", f"{bucket} keeps versions and announces drops")
+        return Finding("announcements", "broken", f"{bucket} does not announce drops to {arn}", _STACK)
+    return Finding("announcements", "fine", f"{bucket} announces drops to the queue")
 
 
 def artifacts(buckets: Buckets, bucket: str) -> Finding:
@@ -58,10 +59,7 @@ def artifacts(buckets: Buckets, bucket: str) -> Finding:
 
 def queue(it: Queue) -> Finding:
     """The queue: to be read, and with somewhere to put what cannot be worked on."""
-    try:
-        depth, wiring = it.depth(), it.wiring()
-    except QueueUnusable as error:
-        return Finding("queue", "broken", str(error), _STACK)
+    depth, wiring = it.depth(), it.wiring()
     waiting = f"{depth.visible} waiting, {depth.in_flight} in flight, {depth.delayed} delayed"
     if wiring.dead_letters is None:
         advice = "Give it one: a message that ends workers would come back until it expires."
@@ -71,11 +69,7 @@ def queue(it: Queue) -> Finding:
 
 def dead_letters(it: Queue) -> Finding:
     """What was put aside."""
-    try:
-        count = it.depth().visible
-    except QueueUnusable as error:
-        return Finding("dead letters", "broken", str(error), _STACK)
-    if count:
+    if count := it.depth().visible:
         return Finding("dead letters", "warning", f"{count} put aside", "See why: auto-lambda redrive --dry-run")
     return Finding("dead letters", "fine", "none")
 

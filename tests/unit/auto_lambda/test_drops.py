@@ -7,10 +7,11 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from auto_lambda import drops, keys
-from auto_lambda.aws.s3 import ObjectMissing, ObjectStore
+from auto_lambda.aws.s3 import Head, ObjectMissing, ObjectStore
 
 BUCKET = "uploads"
 SHOP = keys.App("dev", "shop")
@@ -132,7 +133,7 @@ def test_an_earlier_zip_dropped_again_is_the_newest_version_and_asks_for_its_rel
     zip_path.write_bytes(b"another zip")
     drops.drop(store, BUCKET, SHOP, zip_path)
     assert first.version
-    dropped = drops.again(store, BUCKET, SHOP, SHOP.key, first.version)
+    dropped = drops.again(store, BUCKET, SHOP, first.version)
     newest = store.head(BUCKET, SHOP.key)
     assert newest.version == dropped.version not in (None, first.version)
     assert (newest.size, newest.metadata) == (first.size, {keys.ROLLBACK: first.version})
@@ -142,7 +143,7 @@ def test_an_earlier_zip_dropped_again_is_the_newest_version_and_asks_for_its_rel
 def test_a_version_that_is_not_there_is_no_drop(store: ObjectStore, zip_path: Path) -> None:
     drops.drop(store, BUCKET, SHOP, zip_path)
     with pytest.raises(ObjectMissing):
-        drops.again(store, BUCKET, SHOP, SHOP.key, "3HL4kqtJlcpXroDTDmJrmSpXd3dIbrHY")
+        drops.again(store, BUCKET, SHOP, "3HL4kqtJlcpXroDTDmJrmSpXd3dIbrHY")
 
 
 def test_of_the_two_keys_of_the_default_stage_the_one_worked_on_last_counts(store: ObjectStore) -> None:
@@ -184,3 +185,58 @@ def test_a_zip_dropped_after_the_removal_ends_the_wait(store: ObjectStore, zip_p
     put_receipt(store, drops.drop(store, BUCKET, SHOP, zip_path), "live", serving={"version": "1"})
     (receipt,) = drops.follow(store, removed, timeout=9, sleep=Time().sleep)
     assert (receipt.status, receipt.undeployed) == ("superseded", False)
+
+
+def test_an_earlier_zip_is_dropped_again_under_its_own_key_and_keeps_what_its_uploader_said_of_it(
+    store: ObjectStore, zip_path: Path
+) -> None:
+    client = boto3.client("s3", region_name="us-east-1")
+    short = client.put_object(Bucket=BUCKET, Key="apps/shop.zip", Body=b"1", Metadata={"commit": "abc"})["VersionId"]
+    drops.drop(store, BUCKET, SHOP, zip_path)
+    dropped = drops.again(store, BUCKET, SHOP, short)
+    assert (dropped.key, dropped.size) == ("apps/shop.zip", 1)
+    assert store.head(BUCKET, "apps/shop.zip").metadata == {"commit": "abc", keys.ROLLBACK: short}
+
+
+def test_a_zip_waits_until_it_has_its_receipt(store: ObjectStore, zip_path: Path) -> None:
+    assert drops.waiting(store, BUCKET, SHOP) is None
+    dropped = drops.drop(store, BUCKET, SHOP, zip_path)
+    assert drops.waiting(store, BUCKET, SHOP) == SHOP.key
+    put_receipt(store, dropped, "building")
+    assert drops.waiting(store, BUCKET, SHOP) is None
+    drops.drop(store, BUCKET, SHOP, zip_path)
+    assert drops.waiting(store, BUCKET, SHOP) == SHOP.key
+    drops.remove(store, BUCKET, SHOP, SHOP.key)
+    assert drops.waiting(store, BUCKET, SHOP) is None
+
+
+class OnlyItsOwnFolder(ObjectStore):
+    """A bucket for somebody whose rights end at ``apps/dev/``."""
+
+    def _check(self, key: str) -> None:
+        if not key.startswith("apps/dev/"):
+            raise ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "GetObject")
+
+    def head(self, bucket: str, key: str, version: str | None = None) -> Head:
+        self._check(key)
+        return super().head(bucket, key, version)
+
+    def get(self, bucket: str, key: str) -> bytes:
+        self._check(key)
+        return super().get(bucket, key)
+
+
+def test_rights_on_one_of_the_two_keys_are_enough(store: ObjectStore, zip_path: Path) -> None:
+    own = OnlyItsOwnFolder(boto3.client("s3", region_name="us-east-1"))
+    dropped = drops.drop(own, BUCKET, SHOP, zip_path)
+    assert dropped.version
+    assert drops.latest(own, BUCKET, SHOP) == (SHOP.key, None)
+    assert drops.waiting(own, BUCKET, SHOP) == SHOP.key
+    assert drops.again(own, BUCKET, SHOP, dropped.version).key == SHOP.key
+    assert drops.remove(own, BUCKET, SHOP, SHOP.key).removed
+
+
+def test_no_rights_at_all_are_told(store: ObjectStore) -> None:
+    own = OnlyItsOwnFolder(boto3.client("s3", region_name="us-east-1"))
+    with pytest.raises(ClientError):
+        drops.latest(own, BUCKET, keys.App("prod", "shop"))

@@ -544,6 +544,29 @@ def test_where_deleting_undeploys_a_late_event_does_not_bring_the_app_back(world
     assert world.built == []
 
 
+def test_a_deletion_during_the_first_deployment_waits_for_its_end(world: World) -> None:
+    removal = replace(upload("marker"), removed=True)
+
+    def deleted() -> None:
+        world.newest.clear()
+        with pytest.raises(Busy):
+            deliver(world, removal, undeploys=True)
+
+    world.in_deploy = deleted
+    deliver(world, upload(), undeploys=True)
+    assert world.record().live
+    deliver(world, removal, undeploys=True)
+    assert world.record().live is None
+    assert "removed dev/shop, was bundles/v1.json" in world.order
+
+
+def test_a_deletion_takes_away_what_a_dead_worker_may_have_left(world: World) -> None:
+    die_in(world, "in_deploy")
+    world.newest.clear()
+    deliver(world, replace(upload("marker"), removed=True), undeploys=True)
+    assert "removed dev/shop, was None" in world.order
+
+
 def test_deleting_a_faulty_first_zip_takes_away_what_it_left(world: World) -> None:
     world.trouble = fail(APP_ERROR)
     deliver(world, upload(), undeploys=True)

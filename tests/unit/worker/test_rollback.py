@@ -105,3 +105,18 @@ def test_who_goes_on_with_a_rollback_leads_to_the_same(world: World) -> None:
     deliver(world, upload("v4"))
     assert (world.resumed[-1] or RELEASE).template_key == "bundles/v2.json"
     assert (world.receipt["status"], leads_to(world)) == ("live", "v1")
+
+
+def test_what_was_live_long_ago_is_still_known(world: World) -> None:
+    drop(world, "v1")
+    world.table.items_ = {key: item for key, item in world.table.items_.items() if "expires" not in item}
+    drop(world, "v2")
+    drop(world, "v3", back_to="v1")
+    assert (world.again[-1] or RELEASE).template_key == "bundles/v1.json"
+    assert not world.receipt["warnings"]
+
+
+def test_a_rollback_to_something_unknown_does_not_lead_forth_again(world: World) -> None:
+    drop(world, "v2")
+    drop(world, "v3", back_to="v0")
+    assert leads_to(world) is None

@@ -102,6 +102,11 @@ def test_a_deleted_zip_needs_work_unless_it_is_there_again(there: int | None, se
     assert len(world.sift(gone, undeploys=True)) == settled
 
 
+def test_a_deleted_zip_that_nothing_is_known_of_may_be_in_somebodys_hands() -> None:
+    gone = delivery(replace(upload("shop", 9), removed=True))
+    assert World(bucket={}).sift(gone, undeploys=True) == []
+
+
 NAMES = st.sampled_from(["a", "b", "c"])
 NUMBERS = st.integers(1, 4)
 

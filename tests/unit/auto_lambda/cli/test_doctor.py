@@ -50,7 +50,12 @@ def name_pipeline(monkeypatch: pytest.MonkeyPatch, **changes: str) -> None:
 def test_where_no_pipeline_is_named_it_looks_at_the_machine_and_says_so(examined: list[str]) -> None:
     done = run("doctor")
     assert (done.exit_code, done.stdout, examined) == (0, "ok sandbox: it isolates\n", ["machine"])
-    assert "names no pipeline" in done.stderr
+    assert "only this machine" in done.stderr
+
+
+def test_an_uploaders_environment_is_no_broken_worker(examined: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AUTO_LAMBDA_UPLOADS_BUCKET", "uploads")
+    assert (run("doctor").exit_code, examined) == (0, ["machine"])
 
 
 def test_with_the_settings_of_a_worker_it_looks_at_both(examined: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -76,5 +81,6 @@ def test_only_the_machine_whatever_is_named(examined: list[str], monkeypatch: py
     assert examined == ["machine"]
 
 
-def test_a_local_stack_that_is_not_up_is_wrong_usage() -> None:
-    assert run("doctor", "--local").exit_code == 2
+@pytest.mark.parametrize("options", [["--local"], ["--local", "--machine"]])
+def test_a_local_stack_that_is_not_up_or_not_meant_is_wrong_usage(options: list[str]) -> None:
+    assert run("doctor", *options).exit_code == 2

@@ -23,9 +23,10 @@ def versions(s3: Any) -> list[str]:
 
 
 def tell(s3: Any, status: str, upload: str | None, before: str | None) -> None:
-    """A receipt, and what is live by it."""
+    """The receipt of the newest zip, and what is live by it."""
     serving = {"url": None, "function": "shop-dev", "version": "3", "upload": upload, "before": before}
-    fields = {**RECEIPT, "status": status, "upload": {"key": KEY, "version": "9"}, "serving": upload and serving}
+    newest = s3.head_object(Bucket=BUCKET, Key=KEY)["VersionId"]
+    fields = {**RECEIPT, "status": status, "upload": {"key": KEY, "version": newest}, "serving": upload and serving}
     s3.put_object(Bucket=BUCKET, Key="apps/dev/shop.receipt.json", Body=json.dumps(fields).encode())
 
 
@@ -53,7 +54,10 @@ def test_it_goes_anywhere(s3: Any, versions: list[str]) -> None:
 
 def test_a_zip_that_was_dropped_by_hand_is_found_under_its_own_key(s3: Any) -> None:
     first = s3.put_object(Bucket=BUCKET, Key="apps/blog.zip", Body=b"one")["VersionId"]
-    receipt = {**RECEIPT, "serving": {"version": "2", "upload": "x", "before": first}}
+    second = s3.put_object(Bucket=BUCKET, Key="apps/blog.zip", Body=b"two")["VersionId"]
+    receipt = {
+        **RECEIPT, "upload": {"version": second}, "serving": {"version": "2", "upload": second, "before": first},
+    }  # fmt: skip
     s3.put_object(Bucket=BUCKET, Key="apps/blog.receipt.json", Body=json.dumps(receipt).encode())
     assert run("rollback", "blog", "--no-wait").stdout == "apps/blog.zip\n"
 
@@ -62,6 +66,23 @@ def test_a_dry_run_changes_nothing(s3: Any, versions: list[str]) -> None:
     done = run("rollback", "shop", "--dry-run")
     assert (done.exit_code, newest(s3)) == (0, (b"three", None))
     assert versions[1] in done.stderr
+
+
+def test_what_was_live_under_the_other_key_is_gone_back_to_there(s3: Any, versions: list[str]) -> None:
+    short = s3.put_object(Bucket=BUCKET, Key="apps/shop.zip", Body=b"short")["VersionId"]
+    fields = {**RECEIPT, "updated": "2025-01-01", "upload": {"key": "apps/shop.zip", "version": short}}
+    s3.put_object(Bucket=BUCKET, Key="apps/shop.receipt.json", Body=json.dumps(fields).encode())
+    tell(s3, "live", versions[2], short)
+    assert run("rollback", "shop", "--no-wait").stdout == "apps/shop.zip\n"
+    assert newest(s3) == (b"three", None)
+
+
+def test_a_zip_that_nobody_has_taken_up_yet_is_not_buried(s3: Any, versions: list[str]) -> None:
+    s3.put_object(Bucket=BUCKET, Key=KEY, Body=b"a colleague's")
+    done = run("rollback", "shop")
+    assert (done.exit_code, newest(s3)) == (2, (b"a colleague's", None))
+    assert f"{KEY} was dropped and waits" in done.stderr
+    assert f"To keep what is live: --to {versions[2]}" in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -82,10 +103,11 @@ def test_a_newest_zip_that_is_not_live_is_not_what_one_goes_back_from(
     ("arguments", "live", "told"),
     [
         (["shop"], True, "Nothing is known to have been live before"),
-        (["shop"], False, "is not live"),
+        (["shop"], False, "auto-lambda status --history shop"),
         (["never"], True, "is not live"),
         (["Not A Name"], True, "Not A Name"),
         (["shop", "--to", "nowhere"], True, "auto-lambda status --history shop"),
+        (["shop", "--to", "nowhere", "--dry-run"], True, "has no zip nowhere"),
     ],
 )
 def test_where_there_is_nothing_to_go_back_to(

@@ -11,7 +11,7 @@ from commands import BUCKET, RECEIPT, run
 
 from auto_lambda import drops
 from auto_lambda.cli import undeploy
-from auto_lambda.cli.undeploy import deletions_count, left_something
+from auto_lambda.cli.undeploy import deletions_count
 
 KEY = "apps/dev/shop.zip"
 SERVING = {"url": None, "function": "shop-dev", "version": "3", "upload": "1", "before": None}
@@ -46,22 +46,6 @@ def test_deletions_count_where_the_bucket_announces_them(bucket: Any, count: boo
 def test_what_else_the_bucket_complains_of_is_not_swallowed() -> None:
     with pytest.raises(ClientError):
         deletions_count(Notified(error="NoSuchBucket"), BUCKET)  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize(
-    ("fields", "something"),
-    [
-        (None, False),
-        ({"status": "live", "serving": SERVING}, True),
-        ({"status": "failed", "serving": SERVING}, True),
-        ({"status": "failed", "serving": None}, True),
-        ({"status": "building", "serving": None}, True),
-        ({"status": "superseded", "serving": None}, False),
-        ({"status": "superseded", "serving": SERVING}, True),
-    ],
-)
-def test_an_app_has_left_something_unless_it_is_known_to_be_gone(fields: Any, something: bool) -> None:
-    assert left_something(drops.Receipt(fields) if fields else None) is something
 
 
 @pytest.fixture
@@ -110,10 +94,36 @@ def test_unless_it_is_meant_nothing_is_deleted(counting: Any, options: list[str]
     assert there(counting)
 
 
-def test_what_is_not_in_aws_is_left_alone(counting: Any) -> None:
-    tell(counting, "superseded", None)
-    assert run("undeploy", "shop", "--yes").exit_code == 2
+@pytest.mark.parametrize(
+    ("status", "told"),
+    [("superseded", "is not in AWS"), ("building", "wait until that has ended"), ("delayed", "wait until")],
+)
+def test_what_is_not_in_aws_or_not_yet_is_left_alone(counting: Any, status: str, told: str) -> None:
+    tell(counting, status, None)
+    done = run("undeploy", "shop", "--yes")
+    assert (done.exit_code, told in done.stderr) == (2, True)
     assert there(counting)
+
+
+def test_a_first_zip_that_failed_is_taken_out_as_it_may_have_left_something(counting: Any) -> None:
+    tell(counting, "failed", None)
+    assert run("undeploy", "shop", "--yes", "--no-wait").exit_code == 0
+    assert not there(counting)
+
+
+def test_of_two_keys_the_one_that_is_live_is_followed(counting: Any) -> None:
+    live = counting.put_object(Bucket=BUCKET, Key="apps/shop.zip", Body=b"zip")["VersionId"]
+    tell(counting, "failed", {**SERVING, "upload": live})
+    assert run("undeploy", "shop", "--yes", "--no-wait").stdout == "apps/shop.zip\n"
+    assert not there(counting)
+
+
+def test_not_gone_in_time_exits_3(counting: Any, while_waiting: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter(range(0, 1000, 10))
+    monkeypatch.setitem(drops.follow.__kwdefaults__ or {}, "clock", lambda: next(clock))
+    while_waiting(lambda _: None)
+    done = run("undeploy", "shop", "--yes", "--timeout", "30")
+    assert (done.exit_code, "still in AWS after 30 s" in done.stderr) == (3, True)
 
 
 def test_a_pipeline_that_keeps_apps_is_told_apart_before_anything_is_deleted(s3: Any) -> None:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import socketserver
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -105,3 +109,51 @@ def test_an_index_that_does_not_answer() -> None:
 def test_nobody_listens_at_an_index() -> None:
     (finding,) = machine.indexes(Indexes(("http://127.0.0.1:9/simple",), frozenset()))
     assert finding.verdict == "broken"
+
+
+@contextmanager
+def answering(*lines: str) -> Iterator[tuple[str, list[str]]]:
+    """A server that gives one answer to all, and what it was asked."""
+    heard: list[str] = []
+
+    class Handler(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            while (line := self.rfile.readline().decode().strip()) != "":
+                heard.append(line)
+            self.wfile.write("\r\n".join((*lines, "", "")).encode())
+
+    with socketserver.TCPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}", heard
+        server.shutdown()
+
+
+def test_credentials_do_not_follow_a_redirect() -> None:
+    ok = "HTTP/1.0 200 OK"
+    with answering(ok) as (other, heard), answering("HTTP/1.0 302 Found", f"Location: {other}/") as (private, asked):
+        index = PrivateIndex("index-0.internal", private, "Basic c2VjcmV0")
+        found = Indexes(("http://index-0.internal/simple",), frozenset(), (index,))
+        assert [finding.verdict for finding in machine.indexes(found)] == ["fine"]
+    assert "authorization: basic c2vjcmv0" in [line.lower() for line in asked]
+    assert heard == []
+
+
+@pytest.mark.parametrize("answer", ["what?", "HTTP/1.0 abc"])
+def test_an_index_that_answers_nonsense(answer: str) -> None:
+    with answering(answer) as (url, _):
+        (finding,) = machine.indexes(Indexes((url,), frozenset()))
+    assert finding.verdict == "broken"
+
+
+def test_an_address_that_is_none() -> None:
+    (finding,) = machine.indexes(Indexes(("https://index.exam ple/simple",), frozenset()))
+    assert finding.verdict == "broken"
+
+
+def test_an_index_behind_a_proxy_is_asked_through_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    with answering("HTTP/1.0 200 OK") as (proxy, asked):
+        monkeypatch.setenv("HTTPS_PROXY", proxy.replace("//", "//me:word@"))
+        monkeypatch.setenv("NO_PROXY", "")
+        (finding,) = machine.indexes(Indexes(("http://index.example/simple",), frozenset()))
+    assert finding.verdict == "fine"
+    assert "proxy-authorization: basic bwu6d29yza==" in [line.lower() for line in asked]

@@ -5,17 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import boto3
 import pytest
-from botocore.exceptions import ClientError, EndpointConnectionError
+from botocore.exceptions import ClientError, EndpointConnectionError, ProfileNotFound
 from moto import mock_aws
 from tables import create_ledger
 
 from auto_lambda.aws.dynamodb import Table
 from auto_lambda.aws.s3 import ObjectStore
-from auto_lambda.aws.sqs import Queue
+from auto_lambda.aws.sqs import Queue, QueueUnusable
 from worker.doctor import pipeline
 from worker.doctor.finding import Finding, asked
 
@@ -70,7 +71,8 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Aws]:
 
 def test_a_pipeline_that_is_as_it_should_be(aws: Aws) -> None:
     findings = [
-        pipeline.uploads(aws.store, BUCKET, aws.queue),
+        pipeline.uploads(aws.store, BUCKET),
+        pipeline.announcements(aws.store, BUCKET, aws.queue),
         pipeline.artifacts(aws.store, BUCKET),
         pipeline.queue(aws.queue),
         pipeline.dead_letters(Queue(aws.sqs, aws.dead)),
@@ -80,26 +82,26 @@ def test_a_pipeline_that_is_as_it_should_be(aws: Aws) -> None:
 
 
 def test_a_bucket_that_is_not_there(aws: Aws) -> None:
-    for finding in (pipeline.uploads(aws.store, "nowhere", aws.queue), pipeline.artifacts(aws.store, "nowhere")):
+    for finding in (pipeline.uploads(aws.store, "nowhere"), pipeline.artifacts(aws.store, "nowhere")):
         assert (finding.verdict, "no bucket nowhere" in finding.found) == ("broken", True)
 
 
 def test_a_bucket_without_versions(aws: Aws) -> None:
     aws.s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Suspended"})
-    assert "no versions" in pipeline.uploads(aws.store, BUCKET, aws.queue).found
+    assert "no versions" in pipeline.uploads(aws.store, BUCKET).found
 
 
 @pytest.mark.parametrize("events", [(), ("s3:ObjectRemoved:*",)])
 def test_a_bucket_that_announces_no_drops(aws: Aws, events: tuple[str, ...]) -> None:
     aws.announce(*events)
-    finding = pipeline.uploads(aws.store, BUCKET, aws.queue)
+    finding = pipeline.announcements(aws.store, BUCKET, aws.queue)
     assert (finding.verdict, "does not announce" in finding.found) == ("broken", True)
 
 
 def test_a_queue_that_is_not_there(aws: Aws) -> None:
     gone = Queue(aws.sqs, aws.url + "-gone")
-    assert (pipeline.queue(gone).verdict, pipeline.dead_letters(gone).verdict) == ("broken", "broken")
-    assert pipeline.uploads(aws.store, BUCKET, gone).verdict == "unknown"
+    for look in (pipeline.queue, pipeline.dead_letters):
+        assert asked("queue", partial(look, gone)).verdict == "broken"
 
 
 def test_a_queue_that_puts_nothing_aside(aws: Aws) -> None:
@@ -129,7 +131,11 @@ def test_a_table_of_another_shape(aws: Aws, keys: tuple[str, str], verdict: str)
         (ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "GetBucketVersioning"), "unknown"),
         (ClientError({"Error": {"Code": "403", "Message": "Forbidden"}}, "HeadBucket"), "unknown"),
         (ClientError({"Error": {"Code": "ResourceNotFoundException", "Message": "no"}}, "DescribeTable"), "broken"),
+        (ClientError({"Error": {"Code": "ExpiredToken", "Message": "old"}}, "GetCallerIdentity"), "broken"),
         (EndpointConnectionError(endpoint_url="https://nowhere"), "broken"),
+        (ProfileNotFound(profile="nope"), "broken"),
+        (ValueError("Invalid endpoint: localhost:4566"), "broken"),
+        (QueueUnusable("we are not allowed to use it", denied=True), "unknown"),
     ],
 )
 def test_what_aws_says_instead_of_an_answer(error: Exception, verdict: str) -> None:
