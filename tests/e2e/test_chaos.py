@@ -12,7 +12,8 @@ from faulty_aws import Call, Fault, Kind
 
 OUTCOME = Call("dynamodb:TransactWriteItems lease(given up)+live+release+attempt(live)")
 EXECUTE = Call("cloudformation:ExecuteChangeSet")
-VERDICT = Call("dynamodb:TransactWriteItems lease+journal(verify failed)")
+GOING_BACK = Call(EXECUTE.name, 2)
+EARLIER = Call("dynamodb:BatchGetItem", 2)  # the first is the sieve's
 SPREAD = {
     Scenario.CHALICE_FIRST: (Fault(EXECUTE, Kind.KILL_AFTER), Fault(Call("sqs:DeleteMessage"), Kind.CUT)),
     Scenario.CHALICE_UPDATE: (
@@ -21,8 +22,8 @@ SPREAD = {
         Fault(Call("s3:PutObject receipt(live)"), Kind.ERROR),
     ),
     Scenario.ZAPPA_FIRST: (Fault(EXECUTE, Kind.SILENCE),),
-    Scenario.ROLLBACK: (Fault(OUTCOME, Kind.KILL_BEFORE), Fault(EXECUTE, Kind.KILL_AFTER)),
-    Scenario.UNHEALTHY: (Fault(VERDICT, Kind.KILL_AFTER), Fault(Call(f"{EXECUTE} #2"), Kind.KILL_AFTER)),
+    Scenario.ROLLBACK: (Fault(OUTCOME, Kind.KILL_BEFORE), Fault(EARLIER, Kind.ERROR)),
+    Scenario.UNHEALTHY: (Fault(GOING_BACK, Kind.KILL_AFTER),),
     Scenario.ZAPPA_UPDATE: (Fault(OUTCOME, Kind.KILL_BEFORE), Fault(EXECUTE, Kind.CUT_ONCE)),
 }
 CASES = [(scenario, fault) for scenario, faults in SPREAD.items() for fault in faults]

@@ -92,6 +92,9 @@ class Deployer:
         pass_gate(bundle, self._surroundings)
         self._own(bundle.app)
         if condemned:
+            # The receipt names the step that it failed at, whoever tells it in the end.
+            with verifying() if condemned.code is Code.UNHEALTHY else nullcontext():
+                say("It was deployed before and found faulty, so it is not tried again.")
             raise self._taken_back(bundle, previous, condemned, say, effect)
         if bundle.artifacts:
             with effect("artifacts"):
