@@ -148,8 +148,9 @@ def deploy(
     - `auto-lambda deploy shop/ --json | jq -r .url`
     """
     from auto_lambda.cli.deploy import deploy as run
+    from auto_lambda.cli.outcome import Following
 
-    raise typer.Exit(run(source, name, stage, wait=wait, timeout=timeout, as_json=as_json, local=local, bucket=bucket))
+    raise typer.Exit(run(source, name, stage, Following(wait, timeout, as_json), local=local, bucket=bucket))
 
 
 @app.command()
@@ -184,20 +185,11 @@ def rollback(
     - `auto-lambda rollback shop --stage prod`
     - `auto-lambda rollback shop --to 3HL4kqtJlcpXroDTDmJrmSpXd3dIbrHY`
     """
+    from auto_lambda.cli.outcome import Following
     from auto_lambda.cli.rollback import rollback as run
 
-    code = run(
-        name,
-        stage,
-        to,
-        dry_run=dry_run,
-        wait=wait,
-        timeout=timeout,
-        as_json=as_json,
-        local=local,
-        bucket=bucket,
-    )
-    raise typer.Exit(code)
+    following = Following(wait, timeout, as_json)
+    raise typer.Exit(run(name, stage, to, following, dry_run=dry_run, local=local, bucket=bucket))
 
 
 @app.command()
@@ -221,20 +213,11 @@ def undeploy(
 
     Example: `auto-lambda undeploy shop --stage qa`
     """
+    from auto_lambda.cli.outcome import Following
     from auto_lambda.cli.undeploy import undeploy as run
 
-    code = run(
-        name,
-        stage,
-        yes=yes,
-        dry_run=dry_run,
-        wait=wait,
-        timeout=timeout,
-        as_json=as_json,
-        local=local,
-        bucket=bucket,
-    )
-    raise typer.Exit(code)
+    following = Following(wait, timeout, as_json)
+    raise typer.Exit(run(name, stage, following, yes=yes, dry_run=dry_run, local=local, bucket=bucket))
 
 
 @app.command()

@@ -12,7 +12,7 @@ from pathlib import Path
 from auto_lambda import drops, keys
 from auto_lambda.aws.s3 import ObjectStore
 from auto_lambda.cli.exits import Exit, leave, plain_errors, tell
-from auto_lambda.cli.outcome import ended
+from auto_lambda.cli.outcome import Following, ended
 from auto_lambda.cli.target import choose
 from auto_lambda.packing import CannotPack, zip_folder
 
@@ -21,10 +21,8 @@ def deploy(
     source: Path,
     name: str | None,
     stage: str,
+    following: Following,
     *,
-    wait: bool,
-    timeout: float,
-    as_json: bool,
     local: bool,
     bucket: str | None,
 ) -> int:
@@ -37,7 +35,7 @@ def deploy(
         with plain_errors():
             store = target.store()
             dropped = _upload(store, target.bucket, app, zip_path)
-    return ended(store, dropped, began, wait=wait, timeout=timeout, as_json=as_json)
+    return ended(store, dropped, began, following)
 
 
 def app_of(source: Path, name: str | None, stage: str) -> keys.App:

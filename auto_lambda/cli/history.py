@@ -7,9 +7,8 @@ from dataclasses import asdict
 
 import typer
 
-from auto_lambda import keys
-from auto_lambda.cli.exits import Exit, leave, plain_errors, tell
-from auto_lambda.cli.target import choose, setting
+from auto_lambda.cli.exits import plain_errors, tell
+from auto_lambda.cli.target import app_named, choose, setting
 
 NEWEST = 50
 
@@ -21,10 +20,7 @@ def history(name: str, stage: str, *, as_json: bool, local: bool, bucket: str | 
     from worker.journal import Attempt
     from worker.ledger import Ledger
 
-    try:
-        app = keys.App(stage, name)
-    except keys.BadKey as error:
-        raise leave(Exit.USAGE, str(error)) from None
+    app = app_named(name, stage)
     choose(local=local, bucket=bucket)
     with plain_errors():
         table = Table(client(make_session(), "dynamodb"), setting("AUTO_LAMBDA_TABLE"))

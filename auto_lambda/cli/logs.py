@@ -9,16 +9,13 @@ import typer
 
 from auto_lambda import drops, keys
 from auto_lambda.aws.s3 import ObjectMissing, ObjectStore
-from auto_lambda.cli.exits import Exit, leave, plain_errors, tell
-from auto_lambda.cli.target import choose
+from auto_lambda.cli.exits import Exit, plain_errors, tell
+from auto_lambda.cli.target import app_named, choose
 
 
 def logs(name: str, stage: str, *, follow: bool, local: bool, bucket: str | None) -> int:
     """Print the log, and what is added to it as long as it is asked for."""
-    try:
-        app = keys.App(stage, name)
-    except keys.BadKey as error:
-        raise leave(Exit.USAGE, str(error)) from None
+    app = app_named(name, stage)
     target = choose(local=local, bucket=bucket)
     try:
         with plain_errors():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 
 import typer
 
@@ -13,26 +13,37 @@ from auto_lambda.aws.s3 import ObjectStore
 from auto_lambda.cli.exits import Exit, leave, tell
 
 
-def ended(store: ObjectStore, dropped: drops.Drop, began: float, *, wait: bool, timeout: float, as_json: bool) -> int:
-    """Follow a drop, or a zip's removal, to its end, tell it, and return the exit code.
+@dataclass(frozen=True, slots=True)
+class Following:
+    """How a person wants to be told.
 
-    Without ``wait`` it only says what was dropped.
+    Attributes:
+        wait: whether to follow it at all; otherwise only what was dropped is told.
+        timeout: seconds to wait at most.
+        as_json: the receipt, or the drop, goes to standard output as JSON.
+    """
+
+    wait: bool
+    timeout: float
+    as_json: bool
+
+
+def ended(store: ObjectStore, dropped: drops.Drop, began: float, following: Following) -> int:
+    """Follow a drop, or a zip's removal, to its end, tell it, and return the exit code.
 
     Args:
         store: where it was dropped.
         dropped: what is followed.
         began: when, by `time.monotonic`.
-        wait: whether to follow it.
-        timeout: seconds to wait at most.
-        as_json: the receipt, or the drop, goes to standard output as JSON.
+        following: how.
     """
-    if not wait:
-        typer.echo(json.dumps(asdict(dropped)) if as_json else dropped.key)
+    if not following.wait:
+        typer.echo(json.dumps(asdict(dropped)) if following.as_json else dropped.key)
         return Exit.OK
-    receipt = _followed(store, dropped, timeout)
-    if as_json:
+    receipt = _followed(store, dropped, following.timeout)
+    if following.as_json:
         typer.echo(json.dumps(receipt.fields))
-    return _conclude(receipt, dropped, time.monotonic() - began, as_json=as_json)
+    return _conclude(receipt, dropped, time.monotonic() - began, as_json=following.as_json)
 
 
 def _followed(store: ObjectStore, dropped: drops.Drop, timeout: float) -> drops.Receipt:

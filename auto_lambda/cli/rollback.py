@@ -7,27 +7,22 @@ import time
 from auto_lambda import drops, keys
 from auto_lambda.aws.s3 import ObjectMissing
 from auto_lambda.cli.exits import Exit, leave, plain_errors, tell
-from auto_lambda.cli.outcome import ended, words
-from auto_lambda.cli.target import choose
+from auto_lambda.cli.outcome import Following, ended, words
+from auto_lambda.cli.target import app_named, choose
 
 
 def rollback(
     name: str,
     stage: str,
     to: str | None,
+    following: Following,
     *,
     dry_run: bool,
-    wait: bool,
-    timeout: float,
-    as_json: bool,
     local: bool,
     bucket: str | None,
 ) -> int:
     """Do it and return the exit code."""
-    try:
-        app = keys.App(stage, name)
-    except keys.BadKey as error:
-        raise leave(Exit.USAGE, str(error)) from None
+    app = app_named(name, stage)
     target = choose(local=local, bucket=bucket)
     began = time.monotonic()
     with plain_errors():
@@ -42,7 +37,7 @@ def rollback(
             dropped = drops.again(store, target.bucket, app, version)
         except ObjectMissing:
             raise leave(Exit.USAGE, f"{app} has no zip {version} (any more). {_see_history(app)}") from None
-    return ended(store, dropped, began, wait=wait, timeout=timeout, as_json=as_json)
+    return ended(store, dropped, began, following)
 
 
 def before(app: keys.App, receipt: drops.Receipt | None, waiting: str | None) -> str:

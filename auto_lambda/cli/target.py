@@ -7,6 +7,7 @@ from collections.abc import MutableMapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from auto_lambda import keys
 from auto_lambda.cli.exits import Exit, leave
 from auto_lambda.local.state import Pipeline, running
 
@@ -65,6 +66,18 @@ def choose(
         f"which pipeline? Name its bucket with --bucket or {BUCKET},\n"
         "or start a local one in another terminal: auto-lambda local up",
     )
+
+
+def app_named(name: str, stage: str) -> keys.App:
+    """The app that is meant.
+
+    Raises:
+        typer.Exit: with code 2; what is wrong with the name or stage has been told.
+    """
+    try:
+        return keys.App(stage, name)
+    except keys.BadKey as error:
+        raise leave(Exit.USAGE, str(error)) from None
 
 
 def setting(name: str, environ: MutableMapping[str, str] = os.environ) -> str:

@@ -12,8 +12,8 @@ from botocore.exceptions import ClientError
 from auto_lambda import drops, keys
 from auto_lambda.aws.s3 import ObjectMissing, ObjectStore, denied
 from auto_lambda.cli.exits import Exit, leave, plain_errors, tell
-from auto_lambda.cli.outcome import ended
-from auto_lambda.cli.target import Target, choose
+from auto_lambda.cli.outcome import Following, ended
+from auto_lambda.cli.target import Target, app_named, choose
 
 _KEPT = (
     "this pipeline leaves an app in AWS when its zip is deleted, so nothing was done: "
@@ -24,20 +24,15 @@ _KEPT = (
 def undeploy(
     name: str,
     stage: str,
+    following: Following,
     *,
     yes: bool,
     dry_run: bool,
-    wait: bool,
-    timeout: float,
-    as_json: bool,
     local: bool,
     bucket: str | None,
 ) -> int:
     """Do it and return the exit code."""
-    try:
-        app = keys.App(stage, name)
-    except keys.BadKey as error:
-        raise leave(Exit.USAGE, str(error)) from None
+    app = app_named(name, stage)
     target = choose(local=local, bucket=bucket)
     with plain_errors():
         store = target.store()
@@ -50,7 +45,7 @@ def undeploy(
         _confirm(app, target, yes=yes)
         began = time.monotonic()
         removed = drops.remove(store, target.bucket, app, key)
-    return ended(store, removed, began, wait=wait, timeout=timeout, as_json=as_json)
+    return ended(store, removed, began, following)
 
 
 def deletions_count(store: ObjectStore, bucket: str) -> bool:
