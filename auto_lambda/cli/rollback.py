@@ -63,7 +63,7 @@ def before(app: keys.App, receipt: drops.Receipt | None, waiting: str | None) ->
         state = f"{at}, and {_live(receipt)} is live until that one is."
         raise leave(Exit.USAGE, f"{state}\nTo keep what is live: --to {serving['upload']}. {further}")
     if receipt.status != "live":
-        state = f"the newest zip of {app} is {receipt.status} and not live: {_live(receipt)} still is."
+        state = f"the newest zip of {app} is not live ({receipt.status}): {_live(receipt)} still is."
         raise leave(Exit.USAGE, f"{state}\n{further}")
     if not earlier:
         raise leave(Exit.USAGE, f"{_live(receipt)} is live. {further}\n{_see_history(app)}")

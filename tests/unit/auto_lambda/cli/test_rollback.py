@@ -87,7 +87,7 @@ def test_a_zip_that_nobody_has_taken_up_yet_is_not_buried(s3: Any, versions: lis
 
 @pytest.mark.parametrize(
     ("status", "told"),
-    [("failed", "is failed and not live: version 3"), ("building", "To keep what is live: --to {live}")],
+    [("failed", "is not live (failed): version 3"), ("building", "To keep what is live: --to {live}")],
 )
 def test_a_newest_zip_that_is_not_live_is_not_what_one_goes_back_from(
     s3: Any, versions: list[str], status: str, told: str
