@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from botocore.exceptions import ClientError
 
 from auto_lambda import keys
-from auto_lambda.aws.s3 import ObjectMissing, ObjectStore, denied
+from auto_lambda.aws.s3 import Head, ObjectMissing, ObjectStore, denied
 
 T = TypeVar("T")
 FINAL = frozenset({"live", "failed", "superseded"})
@@ -124,11 +124,20 @@ def again(store: ObjectStore, bucket: str, app: keys.App, version: str) -> Drop:
     return Drop(app, bucket, key, renewed, None, store.head(bucket, key, renewed).size)
 
 
-def remove(store: ObjectStore, bucket: str, app: keys.App, key: str) -> Drop:
-    """Delete an app's zip under every key that it has; what is followed is the deletion under ``key``."""
+def remove(
+    store: ObjectStore, bucket: str, app: keys.App, key: str, unseen: Callable[[str], None] = lambda _: None
+) -> Drop:
+    """Delete an app's zip under every key that it has; what is followed is the deletion under ``key``.
+
+    ``unseen`` is told of a key that we may not look at: a zip there would be deployed again.
+    """
     for other in app.keys:
-        if other != key and _unless_denied(partial(store.exists, bucket, other)):
-            store.delete(bucket, other)
+        if other != key:
+            there = _unless_denied(partial(store.exists, bucket, other))
+            if there is None:
+                unseen(other)
+            elif there:
+                store.delete(bucket, other)
     return Drop(app, bucket, key, store.delete(bucket, key), None, 0, removed=True)
 
 
@@ -138,11 +147,17 @@ def key_of(store: ObjectStore, bucket: str, app: keys.App, version: str) -> str:
     Raises:
         ObjectMissing: none has it (any more).
     """
+    if found := _find(store, bucket, app, version):
+        return found.key
+    raise ObjectMissing(f"{app} has no version {version}")
+
+
+def _find(store: ObjectStore, bucket: str, app: keys.App, version: str) -> Head | None:
     for key in app.keys:
         with suppress(ObjectMissing):
-            if _unless_denied(partial(store.head, bucket, key, version), really=key == app.key):
-                return key
-    raise ObjectMissing(f"{app} has no version {version}")
+            if head := _unless_denied(partial(store.head, bucket, key, version), really=key == app.key):
+                return head
+    return None
 
 
 def latest(store: ObjectStore, bucket: str, app: keys.App) -> tuple[str, Receipt | None]:
@@ -152,12 +167,19 @@ def latest(store: ObjectStore, bucket: str, app: keys.App) -> tuple[str, Receipt
 
 
 def waiting(store: ObjectStore, bucket: str, app: keys.App) -> str | None:
-    """The key of an app's zip that nobody has taken up yet, if there is one."""
+    """The key of an app's zip that nobody has taken up yet, if there is one.
+
+    Between the two keys of an app the later zip counts, so one that is older than what is live waits for nothing.
+    """
+    _, latest_one = latest(store, bucket, app)
+    version = latest_one.serving.get("upload") if latest_one and latest_one.serving else None
+    live = _find(store, bucket, app, version) if version else None
     for key, receipt in _receipts(store, bucket, app).items():
         with suppress(ObjectMissing):
             head = _unless_denied(partial(store.head, bucket, key))
             upload = receipt.fields.get("upload") or {} if receipt else {}
-            if head and (receipt is None or upload.get("version") != head.version):
+            overtaken = head and live and live.key != key and head.modified < live.modified
+            if head and not overtaken and (receipt is None or upload.get("version") != head.version):
                 return key
     return None
 

@@ -6,12 +6,10 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Protocol
 
 from auto_lambda import keys, logs
 from auto_lambda.aws.dynamodb import Delete, Put
 from auto_lambda.aws.s3 import Head, ObjectMissing, ObjectStore
-from auto_lambda.keys import App
 from worker.cancel import Cancel, Cancelled
 from worker.daemon import Busy
 from worker.errors import AppError, Code
@@ -19,9 +17,21 @@ from worker.guard import Guard, Newest, Superseded
 from worker.inbox import Delivery, Misnamed
 from worker.journal import Attempt, Entry, Outcome
 from worker.lease import Hold
-from worker.ledger import Claim, Failed, Ledger, Live, Record, decide, nothing_live, put_failed, put_live, subject
-from worker.model import Say, Upload
-from worker.pipeline import Effect, Pipeline, Released
+from worker.ledger import (
+    Claim,
+    Failed,
+    Ledger,
+    Live,
+    Record,
+    decide,
+    finished,
+    nothing_live,
+    put_failed,
+    put_live,
+    subject,
+)
+from worker.model import Upload
+from worker.pipeline import Pipeline, Released, Remove, Restore
 from worker.receipt import Receipt, Report, Serving
 from worker.rollback import UNKNOWN, kept, leads_to, release_again
 
@@ -32,13 +42,6 @@ _log = logs.get("attempt")
 
 Bury = Callable[[Delivery, str, str], None]
 """Puts a copy of a delivery aside for a person, with a code and a reason."""
-
-
-class Remove(Protocol):
-    """Takes an app out of AWS."""
-
-    def __call__(self, app: App, previous: str | None, say: Say, effect: Effect) -> None:
-        """``previous`` is the template key of what is live."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +80,7 @@ class Attempts:
         report: makes the report of a receipt in a bucket.
         worker: this worker's name on receipts.
         bury: see there.
+        restore: see there.
         remove: takes an app out of AWS when its zip is deleted; None to leave it there.
         now: the time, in UTC.
     """
@@ -90,6 +94,7 @@ class Attempts:
         *,
         worker: str,
         bury: Bury,
+        restore: Restore,
         remove: Remove | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
@@ -99,6 +104,7 @@ class Attempts:
         self._report = report
         self._worker = worker
         self._bury = bury
+        self._restore = restore
         self._remove = remove
         self._now = now
 
@@ -220,7 +226,7 @@ class Attempts:
             work.attempt, template_key=deployment.template_key, function_version=deployment.version
         )  # fmt: skip
         live = put_live(app, self._live(work.claim, released, before))
-        self._finish(replace(work, attempt=attempt), report, "live", live, *kept(app, release, before))
+        self._finish(replace(work, attempt=attempt), report, "live", live, *kept(app, release, before), finished(app))
 
     def _undeploy(self, work: _Work, previous: str | None, report: Report, guard: Guard) -> None:
         assert self._remove is not None  # noqa: S101 - without it no removal is handed on
@@ -229,11 +235,12 @@ class Attempts:
         report.say(f"{upload.key} was deleted: the app is taken out of AWS")
         self._remove(upload.app, previous, report.say, guard.effect)
         report.undeployed()
-        self._finish(work, report, "undeployed", *nothing_live(upload.app))
+        self._finish(work, report, "undeployed", *nothing_live(upload.app), finished(upload.app))
 
     def _failed(self, work: _Work, report: Report, error: AppError) -> None:
         _log.info("the uploader can fix it", code=str(error.code), reason=error.message)
         live, upload = work.record.live, work.claim.upload
+        error = self._settled(work, report, error)
         if live and error.restored:
             live = replace(live, function_version=error.restored.version, url=error.restored.url)
             report.restored(error.restored)
@@ -245,7 +252,18 @@ class Attempts:
             upload.key, upload.version, upload.sequencer, str(error.code), self._now().isoformat(), upload.redrive
         )
         kept = (put_live(upload.app, live),) if live and error.restored else ()
-        self._finish(work, report, "failed", put_failed(upload.app, failed), *kept, code=str(error.code))
+        writes = (put_failed(upload.app, failed), *kept, finished(upload.app))
+        self._finish(work, report, "failed", *writes, code=str(error.code))
+
+    def _settled(self, work: _Work, report: Report, error: AppError) -> AppError:
+        """What was live before is live again, if somebody died in the middle of replacing it."""
+        live, entry = work.record.live, work.record.entry
+        if error.restored or not (live and entry and entry.beyond(live.template_key)):
+            return error
+        report.say(f"{entry.worker} left off in the middle of deploying another release: going back to what was live")
+        work.hold.renew()
+        restored = self._restore(work.claim.upload.app, entry.template_key, live.template_key, report.say)
+        return AppError(error.code, error.message, hint=error.hint, restored=restored)
 
     def _quarantine(self, work: _Work, report: Report, delivery: Delivery) -> None:
         """Nobody touches the zip: the uploader is told, and the message put aside, before the ledger says so."""

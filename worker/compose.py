@@ -111,7 +111,9 @@ def compose(
     pipeline = Pipeline(_steps(chosen, store, sandbox, deployer, defaults), room.folder)
     report = _reporter(chosen, store, began)
     remove = deployer.remove if chosen.undeploy_on_delete else None
-    attempts = Attempts(pipeline, ledger, store, report, worker=worker, bury=inbox.bury, remove=remove)
+    attempts = Attempts(
+        pipeline, ledger, store, report, worker=worker, bury=inbox.bury, restore=deployer.restore, remove=remove
+    )
     removal = inbox.announce_removal if chosen.undeploy_on_delete else None
     reconciler = Reconciler(
         store, ledger, inbox.announce, chosen.uploads_bucket, worker=worker, announce_removal=removal

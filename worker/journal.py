@@ -50,6 +50,10 @@ class Entry:
             return None
         return AppError.of(self.verdict)
 
+    def beyond(self, template_key: str) -> bool:
+        """Whether the stack may hold something else than that release: the work did not come to its end."""
+        return self.step in {"stack", *_AFTER_THE_STACK} and self.template_key not in {None, template_key}
+
     @property
     def stored(self) -> Release | None:
         """What a successor need not build again: it has passed the proof, and lies in the artifacts bucket."""

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     E = TypeVar("E", bound=DataclassInstance)
 
 
+_LONGEST_KEY = 1024  # bytes, DynamoDB's limit
+
+
 @dataclass(frozen=True, slots=True)
 class Live:
     """An upload that went live, and what became of it. ``modified`` (by S3) and ``when`` are ISO 8601, in UTC.
@@ -90,10 +93,11 @@ class Record:
         owner = self.live or self.failed
         return owner is not None and owner.key == key
 
-    def in_hand(self, upload: Upload) -> bool:
-        """Whether somebody works, or died working, on a version of the upload's object."""
+    def unfinished(self, key: str) -> bool:
+        """Whether somebody works on a version of that object, or began to change something in AWS for it."""
         held = self.lease.subject if self.lease.owner else None
-        return held is not None and held.startswith(f"{upload.key}@")
+        begun = self.entry.subject if self.entry else None
+        return any(it is not None and it.startswith(f"{key}@") for it in (held, begun))
 
     def settles(self, upload: Upload, head: Head) -> bool:
         """Whether an object's newest version needs no announcement: it has its answer, or was in somebody's hands.
@@ -152,7 +156,7 @@ def _undeploy(upload: Upload, record: Record, newest: Callable[[Upload], Head | 
 
     While somebody works on it, nobody knows yet: whoever wants the lease then comes again.
     """
-    if not record.deployed_from(upload.key) and not record.in_hand(upload):
+    if not record.deployed_from(upload.key) and not record.unfinished(upload.key):
         return Claim(upload, "answered")
     return Claim(upload, "superseded" if newest(upload) else "go")
 
@@ -282,6 +286,8 @@ class Ledger:
 
     def went_live(self, app: App, version: str) -> Earlier | None:
         """What a version of an app's zip was when it was live; None if it never was."""
+        if len(version.encode()) > _LONGEST_KEY:  # whoever drops a zip may write anything there
+            return None
         items = self._table.get([(_releases(app), version)])
         return _entry(Earlier, next(iter(items), None))
 
@@ -317,6 +323,11 @@ def put_failed(app: App, failed: Failed) -> Put:
 def put_entry(app: App, entry: Entry) -> Put:
     """Stores how far the work has come."""
     return Put({"pk": _pk(app), "sk": "journal", **asdict(entry)})
+
+
+def finished(app: App) -> Delete:
+    """Forgets how far the work came: it came to its end, and what it left is what the ledger says."""
+    return Delete(_pk(app), "journal")
 
 
 def nothing_live(app: App) -> tuple[Delete, Delete]:

@@ -61,6 +61,20 @@ Effect = Callable[[str], AbstractContextManager[None]]
 """Makes the context of a change in AWS, by name; what it raises ends the work before the change."""
 
 
+class Restore(Protocol):
+    """Deploys what was live again; None if that cannot be done, and the reason is told."""
+
+    def __call__(self, app: App, template_key: str | None, previous: str, say: Say) -> Deployment | None:
+        """``template_key`` is of what may have been deployed since, ``previous`` of what was live."""
+
+
+class Remove(Protocol):
+    """Takes an app out of AWS."""
+
+    def __call__(self, app: App, previous: str | None, say: Say, effect: Effect) -> None:
+        """``previous`` is the template key of what is live."""
+
+
 class Guard(Protocol):
     """Says whether to go on, and is told of changes. What it raises ends the run."""
 
@@ -141,7 +155,9 @@ class Pipeline:
         """
         steps = _Guarded(report, guard)
         with self._workroom() as work:
-            finished, condemned = self._finished(upload, steps), guard.verdict
+            finished = self._finished(upload, steps)
+            if finished is None:
+                guard.verdict = None  # it was about what is not there any more
             release, bundle = finished or self._from_zip(upload, steps, work, again)
             guard.release = release
             with steps.step("deploy"):
@@ -151,7 +167,7 @@ class Pipeline:
                     report.say,
                     lambda: report.step("verify"),
                     guard.effect,
-                    condemned if finished else None,
+                    guard.verdict,
                 )
         return Released(release, deployment)
 
@@ -191,7 +207,6 @@ class Pipeline:
 
     def _compile(self, fetched: Fetched, guarded: _Guarded, work: Path) -> tuple[Release, Bundle]:
         steps, report = self._steps, guarded.report
-        of_this_attempt = report.receipt.warnings
         source = self._source(fetched, guarded, work)
         framework = steps.frameworks[source.framework]
         with guarded.step("build"):
@@ -208,8 +223,7 @@ class Pipeline:
             proof = steps.prove(draft, bundle, built, _made(work / "prove"), report.say)
             report.proved(proof)
             _warn(report, proof.warnings)
-        of_the_release = tuple(it for it in report.receipt.warnings if it not in of_this_attempt)
-        return _release(source, bundle, proof, report.timings, of_the_release), bundle
+        return _release(source, bundle, proof, report), bundle
 
     def _source(self, fetched: Fetched, guarded: _Guarded, work: Path) -> Source:
         report = guarded.report
@@ -224,9 +238,7 @@ class Pipeline:
         return source
 
 
-def _release(
-    source: Source, bundle: Bundle, proof: Proof, timings: Mapping[str, float], warnings: tuple[str, ...]
-) -> Release:
+def _release(source: Source, bundle: Bundle, proof: Proof, report: Report) -> Release:
     return Release(
         template_key=bundle.template_key,
         object_version=source.upload.version,
@@ -236,8 +248,8 @@ def _release(
         python=source.python,
         architecture=source.architecture,
         proof=proof,
-        timings={step: round(seconds, 3) for step, seconds in timings.items()},
-        warnings=warnings,
+        timings={step: round(seconds, 3) for step, seconds in report.timings.items()},
+        warnings=report.receipt.warnings,
     )
 
 

@@ -23,7 +23,7 @@ def release_again(upload: Upload, earlier: Earlier | None) -> Release | None:
         earlier: what the version that it asks for was.
     """
     release = Release.of(earlier.release) if earlier else None
-    return replace(release, object_version=upload.version, timings={}) if release else None
+    return replace(release, object_version=upload.version, timings={}, warnings=()) if release else None
 
 
 def leads_to(upload: Upload, template_key: str, live: Live | None, earlier: Earlier | None) -> str | None:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 _TAKEN = {"412", "PreconditionFailed", "ConditionalRequestConflict"}
 _MISSING = {"404", "NoSuchKey", "NoSuchVersion", "NotFound"}
+_NO_VERSION = {"400", "405", "InvalidArgument", "MethodNotAllowed"}
+"""What is said of a text that names no version at all, and of one that names a deletion."""
 
 
 Announced = Mapping[str, tuple[str, ...]]
@@ -62,7 +64,7 @@ class ObjectStore:
         Raises:
             ObjectMissing: it is not there.
         """
-        with _missing(key):
+        with _missing(key, version):
             answer = self._client.head_object(Bucket=bucket, Key=key, **_version(version))
         version = _real(answer.get("VersionId"))
         metadata = answer.get("Metadata") or {}
@@ -121,7 +123,7 @@ class ObjectStore:
         Raises:
             ObjectMissing: that version is not there (any more).
         """
-        with _missing(key):
+        with _missing(key, version):
             earlier = self._client.head_object(Bucket=bucket, Key=key, VersionId=version)
             answer = self._client.copy_object(
                 Bucket=bucket,
@@ -191,10 +193,10 @@ def _real(version: str | None) -> str | None:
 
 
 @contextmanager
-def _missing(key: str) -> Iterator[None]:
+def _missing(key: str, version: str | None = None) -> Iterator[None]:
     try:
         yield
     except ClientError as error:
-        if error.response.get("Error", {}).get("Code") in _MISSING:
+        if error.response.get("Error", {}).get("Code") in (_MISSING | _NO_VERSION if version else _MISSING):
             raise ObjectMissing(key) from error
         raise

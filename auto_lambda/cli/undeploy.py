@@ -44,7 +44,7 @@ def undeploy(
             return Exit.OK
         _confirm(app, target, yes=yes)
         began = time.monotonic()
-        removed = drops.remove(store, target.bucket, app, key)
+        removed = drops.remove(store, target.bucket, app, key, _tell_unseen)
     return ended(store, removed, began, following)
 
 
@@ -67,14 +67,19 @@ def deployed_from(app: keys.App, store: ObjectStore, bucket: str) -> str:
     """
     key, receipt = drops.latest(store, bucket, app)
     if receipt and receipt.serving:
+        version = receipt.serving.get("upload")
         with suppress(ObjectMissing):
-            return drops.key_of(store, bucket, app, str(receipt.serving.get("upload")))
+            return drops.key_of(store, bucket, app, version) if version else key
         return key
-    if receipt and not receipt.final:
+    if receipt and receipt.status in {"queued", "building", "deploying"}:
         raise leave(Exit.USAGE, f"{app} is {receipt.status}, for the first time: wait until that has ended")
-    if receipt is None or receipt.status != "failed":
+    if receipt is None or receipt.status == "superseded":
         raise leave(Exit.USAGE, f"{app} is not in AWS: there is nothing to take out")
     return key
+
+
+def _tell_unseen(key: str) -> None:
+    tell(f"we may not see whether there is a zip {key} too; if there is, the app comes back from it")
 
 
 def _confirm(app: keys.App, target: Target, *, yes: bool) -> None:

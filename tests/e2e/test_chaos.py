@@ -10,7 +10,7 @@ import pytest
 from crashes import Lane, Scenario
 from faulty_aws import Call, Fault, Kind
 
-OUTCOME = Call("dynamodb:TransactWriteItems lease(given up)+live+release+attempt(live)")
+OUTCOME = Call("dynamodb:TransactWriteItems lease(given up)+live+release+journal(over)+attempt(live)")
 EXECUTE = Call("cloudformation:ExecuteChangeSet")
 GOING_BACK = Call(EXECUTE.name, 2)
 EARLIER = Call("dynamodb:BatchGetItem", 2)  # the first is the sieve's

@@ -56,6 +56,7 @@ class World:
     in_deploy: Callable[[], None] = lambda: None
     in_verify: Callable[[], None] = lambda: None
     in_going_back: Callable[[], None] = lambda: None
+    in_removal: Callable[[], None] = lambda: None
     put_fails: bool = False
     resumed: list[Release | None] = field(default_factory=list)
     rollbacks: dict[str, str] = field(default_factory=dict)
@@ -128,8 +129,13 @@ class World:
         with suppress(AppError), guard.effect("verify"):
             self.in_verify()
 
+    def restore(self, app: App, template_key: str | None, previous: str, say: object) -> Deployment:
+        self.order.append(f"restored {previous} over {template_key}")
+        return Deployment("al", "shop-dev", "9", "live", None, previous, changed=True)
+
     def remove(self, app: App, previous: str | None, say: object, effect: Effect) -> None:
         with effect("stack"):
+            self.in_removal()
             self.order.append(f"removed {app}, was {previous}")
 
     @property
@@ -145,7 +151,7 @@ def attempts(world: World, worker: str = "w", *, undeploys: bool = False) -> Att
         world, world.ledger, world, report,  # type: ignore[arg-type]
         worker=worker, now=lambda: NOON + timedelta(seconds=world.seconds),
         bury=lambda delivery, code, reason: world.buried.append(f"{code}: {reason}"),
-        remove=world.remove if undeploys else None,
+        restore=world.restore, remove=world.remove if undeploys else None,
     )  # fmt: skip
 
 

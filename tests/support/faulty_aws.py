@@ -369,6 +369,8 @@ def _about_item(body: bytes) -> str:
 def _item(action: Mapping[str, Any]) -> str:
     item = action.get("Item") or action.get("Key") or {}
     kind = item.get("sk", {}).get("S", "")
+    if kind == "journal" and "step" not in item:
+        return "journal(over)"
     if kind == "journal":
         return f"journal({item['step']['S']} {item['phase']['S']})"
     if item.get("pk", {}).get("S", "").startswith("history#"):

@@ -89,13 +89,13 @@ class Deployer:
             AppError: refused, failed or unhealthy. What was live before is live again (or still).
             Exception: ours; what was live before is live, or the bundle is.
         """
-        pass_gate(bundle, self._surroundings)
         self._own(bundle.app)
         if condemned:
             # The receipt names the step that it failed at, whoever tells it in the end.
             with verifying() if condemned.code is Code.UNHEALTHY else nullcontext():
                 say("It was deployed before and found faulty, so it is not tried again.")
             raise self._taken_back(bundle, previous, condemned, say, effect)
+        pass_gate(bundle, self._surroundings)
         if bundle.artifacts:
             with effect("artifacts"):
                 self._upload(bundle.artifacts, say)
@@ -215,12 +215,21 @@ class Deployer:
             say(f"{error.message}\nThere is no earlier release to go back to; this one stays deployed.")
             return None
         say(f"{error.message}\nGoing back to what was live before.")
+        return self.restore(bundle.app, bundle.template_key, previous, say)
+
+    def restore(self, app: App, template_key: str | None, previous: str, say: Say) -> Deployment | None:
+        """Deploy an earlier release again; None, and the reason in the log, if that cannot be done.
+
+        Args:
+            app: whose.
+            template_key: of what may have been deployed since.
+            previous: template key of what is to be live again.
+            say: told of progress.
+        """
         try:
-            with _refusals(bundle.app):  # who died over this may have left the stack in the middle of anything
-                self._stacks.settle(self._plan(bundle.app, previous), say)
-            result = self._update(bundle.app, previous, say)
-            earlier = self._notifications_of(previous)
-            self._hang_events(bundle.app, earlier, result.stack, bundle.notifications, say)
+            result = self._update(app, previous, say)
+            later = self._notifications_of(template_key)
+            self._hang_events(app, self._notifications_of(previous), result.stack, later, say)
         except AppError as failure:
             say(f"That failed too: {failure.message}")
             return None

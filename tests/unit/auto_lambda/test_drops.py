@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -240,3 +242,42 @@ def test_no_rights_at_all_are_told(store: ObjectStore) -> None:
     own = OnlyItsOwnFolder(boto3.client("s3", region_name="us-east-1"))
     with pytest.raises(ClientError):
         drops.latest(own, BUCKET, keys.App("prod", "shop"))
+
+
+@pytest.mark.parametrize("version", ["624ce092-...", "marker"])
+def test_a_text_that_names_no_zip_is_missing(store: ObjectStore, zip_path: Path, version: str) -> None:
+    drops.drop(store, BUCKET, SHOP, zip_path)
+    if version == "marker":
+        version = str(store.delete(BUCKET, SHOP.key))
+    with pytest.raises(ObjectMissing):
+        drops.again(store, BUCKET, SHOP, version)
+
+
+class Dated(ObjectStore):
+    """A bucket whose zip under the short key was put there so many seconds after the other."""
+
+    seconds = 0
+
+    def head(self, bucket: str, key: str, version: str | None = None) -> Head:
+        later = timedelta(seconds=self.seconds if key == "apps/shop.zip" else 0)
+        return replace(super().head(bucket, key, version), modified=datetime(2026, 1, 2, tzinfo=UTC) + later)
+
+
+@pytest.mark.parametrize(("seconds", "waits"), [(-5, None), (5, "apps/shop.zip")])
+def test_an_older_zip_under_the_other_key_waits_for_nothing(
+    store: ObjectStore, zip_path: Path, seconds: int, waits: str | None
+) -> None:
+    client = boto3.client("s3", region_name="us-east-1")
+    dated = Dated(client)
+    dated.seconds = seconds
+    client.put_object(Bucket=BUCKET, Key="apps/shop.zip", Body=b"other")
+    dropped = drops.drop(dated, BUCKET, SHOP, zip_path)
+    put_receipt(dated, dropped, "live", serving={"version": "1", "upload": dropped.version})
+    assert drops.waiting(dated, BUCKET, SHOP) == waits
+
+
+def test_a_key_that_may_not_be_looked_at_is_told(store: ObjectStore, zip_path: Path) -> None:
+    own, told = OnlyItsOwnFolder(boto3.client("s3", region_name="us-east-1")), list[str]()
+    drops.drop(own, BUCKET, SHOP, zip_path)
+    drops.remove(own, BUCKET, SHOP, SHOP.key, told.append)
+    assert told == ["apps/shop.zip"]

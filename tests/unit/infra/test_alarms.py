@@ -138,6 +138,7 @@ def attempt(app: str, trouble: Exception) -> None:
         lambda receipt, bucket: Report(receipt, bucket, SimpleNamespace(put=put), Redactor()),
         worker="w",
         bury=lambda *_: None,
+        restore=lambda *_: None,
     )
     upload = Upload(App("dev", app), "uploads", f"apps/dev/{app}.zip", "v1")
     delivery = Delivery(Message("m", "h", "", 1, datetime.now(UTC)), Letter((upload,), ()))

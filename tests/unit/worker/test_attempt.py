@@ -398,7 +398,7 @@ def test_a_successor_tells_how_far_its_predecessor_came(world: World) -> None:
     assert "first was here before, and came to: stack begun" in world.logs["apps/dev/shop.log"]
 
 
-def die_in(world: World, moment: str) -> None:
+def die_in(world: World, moment: str, what: Upload | None = None) -> None:
     """A worker process that ends without a word at that moment; its lease has run out when this returns."""
     claimed: dict[Any, Any] = {}
 
@@ -408,7 +408,7 @@ def die_in(world: World, moment: str) -> None:
 
     setattr(world, moment, die)
     with pytest.raises(Killed):
-        deliver(world, upload(), worker="first")
+        deliver(world, what or upload(), worker="first", undeploys=what is not None and what.removed)
     world.table.items_ = claimed
     setattr(world, moment, lambda: None)
     world.seconds += 71
@@ -455,9 +455,47 @@ def test_a_successor_goes_back_from_what_was_found_unhealthy_without_deploying_i
     die_in(world, "in_going_back")
     world.order.clear()
     deliver(world, upload(), worker="second")
-    assert world.order == ["taken back", "receipt failed"]
+    assert [it for it in world.order if it != "receipt deploying"] == ["taken back", "receipt failed"]
     assert world.receipt["error"] == {"code": "unhealthy", "message": "GET / was answered 502", "hint": "mend it"}
     assert world.record().failed
+
+
+def test_what_somebody_died_over_is_taken_back_when_the_next_zip_fails_before_its_turn_to_deploy(world: World) -> None:
+    deliver(world, upload())
+    world.newest[SHOP_ZIP], world.in_verify = "v2", unhealthy
+    die_in(world, "in_going_back", upload("v2"))
+    world.newest[SHOP_ZIP], world.trouble = "v3", fail(APP_ERROR)
+    deliver(world, upload("v3"))
+    assert "restored bundles/v1.json over bundles/v2.json" in world.order
+    assert world.receipt["serving"]["version"] == "9"
+    live = world.record().live
+    assert live
+    assert (live.object_version, live.function_version) == ("v1", "9")
+    world.order.clear()
+    world.newest[SHOP_ZIP] = "v4"
+    deliver(world, upload("v4"))
+    assert not [line for line in world.order if "restored" in line]
+
+
+def test_a_zip_that_ends_workers_in_the_middle_of_deploying_is_taken_back(world: World) -> None:
+    deliver(world, upload())
+    world.newest[SHOP_ZIP] = "v2"
+    for _ in range(3):
+        die_in(world, "in_deploy", upload("v2"))
+    deliver(world, upload("v2"))
+    assert world.receipt["error"]["code"] == "ends-workers"
+    assert "restored bundles/v1.json over bundles/v2.json" in world.order
+
+
+def test_a_verdict_is_forgotten_with_the_work_that_it_was_about(world: World) -> None:
+    world.in_verify = unhealthy
+    deliver(world, upload())
+    world.in_verify = lambda: None
+    world.newest[SHOP_ZIP], world.trouble = "v2", fail(APP_ERROR)
+    deliver(world, upload("v2"))
+    world.newest[SHOP_ZIP], world.trouble = "v1", lambda _: None
+    deliver(world, upload("v1"))  # v2 was deleted for good, and v1 is the newest once more
+    assert world.receipt["status"] == "live"
 
 
 def test_what_went_wrong_before_the_stack_was_there_is_tried_again(world: World) -> None:
@@ -563,8 +601,23 @@ def test_a_deletion_during_the_first_deployment_waits_for_its_end(world: World) 
 def test_a_deletion_takes_away_what_a_dead_worker_may_have_left(world: World) -> None:
     die_in(world, "in_deploy")
     world.newest.clear()
-    deliver(world, replace(upload("marker"), removed=True), undeploys=True)
+    removal = replace(upload("marker"), removed=True)
+    die_in(world, "in_removal", removal)
+    deliver(world, removal, undeploys=True)
     assert "removed dev/shop, was None" in world.order
+
+
+def test_a_deletion_takes_away_what_a_first_deployment_left_that_failed_on_our_side(world: World) -> None:
+    world.in_deploy = lambda: (_ for _ in ()).throw(OSError("throttled"))
+    with pytest.raises(OSError, match="throttled"):
+        deliver(world, upload(), undeploys=True)
+    world.newest.clear()
+    removal = replace(upload("marker"), removed=True)
+    deliver(world, removal, undeploys=True)
+    deliver(world, upload(), undeploys=True)
+    assert world.order.count("removed dev/shop, was None") == 1
+    deliver(world, removal, undeploys=True)
+    assert world.order.count("removed dev/shop, was None") == 1
 
 
 def test_deleting_a_faulty_first_zip_takes_away_what_it_left(world: World) -> None:

@@ -236,10 +236,9 @@ def test_a_rollback_to_what_is_not_there_builds_the_zip_and_says_so(
 ) -> None:
     fakes = Fakes(kept=kept)
     again = replace(EARLIER, sha256=sha256)
-    released = Pipeline(steps(fakes), room).run(ROLLED_BACK, report, previous=None, guard=Open(), again=again)  # type: ignore[arg-type]
+    Pipeline(steps(fakes), room).run(ROLLED_BACK, report, previous=None, guard=Open(), again=again)  # type: ignore[arg-type]
     assert [call for call in fakes.calls if not call.startswith("stored")] == [*ORDER, "deploy over None", "verify"]
     assert any(told in warning and "built anew" in warning for warning in report.receipt.warnings)
-    assert not [warning for warning in released.release.warnings if "built anew" in warning]
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", '{"template_key": "x"}', '{"proof": {"a": 1}, "warnings": []}'])

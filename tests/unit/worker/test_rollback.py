@@ -30,7 +30,7 @@ def test_a_rollback_takes_the_release_of_the_version_that_it_names(world: World)
     drop(world, "v1")
     drop(world, "v2")
     drop(world, "v3", back_to="v1")
-    assert world.again[-1] == replace(RELEASE, object_version="v3", timings={})
+    assert world.again[-1] == replace(RELEASE, object_version="v3", timings={}, warnings=())
     live = world.record().live
     assert live
     assert (live.object_version, live.template_key) == ("v3", "bundles/v1.json")
