@@ -16,7 +16,6 @@ def local_up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalUp]:
     """The process of the shared stack."""
     up = LocalUp(
         tmp_path_factory.mktemp("stack"),
-        "--undeploy-on-delete",
         AUTO_LAMBDA_SLOTS="2",
         AUTO_LAMBDA_MAX_UPLOAD_MB=str(MAX_UPLOAD_MB),
         AUTO_LAMBDA_CHECK_SECONDS="1",

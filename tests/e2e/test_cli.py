@@ -115,3 +115,10 @@ def test_the_doctor_finds_a_running_stack_and_this_machine_well(stack: Stack) ->
     found = {one["what"]: one["verdict"] for one in json.loads(done.stdout)}
     parts = {"settings", "sandbox", "index", "identity", "uploads bucket", "artifacts bucket", "queue", "ledger"}
     assert {found[part] for part in parts} == {"fine"}
+
+
+def test_a_pipeline_that_keeps_its_apps_says_so_and_deletes_nothing(stack: Stack, folder: Path) -> None:
+    assert stack.cli("deploy", str(folder), "--name", "cli-kept", "--wait").returncode == 0
+    done = stack.cli("undeploy", "cli-kept", "--yes")
+    assert (done.returncode, "UndeployOnDelete" in done.stderr) == (2, True)
+    assert stack.s3.head_object(Bucket=stack.bucket, Key="apps/dev/cli-kept.zip")

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from e2e_stack import Drop, Stack, make_zip, saying, until
+from e2e_stack import Drop, LocalUp, Stack, make_zip, saying, until
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A stack of its own: in the shared one, an app stays where it is when its zip is deleted."""
+    up = LocalUp(tmp_path_factory.mktemp("undeploy"), "--undeploy-on-delete")
+    try:
+        yield up.ready()
+    finally:
+        up.end()
 
 
 def in_aws(stack: Stack, name: str, function: str) -> list[str]:
