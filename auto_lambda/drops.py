@@ -154,9 +154,8 @@ def key_of(store: ObjectStore, bucket: str, app: keys.App, version: str) -> str:
 
 def _find(store: ObjectStore, bucket: str, app: keys.App, version: str) -> Head | None:
     for key in app.keys:
-        with suppress(ObjectMissing):
-            if head := _unless_denied(partial(store.head, bucket, key, version), really=key == app.key):
-                return head
+        if head := _unless_denied(partial(store.find, bucket, key, version), really=key == app.key):
+            return head
     return None
 
 

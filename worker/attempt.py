@@ -222,9 +222,7 @@ class Attempts:
 
     def _went_live(self, work: _Work, report: Report, released: Released, before: str | None) -> None:
         app, deployment, release = work.claim.upload.app, released.deployment, released.release
-        attempt = replace(
-            work.attempt, template_key=deployment.template_key, function_version=deployment.version
-        )  # fmt: skip
+        attempt = replace(work.attempt, template_key=deployment.template_key, function_version=deployment.version)
         live = put_live(app, self._live(work.claim, released, before))
         self._finish(replace(work, attempt=attempt), report, "live", live, *kept(app, release, before), finished(app))
 
@@ -258,7 +256,7 @@ class Attempts:
     def _settled(self, work: _Work, report: Report, error: AppError) -> AppError:
         """What was live before is live again, if somebody died in the middle of replacing it."""
         live, entry = work.record.live, work.record.entry
-        if error.restored or not (live and entry and entry.beyond(live.template_key)):
+        if error.restored or work.claim.upload.removed or not (live and entry and entry.beyond(live.template_key)):
             return error
         report.say(f"{entry.worker} left off in the middle of deploying another release: going back to what was live")
         work.hold.renew()

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _TAKEN = {"412", "PreconditionFailed", "ConditionalRequestConflict"}
 _MISSING = {"404", "NoSuchKey", "NoSuchVersion", "NotFound"}
 _NO_VERSION = {"400", "405", "InvalidArgument", "MethodNotAllowed"}
-"""What is said of a text that names no version at all, and of one that names a deletion."""
+"""What is said of a text that names no version at all, and of one that names a deletion; but 400 of much else, too."""
 
 
 Announced = Mapping[str, tuple[str, ...]]
@@ -64,11 +64,22 @@ class ObjectStore:
         Raises:
             ObjectMissing: it is not there.
         """
-        with _missing(key, version):
+        with _missing(key):
             answer = self._client.head_object(Bucket=bucket, Key=key, **_version(version))
         version = _real(answer.get("VersionId"))
         metadata = answer.get("Metadata") or {}
         return Head(key, answer["ContentLength"], version, answer["LastModified"], metadata=metadata)
+
+    def find(self, bucket: str, key: str, version: str) -> Head | None:
+        """Ask for one version by what a person says it is; None if there is none of that name."""
+        try:
+            return self.head(bucket, key, version)
+        except ObjectMissing:
+            return None
+        except ClientError as error:
+            if error.response.get("Error", {}).get("Code") in _NO_VERSION:
+                return None
+            raise
 
     def exists(self, bucket: str, key: str) -> bool:
         """Whether the object is there."""
@@ -123,7 +134,7 @@ class ObjectStore:
         Raises:
             ObjectMissing: that version is not there (any more).
         """
-        with _missing(key, version):
+        with _missing(key):
             earlier = self._client.head_object(Bucket=bucket, Key=key, VersionId=version)
             answer = self._client.copy_object(
                 Bucket=bucket,
@@ -193,10 +204,10 @@ def _real(version: str | None) -> str | None:
 
 
 @contextmanager
-def _missing(key: str, version: str | None = None) -> Iterator[None]:
+def _missing(key: str) -> Iterator[None]:
     try:
         yield
     except ClientError as error:
-        if error.response.get("Error", {}).get("Code") in (_MISSING | _NO_VERSION if version else _MISSING):
+        if error.response.get("Error", {}).get("Code") in _MISSING:
             raise ObjectMissing(key) from error
         raise

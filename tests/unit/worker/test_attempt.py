@@ -487,6 +487,21 @@ def test_a_zip_that_ends_workers_in_the_middle_of_deploying_is_taken_back(world:
     assert "restored bundles/v1.json over bundles/v2.json" in world.order
 
 
+def test_what_is_to_be_taken_out_is_not_put_back_first(world: World) -> None:
+    deliver(world, upload(), undeploys=True)
+    world.newest[SHOP_ZIP] = "v2"
+    die_in(world, "in_deploy", upload("v2"))
+    world.newest.clear()
+
+    def refused() -> None:
+        raise AppError(Code.STACK_FAILED, "a bucket is not empty", hint="empty it")
+
+    world.in_removal = refused
+    deliver(world, replace(upload("marker"), removed=True), undeploys=True)
+    assert world.receipt["error"]["code"] == "stack-failed"
+    assert not [line for line in world.order if "restored" in line]
+
+
 def test_a_verdict_is_forgotten_with_the_work_that_it_was_about(world: World) -> None:
     world.in_verify = unhealthy
     deliver(world, upload())
