@@ -119,9 +119,9 @@ def again(store: ObjectStore, bucket: str, app: keys.App, version: str) -> Drop:
     Raises:
         ObjectMissing: that version is not there (any more).
     """
-    key = key_of(store, bucket, app, version)
-    renewed = store.renew(bucket, key, version, {keys.ROLLBACK: version})
-    return Drop(app, bucket, key, renewed, None, store.head(bucket, key, renewed).size)
+    earlier = _found(store, bucket, app, version)
+    renewed = store.renew(bucket, earlier.key, version, {keys.ROLLBACK: version})
+    return Drop(app, bucket, earlier.key, renewed, None, earlier.size)
 
 
 def remove(
@@ -147,8 +147,12 @@ def key_of(store: ObjectStore, bucket: str, app: keys.App, version: str) -> str:
     Raises:
         ObjectMissing: none has it (any more).
     """
-    if found := _find(store, bucket, app, version):
-        return found.key
+    return _found(store, bucket, app, version).key
+
+
+def _found(store: ObjectStore, bucket: str, app: keys.App, version: str) -> Head:
+    if head := _find(store, bucket, app, version):
+        return head
     raise ObjectMissing(f"{app} has no version {version}")
 
 
@@ -161,7 +165,11 @@ def _find(store: ObjectStore, bucket: str, app: keys.App, version: str) -> Head 
 
 def latest(store: ObjectStore, bucket: str, app: keys.App) -> tuple[str, Receipt | None]:
     """Of the keys that an app may be dropped under the one that was worked on last, and the receipt beside it."""
-    found = [(key, receipt) for key, receipt in _receipts(store, bucket, app).items() if receipt]
+    return _latest(app, _receipts(store, bucket, app))
+
+
+def _latest(app: keys.App, receipts: Mapping[str, Receipt | None]) -> tuple[str, Receipt | None]:
+    found = [(key, receipt) for key, receipt in receipts.items() if receipt]
     return max(found, key=lambda it: str(it[1].fields.get("updated")), default=(app.key, None))
 
 
@@ -170,10 +178,11 @@ def waiting(store: ObjectStore, bucket: str, app: keys.App) -> str | None:
 
     Between the two keys of an app the later zip counts, so one that is older than what is live waits for nothing.
     """
-    _, latest_one = latest(store, bucket, app)
+    receipts = _receipts(store, bucket, app)
+    _, latest_one = _latest(app, receipts)
     version = latest_one.serving.get("upload") if latest_one and latest_one.serving else None
     live = _find(store, bucket, app, version) if version else None
-    for key, receipt in _receipts(store, bucket, app).items():
+    for key, receipt in receipts.items():
         with suppress(ObjectMissing):
             head = _unless_denied(partial(store.head, bucket, key))
             upload = receipt.fields.get("upload") or {} if receipt else {}

@@ -93,11 +93,12 @@ class Record:
         owner = self.live or self.failed
         return owner is not None and owner.key == key
 
-    def unfinished(self, key: str) -> bool:
-        """Whether somebody works on a version of that object, or began to change something in AWS for it."""
+    def may_be_in_aws(self, key: str) -> bool:
+        """Whether there may be something in AWS of that object: it is deployed, or somebody began, or works on it."""
         held = self.lease.subject if self.lease.owner else None
         begun = self.entry.subject if self.entry else None
-        return any(it is not None and it.startswith(f"{key}@") for it in (held, begun))
+        unfinished = any(it is not None and it.startswith(f"{key}@") for it in (held, begun))
+        return unfinished or self.deployed_from(key)
 
     def settles(self, upload: Upload, head: Head) -> bool:
         """Whether an object's newest version needs no announcement: it has its answer, or was in somebody's hands.
@@ -156,7 +157,7 @@ def _undeploy(upload: Upload, record: Record, newest: Callable[[Upload], Head | 
 
     While somebody works on it, nobody knows yet: whoever wants the lease then comes again.
     """
-    if not record.deployed_from(upload.key) and not record.unfinished(upload.key):
+    if not record.may_be_in_aws(upload.key):
         return Claim(upload, "answered")
     return Claim(upload, "superseded" if newest(upload) else "go")
 

@@ -82,10 +82,8 @@ class Reconciler:
                 app = keys.parse(key)
             except keys.BadKey:
                 continue
-            if key not in listed:
-                record = self._ledger.record(app)
-                if record.deployed_from(key) or record.unfinished(key):
-                    yield key
+            if key not in listed and self._ledger.record(app).may_be_in_aws(key):
+                yield key
 
     def run(self, grace: timedelta = GRACE, alive: Callable[[], object] = lambda: None) -> list[str]:
         """Announce what was missed; the keys."""
