@@ -12,16 +12,18 @@ import sys
 from functools import partial
 from pathlib import Path
 
+from auto_lambda.errors import AppError
 from auto_lambda.keys import App
+from auto_lambda.model import Architecture
 from auto_lambda.tools import ToolEnvironments, ToolError, interpreters, uv_executable
-from worker.build.audit import Audits
-from worker.build.bubblewrap import BubblewrapSandbox, SandboxMissing
-from worker.build.indexes import discover
-from worker.build.sandbox import Command, Limits, Outcome, PlainSandbox, Sandbox
-from worker.build.uv import index_settings
-from worker.errors import AppError
-from worker.model import Architecture, Built, Bundle, Draft, Layer, Source, Upload
-from worker.proof.cold_start import Prover
+from builder.dependencies.uv import index_settings
+from builder.index.hosts import discover
+from builder.model import Built, Draft, Layer, Source
+from builder.proof.audit import Audits
+from builder.proof.cold_start import Prover
+from builder.sandbox.bubblewrap import BubblewrapSandbox, SandboxMissing
+from builder.sandbox.sandbox import Command, Limits, Outcome, PlainSandbox, Sandbox
+from worker.model import Bundle, Upload
 
 _NATIVE = """
 #include <Python.h>

@@ -17,9 +17,9 @@ from pathlib import Path
 from usage import cpu, memory
 
 from auto_lambda.aws.cloudformation import Stacks
-from auto_lambda.local.embedded import EmbeddedAws
-from auto_lambda.local.stack import STACK, deploy_pipeline, local_client
-from auto_lambda.local.state import Pipeline
+from auto_lambda_cli.local_stack.embedded import EmbeddedAws
+from auto_lambda_cli.local_stack.stack import STACK, deploy_pipeline, local_client
+from auto_lambda_cli.local_stack.state import Pipeline
 
 
 def main() -> int:

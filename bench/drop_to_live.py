@@ -24,9 +24,9 @@ from usage import cpu, memory
 
 from auto_lambda import drops, keys, tools
 from auto_lambda.aws.s3 import ObjectStore
-from auto_lambda.local.board import STEPS
-from auto_lambda.local.stack import LocalStack, local_client, prepare_tools
-from auto_lambda.packing import zip_folder
+from auto_lambda_cli.local_stack.board import STEPS
+from auto_lambda_cli.local_stack.stack import LocalStack, local_client, prepare_tools
+from auto_lambda_cli.packing import zip_folder
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 NAMES = ("quotes", "events", "thumbnails", "guestbook", "statistics")

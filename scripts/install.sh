@@ -103,7 +103,7 @@ take_clone() {
     clone=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
     [ -f "$clone/ami/packages.tsv" ] || refuse "this script is not in a clone of the repository: name a --wheel"
     mkdir "$payload/units" "$payload/sources"
-    for name in ami auto_lambda checker worker systemd scripts setup.cfg pyproject.toml README.md LICENSE; do
+    for name in ami auto_lambda auto_lambda_cli builder checker worker systemd scripts setup.cfg pyproject.toml README.md LICENSE; do
         cp --recursive "$clone/$name" "$payload/sources"
     done
     find "$payload/sources" -name __pycache__ -prune -exec rm -rf {} +
@@ -217,7 +217,7 @@ uninstall() {
         systemctl clean --what=all "$service" 2>/dev/null || true # it may have nothing
     done
     [ ! -e $units/autolambda.slice ] || systemctl stop autolambda.slice # else it lives on without its file
-    rm -f $units/autolambda-{worker,checker,unfit@}.service $units/autolambda.slice /usr/lib/sysusers.d/autolambda.conf
+    rm -f $units/autolambda-{worker,checker,unhealthy@}.service $units/autolambda.slice /usr/lib/sysusers.d/autolambda.conf
     systemctl daemon-reload
     systemctl reset-failed 'autolambda-*' 2>/dev/null || true
     ! id autolambda >/dev/null 2>&1 || userdel autolambda

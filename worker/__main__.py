@@ -17,12 +17,12 @@ from auto_lambda.service import (
     stop_on_signals,
     trim_memory,
 )
-from worker.status import Status
+from worker.consumer.status import Status
 
 if TYPE_CHECKING:
-    from worker.cancel import Cancel
+    from worker.cancellation import Cancel
     from worker.compose import Worker
-    from worker.inbox import Delivery, Inbox
+    from worker.consumer.inbox import Delivery, Inbox
 
 _ENDPOINTS = ("autoscaling", "cloudformation", "dynamodb", "lambda", "s3", "sqs", "sts")
 
@@ -49,8 +49,8 @@ def _run(chosen: settings.WorkerSettings) -> int:
     from auto_lambda.aws.session import client
     from auto_lambda.aws.sqs import Queue, QueueUnusable
     from worker.compose import Impossible, compose
-    from worker.inbox import Inbox
-    from worker.workroom import workroom
+    from worker.consumer.inbox import Inbox
+    from worker.workdir import workroom
 
     session = make_lean_session(chosen.region, _ENDPOINTS)
     # Each slot has a heartbeat beside the one receive.
@@ -89,10 +89,10 @@ def _run(chosen: settings.WorkerSettings) -> int:
 
 def _serve(chosen: settings.WorkerSettings, inbox: Inbox, worker: Worker, notifier: Notifier, status: Status) -> int:
     from auto_lambda.aws.metadata import Metadata
-    from worker.daemon import Daemon, Timing
-    from worker.idle import Idle
-    from worker.leaving import Leaving
-    from worker.retries import BackOff
+    from worker.consumer.backoff import BackOff
+    from worker.consumer.daemon import Daemon, Timing
+    from worker.fleet.idle import Idle
+    from worker.fleet.termination import Leaving
 
     def work_and_trim(delivery: Delivery, cancel: Cancel) -> None:
         try:

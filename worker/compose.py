@@ -20,35 +20,36 @@ from auto_lambda.aws.lambda_ import Functions
 from auto_lambda.aws.s3 import ObjectStore
 from auto_lambda.aws.session import client
 from auto_lambda.redact import Redactor, secrets_of
+from auto_lambda.runtimes import newest_first
 from auto_lambda.settings import WorkerSettings
 from auto_lambda.tools import ToolEnvironments, interpreters
-from worker.attempt import Attempts
-from worker.build import cgroups
-from worker.build.audit import Audits
-from worker.build.bubblewrap import BubblewrapSandbox, SandboxMissing
-from worker.build.builder import Builder
-from worker.build.indexes import discover
-from worker.build.pip_configuration import PipConfiguration
-from worker.build.sandbox import MEGABYTE, PlainSandbox, Sandbox
-from worker.build.shelf import BucketShelf
+from builder.dependencies.builder import Builder
+from builder.dependencies.wheel_store import BucketShelf
+from builder.frameworks.chalice.front_end import Chalice
+from builder.frameworks.zappa.front_end import Zappa
+from builder.index.hosts import discover
+from builder.index.pip_configuration import PipConfiguration
+from builder.model import Built, Draft, Source
+from builder.proof.audit import Audits
+from builder.proof.cold_start import Prover
+from builder.sandbox import cgroups
+from builder.sandbox.bubblewrap import BubblewrapSandbox, SandboxMissing
+from builder.sandbox.sandbox import MEGABYTE, PlainSandbox, Sandbox
+from builder.source.inspect import inspect
+from builder.source.runtime import Defaults
+from builder.source.unpack import unpack
 from worker.bundle.assemble import assemble
-from worker.deploy.stack import Deployer
-from worker.frameworks.chalice import Chalice
-from worker.frameworks.zappa import Zappa
-from worker.inbox import Inbox
-from worker.ledger import Ledger
-from worker.model import Built, Bundle, Draft, Source, Surroundings, Upload
+from worker.consumer.deduplication import Sieve
+from worker.consumer.inbox import Inbox
+from worker.deploy.deployer import Deployer
+from worker.fetch import fetch
+from worker.handler import Attempts
+from worker.model import Bundle, Surroundings, Upload
+from worker.operations.reconcile import Reconciler
 from worker.pipeline import Fetched, Pipeline, Steps
-from worker.proof.cold_start import Prover
-from worker.receipt import Receipt, Report, Step
-from worker.reconcile import Reconciler
-from worker.runtimes import newest_first
-from worker.sieve import Sieve
-from worker.source.fetch import fetch
-from worker.source.inspect import inspect
-from worker.source.target import Defaults
-from worker.source.unpack import unpack
-from worker.workroom import Workroom
+from worker.records.ledger import Ledger
+from worker.records.receipt import Receipt, Report, Step
+from worker.workdir import Workroom
 
 if TYPE_CHECKING:
     import boto3

@@ -1,120 +1,23 @@
-"""The two kinds of failure: what the uploader can fix, and everything else.
-
-An `AppError` is final: the message is done and the receipt tells the uploader what to do.
-Any other exception is ours: the message goes back to the queue and is tried again.
-"""
+"""Failures that only a worker knows."""
 
 from __future__ import annotations
 
-import json
-from enum import StrEnum
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from worker.model import Deployment
-
-_LONGEST = 20_000  # characters of a message in the journal, whose items have their limit
+from auto_lambda.errors import AppError
+from worker.model import Deployment
 
 
-class Code(StrEnum):
-    """Every code a receipt can carry. Each has its paragraph in docs/reference/errors.md (a test compares)."""
-
-    # The key and the object
-    BAD_KEY = "bad-key"
-    UPLOAD_DELETED = "upload-deleted"
-    UPLOAD_TOO_LARGE = "upload-too-large"
-    # The zip
-    NOT_A_ZIP = "not-a-zip"
-    ZIP_EMPTY = "zip-empty"
-    ZIP_CORRUPT = "zip-corrupt"
-    ZIP_TOO_MANY_FILES = "zip-too-many-files"
-    ZIP_TOO_LARGE = "zip-too-large"
-    ZIP_BOMB = "zip-bomb"
-    ZIP_UNSAFE_NAME = "zip-unsafe-name"
-    ZIP_DUPLICATE_NAME = "zip-duplicate-name"
-    ZIP_LINK = "zip-link"
-    ZIP_ENCRYPTED = "zip-encrypted"
-    ZIP_METHOD = "zip-method"
-    # The app in it
-    NO_FRAMEWORK = "no-framework"
-    AMBIGUOUS_FRAMEWORK = "ambiguous-framework"
-    BAD_CONFIG = "bad-config"
-    UNKNOWN_STAGE = "unknown-stage"
-    UNKNOWN_PYTHON = "unknown-python"
-    UNKNOWN_ARCHITECTURE = "unknown-architecture"
-    # Its dependencies
-    BAD_REQUIREMENTS = "bad-requirements"
-    REQUIREMENT_NOT_FOUND = "requirement-not-found"
-    REQUIREMENTS_CONFLICT = "requirements-conflict"
-    DEPENDENCY_BUILD_FAILED = "dependency-build-failed"
-    DEPENDENCY_DOES_NOT_FIT = "dependency-does-not-fit"
-    PACKAGE_TOO_LARGE = "package-too-large"
-    # Compiling it
-    APP_DOES_NOT_IMPORT = "app-does-not-import"
-    SYNTAX_ERROR = "syntax-error"
-    UNSUPPORTED_SETTING = "unsupported-setting"
-    MISSING_POLICY_FILE = "missing-policy-file"
-    COMPILE_FAILED = "compile-failed"
-    TOOK_TOO_LONG = "took-too-long"
-    TOO_MUCH_OUTPUT = "too-much-output"
-    OUT_OF_MEMORY = "out-of-memory"
-    TOO_MANY_PROCESSES = "too-many-processes"
-    TOO_MUCH_DISK = "too-much-disk"
-    RESULT_TAMPERED = "result-tampered"
-    TOO_MANY_RESOURCES = "too-many-resources"
-    # Whether it can run on Lambda
-    WRONG_ARCHITECTURE = "wrong-architecture"
-    WRONG_PYTHON_ABI = "wrong-python-abi"
-    GLIBC_TOO_NEW = "glibc-too-new"
-    MISSING_LIBRARY = "missing-library"
-    HANDLER_MISSING = "handler-missing"
-    INIT_TOO_SLOW = "init-too-slow"
-    WRITES_TO_READ_ONLY = "writes-to-read-only"
-    ENDED_AT_START = "ended-at-start"
-    MEMORY_SIZE_TOO_SMALL = "memory-size-too-small"
-    MISSING_ENVIRONMENT = "missing-environment"
-    NEEDS_AWS = "needs-aws"
-    # Deploying it
-    TEMPLATE_REFUSED = "template-refused"
-    STACK_NOT_OURS = "stack-not-ours"
-    STACK_FAILED = "stack-failed"
-    BUCKET_NOTIFICATION_FAILED = "bucket-notification-failed"
-    UNHEALTHY = "unhealthy"
-    # The worker itself
-    ENDS_WORKERS = "ends-workers"
-    # Not the uploader's: carried by `delayed` receipts, never by an AppError
-    OUR_SIDE = "our-side"
-
-
-class AppError(Exception):
-    """The uploader can fix this. Never retried.
+class RolledBack(AppError):
+    """An `AppError` after which the earlier release was deployed again.
 
     Attributes:
-        code: one of `Code`, stable, for programs.
-        message: what happened and where, one or a few lines for a person.
-        hint: what to do about it, imperative, one sentence or two.
-        restored: what was live before, where it had to be made live again.
+        restored: the deployment that is live again.
     """
 
-    def __init__(self, code: Code, message: str, *, hint: str, restored: Deployment | None = None) -> None:
-        super().__init__(message)
-        self.code = code
-        self.message = message
-        self.hint = hint
+    def __init__(self, error: AppError, restored: Deployment) -> None:
+        super().__init__(error.code, error.message, hint=error.hint)
         self.restored = restored
 
-    def __str__(self) -> str:
-        return f"[{self.code}] {self.message} ({self.hint})"
 
-    def text(self) -> str:
-        """As the journal keeps it."""
-        return json.dumps({"code": self.code, "message": self.message[:_LONGEST], "hint": self.hint})
-
-    @classmethod
-    def of(cls, text: str) -> AppError | None:
-        """From its text; None if a worker of another age wrote it otherwise."""
-        try:
-            read = json.loads(text)
-            return cls(Code(read["code"]), str(read["message"]), hint=str(read["hint"]))
-        except (ValueError, TypeError, KeyError):
-            return None
+def restored_by(error: AppError) -> Deployment | None:
+    """The deployment that a failure left live again, or None if nothing was rolled back."""
+    return error.restored if isinstance(error, RolledBack) else None

@@ -9,12 +9,12 @@ from datetime import datetime
 
 from auto_lambda import logs
 from auto_lambda.aws.dynamodb import Put
-from worker.cancel import Cancel, Cancelled
-from worker.errors import AppError
-from worker.journal import Entry, Phase
-from worker.lease import Hold
-from worker.ledger import put_entry, subject
+from auto_lambda.errors import AppError
+from worker.cancellation import Cancel, Cancelled
 from worker.model import Release, Upload
+from worker.records.journal import Entry, Phase
+from worker.records.lease import Hold
+from worker.records.ledger import put_entry, subject
 
 _log = logs.get("guard")
 

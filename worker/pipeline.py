@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from auto_lambda.errors import AppError
 from auto_lambda.keys import App
-from worker.errors import AppError
-from worker.frameworks.base import Framework
-from worker.model import Built, Bundle, Deployment, Draft, FrameworkName, Proof, Release, Say, Source, Upload
-from worker.receipt import Report, Step
+from auto_lambda.model import FrameworkName, Proof, Say
+from builder.frameworks.base import Framework
+from builder.model import Built, Draft, Source
+from worker.model import Bundle, Deployment, Release, Upload
+from worker.records.receipt import Report, Step
 
 
 class Fetched(Protocol):

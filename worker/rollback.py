@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from auto_lambda.aws.dynamodb import Put
 from auto_lambda.keys import App
-from worker.ledger import Earlier, Live, put_earlier
 from worker.model import Release, Upload
+from worker.records.ledger import Earlier, Live, put_earlier
 
 UNKNOWN = (
     "version {version} of this zip is asked for again, but it is not known to have been live: "

@@ -97,7 +97,7 @@ class Member:
             InstanceId=self._instance, ShouldDecrementDesiredCapacity=True
         )
 
-    def unfit(self) -> None:
+    def mark_unhealthy(self) -> None:
         """Ask the group to take another machine for this one, however young it is."""
         self._client.set_instance_health(
             InstanceId=self._instance, HealthStatus="Unhealthy", ShouldRespectGracePeriod=False

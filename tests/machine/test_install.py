@@ -13,10 +13,10 @@ import pytest
 from e2e_stack import Stack, make_zip, small_chalice
 from image_machine import REPOSITORY, need_machine
 
-from auto_lambda.local.embedded import EmbeddedAws
-from auto_lambda.local.stack import deploy_pipeline
-from auto_lambda.local.state import Pipeline
-from worker.build.uv import index_settings
+from auto_lambda_cli.local_stack.embedded import EmbeddedAws
+from auto_lambda_cli.local_stack.stack import deploy_pipeline
+from auto_lambda_cli.local_stack.state import Pipeline
+from builder.dependencies.uv import index_settings
 
 SOURCES = "/srv/auto-lambda"
 SERVICES = ("autolambda-worker", "autolambda-checker")

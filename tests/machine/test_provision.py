@@ -56,7 +56,7 @@ def test_what_is_wrong_with_an_image_is_found(launched: Machine) -> None:
         launched.path(name).parent.mkdir(parents=True, exist_ok=True)
         launched.path(name).write_text("left behind\n")
     launched.run("systemctl", "disable", "autolambda-checker.service")
-    drop_in = launched.path("/etc/systemd/system/autolambda-unfit@.service.d/typo.conf")
+    drop_in = launched.path("/etc/systemd/system/autolambda-unhealthy@.service.d/typo.conf")
     drop_in.parent.mkdir()
     drop_in.write_text("[Service]\nMemorMax=1G\n")
     done = launched.run(

@@ -15,9 +15,9 @@ from e2e_stack import small_chalice, until
 from image_machine import Cloud, Image
 from service_box import CHECKER, OTHER, UNFIT, WORKER, Box
 
-from auto_lambda.local.embedded import EmbeddedAws
-from auto_lambda.local.imds import imds
-from auto_lambda.local.stack import deploy_pipeline
+from auto_lambda_cli.local_stack.embedded import EmbeddedAws
+from auto_lambda_cli.local_stack.imds import imds
+from auto_lambda_cli.local_stack.stack import deploy_pipeline
 
 PEEK = """
 import os, pathlib
@@ -152,7 +152,7 @@ def test_settings_that_cannot_work_are_told_once_and_the_machine_is_given_up(box
         service.values |= {"instance-id": instance, "placement/region": "eu-west-1"}
         words = {**service.environ, "AWS_EC2_METADATA_DISABLED": "false", "AWS_ENDPOINT_URL": cloud.endpoint}
         box.machine.path("/etc/group.env").write_text("".join(f"{name}={text}\n" for name, text in words.items()))
-        box.drop_in("autolambda-unfit@.service", "[Service]\nEnvironmentFile=/etc/group.env\n")
+        box.drop_in("autolambda-unhealthy@.service", "[Service]\nEnvironmentFile=/etc/group.env\n")
         before = len(box.journal(WORKER))
         assert box.ctl("restart", WORKER, check=False)
         until(lambda: health_of(cloud) == "Unhealthy", 60, lambda: box.whole_journal(UNFIT))

@@ -14,7 +14,7 @@ from image_machine import REPOSITORY, need
 from auto_lambda.settings import WorkerSettings
 
 UNITS = REPOSITORY / "systemd"
-SERVICES = {"autolambda-worker.service": 28, "autolambda-checker.service": 12, "autolambda-unfit@.service": 12}
+SERVICES = {"autolambda-worker.service": 28, "autolambda-checker.service": 12, "autolambda-unhealthy@.service": 12}
 """The most exposure, times ten. The worker must start bubblewrap; nothing that the others do needs more."""
 PYTHON = "/usr/local/lib/auto-lambda/venv/bin/python"
 
@@ -32,7 +32,7 @@ def units(tmp_path: Path) -> Path:
     need("systemd-analyze")
     for unit in UNITS.glob("autolambda*"):
         (tmp_path / unit.name).write_text(unit.read_text().replace(PYTHON, "/bin/true"))
-    shutil.copy(tmp_path / "autolambda-unfit@.service", tmp_path / "autolambda-unfit@some.service")
+    shutil.copy(tmp_path / "autolambda-unhealthy@.service", tmp_path / "autolambda-unhealthy@some.service")
     return tmp_path
 
 
@@ -40,7 +40,7 @@ def verify(folder: Path) -> str:
     """Whatever ``systemd-analyze verify`` says; it exits 0 on misspelt settings, but never in silence."""
     names = [folder / "autolambda.slice", *folder.glob("autolambda-worker*"), *folder.glob("autolambda-checker*")]
     done = subprocess.run(
-        ["systemd-analyze", "verify", *names, folder / "autolambda-unfit@some.service"],
+        ["systemd-analyze", "verify", *names, folder / "autolambda-unhealthy@some.service"],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     return done.stdout + done.stderr
@@ -92,7 +92,7 @@ def test_the_watchdog_is_more_patient_than_the_longest_receive() -> None:
 def test_services_that_fail_for_good_are_given_up_and_those_with_bad_settings_at_once() -> None:
     for name in ("autolambda-worker.service", "autolambda-checker.service"):
         unit = read(name)
-        assert unit["Unit"]["OnFailure"] == "autolambda-unfit@%n.service"
+        assert unit["Unit"]["OnFailure"] == "autolambda-unhealthy@%n.service"
         assert unit["Unit"]["StartLimitBurst"]
         assert unit["Service"]["Restart"] == "on-failure"
         assert unit["Service"]["RestartPreventExitStatus"] == "2"

@@ -21,10 +21,10 @@ from image_machine import Image, leave_out
 from service_box import WORKER
 from vm_box import PATIENCE, VirtualBox
 
-from auto_lambda.local.embedded import EmbeddedAws
-from auto_lambda.local.imds import Imds, imds
-from auto_lambda.local.processes import Child
-from auto_lambda.local.stack import deploy_pipeline
+from auto_lambda_cli.local_stack.embedded import EmbeddedAws
+from auto_lambda_cli.local_stack.imds import Imds, imds
+from auto_lambda_cli.local_stack.processes import Child
+from auto_lambda_cli.local_stack.stack import deploy_pipeline
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(2400)]
 

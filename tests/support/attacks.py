@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from worker.build.sandbox import MEGABYTE, Limits
+from builder.sandbox.sandbox import MEGABYTE, Limits
 
 LIMITS = Limits(
     wall=20, cpu=20, memory=300 * MEGABYTE, file_size=32 * MEGABYTE, output=MEGABYTE // 4, processes=60,

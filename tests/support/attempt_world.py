@@ -13,16 +13,17 @@ from tables import FakeTable
 
 from auto_lambda.aws.s3 import Head, ObjectMissing
 from auto_lambda.aws.sqs import Message
+from auto_lambda.errors import AppError, Code
 from auto_lambda.keys import ROLLBACK, App
+from auto_lambda.model import Proof
 from auto_lambda.redact import Redactor
-from worker.attempt import Attempts
-from worker.cancel import Cancel
-from worker.errors import AppError, Code
-from worker.inbox import Delivery, Letter, Misnamed
-from worker.ledger import Ledger, Record
-from worker.model import Deployment, Proof, Release, Upload
+from worker.cancellation import Cancel
+from worker.consumer.inbox import Delivery, Letter, Misnamed
+from worker.handler import Attempts
+from worker.model import Deployment, Release, Upload
 from worker.pipeline import Effect, Guard, Released
-from worker.receipt import Receipt, Report
+from worker.records.ledger import Ledger, Record
+from worker.records.receipt import Receipt, Report
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 SHOP = App("dev", "shop")

@@ -6,7 +6,7 @@ from typing import Any
 
 from typer.testing import CliRunner, Result
 
-from auto_lambda.cli.app import app
+from auto_lambda_cli.app import app
 
 BUCKET = "uploads"
 RECEIPT: dict[str, Any] = {

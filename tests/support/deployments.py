@@ -13,10 +13,10 @@ from drafts import BOUNDARY, Maker, resource
 from auto_lambda.aws.cloudformation import Stacks
 from auto_lambda.aws.lambda_ import Functions
 from auto_lambda.aws.s3 import ObjectStore
+from auto_lambda.errors import AppError
 from auto_lambda.keys import App
 from worker.bundle import Surroundings
 from worker.deploy import Deployer
-from worker.errors import AppError
 from worker.model import Bundle, Deployment
 
 CRASH = (

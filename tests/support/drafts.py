@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from auto_lambda.keys import App
+from auto_lambda.model import BucketNotification, Template
+from builder.model import Built, Draft, Layer, Options, Source
 from worker.bundle import Surroundings, assemble
-from worker.model import BucketNotification, Built, Bundle, Draft, Layer, Options, Source, Template, Upload
+from worker.model import Bundle, Upload
 
 ACCOUNT = "123456789012"
 BOUNDARY = f"arn:aws:iam::{ACCOUNT}:policy/auto-lambda/Boundary"

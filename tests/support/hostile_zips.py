@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from worker.errors import Code
+from auto_lambda.errors import Code
 
 UTF8 = 0x800
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from auto_lambda.tools import cache_folder, exclusive
-from worker.build.uv import index_settings
+from builder.dependencies.uv import index_settings
 
 BARE = ("systemd", "systemd-sysv", "dbus", "openssh-server", "sudo", "ca-certificates")
 _BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")

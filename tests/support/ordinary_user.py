@@ -8,10 +8,10 @@ from pathlib import Path
 
 from attacks import DEAF, HURRIED, LIMITS, TOO_MUCH, left_processes
 
-from worker.build import cgroups
-from worker.build.bubblewrap import BubblewrapSandbox
-from worker.build.indexes import Indexes
-from worker.build.sandbox import Command, Limits, PlainSandbox
+from builder.index.hosts import Indexes
+from builder.sandbox import cgroups
+from builder.sandbox.bubblewrap import BubblewrapSandbox
+from builder.sandbox.sandbox import Command, Limits, PlainSandbox
 
 PYTHON = "/usr/bin/python3"
 WELL = "open('made', 'w').write('x'); open('/tmp/made', 'w').write('x'); print('well')"

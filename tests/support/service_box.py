@@ -11,12 +11,12 @@ from typing import Any
 import nspawn
 from e2e_stack import Stack, until
 
-from auto_lambda.local.state import Pipeline
+from auto_lambda_cli.local_stack.state import Pipeline
 
 WORKER, CHECKER = "autolambda-worker.service", "autolambda-checker.service"
 OTHER = "autolambda-other.service"
 """A second worker, as another machine would have it."""
-UNFIT = f"autolambda-unfit@{WORKER}.service"
+UNFIT = f"autolambda-unhealthy@{WORKER}.service"
 _SYSTEM = "/etc/systemd/system"
 
 
@@ -38,7 +38,7 @@ class Box:
         lines = [f'{name}="{text}"\n' for name, text in {**kept, **settings}.items()]
         more = self.machine.path("/etc/environment").read_text() + "".join(lines)
         self.machine.path("/etc/test.env").write_text(more)
-        for unit in (WORKER, CHECKER, "autolambda-unfit@.service"):
+        for unit in (WORKER, CHECKER, "autolambda-unhealthy@.service"):
             self.drop_in(unit, "[Service]\nEnvironmentFile=/etc/test.env\n", "00-test")
         for script in self._user_data():
             self.machine.run("bash", "-c", script)
@@ -68,7 +68,7 @@ class Box:
 
     def as_launched(self) -> None:
         """No unit changed, and the worker at work, whatever an earlier test did."""
-        for unit in (WORKER, "autolambda-unfit@.service"):
+        for unit in (WORKER, "autolambda-unhealthy@.service"):
             self.machine.path(f"{_SYSTEM}/{unit}.d/50-test.conf").unlink(missing_ok=True)
         self.ctl("daemon-reload")
         self.ctl("stop", OTHER, check=False)

@@ -17,9 +17,9 @@ from soaking import STEADY, Dropped, Fleet, Sample, Soak, Traffic, seconds_since
 
 from auto_lambda.aws.dynamodb import Table
 from auto_lambda.keys import App
-from auto_lambda.local.processes import Child
-from worker.journal import Attempt
-from worker.ledger import Ledger
+from auto_lambda_cli.local_stack.processes import Child
+from worker.records.journal import Attempt
+from worker.records.ledger import Ledger
 
 MEGABYTE = 1_000_000
 

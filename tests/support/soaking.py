@@ -23,9 +23,9 @@ from typing import Any, Self
 from e2e_stack import make_zip, saying, small_zappa
 from faulty_aws import WORKER, FaultyAws, _Answer, _Request, refusal
 
-from auto_lambda.local.embedded import EmbeddedAws
-from auto_lambda.local.processes import Child
-from auto_lambda.local.stack import deploy_pipeline, local_client
+from auto_lambda_cli.local_stack.embedded import EmbeddedAws
+from auto_lambda_cli.local_stack.processes import Child
+from auto_lambda_cli.local_stack.stack import deploy_pipeline, local_client
 
 STEADY = "steady"
 """The worker that is never killed."""

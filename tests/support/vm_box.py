@@ -10,7 +10,7 @@ from e2e_stack import until
 from service_box import WORKER, Box
 from vm import VirtualMachine
 
-from worker.build.uv import index_settings
+from builder.dependencies.uv import index_settings
 
 PATIENCE = 600
 """Seconds; whatever takes one on this machine takes ten or more in an emulated processor."""

@@ -11,7 +11,7 @@ import structlog
 from botocore.config import Config
 from hypothesis import settings
 
-from auto_lambda.local.embedded import REGION, EmbeddedAws
+from auto_lambda_cli.local_stack.embedded import REGION, EmbeddedAws
 
 # How long an example takes says something about the machine only.
 settings.register_profile("unhurried", deadline=None)

@@ -20,8 +20,8 @@ from tables import create_ledger
 
 from auto_lambda.aws.dynamodb import Table
 from auto_lambda.keys import App
-from worker.journal import Attempt
-from worker.ledger import Live, put_live
+from worker.records.journal import Attempt
+from worker.records.ledger import Live, put_live
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 SHOP = App("dev", "shop")

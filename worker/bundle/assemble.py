@@ -6,12 +6,14 @@ import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from worker.build.zips import UnsafeTree, write_zip
+from auto_lambda.errors import AppError, Code
+from auto_lambda.model import Template
+from builder.dependencies.zips import UnsafeTree, write_zip
+from builder.model import Built, Draft
 from worker.bundle import release
 from worker.bundle.publish import Publication, publish, serialize
 from worker.bundle.shape import check_shape
-from worker.errors import AppError, Code
-from worker.model import Artifact, Built, Bundle, Draft, Surroundings, Template
+from worker.model import Artifact, Bundle, Surroundings
 
 MEGABYTE = 1024 * 1024
 # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html: function and layers together, unzipped

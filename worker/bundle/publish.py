@@ -12,10 +12,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from auto_lambda.errors import AppError, Code
 from auto_lambda.keys import App
+from auto_lambda.model import BucketNotification, Template
+from builder.model import Draft
 from worker.bundle.references import referenced, to_alias
-from worker.errors import AppError, Code
-from worker.model import BucketNotification, Draft, Template
 
 ALIAS = "live"
 ROLE_PATH = "/auto-lambda/"

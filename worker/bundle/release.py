@@ -6,7 +6,9 @@ import hashlib
 from typing import Any
 
 from auto_lambda.keys import App
-from worker.model import BucketNotification, Built, Bundle, Draft, Template
+from auto_lambda.model import BucketNotification, Template
+from builder.model import Built, Draft
+from worker.model import Bundle
 
 SECTION = "AutoLambda"
 

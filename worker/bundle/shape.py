@@ -8,8 +8,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from worker.errors import AppError, Code
-from worker.model import Draft
+from auto_lambda.errors import AppError, Code
+from builder.model import Draft
 
 MAX_DEPTH = 60
 _ID = re.compile(r"[A-Za-z0-9]{1,200}")

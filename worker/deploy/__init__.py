@@ -1,5 +1,5 @@
 """From a bundle to something live: gate, stack, bucket events, verification."""
 
-from worker.deploy.stack import Deployer
+from worker.deploy.deployer import Deployer
 
 __all__ = ["Deployer"]

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 from auto_lambda.aws.cloudformation import Stack, Stacks
 from auto_lambda.aws.lambda_ import Functions, State
+from auto_lambda.model import Say
 from worker.bundle.publish import ALIAS
-from worker.model import Bundle, Say
+from worker.model import Bundle
 
 _VERSION = re.compile(r"(?P<function>[A-Za-z0-9]+)Version[0-9a-f]{12}")
 

@@ -15,11 +15,12 @@ from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_expo
 
 from auto_lambda.aws.lambda_ import Answer, Functions
 from auto_lambda.aws.urls import callable_url
+from auto_lambda.model import Say
+from builder.proof.requests import Shape
+from builder.proof.requests import get as get_event
 from worker.bundle.publish import alias_output
-from worker.deploy.view import View
-from worker.model import Bundle, Say
-from worker.proof.requests import Shape
-from worker.proof.requests import get as get_event
+from worker.deploy.gate.template import View
+from worker.model import Bundle
 
 _TIMEOUT = 30.0  # seconds; API Gateway's own limit is 29
 _SHOWN = 300

@@ -11,7 +11,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from worker.runtimes import RUNTIMES
+from auto_lambda.runtimes import RUNTIMES
 
 AMI = Path(__file__).resolve().parents[3] / "ami"
 AGENT = AMI / "rootfs/opt/aws/amazon-cloudwatch-agent/etc/amazon-cloudwatch-agent.json"

@@ -26,19 +26,19 @@ from auto_lambda.aws.autoscaling import Capacity
 from auto_lambda.aws.cloudwatch import Metrics
 from auto_lambda.aws.s3 import Head
 from auto_lambda.aws.sqs import Depth, Message
+from auto_lambda.errors import AppError, Code
 from auto_lambda.keys import App
-from auto_lambda.local.stack import template_path
 from auto_lambda.redact import Redactor
+from auto_lambda_cli.local_stack.stack import template_path
 from checker.publish import to_errors, to_metrics
 from checker.sample import Sample
-from worker.attempt import Attempts
-from worker.cancel import Cancel
-from worker.errors import AppError, Code
-from worker.inbox import Delivery, Letter
-from worker.ledger import Ledger
+from worker.cancellation import Cancel
+from worker.consumer.inbox import Delivery, Letter
+from worker.handler import Attempts
 from worker.model import Upload
-from worker.receipt import Report
-from worker.workroom import workroom
+from worker.records.ledger import Ledger
+from worker.records.receipt import Report
+from worker.workdir import workroom
 
 NAMESPACE, QUEUE = "AutoLambda", "drops"
 QUEUE_URL = f"https://sqs.eu-west-1.amazonaws.com/123456789012/{QUEUE}"
@@ -255,7 +255,7 @@ def published(written: io.StringIO, tmp_path: Path) -> set[tuple[str, frozenset[
     """Every metric that checker and worker make, with the names of its dimensions."""
     attempt("a", OURS)
     live = {"event": "finished", "outcome": "live", "step": "verify", "framework": "zappa", "since_drop": 12.5}
-    source = (template_path().parents[1] / "worker/attempt.py").read_text()
+    source = (template_path().parents[1] / "worker/handler.py").read_text()
     assert all(f"{name}=" in source for name in live if name != "event")
     (tmp_path / "worker-dead").mkdir()
     with workroom(tmp_path):

@@ -1,4 +1,4 @@
-"""The template, read as a document; that it deploys is for tests/unit/auto_lambda/local/test_stack.py."""
+"""The template, read as a document; that it deploys is for tests/unit/auto_lambda_cli/local_stack/test_stack.py."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from cfnlint.decode.cfn_yaml import load as load_template
 from ami.build import Order
 from auto_lambda.aws.autoscaling import Capacity
 from auto_lambda.aws.sqs import Depth
-from auto_lambda.local.stack import template_path
 from auto_lambda.settings import PREFIX, CheckerSettings, Settings, WorkerSettings, load
+from auto_lambda_cli.local_stack.stack import template_path
 from checker.sample import Sample
 from checker.simulator.policies import ours
-from worker.idle import FIRST
+from worker.fleet.idle import FIRST
 
 FROM_CLOUDFORMATION = {"ForAnyValue:StringEquals": {"aws:CalledVia": "cloudformation.amazonaws.com"}}
 

@@ -9,14 +9,14 @@ import pytest
 
 from auto_lambda import logs
 from auto_lambda.aws.s3 import ObjectStore
+from auto_lambda.runtimes import newest_first
 from auto_lambda.settings import WorkerSettings
 from auto_lambda.tools import interpreters
+from builder.sandbox.bubblewrap import BubblewrapSandbox, SandboxMissing
+from builder.sandbox.sandbox import PlainSandbox
 from worker import compose
-from worker.build.bubblewrap import BubblewrapSandbox, SandboxMissing
-from worker.build.sandbox import PlainSandbox
 from worker.compose import Impossible
-from worker.receipt import Receipt
-from worker.runtimes import newest_first
+from worker.records.receipt import Receipt
 
 
 def settings(tmp_path: Path, **more: Any) -> WorkerSettings:

@@ -24,11 +24,11 @@ from tables import FakeTable
 
 from auto_lambda.aws.s3 import Head
 from auto_lambda.keys import App
-from worker.cancel import Cancelled
-from worker.journal import Attempt
-from worker.lease import SKEW, Hold
-from worker.ledger import Claim, Ledger, Live, Record, decide, put_live
+from worker.cancellation import Cancelled
 from worker.model import Upload
+from worker.records.journal import Attempt
+from worker.records.lease import SKEW, Hold
+from worker.records.ledger import Claim, Ledger, Live, Record, decide, put_live
 
 SHOP = App("dev", "shop")
 KEY = "apps/dev/shop.zip"

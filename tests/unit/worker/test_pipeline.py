@@ -9,13 +9,15 @@ from pathlib import Path
 
 import pytest
 
+from auto_lambda.errors import AppError, Code
 from auto_lambda.keys import App
+from auto_lambda.model import Proof, Say
 from auto_lambda.redact import Redactor
-from worker.errors import AppError, Code
-from worker.model import Built, Bundle, Deployment, Draft, Proof, Release, Say, Source, Upload
+from builder.model import Built, Draft, Source
+from worker.fetch import Fetched
+from worker.model import Bundle, Deployment, Release, Upload
 from worker.pipeline import Pipeline, Steps
-from worker.receipt import Receipt, Report
-from worker.source.fetch import Fetched
+from worker.records.receipt import Receipt, Report
 
 UPLOAD = Upload(App("dev", "shop"), "drops", "apps/dev/shop.zip", "v1")
 

@@ -15,7 +15,7 @@ from tables import create_ledger
 from auto_lambda.aws.attempts import Attempts, LedgerUnusable
 from auto_lambda.aws.dynamodb import Table
 from auto_lambda.keys import App
-from worker import journal
+from worker.records import journal
 
 STARTED = "2026-01-02T12:00:00+00:00"
 

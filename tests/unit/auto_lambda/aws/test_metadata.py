@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from auto_lambda.aws.metadata import Metadata, NoMetadata
-from auto_lambda.local.imds import Imds, imds
+from auto_lambda_cli.local_stack.imds import Imds, imds
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from drafts import SURROUNDINGS, Maker, resource, rest_template
 
+from auto_lambda.errors import AppError, Code
+from builder.model import Options
 from worker.bundle import assemble
-from worker.errors import AppError, Code
-from worker.model import Options
 
 
 @pytest.fixture

@@ -10,10 +10,12 @@ import cfnlint.config
 import pytest
 from drafts import BOUNDARY, HELLO, Maker, everything, resource, rest_template
 
+from auto_lambda.errors import AppError, Code
+from auto_lambda.model import BucketNotification
+from builder.model import Options
 from worker.bundle import release
 from worker.bundle.publish import serialize
-from worker.errors import AppError, Code
-from worker.model import BucketNotification, Bundle, Options
+from worker.model import Bundle
 
 
 @pytest.fixture

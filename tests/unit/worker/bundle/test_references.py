@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from worker.bundle.references import referenced, to_alias
-from worker.deploy.symbols import render, symbol
+from worker.deploy.gate.symbols import render, symbol
 
 ALIASES = {"Api": "ApiLive", "Apis": "ApisLive"}
 ARN = "arn:${AWS::Partition}:lambda:${AWS::Region}:${AWS::AccountId}:function:"

@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 from drafts import Maker, function, rest_template, role
 
+from auto_lambda.errors import AppError, Code
+from auto_lambda.model import BucketNotification
+from builder.model import Draft
 from worker.bundle.shape import check_shape
-from worker.errors import AppError, Code
-from worker.model import BucketNotification, Draft
 
 
 def nested(depth: int) -> Any:

@@ -11,7 +11,7 @@ from deployments import World
 
 from auto_lambda.aws.cloudformation import Stacks
 from auto_lambda.keys import App
-from auto_lambda.local.embedded import EmbeddedAws
+from auto_lambda_cli.local_stack.embedded import EmbeddedAws
 
 
 @pytest.fixture

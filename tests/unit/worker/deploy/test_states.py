@@ -13,8 +13,8 @@ import pytest
 from deployments import IMPOSSIBLE, World, ask
 from drafts import HELLO, resource, rest_template
 
-from worker.errors import AppError, Code
-from worker.model import Options
+from auto_lambda.errors import AppError, Code
+from builder.model import Options
 
 NETWORK = json.dumps({"Resources": {"Net": {"Type": "AWS::EC2::VPC", "Properties": {"CidrBlock": "10.9.0.0/16"}}}})
 

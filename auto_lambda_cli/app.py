@@ -1,0 +1,358 @@
+"""Every command with its options and its help. What a command does lies in a module of its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from auto_lambda import __version__
+from auto_lambda_cli.commands.ami import app as ami
+from auto_lambda_cli.commands.simulate import simulate
+from auto_lambda_cli.options import AsJson, Bucket, Local
+
+MORE_HELP = {"help_option_names": ["-h", "--help"]}
+
+app = typer.Typer(
+    name="auto-lambda",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    context_settings=MORE_HELP,
+)
+local = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown", context_settings=MORE_HELP)
+app.add_typer(local, name="local", help="The whole pipeline on this machine, without AWS and without docker.")
+app.add_typer(ami, name="ami", help="The machine image that workers and the checker run on.")
+
+Name = Annotated[str, typer.Argument(help="The app's name.", show_default=False)]
+Wait = Annotated[bool, typer.Option("--wait/--no-wait", help="Follow it until it is live or has failed.")]
+Timeout = Annotated[float, typer.Option(help="Seconds to wait at most.", min=1)]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only show it.")]
+Stage = Annotated[str, typer.Option("--stage", "-s", help="The stage it is deployed to.", metavar="STAGE")]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"auto-lambda {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    _: Annotated[bool, typer.Option("--version", help="Show the version.", callback=_version, is_eager=True)] = False,
+) -> None:
+    """Drop the zip of a chalice or zappa app into a bucket, and it becomes a live AWS Lambda.
+
+    Try it here, without AWS:
+
+    - `auto-lambda demo`: four real apps go live, and you watch
+    - `auto-lambda local up`: the same stack, left running for your own zips; then, in another terminal,
+      `auto-lambda deploy FOLDER --name shop`
+
+    With a pipeline on AWS: name its bucket in AUTO_LAMBDA_UPLOADS_BUCKET, and `auto-lambda deploy` works the same.
+    """
+
+
+@local.command("up")
+def local_up(
+    port: Annotated[
+        int | None, typer.Option(help="Port of the embedded AWS on 127.0.0.1; a free one by default.", min=1, max=65535)
+    ] = None,
+    workers: Annotated[int, typer.Option(help="How many workers.", min=1, max=16)] = 1,
+    fleet: Annotated[
+        bool, typer.Option("--fleet", help="Start and end workers as Auto Scaling would, by the template's policies.")
+    ] = False,
+    largest: Annotated[
+        int | None, typer.Option("--max", help="With --fleet: the most workers.", min=1, max=50, show_default="10")
+    ] = None,
+    boot_seconds: Annotated[
+        float | None,
+        typer.Option(help="With --fleet: how long a machine takes to boot.", min=0, max=600, show_default="3"),
+    ] = None,
+    undeploy_on_delete: Annotated[
+        bool, typer.Option("--undeploy-on-delete", help="Take an app out of AWS when its zip is deleted.")
+    ] = False,
+    folder: Annotated[
+        Path | None, typer.Option(help="Where logs and work files go; a new temporary folder by default.")
+    ] = None,
+) -> None:
+    """Start an embedded AWS with the whole pipeline in it, and keep it running until Ctrl-C.
+
+    When all is ready, one line of JSON on standard output names everything: endpoint, bucket, queue, and the
+    environment variables that lead any AWS client there. Everything else goes to standard error.
+
+    Then, in another terminal:
+
+    - `auto-lambda deploy examples/quotes --name quotes`
+    - `auto-lambda status`
+
+    With `--fleet` there is no worker at first: a double for Auto Scaling, which no emulator has, follows the queue by
+    the policies and alarms of the template.
+    """
+    from auto_lambda_cli.commands.local import fleet_options, up
+
+    options = fleet_options(fleet, workers, largest, boot_seconds)
+    up(port, workers, folder, options, undeploys=undeploy_on_delete)
+
+
+@app.command()
+def demo(
+    folder: Annotated[
+        Path | None, typer.Option(help="Where logs and work files go; a new temporary folder by default.")
+    ] = None,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave the stack running at the end, until Ctrl-C.")] = False,
+) -> None:
+    """Start a local stack, drop four real apps into it, and watch them go live.
+
+    Exit code 0 when all four answer, else 1.
+    """
+    from auto_lambda_cli.commands.local import demo as run
+
+    raise typer.Exit(run(folder, keep=keep))
+
+
+@app.command()
+def deploy(
+    source: Annotated[
+        Path, typer.Argument(metavar="APP.zip|FOLDER", help="A zip, or a folder to make one from.", show_default=False)
+    ],
+    name: Annotated[
+        str | None,
+        typer.Option(
+            "--name",
+            "-n",
+            metavar="NAME",
+            help="The app's name; by default that of the zip or folder.",
+            show_default=False,
+        ),
+    ] = None,
+    stage: Stage = "dev",
+    wait: Wait = True,
+    timeout: Timeout = 900,
+    as_json: AsJson = False,
+    local: Local = False,
+    bucket: Bucket = None,
+) -> None:
+    """Upload an app and follow it until it is live.
+
+    Of a folder everything is packed but version control, virtual environments and caches. What is told while it
+    runs goes to standard error; standard output gets the URL, or the receipt with `--json`.
+
+    Exit codes: 0 live, 1 failed, 2 wrong usage (nothing was uploaded), 3 not live in time.
+
+    For example:
+
+    - `auto-lambda deploy shop.zip`
+    - `auto-lambda deploy . --name shop --stage prod`
+    - `auto-lambda deploy shop/ --json | jq -r .url`
+    """
+    from auto_lambda_cli.commands.deploy import deploy as run
+    from auto_lambda_cli.outcome import Following
+
+    raise typer.Exit(run(source, name, stage, Following(wait, timeout, as_json), local=local, bucket=bucket))
+
+
+@app.command()
+def rollback(
+    name: Name,
+    stage: Stage = "dev",
+    to: Annotated[
+        str | None,
+        typer.Option(
+            "--to",
+            metavar="VERSION",
+            help="The zip's version in the bucket; by default what was live before.",
+            show_default=False,
+        ),
+    ] = None,
+    dry_run: DryRun = False,
+    wait: Wait = True,
+    timeout: Timeout = 900,
+    as_json: AsJson = False,
+    local: Local = False,
+    bucket: Bucket = None,
+) -> None:
+    """Make live again what was live before, exactly as it was: nothing is resolved or built again.
+
+    The earlier zip becomes the newest one in the bucket, so the bucket goes on saying what should be live. A second
+    rollback goes further back; `--to` goes anywhere, forth too. `auto-lambda status --history NAME` shows what was.
+
+    Exit codes: 0 live, 1 failed (and what was live still is), 2 nothing was done, 3 not live in time.
+
+    For example:
+
+    - `auto-lambda rollback shop --stage prod`
+    - `auto-lambda rollback shop --to 3HL4kqtJlcpXroDTDmJrmSpXd3dIbrHY`
+    """
+    from auto_lambda_cli.commands.rollback import rollback as run
+    from auto_lambda_cli.outcome import Following
+
+    following = Following(wait, timeout, as_json)
+    raise typer.Exit(run(name, stage, to, following, dry_run=dry_run, local=local, bucket=bucket))
+
+
+@app.command()
+def undeploy(
+    name: Name,
+    stage: Stage = "dev",
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")] = False,
+    dry_run: DryRun = False,
+    wait: Wait = True,
+    timeout: Timeout = 900,
+    as_json: AsJson = False,
+    local: Local = False,
+    bucket: Bucket = None,
+) -> None:
+    """Delete an app's zip, and follow until the app is out of AWS: its functions, routes and roles.
+
+    For a pipeline with `UndeployOnDelete`; any other leaves the app where it is, and is left alone. Versions of the zip
+    stay in the bucket: `auto-lambda rollback NAME --to VERSION` brings one back.
+
+    Exit codes: 0 gone, 1 failed, 2 nothing was done, 3 not gone in time.
+
+    Example: `auto-lambda undeploy shop --stage qa`
+    """
+    from auto_lambda_cli.commands.undeploy import undeploy as run
+    from auto_lambda_cli.outcome import Following
+
+    following = Following(wait, timeout, as_json)
+    raise typer.Exit(run(name, stage, following, yes=yes, dry_run=dry_run, local=local, bucket=bucket))
+
+
+@app.command()
+def status(
+    history: Annotated[
+        str | None, typer.Option("--history", metavar="APP", help="Every attempt at one app, of the last 90 days.")
+    ] = None,
+    stage: Stage = "dev",
+    watch: Annotated[
+        bool,
+        typer.Option("--watch", "-w", help="Watch queue, workers, running builds, last receipts."),
+    ] = False,
+    interval: Annotated[float, typer.Option(help="Seconds between two looks of --watch.", min=0.5, max=3600)] = 2,
+    as_json: AsJson = False,
+    local: Local = False,
+    bucket: Bucket = None,
+) -> None:
+    """Show every app in the bucket: what state its newest zip is in, and where it answers.
+
+    With `--watch`: what the whole pipeline is doing. On a terminal one view that moves, elsewhere a block for each
+    change; with `--json` one line for each look.
+    """
+    if watch and history:
+        from auto_lambda_cli.exits import Exit, leave
+
+        raise leave(Exit.USAGE, "--watch shows the whole pipeline, --history one app: choose one of them")
+    if watch:
+        from auto_lambda_cli.progress.watch import watch as follow
+
+        raise typer.Exit(follow(interval=interval, as_json=as_json, local=local, bucket=bucket))
+    if history:
+        from auto_lambda_cli.commands.history import history as show
+
+        show(history, stage, as_json=as_json, local=local, bucket=bucket)
+        return
+    from auto_lambda_cli.commands.status import status as run
+
+    run(as_json=as_json, local=local, bucket=bucket)
+
+
+@app.command()
+def logs(
+    name: Name,
+    stage: Stage = "dev",
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the deployment has ended.")] = False,
+    local: Local = False,
+    bucket: Bucket = None,
+) -> None:
+    """Show the log of an app's last deployment: what was run, what it said, what failed and what to do.
+
+    Example: `auto-lambda logs shop --stage prod --follow`
+    """
+    from auto_lambda_cli.commands.logs import logs as run
+
+    raise typer.Exit(run(name, stage, follow=follow, local=local, bucket=bucket))
+
+
+app.command()(simulate)
+
+
+@app.command()
+def redrive(
+    app_name: Annotated[
+        str | None, typer.Option("--app", metavar="APP", help="Only of this app: NAME or STAGE/NAME.")
+    ] = None,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+    local: Local = False,
+    bucket: Bucket = None,
+) -> None:
+    """Show what was put aside in the dead-letter queue, why, and have it tried again."""
+    from auto_lambda_cli.commands.redrive import redrive as run
+
+    raise typer.Exit(run(app_name, dry_run=dry_run, as_json=as_json, local=local, bucket=bucket))
+
+
+@app.command()
+def doctor(
+    only_machine: Annotated[bool, typer.Option("--machine", help="Only this machine, no pipeline.")] = False,
+    as_json: AsJson = False,
+    local: Local = False,
+) -> None:
+    """Look at what a worker needs, of this machine and of its pipeline, and say what is wrong and what to do.
+
+    It takes the settings of a worker, AUTO_LAMBDA_* in the environment, or a local stack that is up; it only reads.
+
+    Exit codes: 0 nothing is broken, 1 something is.
+
+    How to see with the eyes of the service on a machine of the fleet: docs/reference/command-line.md
+    """
+    from auto_lambda_cli.commands.doctor import doctor as run
+
+    raise typer.Exit(run(as_json=as_json, local=local, only_machine=only_machine))
+
+
+@app.command()
+def reconcile(
+    deleted: Annotated[
+        bool,
+        typer.Option(
+            "--deleted",
+            envvar="AUTO_LAMBDA_UNDEPLOY_ON_DELETE",
+            help="Deleted zips too, in a pipeline that takes their apps out of AWS.",
+        ),
+    ] = False,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+    local: Local = False,
+    bucket: Bucket = None,
+) -> None:
+    """Find uploads that were never announced, and announce them. Workers do the same every few hours."""
+    from auto_lambda_cli.commands.reconcile import reconcile as run
+
+    raise typer.Exit(run(deleted=deleted, dry_run=dry_run, as_json=as_json, local=local, bucket=bucket))
+
+
+# The daemons read their own arguments, `--help` among them.
+PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+
+
+@app.command(context_settings=PASS_ON)
+def worker(context: typer.Context) -> None:
+    """Run a worker in the foreground; its settings come from AUTO_LAMBDA_* in the environment."""
+    _become("worker", context.args)
+
+
+@app.command(context_settings=PASS_ON)
+def checker(context: typer.Context) -> None:
+    """Run the checker in the foreground; its settings come from AUTO_LAMBDA_* in the environment."""
+    _become("checker", context.args)
+
+
+def _become(module: str, arguments: list[str]) -> None:
+    """A daemon needs nothing of the command line, so it takes the process over."""
+    import os
+    import sys
+
+    os.execv(sys.executable, [sys.executable, "-m", module, *arguments])  # noqa: S606 - no shell is wanted

@@ -1,0 +1,182 @@
+"""``auto-lambda ami``: make the machine image of the fleet, check its template, look at what is published."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from auto_lambda_cli.exits import Exit, leave, tell
+
+app = typer.Typer(
+    no_args_is_help=True, rich_markup_mode="markdown", context_settings={"help_option_names": ["-h", "--help"]}
+)
+
+
+class Architecture(StrEnum):
+    """What Lambda and EC2 both have."""
+
+    X86_64 = "x86_64"
+    ARM64 = "arm64"
+
+
+Arch = Annotated[Architecture, typer.Option("--architecture", "-a", help="The machines' architecture.")]
+Region = Annotated[str | None, typer.Option("--region", help="The AWS region; by default the environment's.")]
+PackerPath = Annotated[Path | None, typer.Option("--packer", help="The Packer to use; by default that on PATH.")]
+Variables = Annotated[
+    list[str] | None, typer.Option("--var", metavar="NAME=VALUE", help="A variable of the template; repeatable.")
+]
+
+
+@app.command()
+def build(
+    architecture: Arch = Architecture.X86_64,
+    region: Region = None,
+    instance_type: Annotated[str, typer.Option(help="What to build on; by default an m7 large.")] = "",
+    volume_gb: Annotated[int, typer.Option(help="The image's disk, in GB.", min=8, max=16_000)] = 30,
+    subnet: Annotated[str, typer.Option(help="Where to build; by default in the default VPC.")] = "",
+    kernel: Annotated[str, typer.Option(help="The kernel of the base image; by default the pinned one.")] = "",
+    base_image: Annotated[str, typer.Option(help="Start from this image instead of AWS's newest.")] = "",
+    parameter: Annotated[
+        str, typer.Option(help="The SSM parameter to publish to; by default /auto-lambda/image/ARCHITECTURE.")
+    ] = "",
+    timeout: Annotated[float, typer.Option(help="Minutes it may take.", min=0.01)] = 60,
+    grace: Annotated[float, typer.Option(help="Seconds that Packer gets to clean up when stopped.", min=1)] = 600,
+    variables: Variables = None,
+    packer: PackerPath = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
+) -> None:
+    """Make the image and publish its id to an SSM parameter, which the fleet's launch template reads.
+
+    The id goes to standard output, everything else to standard error. Ctrl-C stops it, and waits until Packer has
+    removed what it had launched.
+
+    Exit codes: 0 made and published, 1 failed, 2 not started (the reason is told, nothing was launched), 3 not ready
+    in time, 130 interrupted.
+    """
+    from ami import payload
+    from ami.base import KERNEL
+    from ami.build import Maker, Order
+    from ami.packer import find
+    from ami.problems import before_launch
+    from auto_lambda.aws.session import make_session
+
+    order = Order(
+        architecture=architecture.value, kernel=kernel or KERNEL, base_image=base_image, instance_type=instance_type,
+        volume_gb=volume_gb, subnet=subnet, parameter=parameter, minutes=timeout, grace=grace,
+        variables=_pairs(variables),
+    )  # fmt: skip
+    with _told(), _sigterm_as_ctrl_c():
+        with before_launch():
+            session = make_session(_region(region))
+        maker = Maker(session, find(packer), tell, clone=payload.root())
+        image = maker.make(order)
+    tell(f"made {image.name}; {image.parameter} names it now, so the next machines of the fleet start from it")
+    typer.echo(json.dumps(asdict(image)) if as_json else image.image)
+
+
+@app.command()
+def validate(packer: PackerPath = None, variables: Variables = None) -> None:
+    """Check the template, the package names and the order of the template's text. Needs no AWS account.
+
+    Exit codes: 0 valid, 1 not valid, 2 no Packer that could tell.
+    """
+    from ami import payload
+    from ami.check import check
+    from ami.packer import find
+
+    with _told():
+        problems = check(find(packer), payload.root(), tell, _pairs(variables))
+    if problems:
+        raise leave(Exit.FAILED, "\n".join(problems))
+    tell("valid")
+
+
+@app.command()
+def inspect(
+    architecture: Arch = Architecture.X86_64,
+    region: Region = None,
+    parameter: Annotated[str, typer.Option(help="The SSM parameter to look at.")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
+    template: Annotated[bool, typer.Option("--template", help="Show Packer's view of the template instead.")] = False,
+    packer: PackerPath = None,
+) -> None:
+    """Show which image is published: version, commit, base image, age.
+
+    Exit codes: 0 shown, 2 there is none, or AWS cannot be asked.
+    """
+    from ami import payload
+    from ami.packer import Call, find
+    from ami.problems import before_launch
+    from ami.published import published
+    from auto_lambda.aws.session import client, make_session
+
+    with _told():
+        if template:
+            chosen = find(packer)
+            returncode, _ = chosen.run(Call("inspect", chosen.template(payload.root() / "ami")), typer.echo, seconds=60)
+            raise typer.Exit(returncode)
+        with before_launch():
+            session = make_session(_region(region))
+            ssm, ec2 = client(session, "ssm"), client(session, "ec2")
+        found = published(ssm, ec2, architecture.value, parameter)
+    if as_json:
+        typer.echo(json.dumps(found))
+        return
+    for name, value in found.items():
+        typer.echo(f"{name:<14}{value}")
+
+
+def _region(given: str | None) -> str | None:
+    """boto3 itself reads only AWS_DEFAULT_REGION, while Lambda, Packer and the daemons know AWS_REGION too."""
+    return given or os.environ.get("AWS_REGION")
+
+
+def _pairs(variables: list[str] | None) -> dict[str, str]:
+    pairs = {}
+    for variable in variables or ():
+        name, equals, value = variable.partition("=")
+        if not equals or not name:
+            raise leave(Exit.USAGE, f"--var {variable!r} is not NAME=VALUE")
+        pairs[name] = value
+    return pairs
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Each way of failing in a few words, with its exit code."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    from ami.problems import BuildFailed, BuildInterrupted, BuildTimedOut, ImageError, NotStarted
+
+    codes = {
+        NotStarted: Exit.USAGE,
+        BuildFailed: Exit.FAILED,
+        BuildTimedOut: Exit.TIMED_OUT,
+        BuildInterrupted: Exit.INTERRUPTED,
+    }
+    try:
+        yield
+    except ImageError as error:
+        raise leave(codes[type(error)], str(error)) from None
+    except (BotoCoreError, ClientError) as error:
+        raise leave(Exit.FAILED, f"AWS says: {error}") from None
+    except KeyboardInterrupt:
+        raise leave(Exit.INTERRUPTED, "interrupted: nothing was launched") from None
+
+
+@contextmanager
+def _sigterm_as_ctrl_c() -> Iterator[None]:
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

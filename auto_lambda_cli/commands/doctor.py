@@ -1,0 +1,75 @@
+"""``auto-lambda doctor``."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import typer
+
+from auto_lambda import settings
+from auto_lambda_cli.exits import Exit, leave, tell
+from auto_lambda_cli.local_stack.state import running
+from auto_lambda_cli.target import BUCKET, choose
+
+if TYPE_CHECKING:
+    from worker.operations.doctor.finding import Finding
+
+_NAMES = ("AUTO_LAMBDA_QUEUE_URL", "AUTO_LAMBDA_ARTIFACTS_BUCKET", "AUTO_LAMBDA_TABLE", "AUTO_LAMBDA_BOUNDARY_ARN")
+"""What only a worker is told: an uploader's environment has the bucket alone."""
+_SIGNS = {"fine": ("ok", "green"), "warning": ("!", "yellow"), "broken": ("X", "red"), "unknown": ("?", "yellow")}
+
+
+def doctor(*, as_json: bool, local: bool, only_machine: bool) -> int:
+    """Tell each finding as it comes; the exit code says whether anything is broken."""
+    findings = []
+    for finding in _findings(local=local, only_machine=only_machine):
+        findings.append(finding)
+        if not as_json:
+            _print(finding)
+    if as_json:
+        typer.echo(json.dumps([asdict(finding) for finding in findings], indent=2))
+    broken = sum(finding.verdict == "broken" for finding in findings)
+    tell(f"{len(findings)} looked at, {broken} broken")
+    return Exit.FAILED if broken else Exit.OK
+
+
+def _findings(*, local: bool, only_machine: bool) -> Iterator[Finding]:
+    from auto_lambda.aws.session import client, make_session
+    from worker.operations.doctor import examine
+    from worker.operations.doctor.finding import Finding
+
+    if local and only_machine:
+        raise leave(Exit.USAGE, "--local looks at a stack, --machine at none: choose one of them")
+    if only_machine:
+        yield from examine.machine(None)
+        return
+    named = any(name in os.environ for name in _NAMES)
+    if local or (not named and BUCKET not in os.environ and running()):
+        tell(f"pipeline: {choose(local=True, bucket=None)}")
+    elif not named:
+        tell("only this machine: a pipeline is looked at by the settings of a worker, AUTO_LAMBDA_*")
+        yield from examine.machine(None)
+        return
+    try:
+        chosen = settings.load(settings.WorkerSettings)
+    except settings.SettingsError as error:
+        for problem in error.problems:
+            yield Finding("settings", "broken", problem)
+        yield from examine.machine(None)
+        return
+    yield Finding("settings", "fine", f"a worker would start with them, for {chosen.uploads_bucket}")
+    yield from examine.machine(chosen)
+    yield from examine.pipeline(
+        chosen, lambda service: client(make_session(chosen.region), service, read_timeout=10, attempts=2)
+    )
+
+
+def _print(finding: Finding) -> None:
+    sign, colour = _SIGNS[finding.verdict]
+    typer.echo(f"{typer.style(f'{sign:<3}', fg=colour)}{finding.what}: {finding.found}")
+    if finding.advice:
+        typer.echo(f"   {finding.advice}")

@@ -1,0 +1,40 @@
+"""``auto-lambda status --history``."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+
+import typer
+
+from auto_lambda_cli.exits import plain_errors, tell
+from auto_lambda_cli.target import app_named, choose, setting
+
+NEWEST = 50
+
+
+def history(name: str, stage: str, *, as_json: bool, local: bool, bucket: str | None) -> None:
+    """Print an app's newest attempts, the last first."""
+    from auto_lambda.aws.dynamodb import Table
+    from auto_lambda.aws.session import client, make_session
+    from worker.records.journal import Attempt
+    from worker.records.ledger import Ledger
+
+    app = app_named(name, stage)
+    choose(local=local, bucket=bucket)
+    with plain_errors():
+        table = Table(client(make_session(), "dynamodb"), setting("AUTO_LAMBDA_TABLE"))
+        attempts = Ledger(table).history(app, NEWEST)
+
+    def line(it: Attempt) -> str:
+        took = f"{sum((it.timings or {}).values()):.1f} s" if it.timings else ""
+        words = (it.started[:19].replace("T", " "), it.outcome or "cut short or running", it.code, it.object_version)
+        back = f"back to {it.rollback}" if it.rollback else ""
+        return "  ".join(word for word in (*words, back, it.step, took, it.worker) if word)
+
+    if as_json:
+        typer.echo(json.dumps([asdict(it) for it in attempts], indent=2))
+    elif not attempts:
+        tell(f"nobody has worked on {app} in the last 90 days")
+    else:
+        typer.echo("\n".join(map(line, attempts)))

@@ -1,0 +1,92 @@
+"""``auto-lambda local up`` and ``auto-lambda demo``."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import typer
+
+from auto_lambda.aws.cloudformation import StackFailed
+from auto_lambda.service import stop_on_signals
+from auto_lambda.tools import ToolError
+from auto_lambda_cli.exits import Exit, leave, tell
+from auto_lambda_cli.local_stack.embedded import EmbeddedAwsError
+from auto_lambda_cli.local_stack.fleet.controller import BOOT, FleetOptions
+from auto_lambda_cli.local_stack.fleet.rules import NotDoubled
+from auto_lambda_cli.local_stack.processes import ChildError
+from auto_lambda_cli.local_stack.stack import LocalStack, StackEnded
+from auto_lambda_cli.local_stack.state import announced
+
+NOT_UP = (EmbeddedAwsError, ChildError, StackFailed, ToolError, NotDoubled, OSError)
+
+
+def up(
+    port: int | None, workers: int, folder: Path | None, options: FleetOptions | None = None, *, undeploys: bool = False
+) -> None:
+    """Start the stack, print the one line, stay until SIGINT or SIGTERM."""
+    with working_folder(folder) as place, told():
+        with interruptible():
+            stack = LocalStack.start(place, port=port, workers=workers, options=options, undeploys=undeploys, say=tell)
+        with stop_on_signals() as stop, stack, announced(stack.pipeline):
+            typer.echo(json.dumps(stack.pipeline.ready_line()))
+            tell("ready; now, in another terminal: auto-lambda deploy FOLDER|APP.zip (Ctrl-C here ends all)")
+            stack.watch(stop.requested)
+            tell("ending")
+
+
+def fleet_options(fleet: bool, workers: int, largest: int | None, boot_seconds: float | None) -> FleetOptions | None:
+    """What is chosen of a fleet, None without one; what does not go together is wrong usage."""
+    if fleet and workers != 1:
+        raise typer.BadParameter("--workers are for a stack without --fleet, which has as many as the queue asks for")
+    if not fleet and (largest is not None or boot_seconds is not None):
+        raise typer.BadParameter("--max and --boot-seconds are for --fleet")
+    return FleetOptions(largest, BOOT if boot_seconds is None else boot_seconds) if fleet else None
+
+
+def demo(folder: Path | None, *, keep: bool) -> int:
+    """Run the demo; SIGINT or SIGTERM ends it at any time, with all its processes."""
+    from auto_lambda_cli.local_stack.demo import run
+
+    with working_folder(folder) as place, told(), interruptible():
+        if run(place, keep=keep):
+            raise leave(Exit.FAILED, f"the logs of worker and checker stay in {place}")
+    return Exit.OK
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """What keeps a stack from running is told in plain lines."""
+    try:
+        yield
+    except NOT_UP as error:
+        raise leave(Exit.FAILED, f"the local stack did not come up: {error}") from None
+    except StackEnded as error:
+        raise leave(Exit.FAILED, f"the local stack ended: {error}") from None
+    except KeyboardInterrupt:
+        raise leave(Exit.INTERRUPTED, "interrupted") from None
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """SIGTERM interrupts as Ctrl-C does, and SIGINT even where a shell has put us into the background."""
+    before = [(number, signal.signal(number, signal.default_int_handler)) for number in (signal.SIGTERM, signal.SIGINT)]
+    try:
+        yield
+    finally:
+        for number, handler in before:
+            signal.signal(number, handler)
+
+
+@contextmanager
+def working_folder(chosen: Path | None) -> Iterator[Path]:
+    """The folder that was asked for, else a temporary one, which stays only if something went wrong: for its logs."""
+    place = chosen.resolve() if chosen else Path(tempfile.mkdtemp(prefix="auto-lambda-"))
+    yield place
+    if not chosen:
+        shutil.rmtree(place, ignore_errors=True)

@@ -1,0 +1,46 @@
+"""``auto-lambda reconcile``."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+
+import typer
+
+from auto_lambda_cli.exits import Exit, plain_errors, tell
+from auto_lambda_cli.target import choose, setting
+
+
+def reconcile(*, deleted: bool, dry_run: bool, as_json: bool, local: bool, bucket: str | None) -> int:
+    """Announce every upload that is newer than what is live and that no worker has ever had in hand."""
+    from auto_lambda.aws.dynamodb import Table
+    from auto_lambda.aws.session import client, make_session
+    from auto_lambda.aws.sqs import Queue
+    from worker.consumer.inbox import Inbox
+    from worker.operations.reconcile import Reconciler
+    from worker.records.ledger import Ledger
+
+    target = choose(local=local, bucket=bucket)
+    session = make_session()
+    queue = Queue(client(session, "sqs"), setting("AUTO_LAMBDA_QUEUE_URL"))
+    inbox = Inbox(queue, target.bucket, dead_letters=None, poll_seconds=1)
+    ledger = Ledger(Table(client(session, "dynamodb"), setting("AUTO_LAMBDA_TABLE")))
+    removal = inbox.announce_removal if deleted else None
+    reconciler = Reconciler(
+        target.store(), ledger, inbox.announce, target.bucket, worker="cli", announce_removal=removal
+    )
+    with plain_errors():
+        now = timedelta(0)
+        if dry_run:
+            found = [*(key for key, _ in reconciler.missed(now)), *(reconciler.deleted() if deleted else ())]
+        else:
+            found = reconciler.run(now)
+    if as_json:
+        typer.echo(json.dumps(found))
+    else:
+        typer.echo("\n".join(found), nl=bool(found))
+        tell(
+            f"{len(found)} {'change' if deleted else 'upload'}(s) were never announced"
+            + ("" if dry_run else "; they are now")
+        )
+    return Exit.OK

@@ -1,0 +1,64 @@
+"""``auto-lambda redrive``."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from auto_lambda_cli.exits import Exit, plain_errors, tell
+from auto_lambda_cli.target import choose, setting
+
+if TYPE_CHECKING:
+    from worker.operations.redrive import DeadLetter
+
+VISIBILITY = 60  # seconds that a look into the dead-letter queue may take
+
+
+def redrive(app: str | None, *, dry_run: bool, as_json: bool, local: bool, bucket: str | None) -> int:
+    """Show what lies in the dead-letter queue, and send it back."""
+    from auto_lambda.aws.session import client, make_session
+    from auto_lambda.aws.sqs import Queue
+    from worker.operations.redrive import Redrive
+
+    target = choose(local=local, bucket=bucket)
+    sqs = client(make_session(), "sqs")
+    dead_letters = Queue(sqs, setting("AUTO_LAMBDA_DEAD_LETTER_QUEUE_URL"), VISIBILITY)
+    with plain_errors():
+        back = Redrive(dead_letters, Queue(sqs, setting("AUTO_LAMBDA_QUEUE_URL")), target.store(), target.bucket)
+        rows = []
+        for letter in list(back.letters()):
+            if app and not any(app in (one, one.rpartition("/")[2]) for one in letter.apps):
+                back.release(letter)
+                continue
+            rows.append(_row(letter, sent=not dry_run))
+            if dry_run:
+                back.release(letter)
+            else:
+                back.send_back(letter)
+    if as_json:
+        typer.echo(json.dumps(rows, indent=2))
+    else:
+        _print(rows)
+    return Exit.OK
+
+
+def _row(letter: DeadLetter, *, sent: bool) -> dict[str, Any]:
+    return {
+        "message": letter.message.id,
+        "apps": list(letter.apps),
+        "class": letter.code,
+        "reason": letter.reason,
+        "attempts": letter.attempts,
+        "log": list(letter.log),
+        "sent_back": sent,
+    }
+
+
+def _print(rows: list[dict[str, Any]]) -> None:
+    for row in rows:
+        typer.echo(f"{' '.join(row['apps']) or row['message']}: {row['class']}, tried {row['attempts']} times")
+        typer.echo("\n".join(f"    {line}" for line in (row["reason"], *row["log"])))
+    sent = sum(row["sent_back"] for row in rows)
+    tell(f"{len(rows)} message(s) in the dead-letter queue, {sent} sent back")

@@ -1,0 +1,79 @@
+"""``auto-lambda rollback``: an earlier zip is the newest one again, and its release the one that is live."""
+
+from __future__ import annotations
+
+import time
+
+from auto_lambda import drops, keys
+from auto_lambda.aws.s3 import ObjectMissing
+from auto_lambda_cli.exits import Exit, leave, plain_errors, tell
+from auto_lambda_cli.outcome import Following, ended, words
+from auto_lambda_cli.target import app_named, choose
+
+
+def rollback(
+    name: str,
+    stage: str,
+    to: str | None,
+    following: Following,
+    *,
+    dry_run: bool,
+    local: bool,
+    bucket: str | None,
+) -> int:
+    """Do it and return the exit code."""
+    app = app_named(name, stage)
+    target = choose(local=local, bucket=bucket)
+    began = time.monotonic()
+    with plain_errors():
+        store = target.store()
+        _, receipt = drops.latest(store, target.bucket, app)
+        version = to or before(app, receipt, drops.waiting(store, target.bucket, app))
+        try:
+            drops.key_of(store, target.bucket, app, version)
+            tell(f"{app}: from {_live(receipt)} back to zip {version} -> {target}")
+            if dry_run:
+                return Exit.OK
+            dropped = drops.again(store, target.bucket, app, version)
+        except ObjectMissing:
+            raise leave(Exit.USAGE, f"{app} has no zip {version} (any more). {_see_history(app)}") from None
+    return ended(store, dropped, began, following)
+
+
+def before(app: keys.App, receipt: drops.Receipt | None, waiting: str | None) -> str:
+    """The version of the zip that was live before what is live now.
+
+    Args:
+        app: that is meant.
+        receipt: its latest one.
+        waiting: the key of a zip of it that nobody has taken up yet.
+
+    Raises:
+        typer.Exit: there is none, or going there may not be what is meant; what to do has been told.
+    """
+    serving = receipt.serving if receipt else None
+    if receipt is None or not serving:
+        raise leave(Exit.USAGE, f"{app} is not live: there is nothing to go back from.\n{_see_history(app)}")
+    if not serving.get("upload"):
+        raise leave(Exit.USAGE, f"the bucket of {app} keeps no versions: there is nothing to go back to")
+    earlier = serving.get("before")
+    further = f"To go back further: --to {earlier}" if earlier else "Nothing is known to have been live before it."
+    if waiting or not receipt.final:
+        at = f"{waiting} was dropped and waits" if waiting else f"the newest zip of {app} is {receipt.status}"
+        state = f"{at}, and {_live(receipt)} is live until that one is."
+        raise leave(Exit.USAGE, f"{state}\nTo keep what is live: --to {serving['upload']}. {further}")
+    if receipt.status != "live":
+        state = f"the newest zip of {app} is not live ({receipt.status}): {_live(receipt)} still is."
+        raise leave(Exit.USAGE, f"{state}\n{further}")
+    if not earlier:
+        raise leave(Exit.USAGE, f"{_live(receipt)} is live. {further}\n{_see_history(app)}")
+    return str(earlier)
+
+
+def _live(receipt: drops.Receipt | None) -> str:
+    serving = receipt.serving if receipt else None
+    return f"version {serving['version']} (zip {serving['upload']})" if serving else "nothing live"
+
+
+def _see_history(app: keys.App) -> str:
+    return f"What was live, for --to: auto-lambda status --history {words(app)}"

@@ -1,0 +1,116 @@
+"""What the demo shows: who is in which step since when. Drops write it from their threads, one view reads it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from auto_lambda.drops import Receipt
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+STEPS = ("fetch", "unpack", "inspect", "build", "compile", "prove", "deploy", "verify")
+_DOTS = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One app: its last receipt, when it was dropped and how long it took (seconds; None: not yet)."""
+
+    name: str
+    dropped: float | None = None
+    receipt: Receipt | None = None
+    took: float | None = None
+    answer: str = ""
+
+    def elapsed(self, now: float) -> float:
+        """Seconds since the drop, standing still when it is over."""
+        return self.took if self.took is not None else now - self.dropped if self.dropped is not None else 0.0
+
+    @property
+    def words(self) -> str:
+        """Its state in a word or two."""
+        if self.receipt is None:
+            return "waiting" if self.dropped is None else "queued"
+        if self.receipt.final or not self.receipt.step:
+            return self.receipt.status
+        return f"{self.receipt.status}: {self.receipt.step}"
+
+
+class Board:
+    """Rows by app name.
+
+    Args:
+        names: in the order to show.
+        changed: told of each row whose words changed, from the thread that changed it.
+        clock: seconds, monotonic.
+    """
+
+    def __init__(
+        self, names: Sequence[str], changed: Callable[[Row], None], clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._rows = {name: Row(name) for name in names}
+        self._changed = changed
+        self._clock = clock
+        self._lock = threading.Lock()
+
+    def rows(self) -> list[Row]:
+        """As they are now."""
+        with self._lock:
+            return list(self._rows.values())
+
+    def now(self) -> float:
+        """The clock that ``dropped`` is of."""
+        return self._clock()
+
+    def dropped(self, name: str) -> None:
+        """It is on its way into the bucket."""
+        self._set(replace(self._rows[name], dropped=self._clock()))
+
+    def receipt(self, name: str, receipt: Receipt) -> None:
+        """A new receipt was seen."""
+        row = replace(self._rows[name], receipt=receipt)
+        if receipt.final:
+            row = replace(row, took=row.elapsed(self._clock()))
+        self._set(row)
+
+    def answer(self, name: str, text: str) -> None:
+        """What its URL answered."""
+        self._set(replace(self._rows[name], answer=text))
+
+    def _set(self, row: Row) -> None:
+        with self._lock:
+            before, self._rows[row.name] = self._rows[row.name], row
+        if before.words != row.words:
+            self._changed(row)
+
+
+def live_table(board: Board) -> Table:
+    """The board on a terminal: a line an app, with its steps."""
+    from rich.table import Table
+    from rich.text import Text
+
+    from auto_lambda_cli.progress.view import COLOURS
+
+    table = Table("", "app", "seconds", "state", "steps", box=None, pad_edge=False)
+    now = board.now()
+    for row in board.rows():
+        receipt = row.receipt
+        colour = COLOURS.get(receipt.status, "cyan") if receipt else "dim"
+        busy = row.dropped is not None and not (receipt and receipt.final)
+        mark = Text(_DOTS[int(now * 8) % len(_DOTS)] if busy else _mark(receipt), colour)
+        table.add_row(mark, row.name, f"{row.elapsed(now):6.1f}", Text(row.words, colour), _steps(receipt))
+    return table
+
+
+def _mark(receipt: Receipt | None) -> str:
+    return " " if receipt is None else "✓" if receipt.status == "live" else "✗"
+
+
+def _steps(receipt: Receipt | None) -> str:
+    done = receipt.timings if receipt else {}
+    return "  ".join(f"{step} {done[step]:.1f}" for step in STEPS if step in done)

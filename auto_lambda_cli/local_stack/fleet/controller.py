@@ -1,0 +1,115 @@
+"""The local fleet: policies, group and machines together, moved on by whoever runs the local stack."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from auto_lambda_cli.local_stack.fleet.endpoint import endpoint
+from auto_lambda_cli.local_stack.fleet.group import Group, Say
+from auto_lambda_cli.local_stack.fleet.machine import WorkerHost
+from auto_lambda_cli.local_stack.fleet.rules import Clients, Metric, read_rules, told_at_boot
+from auto_lambda_cli.local_stack.fleet.scaling import Scaling
+
+BOOT = 3.0
+"""Seconds that a machine takes to boot, unless it is chosen: real ones take a minute, and nobody wants to wait."""
+
+
+@dataclass(frozen=True, slots=True)
+class FleetOptions:
+    """What may be chosen.
+
+    Attributes:
+        largest: the most machines, parameter `WorkersMax` of the template; None leaves it to the template.
+        boot_seconds: from an order until the machine's worker starts.
+    """
+
+    largest: int | None = None
+    boot_seconds: float = BOOT
+
+    @property
+    def parameters(self) -> dict[str, str]:
+        """For the template."""
+        return {} if self.largest is None else {"WorkersMax": str(self.largest)}
+
+
+class Fleet:
+    """A running fleet; `tick` it often, from the main thread.
+
+    Attributes:
+        group: its machines.
+        url: where its double of the Auto Scaling service answers.
+    """
+
+    def __init__(self, group: Group, scaling: Scaling, url: str) -> None:
+        self.group = group
+        self.url = url
+        self._scaling = scaling
+
+    def tick(self) -> None:
+        """Look at the metrics whose periods are over, and move machines on.
+
+        Raises:
+            Hopeless: machines fail one after the other.
+        """
+        for wish in self._scaling.wishes(time.time(), self.group.size):
+            self.group.set_desired(wish.desired, wish.why)
+        self.group.tick()
+
+
+@contextmanager
+def fleet(
+    clients: Clients, stack: str, name: str, embedded: str, options: FleetOptions, *,
+    folder: Path, environ: Callable[[Mapping[str, str], str], Mapping[str, str]], say: Say,
+) -> Iterator[Fleet]:  # fmt: skip
+    """A fleet for the group ``name`` of the deployed ``stack``, empty at first; it ends with all its machines.
+
+    Args:
+        clients: of the embedded AWS.
+        stack: the pipeline's.
+        name: of the group.
+        embedded: URL of the embedded AWS.
+        options: what may be chosen.
+        folder: for logs and work folders.
+        environ: makes a worker's environment from the settings that its launch template tells and from the URL of the
+            double.
+        say: told of each decision.
+
+    Raises:
+        NotDoubled: see there.
+    """
+    rules = read_rules(clients, name, stack)
+    told = told_at_boot(clients, stack, "WorkerTemplate")
+
+    def host(machine: Any) -> WorkerHost:
+        return WorkerHost(machine, folder, environ(told, url))
+
+    group = Group(rules, host, options.boot_seconds, lambda text: say(f"fleet: {text}"))
+    with endpoint(group, embedded) as url:
+        say(
+            f"a double for Auto Scaling, which no emulator has, follows the policies of group {name}: "
+            f"{rules.smallest} to {rules.largest} machines, each boots for {options.boot_seconds:g} s"
+        )
+        try:
+            yield Fleet(group, Scaling(rules, partial(_datapoint, clients("cloudwatch")), time.time()), url)
+        finally:
+            group.end()
+
+
+def _datapoint(cloudwatch: Any, metric: Metric, start: float) -> float | None:
+    answer = cloudwatch.get_metric_statistics(
+        Namespace=metric.namespace,
+        MetricName=metric.name,
+        Dimensions=[{"Name": key, "Value": value} for key, value in metric.dimensions],
+        StartTime=datetime.fromtimestamp(start, UTC),
+        EndTime=datetime.fromtimestamp(start + metric.period, UTC),
+        Period=metric.period,
+        Statistics=[metric.statistic],
+    )
+    return next((float(point[metric.statistic]) for point in answer["Datapoints"]), None)

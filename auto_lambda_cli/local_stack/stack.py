@@ -1,0 +1,265 @@
+"""The whole pipeline on this machine: the embedded AWS, ``infra/pipeline.yaml`` in it, workers and a checker."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from auto_lambda.aws.cloudformation import Plan, Stacks
+from auto_lambda.aws.session import client
+from auto_lambda.tools import ToolEnvironments, ToolError, interpreters
+from auto_lambda_cli.local_stack.embedded import REGION, EmbeddedAws, preferred_minor
+from auto_lambda_cli.local_stack.fleet.controller import Fleet, FleetOptions, fleet
+from auto_lambda_cli.local_stack.fleet.group import Hopeless
+from auto_lambda_cli.local_stack.fleet.rules import told_at_boot
+from auto_lambda_cli.local_stack.processes import Child, ChildError, tail
+from auto_lambda_cli.local_stack.state import Pipeline
+
+STACK = "auto-lambda"
+PATIENCE = 60.0  # seconds for a process to come up
+DRAIN = 5.0  # seconds that a worker may go on for at the end; what it leaves undone dies with the stack anyway
+HEALTHY_AFTER = 10.0  # seconds; a process that ends sooner than that would end again
+_UNDEPLOYS = "UndeployOnDelete"  # a parameter of the template
+Say = Callable[[str], None]
+
+
+class StackEnded(Exception):
+    """The stack cannot go on; the message says which part ended and shows the end of its log."""
+
+
+def template_path() -> Path:
+    """The cloud side's template, from the checkout that we run in."""
+    return Path(__file__).parents[2] / "infra" / "pipeline.yaml"
+
+
+@dataclass
+class LocalStack:
+    """A running local stack. Use it as a context manager; leaving it ends every process.
+
+    Attributes:
+        pipeline: where it is, and its names.
+        children: the workers, then the checker; the checker alone with a fleet.
+        fleet: the worker group, if there is one that follows the queue.
+    """
+
+    pipeline: Pipeline
+    aws: EmbeddedAws
+    children: Sequence[Child]
+    fleet: Fleet | None
+    _exit: ExitStack
+    _say: Say
+
+    @classmethod
+    def start(
+        cls,
+        folder: Path,
+        *,
+        port: int | None = None,
+        workers: int = 1,
+        options: FleetOptions | None = None,
+        undeploys: bool = False,
+        settings: Mapping[str, str] | None = None,
+        say: Say = lambda _: None,
+    ) -> LocalStack:
+        """Start everything and wait until worker and checker are at work.
+
+        Args:
+            folder: for logs, work folders and functions; made when missing.
+            port: of the embedded AWS on the loopback address, a free one by default.
+            workers: how many, without a fleet.
+            options: of a fleet that follows the queue; None: no fleet.
+            undeploys: whether an app goes when its zip is deleted.
+            settings: more environment for worker and checker, ``AUTO_LAMBDA_*``.
+            say: told of progress, for people.
+
+        Raises:
+            EmbeddedAwsError, ChildError, StackFailed, ToolError, NotDoubled, OSError: what did not come up, and why.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        with ExitStack() as undo:
+            prepare_tools()
+            aws = undo.enter_context(EmbeddedAws.start(folder, port))
+            say(f"embedded AWS at {aws.endpoint}, its log is {aws.log}")
+            parameters = {**(options.parameters if options else {}), _UNDEPLOYS: str(undeploys).lower()}
+            pipeline = deploy_pipeline(aws, folder, parameters)
+            say(f"infra/pipeline.yaml deployed through CloudFormation as stack {STACK}")
+            chosen = {**_sandbox(say), **(settings or {})}
+            environ = {**pipeline.environ_over(os.environ), **_defaults(), **chosen}
+            machines = None
+            if options:
+                machines = undo.enter_context(_fleet(aws, folder, pipeline, options, chosen, say))
+                pipeline = replace(pipeline, autoscaling=machines.url)
+                environ = _checker_environ(aws, pipeline, chosen)
+            children = _children(folder, 0 if machines else workers, environ)
+            undo.callback(_end, children)
+            for child in children:
+                child.start()
+            for child in children:
+                child.wait_until_ready(PATIENCE)
+                say(f"{child.name} at work (process {child.pid}), its log is {child.log}")
+            return cls(pipeline, aws, children, machines, undo.pop_all(), say)
+
+    def watch(self, stop: threading.Event, pause: float = 0.2) -> None:
+        """Return when ``stop`` is set. Until then a worker or checker that ends is told of and started again.
+
+        Raises:
+            StackEnded: the embedded AWS ended, or a process that ends again and again.
+        """
+        while not stop.wait(pause):
+            self.check()
+
+    def check(self) -> None:
+        """One look at every process, and the fleet's next move: see `watch`. Main thread only."""
+        if not self.aws.running():
+            raise StackEnded(f"the embedded AWS ended; the end of {self.aws.log}:\n{tail(self.aws.log)}")
+        for child in self.children:
+            if (code := child.returncode()) is not None:
+                self._revive(child, code)
+        if self.fleet:
+            try:
+                self.fleet.tick()
+            except Hopeless as reason:
+                raise StackEnded(str(reason)) from reason
+
+    def stop(self) -> None:
+        """End everything. May be called again."""
+        self._exit.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def _revive(self, child: Child, code: int) -> None:
+        what = f"the {child.name} ended with {code}; the end of {child.log}:\n{tail(child.log)}"
+        if time.monotonic() - child.started < HEALTHY_AFTER:
+            raise StackEnded(what)
+        self._say(f"{what}\nstarting it again")
+        child.end(0)
+        child.start()
+        try:
+            child.wait_until_ready(PATIENCE)
+        except ChildError as error:
+            raise StackEnded(str(error)) from error
+
+
+def local_client(aws: EmbeddedAws, service: str) -> Any:
+    """A client of the embedded AWS, whatever this process's own environment says."""
+    import boto3
+
+    session = boto3.Session(aws_access_key_id="local", aws_secret_access_key="local", region_name=REGION)  # noqa: S106
+    return client(session, service, endpoint=aws.endpoint)
+
+
+def deploy_pipeline(aws: EmbeddedAws, folder: Path, parameters: Mapping[str, str] | None = None) -> Pipeline:
+    """Deploy ``infra/pipeline.yaml`` through CloudFormation.
+
+    Raises:
+        StackFailed: with the first failing resource's reason.
+    """
+    stacks = Stacks(local_client(aws, "cloudformation"))
+    chosen = parameters or {}
+    result = stacks.deploy(Plan(STACK, body=template_path().read_text(), parameters=chosen))
+    pipeline = Pipeline.from_outputs(result.stack.outputs, endpoint=aws.endpoint, folder=folder)
+    return replace(pipeline, undeploys=chosen.get(_UNDEPLOYS) == "true")
+
+
+def prepare_tools() -> threading.Thread:
+    """Make, in the background, the environments that the first drop will need; on a second run they are there."""
+
+    def make() -> None:
+        for name in ("runtime", "compiler"):
+            with contextlib.suppress(ToolError):  # who really needs it tells of it
+                ToolEnvironments().python(name, default_minor())
+
+    thread = threading.Thread(target=make, name="tools", daemon=True)
+    thread.start()
+    return thread
+
+
+def default_minor() -> str:
+    """The Python of an app that names none, as the worker decides it."""
+    from auto_lambda.runtimes import newest_first
+
+    chosen = os.environ.get("AUTO_LAMBDA_PYTHON")
+    return chosen or next(iter(newest_first(tuple(interpreters()))), preferred_minor())
+
+
+def _defaults() -> dict[str, str]:
+    given = {
+        "AUTO_LAMBDA_DRAIN_SECONDS": str(DRAIN),
+        "AUTO_LAMBDA_CHECK_SECONDS": "1",
+        "AUTO_LAMBDA_POLL_SECONDS": "1",  # a receive is waited for at the end; receives cost nothing here
+        "PYTHONUNBUFFERED": "1",
+    }
+    return {name: os.environ.get(name, value) for name, value in given.items()}
+
+
+def _sandbox(say: Say) -> dict[str, str]:
+    """A person's own machine may lack what a fleet's must have: then apps are built without, and it is said."""
+    from builder.index.hosts import Indexes
+    from builder.sandbox.bubblewrap import BubblewrapSandbox, SandboxMissing
+    from builder.sandbox.sandbox import PlainSandbox
+
+    if chosen := os.environ.get("AUTO_LAMBDA_SANDBOX"):
+        return {"AUTO_LAMBDA_SANDBOX": chosen}
+    try:
+        BubblewrapSandbox(PlainSandbox(), (), lambda: Indexes((), frozenset())).check()
+    except SandboxMissing as reason:
+        say(f"apps are built without isolation here, so drop only what you trust: {reason}")
+        return {"AUTO_LAMBDA_SANDBOX": "off"}
+    return {}
+
+
+def _fleet(
+    aws: EmbeddedAws, folder: Path, pipeline: Pipeline, options: FleetOptions, chosen: Mapping[str, str], say: Say
+) -> AbstractContextManager[Fleet]:
+    def environ(told: Mapping[str, str], url: str) -> dict[str, str]:
+        """As a machine's: what it is told at boot counts, unless this process was told otherwise."""
+        here = {**_defaults(), "AWS_ENDPOINT_URL_AUTO_SCALING": url, **chosen}
+        if "AUTO_LAMBDA_DRAIN_SECONDS" not in os.environ:
+            del here["AUTO_LAMBDA_DRAIN_SECONDS"]  # a machine that goes has the time that it has on AWS
+        return {**told, **pipeline.environ_over(os.environ), **here}
+
+    clients = partial(local_client, aws)
+    return fleet(clients, STACK, pipeline.group, aws.endpoint, options, folder=folder, environ=environ, say=say)
+
+
+def _checker_environ(aws: EmbeddedAws, pipeline: Pipeline, chosen: Mapping[str, str]) -> dict[str, str]:
+    told = told_at_boot(partial(local_client, aws), STACK, "CheckerTemplate")
+    environ = {**told, **pipeline.environ_over(os.environ), **_defaults(), **chosen}
+    if slots := environ.get("AUTO_LAMBDA_SLOTS"):  # the workers', if that is not what the template says
+        environ["AUTO_LAMBDA_WORKER_SLOTS"] = slots
+    return environ
+
+
+def _children(folder: Path, workers: int, environ: Mapping[str, str]) -> list[Child]:
+    names = ["worker"] if workers == 1 else [f"worker-{number}" for number in range(1, workers + 1)]
+    children = []
+    for name in names:
+        work = folder / "work" / name
+        shutil.rmtree(work, ignore_errors=True)
+        work.mkdir(parents=True)
+        environ = {**environ, "AUTO_LAMBDA_WORK_DIR": str(work)}
+        children.append(Child(name, "worker", folder / f"{name}.log", environ))
+    return [*children, Child("checker", "checker", folder / "checker.log", environ)]
+
+
+def _end(children: Sequence[Child]) -> None:
+    for child in children:
+        child.ask_to_stop()
+    for child in children:
+        child.end(DRAIN + 2)

@@ -1,0 +1,137 @@
+"""What a running local stack tells of itself, so that other commands of the same person find it."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from auto_lambda_cli.local_stack.embedded import ACCOUNT, REGION, answers, client_environ, without_aws
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """A pipeline in an embedded AWS: where it is and the names of its parts.
+
+    ``autoscaling`` is the URL of the double for that service; None without a fleet that follows the queue.
+    ``undeploys``: an app goes when its zip is deleted.
+    """
+
+    endpoint: str
+    bucket: str
+    artifacts: str
+    queue: str
+    dead_letters: str
+    table: str
+    boundary: str
+    namespace: str
+    folder: str
+    pid: int
+    group: str = ""
+    autoscaling: str | None = None
+    undeploys: bool = False
+
+    @classmethod
+    def from_outputs(cls, outputs: Mapping[str, str], *, endpoint: str, folder: Path) -> Pipeline:
+        """Read the outputs of ``infra/pipeline.yaml``."""
+        return cls(
+            endpoint=endpoint,
+            bucket=outputs["UploadsBucket"],
+            artifacts=outputs["ArtifactsBucket"],
+            queue=outputs["QueueUrl"],
+            dead_letters=outputs["DeadLetterQueueUrl"],
+            table=outputs["LedgerTable"],
+            boundary=outputs["BoundaryArn"],
+            namespace=outputs["MetricsNamespace"],
+            folder=str(folder),
+            pid=os.getpid(),
+            group=outputs["WorkerGroup"],
+        )
+
+    def ready_line(self) -> dict[str, Any]:
+        """What ``local up`` prints: all names, and what a client's environment needs."""
+        return {"ready": True, "region": REGION, "account": ACCOUNT, **asdict(self), "environ": self.environ}
+
+    @property
+    def environ(self) -> dict[str, str]:
+        """What worker, checker and command line need in their environment: the clients' part and our settings."""
+        return {
+            **client_environ(self.endpoint),
+            **self._fleet_environ,
+            "AUTO_LAMBDA_UPLOADS_BUCKET": self.bucket,
+            "AUTO_LAMBDA_ARTIFACTS_BUCKET": self.artifacts,
+            "AUTO_LAMBDA_QUEUE_URL": self.queue,
+            "AUTO_LAMBDA_DEAD_LETTER_QUEUE_URL": self.dead_letters,
+            "AUTO_LAMBDA_TABLE": self.table,
+            "AUTO_LAMBDA_BOUNDARY_ARN": self.boundary,
+            "AUTO_LAMBDA_METRICS_NAMESPACE": self.namespace,
+            "AUTO_LAMBDA_UNDEPLOY_ON_DELETE": str(self.undeploys).lower(),
+        }
+
+    @property
+    def _fleet_environ(self) -> dict[str, str]:
+        if self.autoscaling is None:
+            return {}
+        return {"AWS_ENDPOINT_URL_AUTO_SCALING": self.autoscaling, "AUTO_LAMBDA_WORKER_GROUP": self.group}
+
+    def environ_over(self, base: Mapping[str, str]) -> dict[str, str]:
+        """That, over a person's own environment, of which nothing that concerns AWS is left."""
+        return {**without_aws(base), **self.environ}
+
+
+def state_folder(environ: Mapping[str, str] = os.environ) -> Path:
+    """Where running local stacks are written down, one file each."""
+    base = environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    return Path(base) / "auto-lambda" / "local"
+
+
+@contextmanager
+def announced(pipeline: Pipeline, registry: Path | None = None) -> Iterator[Path]:
+    """A stack that other commands may find as long as this lasts."""
+    path = (registry or state_folder()) / f"{pipeline.pid}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_suffix(".new")
+    fresh.write_text(json.dumps(asdict(pipeline), indent=2))
+    fresh.replace(path)
+    try:
+        yield path
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def running(registry: Path | None = None) -> list[Pipeline]:
+    """Local stacks that are up, the latest started first. Notes that dead ones left behind are removed."""
+    files = sorted((registry or state_folder()).glob("*.json"), key=_modified, reverse=True)
+    return [pipeline for file in files if (pipeline := _read(file)) is not None]
+
+
+def _modified(file: Path) -> float:
+    try:
+        return file.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0
+
+
+def _read(file: Path) -> Pipeline | None:
+    try:
+        pipeline = Pipeline(**json.loads(file.read_text()))
+    except (OSError, TypeError, ValueError):
+        return None  # being written by another version of us, or just gone
+    if _alive(pipeline.pid) and answers(pipeline.endpoint):
+        return pipeline
+    file.unlink(missing_ok=True)
+    return None
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -1,0 +1,46 @@
+"""What a person sees while a drop is under way: one moving line on a terminal, a line per step elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from auto_lambda.drops import Receipt
+from auto_lambda_cli.exits import tell
+
+Show = Callable[[Receipt], None]
+COLOURS = {"live": "green", "failed": "red", "delayed": "yellow", "superseded": "yellow"}
+
+
+@contextmanager
+def following() -> Iterator[Show]:
+    """Call what comes out of it with each new state."""
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield _plainly()
+        return
+    with console.status("waiting for a worker") as status:
+        yield lambda receipt: status.update(words(receipt))
+
+
+def words(receipt: Receipt) -> str:
+    """A receipt's state in a few words."""
+    if receipt.status == "delayed" and receipt.problem:
+        return f"delayed: {receipt.problem['message']}"
+    return receipt.status + (f": {receipt.step}" if receipt.step and not receipt.final else "")
+
+
+def _plainly() -> Show:
+    began = time.monotonic()
+    last = ""
+
+    def show(receipt: Receipt) -> None:
+        nonlocal last
+        if (now := words(receipt)) != last:
+            tell(f"{time.monotonic() - began:7.1f} s  {now}")
+            last = now
+
+    return show

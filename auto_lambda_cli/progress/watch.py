@@ -1,0 +1,180 @@
+"""``auto-lambda status --watch``."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING
+
+import typer
+from botocore.exceptions import BotoCoreError, ClientError
+
+from auto_lambda.aws.attempts import Attempts, LedgerUnusable
+from auto_lambda.aws.autoscaling import Group, GroupUnusable
+from auto_lambda.aws.session import client, make_session
+from auto_lambda.aws.sqs import Queue, QueueUnusable
+from auto_lambda_cli.exits import Exit, leave, plain_errors, tell
+from auto_lambda_cli.progress.snapshot import Look, Snapshot
+from auto_lambda_cli.progress.view import COLOURS
+from auto_lambda_cli.target import Target, choose, setting
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+    from rich.table import Table
+
+Show = Callable[[Snapshot, str | None], None]
+"""Takes the latest moment that was seen, and why there is none newer, if anything is wrong."""
+_UNUSABLE = (QueueUnusable, GroupUnusable, LedgerUnusable)
+
+
+def watch(*, interval: float, as_json: bool, local: bool, bucket: str | None) -> int:
+    """Show every moment until Ctrl-C; the exit code is then that of an interruption."""
+    target = choose(local=local, bucket=bucket)
+    look = looker(target)
+    with suppress(KeyboardInterrupt):
+        first = _first(look)
+        with shown(str(target), as_json=as_json) as show:
+            follow(look, show, lambda: time.sleep(interval), first)
+    return Exit.INTERRUPTED
+
+
+def looker(target: Target) -> Look:
+    """Looks at as much of the pipeline as the environment names; the bucket and the queue it must."""
+    queue = setting("AUTO_LAMBDA_QUEUE_URL")
+    dead_letters, group, table = (
+        os.environ.get(f"AUTO_LAMBDA_{name}") for name in ("DEAD_LETTER_QUEUE_URL", "WORKER_GROUP", "TABLE")
+    )
+    with plain_errors():
+        connect = partial(client, make_session(), read_timeout=10, attempts=3)
+        sqs = connect("sqs")
+        return Look(
+            target.store(),
+            target.bucket,
+            Queue(sqs, queue),
+            lambda: datetime.now(UTC),
+            dead_letters=Queue(sqs, dead_letters) if dead_letters else None,
+            group=Group(connect("autoscaling"), group) if group else None,
+            history=Attempts(connect("dynamodb"), table) if table else None,
+        )
+
+
+def _first(look: Callable[[], Snapshot]) -> Snapshot:
+    """What waiting does not mend ends the command before it begins."""
+    try:
+        with plain_errors():
+            return look()
+    except _UNUSABLE as error:
+        raise leave(Exit.USAGE, str(error)) from None
+
+
+def follow(look: Callable[[], Snapshot], show: Show, pause: Callable[[], None], seen: Snapshot) -> None:
+    """Look again after each pause, for ever; a look that fails is told, and the next one may succeed."""
+    show(seen, None)
+    while True:
+        pause()
+        try:
+            seen = look()
+        except (BotoCoreError, ClientError, *_UNUSABLE) as error:
+            show(seen, str(error))
+        else:
+            show(seen, None)
+
+
+@contextmanager
+def shown(title: str, *, as_json: bool) -> Iterator[Show]:
+    """Where moments go: JSON lines, a live view on a terminal, elsewhere a block for each change."""
+    from rich.console import Console
+    from rich.live import Live
+
+    console = Console()
+    if as_json:
+        yield _json_lines
+    elif not console.is_terminal:
+        yield blocks(Console(width=200), title)
+    else:
+        with Live(console=console, auto_refresh=False) as live:
+            yield lambda seen, problem: live.update(view(title, seen, problem), refresh=True)
+
+
+def _json_lines(seen: Snapshot, problem: str | None) -> None:
+    failed = {"at": datetime.now(UTC).isoformat(timespec="milliseconds"), "error": problem}
+    typer.echo(json.dumps(failed if problem else seen.as_dict()))
+
+
+def blocks(console: Console, title: str) -> Show:
+    """Print a block whenever something has changed; what is wrong goes to standard error, once."""
+    before: tuple[object, ...] | None = None
+    told: str | None = None
+
+    def show(seen: Snapshot, problem: str | None) -> None:
+        nonlocal before, told
+        if problem and problem != told:
+            tell(f"AWS says: {problem}; trying again")
+        told = problem
+        if not problem and seen.facts() != before:
+            console.print(view(title, seen, None), end="\n\n")
+            before = seen.facts()
+
+    return show
+
+
+def view(title: str, seen: Snapshot, problem: str | None) -> RenderableType:
+    """One moment for people; a pure function. ``problem``: why there is none newer."""
+    from rich.console import Group as Lines
+    from rich.text import Text
+
+    parts: list[RenderableType] = [Text(f"{seen.at:%Y-%m-%d %H:%M:%S} UTC  {title}", "bold"), _counts(seen)]
+    parts += [_running(seen)] if seen.running else []
+    parts += [_last(seen)] if seen.last else []
+    parts += [Text(f"AWS says: {problem}; trying again", "red")] if problem else []
+    return Lines(*parts)
+
+
+def _counts(seen: Snapshot) -> Table:
+    queue, group = seen.queue, seen.capacity
+    waiting = f"{queue.visible} waiting, {queue.in_flight} in flight, {queue.delayed} delayed"
+    letters = f", {seen.dead_letters} dead letters" if seen.dead_letters is not None else ""
+    table = _table()
+    table.add_row("queue", waiting + letters)
+    busy = len(seen.at_work)
+    if group:
+        of = f"{group.in_service} in service, {group.pending} starting, {group.leaving} leaving, {group.desired} wanted"
+        table.add_row("workers", f"{of}; {busy} busy")
+    else:
+        table.add_row("workers", f"{busy} seen at work")
+    return table
+
+
+def _running(seen: Snapshot) -> Table:
+    from rich.text import Text
+
+    table = _table("running", "step", "for", "worker")
+    for build in seen.running:
+        table.add_row(*map(Text, (build.app, build.step, _duration(build.seconds), build.worker)))
+    return table
+
+
+def _last(seen: Snapshot) -> Table:
+    from rich.text import Text
+
+    table = _table("last", "status", "when (UTC)", "where or why")
+    for told in seen.last:
+        status = Text(told.status, COLOURS.get(told.status, ""))
+        table.add_row(Text(told.app), status, f"{told.updated:%m-%d %H:%M:%S}", Text(told.what))
+    return table
+
+
+def _table(*headings: str) -> Table:
+    from rich.table import Table
+
+    return Table(*headings, box=None, pad_edge=False, show_header=bool(headings))
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(int(seconds), 60)
+    return f"{minutes}:{rest:02d}"

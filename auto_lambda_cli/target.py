@@ -1,0 +1,99 @@
+"""Which pipeline a command talks to: the one that the environment names, else a local stack that is up."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import MutableMapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from auto_lambda import keys
+from auto_lambda_cli.exits import Exit, leave
+from auto_lambda_cli.local_stack.state import Pipeline, running
+
+if TYPE_CHECKING:
+    from auto_lambda.aws.s3 import ObjectStore
+
+BUCKET = "AUTO_LAMBDA_UPLOADS_BUCKET"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A bucket to drop into, and words for it. ``endpoint`` is None on AWS itself."""
+
+    bucket: str
+    endpoint: str | None
+
+    def __str__(self) -> str:
+        if self.endpoint:
+            return f"bucket {self.bucket} at {self.endpoint}"
+        return f"bucket {self.bucket} on AWS"
+
+    def store(self) -> ObjectStore:
+        """Its objects."""
+        from auto_lambda.aws.s3 import ObjectStore
+        from auto_lambda.aws.session import client, make_session
+
+        return ObjectStore(client(make_session(), "s3"))
+
+
+def choose(
+    *,
+    local: bool,
+    bucket: str | None,
+    environ: MutableMapping[str, str] = os.environ,
+    stacks: list[Pipeline] | None = None,
+) -> Target:
+    """Decide, and lead this process's AWS clients there.
+
+    ``--local`` asks for a local stack that is up. Without it a named bucket (``--bucket`` or
+    ``AUTO_LAMBDA_UPLOADS_BUCKET``) is it; with none named and no ``AWS_ENDPOINT_URL`` a local stack that is up, if any.
+
+    Raises:
+        typer.Exit: with code 2; what is missing has been told.
+    """
+    if bucket and not local:
+        return Target(bucket, environ.get("AWS_ENDPOINT_URL"))
+    if not local and "AWS_ENDPOINT_URL" in environ:
+        raise leave(Exit.USAGE, f"AWS_ENDPOINT_URL is set, but no bucket: set {BUCKET} too, or use --bucket")
+    up = running() if stacks is None else stacks
+    if up:
+        return _enter(up[0], environ)
+    if local:
+        raise leave(Exit.USAGE, "no local stack is up: start one in another terminal with `auto-lambda local up`")
+    raise leave(
+        Exit.USAGE,
+        f"which pipeline? Name its bucket with --bucket or {BUCKET},\n"
+        "or start a local one in another terminal: auto-lambda local up",
+    )
+
+
+def app_named(name: str, stage: str) -> keys.App:
+    """The app that is meant.
+
+    Raises:
+        typer.Exit: with code 2; what is wrong with the name or stage has been told.
+    """
+    try:
+        return keys.App(stage, name)
+    except keys.BadKey as error:
+        raise leave(Exit.USAGE, str(error)) from None
+
+
+def setting(name: str, environ: MutableMapping[str, str] = os.environ) -> str:
+    """What else a command needs of the chosen pipeline.
+
+    Raises:
+        typer.Exit: with code 2; what is missing has been told.
+    """
+    if value := environ.get(name):
+        return value
+    raise leave(Exit.USAGE, f"{name} is not set: it is among the outputs of the pipeline's stack")
+
+
+def _enter(pipeline: Pipeline, environ: MutableMapping[str, str]) -> Target:
+    there = pipeline.environ_over(environ)
+    for name in environ.keys() - there.keys():
+        del environ[name]
+    environ.update(there)
+    return Target(pipeline.bucket, pipeline.endpoint)

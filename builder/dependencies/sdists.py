@@ -1,0 +1,90 @@
+"""Which pinned distributions have to be built, told from the files that the index offers for them."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from packaging.pylock import Package, Pylock, PylockValidationError
+from packaging.utils import canonicalize_name
+
+from auto_lambda.errors import AppError, Code
+from builder.dependencies.uv import Target
+from builder.dependencies.wheels import fits
+
+
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """One distribution: ``name==version``, or a path inside the zip, with the hashes of its files."""
+
+    requirement: str
+    hashes: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return " \\\n    ".join((self.requirement, *(f"--hash={one}" for one in self.hashes)))
+
+    @property
+    def name(self) -> str | None:
+        """The normalised name, None for a path."""
+        name, equals, _ = self.requirement.partition("==")
+        return canonicalize_name(name.partition("[")[0]) if equals else None
+
+
+@dataclass(frozen=True, slots=True)
+class Sdist:
+    """A source distribution on the index. ``name`` is normalised, ``sha256`` in hex."""
+
+    name: str
+    version: str
+    filename: str
+    url: str
+    sha256: str
+
+
+def unwheeled(pylock: str, pins: tuple[Pin, ...], options: tuple[str, ...], target: Target) -> Mapping[str, Sdist]:
+    """By name, the sdists of those pins that no wheel fits, or that the options say to take no wheel of.
+
+    Pins that can neither be installed nor built are left out: installing tells of them.
+
+    Args:
+        pylock: the files that the index has, as uv lists them (PEP 751).
+        pins: only files with their hashes count.
+        options: the lock's, as in a requirements file.
+        target: what wheels must fit.
+    """
+    try:
+        packages = Pylock.from_dict(tomllib.loads(pylock)).packages
+    except (ValueError, PylockValidationError) as error:
+        message = f"the resolution can't be read: {error}"
+        raise AppError(Code.BAD_REQUIREMENTS, message, hint="Pin every package that builds from source.") from None
+    hashes = {pin.name: frozenset(pin.hashes) for pin in pins if pin.name}
+    to_build = [one for one in packages if not _has_wheel(one, hashes.get(one.name), options, target)]
+    found = (_sdist(one, hashes[one.name]) for one in to_build if one.name in hashes)
+    return {sdist.name: sdist for sdist in found if sdist}
+
+
+def outgrown(sdists: Mapping[str, Sdist], pins: tuple[Pin, ...]) -> tuple[str, ...]:
+    """Names of those among the sdists whose releases have more files: wheels, but none for a system as old as this.
+
+    uv lists the hashes of all files of a release, also of those that do not fit.
+    """
+    return tuple(pin.name for pin in pins if pin.name and pin.name in sdists and len(pin.hashes) > 1)
+
+
+def _has_wheel(package: Package, hashes: frozenset[str] | None, options: tuple[str, ...], target: Target) -> bool:
+    if {"--no-binary :all:", f"--no-binary {package.name}"} & set(options):
+        return False
+    wheels = [wheel for wheel in package.wheels or () if _listed(wheel.hashes, hashes)]
+    return any(fits(wheel.filename, target) for wheel in wheels)
+
+
+def _sdist(package: Package, hashes: frozenset[str]) -> Sdist | None:
+    sdist = package.sdist
+    if not (sdist and sdist.url and "sha256" in sdist.hashes and _listed(sdist.hashes, hashes)):
+        return None
+    return Sdist(package.name, str(package.version), sdist.filename, sdist.url, sdist.hashes["sha256"])
+
+
+def _listed(file: Mapping[str, str], hashes: frozenset[str] | None) -> bool:
+    return not hashes or any(f"{kind}:{value}" in hashes for kind, value in file.items())

@@ -1,0 +1,92 @@
+"""What uv says when it fails, told to the uploader: which package, what about it, what to try."""
+
+from __future__ import annotations
+
+import re
+
+from auto_lambda.errors import AppError, Code
+from builder.dependencies.uv import Target
+
+_LONGEST = 2000
+_LAST_LINES = 25
+_BUILD = re.compile(r"(?m)^\W*(?:error: )?(?:Failed to (?:build|download and build)|Building) `([^`]+)`")
+_BACKEND = "The build backend returned an error"  # alone where a folder was to be built, whose name nobody knows yet
+_UNKNOWN = re.compile(r"Because (\S+) was not found in the (?:package registry|provided package locations)")
+_NO_VERSION = re.compile(
+    r"(?:there (?:is no version|are no versions) of|only the following versions of|only) ([^\s,]+)"
+)
+_OTHER_PYTHON = re.compile(r"Python version|requires-python|does not satisfy Python|Python ABI tag")
+_NO_WHEEL = re.compile(
+    r"no wheels? with a matching|only has wheels|no source distribution|no usable wheels|incompatible with"
+)
+
+
+class NotForThisPython(AppError):
+    """There is no solution for the target's Python; for another one there may be."""
+
+
+def explain(output: str, manifest: str | None, target: Target) -> AppError:
+    """The error for a failed run of uv.
+
+    Args:
+        output: all that it said.
+        manifest: what asked for the packages, for the message.
+        target: named in hints.
+    """
+    where = manifest or "the framework's own requirements"
+    if _BUILD.search(output) or _BACKEND in output:
+        return _build_failed(output, target)
+    told = _told(output)
+    if "no usable wheels" in told:
+        return AppError(Code.DEPENDENCY_BUILD_FAILED, told, hint=_hint_wheel(target))
+    if "satisfiable" in output or "No solution" in output:
+        return _no_solution(told, where, target)
+    if _NO_WHEEL.search(told):
+        return AppError(Code.DEPENDENCY_BUILD_FAILED, told, hint=_hint_wheel(target))
+    return AppError(Code.BAD_REQUIREMENTS, f"{where}: {told}", hint=f"Correct {where}.")
+
+
+def _no_solution(told: str, where: str, target: Target) -> AppError:
+    if match := _UNKNOWN.search(told):
+        hint = f"Check the spelling in {where}; a private package needs its index set up on the worker."
+        return AppError(
+            Code.REQUIREMENT_NOT_FOUND, f"there is no package named {match[1]} on the package index", hint=hint
+        )
+    if _OTHER_PYTHON.search(told):
+        hint = f"Choose releases that support Python {target.python}, or another python in auto-lambda.toml."
+        return NotForThisPython(Code.REQUIREMENTS_CONFLICT, told, hint=hint)
+    if (match := _NO_VERSION.search(told)) and "depends on" not in told:
+        hint = f"Choose a version that exists, in {where}."
+        return AppError(Code.REQUIREMENT_NOT_FOUND, f"{match[1]} is not on the package index. {told}", hint=hint)
+    hint = f"Change or loosen one of the versions named, in {where}."
+    return AppError(Code.REQUIREMENTS_CONFLICT, told, hint=hint)
+
+
+def _build_failed(output: str, target: Target) -> AppError:
+    match = _BUILD.search(output)
+    name = re.sub(r" @ file://\S*/local/\d+/", " @ ./", match[1]) if match else "a dependency"
+    error = build_failed(name, output, target)
+    # A release of the index that no longer builds here may have a wheel for an older Python.
+    return NotForThisPython(error.code, error.message, hint=error.hint) if "==" in name else error
+
+
+def build_failed(name: str, output: str, target: Target) -> AppError:
+    """The error for a build that failed, with the last lines that it wrote, which are the compiler's."""
+    lines = [line.rstrip() for line in output.splitlines() if line.strip() and not line.startswith("hint:")]
+    last = "\n".join(line.removeprefix(" " * 9) for line in lines[-_LAST_LINES:])[-_LONGEST:]
+    return AppError(Code.DEPENDENCY_BUILD_FAILED, f"{name} does not build:\n{last}", hint=_hint_wheel(target))
+
+
+def _hint_wheel(target: Target) -> str:
+    return (
+        f"Choose a release that offers a wheel for Python {target.python} on {target.architecture} Linux, "
+        "or put a wheel for it into the zip and name its path."
+    )
+
+
+def _told(output: str) -> str:
+    """The explanation without its frame, trimmed."""
+    lines = [re.sub(r"^\W*(?:error|cause)?:? *", "", line).strip() for line in output.splitlines()]
+    kept = [line for line in lines if line and not line.startswith(("hint", "warning", "No solution found"))]
+    text = " ".join(kept).replace(", we can conclude that your requirements are unsatisfiable", "")
+    return text[:_LONGEST] + ("..." if len(text) > _LONGEST else "")

@@ -1,0 +1,64 @@
+"""Exceptions whose remedy is known, wherever in the app's code they come from."""
+
+from __future__ import annotations
+
+import errno
+import re
+from collections.abc import Collection
+
+from auto_lambda.errors import Code
+from builder.diagnosis.syntax import clean
+
+IN_TOML = "under [environment] in auto-lambda.toml or in the framework's own settings"
+_AWS = frozenset({"botocore", "boto3", "s3transfer"})
+_OWN_MISTAKES = frozenset({"ParamValidationError", "UnknownServiceError", "ValidationError", "DataNotFoundError"})
+_NETWORK = frozenset({"gaierror", "ConnectionError", "ConnectionRefusedError", "URLError", "NewConnectionError",
+                      "ConnectError", "OperationalError"})  # fmt: skip
+# Bounded, and tried only where a word begins: a stranger's message may be one word of a hundred thousand letters.
+_LIBRARY = re.compile(r"(?<!\S)(\S{1,255}): cannot open shared object file")
+_VERSION = re.compile(r"version `(GLIBC_[\d.]+)' not found")
+
+
+def remedy(
+    message: str,
+    *,
+    types: Collection[str] = (),
+    origins: Collection[str] = (),
+    unset: str | None = None,
+    number: int | None = None,
+    file: str = "",
+) -> tuple[Code, str] | None:
+    """The code and the hint of an exception, None where only its traceback says more.
+
+    Args:
+        message: its own.
+        types: names of its type and of those of its causes.
+        origins: top packages that these come from.
+        unset: an environment variable that was asked for in vain.
+        number: errno.
+        file: that an `OSError` names.
+    """
+    if unset is not None:
+        return Code.MISSING_ENVIRONMENT, f"Set {clean(unset)} {IN_TOML}."
+    if _AWS.intersection(origins) and not _OWN_MISTAKES.intersection(types):
+        return Code.NEEDS_AWS, (
+            "The app calls AWS while it is imported, where it has neither credentials nor a network: make the call "
+            f"inside a function, when it is first needed, or set what it asks AWS for {IN_TOML}."
+        )
+    if number == errno.EROFS:
+        return Code.WRITES_TO_READ_ONLY, (
+            f"{clean(file) or 'The file'} cannot be written: on Lambda only /tmp can. Write there, or not while the "
+            "app is imported."
+        )
+    if found := _LIBRARY.search(message):
+        return Code.MISSING_LIBRARY, (
+            f"Require a wheel of the package that brings {clean(found[1])} along, or put it into the folder lib/ of "
+            "the code (vendor/lib/ in a chalice project), where Lambda looks for libraries."
+        )
+    if found := _VERSION.search(message):
+        return Code.GLIBC_TOO_NEW, f"It needs {found[1]}: take the package's manylinux wheel."
+    if _NETWORK.intersection(types):
+        return Code.APP_DOES_NOT_IMPORT, (
+            "There is no network while a package is tried out: connect inside functions, when it is needed."
+        )
+    return None

@@ -1,0 +1,209 @@
+"""Reads what the sandboxed compiler answered. A stranger may have written it: shape first, trust never."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from auto_lambda.errors import AppError, Code
+from auto_lambda.model import BucketNotification
+from builder.diagnosis.import_errors import remedy
+from builder.diagnosis.python2 import looks_like_python2
+from builder.diagnosis.syntax import clean
+from builder.frameworks.chalice.code import PACKAGED
+from builder.frameworks.chalice.sam import Expanded
+from builder.frameworks.chalice.settings import refused
+from builder.model import Draft, Source
+from builder.sandbox.limit_errors import stopped_error, tampered
+from builder.sandbox.result_file import ResultFile
+from builder.sandbox.sandbox import Outcome, read_json
+
+_SLOW = "Lambda allows 10 seconds for it: do slow work and network calls inside the functions, print little."
+_FUNCTION = "AWS::Lambda::Function"
+
+
+class _Shape(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+
+class _Notification(_Shape):
+    bucket: str
+    function: str
+    events: list[str]
+    prefix: str
+    suffix: str
+
+
+class Compiled(_Shape):
+    """What chalice made of the app: a SAM template, whether its API is traced, and the bucket events beside it."""
+
+    sam: dict[str, Any]
+    tracing: bool
+    notifications: list[_Notification]
+
+
+class _Error(_Shape):
+    kind: Literal["ended", "exit", "import", "policy-file", "setting", "syntax", "usage"]
+    message: str
+    file: str = ""
+    line: int = 0
+    text: str = ""
+    missing: str | None = None
+    unset: str | None = None
+    exit: str = ""
+    types: list[str] = []
+    origins: list[str] = []
+    errno: int | None = None
+
+
+class _Failed(_Shape):
+    error: _Error
+
+
+def read(outcome: Outcome, result: ResultFile, source: Source) -> Compiled:
+    """Look at the answer.
+
+    Args:
+        outcome: how the compiler's process ended.
+        result: the file that it should have written.
+        source: what was compiled, for hints.
+
+    Raises:
+        AppError: the app's failure, in the uploader's words.
+        RuntimeError: the compiler did not even begin.
+    """
+    if outcome.stopped:
+        raise stopped_error(outcome, "importing app.py", hint=_SLOW)
+    if not result.begun:
+        raise RuntimeError(f"the compiler did not start (exit status {outcome.returncode}):\n{outcome.output[-2000:]}")
+    try:
+        answer = read_json(result.path)
+        if isinstance(answer, dict) and "error" in answer:
+            raise _failure(_Failed.model_validate(answer).error, outcome, source)
+        return Compiled.model_validate(answer)
+    except (ValueError, RecursionError) as error:
+        raise tampered("compiling app.py") from error
+
+
+def draft(compiled: Compiled, expanded: Expanded, code: Path) -> Draft:
+    """Put both together.
+
+    Args:
+        compiled: what chalice made.
+        expanded: its template.
+        code: the folder that becomes the code zip.
+
+    Raises:
+        AppError: ``result-tampered``: it names a function that is not in the template.
+    """
+    functions = {name for name, one in expanded.template.Resources.items() if one.Type == _FUNCTION}
+    if not {expanded.main, *(one.function for one in compiled.notifications)} <= functions:
+        raise tampered("compiling app.py")
+    return Draft(
+        template=expanded.template.model_dump(),
+        code=code,
+        main=expanded.main,
+        url=expanded.url,
+        notifications=tuple(
+            BucketNotification(one.bucket, one.function, tuple(one.events), one.prefix, one.suffix)
+            for one in compiled.notifications
+        ),
+    )
+
+
+def _failure(error: _Error, outcome: Outcome, source: Source) -> AppError:
+    return _FAILURES[error.kind](error, outcome, source)
+
+
+def _ended(error: _Error, outcome: Outcome, source: Source) -> AppError:
+    del error, source
+    if outcome.returncode >= 0:
+        how = f"with exit status {outcome.returncode}"
+    else:
+        how = f"by signal {-outcome.returncode} ({signal.strsignal(-outcome.returncode)})"
+    return AppError(
+        Code.ENDED_AT_START,
+        f"the process ended {how} while app.py was imported",
+        hint="Look for os._exit, a crash in a native module, or too much memory used at import time.",
+    )
+
+
+def _exited(error: _Error, outcome: Outcome, source: Source) -> AppError:
+    del outcome, source
+    return AppError(
+        Code.APP_DOES_NOT_IMPORT,
+        f"app.py ended the program while it was imported, by sys.exit({clean(error.exit)}):\n{clean(error.message)}",
+        hint='Importing app.py must only define the app: put what is a script under `if __name__ == "__main__":`.',
+    )
+
+
+def _not_imported(error: _Error, outcome: Outcome, source: Source) -> AppError:
+    del outcome
+    message = f"app.py cannot be imported:\n{clean(error.message)}"
+    known = remedy(
+        error.message, types=error.types, origins=error.origins, unset=error.unset, number=error.errno, file=error.file
+    )
+    code, hint = known or (Code.APP_DOES_NOT_IMPORT, _import_hint(error, source))
+    return AppError(code, message, hint=hint)
+
+
+def _import_hint(error: _Error, source: Source) -> str:
+    if not error.missing:
+        return "The last lines say what went wrong: correct it, and see that `import app` works."
+    top = error.missing.partition(".")[0]
+    if top.isidentifier() and ((source.root / f"{top}.py").is_file() or (source.root / top).is_dir()):
+        return f"chalice packages only {PACKAGED}: move {top} into chalicelib/ and import it from there."
+    return (
+        f"Name the package that brings {clean(error.missing)} in requirements.txt, or put the module into chalicelib/."
+    )
+
+
+def _wrong_syntax(error: _Error, outcome: Outcome, source: Source) -> AppError:
+    del outcome
+    where = f"{clean(error.file)}, line {error.line}"
+    if looks_like_python2(error.message, error.text):
+        message = f"{where} is written in Python 2: {clean(error.message)}\n    {clean(error.text)}"
+        hint = f"Port it to Python {source.python}; Lambda runs no Python 2."
+    else:
+        message = f"{where}: {clean(error.message)}\n    {clean(error.text)}"
+        hint = f"Correct the line, or choose another Python than {source.python} for the app."
+    return AppError(Code.SYNTAX_ERROR, message, hint=hint)
+
+
+def _no_policy_file(error: _Error, outcome: Outcome, source: Source) -> AppError:
+    del outcome
+    name = clean(error.message)
+    return AppError(
+        Code.MISSING_POLICY_FILE,
+        f"stage {source.config_stage!r} takes a policy from {name}, which is not in the zip",
+        hint=f"Add {name}, or set autogen_policy to true (iam_policy_file and api_gateway_policy_file name the file).",
+    )
+
+
+def _refused_setting(error: _Error, outcome: Outcome, source: Source) -> AppError:
+    del error, outcome, source
+    return refused("manage_iam_role")
+
+
+def _wrong_usage(error: _Error, outcome: Outcome, source: Source) -> AppError:
+    del outcome, source
+    return AppError(
+        Code.COMPILE_FAILED,
+        f"chalice cannot compile the app:\n{clean(error.message)}",
+        hint="`chalice package out` says the same on your own machine: correct it there first.",
+    )
+
+
+_FAILURES: Mapping[str, Callable[[_Error, Outcome, Source], AppError]] = {
+    "ended": _ended,
+    "exit": _exited,
+    "import": _not_imported,
+    "policy-file": _no_policy_file,
+    "setting": _refused_setting,
+    "syntax": _wrong_syntax,
+    "usage": _wrong_usage,
+}

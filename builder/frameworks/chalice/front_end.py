@@ -1,0 +1,130 @@
+"""The chalice front end: an app folder and its layer in, a `Draft` out.
+
+Everything that runs code of the app is in ``inside/chalice_package.py``, in the sandbox. Here its request is written,
+and its answer is checked as a stranger's, then expanded to CloudFormation where no code of the app is.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from auto_lambda.model import FrameworkName, Say
+from auto_lambda.tools import ToolEnvironments
+from builder.frameworks.chalice import answer
+from builder.frameworks.chalice.code import copy_code
+from builder.frameworks.chalice.sam import Expansions
+from builder.frameworks.chalice.settings import check_settings
+from builder.model import Built, Draft
+from builder.sandbox.result_file import ResultFile
+from builder.sandbox.sandbox import Command, Limits, Sandbox
+from builder.source.settings import read_chalice
+
+CHALICE = "1.34.0"
+"""The release in the compiler's environment."""
+
+_SCRIPT = Path(__file__).with_name("inside") / "chalice_package.py"
+_LIMITS = Limits(wall=90, cpu=60)
+
+
+class Chalice:
+    """Front end for chalice.
+
+    Args:
+        sandbox: runs what imports the app.
+        tools: hands out the environment with chalice and the SAM translator.
+        region: that the app finds in its environment while it is imported. The template names it nowhere.
+        audit: looks at native code before it is imported, since it says better what is wrong; raises `AppError`.
+        expansions: where expanded templates are kept; None keeps none.
+    """
+
+    name: FrameworkName = "chalice"
+
+    def __init__(
+        self,
+        sandbox: Sandbox,
+        tools: ToolEnvironments,
+        region: str = "us-east-1",
+        audit: Callable[[Built, Path], object] = lambda *_: None,
+        expansions: Path | None = None,
+    ) -> None:
+        self._sandbox = sandbox
+        self._tools = tools
+        self._region = region
+        self._audit = audit
+        self._expansions = Expansions(sandbox, tools, region, expansions)
+
+    def requirements(self, built_from: Path) -> tuple[str, ...]:  # noqa: ARG002  (part of the protocol)
+        """Say chalice itself, which its own deployment adds in silence, so that few manifests name it."""
+        return ("chalice",)
+
+    def compile(self, built: Built, work: Path, say: Say) -> Draft:
+        """Import the app in the sandbox and turn it into plain CloudFormation.
+
+        Raises:
+            AppError: it cannot be imported or compiled, or asks for what is refused.
+        """
+        source = built.source
+        warnings = check_settings(read_chalice(source.root).data, source.config_stage)
+        code = copy_code(source.root, work / "code")
+        self._audit(built, code)
+        (work / "out").mkdir()
+        result = ResultFile(work / "out" / "result.json")
+        request = work / "request.json"
+        request.write_text(json.dumps(self._request(built, code)))
+        say(
+            f"importing app.py with Python {source.python} and compiling stage {source.config_stage}, chalice {CHALICE}"
+        )
+        outcome = self._sandbox.run(self._command(built, code, request, result.path), say)
+        compiled = answer.read(outcome, result, source)
+        (work / "expand").mkdir()
+        expanded = self._expansions.expand(compiled.sam, compiled.tracing, source.python, work / "expand", say)
+        draft = answer.draft(compiled, expanded, code)
+        return dataclasses.replace(draft, warnings=(*warnings, *_other_chalice(built), *draft.warnings))
+
+    def _request(self, built: Built, code: Path) -> dict[str, Any]:
+        return {
+            "code": str(code),
+            "root": str(built.source.root),
+            "site": str(built.site) if built.site else None,
+            "stage": built.source.config_stage,
+            "app_name": built.source.upload.app.name,
+            "environment": dict(built.source.options.environment),
+            "region": self._region,
+        }
+
+    def _command(self, built: Built, code: Path, request: Path, result: Path) -> Command:
+        python = self._tools.python("compiler", built.source.python)
+        readable = [python.parent.parent, _SCRIPT.parent, built.source.root, code, request]
+        if built.site:
+            readable.append(built.site)
+        return Command(
+            # -B: nothing is written into the app's folders.
+            argv=(str(python), "-s", "-B", "-u", str(_SCRIPT), str(request), str(result)),
+            cwd=code,
+            env=self._environment(),
+            readable=tuple(readable),
+            writable=(result.parent,),
+            limits=_LIMITS,
+        )
+
+    def _environment(self) -> dict[str, str]:
+        return {
+            "AWS_DEFAULT_REGION": self._region,
+            "AWS_REGION": self._region,
+            # Without credentials, the AWS library would look for a metadata service and wait for it.
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "PYTHONHASHSEED": "0",
+        }
+
+
+def _other_chalice(built: Built) -> tuple[str, ...]:
+    """A warning if the app runs with another chalice than the one that compiles it."""
+    found = next(built.site.glob("chalice-*.dist-info"), None) if built.site else None
+    version = found.name.removeprefix("chalice-").removesuffix(".dist-info") if found else CHALICE
+    if version == CHALICE:
+        return ()
+    return (f"the app runs with chalice {version}, but is compiled with chalice {CHALICE}",)

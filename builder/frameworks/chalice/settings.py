@@ -1,0 +1,131 @@
+"""What becomes of each setting of ``.chalice/config.json``; docs/reference/settings-chalice.md says it at length."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from auto_lambda.errors import AppError, Code
+from builder.source import documents
+from builder.source.settings import CHALICE_CONFIG
+
+Fate = Literal["carried", "replaced", "warned", "refused"]
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What becomes of one setting.
+
+    ``carried`` as chalice does; ``replaced`` by something of ours that serves the same end; ``warned`` about and
+    dropped, where that is harmless; ``refused``. ``why`` is what the uploader reads.
+    """
+
+    fate: Fate
+    why: str = ""
+
+
+CARRIED = Setting("carried")
+SETTINGS: Mapping[str, Setting] = {
+    "api_gateway_custom_domain": Setting(
+        "refused", "a domain belongs to the account, not to one app: map it to the deployed API once, by hand"
+    ),
+    "api_gateway_endpoint_type": CARRIED,
+    "api_gateway_endpoint_vpce": CARRIED,
+    "api_gateway_policy_file": CARRIED,
+    "api_gateway_stage": CARRIED,
+    "app_name": CARRIED,
+    "autogen_policy": CARRIED,
+    "automatic_layer": Setting("replaced", "dependencies always go into a layer"),
+    "environment_variables": CARRIED,
+    "iam_policy_file": CARRIED,
+    "iam_role_arn": Setting("warned", "every function gets a role of its own deployment"),
+    "lambda_architecture": CARRIED,
+    "lambda_functions": CARRIED,
+    "lambda_memory_size": CARRIED,
+    "lambda_timeout": CARRIED,
+    "layers": CARRIED,
+    "log_retention_in_days": CARRIED,
+    "manage_iam_role": Setting(
+        "refused", "roles are made by the pipeline, under its permissions boundary: give the policy as a file instead"
+    ),
+    "minimum_compression_size": CARRIED,
+    "profile": Setting("warned", "the pipeline deploys with its own credentials"),
+    "reserved_concurrency": CARRIED,
+    "security_group_ids": CARRIED,
+    "stages": CARRIED,
+    "subnet_ids": CARRIED,
+    "tags": CARRIED,
+    "version": CARRIED,
+    "websocket_api_custom_domain": Setting(
+        "refused", "a domain belongs to the account, not to one app: map it to the deployed API once, by hand"
+    ),
+    "xray": CARRIED,
+}
+_UNKNOWN = Setting("warned", "chalice knows no such setting")
+
+
+def check_settings(config: Mapping[str, Any], stage: str) -> tuple[str, ...]:
+    """One warning per setting that is dropped, for the settings that the stage would use.
+
+    Args:
+        config: the whole of ``.chalice/config.json``.
+        stage: the stage of it that is compiled.
+
+    Raises:
+        AppError: ``unsupported-setting``, ``bad-config``.
+    """
+    _check_version(config.get("version"))
+    warnings = []
+    for where, settings in _levels(config, stage):
+        for name, value in settings.items():
+            setting = SETTINGS.get(name, _UNKNOWN)
+            if value is None or (name == "manage_iam_role" and value):
+                continue
+            if setting.fate == "refused":
+                raise refused(name, where)
+            if setting.fate == "warned":
+                warnings.append(f"{where}{name} in {CHALICE_CONFIG} is ignored: {setting.why}")
+    return tuple(warnings)
+
+
+def refused(name: str, where: str = "") -> AppError:
+    """The error for a refused setting; ``where`` is its place with a trailing dot."""
+    return AppError(
+        Code.UNSUPPORTED_SETTING,
+        f"{where}{name} in {CHALICE_CONFIG} cannot be carried: {SETTINGS[name].why}",
+        hint=f"Remove {name} and drop the zip again.",
+    )
+
+
+def _check_version(version: Any) -> None:
+    if version not in (None, "1.0", "2.0"):
+        raise AppError(
+            Code.UNSUPPORTED_SETTING,
+            f"version in {CHALICE_CONFIG} is {version!r}: chalice 1.34 knows formats 1.0 and 2.0",
+            hint='Write "version": "2.0".',
+        )
+
+
+def _levels(config: Mapping[str, Any], stage: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The places where chalice looks for settings of a stage, each with its name and a trailing dot."""
+    yield "", config
+    yield from _functions("", config)
+    chosen = _mapping(_mapping(config, "stages"), stage)
+    yield f"stages.{stage}.", chosen
+    yield from _functions(f"stages.{stage}.", chosen)
+
+
+def _functions(where: str, settings: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    functions = _mapping(settings, "lambda_functions")
+    for name in functions:
+        yield f"{where}lambda_functions.{name}.", _mapping(functions, name)
+
+
+def _mapping(settings: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    value = settings.get(name)
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise documents.refuse(CHALICE_CONFIG, f"{name} is not a mapping", hint=f'Write "{name}": {{...}}.')
+    return value

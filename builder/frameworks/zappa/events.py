@@ -1,0 +1,286 @@
+"""What calls a zappa app besides the web: schedules, queues, streams, topics, buckets, patterns, its own tasks."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from auto_lambda.model import BucketNotification
+from builder.frameworks.zappa.resources import (
+    FUNCTION,
+    FUNCTION_ARN,
+    Parts,
+    Resource,
+    allow,
+    digest,
+    invoke_permission,
+    sub,
+    verbatim,
+)
+from builder.frameworks.zappa.settings import Settings, unsupported
+
+_PASSED = ("time", "detail-type", "source", "account", "region", "detail", "version", "resources", "id")
+_READS = {
+    "sqs": ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ChangeMessageVisibility"),
+    "dynamodb": ("dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:DescribeStream", "dynamodb:ListStreams"),
+    "kinesis": ("kinesis:GetRecords", "kinesis:GetShardIterator", "kinesis:DescribeStream", "kinesis:ListShards",
+                "kinesis:DescribeStreamSummary", "kinesis:ListStreams", "kinesis:SubscribeToShard"),
+}  # fmt: skip
+_POLLED = frozenset(_READS)
+_ARN = re.compile(r"arn:[a-z-]+:([a-z0-9-]+):[a-z0-9-]*:[0-9]*:\S+")
+
+
+class Schedule(BaseModel):
+    """One schedule expression, with the rule name from whose end zappa's handler reads the function to run."""
+
+    model_config = ConfigDict(strict=True, frozen=True)
+    name: str
+    expression: str
+    function: str
+    description: str
+    enabled: bool
+    kwargs: dict[str, Any]
+
+
+def schedules(found: Iterable[Schedule]) -> Parts:
+    """A rule and its permission for each."""
+    parts = Parts()
+    for schedule in found:
+        name = f"Schedule{digest(schedule.name)}"
+        properties = {
+            "Name": schedule.name,
+            "Description": schedule.description[:512],
+            "ScheduleExpression": schedule.expression,
+            "State": "ENABLED" if schedule.enabled else "DISABLED",
+            "Targets": [_target("kwargs", schedule.kwargs)],
+        }
+        parts.resources |= _rule(name, properties)
+    return parts
+
+
+def _target(added: str, value: Any, passed: tuple[str, ...] = _PASSED) -> dict[str, Any]:
+    """The function, called with the event and one value more."""
+    template = ", ".join([*(f'"{name}": <{name}>' for name in passed), f'"{added}": {json.dumps(value)}'])
+    return {
+        "Id": FUNCTION,
+        "Arn": FUNCTION_ARN,
+        "InputTransformer": {
+            "InputPathsMap": {name: f"$.{name}" for name in passed},
+            "InputTemplate": f"{{{template}}}",
+        },
+    }
+
+
+def _rule(name: str, properties: dict[str, Any]) -> dict[str, Resource]:
+    return {
+        name: {"Type": "AWS::Events::Rule", "Properties": properties},
+        f"{name}Permission": invoke_permission("events.amazonaws.com", {"Fn::GetAtt": [name, "Arn"]}),
+    }
+
+
+def sources(settings: Settings) -> Parts:
+    """What the settings' ``events`` with an ``event_source`` need.
+
+    Raises:
+        AppError: ``unsupported-setting`` for a service that zappa does not know, ``bad-config``.
+    """
+    parts = Parts()
+    grouped: dict[str, list[Settings]] = {}
+    for event in settings.parts("events"):
+        if not re.fullmatch(r"\w+(\.\w+)+", event.text("function"), re.ASCII):
+            raise event.wrong("function", "the dotted path of the function to call, as in 'tasks.cleanup'")
+        if "event_source" in event.values:
+            source = event.part("event_source")
+            grouped.setdefault(source.text("arn"), []).append(source)
+        elif not (event.values.get("expression") or event.values.get("expressions")):
+            raise event.wrong("expression", "a schedule, unless the event has an event_source")
+        for pattern in _patterns(event):
+            parts.add(pattern)
+    for arn, group in grouped.items():
+        parts.add(_source(arn, group))
+    return parts
+
+
+def _source(arn: str, group: list[Settings]) -> Parts:
+    """One trigger per source: zappa's handler calls every function that asked for it."""
+    service = _service(arn, group[-1])
+    if service in _POLLED:
+        return _polled(service, arn, group[-1])
+    if service == "sns":
+        return _topic(arn, group)
+    if service == "s3":
+        return _bucket(arn, group)
+    return Parts()
+
+
+def _service(arn: str, source: Settings) -> str:
+    found = _ARN.fullmatch(arn)
+    if not found:
+        raise source.wrong("arn", "the ARN of an event source")
+    if found[1] not in {*_POLLED, "sns", "s3", "events"}:
+        raise unsupported("events", f"zappa has no event source for {found[1]} ({arn})")
+    return found[1]
+
+
+def _polled(service: str, arn: str, source: Settings) -> Parts:
+    size = source.number("batch_size", 10)
+    properties: dict[str, Any] = {
+        "FunctionName": {"Ref": FUNCTION},
+        "EventSourceArn": arn,
+        "BatchSize": size,
+        "Enabled": source.flag("enabled", default=True),
+    }
+    if service == "sqs":
+        properties["MaximumBatchingWindowInSeconds"] = source.number("batch_window", 1 if size > 10 else 0)
+    else:
+        properties["StartingPosition"] = source.text("starting_position", "TRIM_HORIZON")
+    mapping = {"Type": "AWS::Lambda::EventSourceMapping", "Properties": properties}
+    return Parts({f"Source{digest(arn)}": mapping}, [allow(_READS[service], arn)])
+
+
+def _topic(arn: str, group: list[Settings]) -> Parts:
+    properties: dict[str, Any] = {"TopicArn": arn, "Protocol": "lambda", "Endpoint": FUNCTION_ARN}
+    if region := arn.split(":")[3]:
+        properties["Region"] = region
+    if filters := _merged([source.mapping("filters") for source in group]):
+        properties["FilterPolicy"] = filters
+    name = f"Topic{digest(arn)}"
+    return Parts(
+        {
+            name: {"Type": "AWS::SNS::Subscription", "Properties": properties},
+            f"{name}Permission": invoke_permission("sns.amazonaws.com", arn),
+        }
+    )
+
+
+def _merged(filters: list[dict[str, Any]]) -> dict[str, Any]:
+    """Filters of several functions on one topic, made as wide as all of them: zappa's own rule."""
+    if not all(filters):
+        return {}
+    common = set.intersection(*(set(one) for one in filters))
+    merged: dict[str, Any] = {}
+    for key in sorted(common):
+        values: list[Any] = []
+        for one in filters:
+            found = one[key] if isinstance(one[key], list) else [one[key]]
+            values += [value for value in found if value not in values]
+        merged[key] = values
+    return merged
+
+
+def _bucket(arn: str, group: list[Settings]) -> Parts:
+    bucket = arn.rpartition(":")[2]
+    asked = dict.fromkeys(_notification(bucket, source) for source in group)
+    return Parts(statements=[allow(["s3:GetObject"], f"{arn}/*")], notifications=list(asked))
+
+
+def _notification(bucket: str, source: Settings) -> BucketNotification:
+    """zappa's manual says ``key_filters``, its code reads ``prefix`` and ``suffix``: both count."""  # noqa: D403
+    filters = {one.text("type"): one.text("value") for one in source.parts("key_filters")}
+    return BucketNotification(
+        bucket,
+        FUNCTION,
+        tuple(source.texts("events", ("s3:ObjectCreated:*",))),
+        prefix=source.text("prefix") or filters.get("prefix", ""),
+        suffix=source.text("suffix") or filters.get("suffix", ""),
+    )
+
+
+def _patterns(event: Settings) -> list[Parts]:
+    """An ``events:`` source: the rule hands the handler the function's name, which is how it finds direct calls."""
+    source = event.part("event_source")
+    if not source.values or _service(source.text("arn"), source) != "events":
+        return []
+    pattern = source.values.get("event_pattern", source.values.get("pattern"))
+    if isinstance(pattern, str):
+        try:
+            pattern = json.loads(pattern)
+        except ValueError as error:
+            raise source.wrong("event_pattern", "JSON") from error
+    schedule = source.text("schedule_expression") or source.text("schedule")
+    if not (isinstance(pattern, dict) or schedule):
+        raise source.wrong("event_pattern", "a pattern of events")
+    function = event.text("function")
+    # With a detail-type, the handler would take a schedule's event for one of zappa's own.
+    passed = tuple(name for name in _PASSED if name != "detail-type")
+    properties: dict[str, Any] = {
+        "State": "ENABLED" if source.flag("enabled", default=True) else "DISABLED",
+        "Targets": [_target("command", function, passed)],
+    }
+    if isinstance(pattern, dict):
+        properties["EventPattern"] = pattern
+    if schedule:
+        properties["ScheduleExpression"] = schedule
+    return [Parts(_rule(f"Pattern{digest([function, pattern, schedule])}", properties))]
+
+
+def tasks(settings: Settings, function: str) -> Parts:
+    """What ``zappa.asynchronous`` needs: to call the function itself, a topic, a table for answers."""
+    own = f"arn:${{AWS::Partition}}:lambda:${{AWS::Region}}:${{AWS::AccountId}}:function:{function}"
+    parts = Parts(statements=[allow(["lambda:InvokeFunction"], sub(own), sub(f"{own}:*"))])
+    make = settings.flag("async_resources", default=True)
+    if by_topic(settings):
+        parts.add(_task_topic(f"{function}-zappa-async", make=make))
+    if table := settings.text("async_response_table"):
+        parts.add(_task_table(settings, table, make=make))
+    return parts
+
+
+def by_topic(settings: Settings) -> bool:
+    """Whether tasks go through a topic, which zappa names after the function."""
+    source = settings.text("async_source", "lambda")
+    if source not in ("lambda", "sns"):
+        raise settings.wrong("async_source", "'lambda' or 'sns'")
+    return source == "sns"
+
+
+def _task_topic(name: str, *, make: bool) -> Parts:
+    arn = sub(f"arn:${{AWS::Partition}}:sns:${{AWS::Region}}:${{AWS::AccountId}}:{name}")
+    parts = Parts(statements=[allow(["sns:Publish"], arn)])
+    if make:
+        subscription = {"TopicArn": {"Ref": "TaskTopic"}, "Protocol": "lambda", "Endpoint": FUNCTION_ARN}
+        parts.resources = {
+            "TaskTopic": {"Type": "AWS::SNS::Topic", "Properties": {"TopicName": name}},
+            "TaskSubscription": {"Type": "AWS::SNS::Subscription", "Properties": subscription},
+            "TaskTopicPermission": invoke_permission("sns.amazonaws.com", {"Ref": "TaskTopic"}),
+        }
+    return parts
+
+
+def _task_table(settings: Settings, table: str, *, make: bool) -> Parts:
+    if not re.fullmatch(r"[A-Za-z0-9_.-]{3,255}", table):
+        raise settings.wrong("async_response_table", "the name of a DynamoDB table")
+    arn = sub(f"arn:${{AWS::Partition}}:dynamodb:${{AWS::Region}}:${{AWS::AccountId}}:table/{verbatim(table)}")
+    parts = Parts(statements=[allow(["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"], arn)])
+    if make:
+        properties = {
+            "TableName": table,
+            "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}],
+            "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
+            "ProvisionedThroughput": {
+                "ReadCapacityUnits": settings.number("async_response_table_read_capacity", 1),
+                "WriteCapacityUnits": settings.number("async_response_table_write_capacity", 1),
+            },
+            "TimeToLiveSpecification": {"AttributeName": "ttl", "Enabled": True},
+        }
+        parts.resources = {"TaskTable": {"Type": "AWS::DynamoDB::Table", "Properties": properties}}
+    return parts
+
+
+def others(settings: Settings) -> Parts:
+    """User pools and bots, which exist already and are pointed at the alias by hand."""
+    parts = Parts()
+    if cognito := settings.mapping("cognito"):
+        pool = str(cognito.get("user_pool", ""))
+        if not re.fullmatch(r"[\w-]+_[0-9a-zA-Z]+", pool):
+            raise settings.part("cognito").wrong("user_pool", "the id of a user pool")
+        arn = f"arn:${{AWS::Partition}}:cognito-idp:${{AWS::Region}}:${{AWS::AccountId}}:userpool/{pool}"
+        parts.resources["CognitoPermission"] = invoke_permission("cognito-idp.amazonaws.com", sub(arn))
+        parts.warnings.append(f"point the triggers of user pool {pool} at the function's alias `live`, once")
+    if settings.values.get("bot_events"):
+        parts.warnings.append("point the Lex bot at the function's alias `live`, and let it invoke that, once")
+    return parts

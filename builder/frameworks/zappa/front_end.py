@@ -1,0 +1,253 @@
+"""The zappa front end: an app folder and its layer in, a `Draft` out.
+
+What runs code of the app (settings callbacks, the prebuild script) runs in the sandbox. Its answer is a stranger's,
+and read as such.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import stat
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from auto_lambda.errors import AppError, Code
+from auto_lambda.model import FrameworkName, Say
+from auto_lambda.tools import ToolEnvironments
+from builder.frameworks.zappa import answer
+from builder.frameworks.zappa.answer import Packaged
+from builder.frameworks.zappa.events import by_topic
+from builder.frameworks.zappa.settings import TABLE, ZAPPA, Settings, check, unsupported
+from builder.frameworks.zappa.template import template
+from builder.model import Built, Draft, Source
+from builder.proof.requests import Shape, get
+from builder.sandbox.result_file import ResultFile
+from builder.sandbox.sandbox import Command, Limits, Sandbox
+from builder.source.settings import read_zappa
+from builder.source.unpack import unpack
+from worker.bundle.release import health_path
+
+_SCRIPT = Path(__file__).with_name("inside") / "zappa_package.py"
+_LIMITS = Limits(wall=180, cpu=180)
+_TASKS_ON_LIVE = """
+# zappa.asynchronous calls the function by this name: what is live has to run the tasks, not $LATEST.
+import os
+if os.environ.get("AWS_LAMBDA_FUNCTION_NAME", ":").count(":") == 0:
+    os.environ["AWS_LAMBDA_FUNCTION_NAME"] += ":live"
+"""
+_ONE_FUNCTION_EACH = """
+# Handlers before zappa 0.63 know one function a source, and want it bare.
+AWS_EVENT_MAPPING = {arn: found[0] if len(found) == 1 else found for arn, found in AWS_EVENT_MAPPING.items()}
+"""
+_MADE = ("handler.py", "zappa_settings.py", "django_zappa_app.py")
+_CALLS_AWS = re.compile(rb"\b(?:boto3|botocore|aioboto3|aiobotocore|pynamodb|s3fs|storages|flask_s3|smart_open)\b")
+_FLASK = re.compile(rb"(?m)^(?:from|import)\s+flask\b")
+_NOT_ZAPPAS_ROLE = (
+    "the app is granted what its triggers need, not zappa's own default role (s3:*, sqs:*, sns:*, dynamodb:*, "
+    f"kinesis:*, route53:*): say in `extra_permissions` or `attach_policy` what else it uses ({TABLE})"
+)
+
+
+class Zappa:
+    """Front end for zappa.
+
+    Args:
+        sandbox: runs what runs code of the app.
+        tools: hands out the environment with zappa.
+    """
+
+    name: FrameworkName = "zappa"
+
+    def __init__(self, sandbox: Sandbox, tools: ToolEnvironments) -> None:
+        self._sandbox = sandbox
+        self._tools = tools
+
+    def requirements(self, built_from: Path) -> tuple[str, ...]:
+        """Zappa, whose handler is the function, and the web framework that the settings clearly need.
+
+        That is Django where they name a project of it, Flask where the module of ``app_function`` imports it.
+
+        Raises:
+            AppError: ``bad-config``.
+        """
+        stages = read_zappa(built_from).stages.values()
+        django = any(stage.get("django_settings") for stage in stages)
+        flask = any(_imports_flask(built_from, stage.get("app_function")) for stage in stages)
+        return (f"zappa=={ZAPPA}", *(["django"] if django else []), *(["flask"] if flask else []))
+
+    def compile(self, built: Built, work: Path, say: Say) -> Draft:
+        """Read the settings as zappa does, package the app's files, and say the deployment as plain CloudFormation.
+
+        Raises:
+            AppError: the settings ask for what is refused or cannot be, or a hook fails.
+        """
+        source = built.source
+        handler = _handler(built)
+        check(Settings(read_zappa(source.root).stage(source.config_stage)))  # before a hook runs
+        packaged = self._package(built, work, say)
+        settings = Settings(packaged.settings)
+        warnings = check(settings)
+        _check_app(settings, handler)
+        described, parts = template(source.upload.app, settings, packaged.policies, packaged.rules, packaged.resources)
+        code = work / "code"
+        warnings += _code(work / "out" / "package.zip", code, packaged, settings, handler)
+        return Draft(
+            template=described,
+            code=code,
+            main="App",
+            url=parts.url,
+            notifications=tuple(parts.notifications),
+            warnings=(*warnings, *parts.warnings, *_about_rights(settings, code), *_about_name(settings, source)),
+            first_event=_first_event(built, parts.url, described["Resources"]),
+            called=dict(_called(settings)),
+            remote_environment=bool(settings.values.get("remote_env") or settings.values.get("remote_env_file")),
+        )
+
+    def _package(self, built: Built, work: Path, say: Say) -> Packaged:
+        source = built.source
+        app, out = work / "app", _made(work / "out")
+        shutil.copytree(source.root, app, symlinks=True)  # a prebuild script may write into it
+        result = ResultFile(out / "result.json")
+        request = work / "request.json"
+        request.write_text(json.dumps(_request(built, out)))
+        outcome = self._sandbox.run(self._command(built, app, request, result.path), say)
+        names = {app: "", **({built.site: "/opt/python/"} if built.site else {})}
+        return answer.read(outcome, result, names, source.python)
+
+    def _command(self, built: Built, app: Path, request: Path, result: Path) -> Command:
+        python = self._tools.python("compiler", built.source.python)
+        site = [built.site] if built.site else []
+        return Command(
+            argv=(str(python), "-I", "-B", "-u", str(_SCRIPT), str(request), str(result)),
+            cwd=app,
+            env={"AWS_EC2_METADATA_DISABLED": "true", "USER": "app", **built.source.options.environment},
+            readable=(python.parent.parent, _SCRIPT, request, *site),
+            writable=(result.parent, app),
+            limits=_LIMITS,
+        )
+
+
+def _request(built: Built, out: Path) -> dict[str, Any]:
+    source = built.source
+    return {
+        "settings_file": read_zappa(source.root).file,
+        "config_stage": source.config_stage,
+        "name": source.upload.app.name,
+        "stage": source.upload.app.stage,
+        "function": source.upload.app.function,
+        "site": str(built.site) if built.site else None,
+        "zip": str(out / "package.zip"),
+        "environment": list(source.options.environment),
+    }
+
+
+def _handler(built: Built) -> Path:
+    """The folder of the zappa that the function will run: its handler has to fit its other modules."""
+    folder = built.site / "zappa" if built.site else None
+    if folder is None or not _plain(folder / "handler.py"):
+        raise AppError(
+            Code.COMPILE_FAILED,
+            "zappa is not among the app's installed dependencies",
+            hint=f"Require zappa=={ZAPPA} in the app's requirements.",
+        )
+    return folder
+
+
+def _check_app(settings: Settings, zappa: Path) -> None:
+    api = settings.flag("use_apigateway", default=True) and settings.flag("apigateway_enabled", default=True)
+    answers = api or settings.flag("function_url_enabled", default=False)
+    if answers and not (settings.text("app_function") or settings.text("django_settings")):
+        raise AppError(
+            Code.COMPILE_FAILED,
+            "the zappa settings name neither app_function nor django_settings, so nothing would answer a request",
+            hint='Set app_function, as in "app.app", or apigateway_enabled to false for an app of events only.',
+        )
+    if settings.text("app_type") == "asgi" and not (zappa / "asgi.py").is_file():
+        raise unsupported(
+            "app_type", "the zappa that the app requires is too old for ASGI apps",
+            hint=f"Require zappa=={ZAPPA}.",
+        )  # fmt: skip
+
+
+def _code(package: Path, code: Path, packaged: Packaged, settings: Settings, zappa: Path) -> tuple[str, ...]:
+    """Make the code folder: the app's files, the handler that fits the layer, and its settings module."""
+    try:
+        if not _plain(package) or package.lstat().st_nlink != 1:
+            raise AppError(Code.COMPILE_FAILED, "the package is not a plain file", hint="Leave it to zappa to make it.")
+        unpack(package, code)
+    except AppError as error:
+        raise AppError(Code.COMPILE_FAILED, f"the app as packaged: {error.message}", hint=error.hint) from error
+    (code / "package_info.json").unlink()  # a random id and the time: another zip each time
+    warnings = ("the app's own handler.py is replaced by zappa's, as by zappa itself",)
+    replaced = (code / "handler.py").exists()
+    shutil.copyfile(zappa / "handler.py", code / "handler.py", follow_symlinks=False)
+    if settings.text("django_settings"):
+        shutil.copyfile(zappa / "ext" / "django_zappa.py", code / "django_zappa_app.py", follow_symlinks=False)
+    tasks = "" if by_topic(settings) else _TASKS_ON_LIVE
+    (code / "zappa_settings.py").write_text(packaged.settings_py + _ONE_FUNCTION_EACH + tasks, encoding="utf-8")
+    return warnings if replaced else ()
+
+
+def _first_event(built: Built, url: Any, resources: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What makes zappa's handler load the app, which it does at its first event: one GET, or an event of nobody's."""
+    if url is None:
+        return {}
+    shape: Shape = "rest-api" if "Api" in resources else "http-api" if "ApiV2" in resources else "function-url"
+    return get(shape, health_path(built), built.source.upload.app.stage)
+
+
+def _called(settings: Settings) -> Iterator[tuple[str, str]]:
+    """Functions that the handler looks up when their event comes."""
+    for name in ("events", "bot_events"):
+        for index, event in enumerate(settings.parts(name)):
+            yield f"{name}[{index}].function", event.text("function")
+    for index, trigger in enumerate(settings.part("cognito").parts("triggers")):
+        yield f"cognito.triggers[{index}].function", trigger.text("function")
+    if function := settings.part("authorizer").text("function"):
+        yield "authorizer.function", function
+    if function := settings.text("exception_handler"):
+        yield "exception_handler", function
+
+
+def _imports_flask(root: Path, app_function: object) -> bool:
+    """Whether the module in the zip that holds the app imports Flask, and the zip does not bring it along."""
+    if not isinstance(app_function, str) or not re.fullmatch(r"[\w.]+", app_function) or (root / "flask").exists():
+        return False
+    path = root.joinpath(*app_function.split(".")[:-1])
+    modules = [one for one in (path.with_name(f"{path.name}.py"), path / "__init__.py") if _plain(one)]
+    return any(_FLASK.search(one.read_bytes()) for one in modules if one.is_relative_to(root))
+
+
+def _about_rights(settings: Settings, code: Path) -> tuple[str, ...]:
+    """A warning to an app that seems to call AWS and says nowhere what it needs: zappa's default role allows much."""
+    if settings.values.get("extra_permissions") or settings.values.get("attach_policy"):
+        return ()
+    calls = any(_CALLS_AWS.search(path.read_bytes()) for path in sorted(code.rglob("*.py")) if path.name not in _MADE)
+    return (_NOT_ZAPPAS_ROLE,) if calls else ()
+
+
+def _about_name(settings: Settings, source: Source) -> tuple[str, ...]:
+    given, name = settings.text("project_name"), source.upload.app.name
+    if not given or re.sub(r"[^a-z0-9]+", "-", given.lower()) == name:
+        return ()
+    return (
+        f"project_name is {given!r}, but the key in the bucket names the app: with {name!r} there, zappa's own tail, "
+        "invoke and status would find it",
+    )
+
+
+def _plain(path: Path) -> bool:
+    """Whether it is a file of its own: neither a link to another nor another's second name."""
+    try:
+        info = path.lstat()
+    except OSError:
+        return False
+    return stat.S_ISREG(info.st_mode)
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir()
+    return folder

@@ -1,0 +1,81 @@
+"""What the parts of a zappa app's template are made of: resources, permissions, and how they name the function."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from auto_lambda.model import BucketNotification
+
+Resource = dict[str, Any]
+Statement = dict[str, Any]
+
+FUNCTION = "App"
+"""Logical id of the one function that a zappa app is."""
+
+ROLE = "AppRole"
+FUNCTION_ARN = {"Fn::GetAtt": [FUNCTION, "Arn"]}
+INVOCATIONS = {
+    "Fn::Sub": "arn:${AWS::Partition}:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions/"
+    f"${{{FUNCTION}.Arn}}/invocations"
+}
+"""What an API calls: publishing rewrites it to the alias, as it does every other name of the function."""
+
+
+@dataclass
+class Parts:
+    """What one aspect of an app adds to its template. ``statements`` are for the function's role."""
+
+    resources: dict[str, Resource] = field(default_factory=dict)
+    statements: list[Statement] = field(default_factory=list)
+    notifications: list[BucketNotification] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    url: Any = None
+
+    def add(self, other: Parts) -> None:
+        """Take over what another aspect adds; the first URL stays."""
+        self.resources |= other.resources
+        self.statements += other.statements
+        self.notifications += other.notifications
+        self.warnings += other.warnings
+        self.url = other.url if self.url is None else self.url
+
+
+def invoke_permission(principal: str, source: Any, **more: Any) -> Resource:
+    """Let a service call the function, for one source ARN."""
+    properties = {
+        "Action": "lambda:InvokeFunction",
+        "FunctionName": {"Ref": FUNCTION},
+        "Principal": principal,
+        "SourceArn": source,
+        **more,
+    }
+    return {"Type": "AWS::Lambda::Permission", "Properties": properties}
+
+
+def allow(actions: Iterable[str], *resources: Any) -> Statement:
+    """A statement of a policy."""
+    return {"Effect": "Allow", "Action": list(actions), "Resource": list(resources)}
+
+
+def sub(text: str) -> dict[str, str]:
+    """``Fn::Sub``."""
+    return {"Fn::Sub": text}
+
+
+def verbatim(text: str) -> str:
+    """Text of an upload inside ``Fn::Sub``: none of it is a reference."""
+    return text.replace("${", "${!")
+
+
+def digest(value: Any) -> str:
+    """A short name for content, fit for a logical id."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:10]
+
+
+def listed_tags(tags: dict[str, str]) -> list[dict[str, str]]:
+    """Tags as most resources want them."""
+    return [{"Key": key, "Value": value} for key, value in tags.items()]

@@ -1,0 +1,299 @@
+"""What becomes of each setting of zappa 0.63.0: carried, ignored with a warning, or refused with its reason.
+
+docs/reference/settings-zappa.md shows this table to users; a test keeps the two equal, and complete against zappa.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, cast
+
+from auto_lambda.errors import AppError, Code
+
+ZAPPA = "0.63.0"
+TABLE = "docs/reference/settings-zappa.md"
+
+Verdict = Literal["carried", "ignored", "refused"]
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What happens to a setting, and in ``note`` how or why (Markdown, one line)."""
+
+    verdict: Verdict
+    note: str = ""
+
+
+def _carried(note: str = "") -> Rule:
+    return Rule("carried", note)
+
+
+def _ignored(note: str) -> Rule:
+    return Rule("ignored", note)
+
+
+def _refused(note: str) -> Rule:
+    return Rule("refused", note)
+
+
+_CERTIFY = "only `zappa certify` reads it"
+_ALIAS = "every trigger goes through the alias `live`, always"
+_UPLOAD = "only zappa's own upload uses it; packages go to the pipeline's bucket"
+
+RULES: Mapping[str, Rule] = {
+    "additional_text_mimetypes": _carried(),
+    "alb_enabled": _refused("a load balancer is not made; use API Gateway or `function_url_enabled`"),
+    "alb_vpc_config": _ignored("of no use without `alb_enabled`"),
+    "api_key": _carried("the existing key is put into the API's usage plan"),
+    "api_key_required": _carried("makes a key, unless `api_key` names one, and a usage plan; refused with `v2`"),
+    "apigateway_description": _carried(),
+    "apigateway_enabled": _carried(),
+    "apigateway_lambda_qualifier": _ignored(_ALIAS),
+    "apigateway_policy": _carried("refused with `v2`, whose APIs have no resource policy"),
+    "apigateway_version": _carried("`v1` or `v2`"),
+    "app_function": _carried("imported once before the deployment"),
+    "app_type": _carried("`asgi` needs zappa 0.61 or newer among the app's requirements"),
+    "architecture": _carried("read when the dependencies are built"),
+    "assume_policy": _refused("who may take on the role is fixed: Lambda alone"),
+    "async_resources": _carried(),
+    "async_response_table": _carried("the table is made in the stack unless `async_resources` is false"),
+    "async_response_table_read_capacity": _carried(),
+    "async_response_table_write_capacity": _carried(),
+    "async_source": _carried("with `sns` the topic is made in the stack unless `async_resources` is false"),
+    "attach_policy": _carried("its statements are granted beside what the triggers need, within the boundary"),
+    "authorizer": _carried("by a function of the app (`TOKEN`), by `arn`, or `COGNITO_USER_POOLS`; refused with `v2`"),
+    "aws_endpoint_urls": _ignored("only zappa's own calls to AWS use it"),
+    "aws_environment_variables": _carried("set on the function; `[environment]` of auto-lambda.toml wins"),
+    "aws_kms_key_arn": _carried("with the permission to decrypt by it"),
+    "aws_region": _ignored("apps live in the pipeline's own region, and see it in `AWS_REGION`"),
+    "base_path": _carried("the handler strips it; the mapping to a domain is yours to make"),
+    "binary_support": _carried(),
+    "bot_events": _carried("the handler's part; point the bot itself at the alias `live`"),
+    "cache_cluster_enabled": _carried("REST APIs (`v1`) only"),
+    "cache_cluster_encrypted": _carried("REST APIs (`v1`) only"),
+    "cache_cluster_size": _carried("REST APIs (`v1`) only"),
+    "cache_cluster_ttl": _carried("REST APIs (`v1`) only"),
+    "callbacks": _carried("`settings` runs in the sandbox; `zip` and `post` are refused: nothing of an app runs later"),
+    "certificate": _ignored(_CERTIFY),
+    "certificate_arn": _ignored(_CERTIFY),
+    "certificate_chain": _ignored(_CERTIFY),
+    "certificate_key": _ignored(_CERTIFY),
+    "cloudwatch_data_trace": _carried("REST APIs (`v1`) only"),
+    "cloudwatch_log_level": _carried("REST APIs (`v1`) only"),
+    "cloudwatch_metrics_enabled": _carried(),
+    "cognito": _carried("the handler's part and the permission; point the pool's triggers at alias `live` yourself"),
+    "context_header_mappings": _carried(),
+    "cors": _carried(),
+    "dead_letter_arn": _carried("with the permission to send to it"),
+    "debug": _carried("zappa's default is true: tracebacks in answers to failed requests"),
+    "delete_local_zip": _ignored(_UPLOAD),
+    "delete_s3_zip": _ignored(_UPLOAD),
+    "delete_zip": _ignored(_UPLOAD),
+    "django_settings": _carried("the project is started once before the deployment"),
+    "domain": _carried("told to the handler; the domain itself is yours to map to the API, whose id stays"),
+    "efs_config": _carried("with `Arn`; without one it is refused, as data must outlive deployments"),
+    "endpoint_configuration": _carried("REST APIs (`v1`) only"),
+    "environment_variables": _carried(
+        "written into `zappa_settings.py`, invisible in AWS's console; `[environment]` of auto-lambda.toml wins"
+    ),
+    "ephemeral_storage": _carried(),
+    "events": _carried("schedules, sqs, dynamodb, kinesis, sns, s3 and event patterns (`events`)"),
+    "exception_handler": _carried(),
+    "exclude": _carried("applies to the app's own files; what its manifests require is the layer's"),
+    "exclude_glob": _carried("applies to the app's own files; what its manifests require is the layer's"),
+    "extends": _carried(),
+    "extra_permissions": _carried("within the boundary"),
+    "function_url_cloudfront_config": _ignored("of no use without `function_url_domains`"),
+    "function_url_config": _carried(),
+    "function_url_domains": _refused("a CloudFront distribution and its certificate are not made"),
+    "function_url_enabled": _carried("a public one can be called by its URL only, not by the Lambda API"),
+    "iam_authorization": _carried("wins over `authorizer`, as in zappa"),
+    "include": _ignored("of no use without `slim_handler`"),
+    "keep_warm": _carried("zappa's default is true"),
+    "keep_warm_expression": _carried(),
+    "lambda_concurrency": _carried("reserved concurrency"),
+    "lambda_description": _carried(),
+    "lambda_handler": _carried(),
+    "layers": _carried("beside the layer of the app's dependencies, which comes first"),
+    "lets_encrypt_key": _refused("certificates are not renewed from here, and a key has no place in a zip"),
+    "log_level": _carried(),
+    "manage_roles": _refused("when false: each app gets a role of its own within the pipeline's boundary"),
+    "memory_size": _carried(),
+    "num_retained_versions": _ignored("the pipeline keeps and clears versions by its own rule"),
+    "payload_compression": _carried("REST APIs (`v1`) only"),
+    "payload_minimum_compression_size": _carried("REST APIs (`v1`) only"),
+    "prebuild_script": _carried("runs in the sandbox, without credentials or network, in a copy of the app's folder"),
+    "profile_name": _ignored("the pipeline deploys with its own credentials"),
+    "project_name": _ignored("the key in the bucket names the app; a warning where it says otherwise"),
+    "provisioned_concurrency": _carried("on the alias `live`"),
+    "remote_env": _carried("with the permission to read that object"),
+    "remote_env_bucket": _carried("with the permission to read that object"),
+    "remote_env_file": _carried("with the permission to read that object"),
+    "role_arn": _refused("each app gets a role of its own within the pipeline's boundary"),
+    "role_name": _ignored("each app gets a role of its own, named by CloudFormation"),
+    "route53_enabled": _ignored(_CERTIFY),
+    "runtime": _carried("read when the dependencies are built"),
+    "s3_bucket": _ignored(_UPLOAD),
+    "settings_file": _carried(),
+    "slim_handler": _ignored("dependencies are in a layer, which leaves the code small"),
+    "snap_start": _carried(),
+    "tags": _carried("on the function and the API"),
+    "timeout_seconds": _carried(),
+    "touch": _ignored("each deployment is verified"),
+    "touch_path": _ignored("each deployment is verified; say `health_path` in `auto-lambda.toml`"),
+    "use_apigateway": _carried("the old name of `apigateway_enabled`"),
+    "use_precompiled_packages": _ignored("dependencies are built for Lambda from the app's manifests"),
+    "vpc_config": _carried("with the permissions for network interfaces"),
+    "websocket_handler_module": _carried("also found by itself where a module imports `zappa.websocket`"),
+    "xray_tracing": _carried("with the permission to write traces"),
+}  # fmt: skip
+
+_QUIET = {"delete_local_zip", "delete_s3_zip", "delete_zip", "profile_name", "s3_bucket", "touch", "include",
+          "use_precompiled_packages", "alb_vpc_config", "function_url_cloudfront_config"}  # fmt: skip
+"""Ignored without any consequence for what runs: told in one line together."""
+
+
+class Settings:
+    """One stage's settings as typed values. They come from an upload: every look checks the type.
+
+    Raises:
+        AppError: ``bad-config``, from each method, where the value has another type.
+    """
+
+    def __init__(self, values: Mapping[str, Any], prefix: str = "") -> None:
+        self.values = values
+        self._prefix = prefix
+
+    def text(self, name: str, default: str = "") -> str:
+        """A string."""
+        return cast("str", self._typed(name, default, str, "text"))
+
+    def number(self, name: str, default: int) -> int:
+        """A whole number; a string of digits counts, as it does for AWS."""
+        value = self.values.get(name)
+        if isinstance(value, str) and value.isdecimal():
+            return int(value)
+        if isinstance(value, bool):
+            raise self.wrong(name, "a whole number")
+        return cast("int", self._typed(name, default, int, "a whole number"))
+
+    def flag(self, name: str, default: bool) -> bool:
+        """True or false."""
+        return cast("bool", self._typed(name, default, bool, "true or false"))
+
+    def mapping(self, name: str) -> dict[str, Any]:
+        """A mapping, empty when it is not there."""
+        return cast("dict[str, Any]", self._typed(name, {}, dict, "a mapping"))
+
+    def part(self, name: str) -> Settings:
+        """A mapping, as settings again."""
+        return Settings(self.mapping(name), f"{self._prefix}{name}.")
+
+    def parts(self, name: str) -> list[Settings]:
+        """A list of mappings, as settings each."""
+        found = self._typed(name, [], list, "a list")
+        if not all(isinstance(one, dict) for one in found):
+            raise self.wrong(name, "a list of mappings")
+        return [Settings(one, f"{self._prefix}{name}[{index}].") for index, one in enumerate(found)]
+
+    def texts(self, name: str, default: tuple[str, ...] = ()) -> list[str]:
+        """A list of strings."""
+        found = self._typed(name, list(default), list, "a list")
+        if not all(isinstance(one, str) for one in found):
+            raise self.wrong(name, "a list of texts")
+        return cast("list[str]", found)
+
+    def words(self, name: str) -> dict[str, str]:
+        """A mapping of strings to strings."""
+        found = self.mapping(name)
+        for key, value in found.items():
+            if not isinstance(value, str):
+                raise Settings(found, f"{self._prefix}{name}.").wrong(key, "text (put quotes around it)")
+        return found
+
+    def wrong(self, name: str, wanted: str) -> AppError:
+        """The error for a value that is not what it has to be."""
+        value = repr(self.values.get(name))
+        shown = value if len(value) <= 80 else f"{value[:77]}..."
+        return AppError(
+            Code.BAD_CONFIG,
+            f"the zappa setting {self._prefix}{name!s} is {shown}, and has to be {wanted}",
+            hint="Correct it in the zappa settings file.",
+        )
+
+    def _typed(self, name: str, default: Any, kind: type, wanted: str) -> Any:
+        value = self.values.get(name)
+        if value is None:
+            return default
+        if not isinstance(value, kind):
+            raise self.wrong(name, wanted)
+        return value
+
+
+def check(settings: Settings) -> tuple[str, ...]:
+    """Refuse what cannot be carried; return warnings about what is ignored.
+
+    Raises:
+        AppError: ``unsupported-setting``, naming the setting and the reason.
+    """
+    for name, value in settings.values.items():
+        if (rule := RULES.get(name)) and rule.verdict == "refused" and _asked(name, value):
+            raise unsupported(name, rule.note)
+    _check_callbacks(settings)
+    _check_api(settings)
+    return _warnings(settings)
+
+
+def unsupported(name: str, reason: str, hint: str = "") -> AppError:
+    """The error for a setting that is not carried."""
+    return AppError(
+        Code.UNSUPPORTED_SETTING,
+        f"the zappa setting {name!r} is not supported: {reason}",
+        hint=hint or f"Take it out of the zappa settings. {TABLE} tells what becomes of each setting.",
+    )
+
+
+def _asked(name: str, value: Any) -> bool:
+    """Whether a refused setting really asks for what is refused: `false`, `null` and empty mostly mean no."""
+    return value is False if name == "manage_roles" else bool(value)
+
+
+def _check_callbacks(settings: Settings) -> None:
+    for name in ("zip", "post"):
+        if settings.part("callbacks").values.get(name):
+            raise unsupported(
+                f"callbacks.{name}",
+                "nothing of an app runs on the machine that deploys it after it is packaged",
+                hint="Use `prebuild_script` to make files before packaging, and take the callback out.",
+            )
+
+
+def _check_api(settings: Settings) -> None:
+    version = settings.text("apigateway_version", "v1")
+    if version not in ("v1", "v2"):
+        raise settings.wrong("apigateway_version", "'v1' or 'v2'")
+    if version == "v2":
+        for name in ("authorizer", "api_key_required", "apigateway_policy"):
+            if settings.values.get(name) and not (name == "authorizer" and settings.flag("iam_authorization", False)):
+                raise unsupported(
+                    name, "an HTTP API (apigateway_version 'v2') would serve without it, open to all",
+                    hint="Use apigateway_version 'v1', or take the setting out.",
+                )  # fmt: skip
+
+
+def _warnings(settings: Settings) -> tuple[str, ...]:
+    given = [name for name, value in settings.values.items() if value not in (None, False, "", [], {})]
+    found = [
+        f"the zappa setting {name!r} is ignored: {RULES[name].note}"
+        for name in given
+        if name in RULES
+        and RULES[name].verdict == "ignored"
+        and name not in _QUIET
+        and name != "project_name"  # `zappa` says more of that one
+    ]
+    if quiet := sorted(_QUIET.intersection(given)):
+        found.append(f"these zappa settings mean nothing here and are ignored: {', '.join(quiet)}")
+    if unknown := sorted(set(settings.values) - set(RULES)):
+        found.append(f"zappa {ZAPPA} knows no such settings, they are ignored: {', '.join(unknown)}")
+    return tuple(found)

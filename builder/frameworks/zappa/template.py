@@ -1,0 +1,176 @@
+"""The whole of a zappa app as one plain template: the function, its role, and whatever calls it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from auto_lambda.errors import AppError, Code
+from auto_lambda.keys import App
+from auto_lambda.model import Template
+from builder.frameworks.zappa import api, events
+from builder.frameworks.zappa.events import Schedule
+from builder.frameworks.zappa.resources import (
+    FUNCTION,
+    ROLE,
+    Parts,
+    Resource,
+    Statement,
+    allow,
+    listed_tags,
+    sub,
+    verbatim,
+)
+from builder.frameworks.zappa.settings import Settings, unsupported
+
+LONGEST_FUNCTION = 64
+_LAMBDA_TRUST = {
+    "Version": "2012-10-17",
+    "Statement": [{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}],
+}
+_NETWORK = ("ec2:CreateNetworkInterface", "ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets",
+            "ec2:DeleteNetworkInterface", "ec2:AssignPrivateIpAddresses", "ec2:UnassignPrivateIpAddresses")  # fmt: skip
+
+
+def template(
+    app: App,
+    settings: Settings,
+    policies: Mapping[str, Any],
+    schedules: Iterable[Schedule],
+    zappas: Mapping[str, Resource],
+) -> tuple[Template, Parts]:
+    """The draft's template, and the parts that it was made of (URL, notifications, warnings).
+
+    Args:
+        app: whose.
+        settings: of the stage, after callbacks; checked already.
+        policies: content of policy files by setting.
+        schedules: one per schedule expression.
+        zappas: resources of zappa's own API template.
+
+    Raises:
+        AppError: what the settings ask for cannot be said, or is not supported.
+    """
+    if len(app.function) > LONGEST_FUNCTION:
+        raise AppError(
+            Code.BAD_KEY,
+            f"name and stage together, {app.function!r}, are {len(app.function)} characters; Lambda takes 64",
+            hint="Upload under a shorter name: the function of a zappa app is called <name>-<stage>.",
+        )
+    parts = Parts()
+    for part in (
+        api.web(settings, zappas, app.stage),
+        events.schedules(schedules),
+        events.sources(settings),
+        events.tasks(settings, app.function),
+        events.others(settings),
+    ):
+        parts.add(part)
+    parts.statements += _own_statements(settings, app.function)
+    resources = {
+        FUNCTION: _function(app, settings),
+        ROLE: _role(settings, policies, parts.statements),
+        **parts.resources,
+    }
+    described = {"AWSTemplateFormatVersion": "2010-09-09", "Description": f"{app} by zappa", "Resources": resources}
+    return described, parts
+
+
+def _function(app: App, settings: Settings) -> Resource:
+    properties: dict[str, Any] = {
+        "FunctionName": app.function,
+        "Handler": settings.text("lambda_handler", "handler.lambda_handler"),
+        "Description": settings.text("lambda_description", "Zappa Deployment"),
+        "MemorySize": settings.number("memory_size", 512),
+        "Timeout": settings.number("timeout_seconds", 30),
+        "Role": {"Fn::GetAtt": [ROLE, "Arn"]},
+        "Environment": {"Variables": settings.words("aws_environment_variables")},
+        "TracingConfig": {"Mode": "Active" if settings.flag("xray_tracing", default=False) else "PassThrough"},
+        **_optional(settings),
+    }
+    function: Resource = {"Type": "AWS::Lambda::Function", "Properties": properties}
+    if provisioned := settings.number("provisioned_concurrency", 0):
+        function["Metadata"] = {"AutoLambda": {"ProvisionedConcurrency": provisioned}}
+    return function
+
+
+def _optional(settings: Settings) -> dict[str, Any]:
+    """Properties that are there only when a setting asks for them."""
+    found: dict[str, Any] = {
+        "EphemeralStorage": settings.mapping("ephemeral_storage"),
+        "VpcConfig": {name: settings.part("vpc_config").texts(name) for name in settings.mapping("vpc_config")},
+        "FileSystemConfigs": _file_systems(settings),
+        "KmsKeyArn": settings.text("aws_kms_key_arn"),
+        "Layers": settings.texts("layers"),
+        "Tags": listed_tags(settings.words("tags")),
+    }
+    if target := settings.text("dead_letter_arn"):
+        found["DeadLetterConfig"] = {"TargetArn": target}
+    if (snap_start := settings.text("snap_start", "None")) != "None":
+        found["SnapStart"] = {"ApplyOn": snap_start}
+    if settings.values.get("lambda_concurrency") is not None:
+        found["ReservedConcurrentExecutions"] = settings.number("lambda_concurrency", 0)
+    return {name: value for name, value in found.items() if value not in ("", [], {})}
+
+
+def _file_systems(settings: Settings) -> list[dict[str, str]]:
+    given = settings.values.get("efs_config")
+    if not given:
+        return []
+    listed = [{}] if given is True else [given] if isinstance(given, dict) else given
+    mounts = Settings({"efs_config": listed}).parts("efs_config")
+    if not all(mount.text("Arn") for mount in mounts):
+        raise unsupported(
+            "efs_config", "a file system is not made: its data would go with the deployment",
+            hint="Make one with an access point, and name that by `Arn`.",
+        )  # fmt: skip
+    return [{"Arn": mount.text("Arn"), "LocalMountPath": mount.text("LocalMountPath", "/mnt/efs")} for mount in mounts]
+
+
+def _role(settings: Settings, policies: Mapping[str, Any], statements: list[Statement]) -> Resource:
+    inline = [_policy("auto-lambda", statements)]
+    if "attach_policy" in policies:
+        attached = policies["attach_policy"]
+        if not (isinstance(attached, dict) and attached.get("Statement")):
+            raise settings.wrong("attach_policy", "a file that holds a policy with a Statement")
+        inline.append({"PolicyName": "attach-policy", "PolicyDocument": attached})
+    if extra := [one.values for one in settings.parts("extra_permissions")]:
+        inline.append(_policy("extra-permissions", extra))
+    return {
+        "Type": "AWS::IAM::Role",
+        "Properties": {"AssumeRolePolicyDocument": _LAMBDA_TRUST, "Policies": inline},
+    }
+
+
+def _policy(name: str, statements: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    return {"PolicyName": name, "PolicyDocument": {"Version": "2012-10-17", "Statement": list(statements)}}
+
+
+def _own_statements(settings: Settings, function: str) -> list[Statement]:
+    """What the function needs whatever its code does, and what other settings imply."""
+    group = f"arn:${{AWS::Partition}}:logs:${{AWS::Region}}:${{AWS::AccountId}}:log-group:/aws/lambda/{function}"
+    found = [allow(["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"], sub(group), sub(f"{group}:*"))]
+    if settings.flag("xray_tracing", default=False):
+        found.append(allow(["xray:PutTraceSegments", "xray:PutTelemetryRecords"], "*"))
+    if settings.mapping("vpc_config"):
+        found.append(allow(_NETWORK, "*"))
+    for mount in _file_systems(settings):
+        mine = {"StringEquals": {"elasticfilesystem:AccessPointArn": mount["Arn"]}}
+        found.append(
+            allow(["elasticfilesystem:ClientMount", "elasticfilesystem:ClientWrite"], "*") | {"Condition": mine}
+        )
+    if target := settings.text("dead_letter_arn"):
+        found.append(allow(["sqs:SendMessage" if ":sqs:" in target else "sns:Publish"], target))
+    if key := settings.text("aws_kms_key_arn"):
+        found.append(allow(["kms:Decrypt"], key))
+    if place := _remote_environment(settings):
+        found.append(allow(["s3:GetObject"], sub(f"arn:${{AWS::Partition}}:s3:::{verbatim(place)}")))
+    return found
+
+
+def _remote_environment(settings: Settings) -> str:
+    """``bucket/key`` that the handler reads variables from at start."""
+    if place := settings.text("remote_env"):
+        return place.removeprefix("s3://")
+    bucket, file = settings.text("remote_env_bucket"), settings.text("remote_env_file")
+    return f"{bucket}/{file}" if bucket and file else ""

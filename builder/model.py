@@ -1,0 +1,110 @@
+"""What flows from step to step inside a builder. Frozen: a step makes a new value, it never changes an old one.
+
+``Source -> Built -> Draft``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from auto_lambda.model import Architecture, BucketNotification, FrameworkName, Template
+from worker.model import Upload
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What ``auto-lambda.toml`` said; every field has the default that its absence means."""
+
+    framework: FrameworkName | None = None
+    root: str | None = None
+    python: str | None = None
+    architecture: Architecture | None = None
+    stages: Mapping[str, str] = field(default_factory=dict)
+    health_path: str | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """An unpacked app tree, and what `source.inspect` found out about it.
+
+    ``tree`` is where the zip was unpacked; ``root``, in it, is the app's folder (holds ``.chalice/`` or the zappa
+    settings). ``config_stage`` is the stage of the app's own config that the bucket's stage picked.
+    ``python`` is a minor, as in ``"3.12"``; ``python_named``: the app asked for it. ``sha256`` is of the zip.
+    """
+
+    upload: Upload
+    tree: Path
+    root: Path
+    sha256: str
+    size: int
+    framework: FrameworkName
+    config_stage: str
+    python: str
+    architecture: Architecture
+    options: Options = field(default_factory=Options)
+    warnings: tuple[str, ...] = ()
+    python_named: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """The dependency layer: ``tree/python/...`` and the deterministic zip of it.
+
+    ``key`` is its content-addressed place in the artifacts bucket (``layers/<sha256>.zip``).
+    """
+
+    tree: Path
+    zip: Path
+    key: str
+    zip_bytes: int
+    tree_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """A source with its dependencies. ``lock`` is the resolved, pinned requirements; ``layer`` is None without any.
+
+    ``source.python`` is what they were built for, which counts from here on.
+    """
+
+    source: Source
+    lock: str
+    layer: Layer | None
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def site(self) -> Path | None:
+        """The folder to put on ``sys.path`` to import the dependencies."""
+        return self.layer.tree / "python" if self.layer else None
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What a framework makes of an app: its own words turned into plain CloudFormation, not yet publishable.
+
+    In ``template`` triggers still name functions (``Fn::GetAtt: [Fn, Arn]``, ``${Fn.Arn}``, ``Ref``), functions have
+    no code, layer or version: `bundle.publish` does that for every framework alike.
+
+    Attributes:
+        code: a folder, the content of the code zip.
+        main: logical id of the function that stands for the app (its API handler, else its first function).
+        url: CloudFormation expression of the public URL, None for an app without one.
+        notifications: ``function`` is a logical id here.
+        first_event: harmless, for a main function that loads the app only when it is first called.
+        called: setting -> dotted path of a function that the main function looks up when its event comes.
+        remote_environment: variables come from elsewhere at the start, so that a failing start proves nothing.
+    """
+
+    template: Template
+    code: Path
+    main: str
+    url: Any | None = None
+    notifications: tuple[BucketNotification, ...] = ()
+    warnings: tuple[str, ...] = ()
+    first_event: Mapping[str, Any] | None = None
+    called: Mapping[str, str] = field(default_factory=dict)
+    remote_environment: bool = False

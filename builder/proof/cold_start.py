@@ -1,0 +1,161 @@
+"""The proof: the package as it will be deployed is audited, then started as Lambda would start it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import os
+import platform
+from collections.abc import Mapping
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+from auto_lambda.model import Proof, Say
+from auto_lambda.tools import ToolEnvironments
+from builder.diagnosis.syntax import clean
+from builder.model import Built, Draft
+from builder.proof.audit import OPT, TASK, Audits
+from builder.proof.starts import Start, starts
+from builder.proof.verdict import Result, failure
+from builder.sandbox.limit_errors import stopped_error, tampered
+from builder.sandbox.result_file import ResultFile
+from builder.sandbox.sandbox import MEGABYTE, Command, Limits, Outcome, Sandbox, read_json
+from worker.model import Bundle
+
+INIT_SECONDS = 10.0
+"""What Lambda gives a function to start (Lambda Developer Guide, 'Lambda execution environment', init phase)."""
+
+_INSIDE = Path(__file__).with_name("inside")
+_RUNTIME = "/var/runtime"
+_MACHINES = {"x86_64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(strict=True, frozen=True)
+    starts: list[Result]
+
+
+class Prover:
+    """Proves packages.
+
+    Args:
+        sandbox: runs the starts.
+        tools: hands out the environment like Lambda's, with its runtime client.
+        audits: looks at native code.
+        region: that functions find in their environment.
+        init_seconds: that a function has to start.
+    """
+
+    def __init__(
+        self,
+        sandbox: Sandbox,
+        tools: ToolEnvironments,
+        audits: Audits,
+        region: str = "us-east-1",
+        init_seconds: float = INIT_SECONDS,
+    ) -> None:
+        self._sandbox = sandbox
+        self._tools = tools
+        self._audits = audits
+        self._region = region
+        self._init_seconds = init_seconds
+
+    def prove(self, draft: Draft, bundle: Bundle, built: Built, work: Path, say: Say) -> Proof:
+        """Show that every function of the bundle starts, before anything in AWS changes.
+
+        Args:
+            draft: its code, and what makes its main function load the app.
+            bundle: its functions, as they will be deployed.
+            built: its dependency layer, Python and architecture.
+            work: an empty writable folder.
+            say: takes what the app prints, and what was measured.
+
+        Raises:
+            AppError: it cannot run on Lambda.
+        """
+        warnings = self._audits.audit(built, draft.code)
+        unzipped = sum(_sizes(draft.code)) + (built.layer.tree_bytes if built.layer else 0)
+        zipped = sum(one.path.stat().st_size for one in bundle.artifacts if one.key.endswith(".zip"))
+        if _MACHINES.get(platform.machine()) == built.source.architecture:
+            init, more = self._start(draft, bundle, built, work, say)
+        else:
+            init, more = None, (f"built for {built.source.architecture}: not started on this {platform.machine()}",)
+        return Proof(init, unzipped, zipped, (*warnings, *more))
+
+    def _start(
+        self, draft: Draft, bundle: Bundle, built: Built, work: Path, say: Say
+    ) -> tuple[int | None, tuple[str, ...]]:
+        wanted = starts(draft, bundle, self._region)
+        result = ResultFile(work / "result.json")
+        outcome = self._sandbox.run(self._command(wanted, draft.code, built, work, result.path), say)
+        results = _read(result, outcome, len(wanted))
+        for one, told in zip(wanted, results, strict=True):
+            if told.ended == "started":
+                say(f"{one.function} starts: {told.init_ms} ms, {told.peak_mb} of {one.memory} MB")
+                continue
+            error = failure(one, told, outcome.output, _shown(draft, built), built.source.python, self._init_seconds)
+            if not draft.remote_environment:
+                raise error
+            return None, (f"its variables come from elsewhere, so only the deployment will show it: {error.message}",)
+        return results[0].init_ms, ()
+
+    def _command(self, wanted: tuple[Start, ...], code: Path, built: Built, work: Path, result: Path) -> Command:
+        python = self._tools.python("runtime", built.source.python)
+        site = python.parent.parent / "lib" / f"python{built.source.python}" / "site-packages"
+        tree = built.layer.tree if built.layer else None
+        request = work / "request.json"
+        request.write_text(
+            json.dumps(
+                {
+                    "task": [TASK, str(code)],
+                    "layer": [OPT, str(tree)] if tree else None,
+                    "runtime": [_RUNTIME, str(site)],
+                    "init_seconds": self._init_seconds,
+                    "starts": [dataclasses.asdict(one) for one in wanted],
+                }
+            )
+        )
+        return Command(
+            argv=(str(python), "-I", "-B", "-u", str(_INSIDE / "server.py"), str(request), str(result)),
+            cwd=Path("/"),
+            readable=(python.parent.parent, _INSIDE),
+            writable=(work,),
+            mounts=((code, TASK), (site, _RUNTIME), *(((tree, OPT),) if tree else ())),
+            limits=self._limits(wanted),
+        )
+
+    def _limits(self, wanted: tuple[Start, ...]) -> Limits:
+        """Generous: the server inside stops what is too slow or too large; this is for what stops the server."""
+        each = max(self._init_seconds + one.seconds * 2 for one in wanted)
+        wall = 30 + 3 * each * math.ceil(len(wanted) / 2)
+        memory = max(4096, *(one.memory + 2048 for one in wanted))
+        return Limits(wall=wall, cpu=wall, memory=memory * MEGABYTE)
+
+
+def _shown(draft: Draft, built: Built) -> Mapping[Path, str]:
+    real = {built.layer.tree / "python": f"{OPT}/python/"} if built.layer else {}
+    return {Path(TASK): "", draft.code: "", Path(OPT, "python"): f"{OPT}/python/", **real}
+
+
+def _read(result: ResultFile, outcome: Outcome, expected: int) -> list[Result]:
+    if outcome.stopped:
+        raise stopped_error(
+            outcome,
+            "starting the app",
+            hint="Lambda allows 10 seconds for it: do slow work and network calls inside functions, print little.",
+        )
+    if not result.begun:
+        raise RuntimeError(f"the proof did not run ({outcome.returncode}):\n{clean(outcome.output)[-2000:]}")
+    try:
+        found = _Answer.model_validate(read_json(result.path)).starts
+        if len(found) != expected:
+            raise ValueError("not one result for each start")
+    except ValueError as error:
+        raise tampered("the proof") from error
+    return found
+
+
+def _sizes(folder: Path) -> list[int]:
+    return [Path(path, name).lstat().st_size for path, _, names in os.walk(folder) for name in names]

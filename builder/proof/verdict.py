@@ -1,0 +1,173 @@
+"""Why a function does not start, in its uploader's words."""
+
+from __future__ import annotations
+
+import re
+import signal
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+from auto_lambda.errors import AppError, Code
+from builder.diagnosis.import_errors import remedy
+from builder.diagnosis.syntax import clean, syntax_error
+from builder.diagnosis.tracebacks import last_lines, named
+from builder.proof.starts import Start
+
+_CRASH = re.compile(r"^(?:Fatal Python error: .*|  File \"(?P<file>.*)\", line \d+ in .*)$", re.MULTILINE)
+
+
+class Problem(BaseModel):
+    """What the client told of an exception."""
+
+    model_config = ConfigDict(strict=True, frozen=True)
+    where: str
+    type: str
+    fault: str = ""
+    message: str = ""
+    traceback: str = ""
+    origins: list[str] = []
+    types: list[str] = []
+    file: str = ""
+    line: int | None = None
+    text: str = ""
+    missing: str | None = None
+    errno: int | None = None
+    unset: str | None = None
+
+
+class Result(BaseModel):
+    """How one start went."""
+
+    model_config = ConfigDict(strict=True, frozen=True)
+    ended: str
+    init_ms: int | None
+    peak_mb: int
+    status: int
+    problem: Problem | None
+
+
+def failure(
+    start: Start, result: Result, output: str, shown: Mapping[Path, str], python: str, init_seconds: float
+) -> AppError:
+    """The error of a start that failed.
+
+    Args:
+        start: what was started.
+        result: how it went; not "started".
+        output: what was printed.
+        shown: folders by the name that the uploader knows.
+        python: the target's minor.
+        init_seconds: that it had to start.
+    """
+    problem = result.problem
+    if result.ended == "memory" or (problem and problem.type == "MemoryError"):
+        return _memory(start, result)
+    if result.ended in ("init-time", "event-time"):
+        return _slow(start, result, init_seconds)
+    if problem:
+        return _Exception(start, problem, shown, python).error()
+    return _ended(start, result, output, shown)
+
+
+def _memory(start: Start, result: Result) -> AppError:
+    return AppError(
+        Code.MEMORY_SIZE_TOO_SMALL,
+        f"{start.function} was stopped as it started: it took {result.peak_mb} MB of memory, and has {start.memory} MB",
+        hint="Give it more (lambda_memory_size with chalice, memory_size with zappa), or import and load less.",
+    )
+
+
+def _slow(start: Start, result: Result, init_seconds: float) -> AppError:
+    if result.ended == "init-time":
+        what = f"{start.function} had not started after {init_seconds:g} seconds, which is all that Lambda allows"
+    else:
+        what = f"{start.function} started, but had not answered its first request after {start.seconds} seconds"
+    return AppError(
+        Code.INIT_TOO_SLOW, what,
+        hint="Do slow work and network calls inside functions, not at the top level of a module (there is no network "
+        "while a package is tried out).",
+    )  # fmt: skip
+
+
+def _ended(start: Start, result: Result, output: str, shown: Mapping[Path, str]) -> AppError:
+    if result.status < 0:
+        number = -result.status
+        how = f"was ended by signal {number} ({signal.strsignal(number)})"
+        hint = "A native module crashed: try another release of it, or its wheel instead of a build of your own."
+    else:
+        how = f"ended its process with status {result.status}"
+        hint = "Look for os._exit or exit() in what is imported: importing the app must only define it."
+    lines = "\n".join(["", *islice(_crash(output, shown), 12)])
+    return AppError(Code.ENDED_AT_START, f"{start.function} {how} as it started{lines.rstrip()}", hint=hint)
+
+
+def _crash(output: str, shown: Mapping[Path, str]) -> Iterator[str]:
+    """The frames that Python printed when it crashed, innermost first."""
+    for match in _CRASH.finditer(output):
+        if match["file"] is None or any(Path(match["file"]).is_relative_to(folder) for folder in shown):
+            yield clean(named(match[0], shown))
+
+
+class _Exception:
+    """An exception as the app's error."""
+
+    def __init__(self, start: Start, problem: Problem, shown: Mapping[Path, str], python: str) -> None:
+        self._start = start
+        self._problem = problem
+        self._shown = shown
+        self._python = python
+
+    def error(self) -> AppError:
+        problem = self._problem
+        if problem.type in ("SyntaxError", "IndentationError", "TabError") and problem.line:
+            file = named(problem.file, self._shown)
+            return syntax_error(file, problem.line, problem.message, problem.text, self._python)
+        if absent := self._handler():
+            return absent
+        known = remedy(
+            problem.message, types=problem.types, origins=problem.origins, unset=problem.unset, number=problem.errno,
+            file=named(problem.file, self._shown),
+        )  # fmt: skip
+        return self._said(*(known or (Code.APP_DOES_NOT_IMPORT, self._hint())))
+
+    def _said(self, code: Code, hint: str) -> AppError:
+        # Of a call to AWS its place matters, not AWS's library under it.
+        shown = {folder: name for folder, name in self._shown.items() if code != Code.NEEDS_AWS or not name}
+        lines = clean(last_lines(self._problem.traceback, shown))
+        return AppError(code, f"{self._what()}:\n{lines}", hint=hint)
+
+    def _what(self) -> str:
+        where = self._problem.where
+        if where == "handler":
+            return f"{self._start.function} ({self._start.handler}) does not start"
+        if where == "event":
+            return f"{self._start.function} starts, but does not load the app at its first request"
+        return f"{clean(where)} names {clean(self._start.called.get(where, ''))}, which cannot be imported"
+
+    def _handler(self) -> AppError | None:
+        problem = self._problem
+        path = self._start.handler if problem.where == "handler" else self._start.called.get(problem.where, "")
+        absent = problem.missing is not None and path.startswith(f"{problem.missing}.")
+        unnamed = problem.where in self._start.called and problem.type == "AttributeError"
+        if not (absent or unnamed or problem.fault in ("Runtime.HandlerNotFound", "Runtime.MalformedHandlerName")):
+            return None
+        asker = self._start.function if problem.where == "handler" else problem.where
+        return AppError(
+            Code.HANDLER_MISSING,
+            f"{clean(asker)} is to call {clean(path)}, which the package does not have: {clean(problem.message)}",
+            hint="Correct the name in the settings, or see that the module is in the zip and defines it.",
+        )
+
+    def _hint(self) -> str:
+        problem = self._problem
+        if problem.missing:
+            return (
+                f"Name the package that brings {clean(problem.missing)} among the app's requirements, or put the "
+                "module into the zip."
+            )
+        if problem.type == "SystemExit":
+            return 'Put what is a script under `if __name__ == "__main__":`.'
+        return "The last lines say what went wrong: correct it, and see that the import works on your machine."

@@ -1,0 +1,94 @@
+"""How much of the disk one run takes. Quotas would need root and a file system of their own, so we look.
+
+The free space of the file system is asked often, which costs nothing. Only when it has fallen by a whole limit does a
+walk find out whether it was this run.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from builder.sandbox.meters import descendants, nameless_files
+
+_MOST_FILES = 1_000_000
+_RESERVE = 256 * 1024 * 1024  # bytes that always stay free
+_SLACK = 2.0  # seconds by which the clock of file times may lag
+
+
+class DiskMeter:
+    """Measures what one run has written.
+
+    Args:
+        folders: where it may write.
+        limit: bytes.
+    """
+
+    def __init__(self, folders: Iterable[Path], limit: int) -> None:
+        self._folders = tuple(folders)
+        self._limit = limit
+        self._since = time.time() - _SLACK
+        self._free = {folder: _free(folder) for folder in self._folders}
+
+    def exceeded(self, pid: int) -> bool:
+        """Whether the tree of processes under ``pid`` has written more than it may.
+
+        Raises:
+            OSError: the disk is nearly full, and not by this run.
+        """
+        for folder, (free, files) in self._free.items():
+            now, files_now = _free(folder)
+            full = now < min(_RESERVE, free)
+            if free - now < self._limit and files - files_now < _MOST_FILES and not full:
+                continue
+            if self._written_too_much(pid):
+                return True
+            if full:
+                raise OSError(errno.ENOSPC, "the disk of this machine is nearly full", str(folder))
+            # Others wrote. The next walk comes when as much has gone again.
+            self._free[folder] = (now, files_now)
+        return False
+
+    def _written_too_much(self, pid: int) -> bool:
+        seen: set[tuple[int, int]] = set()
+        written = 0
+        try:
+            for info in self._files(pid):
+                if info.st_ctime >= self._since and (info.st_dev, info.st_ino) not in seen:
+                    seen.add((info.st_dev, info.st_ino))
+                    written += info.st_blocks * 512
+        except _TooDeep:
+            return True
+        return written > self._limit or len(seen) > _MOST_FILES
+
+    def _files(self, pid: int) -> Iterator[os.stat_result]:
+        devices = {folder.stat().st_dev for folder in self._folders}
+        for folder in self._folders:
+            yield from _walk(folder)
+        yield from (info for info in nameless_files(descendants(pid)) if info.st_dev in devices)
+
+
+class _TooDeep(Exception):
+    """Nobody honest nests folders until their path cannot be named."""
+
+
+def _give_up(error: OSError) -> None:
+    if error.errno == errno.ENAMETOOLONG:
+        raise _TooDeep
+
+
+def _walk(folder: Path) -> Iterator[os.stat_result]:
+    for path, folders, names in os.walk(folder, onerror=_give_up):
+        for name in (*folders, *names):
+            try:
+                yield Path(path, name).lstat()
+            except OSError:
+                continue  # removed in between
+
+
+def _free(folder: Path) -> tuple[int, int]:
+    info = os.statvfs(folder)
+    return info.f_bfree * info.f_frsize, info.f_ffree

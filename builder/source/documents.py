@@ -1,0 +1,140 @@
+"""JSON, TOML and YAML of an upload, read as plain data within bounds.
+
+These files come from strangers and are parsed on the trusted side, so nothing here may take long or much memory:
+the files are small by rule, and YAML's aliases are counted as if written out before anything is built from them.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import reprlib
+import tomllib
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from auto_lambda.errors import AppError, Code
+
+MAX_BYTES = 256 * 1024
+MAX_YAML_BYTES = 64 * 1024
+"""PyYAML takes ten seconds for a hostile megabyte."""
+MAX_YAML_NODES = 50_000
+MAX_DEPTH = 40
+MAX_LISTED = 20
+_MAX_DOTS_IN_A_LINE = 500  # tomllib's time grows with the square of the parts of a dotted key
+_UNPRINTABLE = re.compile(r"[^ -~]")
+
+
+def read(path: Path, shown: str) -> dict[str, Any]:
+    """Read one settings file, a mapping at its top, by what its name ends in.
+
+    Args:
+        path: a plain file ending in json, toml, yml or yaml.
+        shown: what to call it in messages: its path inside the zip.
+
+    Raises:
+        AppError: ``bad-config``, with the place of the first mistake.
+    """
+    text = _text(path, shown)
+    try:
+        data = _PARSERS[path.suffix](text)
+        _check_depth(data)
+    except RecursionError:
+        raise refuse(shown, "it is nested too deeply", hint=f"Flatten {shown}.") from None
+    except (ValueError, yaml.YAMLError) as error:
+        raise refuse(shown, f"it can't be read: {_oneline(error)}", hint=f"Correct {shown} at that place.") from None
+    if not isinstance(data, dict):
+        raise refuse(shown, "its top level is not a mapping of names to values", hint=f"Start {shown} with a mapping.")
+    return data
+
+
+def refuse(shown: str, what: str, *, hint: str) -> AppError:
+    """The error for a settings file that says something it can't mean."""
+    return AppError(Code.BAD_CONFIG, f"{shown}: {what}", hint=hint)
+
+
+def brief(value: Any) -> str:
+    """A value for a message: quoted, escaped, and short however large or deep it is."""
+    return reprlib.repr(value)
+
+
+def listed(names: Iterable[str]) -> str:
+    """Names for a message, not too many."""
+    names = list(names)
+    return ", ".join(names[:MAX_LISTED]) + (", ..." if len(names) > MAX_LISTED else "")
+
+
+def _text(path: Path, shown: str) -> str:
+    limit = MAX_YAML_BYTES if _PARSERS[path.suffix] is _yaml else MAX_BYTES
+    if path.stat().st_size > limit:
+        raise refuse(shown, f"it is larger than {limit // 1024} KB", hint="Keep data out of settings files.")
+    try:
+        return path.read_text("utf-8")
+    except UnicodeDecodeError:
+        raise refuse(shown, "it is not UTF-8 text", hint=f"Save {shown} as UTF-8.") from None
+
+
+def _check_depth(data: Any) -> None:
+    level = [data]
+    for _ in range(MAX_DEPTH):
+        level = [child for value in level for child in _children(value)]
+        if not level:
+            return
+    raise RecursionError
+
+
+def _children(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
+
+
+def _toml(text: str) -> Any:
+    if max(line.count(".") for line in text.split("\n")) > _MAX_DOTS_IN_A_LINE:
+        raise RecursionError
+    return tomllib.loads(text)
+
+
+def _yaml(text: str) -> Any:
+    node = yaml.compose(text, Loader=yaml.SafeLoader)
+    if node is None:
+        return None
+    _written_out(node, {})
+    return yaml.safe_load(text)
+
+
+def _written_out(node: yaml.Node, known: dict[int, int]) -> int:
+    """How many nodes there are with every alias written out; merge keys really do write them out."""
+    if (count := known.get(id(node))) is not None:
+        if count == 0:
+            raise ValueError("an alias contains itself")
+        return count
+    known[id(node)] = 0
+    count = 1
+    if isinstance(node, yaml.SequenceNode):
+        count += sum(_written_out(child, known) for child in node.value)
+    elif isinstance(node, yaml.MappingNode):
+        count += sum(_written_out(part, known) for pair in node.value for part in pair)
+    if count > MAX_YAML_NODES:
+        raise ValueError("it has too many values, each alias written out")
+    known[id(node)] = count
+    return count
+
+
+def _oneline(error: Exception) -> str:
+    """The parser's own words and place in one line, without the text around it or what could disturb a terminal."""
+    words = str(error)
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark:
+        words = f"{error.problem} (at line {error.problem_mark.line + 1}, column {error.problem_mark.column + 1})"
+    return _UNPRINTABLE.sub("?", " ".join(words.split()))[:300]
+
+
+_PARSERS: Mapping[str, Callable[[str], Any]] = {
+    ".json": json.loads,
+    ".toml": _toml,
+    ".yml": _yaml,
+    ".yaml": _yaml,
+}

@@ -1,0 +1,204 @@
+"""Find out what an unpacked tree is: where the app lies, its framework, its stage, its Python and architecture.
+
+Everything is read as data; nothing of the upload runs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from auto_lambda.errors import AppError, Code
+from auto_lambda.keys import App
+from auto_lambda.model import Architecture, FrameworkName
+from builder.model import Options, Source
+from builder.source import documents, settings
+from builder.source import options as options_file
+from builder.source.runtime import Defaults, as_architecture, choose_python
+from worker.model import Upload
+
+__all__ = ["SUBFOLDERS", "Defaults", "inspect"]
+
+SUBFOLDERS = ("api", "backend", "runtime", "server", "service", "app", "src", "lambda", "function", "web")
+"""Where an app is looked for besides the top, in the order in which messages name them."""
+
+_SETTINGS = f"{settings.CHALICE_CONFIG} or {settings.ZAPPA_FILES[0]}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A folder that holds an app of one framework; ``shown`` is it inside the zip, ``""`` or ending in a slash."""
+
+    root: Path
+    shown: str
+    framework: FrameworkName
+
+    def __str__(self) -> str:
+        return f"{self.framework} in {self.shown or 'the root of the zip'}"
+
+
+def inspect(upload: Upload, tree: Path, sha256: str, size: int, defaults: Defaults) -> Source:
+    """Look at an unpacked upload.
+
+    Args:
+        upload: whose zip it was.
+        tree: where it was unpacked.
+        sha256: of the zip.
+        size: of the zip, bytes.
+        defaults: what holds where the app says nothing.
+
+    Raises:
+        AppError: ``no-framework``, ``ambiguous-framework``, ``bad-config``, ``unknown-stage``, ``unknown-python``,
+            ``unknown-architecture``.
+    """
+    top, shown = _top(tree)
+    options = options_file.read(top, shown)
+    place = _find(top, shown, options)
+    warnings: tuple[str, ...] = ()
+    own: settings.ChaliceConfig | settings.ZappaSettings
+    if place.framework == "chalice":
+        own = settings.read_chalice(place.root, place.shown)
+        _need_chalice_app(place)
+    else:
+        own = settings.read_zappa(place.root, place.shown)
+        warnings = _overlooked(place.root)
+    stage = _stage(upload.app, own.names, options, place)
+    python = choose_python(_named_pythons(options, place, own, stage), _upwards(place.root, tree), defaults)
+    return Source(
+        upload=upload,
+        tree=tree,
+        root=place.root,
+        sha256=sha256,
+        size=size,
+        framework=place.framework,
+        config_stage=stage,
+        python=python.python,
+        architecture=options.architecture or _architecture(place, own, stage, defaults),
+        options=options,
+        warnings=warnings + python.warnings,
+        python_named=python.named,
+    )
+
+
+def _top(tree: Path) -> tuple[Path, str]:
+    """The tree, or its one folder when there is nothing else in it, as in the archives that code hosts make."""
+    entries = list(tree.iterdir())
+    if len(entries) == 1 and entries[0].is_dir() and not entries[0].name.startswith("."):
+        return entries[0], f"{entries[0].name}/"
+    return tree, ""
+
+
+def _find(top: Path, shown: str, options: Options) -> _Place:
+    folders = (".", *SUBFOLDERS) if options.root is None else (options.root,)
+    places = [
+        place
+        for folder in folders
+        for place in _places(top / folder, shown if folder == "." else f"{shown}{folder}/")
+        if options.framework in (None, place.framework)
+    ]
+    if not places:
+        raise _nothing(top, shown, options)
+    if len(places) > 1:
+        raise AppError(
+            Code.AMBIGUOUS_FRAMEWORK,
+            f"this zip holds more than one app: {'; '.join(map(str, places))}",
+            hint=f"Say in {options_file.FILE} which one is meant, by root = '...' or framework = '...'.",
+        )
+    place = places[0]
+    if place.root != top and (place.root / options_file.FILE).is_file():
+        raise AppError(
+            Code.BAD_CONFIG,
+            f"{place.shown}{options_file.FILE} is not at the top of the zip, where it would be read",
+            hint=f"Move it to {shown}{options_file.FILE}.",
+        )
+    return place
+
+
+def _places(root: Path, shown: str) -> list[_Place]:
+    found: list[_Place] = []
+    if settings.has_chalice(root):
+        found.append(_Place(root, shown, "chalice"))
+    if settings.zappa_files(root):
+        found.append(_Place(root, shown, "zappa"))
+    return found
+
+
+def _nothing(top: Path, shown: str, options: Options) -> AppError:
+    where = shown or "the root of the zip"
+    if options.root or options.framework:
+        message = (
+            f"{options_file.FILE} asks for {options.framework or 'an app'} in {options.root or where}, but "
+            f"there is no such app"
+        )
+        return AppError(Code.NO_FRAMEWORK, message, hint=f"Correct root or framework in {options_file.FILE}.")
+    message = f"no chalice or zappa app was found: no {_SETTINGS} in {where} or in {', '.join(SUBFOLDERS)}"
+    return AppError(Code.NO_FRAMEWORK, message, hint=_guess(top))
+
+
+def _guess(top: Path) -> str:
+    """The likeliest reason why the app was not found."""
+    elsewhere = [folder for folder in sorted(top.iterdir()) if folder.is_dir() and _places(folder, "")]
+    if elsewhere:
+        return f"There is an app in {elsewhere[0].name}/: say root = '{elsewhere[0].name}' in {options_file.FILE}."
+    if (top / "app.py").is_file():
+        return (
+            "If it is a chalice app, the hidden folder .chalice was left out: zip with `zip -r app.zip .`, as `*` "
+            "matches no hidden names. If it is another kind of app, run `zappa init` first."
+        )
+    return "Zip the folder that holds .chalice/ or zappa_settings.json, not its files one by one."
+
+
+def _need_chalice_app(place: _Place) -> None:
+    if not any((place.root / name).is_file() for name in ("app.py", "app/__init__.py")):
+        raise AppError(
+            Code.NO_FRAMEWORK,
+            f"{place.shown}{settings.CHALICE_CONFIG} is there, but no {place.shown}app.py, which chalice imports",
+            hint="Put app.py with the Chalice object beside the .chalice folder.",
+        )
+
+
+def _overlooked(root: Path) -> tuple[str, ...]:
+    read, *others = settings.zappa_files(root)
+    return tuple(f"{other} is ignored, as zappa reads only {read} when both are there" for other in others)
+
+
+def _stage(app: App, names: tuple[str, ...], options: Options, place: _Place) -> str:
+    """The app's own stage for a bucket stage: as mapped, else of the same name, else the only one."""
+    if len(names) == 1 and app.stage not in options.stages:
+        return names[0]
+    chosen = options.stages.get(app.stage, app.stage)
+    if chosen in names:
+        return chosen
+    told = f" ({options_file.FILE} says so)" if app.stage in options.stages else ""
+    raise AppError(
+        Code.UNKNOWN_STAGE,
+        f"the upload's stage {app.stage!r} would be stage {chosen!r} of this {place.framework} app{told}, which "
+        f"defines only: {documents.listed(names)}",
+        hint=f"Drop it under one of those stages, or map it under [stages] in {options_file.FILE}: "
+        f'{app.stage} = "{names[0]}".',
+    )
+
+
+def _named_pythons(
+    options: Options, place: _Place, own: settings.ChaliceConfig | settings.ZappaSettings, stage: str
+) -> tuple[tuple[Any, str], ...]:
+    named: list[tuple[Any, str]] = [(options.python, f"python in {options_file.FILE}")]
+    if place.framework == "zappa":
+        named.append((own.get(stage, "runtime"), "'runtime' in the zappa settings"))
+    return tuple(named)
+
+
+def _upwards(root: Path, tree: Path) -> tuple[Path, ...]:
+    """The app's folder and those above it, as far as the tree reaches."""
+    return tuple(folder for folder in (root, *root.parents) if folder.is_relative_to(tree))
+
+
+def _architecture(
+    place: _Place, own: settings.ChaliceConfig | settings.ZappaSettings, stage: str, defaults: Defaults
+) -> Architecture:
+    key = "lambda_architecture" if place.framework == "chalice" else "architecture"
+    value = own.get(stage, key)
+    return (
+        defaults.architecture if value is None else as_architecture(value, f"{key!r} in the {place.framework} settings")
+    )

@@ -1,0 +1,169 @@
+"""``auto-lambda.toml``: what an app may tell us itself. Checked strictly: a typo must not silently be a default."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from auto_lambda.errors import AppError
+from auto_lambda.keys import App, BadKey
+from builder.model import Options
+from builder.source import documents
+from builder.source.runtime import as_architecture, as_minor
+
+FILE = "auto-lambda.toml"
+MAX_ENVIRONMENT_BYTES = 4096
+"""Lambda's limit for all of a function's variables together."""
+
+_VARIABLE = re.compile(r"[A-Za-z][A-Za-z0-9_]+")
+_HEALTH_PATH = re.compile(r"/(?!/)[!-\[\]-~]*")  # printable, no backslash, and never a host of its own
+_FRAMEWORKS = ("chalice", "zappa")
+
+RESERVED_VARIABLES = frozenset(
+    {
+        "_HANDLER",
+        "_X_AMZN_TRACE_ID",
+        "AWS_DEFAULT_REGION",
+        "AWS_REGION",
+        "AWS_EXECUTION_ENV",
+        "AWS_LAMBDA_FUNCTION_NAME",
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+        "AWS_LAMBDA_FUNCTION_VERSION",
+        "AWS_LAMBDA_INITIALIZATION_TYPE",
+        "AWS_LAMBDA_LOG_GROUP_NAME",
+        "AWS_LAMBDA_LOG_STREAM_NAME",
+        "AWS_ACCESS_KEY",
+        "AWS_ACCESS_KEY_ID",
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_SESSION_TOKEN",
+        "AWS_LAMBDA_RUNTIME_API",
+        "LAMBDA_TASK_ROOT",
+        "LAMBDA_RUNTIME_DIR",
+    }
+)
+"""Lambda refuses a function that sets one of these (Developer Guide, 'Using environment variables')."""
+
+
+def read(folder: Path, shown: str = "") -> Options:
+    """Read a folder's ``auto-lambda.toml``; everything at its default when there is none.
+
+    Args:
+        folder: the top of the app's tree.
+        shown: that folder inside the zip, ``""`` or ending in a slash, for messages.
+
+    Raises:
+        AppError: ``bad-config`` for an unknown key or a value of the wrong kind; ``unknown-python`` and
+            ``unknown-architecture`` for values that can't be such.
+    """
+    path, file = folder / FILE, shown + FILE
+    if not path.is_file():
+        return Options()
+    data = documents.read(path, file)
+    if unknown := sorted(set(data) - set(_READERS)):
+        raise documents.refuse(
+            file,
+            f"unknown setting {documents.listed(map(documents.brief, unknown))}",
+            hint=f"The known settings are: {', '.join(_READERS)}.",
+        )
+    return Options(**{key: _READERS[key](file, value) for key, value in data.items()})
+
+
+def _text(file: str, key: str, value: Any) -> str:
+    if not isinstance(value, str) or not value or not value.isprintable():
+        raise documents.refuse(file, f"{key} is not a text", hint=f'Write it in quotes, as in {key} = "...".')
+    return value
+
+
+def _framework(file: str, value: Any) -> str:
+    if value not in _FRAMEWORKS:
+        raise documents.refuse(
+            file, f"framework is {documents.brief(value)}", hint=f"Use one of: {', '.join(_FRAMEWORKS)}."
+        )
+    return str(value)
+
+
+def _root(file: str, value: Any) -> str:
+    path = PurePosixPath(_text(file, "root", value))
+    if path.is_absolute() or ".." in path.parts or "\\" in value:
+        raise documents.refuse(
+            file,
+            f"root {documents.brief(value)} leads out of the zip",
+            hint=f"Name a folder below {FILE}, as in root = 'services/api'.",
+        )
+    return str(path)
+
+
+def _python(file: str, value: Any) -> str:
+    return as_minor(_text(file, "python", value), f"python in {file}")
+
+
+def _architecture(file: str, value: Any) -> str:
+    return as_architecture(value, f"architecture in {file}")
+
+
+def _stages(file: str, value: Any) -> Mapping[str, str]:
+    for bucket_stage, own in _table(file, "stages", value).items():
+        try:
+            App(bucket_stage, "any")
+        except BadKey as error:
+            what = f"in [stages], {str(error)[:200]}"
+            raise documents.refuse(file, what, hint="Use the stage of the upload's key.") from None
+        _text(file, f"stages.{bucket_stage}", own)
+    return dict(value)
+
+
+def _health_path(file: str, value: Any) -> str:
+    if not _HEALTH_PATH.fullmatch(_text(file, "health_path", value)):
+        raise documents.refuse(
+            file,
+            f"health_path {documents.brief(value)} is not a path",
+            hint="Start it with one slash, as in health_path = '/health'.",
+        )
+    return str(value)
+
+
+def _environment(file: str, value: Any) -> Mapping[str, str]:
+    table = _table(file, "environment", value)
+    for name, content in table.items():
+        if not _VARIABLE.fullmatch(name) or name in RESERVED_VARIABLES:
+            raise _bad_variable(file, name)
+        if not isinstance(content, str) or "\0" in content:
+            raise documents.refuse(
+                file, f"environment.{name} is not a text", hint=f'Write it in quotes: {name} = "..."'
+            )
+    if sum(len(name) + len(content.encode()) for name, content in table.items()) > MAX_ENVIRONMENT_BYTES:
+        raise documents.refuse(
+            file,
+            f"[environment] is larger than the {MAX_ENVIRONMENT_BYTES} bytes that Lambda allows",
+            hint="Move large values into the parameter store, a secret or a file.",
+        )
+    return dict(table)
+
+
+def _bad_variable(file: str, name: str) -> AppError:
+    if name in RESERVED_VARIABLES:
+        return documents.refuse(file, f"Lambda sets {name} itself", hint="Choose another name in [environment].")
+    return documents.refuse(
+        file,
+        f"{documents.brief(name)} can't be the name of an environment variable",
+        hint="Use letters, digits and underscores, at least two, a letter first.",
+    )
+
+
+def _table(file: str, key: str, value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise documents.refuse(file, f"{key} is not a table", hint=f"Write [{key}] on a line of its own.")
+    return value
+
+
+_READERS: Mapping[str, Callable[[str, Any], Any]] = {
+    "framework": _framework,
+    "root": _root,
+    "python": _python,
+    "architecture": _architecture,
+    "stages": _stages,
+    "health_path": _health_path,
+    "environment": _environment,
+}

@@ -1,0 +1,178 @@
+"""Which Python and which architecture an app is built for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+from typing import Any, get_args
+
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+from auto_lambda.errors import AppError, Code
+from auto_lambda.model import Architecture
+from auto_lambda.runtimes import RUNTIMES, newest_first
+from builder.source import documents
+
+_MINOR = re.compile(r"(?:c?python-?)?(\d+\.\d+)(?:\.\d+)?", re.IGNORECASE)
+ARCHITECTURES: tuple[Architecture, ...] = get_args(Architecture)
+
+
+@dataclass(frozen=True, slots=True)
+class Defaults:
+    """What holds where an app says nothing.
+
+    Attributes:
+        python: a minor, one of ``pythons``.
+        pythons: minors this worker can build for.
+        architecture: of Lambda.
+        today: to warn of runtimes past their end; None never warns.
+    """
+
+    python: str
+    pythons: tuple[str, ...]
+    architecture: Architecture = "x86_64"
+    today: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A Python minor and who said so, for messages; ``named`` is False where nothing of the app did."""
+
+    python: str
+    said_by: str
+    warnings: tuple[str, ...] = ()
+    named: bool = True
+
+
+def as_minor(text: Any, where: str) -> str:
+    """Read ``3.12``, ``3.12.4`` or ``python3.12`` as ``3.12``; a number is refused, as 3.10 would be 3.1.
+
+    Raises:
+        AppError: ``unknown-python``.
+    """
+    if isinstance(text, str) and (match := _MINOR.fullmatch(text.strip())):
+        return match[1]
+    raise AppError(
+        Code.UNKNOWN_PYTHON,
+        f"{where} is {documents.brief(text)}, which is no Python version",
+        hint='Write a minor, as in "3.12".',
+    )
+
+
+def as_architecture(value: Any, where: str) -> Architecture:
+    """Check an architecture's name.
+
+    Raises:
+        AppError: ``unknown-architecture``.
+    """
+    for known in ARCHITECTURES:
+        if value == known:
+            return known
+    raise AppError(
+        Code.UNKNOWN_ARCHITECTURE,
+        f"{where} is {documents.brief(value)}, which Lambda doesn't offer",
+        hint=f"Use one of: {', '.join(ARCHITECTURES)}.",
+    )
+
+
+def choose_python(named: tuple[tuple[Any, str], ...], folders: tuple[Path, ...], defaults: Defaults) -> Choice:
+    """The first that says something: the settings given, ``.python-version``, ``requires-python``, the default.
+
+    Args:
+        named: values of settings with their place, most important first; None says nothing.
+        folders: where to look for files: the app's folder, then those above it inside the zip.
+        defaults: also says which minors can be built.
+
+    Raises:
+        AppError: ``unknown-python`` for one that Lambda or this worker doesn't have; ``bad-config`` for a file that
+            can't be read.
+    """
+    choice = _choose(named, folders, defaults)
+    _check(choice, defaults)
+    return replace(choice, warnings=(*choice.warnings, *_end_of_life(choice.python, defaults.today)))
+
+
+def _choose(named: tuple[tuple[Any, str], ...], folders: tuple[Path, ...], defaults: Defaults) -> Choice:
+    for value, where in named:
+        if value is not None:
+            return Choice(as_minor(value, where), where)
+    warnings: list[str] = []
+    for file in _files(folders, ".python-version"):
+        if minor := _pinned(file):
+            return Choice(minor, file.name)
+        warnings.append(".python-version names no version that could be read; it is ignored")
+    for file in _files(folders, "pyproject.toml"):
+        if spec := _requires_python(file):
+            return Choice(_satisfying(spec, defaults), "requires-python in pyproject.toml", tuple(warnings))
+    return Choice(defaults.python, "the worker's default", tuple(warnings), named=False)
+
+
+def _files(folders: tuple[Path, ...], name: str) -> Iterator[Path]:
+    return (folder / name for folder in folders if (folder / name).is_file())
+
+
+def _pinned(file: Path) -> str | None:
+    """The first line that is not a comment; a name that pyenv or another tool gave an environment is no version."""
+    with file.open(encoding="utf-8", errors="replace") as opened:
+        text = opened.read(4096)
+    for line in text.splitlines():
+        if word := line.partition("#")[0].strip():
+            match = _MINOR.fullmatch(word)
+            return match[1] if match else None
+    return None
+
+
+def _requires_python(file: Path) -> SpecifierSet | None:
+    project = documents.read(file, file.name).get("project")
+    text = project.get("requires-python") if isinstance(project, dict) else None
+    if text is None:
+        return None
+    try:
+        return SpecifierSet(text)
+    except (InvalidSpecifier, AttributeError, TypeError):
+        raise documents.refuse(
+            file.name,
+            f"requires-python {documents.brief(text)} is no version specifier",
+            hint='Write one as in ">=3.11".',
+        ) from None
+
+
+def _satisfying(spec: SpecifierSet, defaults: Defaults) -> str:
+    for minor in (defaults.python, *newest_first(defaults.pythons)):
+        # Lambda's patch level changes by itself and is late in its series; a bound may also name the first release.
+        if spec.contains(f"{minor}.99") or spec.contains(f"{minor}.0"):
+            return minor
+    raise AppError(
+        Code.UNKNOWN_PYTHON,
+        f"requires-python in pyproject.toml is {documents.brief(str(spec))}, and no available Python satisfies it",
+        hint=_available(defaults),
+    )
+
+
+def _check(choice: Choice, defaults: Defaults) -> None:
+    if choice.python not in RUNTIMES:
+        raise _unknown(choice, "Lambda doesn't offer it", defaults)
+    if choice.python not in defaults.pythons:
+        raise _unknown(choice, "this worker can't build for it", defaults)
+
+
+def _unknown(choice: Choice, why: str, defaults: Defaults) -> AppError:
+    message = f"{choice.said_by} asks for Python {choice.python}, but {why}"
+    return AppError(Code.UNKNOWN_PYTHON, message, hint=_available(defaults))
+
+
+def _available(defaults: Defaults) -> str:
+    return f"Choose one of: {', '.join(reversed(newest_first(defaults.pythons)))}."
+
+
+def _end_of_life(minor: str, today: date | None) -> tuple[str, ...]:
+    runtime = RUNTIMES[minor]
+    if today is None or today < runtime.deprecated:
+        return ()
+    return (
+        f"Python {minor} on Lambda has had no security patches since {runtime.deprecated}; functions that use it "
+        f"can't be changed from {runtime.update_blocked}",
+    )

@@ -1,0 +1,149 @@
+"""What chalice and zappa themselves are told, read as data: no code of the upload runs for it.
+
+The lookup rules are the frameworks' own (chalice 1.34 ``config.Config``, zappa 0.63 ``cli.ZappaCLI``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from auto_lambda.errors import AppError, Code
+from builder.source import documents
+
+CHALICE_CONFIG = ".chalice/config.json"
+CHALICE_DEFAULT_STAGE = "dev"
+MAX_STAGE_NAME = 100
+ZAPPA_FILES = ("zappa_settings.json", "zappa_settings.toml", "zappa_settings.yml", "zappa_settings.yaml")
+"""In the order in which zappa looks for them."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChaliceConfig:
+    """``.chalice/config.json``. ``stages`` maps names to their settings, exactly as written there."""
+
+    data: Mapping[str, Any]
+    stages: Mapping[str, Mapping[str, Any]]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The stages one can deploy: those named, or chalice's default ``dev`` when none is."""
+        return tuple(self.stages) or (CHALICE_DEFAULT_STAGE,)
+
+    def get(self, stage: str, key: str) -> Any:
+        """A setting as chalice looks it up: the stage's own, else the top level's, else None."""
+        own = self.stages.get(stage, {}).get(key)
+        return self.data.get(key) if own is None else own
+
+
+@dataclass(frozen=True, slots=True)
+class ZappaSettings:
+    """A zappa settings file. ``file`` is its name; ``stages`` maps names to settings, before ``extends``."""
+
+    file: str
+    stages: Mapping[str, Mapping[str, Any]]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The stages one can deploy."""
+        return tuple(self.stages)
+
+    def stage(self, name: str) -> dict[str, Any]:
+        """All settings of a stage with those it extends, the nearer winning.
+
+        Raises:
+            AppError: ``bad-config`` for an ``extends`` that leads nowhere or in a circle.
+        """
+        merged: dict[str, Any] = {}
+        for settings in reversed(list(self._line(name))):
+            merged |= settings
+        return merged
+
+    def get(self, stage: str, key: str) -> Any:
+        """A setting of a stage after ``extends``, None when it is nowhere."""
+        return self.stage(stage).get(key)
+
+    def _line(self, name: str) -> Iterator[Mapping[str, Any]]:
+        seen: list[str] = []
+        follow: Any = name
+        while follow:
+            if follow in seen:
+                circle = " -> ".join([*seen[-10:], follow])
+                raise documents.refuse(
+                    self.file,
+                    f"'extends' goes round in a circle: {circle}",
+                    hint="Let one of these stages stand alone.",
+                )
+            if not isinstance(follow, str) or follow not in self.stages:
+                raise documents.refuse(
+                    self.file,
+                    f"stage {seen[-1]!r} extends {documents.brief(follow)}, which is not there",
+                    hint=f"Extend one of: {documents.listed(self.stages)}.",
+                )
+            seen.append(follow)
+            yield self.stages[follow]
+            follow = self.stages[follow].get("extends")
+
+
+def has_chalice(root: Path) -> bool:
+    """Whether a folder is a chalice project: it has ``.chalice/config.json``."""
+    return (root / CHALICE_CONFIG).is_file()
+
+
+def zappa_files(root: Path) -> tuple[str, ...]:
+    """The zappa settings files of a folder; zappa reads the first."""
+    return tuple(name for name in ZAPPA_FILES if (root / name).is_file())
+
+
+def read_chalice(root: Path, shown: str = "") -> ChaliceConfig:
+    """Read ``.chalice/config.json``; ``stages`` and ``app_name`` may miss.
+
+    Args:
+        root: the app's folder.
+        shown: the app's folder inside the zip, ``""`` or ending in a slash, for messages.
+
+    Raises:
+        AppError: ``bad-config``.
+    """
+    file = f"{shown}{CHALICE_CONFIG}"
+    data = documents.read(root / CHALICE_CONFIG, file)
+    stages = data.get("stages", {})
+    if not isinstance(stages, dict):
+        raise documents.refuse(file, "'stages' is not a mapping", hint='Write "stages": {"dev": {}}.')
+    return ChaliceConfig(data, {name: _mapping(file, name, stage) for name, stage in stages.items()})
+
+
+def read_zappa(root: Path, shown: str = "") -> ZappaSettings:
+    """Read the settings file that zappa would read.
+
+    Raises:
+        AppError: ``bad-config``; ``no-framework`` when there is none.
+    """
+    files = zappa_files(root)
+    if not files:
+        raise AppError(
+            Code.NO_FRAMEWORK,
+            f"no zappa settings file in {shown or 'the root'}",
+            hint="Run `zappa init` and zip again.",
+        )
+    file = shown + files[0]
+    data = documents.read(root / files[0], file)
+    if not data:
+        raise documents.refuse(file, "it defines no stage", hint='Write at least one, as in {"dev": {...}}.')
+    return ZappaSettings(file, {name: _mapping(file, name, stage) for name, stage in data.items()})
+
+
+def _mapping(file: str, name: Any, stage: Any) -> Mapping[str, Any]:
+    if not isinstance(name, str) or not name.isprintable() or not 0 < len(name) <= MAX_STAGE_NAME:
+        raise documents.refuse(
+            file,
+            f"{documents.brief(name)} can't be a stage's name",
+            hint="Use a short text, in quotes if it needs them.",
+        )
+    if not isinstance(stage, dict) or not all(isinstance(key, str) for key in stage):
+        raise documents.refuse(
+            file, f"stage {name!r} is not a mapping of settings", hint="Give each stage its own settings."
+        )
+    return stage

@@ -1,0 +1,25 @@
+"""What the journal keeps of an error, and what becomes of texts that it never wrote."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from auto_lambda.errors import AppError, Code
+
+
+@given(st.sampled_from(Code), st.text(max_size=300), st.text(max_size=300))
+def test_an_error_comes_back_from_its_text(code: Code, message: str, hint: str) -> None:
+    back = AppError.of(AppError(code, message, hint=hint).text())
+    assert back
+    assert (back.code, back.message, back.hint) == (code, message, hint)
+
+
+def test_a_long_message_fits_into_an_item_of_the_table() -> None:
+    assert len(AppError(Code.UNHEALTHY, "é" * 10**6, hint="").text()) < 200_000
+
+
+@pytest.mark.parametrize("text", ["", "[]", "7", "{}", '{"code": "of-another-age", "message": "", "hint": ""}'])
+def test_a_text_of_another_age_is_none(text: str) -> None:
+    assert AppError.of(text) is None

@@ -1,0 +1,180 @@
+"""The commands against a bucket of moto, in this process; tests/e2e runs them against a whole stack."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer.main
+from commands import BUCKET, RECEIPT, run
+from typer.testing import CliRunner
+
+from auto_lambda import __version__
+from auto_lambda_cli.app import app
+
+FAILED = {"code": "bad-config", "message": "config.json: line 3", "hint": "Mend line 3."}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    path = tmp_path / "shop"
+    path.mkdir()
+    (path / "app.py").write_text("app = 1\n")
+    return path
+
+
+def test_live_exits_0_with_the_url_alone_on_stdout(answer: Callable[..., None], folder: Path) -> None:
+    answer()
+    done = run("deploy", str(folder))
+    assert (done.exit_code, done.stdout) == (0, "https://shop.example/\n")
+    assert "a setting is ignored" in done.stderr
+
+
+def test_json_is_the_receipt_alone(answer: Callable[..., None], folder: Path) -> None:
+    answer()
+    done = run("deploy", str(folder), "--json")
+    assert json.loads(done.stdout)["function"] == "shop-dev"
+
+
+def test_failed_exits_1_with_what_to_do(answer: Callable[..., None], folder: Path) -> None:
+    answer(status="failed", error=FAILED, url=None)
+    done = run("deploy", str(folder))
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert all(text in done.stderr for text in (*FAILED.values(), "auto-lambda logs shop"))
+
+
+def test_superseded_exits_1(answer: Callable[..., None], folder: Path) -> None:
+    answer(status="superseded")
+    assert run("deploy", str(folder)).exit_code == 1
+
+
+def test_not_in_time_exits_3_and_says_how_to_go_on(s3: Any, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    follow = __import__("auto_lambda.drops", fromlist=["follow"]).follow
+    clock = iter(range(0, 1000, 10))
+    monkeypatch.setitem(follow.__kwdefaults__, "clock", lambda: next(clock))
+    monkeypatch.setitem(follow.__kwdefaults__, "sleep", lambda _: time.sleep(0))
+    done = run("deploy", str(folder), "--timeout", "30", "--stage", "prod")
+    assert done.exit_code == 3
+    assert "auto-lambda logs shop --stage prod" in done.stderr
+
+
+def test_no_wait_leaves_after_the_upload(s3: Any, folder: Path) -> None:
+    done = run("deploy", str(folder), "--name", "other", "--stage", "qa", "--no-wait", "--json")
+    told = json.loads(done.stdout)
+    assert (done.exit_code, told["key"]) == (0, "apps/qa/other.zip")
+    assert s3.head_object(Bucket=BUCKET, Key="apps/qa/other.zip")["VersionId"] == told["version"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["{folder}", "--name", "Not A Name"], "Not A Name"),
+        (["{folder}", "--stage", "UP"], "UP"),
+        (["{folder}/nowhere.zip"], "neither a zip nor a folder"),
+        (["{folder}/app.py", "--name", "shop"], "not a zip"),
+        (["{folder}", "--bucket", "no-such-bucket"], "does not exist"),
+    ],
+)
+def test_wrong_usage_exits_2_and_uploads_nothing(s3: Any, folder: Path, arguments: list[str], told: str) -> None:
+    done = run("deploy", *(argument.format(folder=folder) for argument in arguments))
+    assert done.exit_code == 2
+    assert told in done.stderr
+    assert "Contents" not in s3.list_objects_v2(Bucket=BUCKET)
+
+
+def test_without_credentials_one_is_told_to_log_in(s3: Any, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("botocore.credentials.CredentialResolver.load_credentials", lambda _: None)
+    monkeypatch.setattr("boto3.DEFAULT_SESSION", None)
+    done = run("deploy", str(folder))
+    assert done.exit_code == 2
+    assert "AWS_PROFILE" in done.stderr
+
+
+def test_status_lists_live_failed_and_untouched(s3: Any) -> None:
+    for name, changes in {"shop": {}, "bad": {"app": "bad", "status": "failed", "error": FAILED}}.items():
+        body = json.dumps({**RECEIPT, **changes}).encode()
+        s3.put_object(Bucket=BUCKET, Key=f"apps/dev/{name}.receipt.json", Body=body)
+    s3.put_object(Bucket=BUCKET, Key="apps/prod/new.zip", Body=b"zip")
+    lines = {line.split()[0]: line for line in run("status").stdout.splitlines()}
+    assert "https://shop.example/" in lines["shop"]
+    assert "2026-01-02 03:04:05" in lines["shop"]
+    assert "bad-config: config.json: line 3" in lines["bad"]
+    assert "queued" in lines["new"]
+    listed = json.loads(run("status", "--json").stdout)
+    assert {app["app"]: app["status"] for app in listed} == {"shop": "live", "bad": "failed", "new": "queued"}
+
+
+def test_status_of_nothing_says_what_to_do(s3: Any) -> None:
+    done = run("status")
+    assert (done.exit_code, done.stdout) == (0, "")
+    assert "auto-lambda deploy" in done.stderr
+
+
+def test_a_log_is_printed_as_it_is(s3: Any) -> None:
+    s3.put_object(Bucket=BUCKET, Key="apps/dev/shop.log", Body=b"[one]\ntwo\n")
+    assert run("logs", "shop").stdout == "[one]\ntwo\n"
+
+
+def test_no_log_exits_1(s3: Any) -> None:
+    assert run("logs", "shop").exit_code == 1
+
+
+def test_following_a_log_prints_what_is_added_and_ends_with_the_deployment(
+    s3: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def put(log: bytes, status: str) -> None:
+        s3.put_object(Bucket=BUCKET, Key="apps/dev/shop.log", Body=log)
+        s3.put_object(
+            Bucket=BUCKET, Key="apps/dev/shop.receipt.json", Body=json.dumps({**RECEIPT, "status": status}).encode()
+        )
+
+    from auto_lambda_cli.commands import logs
+
+    put(b"one\n", "building")
+    defaults = logs.print_log.__kwdefaults__
+    assert defaults
+    monkeypatch.setitem(defaults, "sleep", lambda _: put(b"one\ntwo\n", "live"))
+    assert run("logs", "shop", "--follow").stdout == "one\ntwo\n"
+
+
+def test_the_version_is_told() -> None:
+    assert run("--version").stdout == f"auto-lambda {__version__}\n"
+
+
+PAGES_OF_THEIR_OWN = {"ami", "simulate"}
+
+
+def commands(group: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    for name, command in group.commands.items():
+        yield (*path, name), command
+        if hasattr(command, "commands"):
+            yield from commands(command, (*path, name))
+
+
+def test_every_command_is_in_the_reference_with_every_option() -> None:
+    page = (Path(__file__).parents[4] / "docs" / "reference" / "command-line.md").read_text()
+    missing = []
+    for path, command in commands(typer.main.get_command(app)):
+        heading = f"`auto-lambda {' '.join(path)}"
+        if path[0] in PAGES_OF_THEIR_OWN:
+            continue
+        if heading not in page:
+            missing.append(heading)
+            continue
+        section = page[page.index(heading) :].split("\n## ")[0]
+        for parameter in command.params:
+            names = [name for name in parameter.opts if name.startswith("--") and name != "--help"]
+            missing += [f"{heading} {name}" for name in names if f"`{name}" not in section]
+    assert missing == []
+
+
+@pytest.mark.parametrize(
+    "options",
+    [("--max", "3"), ("--boot-seconds", "1"), ("--fleet", "--workers", "2"), ("--fleet", "--max", "0")],
+)
+def test_options_of_a_fleet_and_of_a_stack_without_one_do_not_go_together(options: tuple[str, ...]) -> None:
+    assert CliRunner().invoke(app, ["local", "up", *options]).exit_code == 2

@@ -1,0 +1,241 @@
+"""The commands for who runs the pipeline, against moto: ``status --history``, ``redrive``, ``reconcile``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+from tables import create_ledger
+from typer.testing import CliRunner, Result
+
+from auto_lambda.aws.dynamodb import Table
+from auto_lambda.keys import App
+from auto_lambda_cli.app import app
+from worker.consumer.inbox import read
+from worker.model import Upload
+from worker.records.journal import Attempt
+from worker.records.ledger import Ledger, Live, put_live
+
+BUCKET, SHOP = "uploads", App("dev", "shop")
+
+
+@dataclass
+class Aws:
+    """The pipeline's parts in moto, as its commands are told of them."""
+
+    s3: Any
+    sqs: Any
+    table: Table
+    queue: str
+    dead_letters: str
+
+    def bury(self, key: str, **attributes: str) -> None:
+        told = {name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()}
+        self.sqs.send_message(QueueUrl=self.dead_letters, MessageBody=announcement(key), MessageAttributes=told)
+
+    def waiting(self, queue: str) -> int:
+        """Messages that a worker would get now."""
+        asked = self.sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["ApproximateNumberOfMessages"])
+        return int(asked["Attributes"]["ApproximateNumberOfMessages"])
+
+    def received(self) -> list[Any]:
+        answer = self.sqs.receive_message(
+            QueueUrl=self.queue, MaxNumberOfMessages=10, MessageAttributeNames=["All"], WaitTimeSeconds=0
+        )
+        return list(answer.get("Messages", []))
+
+
+def announcement(key: str) -> str:
+    item = {"eventName": "ObjectCreated:Put", "s3": {"bucket": {"name": BUCKET}, "object": {"key": key}}}
+    return json.dumps({"Records": [item]})
+
+
+@pytest.fixture
+def aws(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Aws]:
+    for name in ("AWS_ENDPOINT_URL", "AUTO_LAMBDA_UNDEPLOY_ON_DELETE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    with mock_aws():
+        s3, sqs, dynamodb = boto3.client("s3"), boto3.client("sqs"), boto3.client("dynamodb")
+        s3.create_bucket(Bucket=BUCKET)
+        s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
+        create_ledger(dynamodb)
+        queue, dead = (sqs.create_queue(QueueName=name)["QueueUrl"] for name in ("drops", "dead"))
+        monkeypatch.setenv("AUTO_LAMBDA_UPLOADS_BUCKET", BUCKET)
+        monkeypatch.setenv("AUTO_LAMBDA_QUEUE_URL", queue)
+        monkeypatch.setenv("AUTO_LAMBDA_DEAD_LETTER_QUEUE_URL", dead)
+        monkeypatch.setenv("AUTO_LAMBDA_TABLE", "ledger")
+        yield Aws(s3, sqs, Table(dynamodb, "ledger"), queue, dead)
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(app, list(arguments))
+
+
+# ------------------------------------------------------------------------------------------------ status --history
+
+
+def attempted(aws: Aws) -> None:
+    """One attempt that was cut short, one that failed, one that went live."""
+    ledger = Ledger(aws.table)
+    began = Attempt("apps/dev/shop.zip", "v1", "worker-1", 1, "2026-01-02T12:00:00+00:00")
+    aws.table.write(began.put(SHOP, 1))
+    failed = replace(
+        began, number=2, worker="worker-2", started="2026-01-02T12:10:00+00:00", ended="2026-01-02T12:10:09+00:00",
+        outcome="failed", step="compile", code="bad-config", timings={"fetch": 1.0, "compile": 8.0},
+    )  # fmt: skip
+    aws.table.write(failed.put(SHOP, 2))
+    live = replace(
+        failed, object_version="v2", number=1, started="2026-01-02T12:20:00+00:00", outcome="live", step="verify",
+        code=None, function_version="1", template_key="bundles/1.json", timings={"deploy": 20.5},
+    )  # fmt: skip
+    aws.table.write(live.put(SHOP, 3))
+    assert len(ledger.history(SHOP, 9)) == 3
+
+
+def test_the_history_shows_every_attempt_the_newest_first(aws: Aws) -> None:
+    attempted(aws)
+    done = run("status", "--history", "shop")
+    live, failed, cut_short = done.stdout.splitlines()
+    assert done.exit_code == 0
+    for line, words in (
+        (live, ("2026-01-02 12:20:00", "live", "v2", "verify", "20.5 s", "worker-2")),
+        (failed, ("12:10:00", "failed", "bad-config", "v1", "compile", "9.0 s", "worker-2")),
+        (cut_short, ("12:00:00", "cut short or running", "v1", "worker-1")),
+    ):
+        assert [word for word in words if word not in line] == []
+
+
+def test_the_history_as_json_has_version_timings_outcome_and_worker(aws: Aws) -> None:
+    attempted(aws)
+    told = json.loads(run("status", "--history", "shop", "--stage", "dev", "--json").stdout)
+    assert [(it["object_version"], it["outcome"], it["worker"], it["timings"]) for it in told] == [
+        ("v2", "live", "worker-2", {"deploy": 20.5}),
+        ("v1", "failed", "worker-2", {"fetch": 1.0, "compile": 8.0}),
+        ("v1", None, "worker-1", {}),
+    ]
+
+
+def test_an_app_without_a_history(aws: Aws) -> None:
+    done = run("status", "--history", "shop", "--stage", "prod")
+    assert (done.exit_code, done.stdout) == (0, "")
+    assert "nobody has worked on prod/shop" in done.stderr
+
+
+@pytest.mark.parametrize("arguments", [["--history", "Not A Name"], ["--history", "shop", "--stage", "UP"]])
+def test_a_history_of_no_app_is_wrong_usage(aws: Aws, arguments: list[str]) -> None:
+    assert run("status", *arguments).exit_code == 2
+
+
+def test_without_a_table_one_is_told_which_setting_is_missing(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AUTO_LAMBDA_TABLE")
+    done = run("status", "--history", "shop")
+    assert done.exit_code == 2
+    assert "AUTO_LAMBDA_TABLE" in done.stderr
+
+
+# --------------------------------------------------------------------------------------------------------- redrive
+
+
+@pytest.fixture
+def put_aside(aws: Aws) -> Aws:
+    """A zip that has ended workers, with its log, and one of another app that the queue has given up."""
+    lines = b"\n".join(b"line %d" % number for number in range(9))
+    aws.s3.put_object(Bucket=BUCKET, Key="apps/dev/shop.log", Body=lines)
+    aws.bury("apps/dev/shop.zip", code="ends-workers", reason="it has ended 3 worker processes", attempts="4")
+    aws.bury("apps/prod/blog.zip")
+    return aws
+
+
+def test_a_dry_run_shows_class_last_lines_and_count_and_leaves_all_there(put_aside: Aws) -> None:
+    done = run("redrive", "--dry-run")
+    assert done.exit_code == 0
+    assert "dev/shop: ends-workers, tried 4 times" in done.stdout
+    for line in ("it has ended 3 worker processes", *(f"line {number}" for number in range(4, 9))):
+        assert f"    {line}\n" in done.stdout
+    assert "line 3" not in done.stdout
+    assert "prod/blog: tried-too-often" in done.stdout
+    assert "2 message(s) in the dead-letter queue, 0 sent back" in done.stderr
+    assert (put_aside.waiting(put_aside.queue), put_aside.waiting(put_aside.dead_letters)) == (0, 2)
+
+
+def test_redrive_sends_everything_back_to_be_tried_anew(put_aside: Aws) -> None:
+    done = run("redrive", "--json")
+    told = json.loads(done.stdout)
+    assert {(tuple(it["apps"]), it["class"], it["sent_back"]) for it in told} == {
+        (("dev/shop",), "ends-workers", True),
+        (("prod/blog",), "tried-too-often", True),
+    }
+    assert put_aside.waiting(put_aside.dead_letters) == 0
+    back = put_aside.received()
+    assert {read(it["Body"], BUCKET).uploads[0].key for it in back} == {"apps/dev/shop.zip", "apps/prod/blog.zip"}
+    assert all("redrive" in it["MessageAttributes"] for it in back)
+    assert not any("attempts" in it["MessageAttributes"] for it in back), "it is tried as often as a new one"
+
+
+@pytest.mark.parametrize("name", ["shop", "dev/shop"])
+def test_redrive_of_one_app_leaves_the_others_where_they_are(put_aside: Aws, name: str) -> None:
+    told = json.loads(run("redrive", "--app", name, "--json").stdout)
+    assert [it["apps"] for it in told] == [["dev/shop"]]
+    assert len(put_aside.received()) == 1
+    assert put_aside.waiting(put_aside.dead_letters) == 1
+
+
+def test_nothing_put_aside(aws: Aws) -> None:
+    done = run("redrive")
+    assert (done.exit_code, done.stdout) == (0, "")
+    assert "0 message(s) in the dead-letter queue" in done.stderr
+
+
+# ------------------------------------------------------------------------------------------------------- reconcile
+
+
+def test_reconcile_announces_what_was_missed_as_s3_would_have_done(aws: Aws) -> None:
+    version = aws.s3.put_object(Bucket=BUCKET, Key="apps/dev/shop.zip", Body=b"zip")["VersionId"]
+    dry = run("reconcile", "--dry-run")
+    assert (dry.exit_code, dry.stdout) == (0, "apps/dev/shop.zip\n")
+    assert aws.waiting(aws.queue) == 0
+    done = run("reconcile", "--json")
+    assert json.loads(done.stdout) == ["apps/dev/shop.zip"]
+    (message,) = aws.received()
+    assert read(message["Body"], BUCKET).uploads == (
+        Upload(SHOP, BUCKET, "apps/dev/shop.zip", version, None, 3),
+    )  # fmt: skip
+
+
+def test_reconcile_finds_nothing_where_all_is_live(aws: Aws) -> None:
+    version = aws.s3.put_object(Bucket=BUCKET, Key="apps/dev/shop.zip", Body=b"zip")["VersionId"]
+    aws.table.write(put_live(SHOP, live(version)))
+    done = run("reconcile")
+    assert (done.exit_code, done.stdout) == (0, "")
+    assert "0 upload(s) were never announced" in done.stderr
+
+
+@pytest.mark.parametrize("told_by", ["option", "environment"])
+def test_reconcile_finds_deleted_zips_where_they_count(aws: Aws, told_by: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    aws.table.write(put_live(SHOP, live("v1")))
+    aws.s3.put_object(Bucket=BUCKET, Key="apps/dev/shop.receipt.json", Body=b"{}")
+    assert json.loads(run("reconcile", "--json").stdout) == []
+    if told_by == "environment":
+        monkeypatch.setenv("AUTO_LAMBDA_UNDEPLOY_ON_DELETE", "true")
+    asked = ["--deleted"] if told_by == "option" else []
+    assert json.loads(run("reconcile", "--dry-run", "--json", *asked).stdout) == ["apps/dev/shop.zip"]
+    assert aws.waiting(aws.queue) == 0
+    assert json.loads(run("reconcile", "--json", *asked).stdout) == ["apps/dev/shop.zip"]
+    (message,) = aws.received()
+    (upload,) = read(message["Body"], BUCKET, removals=True).uploads
+    assert (upload.key, upload.removed) == ("apps/dev/shop.zip", True)
+    assert read(message["Body"], BUCKET).uploads == (), "another pipeline's workers pass it over"
+
+
+def live(version: str) -> Live:
+    return Live("apps/dev/shop.zip", version, None, None, "ab", "chalice", "b/1.json", "shop-dev", "1", None, "now")

@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import pytest
+import typer
+
+from auto_lambda_cli.local_stack.state import Pipeline
+from auto_lambda_cli.target import BUCKET, Target, choose
+
+HERE = Pipeline("http://127.0.0.1:1", "local-uploads", "a", "q", "d", "t", "b", "AutoLambda", "/f", 1)
+OLDER = Pipeline("http://127.0.0.1:2", "older-uploads", "a", "q", "d", "t", "b", "AutoLambda", "/f", 2)
+
+
+def test_a_named_bucket_on_aws_goes_before_a_local_stack() -> None:
+    environ = {"AWS_PROFILE": "mine"}
+    assert choose(local=False, bucket="shop", environ=environ, stacks=[HERE]) == Target("shop", None)
+    assert environ == {"AWS_PROFILE": "mine"}
+
+
+def test_a_named_bucket_at_an_endpoint_is_there() -> None:
+    environ = {"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}
+    assert choose(local=False, bucket="shop", environ=environ, stacks=[HERE]).endpoint == "http://127.0.0.1:9"
+
+
+def test_without_a_bucket_the_latest_local_stack_is_meant_and_no_other_aws_can_be_reached() -> None:
+    environ = {"AWS_PROFILE": "mine", "PATH": "/bin"}
+    target = choose(local=False, bucket=None, environ=environ, stacks=[HERE, OLDER])
+    assert target == Target("local-uploads", "http://127.0.0.1:1")
+    assert "AWS_PROFILE" not in environ
+    assert (environ["AWS_ENDPOINT_URL"], environ["PATH"]) == ("http://127.0.0.1:1", "/bin")
+
+
+def test_local_means_local_whatever_the_environment_says() -> None:
+    environ = {BUCKET: "shop", "AWS_ENDPOINT_URL": "http://127.0.0.1:9"}
+    assert choose(local=True, bucket="shop", environ=environ, stacks=[HERE]).bucket == "local-uploads"
+    assert environ[BUCKET] == "local-uploads"
+
+
+@pytest.mark.parametrize(
+    ("local", "environ", "told"),
+    [
+        (True, {}, "auto-lambda local up"),
+        (False, {}, BUCKET),
+        (False, {"AWS_ENDPOINT_URL": "http://127.0.0.1:9"}, BUCKET),
+    ],
+)
+def test_what_is_missing_is_told(
+    capsys: pytest.CaptureFixture[str], local: bool, environ: dict[str, str], told: str
+) -> None:
+    stacks = [HERE] if "AWS_ENDPOINT_URL" in environ else []
+    with pytest.raises(typer.Exit) as caught:
+        choose(local=local, bucket=None, environ=environ, stacks=stacks)
+    assert caught.value.exit_code == 2
+    assert told in capsys.readouterr().err

@@ -1,0 +1,243 @@
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from auto_lambda.errors import AppError, Code
+from auto_lambda.keys import App
+from auto_lambda.model import Architecture, Say
+from auto_lambda.tools import interpreters
+from builder.dependencies.lock import FRESH, Lock, Locker, added
+from builder.dependencies.manifests import Manifest
+from builder.dependencies.requirement_lines import Lines, Local
+from builder.dependencies.uv import IndexTrouble, Target, Uv, index_settings, target_of
+from builder.model import Source
+from builder.sandbox.sandbox import Command, Outcome
+from worker.model import Upload
+
+TARGET = Target("3.12", "x86_64", "x86_64-manylinux_2_34", Path("/usr/bin/python3.12"))
+OK = Outcome(0, "", 0.1)
+SIX = "six==1.17.0 \\\n    --hash=sha256:aa \\\n    --hash=sha256:bb\n"
+
+
+@dataclass
+class FakeSandbox:
+    """Answers as uv would, by writing ``text`` where the lock is expected; lists of files are not in ``commands``."""
+
+    text: str = SIX
+    files: str = 'lock-version = "1.0"\ncreated-by = "uv"\npackages = []\n'
+    outcome: Outcome = OK
+    commands: list[Command] = field(default_factory=list)
+
+    def run(self, command: Command, say: Say) -> Outcome:
+        name = command.argv[command.argv.index("--output-file") + 1]
+        if name == "pylock.toml":
+            (command.cwd / name).write_text(self.files)
+            return OK
+        self.commands.append(command)
+        (command.cwd / name).write_text(self.text)
+        return self.outcome
+
+
+def locker(tmp_path: Path, sandbox: FakeSandbox, clock: Callable[[], float] = lambda: 1000.0) -> Locker:
+    return Locker(Uv(sandbox, tmp_path / "uv", {}), tmp_path / "memory", clock)
+
+
+def manifest(*requirements: str, **others: object) -> Manifest:
+    lines = Lines(requirements, hashes=others.pop("hashes", {}), local=others.pop("local", ()))  # type: ignore[arg-type]
+    return Manifest("requirements.txt", lines, lines.names, **others)  # type: ignore[arg-type]
+
+
+def make(tmp_path: Path, sandbox: FakeSandbox, asked: Manifest, number: int = 0) -> Lock:
+    work = tmp_path / f"work{number}"
+    work.mkdir()
+    return locker(tmp_path, sandbox).lock(asked, TARGET, work, lambda _: None)
+
+
+def test_pins_with_their_hashes(tmp_path: Path) -> None:
+    lock = make(tmp_path, FakeSandbox(), manifest("six"))
+    assert [(pin.name, pin.requirement, pin.hashes) for pin in lock.pins] == [
+        ("six", "six==1.17.0", ("sha256:aa", "sha256:bb"))
+    ]
+    assert lock.text == SIX == lock.installable
+
+
+def test_frameworks_are_named_first_and_all_else_in_its_order(tmp_path: Path) -> None:
+    make(
+        tmp_path,
+        FakeSandbox(),
+        manifest("pandas>=2", "Zappa[all]>=0.60", "flask", "chalice; python_version>'3'", "attrs"),
+    )
+    asked = (tmp_path / "work0" / "requirements.in").read_text().splitlines()
+    assert asked == ["Zappa[all]>=0.60", "chalice; python_version>'3'", "pandas>=2", "flask", "attrs"]
+
+
+def test_nothing_asked_for_runs_nothing(tmp_path: Path) -> None:
+    sandbox = FakeSandbox()
+    assert make(tmp_path, sandbox, manifest()).pins == ()
+    assert sandbox.commands == []
+
+
+def test_only_the_hashes_of_the_manifest_are_left(tmp_path: Path) -> None:
+    asked = manifest("six==1.17.0", hashes={"six": frozenset({"sha256:bb", "sha256:other-platform"})})
+    assert make(tmp_path, FakeSandbox(), asked).pins[0].hashes == ("sha256:bb",)
+
+
+def test_hashes_that_fit_no_file_are_refused(tmp_path: Path) -> None:
+    asked = manifest("six==1.17.0", hashes={"six": frozenset({"sha256:evil"})})
+    with pytest.raises(AppError, match="six") as caught:
+        make(tmp_path, FakeSandbox(), asked)
+    assert caught.value.code == Code.BAD_REQUIREMENTS
+
+
+@pytest.mark.parametrize(
+    ("requirements", "left_out"),
+    [
+        (("flask",), {"boto3", "botocore", "jmespath", "s3transfer", "pip", "wheel"}),
+        (("flask", "boto3==1.40"), {"pip", "wheel"}),
+        (("pip",), {"boto3", "botocore", "jmespath", "s3transfer", "wheel"}),
+    ],
+)
+def test_what_lambda_has_is_not_shipped_unless_asked_for(
+    tmp_path: Path, requirements: tuple[str, ...], left_out: set[str]
+) -> None:
+    sandbox = FakeSandbox()
+    make(tmp_path, sandbox, manifest(*requirements))
+    argv = sandbox.commands[0].argv
+    assert {after for word, after in itertools.pairwise(argv) if word == "--no-emit-package"} == left_out
+
+
+def test_a_complete_manifest_is_not_resolved_again(tmp_path: Path) -> None:
+    sandbox = FakeSandbox()
+    make(tmp_path, sandbox, manifest("six==1.17.0", complete=True))
+    assert "--no-deps" in sandbox.commands[0].argv
+
+
+def test_the_same_question_is_asked_once_in_a_while(tmp_path: Path) -> None:
+    now = 1000.0
+    sandbox = FakeSandbox()
+    ours = locker(tmp_path, sandbox, lambda: now)
+    for number, at in enumerate([1000.0, 1000.0 + FRESH / 2, 1001.0 + FRESH, 1002.0 + FRESH]):
+        now = at
+        work = tmp_path / str(number)
+        work.mkdir()
+        assert ours.lock(manifest("six"), TARGET, work, lambda _: None).text == SIX
+    assert len(sandbox.commands) == 2
+    (tmp_path / "other").mkdir()
+    ours.lock(manifest("six<2"), TARGET, tmp_path / "other", lambda _: None)
+    assert len(sandbox.commands) == 3
+
+
+def test_an_answer_kept_by_another_version_is_asked_for_again(tmp_path: Path) -> None:
+    sandbox = FakeSandbox()
+    assert make(tmp_path, sandbox, manifest("six")).text == SIX
+    for kept in (tmp_path / "memory").iterdir():
+        kept.write_text(SIX)
+        os.utime(kept, (1000.0, 1000.0))
+    assert make(tmp_path, sandbox, manifest("six"), 1).text == SIX
+    assert len(sandbox.commands) == 2
+
+
+def test_releases_with_fitting_wheels_are_preferred_to_compiling(tmp_path: Path) -> None:
+    """Newer ones may have dropped an old system; those that never had a wheel are built."""
+    listed = """lock-version = "1.0"
+created-by = "uv"
+[[packages]]
+name = "fast"
+version = "2.0"
+sdist = { url = "https://files.example/fast-2.0.tar.gz", hashes = { sha256 = "aa" } }
+[[packages]]
+name = "pure"
+version = "1.0"
+sdist = { url = "https://files.example/pure-1.0.tar.gz", hashes = { sha256 = "bb" } }
+"""
+    lock = "fast==2.0 --hash=sha256:aa --hash=sha256:of-a-wheel\npure==1.0 --hash=sha256:bb\n"
+    sandbox = FakeSandbox(lock, listed)
+    make(tmp_path, sandbox, manifest("fast", "pure"))
+    first, second = (command.argv for command in sandbox.commands)
+    assert "--only-binary" not in first
+    position = second.index("--only-binary")
+    assert second == (*first[:position], "--only-binary", "fast", *first[position:])
+
+
+def test_local_projects_are_built_from_a_copy_and_locked_by_content(tmp_path: Path) -> None:
+    project = tmp_path / "tree" / "lib"
+    project.mkdir(parents=True)
+    (project / "setup.py").write_text("one")
+    texts = []
+    for number, content in enumerate(["one", "one", "two"]):
+        (project / "setup.py").write_text(content)
+        copy = tmp_path / f"work{number}" / "local" / "0" / "lib"
+        lock = make(tmp_path, FakeSandbox(f"{copy}\n" + SIX), manifest(local=(Local(project, "lib"),)), number)
+        assert str(copy) in lock.installable
+        assert (copy / "setup.py").read_text() == content
+        texts.append(lock.text)
+    assert texts[0] == texts[1] != texts[2]
+    assert "\n./lib\n" in texts[0]
+    assert str(tmp_path) not in texts[0]
+
+
+@pytest.mark.parametrize(
+    "output",
+    [
+        "error: Failed to fetch: http://127.0.0.1:9/simple/six/\n  cause: client error (Connect)",
+        "error: Failed to build `x`\n  cause: Failed to fetch: `http://h/`\n  cause: operation timed out",
+        "error: Failed to write\n  cause: No space left on device (os error 28)",
+    ],
+)
+def test_a_missing_index_is_not_the_uploaders_fault(tmp_path: Path, output: str) -> None:
+    with pytest.raises(IndexTrouble):
+        make(tmp_path, FakeSandbox(outcome=Outcome(2, output, 1)), manifest("six"))
+
+
+def test_a_build_cannot_pretend_that_the_index_was_missing(tmp_path: Path) -> None:
+    output = "error: Failed to build `x==1`\n\n         [stdout]\n         error: Failed to fetch: dns error"
+    with pytest.raises(AppError) as caught:
+        make(tmp_path, FakeSandbox(outcome=Outcome(1, output, 1)), manifest("six"))
+    assert caught.value.code == Code.DEPENDENCY_BUILD_FAILED
+
+
+def test_too_long_is_told_as_that(tmp_path: Path) -> None:
+    with pytest.raises(AppError) as caught:
+        make(tmp_path, FakeSandbox(outcome=Outcome(-15, "", 900, "time")), manifest("six"))
+    assert caught.value.code == Code.TOOK_TOO_LONG
+
+
+def test_frameworks_requirements_are_added_when_no_line_names_them() -> None:
+    assert added(("Flask", "zappa>=0.60"), manifest("flask==3", "pandas")) == ("zappa>=0.60",)
+
+
+def test_only_index_settings_reach_a_build() -> None:
+    ours = {"UV_DEFAULT_INDEX": "https://a", "UV_INDEX_CORP_PASSWORD": "p", "SSL_CERT_FILE": "/c", "HTTPS_PROXY": "x"}
+    others = {"AWS_SECRET_ACCESS_KEY": "s", "PATH": "/bin", "UV_PYTHON": "x", "UV_CACHE_DIR": "/c", "HOME": "/h"}
+    assert index_settings({**ours, **others}) == ours
+
+
+def test_pips_names_for_the_indexes_count_where_uvs_own_are_missing() -> None:
+    pips = {"PIP_INDEX_URL": "https://p", "PIP_EXTRA_INDEX_URL": "https://e"}
+    told = index_settings(pips)
+    assert (told["UV_DEFAULT_INDEX"], told["UV_INDEX"]) == ("https://p", "https://e")
+    assert "UV_DEFAULT_INDEX" not in index_settings({**pips, "UV_INDEX_URL": "https://u"})
+    assert index_settings({**pips, "UV_INDEX": "https://u"})["UV_INDEX"] == "https://u"
+
+
+@pytest.mark.parametrize(
+    ("python", "architecture", "platform"),
+    [
+        ("3.12", "x86_64", "x86_64-manylinux_2_34"),
+        ("3.12", "arm64", "aarch64-manylinux_2_34"),
+        ("3.11", "x86_64", "x86_64-manylinux_2_17"),
+    ],
+)
+def test_the_target_is_the_runtime_of_the_app(python: str, architecture: Architecture, platform: str) -> None:
+    if python not in interpreters():
+        pytest.skip(f"no python{python} here")
+    tree = Path("/nowhere")
+    upload = Upload(App("dev", "shop"), "uploads", "apps/dev/shop.zip")
+    target = target_of(Source(upload, tree, tree, "0" * 64, 1, "zappa", "dev", python, architecture))
+    assert (target.platform, target.interpreter) == (platform, interpreters()[python])

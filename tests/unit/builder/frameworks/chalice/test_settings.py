@@ -1,0 +1,102 @@
+"""The table of settings: complete, documented, and applied where chalice looks settings up."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from auto_lambda.errors import AppError, Code
+from auto_lambda.tools import ToolEnvironments
+from builder.frameworks.chalice.settings import SETTINGS, check_settings
+
+TABLE = Path(__file__).parents[5] / "docs" / "reference" / "settings-chalice.md"
+NOT_FROM_THE_FILE = {"chalice_app", "project_dir"}
+"""What chalice's command line hands to its own configuration object."""
+
+
+def chalices_own() -> Iterator[str]:
+    """Every name that chalice's configuration class looks up."""
+    package = ToolEnvironments().python("compiler", "3.12").parent.parent / "lib/python3.12/site-packages/chalice"
+    for node in ast.walk(ast.parse((package / "config.py").read_text())):
+        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+            continue
+        looked_up = node.func.attr in ("_chain_lookup", "_chain_merge")
+        looked_up |= node.func.attr == "get" and "_config_from_disk" in ast.unparse(node.func)
+        if looked_up and isinstance(node.args[0], ast.Constant):
+            yield str(node.args[0].value)
+
+
+def test_the_table_holds_every_setting_that_chalice_knows() -> None:
+    assert set(chalices_own()) - NOT_FROM_THE_FILE == set(SETTINGS)
+
+
+def test_the_reference_says_the_same() -> None:
+    rows = re.findall(r"^\| `(\w+)` \| (\w+) \| (.*) \|$", TABLE.read_text(), re.MULTILINE)
+    assert {name: fate for name, fate, _ in rows} == {name: one.fate for name, one in SETTINGS.items()}
+    assert all(why for _, fate, why in rows if fate != "carried")
+
+
+@pytest.mark.parametrize(
+    ("config", "place"),
+    [
+        ({"manage_iam_role": False}, ""),
+        ({"lambda_functions": {"f": {"manage_iam_role": False}}}, "lambda_functions.f."),
+        ({"stages": {"dev": {"manage_iam_role": False}}}, "stages.dev."),
+        (
+            {"stages": {"dev": {"lambda_functions": {"f": {"manage_iam_role": False}}}}},
+            "stages.dev.lambda_functions.f.",
+        ),
+    ],
+)
+def test_a_refused_setting_is_named_with_its_place(config: dict[str, Any], place: str) -> None:
+    with pytest.raises(AppError) as raised:
+        check_settings(config, "dev")
+    assert raised.value.code == Code.UNSUPPORTED_SETTING
+    assert raised.value.message.startswith(f"{place}manage_iam_role in .chalice/config.json")
+
+
+@pytest.mark.parametrize("name", ["api_gateway_custom_domain", "websocket_api_custom_domain"])
+def test_custom_domains_are_refused(name: str) -> None:
+    with pytest.raises(AppError, match=name):
+        check_settings({name: {"domain_name": "example.com"}}, "dev")
+
+
+def test_other_stages_and_empty_settings_do_not_count() -> None:
+    config = {"stages": {"prod": {"manage_iam_role": False}, "dev": {"api_gateway_custom_domain": None}}}
+    assert check_settings(config, "dev") == ()
+    assert check_settings({"manage_iam_role": True, "automatic_layer": True, "version": "2.0"}, "dev") == ()
+
+
+def test_dropped_and_unknown_settings_are_warned_about() -> None:
+    profile, typo = check_settings({"profile": "me", "stages": {"dev": {"lambda_memory": 1}}}, "dev")
+    assert profile == "profile in .chalice/config.json is ignored: the pipeline deploys with its own credentials"
+    assert typo == "stages.dev.lambda_memory in .chalice/config.json is ignored: chalice knows no such setting"
+
+
+def test_a_format_of_the_future_is_refused() -> None:
+    with pytest.raises(AppError, match="version"):
+        check_settings({"version": "3.0"}, "dev")
+
+
+JSON = st.none() | st.booleans() | st.text(max_size=3) | st.lists(st.integers(), max_size=1)
+PLACES = st.sampled_from([*SETTINGS, "dev", "f"])
+LEVEL = st.dictionaries(PLACES, JSON, max_size=3)
+
+
+@settings(max_examples=100, deadline=None)
+@given(config=st.dictionaries(PLACES, JSON | LEVEL | st.dictionaries(PLACES, LEVEL, max_size=3), max_size=5))
+def test_any_configuration_passes_or_is_refused_in_words(config: dict[str, Any]) -> None:
+    try:
+        warnings = check_settings(config, "dev")
+    except AppError as error:
+        known = error.code in (Code.UNSUPPORTED_SETTING, Code.BAD_CONFIG)
+    else:
+        known = all("is ignored" in warning for warning in warnings)
+    assert known

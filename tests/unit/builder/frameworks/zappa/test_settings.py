@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from auto_lambda.errors import AppError, Code
+from auto_lambda.tools import LOCKS, ToolEnvironments
+from builder.frameworks.zappa.settings import RULES, TABLE, ZAPPA, Settings, check
+
+ROOT = Path(__file__).parents[5]
+
+
+def known_to_zappa() -> set[str]:
+    """Every setting that zappa's code reads, and every one that its manual lists."""
+    python = ToolEnvironments().python("compiler", "3.12")
+    (site,) = python.parent.parent.glob("lib/python*/site-packages")
+    code = (site / "zappa" / "cli.py").read_text()
+    read = set(re.findall(r'stage_config(?:\.get\(|\[)\s*"(\w+)"', code))
+    read |= set(re.findall(r'"([a-z]\w+)" in (?:self\.stage_config|settings)', code))
+    custom = re.search(r"CUSTOM_SETTINGS = \[(.*?)\]", code, re.DOTALL)
+    assert custom
+    read |= set(re.findall(r'"(\w+)"', custom[1]))
+    manual = (site / f"zappa-{ZAPPA}.dist-info" / "METADATA").read_text()
+    listed = manual.split("## Advanced Settings")[-1].split("```")[1]
+    return read | set(re.findall(r'^ {8}"([a-z]\w+)"\s*:', listed, re.MULTILINE))
+
+
+def test_the_table_knows_exactly_the_settings_of_the_pinned_zappa() -> None:
+    known = known_to_zappa()
+    assert len(known) > 100
+    assert known == set(RULES)
+
+
+def test_the_pin_is_the_compilers() -> None:
+    assert f"zappa=={ZAPPA}" in (LOCKS / "compiler.in").read_text().split()
+
+
+def test_the_manual_shows_the_table() -> None:
+    rows = re.findall(r"^\| `(\w+)` \| (\w+) \| (.*?) ?\|$", (ROOT / TABLE).read_text(), re.MULTILINE)
+    assert rows == [(name, rule.verdict, rule.note) for name, rule in RULES.items()]
+
+
+def test_whatever_is_not_carried_says_why() -> None:
+    assert [name for name, rule in RULES.items() if rule.verdict != "carried" and not rule.note] == []
+
+
+@pytest.mark.parametrize(
+    ("settings", "named"),
+    [
+        ({"alb_enabled": True}, "alb_enabled"),
+        ({"assume_policy": "p.json"}, "assume_policy"),
+        ({"manage_roles": False}, "manage_roles"),
+        ({"role_arn": "arn:aws:iam::123456789012:role/admin"}, "role_arn"),
+        ({"lets_encrypt_key": "s3://b/k"}, "lets_encrypt_key"),
+        ({"function_url_domains": ["a.example"]}, "function_url_domains"),
+        ({"callbacks": {"zip": "hooks.zip"}}, "callbacks.zip"),
+        ({"callbacks": {"post": "hooks.post"}}, "callbacks.post"),
+        ({"apigateway_version": "v2", "authorizer": {"function": "a.b"}}, "authorizer"),
+        ({"apigateway_version": "v2", "api_key_required": True}, "api_key_required"),
+        ({"apigateway_version": "v2", "apigateway_policy": "p.json"}, "apigateway_policy"),
+    ],
+)
+def test_what_is_refused_is_refused_by_name(settings: dict[str, Any], named: str) -> None:
+    with pytest.raises(AppError) as caught:
+        check(Settings(settings))
+    assert caught.value.code == Code.UNSUPPORTED_SETTING
+    assert repr(named) in caught.value.message
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"manage_roles": True, "alb_enabled": False, "role_arn": None, "callbacks": {"settings": "hooks.settings"}},
+        {"apigateway_version": "v2", "iam_authorization": True, "authorizer": {"function": "a.b"}},
+    ],
+)
+def test_what_asks_for_nothing_refused_passes(settings: dict[str, Any]) -> None:
+    check(Settings(settings))
+
+
+def test_ignored_settings_are_warned_about_and_those_of_no_consequence_in_one_line() -> None:
+    found = check(Settings({"slim_handler": True, "s3_bucket": "b", "touch": True, "memory_size": 512}))
+    assert len(found) == 2
+    assert "slim_handler" in found[0]
+    assert "s3_bucket, touch" in found[1]
+
+
+def test_an_unknown_setting_is_told_of() -> None:
+    (found,) = check(Settings({"memory_sise": 512}))
+    assert "memory_sise" in found
+
+
+def test_an_unknown_api_version_is_wrong() -> None:
+    with pytest.raises(AppError) as caught:
+        check(Settings({"apigateway_version": "v3"}))
+    assert caught.value.code == Code.BAD_CONFIG

@@ -1,0 +1,168 @@
+"""Programs that want more than their share. Each is ended by the limit that it passes, and is gone."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import urllib3
+from attacks import DEAF, HURRIED, LIMITS, TOO_MUCH, left_groups, left_processes
+
+from auto_lambda.tools import interpreters
+from builder.index.hosts import Indexes
+from builder.sandbox import cgroups
+from builder.sandbox.bubblewrap import BubblewrapSandbox
+from builder.sandbox.sandbox import Command, Limits, Outcome, PlainSandbox, Sandbox, remove_tree
+
+PYTHON = next(iter(interpreters().values()))
+GROUPS = cgroups.find()
+SUPPORT = Path(__file__).parents[3] / "support"
+
+
+@pytest.fixture(params=[pytest.param("kept", marks=pytest.mark.skipif(not GROUPS, reason="no control groups here")),
+                        "looked-after"])  # fmt: skip
+def sandbox(request: pytest.FixtureRequest) -> Sandbox:
+    """With limits that the kernel keeps, and with limits that are looked after."""
+    bounds = PlainSandbox(GROUPS if request.param == "kept" else None)
+    return BubblewrapSandbox(bounds, (PYTHON.parents[1],), lambda: Indexes((), frozenset()))
+
+
+@pytest.fixture(autouse=True)
+def _nothing_left(tmp_path: Path) -> Iterator[None]:
+    yield
+    assert left_processes(tmp_path) == []
+    assert left_groups() == []
+    assert str(tmp_path) not in Path("/proc/mounts").read_text()
+    assert list(tmp_path.glob(".run-*")) == []
+    remove_tree(tmp_path)
+    assert not tmp_path.exists()
+
+
+def run(sandbox: Sandbox, folder: Path, code: str, limits: Limits = LIMITS) -> Outcome:
+    command = Command((str(PYTHON), "-c", code), folder, writable=(folder,), limits=limits)
+    return sandbox.run(command, lambda _: None)
+
+
+@pytest.mark.parametrize("limit", TOO_MUCH)
+def test_more_than_its_share(sandbox: Sandbox, tmp_path: Path, limit: str) -> None:
+    outcome = run(sandbox, tmp_path, TOO_MUCH[limit])
+    assert (outcome.stopped, outcome.ok) == (limit, False)
+    assert len(outcome.output) <= LIMITS.output
+
+
+def test_cpu_time_counts_for_all_together(sandbox: Sandbox, tmp_path: Path) -> None:
+    code = "import os\nos.fork()\nwhile True: pass"
+    assert run(sandbox, tmp_path, code, Limits(wall=30, cpu=1)).stopped == "time"
+
+
+def test_a_program_that_heeds_no_signal(sandbox: Sandbox, tmp_path: Path) -> None:
+    assert run(sandbox, tmp_path, DEAF, HURRIED).stopped == "time"
+
+
+def test_a_daemon_that_leaves_session_environment_and_output(sandbox: Sandbox, tmp_path: Path) -> None:
+    code = (
+        "import os, sys\n"
+        "if os.fork() == 0:\n"
+        "    os.setsid(); os.closerange(0, 64)\n"
+        "    os.execve('/bin/sleep', ['sleep', '30'], {})\n"
+    )
+    assert run(sandbox, tmp_path, code).ok
+
+
+def test_nobody_inside_can_keep_the_rest_alive_by_meddling_with_the_first_process(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    code = (
+        "import ctypes, os\n"
+        "libc = ctypes.CDLL(None, use_errno=True)\n"
+        "print(libc.ptrace(16, 1, 0, 0), os.strerror(ctypes.get_errno()))\n"  # PTRACE_ATTACH
+        "os.kill(1, 9); os.kill(1, 19)\n"
+    )
+    outcome = run(sandbox, tmp_path, code, HURRIED)
+    assert outcome.output == "-1 Operation not permitted"
+
+
+def test_keyrings_and_the_way_to_the_virtual_machines_host_are_shut(sandbox: Sandbox, tmp_path: Path) -> None:
+    code = (
+        "import ctypes, os, platform, socket\n"
+        "libc = ctypes.CDLL(None, use_errno=True)\n"
+        "number = 250 if platform.machine() == 'x86_64' else 219\n"
+        "print(libc.syscall(number, 0, -3, 0), os.strerror(ctypes.get_errno()))\n"  # the session's keyring
+        "for family in (socket.AF_UNIX, socket.AF_INET, socket.AF_INET6): socket.socket(family).close()\n"
+        "socket.socket(40)\n"  # AF_VSOCK
+    )
+    said = run(sandbox, tmp_path, code).output
+    assert "-1 Operation not permitted" in said
+    assert "Address family not supported" in said
+
+
+@pytest.mark.parametrize("path", ["/tmp/x", "/dev/shm/x", "x"])
+def test_one_file_has_an_end_wherever_it_is(sandbox: Sandbox, tmp_path: Path, path: str) -> None:
+    outcome = run(sandbox, tmp_path, f"open({path!r}, 'wb').truncate(10 * 2**30)")
+    assert "File too large" in outcome.output
+
+
+def test_device_folder_is_not_writable(sandbox: Sandbox, tmp_path: Path) -> None:
+    assert "Read-only file system" in run(sandbox, tmp_path, "open('/dev/x', 'w')").output
+
+
+def test_a_tree_deeper_than_any_path_is_removed(sandbox: Sandbox, tmp_path: Path) -> None:
+    code = "import os\nfor _ in range(3000):\n    os.mkdir('d'); os.chdir('d')\nos.chmod('.', 0)"
+    assert run(sandbox, tmp_path, code).ok
+
+
+def test_a_scratch_folder_that_became_a_link_is_not_followed(sandbox: Sandbox, tmp_path: Path) -> None:
+    precious = tmp_path / "precious"
+    (precious / "inner").mkdir(parents=True)
+    (precious / "inner").chmod(0o555)
+    work = tmp_path / "work"
+    work.mkdir()
+    code = (
+        "import os, shutil\n"
+        "scratch = os.path.dirname(os.environ['TMPDIR'])\n"
+        f"shutil.rmtree(scratch); os.symlink({str(precious)!r}, scratch)\n"
+    )
+    assert run(sandbox, work, code).ok
+    assert (precious / "inner").stat().st_mode & 0o777 == 0o555
+    assert list(work.iterdir()) == []
+
+
+@pytest.fixture(scope="module")
+def ordinary() -> Any:
+    """What happened when an ordinary user, as whom we may run only if we are root, tried it all."""
+    missing = [tool for tool in ("setpriv", "bwrap") if not shutil.which(tool)]
+    if os.geteuid() or missing or not os.access("/usr/bin/python3", os.X_OK):
+        pytest.skip("needs root, setpriv and the system's own Python")
+    root = SUPPORT.parents[1]
+    path = os.pathsep.join(map(str, (SUPPORT, root, Path(urllib3.__file__).parents[1])))
+    with tempfile.TemporaryDirectory(dir="/tmp", prefix="ordinary-") as folder:
+        os.chown(folder, 65534, 65534)
+        done = subprocess.run(
+            ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "/usr/bin/python3", "-B",
+             SUPPORT / "ordinary_user.py", folder],
+            env={"PYTHONPATH": path, "PATH": "/usr/bin:/bin"}, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+    if "ModuleNotFoundError" in done.stderr or "SyntaxError" in done.stderr or "Permission denied" in done.stderr:
+        pytest.skip(f"the system's Python cannot run us: {done.stderr[-200:]}")
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize("limit", TOO_MUCH)
+def test_an_ordinary_users_sandbox_keeps_its_limits(ordinary: dict[str, Any], limit: str) -> None:
+    assert ordinary[limit]["stopped"] == limit
+
+
+def test_an_ordinary_users_sandbox_isolates(ordinary: dict[str, Any]) -> None:
+    assert ordinary["well"]["output"] == "well"
+    assert "No such file" in ordinary["files"]["output"]
+    assert "not permitted" in ordinary["root"]["output"] or "Invalid argument" in ordinary["root"]["output"]
+    assert ordinary["deaf"]["stopped"] == "time"
+    assert [one["left"] for one in ordinary.values()] == [[]] * len(ordinary)

@@ -1,0 +1,112 @@
+"""What a stranger's code cannot do: each attack is run for real."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from auto_lambda.tools import interpreters
+from builder.index.hosts import Indexes
+from builder.sandbox.bubblewrap import BubblewrapSandbox, SandboxMissing
+from builder.sandbox.sandbox import Command, Limits, Outcome, PlainSandbox
+
+Run = Callable[..., Outcome]
+PYTHON = str(next(iter(interpreters().values())))
+
+
+@pytest.fixture
+def sandbox() -> BubblewrapSandbox:
+    pythons = [python.parent.parent for python in interpreters().values()]
+    return BubblewrapSandbox(PlainSandbox(), pythons, lambda: Indexes(("https://index.example/simple",), frozenset()))
+
+
+@pytest.fixture
+def run(sandbox: BubblewrapSandbox, tmp_path: Path) -> Run:
+    def run(*argv: str, network: bool = False, limits: Limits | None = None) -> Outcome:
+        command = Command(argv, tmp_path, writable=(tmp_path,), network=network, limits=limits or Limits(wall=20))
+        return sandbox.run(command, lambda _: None)
+
+    return run
+
+
+def test_this_machine_can_isolate(sandbox: BubblewrapSandbox) -> None:
+    sandbox.check()
+
+
+def test_missing_bubblewrap_is_told_with_the_package_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(SandboxMissing, match="apt-get install bubblewrap"):
+        BubblewrapSandbox(PlainSandbox(), (), lambda: Indexes((), frozenset())).check()
+
+
+def test_the_work_folder_is_writable_and_every_python_runs(run: Run, tmp_path: Path) -> None:
+    for python in interpreters().values():
+        assert run(str(python), "-c", "open('made', 'w').write('by ' + __import__('sys').version)").ok
+    assert (tmp_path / "made").read_text().startswith("by 3.")
+
+
+def test_the_workers_environment_is_nowhere(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "do-not-read-me")
+    seen = run("sh", "-c", "env; cat /proc/*/environ; ls /proc")
+    assert "do-not-read-me" not in seen.output
+    assert str(os.getpid()) not in seen.output.split()
+
+
+def test_files_of_the_machine_are_not_there(run: Run) -> None:
+    for path in (Path.home() / ".aws", Path(__file__), Path("/etc/shadow"), Path("/var/lib")):
+        assert not run("test", "-e", str(path)).ok, path
+
+
+def test_nothing_outside_the_work_folder_can_be_written(run: Run) -> None:
+    for path in ("/usr/x", "/x", "/etc/x", f"{Path(PYTHON).parent}/x"):
+        assert "Read-only file system" in run("touch", path).output
+
+
+@pytest.mark.parametrize("network", [False, True])
+def test_no_port_of_this_machine_can_be_reached(run: Run, network: bool) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        code = f"import socket; socket.create_connection(('127.0.0.1', {port}), 2)"
+        assert "ConnectionRefusedError" in run(PYTHON, "-c", code, network=network).output
+
+
+def test_the_metadata_service_cannot_be_reached(run: Run) -> None:
+    code = "import socket; socket.create_connection(('169.254.169.254', 80), 2)"
+    assert "Network is unreachable" in run(PYTHON, "-c", code, network=True).output
+
+
+def test_a_host_that_is_not_an_index_is_refused_and_told(sandbox: BubblewrapSandbox, tmp_path: Path) -> None:
+    told: list[str] = []
+    code = "import urllib.request; urllib.request.urlopen('https://elsewhere.example/', timeout=5)"
+    outcome = sandbox.run(Command((PYTHON, "-c", code), tmp_path, writable=(tmp_path,), network=True), told.append)
+    assert not outcome.ok
+    assert "warning: refused: no way from a build to elsewhere.example:443" in told
+
+
+def test_a_background_process_does_not_outlive_its_command(run: Run) -> None:
+    run("sh", "-c", "setsid -f sleep 4711; exit 0")
+    left = [p for p in Path("/proc").glob("[0-9]*/cmdline") if b"sleep\x004711" in _read(p)]
+    assert left == []
+
+
+def test_a_command_that_ignores_everything_is_ended(run: Run) -> None:
+    outcome = run("sh", "-c", "trap '' TERM INT HUP; while :; do sleep 4712; done", limits=Limits(wall=0.5))
+    assert outcome.stopped == "time"
+    assert [p for p in Path("/proc").glob("[0-9]*/cmdline") if b"sleep\x004712" in _read(p)] == []
+
+
+def test_it_gains_no_privileges(run: Run) -> None:
+    assert "CapEff:\t0000000000000000" in run("cat", "/proc/self/status").output
+    assert not run("unshare", "--user", "true").ok
+    assert not run("mount", "-t", "tmpfs", "none", "/tmp").ok
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""

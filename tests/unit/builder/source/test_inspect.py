@@ -1,0 +1,275 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from auto_lambda.errors import AppError, Code
+from auto_lambda.keys import App
+from builder.model import Source
+from builder.source.inspect import SUBFOLDERS, Defaults, inspect
+from worker.model import Upload
+
+DEFAULTS = Defaults(python="3.12", pythons=("3.11", "3.12", "3.13"))
+
+
+def chalice(folder: Path, config: Any = None) -> None:
+    (folder / ".chalice").mkdir(parents=True)
+    (folder / ".chalice" / "config.json").write_text(
+        json.dumps(config if config is not None else {"stages": {"dev": {}}})
+    )
+    (folder / "app.py").touch()
+
+
+def zappa(folder: Path, settings: Any = None) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "zappa_settings.json").write_text(json.dumps(settings or {"dev": {"app_function": "app.app"}}))
+
+
+def options(folder: Path, text: str) -> None:
+    (folder / "auto-lambda.toml").write_text(text)
+
+
+def look(tree: Path, stage: str = "dev") -> Source:
+    upload = Upload(App(stage, "shop"), "uploads", f"apps/{stage}/shop.zip")
+    return inspect(upload, tree, "0" * 64, 123, DEFAULTS)
+
+
+def refused(tree: Path, stage: str = "dev") -> AppError:
+    with pytest.raises(AppError) as caught:
+        look(tree, stage)
+    return caught.value
+
+
+# Where the app lies
+
+
+def test_a_chalice_app_at_the_root(tmp_path: Path) -> None:
+    chalice(tmp_path)
+    source = look(tmp_path)
+
+    assert (source.framework, source.root, source.tree) == ("chalice", tmp_path, tmp_path)
+    assert (source.config_stage, source.python, source.architecture) == ("dev", "3.12", "x86_64")
+    assert (source.sha256, source.size, source.warnings) == ("0" * 64, 123, ())
+
+
+@pytest.mark.parametrize(
+    "name", ["zappa_settings.json", "zappa_settings.toml", "zappa_settings.yml", "zappa_settings.yaml"]
+)
+def test_a_zappa_app_in_each_format(tmp_path: Path, name: str) -> None:
+    text = {"json": '{"dev": {}}', "toml": "[dev]"}.get(name.split(".")[1], "dev: {}")
+    (tmp_path / name).write_text(text)
+
+    assert look(tmp_path).framework == "zappa"
+
+
+def test_the_one_top_folder_is_the_top(tmp_path: Path) -> None:
+    top = tmp_path / "shop-main"
+    zappa(top / "backend")
+    options(top, 'health_path = "/up"')
+    source = look(tmp_path)
+
+    assert source.root == top / "backend"
+    assert source.options.health_path == "/up"
+
+
+@pytest.mark.parametrize("folder", SUBFOLDERS)
+def test_named_sub_folders_are_looked_into(tmp_path: Path, folder: str) -> None:
+    chalice(tmp_path / folder)
+    (tmp_path / "README.md").touch()
+
+    assert look(tmp_path).root == tmp_path / folder
+
+
+def test_any_folder_can_be_named(tmp_path: Path) -> None:
+    zappa(tmp_path / "services" / "orders")
+    zappa(tmp_path)
+    options(tmp_path, 'root = "services/orders"')
+
+    assert look(tmp_path).root == tmp_path / "services" / "orders"
+
+
+@pytest.mark.parametrize("root", [".", "./"])
+def test_the_top_itself_can_be_named(tmp_path: Path, root: str) -> None:
+    zappa(tmp_path)
+    chalice(tmp_path / "api")
+    options(tmp_path, f'root = "{root}"')
+
+    assert look(tmp_path).framework == "zappa"
+
+
+@pytest.mark.parametrize(
+    ("places", "said"),
+    [
+        ((".", "api"), ("chalice in the root of the zip", "zappa in api/")),
+        (("api", "src"), ("chalice in api/", "zappa in src/")),
+        ((".", "."), ("chalice in the root of the zip", "zappa in the root of the zip")),
+    ],
+)
+def test_two_apps_are_refused_with_both_places(tmp_path: Path, places: tuple[str, str], said: tuple[str, str]) -> None:
+    chalice(tmp_path / places[0])
+    zappa(tmp_path / places[1])
+    (tmp_path / "README.md").touch()
+    error = refused(tmp_path)
+
+    assert error.code == Code.AMBIGUOUS_FRAMEWORK
+    assert all(part in error.message for part in said)
+    assert "auto-lambda.toml" in error.hint
+    options(tmp_path, 'framework = "zappa"')
+    assert look(tmp_path).root == tmp_path / places[1]
+
+
+def test_places_are_named_as_they_are_in_the_zip(tmp_path: Path) -> None:
+    chalice(tmp_path / "top" / "api")
+    zappa(tmp_path / "top" / "src")
+
+    assert "chalice in top/api/; zappa in top/src/" in refused(tmp_path).message
+
+
+@pytest.mark.parametrize(
+    ("files", "hint"),
+    [
+        (["readme.txt"], "Zip the folder that holds"),
+        (["app.py", "requirements.txt"], "zip -r app.zip ."),
+        (["readme.txt", "shop/zappa_settings.toml"], "root = 'shop'"),
+        (["notes.txt", ".chalice/deployed/dev.json"], "Zip the folder that holds"),
+    ],
+)
+def test_no_app_is_refused_with_the_likeliest_reason(tmp_path: Path, files: list[str], hint: str) -> None:
+    for file in files:
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).touch()
+    error = refused(tmp_path)
+
+    assert error.code == Code.NO_FRAMEWORK
+    assert hint in error.hint
+
+
+@pytest.mark.parametrize("text", ['root = "gone"', 'framework = "zappa"', 'root = "app.py"'])
+def test_a_wrong_direction_is_told_as_such(tmp_path: Path, text: str) -> None:
+    chalice(tmp_path)
+    options(tmp_path, text)
+    error = refused(tmp_path)
+
+    assert error.code == Code.NO_FRAMEWORK
+    assert "auto-lambda.toml asks for" in error.message
+
+
+def test_chalice_without_app_py_is_refused(tmp_path: Path) -> None:
+    chalice(tmp_path)
+    (tmp_path / "app.py").unlink()
+    assert "no app.py" in refused(tmp_path).message
+    (tmp_path / "app").mkdir()
+    (tmp_path / "app" / "__init__.py").touch()
+    assert look(tmp_path).framework == "chalice"
+
+
+def test_an_options_file_where_it_would_not_be_read_is_refused(tmp_path: Path) -> None:
+    chalice(tmp_path / "api")
+    (tmp_path / "README.md").touch()
+    options(tmp_path / "api", 'python = "3.11"')
+
+    assert refused(tmp_path).code == Code.BAD_CONFIG
+
+
+def test_a_second_zappa_settings_file_is_warned_of(tmp_path: Path) -> None:
+    zappa(tmp_path)
+    (tmp_path / "zappa_settings.yml").write_text("other: {}")
+
+    assert look(tmp_path).warnings == (
+        "zappa_settings.yml is ignored, as zappa reads only zappa_settings.json when both are there",
+    )
+
+
+# Which stage
+
+
+@pytest.mark.parametrize(
+    ("stages", "bucket", "toml", "picked"),
+    [
+        (["dev", "prod"], "prod", "", "prod"),
+        (["production"], "prod", "", "production"),
+        (["dev", "production"], "prod", '[stages]\nprod = "production"', "production"),
+        (["dev", "prod"], "prod", '[stages]\nprod = "dev"', "dev"),
+        (["dev", "prod"], "prod", '[stages]\nqa = "dev"', "prod"),
+    ],
+)
+def test_how_the_buckets_stage_picks_the_apps(
+    tmp_path: Path, stages: list[str], bucket: str, toml: str, picked: str
+) -> None:
+    zappa(tmp_path, {stage: {} for stage in stages})
+    options(tmp_path, toml)
+
+    assert look(tmp_path, bucket).config_stage == picked
+
+
+@pytest.mark.parametrize(("stages", "toml"), [(["dev", "production"], ""), (["dev"], '[stages]\nprod = "production"')])
+def test_an_unknown_stage_is_refused_with_the_list(tmp_path: Path, stages: list[str], toml: str) -> None:
+    chalice(tmp_path, {"stages": {stage: {} for stage in stages}})
+    options(tmp_path, toml)
+    error = refused(tmp_path, "prod")
+
+    assert error.code == Code.UNKNOWN_STAGE
+    assert ", ".join(stages) in error.message
+    assert "[stages]" in error.hint
+
+
+@pytest.mark.parametrize("bucket", ["dev", "prod"])
+def test_a_chalice_config_without_stages_and_name_is_stage_dev(tmp_path: Path, bucket: str) -> None:
+    chalice(tmp_path, {})
+
+    assert look(tmp_path, bucket).config_stage == "dev"
+
+
+# Which Python and architecture
+
+
+def test_the_options_win_over_the_frameworks_own_settings(tmp_path: Path) -> None:
+    zappa(tmp_path, {"base": {"runtime": "python3.11", "architecture": "arm64"}, "dev": {"extends": "base"}})
+    source = look(tmp_path)
+    assert (source.python, source.architecture) == ("3.11", "arm64")
+
+    options(tmp_path, 'python = "3.13"\narchitecture = "x86_64"')
+    source = look(tmp_path)
+    assert (source.python, source.architecture) == ("3.13", "x86_64")
+
+
+def test_chalices_architecture_is_taken_from_its_stage(tmp_path: Path) -> None:
+    chalice(
+        tmp_path, {"lambda_architecture": "x86_64", "stages": {"dev": {"lambda_architecture": "arm64"}, "prod": {}}}
+    )
+
+    assert look(tmp_path).architecture == "arm64"
+    assert look(tmp_path, "prod").architecture == "x86_64"
+
+
+def test_files_above_a_sub_folder_count_too(tmp_path: Path) -> None:
+    chalice(tmp_path / "api")
+    (tmp_path / ".python-version").write_text("3.13")
+
+    assert look(tmp_path).python == "3.13"
+
+
+def test_nothing_outside_the_tree_is_looked_at(tmp_path: Path) -> None:
+    (tmp_path / ".python-version").write_text("3.13")
+    chalice(tmp_path / "tree")
+
+    assert look(tmp_path / "tree").python == "3.12"
+
+
+@pytest.mark.parametrize(
+    ("settings", "code"),
+    [
+        ({"runtime": "python3.8"}, Code.UNKNOWN_PYTHON),
+        ({"runtime": "nodejs22.x"}, Code.UNKNOWN_PYTHON),
+        ({"runtime": ["python3.12"]}, Code.UNKNOWN_PYTHON),
+        ({"architecture": "x64"}, Code.UNKNOWN_ARCHITECTURE),
+        ({"extends": "gone"}, Code.BAD_CONFIG),
+    ],
+)
+def test_what_the_settings_ask_for_and_cannot_have(tmp_path: Path, settings: Any, code: Code) -> None:
+    zappa(tmp_path, {"dev": settings})
+
+    assert refused(tmp_path).code == code

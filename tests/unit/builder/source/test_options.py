@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from auto_lambda.errors import AppError, Code
+from builder.model import Options
+from builder.source import options
+
+EVERYTHING = """
+framework = "zappa"
+root = "services/api"
+python = "python3.12"
+architecture = "arm64"
+health_path = "/health?deep=1"
+[stages]
+prod = "production"
+[environment]
+TABLE = "orders"
+EMPTY = ""
+"""
+
+
+def read(tmp_path: Path, text: str) -> Options:
+    (tmp_path / "auto-lambda.toml").write_text(text)
+    return options.read(tmp_path, "top/")
+
+
+def test_everything_that_can_be_said(tmp_path: Path) -> None:
+    assert read(tmp_path, EVERYTHING) == Options(
+        framework="zappa",
+        root="services/api",
+        python="3.12",
+        architecture="arm64",
+        stages={"prod": "production"},
+        health_path="/health?deep=1",
+        environment={"TABLE": "orders", "EMPTY": ""},
+    )
+
+
+def test_no_file_and_an_empty_one_say_nothing(tmp_path: Path) -> None:
+    assert options.read(tmp_path) == Options() == read(tmp_path, "")
+
+
+def test_unknown_settings_are_refused_with_the_known_ones(tmp_path: Path) -> None:
+    with pytest.raises(AppError) as caught:
+        read(tmp_path, 'health-path = "/"')
+
+    assert "'health-path'" in caught.value.message
+    for known in ("framework", "root", "python", "architecture", "stages", "health_path", "environment"):
+        assert known in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'framework = "flask"', "framework = 1", 'root = "/etc"', 'root = "../other"', 'root = "a\\\\b"', 'root = ""',
+        "root = 1", "python = 3.10", 'stages = "prod"', "stages = {prod = 1}", 'stages = {Prod = "x"}',
+        'stages = {prod = ""}', 'health_path = "health"', 'health_path = "//elsewhere/"', 'health_path = "/a b"',
+        'health_path = "/\\\\elsewhere"', 'health_path = "/\\u0007"', 'environment = ["A=1"]',
+        "environment = {NUMBER = 1}", 'environment = {"A-B" = "1"}', 'environment = {_HIDDEN = "1"}',
+        'environment = {AWS_REGION = "x"}', 'environment = {LAMBDA_TASK_ROOT = "x"}',
+        f'environment = {{LARGE = "{"x" * 4096}"}}', "framework = ",
+    ],
+)  # fmt: skip
+def test_values_of_the_wrong_kind_are_refused_naming_the_file(tmp_path: Path, line: str) -> None:
+    with pytest.raises(AppError) as caught:
+        read(tmp_path, line)
+
+    assert caught.value.code == Code.BAD_CONFIG
+    assert caught.value.message.startswith("top/auto-lambda.toml: ")
+
+
+@pytest.mark.parametrize(
+    ("line", "code"), [('python = "latest"', Code.UNKNOWN_PYTHON), ('architecture = "mips"', Code.UNKNOWN_ARCHITECTURE)]
+)
+def test_pythons_and_architectures_have_their_own_codes(tmp_path: Path, line: str, code: Code) -> None:
+    with pytest.raises(AppError) as caught:
+        read(tmp_path, line)
+
+    assert caught.value.code == code

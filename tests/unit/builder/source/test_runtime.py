@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from auto_lambda.errors import AppError, Code
+from auto_lambda.runtimes import RUNTIMES
+from builder.source.runtime import Choice, Defaults, as_architecture, as_minor, choose_python
+
+DEFAULTS = Defaults(python="3.12", pythons=("3.11", "3.12", "3.13"))
+
+
+def choose(folder: Path, *named: str | None, defaults: Defaults = DEFAULTS) -> Choice:
+    return choose_python(tuple((value, f"setting {at}") for at, value in enumerate(named)), (folder,), defaults)
+
+
+def refused(folder: Path, *named: str | None) -> AppError:
+    with pytest.raises(AppError) as caught:
+        choose(folder, *named)
+    return caught.value
+
+
+def requires(folder: Path, spec: str) -> None:
+    (folder / "pyproject.toml").write_text(f'[project]\nname = "shop"\nrequires-python = "{spec}"\n')
+
+
+def test_the_order_of_who_decides(tmp_path: Path) -> None:
+    assert choose(tmp_path).python == "3.12"
+    requires(tmp_path, ">=3.13")
+    assert choose(tmp_path).python == "3.13"
+    (tmp_path / ".python-version").write_text("3.11.9\n")
+    assert choose(tmp_path) == Choice("3.11", ".python-version")
+    assert choose(tmp_path, None, "python3.13") == Choice("3.13", "setting 1")
+    assert choose(tmp_path, "3.12", "python3.13") == Choice("3.12", "setting 0")
+
+
+@pytest.mark.parametrize(
+    ("spec", "python"),
+    [
+        (">=3.10", "3.12"), (">=3.9,<3.13", "3.12"), ("==3.11.*", "3.11"), ("~=3.12.3", "3.12"), (">=3.12.4", "3.12"),
+        ("<=3.12", "3.12"), (">3.12,<4", "3.12"), ("!=3.12.*", "3.13"), ("<3.12", "3.11"), ("", "3.12"),
+    ],
+)  # fmt: skip
+def test_requires_python_takes_the_default_if_it_may_else_the_newest(tmp_path: Path, spec: str, python: str) -> None:
+    requires(tmp_path, spec)
+
+    assert choose(tmp_path).python == python
+
+
+@pytest.mark.parametrize("spec", ["<3.11", ">=3.14", ">=4", "==2.7.*"])
+def test_an_unsatisfiable_requires_python_names_what_there_is(tmp_path: Path, spec: str) -> None:
+    requires(tmp_path, spec)
+    error = refused(tmp_path)
+
+    assert error.code == Code.UNKNOWN_PYTHON
+    assert error.hint == "Choose one of: 3.11, 3.12, 3.13."
+
+
+@pytest.mark.parametrize(
+    "text", ["not toml", '[project]\nrequires-python = "three"', "[project]\nrequires-python = 3.12"]
+)
+def test_a_broken_pyproject_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "pyproject.toml").write_text(text)
+
+    assert refused(tmp_path).code == Code.BAD_CONFIG
+
+
+@pytest.mark.parametrize("text", ["[project]\nname = 'a'", "[tool.black]\nline-length = 99", "project = 1", ""])
+def test_a_pyproject_that_says_nothing_leaves_the_default(tmp_path: Path, text: str) -> None:
+    (tmp_path / "pyproject.toml").write_text(text)
+
+    assert choose(tmp_path).python == "3.12"
+
+
+@pytest.mark.parametrize(
+    ("text", "python", "warned"),
+    [
+        ("3.13\n3.11\n", "3.13", False),
+        ("# ours\n\n 3.11.4  # pinned\n", "3.11", False),
+        ("cpython-3.13.1", "3.13", False),
+        ("shop-environment\n", "3.12", True),
+        ("system", "3.12", True),
+        ("\xff\xfe", "3.12", True),
+        ("", "3.12", True),
+    ],
+)
+def test_python_version_files_of_several_tools(tmp_path: Path, text: str, python: str, warned: bool) -> None:
+    (tmp_path / ".python-version").write_text(text)
+    choice = choose(tmp_path)
+
+    assert (choice.python, bool(choice.warnings)) == (python, warned)
+
+
+def test_the_nearest_folder_wins(tmp_path: Path) -> None:
+    api = tmp_path / "api"
+    api.mkdir()
+    (tmp_path / ".python-version").write_text("3.11")
+    assert choose_python((), (api, tmp_path), DEFAULTS).python == "3.11"
+    (api / ".python-version").write_text("3.13")
+    assert choose_python((), (api, tmp_path), DEFAULTS).python == "3.13"
+
+
+@pytest.mark.parametrize(
+    ("value", "why"),
+    [("2.7", "Lambda"), ("python3.8", "Lambda"), ("3.99", "Lambda"), ("3.10", "this worker"), ("3.14", "this worker")],
+)
+def test_an_unavailable_python_is_refused_with_the_reason_and_the_choice(tmp_path: Path, value: str, why: str) -> None:
+    error = refused(tmp_path, value)
+
+    assert error.code == Code.UNKNOWN_PYTHON
+    assert why in error.message
+    assert "3.11, 3.12, 3.13" in error.hint
+
+
+@pytest.mark.parametrize("text", ["3", "three", "", "3.12; rm", "pypy3.10", "3.12.1.1"])
+def test_what_is_no_version(text: str) -> None:
+    with pytest.raises(AppError) as caught:
+        as_minor(text, "here")
+
+    assert caught.value.code == Code.UNKNOWN_PYTHON
+
+
+@pytest.mark.parametrize("value", ["x64", "", None, 1, ["arm64"], "ARM64"])
+def test_unknown_architectures(value: object) -> None:
+    with pytest.raises(AppError) as caught:
+        as_architecture(value, "here")
+
+    assert caught.value.code == Code.UNKNOWN_ARCHITECTURE
+    assert "x86_64, arm64" in caught.value.hint
+
+
+def test_a_runtime_past_its_end_is_warned_of_from_that_day(tmp_path: Path) -> None:
+    end = RUNTIMES["3.11"].deprecated
+    before = Defaults("3.11", ("3.11",), today=date(end.year, end.month, end.day - 1))
+
+    assert choose(tmp_path, defaults=before).warnings == ()
+    assert "3.11" in choose(tmp_path, defaults=Defaults("3.11", ("3.11",), today=end)).warnings[0]

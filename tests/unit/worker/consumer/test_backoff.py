@@ -1,0 +1,21 @@
+"""When failed work is tried again."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from worker.consumer.backoff import BackOff
+
+
+@given(st.integers(min_value=1, max_value=10_000))
+def test_the_back_off_is_at_least_a_second_and_capped(attempts: int) -> None:
+    assert 1 <= BackOff(base=30, cap=900).delay(attempts) <= 900
+
+
+def test_its_bound_doubles_with_each_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(random, "uniform", lambda low, high: high)
+    assert [BackOff(base=30, cap=900).delay(attempts) for attempts in range(1, 8)] == [30, 60, 120, 240, 480, 900, 900]

@@ -1,0 +1,292 @@
+"""What messages say, and what becomes of those that say nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from auto_lambda.aws.s3 import Head
+from auto_lambda.aws.sqs import Message
+from auto_lambda.keys import App
+from worker.consumer.inbox import Inbox, NotDeleted, read
+from worker.model import Upload
+
+BUCKET = "drops"
+SHOP = App("prod", "shop")
+
+
+def record(key: str = "apps/prod/shop.zip", event: str = "ObjectCreated:Put", **more: Any) -> dict[str, Any]:
+    return {"eventName": event, "s3": {"bucket": {"name": BUCKET}, "object": {"key": key, **more}}}
+
+
+def body(*records: Any) -> str:
+    return json.dumps({"Records": list(records)})
+
+
+def eventbridge(kind: str = "Object Created", key: str = "apps/prod/shop.zip", **more: Any) -> str:
+    return json.dumps({"detail-type": kind, "detail": {"bucket": {"name": BUCKET}, "object": {"key": key, **more}}})
+
+
+def test_a_notification_of_s3_is_an_upload() -> None:
+    letter = read(body(record(versionId="v1", sequencer="00AB", size=7)), BUCKET)
+    assert letter.uploads == (Upload(SHOP, BUCKET, "apps/prod/shop.zip", "v1", "00AB", 7),)
+    assert letter.unreadable is None
+
+
+def test_version_and_sequencer_are_optional() -> None:
+    (upload,) = read(body(record()), BUCKET).uploads
+    assert (upload.version, upload.sequencer, upload.size) == (None, None, None)
+
+
+@pytest.mark.parametrize("version", ["null", "", None])
+def test_the_version_of_an_unversioned_bucket_is_none(version: str | None) -> None:
+    (upload,) = read(body(record(versionId=version)), BUCKET).uploads
+    assert upload.version is None
+
+
+@pytest.mark.parametrize("key", ["apps%2Fprod%2Fshop.zip", "apps/prod/shop.zip"])
+def test_keys_are_decoded_however_much_of_them_is_encoded(key: str) -> None:
+    (upload,) = read(body(record(key)), BUCKET).uploads
+    assert upload.key == "apps/prod/shop.zip"
+
+
+def test_spaces_accents_and_plus_signs_of_a_key_survive() -> None:
+    (misnamed,) = read(body(record("apps/my+app+%2B1/caf%C3%A9.zip")), BUCKET).misnamed
+    assert misnamed.key == "apps/my app +1/café.zip"
+
+
+def test_several_records_in_one_message_are_several_uploads() -> None:
+    letter = read(body(record(), record("apps/blog.zip")), BUCKET)
+    assert [str(upload.app) for upload in letter.uploads] == ["prod/shop", "dev/blog"]
+
+
+def test_multipart_completion_counts_as_created() -> None:
+    assert read(body(record(event="ObjectCreated:CompleteMultipartUpload")), BUCKET).uploads
+
+
+def test_a_broken_record_does_not_take_the_others_down() -> None:
+    letter = read(body(3, record()), BUCKET)
+    assert len(letter.uploads) == 1
+    assert letter.unreadable is None
+    assert "record 0" in letter.ignored[0]
+
+
+def test_an_eventbridge_event_is_an_upload_and_its_key_is_not_encoded() -> None:
+    more: dict[str, Any] = {"version-id": "v1", "sequencer": "00", "size": 1}
+    assert read(eventbridge(**more), BUCKET).uploads == (Upload(SHOP, BUCKET, "apps/prod/shop.zip", "v1", "00", 1),)
+    (misnamed,) = read(eventbridge(key="apps/a+b.zip"), BUCKET).misnamed
+    assert misnamed.key == "apps/a+b.zip"
+
+
+def test_a_notification_wrapped_by_sns_is_unwrapped() -> None:
+    wrapped = json.dumps({"Type": "Notification", "MessageId": "1", "Message": body(record())})
+    assert read(wrapped, BUCKET).uploads[0].app == SHOP
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (json.dumps({"Service": "Amazon S3", "Event": "s3:TestEvent", "Bucket": BUCKET}), "test event"),
+        (body(record(event="ObjectRemoved:Delete")), "ObjectRemoved"),
+        (body(record(event="ObjectRestore:Completed")), "ObjectRestore"),
+        (eventbridge("Object Deleted"), "Object Deleted"),
+        (json.dumps({"Type": "SubscriptionConfirmation", "Message": "hello"}), "SubscriptionConfirmation"),
+        (body(record("apps/prod/shop.receipt.json")), "no upload"),
+        (body(record("apps/prod/")), "no upload"),
+        (body(record("elsewhere/shop.zip")), "no upload"),
+        (body(record("apps/" + "x" * 1015 + ".zip")), "no room"),
+        (body(record()).replace(BUCKET, "foreign"), "not our bucket"),
+    ],
+)
+def test_what_asks_nothing_of_us_is_ignored_with_a_reason(text: str, reason: str) -> None:
+    letter = read(text, BUCKET)
+    assert not letter.uploads
+    assert not letter.misnamed
+    assert letter.unreadable is None
+    assert reason in letter.ignored[0]
+
+
+@pytest.mark.parametrize("text", [body(), "{}", "[]", "null", "{", "", "[" * 100_000, body({"eventName": 1}), '"x"'])
+def test_garbage_is_unreadable_or_empty(text: str) -> None:
+    letter = read(text, BUCKET)
+    assert not letter.uploads
+    assert bool(letter.unreadable) != (text == body())
+
+
+@pytest.mark.parametrize("key", ["apps/My App.zip", "apps/.zip", "apps/a/b/c.zip", "apps//a.zip", "apps/ümlaut.zip"])
+def test_a_key_that_names_no_app_is_kept_to_be_told_to_its_uploader(key: str) -> None:
+    (misnamed,) = read(eventbridge(key=key, **{"version-id": "v"}), BUCKET).misnamed
+    assert (misnamed.key, misnamed.version) == (key, "v")
+    assert misnamed.reason
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=8,
+)
+SHAPED = st.fixed_dictionaries(
+    {},
+    optional={
+        "Records": st.lists(
+            st.fixed_dictionaries(
+                {},
+                optional={
+                    "eventName": JSON | st.just("ObjectCreated:Put"),
+                    "s3": JSON
+                    | st.fixed_dictionaries(
+                        {"bucket": JSON | st.just({"name": BUCKET})},
+                        optional={"object": st.dictionaries(st.sampled_from(["key", "versionId", "size"]), JSON)},
+                    ),
+                },
+            ),
+            max_size=3,
+        )
+        | JSON,
+        "detail-type": JSON | st.just("Object Created"),
+        "detail": JSON,
+        "Type": st.just("Notification") | JSON,
+        "Message": JSON | JSON.map(json.dumps),
+        "Event": JSON,
+    },
+)
+
+
+@given(JSON | SHAPED)
+def test_no_json_makes_reading_raise(data: Any) -> None:
+    read(json.dumps(data), BUCKET)
+
+
+@given(st.text())
+def test_no_text_makes_reading_raise(text: str) -> None:
+    read(text, BUCKET)
+
+
+@given(st.text(alphabet=st.characters(codec="utf-8"), max_size=60))
+def test_every_key_below_apps_is_an_upload_or_gets_an_answer(middle: str) -> None:
+    letter = read(eventbridge(key=f"apps/{middle}.zip"), BUCKET)
+    assert len(letter.uploads) + len(letter.misnamed) == 1
+
+
+@dataclass
+class FakeQueue:
+    messages: list[Message] = field(default_factory=list)
+    deleted: list[str] = field(default_factory=list)
+    sent: list[tuple[str, float, dict[str, str]]] = field(default_factory=list)
+    log: list[str] = field(default_factory=list)
+    fails: bool = False
+    waits: list[int] = field(default_factory=list)
+    away: bool = False
+
+    def receive(self, at_most: int, wait: int) -> tuple[Message, ...]:
+        self.waits.append(wait)
+        if self.away:
+            raise OSError("down")
+        return tuple(self.messages[:at_most])
+
+    def delete(self, message: Message) -> None:
+        if self.fails:
+            raise OSError("down")
+        self.log.append("delete")
+        self.deleted.append(message.id)
+
+    def send(self, text: str, delay: float = 0, attributes: dict[str, str] | None = None) -> None:
+        self.log.append("send")
+        self.sent.append((text, delay, dict(attributes or {})))
+
+
+def message(text: str, name: str = "m") -> Message:
+    return Message(name, f"handle of {name}", text, 1, None)
+
+
+def inbox(queue: FakeQueue, dead: FakeQueue | None = None) -> Inbox:
+    return Inbox(queue, BUCKET, dead_letters=dead, poll_seconds=1)  # type: ignore[arg-type]
+
+
+def test_only_until_the_queue_has_answered_once_does_a_receive_not_wait() -> None:
+    queue = FakeQueue(away=True)
+    room = inbox(queue)
+    with pytest.raises(OSError, match="down"):
+        room.receive(1)
+    queue.away = False
+    for _ in range(2):
+        room.receive(1)
+    assert queue.waits == [0, 0, 1]
+
+
+def test_only_deliveries_with_something_to_do_are_handed_on_and_the_rest_is_done() -> None:
+    queue = FakeQueue([message(body(record()), "a"), message(body(record(event="ObjectRemoved:Delete")), "b")])
+    (delivery,) = inbox(queue).receive(10)
+    assert delivery.id == "a"
+    assert delivery.lanes == {"prod/shop"}
+    assert queue.deleted == ["b"]
+
+
+def test_an_unreadable_message_is_moved_to_the_dead_letters_with_its_reason() -> None:
+    queue, dead = FakeQueue([message("garbage")]), FakeQueue()
+    assert inbox(queue, dead).receive(10) == []
+    ((text, _, attributes),) = dead.sent
+    assert text == "garbage"
+    assert attributes["reason"].startswith("not JSON")
+    assert queue.deleted == ["m"]
+
+
+def test_an_unreadable_message_is_done_where_there_are_no_dead_letters() -> None:
+    queue = FakeQueue([message("garbage")])
+    assert inbox(queue).receive(10) == []
+    assert queue.deleted == ["m"]
+
+
+def test_a_message_that_cannot_be_settled_does_not_lose_the_others() -> None:
+    queue = FakeQueue([message("garbage", "a"), message(body(record()), "b")], fails=True)
+    assert [delivery.id for delivery in inbox(queue).receive(10)] == ["b"]
+
+
+def test_putting_off_sends_the_copy_before_it_deletes() -> None:
+    queue = FakeQueue([message(body(record()))])
+    room = inbox(queue)
+    (delivery,) = room.receive(1)
+    room.put_off(delivery, 3)
+    assert queue.log == ["send", "delete"]
+    assert queue.sent[0][:2] == (body(record()), 3)
+
+
+@pytest.mark.parametrize("kept", [(), ("b",)])
+def test_messages_that_stay_although_they_are_done_are_told_of(kept: tuple[str, ...]) -> None:
+    class Batches(FakeQueue):
+        def delete_all(self, messages: Sequence[Message]) -> tuple[Message, ...]:
+            self.deleted += [it.id for it in messages if it.id not in kept]
+            return tuple(it for it in messages if it.id in kept)
+
+    queue = Batches([message(body(record()), name) for name in "abc"])
+    room = inbox(queue)
+    deliveries = room.receive(10)
+    with pytest.raises(NotDeleted, match="b") if kept else nullcontext():
+        room.done_all(deliveries)
+    assert queue.deleted == [name for name in "abc" if name not in kept]
+
+
+def test_what_is_announced_by_us_is_read_as_what_s3_announces() -> None:
+    sent: list[str] = []
+
+    class Outgoing:
+        def send(self, text: str) -> None:
+            sent.append(text)
+
+    inbox = Inbox(Outgoing(), BUCKET, dead_letters=None, poll_seconds=0)  # type: ignore[arg-type]
+    inbox.announce("apps/prod/shop.zip", Head("apps/prod/shop.zip", 7, "v1", datetime(2026, 1, 2, tzinfo=UTC)))
+    inbox.announce_removal("apps/prod/shop.zip")
+    made, removed = sent
+    assert read(made, BUCKET).uploads == (Upload(SHOP, BUCKET, "apps/prod/shop.zip", "v1", None, 7),)
+    assert read(removed, BUCKET, removals=True).uploads == (
+        Upload(SHOP, BUCKET, "apps/prod/shop.zip", removed=True),
+    )  # fmt: skip
+    assert read(removed, BUCKET).uploads == ()

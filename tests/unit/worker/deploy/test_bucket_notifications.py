@@ -1,0 +1,116 @@
+"""Bucket notifications on moto, the second opinion."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+from moto import mock_aws
+
+from auto_lambda.aws.s3 import ObjectStore
+from auto_lambda.errors import AppError, Code
+from auto_lambda.keys import App
+from auto_lambda.model import BucketNotification
+from worker.deploy.bucket_notifications import BucketEvents, Hook
+
+SHOP, OTHER = App("dev", "shop"), App("dev", "other")
+ARN = "arn:aws:lambda:us-east-1:123456789012:function:"
+
+
+def hook(function: str = "Work", bucket: str = "pictures", suffix: str = ".png") -> Hook:
+    wanted = BucketNotification(bucket, function, ("s3:ObjectCreated:*",), suffix=suffix)
+    return Hook(wanted, f"{ARN}{function}:live")
+
+
+@pytest.fixture
+def store(monkeypatch: pytest.MonkeyPatch) -> Iterator[ObjectStore]:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "x")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    with mock_aws():
+        client = boto3.client("s3", region_name="us-east-1")
+        client.create_bucket(Bucket="pictures")
+        client.create_bucket(Bucket="videos")
+        yield ObjectStore(client)
+
+
+@pytest.fixture
+def events(store: ObjectStore) -> BucketEvents:
+    return BucketEvents(store, sleep=lambda _: None)
+
+
+def entries(store: ObjectStore, bucket: str = "pictures") -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = store.notifications(bucket).get("LambdaFunctionConfigurations", [])
+    return found
+
+
+def test_merged_beside_another_app_and_idempotent(store: ObjectStore, events: BucketEvents) -> None:
+    said: list[str] = []
+    events.apply(OTHER, [hook("Else", suffix=".gif")], (), said.append)
+    events.apply(SHOP, [hook()], (), said.append)
+    before = copy.deepcopy(entries(store))
+    events.apply(SHOP, [hook()], (), said.append)
+    assert entries(store) == before
+    assert sorted(entry["LambdaFunctionArn"] for entry in before) == [f"{ARN}Else:live", f"{ARN}Work:live"]
+    assert len(said) == 2, "nothing was done the third time"
+
+
+def test_what_is_wanted_no_more_is_taken_out(store: ObjectStore, events: BucketEvents) -> None:
+    events.apply(OTHER, [hook("Else", suffix=".gif")], (), print)
+    events.apply(SHOP, [hook(), hook(bucket="videos")], (), print)
+    events.apply(SHOP, [hook(suffix=".jpg")], [hook(bucket="videos").wanted], print)
+    assert [entry["LambdaFunctionArn"] for entry in entries(store)] == [f"{ARN}Else:live", f"{ARN}Work:live"]
+    assert entries(store)[1]["Filter"]["Key"]["FilterRules"][0]["Value"] == ".jpg"
+    assert entries(store, "videos") == []
+
+
+def test_a_bucket_that_is_gone_matters_only_if_it_is_wanted(events: BucketEvents) -> None:
+    said: list[str] = []
+    events.apply(SHOP, [], [hook(bucket="gone").wanted], said.append)
+    assert "could not be taken out (NoSuchBucket" in said[0]
+    with pytest.raises(AppError, match="bucket gone, and S3 refused: NoSuchBucket") as caught:
+        events.apply(SHOP, [hook(bucket="gone")], (), said.append)
+    assert caught.value.code is Code.BUCKET_NOTIFICATION_FAILED
+
+
+class Careless(ObjectStore):
+    """Its first writes are lost: another app wrote in between."""
+
+    def __init__(self, store: ObjectStore, lost: int, error: ClientError | None = None) -> None:
+        self._store, self._lost, self._error = store, lost, error
+
+    def notifications(self, bucket: str) -> dict[str, Any]:
+        return self._store.notifications(bucket)
+
+    def set_notifications(self, bucket: str, configuration: dict[str, Any]) -> None:
+        self._lost -= 1
+        if self._lost < 0:
+            self._store.set_notifications(bucket, configuration)
+        elif self._error:
+            raise self._error
+
+
+def refused(message: str) -> ClientError:
+    return ClientError({"Error": {"Code": "InvalidArgument", "Message": message}}, "PutBucketNotification")
+
+
+@pytest.mark.parametrize("error", [None, refused("Unable to validate the following destination configurations")])
+def test_a_race_and_a_permission_that_has_not_spread(store: ObjectStore, error: ClientError | None) -> None:
+    BucketEvents(Careless(store, 3, error), sleep=lambda _: None).apply(SHOP, [hook()], (), print)
+    assert len(entries(store)) == 1
+
+
+def test_an_overlap_is_the_uploaders(store: ObjectStore) -> None:
+    careless = Careless(store, 99, refused("Configurations overlap. Configurations on the same bucket cannot share..."))
+    with pytest.raises(AppError, match="Configurations overlap"):
+        BucketEvents(careless, sleep=lambda _: None).apply(SHOP, [hook()], (), print)
+
+
+def test_trouble_of_ours_is_no_app_error(store: ObjectStore) -> None:
+    error = ClientError({"Error": {"Code": "SlowDown", "Message": "Please reduce"}}, "PutBucketNotification")
+    with pytest.raises(ClientError):
+        BucketEvents(Careless(store, 99, error), sleep=lambda _: None).apply(SHOP, [hook()], (), print)

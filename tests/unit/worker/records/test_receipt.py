@@ -1,0 +1,233 @@
+"""What is written beside the zip, and when."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+
+from auto_lambda.errors import AppError, Code
+from auto_lambda.keys import App
+from auto_lambda.model import Proof
+from auto_lambda.redact import Redactor
+from builder.model import Source
+from worker.model import Deployment, Upload
+from worker.records.receipt import Latest, Receipt, Report, Status, Step
+
+NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
+UPLOAD = Upload(App("prod", "shop"), "drops", "apps/prod/shop.zip", "v1", "00", 7)
+DEPLOYMENT = Deployment("al-shop-prod", "shop-prod", "3", "live", "https://shop.example/", "bundles/1.json", True)
+RECEIPT, LOG = "apps/prod/shop.receipt.json", "apps/prod/shop.log"
+SCHEMA_1 = {
+    "schema", "app", "stage", "status", "step", "upload", "rollback", "framework", "python", "architecture", "sandbox",
+    "timings", "init_ms", "package_bytes", "package_zip_bytes", "url",
+    "function", "version", "alias", "serving", "error", "warnings", "log", "worker", "updated",
+}  # fmt: skip
+
+
+class Bucket:
+    """Keeps every body that was put, by key."""
+
+    def __init__(self) -> None:
+        self.puts: list[tuple[str, bytes]] = []
+        self.changed = threading.Condition()
+        self.fails = False
+
+    def put(self, bucket: str, key: str, body: bytes, content_type: str) -> None:
+        assert bucket == "drops"
+        if self.fails:
+            raise OSError("S3 is away")
+        with self.changed:
+            self.puts.append((key, body))
+            self.changed.notify_all()
+
+    def last(self, key: str) -> bytes:
+        return [body for name, body in self.puts if name == key][-1]
+
+    @property
+    def receipt(self) -> Any:
+        return json.loads(self.last(RECEIPT))
+
+    @property
+    def log(self) -> str:
+        return self.last(LOG).decode()
+
+    def await_receipt(self, wanted: Callable[[Any], bool]) -> None:
+        with self.changed:
+            assert self.changed.wait_for(lambda: self.puts and wanted(self.receipt), 10)
+
+
+@pytest.fixture
+def bucket() -> Bucket:
+    return Bucket()
+
+
+@pytest.fixture
+def report(bucket: Bucket) -> Report:
+    ticks = iter(range(1000))
+    return Report(
+        Receipt.of(UPLOAD, "worker-1"), "drops", bucket, Redactor(["hunter2hunter2"]),
+        now=lambda: NOON, clock=lambda: next(ticks),
+    )  # fmt: skip
+
+
+def test_each_step_is_told_of_when_it_begins(bucket: Bucket) -> None:
+    told: list[tuple[str, str]] = []
+    report = Report(
+        Receipt.of(UPLOAD, "w"), "drops", bucket, Redactor([]), began=lambda key, step: told.append((key, step))
+    )
+    with report.step("deploy"):
+        assert told == [("apps/prod/shop.zip", "deploy")]
+        with report.step("verify"):
+            assert told[1:] == [("apps/prod/shop.zip", "verify")]
+
+
+def source() -> Source:
+    return Source(UPLOAD, Path("t"), Path("t"), "ab" * 32, 7, "chalice", "dev", "3.12", "arm64")
+
+
+def test_a_live_receipt_has_every_field_of_the_schema(report: Report, bucket: Bucket) -> None:
+    with report:
+        with report.step("fetch"):
+            report.fetched(UPLOAD, "ab" * 32, 7)
+            report.inspected(source())
+        with report.step("deploy"):
+            report.warn("slow")
+        report.proved(Proof(312, 7000, 5000))
+        report.live(DEPLOYMENT, before="v0")
+    told = bucket.receipt
+    assert set(told) == SCHEMA_1
+    assert told["timings"].keys() == {"fetch", "deploy"}
+    assert {name: value for name, value in told.items() if name != "timings"} == {
+        "schema": 1, "app": "shop", "stage": "prod", "status": "live", "step": "deploy",
+        "upload": {"key": "apps/prod/shop.zip", "version": "v1", "sha256": "ab" * 32, "size": 7},
+        "framework": "chalice", "python": "3.12", "architecture": "arm64", "sandbox": None, "url": "https://shop.example/",
+        "init_ms": 312, "package_bytes": 7000, "package_zip_bytes": 5000,
+        "function": "shop-prod", "version": "3", "alias": "live", "error": None, "warnings": ["slow"], "log": LOG,
+        "serving": {
+            "url": "https://shop.example/", "function": "shop-prod", "version": "3", "upload": "v1", "before": "v0",
+        },
+        "rollback": None,
+        "worker": "worker-1", "updated": "2026-01-02T12:00:00.000+00:00",
+    }  # fmt: skip
+
+
+def test_a_failed_receipt_has_every_field_too_null_where_unknown(report: Report, bucket: Bucket) -> None:
+    with report, pytest.raises(AppError), report.step("inspect"):
+        raise AppError(Code.NO_FRAMEWORK, "no app in it", hint="add one")
+    report.failed(AppError(Code.NO_FRAMEWORK, "no app in it", hint="add one"))
+    told = bucket.receipt
+    assert set(told) == SCHEMA_1
+    assert told["error"] == {"code": "no-framework", "message": "no app in it", "hint": "add one"}
+    assert (told["status"], told["step"], told["url"], told["version"]) == ("failed", "inspect", None, None)
+    assert "no app in it" in bucket.log
+    assert "add one" in bucket.log
+
+
+def test_a_step_inside_a_step_has_its_seconds_to_itself(bucket: Bucket) -> None:
+    seconds = [0.0]
+    report = Report(Receipt.of(UPLOAD, "w"), "drops", bucket, Redactor(), clock=lambda: seconds[0])
+    with report.step("deploy"):
+        seconds[0] += 2
+        with report.step("verify"):
+            seconds[0] += 3
+        seconds[0] += 1
+    assert report.receipt.timings == {"deploy": 3, "verify": 3}
+
+
+def test_a_receipt_is_written_while_the_step_goes_on(report: Report, bucket: Bucket) -> None:
+    with report:
+        with report.step("build"):
+            bucket.await_receipt(lambda told: told["step"] == "build" and told["status"] == "building")
+        with report.step("deploy"):
+            bucket.await_receipt(lambda told: told["status"] == "deploying" and "build" in told["timings"])
+
+
+def test_the_final_receipt_is_the_last_one_and_its_log_is_there_first(report: Report, bucket: Bucket) -> None:
+    with report:
+        for step in ("fetch", "unpack", "build"):
+            with report.step(step):
+                report.say("working")
+        report.live(DEPLOYMENT)
+        written = len(bucket.puts)
+    assert [key for key, _ in bucket.puts[-2:]] == [LOG, RECEIPT]
+    assert bucket.receipt["status"] == "live"
+    assert len(bucket.puts) == written
+
+
+def test_intermediate_states_may_get_lost_but_the_final_one_may_not(report: Report, bucket: Bucket) -> None:
+    bucket.fails = True
+    with report:
+        with report.step("fetch"):
+            report.say("working")
+        with pytest.raises(OSError, match="away"):
+            report.live(DEPLOYMENT)
+        bucket.fails = False
+        report.delayed(OSError("S3 was away"))
+    assert bucket.receipt["status"] == "delayed"
+    assert bucket.receipt["error"]["code"] == Code.OUR_SIDE
+    assert "OSError: S3 was away" in bucket.receipt["error"]["message"]
+
+
+def test_a_superseded_upload_says_so(report: Report, bucket: Bucket) -> None:
+    with report:
+        report.superseded()
+    assert bucket.receipt["status"] == "superseded"
+
+
+def test_neither_secrets_nor_control_characters_reach_log_or_receipt(report: Report, bucket: Bucket) -> None:
+    nasty = "\x1b[31mred\x1b[0m hunter2hunter2 https://me:pass@index.example/ AKIAABCDEFGHIJKLMNOP \x07"
+    with report:
+        report.say(nasty)
+        report.warn(nasty)
+        report.failed(AppError(Code.COMPILE_FAILED, nasty, hint=nasty))
+    for text in (bucket.log, json.dumps(bucket.receipt)):
+        assert "red" in text
+        for secret in ("hunter2", "me:pass", "AKIA", "\x1b", "\x07", "\\u001b", "\\u0007"):
+            assert secret not in text
+
+
+def test_the_same_warning_is_told_once(report: Report, bucket: Bucket) -> None:
+    with report:
+        report.warn("old Python")
+        report.warn("old Python")
+        report.live(DEPLOYMENT)
+    assert bucket.receipt["warnings"] == ["old Python"]
+    assert bucket.log.count("old Python") == 1
+
+
+def test_a_log_without_end_is_cut_with_a_note(report: Report, bucket: Bucket) -> None:
+    with report:
+        for _ in range(6):
+            report.say("x" * 1_000_000)
+        report.live(DEPLOYMENT)
+    assert len(bucket.log) < 4.3e6
+    assert bucket.log.count("too long") == 1
+
+
+def test_latest_survives_failing_writes_and_repeated_closing() -> None:
+    tried = threading.Semaphore(0)
+
+    def write() -> None:
+        tried.release()
+        raise OSError("away")
+
+    latest = Latest(write, spacing=0)
+    latest.start()
+    for _ in range(3):
+        latest.want()
+        assert tried.acquire(timeout=10)
+    latest.close()
+    latest.close()
+
+
+def test_the_reference_tells_every_field_status_and_step() -> None:
+    page = (Path(__file__).parents[4] / "docs/reference/receipt.md").read_text()
+    fields = SCHEMA_1 | {"key", "sha256", "size", "code", "message", "hint"}
+    for word in fields | set(get_args(Status)) | set(get_args(Step)):
+        assert f"`{word}`" in page

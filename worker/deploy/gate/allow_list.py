@@ -1,0 +1,217 @@
+"""What a template may hold at all. It comes from the untrusted side, and CloudFormation runs it with our rights.
+
+An allow-list of resource types and intrinsic functions, and for the types that can hand out rights, of what in them.
+That the template is also wired right is the business of `worker.deploy.check`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from auto_lambda.model import Template
+from worker.deploy.gate.symbols import Unreadable, lone_symbol, render
+from worker.deploy.gate.template import Problem
+
+Resource = Mapping[str, Any]
+
+_SECTIONS = frozenset({"AWSTemplateFormatVersion", "Description", "Metadata", "Outputs", "Resources"})
+_ATTRIBUTES = frozenset({"Type", "Properties", "DependsOn", "DeletionPolicy", "UpdateReplacePolicy", "Metadata"})
+_INTRINSICS = frozenset({"Ref", "Fn::GetAtt", "Fn::Join", "Fn::Sub"})
+_TYPES = frozenset(
+    f"AWS::{service}::{kind}"
+    for service, kinds in {
+        "ApiGateway": (
+            "ApiKey",
+            "Authorizer",
+            "Deployment",
+            "GatewayResponse",
+            "Method",
+            "Model",
+            "RequestValidator",
+            "Resource",
+            "RestApi",
+            "Stage",
+            "UsagePlan",
+            "UsagePlanKey",
+        ),
+        "ApiGatewayV2": (
+            "Api",
+            "Authorizer",
+            "Deployment",
+            "Integration",
+            "Route",
+            "RouteResponse",
+            "Stage",
+        ),
+        "DynamoDB": ("Table",),
+        "Events": ("Rule",),
+        "IAM": (
+            "Policy",
+            "Role",
+        ),
+        "Lambda": (
+            "Alias",
+            "EventInvokeConfig",
+            "EventSourceMapping",
+            "Function",
+            "LayerVersion",
+            "Permission",
+            "Url",
+            "Version",
+        ),
+        "Logs": ("LogGroup",),
+        "SNS": (
+            "Subscription",
+            "Topic",
+        ),
+        "SQS": ("Queue",),
+        "Scheduler": ("Schedule",),
+    }.items()
+    for kind in kinds
+)
+# Properties that would bring in what this gate cannot read, or reach past it.
+_FORBIDDEN: Mapping[str, frozenset[str]] = {
+    "AWS::ApiGateway::RestApi": frozenset({"BodyS3Location", "CloneFrom"}),
+    "AWS::ApiGateway::Deployment": frozenset({"StageName", "StageDescription"}),
+    "AWS::ApiGatewayV2::Api": frozenset({"Body", "BodyS3Location", "BasePath", "Target", "RouteKey", "CredentialsArn"}),
+    "AWS::IAM::Policy": frozenset({"Groups", "Users"}),
+    "AWS::Lambda::Alias": frozenset({"RoutingConfig"}),
+    "AWS::Lambda::Function": frozenset({"CapacityProviderConfig", "ImageConfig", "PackageType"}),
+    "AWS::SNS::Topic": frozenset({"Subscription"}),
+}
+_ROLE_SERVICES = frozenset(f"{name}.amazonaws.com" for name in ("apigateway", "events", "lambda", "scheduler"))
+_CALLERS = frozenset(f"{name}.amazonaws.com" for name in ("apigateway", "cognito-idp", "events", "s3", "sns"))
+_ANYONE_BY_URL: tuple[Mapping[str, Any], ...] = (
+    {"Action": "lambda:InvokeFunctionUrl", "FunctionUrlAuthType": "NONE"},
+    {"Action": "lambda:InvokeFunction", "InvokedViaFunctionUrl": True},
+)
+_DYNAMIC = re.compile(r"\{\{\s*resolve\s*:", re.IGNORECASE)
+
+
+def problems(template: Template) -> Iterator[Problem]:
+    """Everything in it that may not be."""
+    for section in sorted(template.keys() - _SECTIONS):
+        yield Problem(section, "this section of a template is not allowed")
+    for section in ("Resources", "Outputs"):
+        for name, value in sorted(template.get(section, {}).items()):
+            yield from (Problem(name, rule) for rule in _unreadable(value))
+    for name, output in sorted(template.get("Outputs", {}).items()):
+        if isinstance(output, Mapping) and "Export" in output:
+            yield Problem(name, "outputs may not be exported")
+    for name, resource in sorted(template["Resources"].items()):
+        yield from (Problem(name, rule) for rule in _resource(resource, template["Resources"]))
+
+
+def _resource(resource: Resource, resources: Mapping[str, Resource]) -> Iterator[str]:
+    kind = resource.get("Type")
+    if kind not in _TYPES:
+        yield f"resources of type {kind} are not allowed"
+        return
+    for attribute in sorted(resource.keys() - _ATTRIBUTES):
+        yield f"the attribute {attribute} is not allowed"
+    properties = resource.get("Properties", {})
+    for name in sorted(properties.keys() & _FORBIDDEN.get(kind, frozenset())):
+        yield f"the property {name} is not allowed"
+    if rule := _RULES.get(kind):
+        yield from rule(properties, resources)
+
+
+def _unreadable(value: Any) -> Iterator[str]:
+    """Functions that this gate does not evaluate, and dynamic references, which would read secrets with our rights."""
+    if isinstance(value, list):
+        for item in value:
+            yield from _unreadable(item)
+    elif isinstance(value, Mapping):
+        for name, item in value.items():
+            if name.startswith("Fn::") and name not in _INTRINSICS:
+                yield f"the function {name} is not allowed"
+            yield from _unreadable(item)
+    if isinstance(value, str | Mapping) and _resolves(value):
+        yield "dynamic references ({{resolve:...}}) are not allowed: read parameters and secrets at run time"
+
+
+def _resolves(value: Any) -> bool:
+    try:
+        return bool(_DYNAMIC.search(render(value)))
+    except Unreadable:
+        return False
+
+
+def _role(properties: Resource, _: Mapping[str, Resource]) -> Iterator[str]:
+    document = properties.get("AssumeRolePolicyDocument")
+    statements = _listed(document.get("Statement", [])) if isinstance(document, Mapping) else []
+    if not statements:
+        yield "its trust policy has no statement"
+    for statement in statements:
+        if not isinstance(statement, Mapping) or not _trusts_services_only(statement):
+            names = ", ".join(sorted(_ROLE_SERVICES))
+            yield f"its trust policy may only let {names} call sts:AssumeRole"
+
+
+def _trusts_services_only(statement: Resource) -> bool:
+    principal = statement.get("Principal")
+    if not isinstance(principal, Mapping) or set(principal) != {"Service"}:
+        return False
+    services = _listed(principal["Service"])
+    known = all(isinstance(service, str) and service in _ROLE_SERVICES for service in services)
+    return known and "NotAction" not in statement and _listed(statement.get("Action")) == ["sts:AssumeRole"]
+
+
+def _inline_policy(properties: Resource, resources: Mapping[str, Resource]) -> Iterator[str]:
+    roles = [_own(role, resources, "AWS::IAM::Role") for role in _listed(properties.get("Roles", []))]
+    if not roles or not all(roles):
+        yield "a policy may only be put on roles of this template"
+
+
+def _permission(properties: Resource, _: Mapping[str, Resource]) -> Iterator[str]:
+    principal = properties.get("Principal")
+    if principal == "*":
+        if not any(rule.items() <= properties.items() for rule in _ANYONE_BY_URL):
+            yield "anyone may call a function through its URL only"
+        return
+    if not isinstance(principal, str) or principal not in _CALLERS:
+        yield f"{principal!r} may not be allowed to call a function (may be: {', '.join(sorted(_CALLERS))})"
+    elif "SourceArn" not in properties:
+        yield "it must name by SourceArn what may call, or any account could"
+
+
+def _layer(value: Any, resources: Mapping[str, Resource]) -> bool:
+    return _own(value, resources, "AWS::Lambda::LayerVersion") or (
+        isinstance(value, str)
+        and bool(re.fullmatch(r"arn:aws[a-z-]*:lambda:[a-z0-9-]+:\d{12}:layer:[\w-]+:\d+", value))
+    )
+
+
+def _function(properties: Resource, resources: Mapping[str, Resource]) -> Iterator[str]:
+    layers = properties.get("Layers", [])
+    if not isinstance(layers, list) or not all(_layer(layer, resources) for layer in layers):
+        yield "each layer must be a version of this template's or the ARN of one"
+
+
+def _subscription(properties: Resource, _: Mapping[str, Resource]) -> Iterator[str]:
+    if properties.get("Protocol") != "lambda":
+        yield "a subscription may only call a function of this template"
+
+
+def _own(value: Any, resources: Mapping[str, Resource], kind: str) -> bool:
+    """Whether a value refers to a resource of this template of that type, as a whole."""
+    try:
+        name = lone_symbol(render(value))
+    except Unreadable:
+        return False
+    return name is not None and resources.get(name, {}).get("Type") == kind
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+_RULES: Mapping[str, Callable[[Resource, Mapping[str, Resource]], Iterator[str]]] = {
+    "AWS::IAM::Policy": _inline_policy,
+    "AWS::IAM::Role": _role,
+    "AWS::Lambda::Function": _function,
+    "AWS::Lambda::Permission": _permission,
+    "AWS::SNS::Subscription": _subscription,
+}

@@ -1,0 +1,41 @@
+"""Nothing is deployed that has not passed here: first what may be in a template at all, then how it is wired."""
+
+from __future__ import annotations
+
+from auto_lambda.errors import AppError, Code
+from worker.deploy.gate import allow_list, wiring
+from worker.model import Bundle, Surroundings
+
+_TOLD = 10
+
+
+def pass_gate(bundle: Bundle, surroundings: Surroundings) -> None:
+    """Return if the bundle may be deployed.
+
+    Raises:
+        AppError: it may not; the message names each resource and what is wrong with it.
+    """
+    try:
+        found = list(allow_list.problems(bundle.template))
+        found = found or list(wiring.problems(bundle.template, surroundings, bundle.notifications))
+        reasons = [str(problem) for problem in dict.fromkeys(found)]
+    except (AttributeError, IndexError, KeyError, RecursionError, TypeError, ValueError) as error:
+        # What cannot be read is refused: a stranger may have put anything anywhere.
+        reasons = [f"it cannot be read ({type(error).__name__}: {error})"]
+    reasons += _own_buckets(bundle, surroundings)
+    if reasons:
+        more = [f"and {len(reasons) - _TOLD} more"] if len(reasons) > _TOLD else []
+        raise AppError(
+            Code.TEMPLATE_REFUSED,
+            "What the app compiled to may not be deployed:\n" + "\n".join([*reasons[:_TOLD], *more]),
+            hint="Take out of the app or its settings what the lines name; the error reference lists what is allowed.",
+        )
+
+
+def _own_buckets(bundle: Bundle, surroundings: Surroundings) -> list[str]:
+    reserved = {surroundings.artifacts_bucket, surroundings.uploads_bucket}
+    return [
+        f"{item.function}: bucket {item.bucket} belongs to the pipeline and announces to no app"
+        for item in bundle.notifications
+        if item.bucket in reserved
+    ]

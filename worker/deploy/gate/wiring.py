@@ -1,0 +1,184 @@
+"""The static gate: is the template wired so that what it promises happens?
+
+AWS and its emulators accept, and answer 200 with, a permission that is missing or on the wrong target, a role without
+boundary, an authorizer that guards nothing. So every template passes here before it is deployed. It is written
+from what CloudFormation does with a template, and shares no code with what writes them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from auto_lambda.model import BucketNotification, Template
+from worker.deploy.gate import apis
+from worker.deploy.gate.symbols import ACCOUNT, PARTITION, REGION, lone_symbol, readable, symbol
+from worker.deploy.gate.template import Call, Problem, Properties, View, allows, text
+from worker.model import Surroundings
+
+ROLE_PATH = "/auto-lambda/"
+# Roles that whoever runs the pipeline made for apps to share, under the boundary as well.
+SHARED_ROLE = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/auto-lambda/shared/[\w+=,.@-]+")
+_DIGEST = "[0-9a-f]{64}"
+
+
+def problems(
+    template: Template, surroundings: Surroundings, notifications: Iterable[BucketNotification] = ()
+) -> Iterator[Problem]:
+    """Everything in it that is not as it must be.
+
+    Args:
+        template: a final template, already found to hold only what the policy allows.
+        surroundings: bucket and boundary that it must name.
+        notifications: the bucket events that will be hung on after the stack.
+    """
+    view = View(template["Resources"])
+    yield from _functions(view, surroundings.artifacts_bucket)
+    yield from _layers(view, surroundings.artifacts_bucket)
+    yield from _aliases(view)
+    yield from _roles(view, surroundings.boundary_arn)
+    yield from _permissions(view)
+    yield from _qualified(view)
+    yield from apis.problems(view)
+    for call in (*apis.calls(view), *_calls(view), *_bucket_calls(view, notifications)):
+        yield from _call(view, call)
+
+
+def _functions(view: View, bucket: str) -> Iterator[Problem]:
+    for name, properties in view.of("Lambda::Function"):
+        if not _stored(properties.get("Code"), bucket, f"bundles/{_DIGEST}\\.zip"):
+            yield Problem(name, "its code is not a bundle in the artifacts bucket")
+        role = properties.get("Role")
+        if not view.refers_to(role, "IAM::Role", "Arn") and not SHARED_ROLE.fullmatch(text(role)):
+            yield Problem(name, "its role is neither one of this template's nor below /auto-lambda/shared/")
+        if list(view.live.values()).count(name) != 1:
+            yield Problem(name, "it needs one alias called live")
+
+
+def _layers(view: View, bucket: str) -> Iterator[Problem]:
+    for name, properties in view.of("Lambda::LayerVersion"):
+        if not _stored(properties.get("Content"), bucket, f"layers/{_DIGEST}\\.zip"):
+            yield Problem(name, "its content is not a layer in the artifacts bucket")
+
+
+def _stored(place: Any, bucket: str, key: str) -> bool:
+    """Whether code or content is one file of that bucket with that form of key, and nothing else."""
+    if not isinstance(place, dict) or place.keys() != {"S3Bucket", "S3Key"} or place["S3Bucket"] != bucket:
+        return False
+    return isinstance(place["S3Key"], str) and re.fullmatch(key, place["S3Key"]) is not None
+
+
+def _aliases(view: View) -> Iterator[Problem]:
+    for name, properties in view.of("Lambda::Alias"):
+        function = view.live.get(name)
+        version = view.refers_to(properties.get("FunctionVersion"), "Lambda::Version", "Version")
+        if function is None:
+            yield Problem(name, "an alias is called live and names a function of this template")
+        elif version is None:
+            yield Problem(name, "it must point at a version of this template")
+        elif view.function(view.resources[version]["Properties"].get("FunctionName")) != function:
+            yield Problem(name, f"{version} is a version of another function than {function}")
+    for name, _ in view.of("Lambda::Version"):
+        resource = view.resources[name]
+        if resource.get("DeletionPolicy") not in {"Retain", "RetainExceptOnCreate"}:
+            yield Problem(name, "a version must outlive its update, or there is nothing to go back to")
+
+
+def _roles(view: View, boundary: str) -> Iterator[Problem]:
+    for name, properties in view.of("IAM::Role"):
+        if properties.get("PermissionsBoundary") != boundary:
+            yield Problem(name, "the role lacks the pipeline's permissions boundary")
+        if properties.get("Path") != ROLE_PATH:
+            yield Problem(name, f"the role's path is not {ROLE_PATH}")
+
+
+def _permissions(view: View) -> Iterator[Problem]:
+    for name, properties in view.of("Lambda::Permission"):
+        if lone_symbol(text(properties.get("FunctionName"))) not in view.live:
+            yield Problem(name, f"it permits calls of {_named(properties.get('FunctionName'))}, not of an alias live")
+
+
+def _qualified(view: View) -> Iterator[Problem]:
+    """What names function and alias apart: function URLs and settings of asynchronous calls."""
+    for kind, key in (("Lambda::Url", "TargetFunctionArn"), ("Lambda::EventInvokeConfig", "FunctionName")):
+        for name, properties in view.of(kind):
+            if not view.function(properties.get(key)) or properties.get("Qualifier") != "live":
+                yield Problem(name, "it must name a function of this template and the qualifier live")
+    for name, properties in view.of("Lambda::Url"):
+        yield from (Problem(name, rule) for rule in _url(view, properties))
+
+
+def _url(view: View, properties: Properties) -> Iterator[str]:
+    kind = properties.get("AuthType")
+    if kind not in {"NONE", "AWS_IAM"}:
+        yield f"unknown authorization type {kind}"
+    function = view.function(properties.get("TargetFunctionArn"))
+    permitted = [
+        permission
+        for _, permission in view.of("Lambda::Permission")
+        if permission.get("Principal") == "*"
+        and view.live.get(lone_symbol(text(permission.get("FunctionName"))) or "") == function
+    ]
+    if kind == "AWS_IAM" and permitted:
+        yield "its calls must be signed, and yet a permission lets anyone call"
+    if kind == "NONE":
+        actions = {permission.get("Action") for permission in permitted}
+        # Both are needed: https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html
+        for action in sorted({"lambda:InvokeFunctionUrl", "lambda:InvokeFunction"} - actions):
+            yield f"no permission lets anyone call it ({action} on alias live)"
+
+
+def _calls(view: View) -> Iterator[Call]:
+    for name, properties in view.of("Lambda::EventSourceMapping"):
+        yield Call(name, text(properties.get("FunctionName")))
+    for name, properties in view.of("Events::Rule"):
+        ways = (symbol(f"{name}.Arn"), f"arn:{PARTITION}:events:{REGION}:{ACCOUNT}:rule/{_rule_name(name, properties)}")
+        for target in properties.get("Targets", []):
+            yield Call(name, text(target.get("Arn")), "events.amazonaws.com", (ways,))
+    for name, properties in view.of("SNS::Subscription"):
+        topic = (text(properties.get("TopicArn")),)
+        yield Call(name, text(properties.get("Endpoint")), "sns.amazonaws.com", (topic,))
+    for name, properties in view.of("Scheduler::Schedule"):
+        target = properties.get("Target", {})
+        if view.refers_to(target.get("RoleArn"), "IAM::Role", "Arn"):
+            yield Call(name, text(target.get("Arn")))
+        else:
+            yield Call(name, "a function under a role that is not of this template")
+
+
+def _rule_name(name: str, properties: Properties) -> str:
+    return text(properties.get("Name")) or symbol(name)
+
+
+def _bucket_calls(view: View, notifications: Iterable[BucketNotification]) -> Iterator[Call]:
+    aliases = {function: alias for alias, function in view.live.items()}
+    for item in notifications:
+        source = (f"arn:{PARTITION}:s3:::{item.bucket}",)
+        target = symbol(aliases.get(item.function, ""))
+        yield Call(item.function, target, "s3.amazonaws.com", (source,))
+
+
+def _call(view: View, call: Call) -> Iterator[Problem]:
+    alias = lone_symbol(call.target)
+    if alias is None or alias not in view.live:
+        yield Problem(call.resource, f"it calls {readable(call.target) or 'nothing'}, not an alias live")
+        return
+    for ways in call.sources:
+        if not any(_permitted(view, alias, call.service, source) for source in ways):
+            yield Problem(call.resource, f"no permission lets {call.service} ({readable(ways[0])}) call {alias}")
+
+
+def _permitted(view: View, alias: str, service: str | None, source: str) -> bool:
+    return any(
+        properties.get("Principal") == service
+        and properties.get("Action") == "lambda:InvokeFunction"
+        and lone_symbol(text(properties.get("FunctionName"))) == alias
+        and "EventSourceToken" not in properties
+        and allows(text(properties.get("SourceArn")), source)
+        for _, properties in view.of("Lambda::Permission")
+    )
+
+
+def _named(value: Any) -> str:
+    return readable(text(value)) or "something that this gate cannot read"

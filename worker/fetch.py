@@ -1,0 +1,87 @@
+"""Bring one version of an upload onto this machine."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from auto_lambda.aws.s3 import Head, ObjectMissing, ObjectStore
+from auto_lambda.errors import AppError, Code
+from worker.model import Upload
+
+_ATTEMPTS = 3
+_MEGABYTE = 1024 * 1024
+
+
+class ObjectChanging(Exception):
+    """On a bucket without versions the object was replaced faster than it could be read. Ours: try again later."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """An upload's zip on disk. ``upload`` has the version and size that S3 named; ``size`` in bytes."""
+
+    upload: Upload
+    path: Path
+    sha256: str
+    size: int
+
+
+def fetch(upload: Upload, store: ObjectStore, into: Path, max_bytes: int) -> Fetched:
+    """Download exactly one version of an upload, the newest when it names none.
+
+    Whatever replaces the object meanwhile can't mix with it: a version never changes, and on a bucket without
+    versions an object whose size changed is read again.
+
+    Args:
+        upload: what to fetch; the size and content type that were announced don't matter.
+        store: S3.
+        into: an existing folder; the zip becomes ``upload.zip`` in it.
+        max_bytes: larger objects are refused before a byte of them is read.
+
+    Raises:
+        AppError: ``upload-deleted``, ``upload-too-large``.
+        ObjectChanging: try again later.
+    """
+    path = into / "upload.zip"
+    for _ in range(_ATTEMPTS):
+        try:
+            head = _head(upload, store)
+            _check_size(head, max_bytes)
+            store.download(upload.bucket, upload.key, head.version, path)
+        except ObjectMissing:
+            raise AppError(
+                Code.UPLOAD_DELETED,
+                f"{upload.key} was deleted before it could be fetched",
+                hint="Drop the zip again if it should go live; what was live before stays live.",
+            ) from None
+        if path.stat().st_size == head.size:
+            return Fetched(replace(upload, version=head.version, size=head.size), path, _sha256(path), head.size)
+    raise ObjectChanging(upload.key)
+
+
+def _head(upload: Upload, store: ObjectStore) -> Head:
+    """The version to fetch. An object whose newest version is a delete marker is deleted, whatever was announced."""
+    newest = store.head(upload.bucket, upload.key)
+    if upload.version in (None, newest.version):
+        return newest
+    return store.head(upload.bucket, upload.key, upload.version)
+
+
+def _check_size(head: Head, max_bytes: int) -> None:
+    if head.size > max_bytes:
+        raise AppError(
+            Code.UPLOAD_TOO_LARGE,
+            f"{head.key} is {_megabytes(head.size)} MB; at most {_megabytes(max_bytes)} MB are taken",
+            hint="Leave virtual environments, data and build output out of the zip: dependencies are installed here.",
+        )
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / _MEGABYTE:,.1f}"
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

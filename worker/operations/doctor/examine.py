@@ -1,0 +1,52 @@
+"""Composition of an examination: what a worker with these settings would work with, one thing after the other."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from functools import cache
+from typing import Any
+
+from auto_lambda.aws import sts
+from auto_lambda.aws.dynamodb import Table
+from auto_lambda.aws.s3 import ObjectStore
+from auto_lambda.aws.sqs import Queue
+from auto_lambda.settings import WorkerSettings
+from auto_lambda.tools import cache_folder, interpreters
+from builder.index.hosts import Indexes, discover
+from builder.sandbox.bubblewrap import BubblewrapSandbox
+from builder.sandbox.sandbox import PlainSandbox
+from worker.operations.doctor import machine as machines
+from worker.operations.doctor import pipeline as pipelines
+from worker.operations.doctor.finding import Finding, asked
+
+
+def machine(chosen: WorkerSettings | None) -> Iterator[Finding]:
+    """What there is to say of this machine; without settings, by the defaults."""
+    yield machines.pythons(interpreters(), chosen.python if chosen else None)
+    nothing = BubblewrapSandbox(PlainSandbox(), (), lambda: Indexes((), frozenset()))
+    yield machines.sandbox(nothing.check, chosen.sandbox if chosen else "bubblewrap")
+    yield machines.compiler()
+    yield from machines.disks((chosen.cache, chosen.work_dir) if chosen else (cache_folder(),))
+    yield from machines.indexes(discover(os.environ))
+
+
+def pipeline(chosen: WorkerSettings, clients: Callable[[str], Any]) -> Iterator[Finding]:
+    """What there is to say of its pipeline; ``clients`` makes one of AWS's by the service's name."""
+    made = cache(clients)  # inside each question, as what makes a client may itself be what is wrong
+
+    def store() -> ObjectStore:
+        return ObjectStore(made("s3"))
+
+    def queue(url: str) -> Queue:
+        return Queue(made("sqs"), url)
+
+    uploads, url, dead = chosen.uploads_bucket, chosen.queue_url, chosen.dead_letter_queue_url
+    yield asked("identity", lambda: Finding("identity", "fine", sts.whoami(made("sts"))))
+    yield asked("uploads bucket", lambda: pipelines.uploads(store(), uploads))
+    yield asked("announcements", lambda: pipelines.announcements(store(), uploads, queue(url)))
+    yield asked("artifacts bucket", lambda: pipelines.artifacts(store(), chosen.artifacts_bucket))
+    yield asked("queue", lambda: pipelines.queue(queue(url)))
+    if dead:
+        yield asked("dead letters", lambda: pipelines.dead_letters(queue(dead)))
+    yield asked("ledger", lambda: pipelines.ledger(Table(made("dynamodb"), chosen.table), chosen.table))

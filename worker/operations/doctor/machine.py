@@ -1,0 +1,119 @@
+"""What a worker needs of its machine."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Collection, Iterable, Iterator
+from http import HTTPStatus
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import urllib3
+
+from auto_lambda.runtimes import newest_first
+from builder.index.hosts import Indexes
+from builder.index.upstream import pool, proxy_for
+from builder.sandbox.bubblewrap import SandboxMissing
+from worker.operations.doctor.finding import Finding
+
+LITTLE = 5 * 1024**3
+"""Bytes: what a few large builds and their cache take."""
+_SECONDS = 15.0
+_PROBED = "pip/"  # a project that every index has, or has heard of
+
+Get = Callable[[str, dict[str, str]], int]
+"""Asks an address, with headers, and says the status of the answer; raises `OSError` or urllib3's without one."""
+
+
+def pythons(found: Collection[str], wanted: str | None = None) -> Finding:
+    """Interpreters for apps.
+
+    Args:
+        found: the minors of this machine.
+        wanted: what the settings name for apps that name none.
+    """
+    if not found:
+        advice = "Install one, with its pip: `apt-get install python3` or `dnf install python3.13`."
+        return Finding("Python", "broken", "this machine has no Python that Lambda offers (3.11 to 3.14)", advice)
+    known = ", ".join(newest_first(tuple(found)))
+    if wanted and wanted not in found:
+        advice = f"Install Python {wanted}, or set AUTO_LAMBDA_PYTHON to another."
+        return Finding("Python", "broken", f"apps are to get {wanted}, but here is only {known}", advice)
+    return Finding("Python", "fine", f"apps may run on {known}")
+
+
+def sandbox(check: Callable[[], None], chosen: str = "bubblewrap") -> Finding:
+    """What keeps strangers' code apart; ``check`` raises `SandboxMissing`."""
+    if chosen == "off":
+        advice = "Take AUTO_LAMBDA_SANDBOX away unless every upload is trusted."
+        return Finding("sandbox", "warning", "switched off: apps' code runs with the rights of the worker", advice)
+    try:
+        check()
+    except SandboxMissing as error:
+        return Finding("sandbox", "broken", str(error), "A worker does not start without it.")
+    return Finding("sandbox", "fine", "bubblewrap isolates a command here")
+
+
+def compiler(which: Callable[[str], str | None] = shutil.which) -> Finding:
+    """What compiles a dependency that has no wheel."""
+    missing = [name for name in ("cc", "c++", "make") if not which(name)]
+    if missing:
+        found = f"missing: {', '.join(missing)}; a dependency without a wheel will fail"
+        return Finding("compiler", "warning", found, "`apt-get install build-essential` or `dnf install gcc-c++ make`")
+    return Finding("compiler", "fine", "C and C++ can be compiled")
+
+
+def disks(folders: Iterable[Path], free: Callable[[Path], int] | None = None) -> Iterator[Finding]:
+    """Room for builds and for the cache, once for each file system; ``free`` says the bytes of a folder's."""
+    seen = set()
+    for folder in folders:
+        there = next(place for place in (folder, *folder.parents) if place.exists())
+        if (device := there.stat().st_dev) in seen:
+            continue
+        seen.add(device)
+        bytes_ = (free or _free)(there)
+        found = f"{bytes_ / 1024**3:.1f} GB free at {folder}"
+        if bytes_ < LITTLE:
+            yield Finding(
+                "disk", "warning", found, "Make room: a build that fills the disk fails, and is tried elsewhere."
+            )
+        else:
+            yield Finding("disk", "fine", found)
+
+
+def indexes(found: Indexes, get: Get | None = None) -> Iterator[Finding]:
+    """Whether the package indexes answer, the private ones with their credentials, which are told to nobody."""
+    private = {one.alias: one for one in found.private}
+    for url in found.urls:
+        parts = urlsplit(url)
+        if one := private.get(parts.hostname or ""):
+            yield _index(one.base + parts.path, {"Authorization": one.authorization}, get or _get)
+        else:
+            yield _index(url, {}, get or _get)
+
+
+def _index(url: str, headers: dict[str, str], get: Get) -> Finding:
+    try:
+        status = get(f"{url.rstrip('/')}/{_PROBED}", headers)
+    except (OSError, urllib3.exceptions.HTTPError) as error:
+        advice = "See to the network, to HTTPS_PROXY, and to what pip's or uv's configuration names."
+        return Finding("index", "broken", f"{url} does not answer: {error}", advice)
+    if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
+        advice = "Renew them where pip or uv has them: in the address, UV_INDEX_<NAME>_PASSWORD or netrc."
+        return Finding("index", "broken", f"{url} refuses our credentials ({status})", advice)
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return Finding("index", "broken", f"{url} answers {status}", "Ask who runs it, or name another.")
+    return Finding("index", "fine", f"{url} answers")
+
+
+def _free(folder: Path) -> int:
+    return shutil.disk_usage(folder).free
+
+
+def _get(url: str, headers: dict[str, str]) -> int:
+    """No redirect is followed: it would take credentials along to wherever it leads."""
+    with pool(proxy_for(urlsplit(url).hostname or "")) as connections:
+        answer = connections.request(
+            "GET", url, headers=headers, redirect=False, retries=False, timeout=_SECONDS, preload_content=False
+        )
+        return answer.status

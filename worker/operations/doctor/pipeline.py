@@ -1,0 +1,85 @@
+"""What a worker needs of its pipeline in AWS. Every question only reads; what AWS raises is for `finding.asked`."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from auto_lambda.aws.s3 import Announced
+from auto_lambda.aws.sqs import Depth, Wiring
+from worker.operations.doctor.finding import Finding
+
+_STACK = "Compare the setting with the outputs of the pipeline's stack, or deploy infra/pipeline.yaml again."
+
+
+class Buckets(Protocol):
+    """S3."""
+
+    def bucket_exists(self, bucket: str) -> bool: ...  # noqa: D102
+    def versioned(self, bucket: str) -> bool: ...  # noqa: D102
+    def announced(self, bucket: str) -> Announced: ...  # noqa: D102
+
+
+class Queue(Protocol):
+    """The queue."""
+
+    def depth(self) -> Depth: ...  # noqa: D102
+    def wiring(self) -> Wiring: ...  # noqa: D102
+
+
+class Table(Protocol):
+    """The ledger's table."""
+
+    def shape(self) -> tuple[tuple[str, ...], tuple[str, ...]]: ...  # noqa: D102
+
+
+def uploads(buckets: Buckets, bucket: str) -> Finding:
+    """The bucket that zips are dropped into."""
+    if not buckets.bucket_exists(bucket):
+        return Finding("uploads bucket", "broken", f"there is no bucket {bucket}", _STACK)
+    if not buckets.versioned(bucket):
+        found = f"{bucket} keeps no versions: a drop could not be told from the next"
+        return Finding("uploads bucket", "broken", found, "Switch versioning on; the template does.")
+    return Finding("uploads bucket", "fine", f"{bucket} keeps versions")
+
+
+def announcements(buckets: Buckets, bucket: str, queue: Queue) -> Finding:
+    """Whether that bucket tells our queue of drops."""
+    arn = queue.wiring().arn
+    if not any(event.startswith("s3:ObjectCreated:") for event in buckets.announced(bucket).get(arn, ())):
+        return Finding("announcements", "broken", f"{bucket} does not announce drops to {arn}", _STACK)
+    return Finding("announcements", "fine", f"{bucket} announces drops to the queue")
+
+
+def artifacts(buckets: Buckets, bucket: str) -> Finding:
+    """The bucket for what workers make."""
+    if not buckets.bucket_exists(bucket):
+        return Finding("artifacts bucket", "broken", f"there is no bucket {bucket}", _STACK)
+    return Finding("artifacts bucket", "fine", f"{bucket} is there")
+
+
+def queue(it: Queue) -> Finding:
+    """The queue: to be read, and with somewhere to put what cannot be worked on."""
+    depth, wiring = it.depth(), it.wiring()
+    waiting = f"{depth.visible} waiting, {depth.in_flight} in flight, {depth.delayed} delayed"
+    if wiring.dead_letters is None:
+        advice = "Give it one: a message that ends workers would come back until it expires."
+        return Finding("queue", "warning", f"{waiting}; it has no dead-letter queue", advice)
+    return Finding("queue", "fine", waiting)
+
+
+def dead_letters(it: Queue) -> Finding:
+    """What was put aside."""
+    if count := it.depth().visible:
+        return Finding("dead letters", "warning", f"{count} put aside", "See why: auto-lambda redrive --dry-run")
+    return Finding("dead letters", "fine", "none")
+
+
+def ledger(table: Table, name: str) -> Finding:
+    """The table: with our keys, and with the index that `status --watch` and the checker read."""
+    keys, indexes = table.shape()
+    if keys != ("pk", "sk"):
+        return Finding("ledger", "broken", f"{name} has the keys {', '.join(keys)} and not pk, sk", _STACK)
+    if "recent" not in indexes:
+        advice = "Update the stack with this version's infra/pipeline.yaml."
+        return Finding("ledger", "warning", f"{name} has no index `recent`: builds cannot be watched", advice)
+    return Finding("ledger", "fine", f"{name} is a ledger")

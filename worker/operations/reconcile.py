@@ -1,0 +1,142 @@
+"""Finds what nobody has ever announced, uploads and deletions: the bucket, compared with what the ledger knows."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+
+from auto_lambda import keys, logs
+from auto_lambda.aws.s3 import Head, ObjectMissing, ObjectStore
+from worker.cancellation import Cancelled
+from worker.model import Upload
+from worker.records.ledger import Ledger
+
+GRACE = timedelta(minutes=10)
+"""So young an upload's announcement may still be on its way."""
+DUTY = "reconcile"
+_RENEWAL = timedelta(seconds=10)
+
+_log = logs.get("reconcile")
+
+
+class Reconciler:
+    """Compares bucket and ledger.
+
+    Args:
+        store: S3.
+        ledger: knows what is live and what has been in hand.
+        announce: sends the message that S3 should have sent.
+        bucket: of the uploads.
+        worker: who does it, in the ledger.
+        announce_removal: the same for the deletion of a zip; None where that asks nothing of us.
+        now: the time, in UTC.
+    """
+
+    def __init__(
+        self,
+        store: ObjectStore,
+        ledger: Ledger,
+        announce: Callable[[str, Head], None],
+        bucket: str,
+        *,
+        worker: str,
+        announce_removal: Callable[[str], None] | None = None,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._store = store
+        self._ledger = ledger
+        self._announce = announce
+        self._bucket = bucket
+        self._worker = worker
+        self._announce_removal = announce_removal
+        self._now = now
+
+    def missed(
+        self, grace: timedelta = GRACE, alive: Callable[[], object] = lambda: None
+    ) -> Iterator[tuple[str, Head]]:
+        """Keys whose newest version has no answer and was never in anybody's hands, unless it is younger than that.
+
+        ``alive`` is called between any two of them.
+        """
+        for listed in self._store.list(self._bucket, keys.PREFIX):
+            alive()
+            if not listed.key.endswith(keys.SUFFIX) or self._now() - listed.modified < grace:
+                continue
+            try:
+                app = keys.parse(listed.key)
+                head = self._store.head(self._bucket, listed.key)
+            except (keys.BadKey, ObjectMissing):
+                continue
+            if not self._ledger.record(app).settles(Upload(app, self._bucket, listed.key, head.version), head):
+                yield listed.key, head
+
+    def deleted(self, alive: Callable[[], object] = lambda: None) -> Iterator[str]:
+        """Keys whose zip is gone while their app is still there. A receipt stays, so it tells of them."""
+        listed = {it.key for it in self._store.list(self._bucket, keys.PREFIX)}
+        for receipt in sorted(key for key in listed if key.endswith(keys.RECEIPT_SUFFIX)):
+            alive()
+            key = keys.upload_key(receipt)
+            try:
+                app = keys.parse(key)
+            except keys.BadKey:
+                continue
+            if key not in listed and self._ledger.record(app).may_be_in_aws(key):
+                yield key
+
+    def run(self, grace: timedelta = GRACE, alive: Callable[[], object] = lambda: None) -> list[str]:
+        """Announce what was missed; the keys."""
+        found = []
+        for key, head in self.missed(grace, alive):
+            self._announce(key, head)
+            found.append(key)
+        if self._announce_removal:
+            for key in self.deleted(alive):
+                self._announce_removal(key)
+                found.append(key)
+        return found
+
+    def in_turn(self, hours: float) -> None:
+        """Do it, if nobody of the fleet has done it for so long."""
+        duty = self._ledger.duty(DUTY, owner=f"{self._worker}/{uuid.uuid4().hex[:12]}", every=hours * 3600)
+        if duty is None:
+            return
+        try:
+            announced = self.run(alive=self._seldom(duty.hold.renew))
+            for key in announced:
+                _log.info("was never announced", key=key)
+            _log.info("reconciled", announced=len(announced))
+            duty.done()
+        except Cancelled:
+            _log.info("took too long: another worker does it")
+        finally:
+            duty.hold.let_go()
+
+    def _seldom(self, act: Callable[[], None]) -> Callable[[], None]:
+        """The same, but a good while apart."""
+        last = self._now()
+
+        def perhaps() -> None:
+            nonlocal last
+            if self._now() - last > _RENEWAL:
+                act()
+                last = self._now()
+
+        return perhaps
+
+    def keep_on(self, hours: float, stop: threading.Event) -> threading.Thread:
+        """Do it now and every so many hours, in a thread of its own, until ``stop``. Its failures are only logged."""
+
+        def run() -> None:
+            while not stop.is_set():
+                try:
+                    self.in_turn(hours)
+                except Exception as error:  # noqa: BLE001 - the next time may succeed
+                    _log.warning("not reconciled", error=str(error))
+                stop.wait(hours * 3600)
+
+        thread = threading.Thread(target=run, name="reconcile", daemon=True)
+        if hours:
+            thread.start()
+        return thread

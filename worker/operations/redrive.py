@@ -1,0 +1,91 @@
+"""What was put aside, and how it comes back: reads the dead-letter queue and sends its messages to the queue again."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from auto_lambda import keys
+from auto_lambda.aws.s3 import ObjectMissing, ObjectStore
+from auto_lambda.aws.sqs import MOST_AT_ONCE, Message, Queue
+from worker.consumer.inbox import ATTEMPTS, FIRST_SENT, REDRIVE, read
+
+LINES = 5
+"""How many of the log's last lines are shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """One message that was put aside.
+
+    Attributes:
+        message: as it lies there.
+        code: ``unreadable``, ``ends-workers``, ``tried-too-often``.
+        reason: for people.
+        apps: as ``<stage>/<name>``, those that it is about.
+        attempts: how often it was tried.
+        log: the last lines of the apps' build logs.
+    """
+
+    message: Message
+    code: str
+    reason: str
+    apps: tuple[str, ...]
+    attempts: int
+    log: tuple[str, ...]
+
+
+class Redrive:
+    """The way back.
+
+    Args:
+        dead_letters: its visibility must outlast the whole run, so that no message is seen twice.
+        queue: where they go.
+        store: has the logs.
+        bucket: of the uploads.
+    """
+
+    def __init__(self, dead_letters: Queue, queue: Queue, store: ObjectStore, bucket: str) -> None:
+        self._dead_letters = dead_letters
+        self._queue = queue
+        self._store = store
+        self._bucket = bucket
+
+    def letters(self) -> Iterator[DeadLetter]:
+        """Everything that lies there. What is not sent back or released stays hidden for the queue's visibility."""
+        empty = 0
+        while empty < 2:  # a short poll may see nothing of what there is
+            messages = self._dead_letters.receive(MOST_AT_ONCE, 1)
+            empty = 0 if messages else empty + 1
+            yield from map(self._letter, messages)
+
+    def send_back(self, letter: DeadLetter) -> None:
+        """Let a worker try it again, as often as a new one. It is sent before it is deleted: twice is harmless."""
+        attributes = {FIRST_SENT: letter.message.attributes.get(FIRST_SENT, ""), REDRIVE: uuid.uuid4().hex[:12]}
+        if not attributes[FIRST_SENT] and letter.message.sent:
+            attributes[FIRST_SENT] = letter.message.sent.isoformat()
+        self._queue.send(letter.message.body, attributes=attributes)
+        self._dead_letters.delete(letter.message)
+
+    def release(self, letter: DeadLetter) -> None:
+        """Leave it where it is, for everybody to see."""
+        self._dead_letters.release(letter.message)
+
+    def _letter(self, message: Message) -> DeadLetter:
+        content = read(message.body, self._bucket)
+        told = message.attributes
+        code = told.get("code") or ("unreadable" if content.unreadable else "tried-too-often")
+        reason = told.get("reason") or content.unreadable or "the queue has handed it out too often"
+        count = told.get(ATTEMPTS, "")
+        attempts = int(count) if count.isdecimal() else message.receives - 1
+        zips = [upload.key for upload in content.uploads]
+        lines = tuple(line for key in zips for line in self._log(key))
+        return DeadLetter(message, code, reason, tuple(str(it.app) for it in content.uploads), attempts, lines)
+
+    def _log(self, key: str) -> tuple[str, ...]:
+        try:
+            text = self._store.get(self._bucket, keys.log_key(key)).decode(errors="replace")
+        except ObjectMissing:
+            return ()
+        return tuple(text.splitlines()[-LINES:])
