@@ -33,9 +33,10 @@ ami: setup ## build the machine image on AWS and publish it; ARGS="--architectur
 e2e: setup ## whole runs on the embedded AWS
 	$(BIN)/pytest tests/e2e
 
-lint: setup ## ruff, shell syntax, cfn-lint
+lint: setup ## ruff, import contracts, shell syntax, cfn-lint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports --no-cache
 	for script in scripts/*.sh; do bash -n "$$script" || exit 1; done
 	$(BIN)/cfn-lint infra/pipeline.yaml
 

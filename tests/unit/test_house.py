@@ -1,0 +1,47 @@
+"""The shape of the source tree, as CONTRIBUTING.md describes it. `make lint` holds the imports."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+from collections import Counter, defaultdict
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+PACKAGES = ("worker", "builder", "checker", "ami", "auto_lambda", "auto_lambda_cli")
+MOST_MODULES = 18
+RESERVED = {"build", "dist", "env", "venv", "node_modules", "vendor"}  # tools skip folders with these names
+
+# Names that still stand for two things. Only ever take one out.
+KNOWN_TWICE = {
+    "Attempt", "Attempts", "Builder", "Delivery", "Deployer", "Fetched", "Group", "Guard", "Inbox", "Lines", "Member",
+    "Metadata", "Problem", "Queue", "Receipt", "Refused", "Result", "Settings", "Source", "Table",
+}  # fmt: skip
+
+
+def modules(*packages: str) -> list[Path]:
+    return [path.relative_to(ROOT) for package in packages for path in sorted((ROOT / package).rglob("*.py"))]
+
+
+def public_classes(module: Path) -> list[str]:
+    tree = ast.parse((ROOT / module).read_text())
+    return [node.name for node in tree.body if isinstance(node, ast.ClassDef) and not node.name.startswith("_")]
+
+
+def test_no_folder_holds_more_modules_than_one_can_take_in() -> None:
+    held = Counter(path.parent for path in modules(*PACKAGES) if path.name != "__init__.py")
+    assert {str(folder): number for folder, number in held.items() if number > MOST_MODULES} == {}
+
+
+def test_no_folder_has_a_name_that_tools_reserve() -> None:
+    listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    files = subprocess.run(listed, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\0")
+    assert sorted(file for file in files if RESERVED & set(Path(file).parts[:-1])) == []
+
+
+def test_a_public_class_name_stands_for_one_thing() -> None:
+    defined: defaultdict[str, list[str]] = defaultdict(list)
+    for module in modules("worker", "builder", "auto_lambda"):
+        for name in public_classes(module):
+            defined[name].append(str(module))
+    assert {name: where for name, where in defined.items() if len(where) > 1 and name not in KNOWN_TWICE} == {}
