@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from auto_lambda import keys
 from auto_lambda_cli.exits import Exit, leave
-from auto_lambda_cli.local_stack.state import Pipeline, running
+from auto_lambda_cli.running_stacks import Pipeline, running
 
 if TYPE_CHECKING:
     from auto_lambda.aws.s3 import ObjectStore

@@ -19,7 +19,7 @@ from usage import cpu, memory
 from auto_lambda.aws.cloudformation import Stacks
 from auto_lambda_cli.local_stack.embedded import EmbeddedAws
 from auto_lambda_cli.local_stack.stack import STACK, deploy_pipeline, local_client
-from auto_lambda_cli.local_stack.state import Pipeline
+from auto_lambda_cli.running_stacks import Pipeline
 
 
 def main() -> int:

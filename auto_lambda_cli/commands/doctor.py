@@ -12,7 +12,7 @@ import typer
 
 from auto_lambda import settings
 from auto_lambda_cli.exits import Exit, leave, tell
-from auto_lambda_cli.local_stack.state import running
+from auto_lambda_cli.running_stacks import running
 from auto_lambda_cli.target import BUCKET, choose
 
 if TYPE_CHECKING:

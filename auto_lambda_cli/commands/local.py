@@ -21,7 +21,7 @@ from auto_lambda_cli.local_stack.fleet.controller import BOOT, FleetOptions
 from auto_lambda_cli.local_stack.fleet.rules import NotDoubled
 from auto_lambda_cli.local_stack.processes import ChildError
 from auto_lambda_cli.local_stack.stack import LocalStack, StackEnded
-from auto_lambda_cli.local_stack.state import announced
+from auto_lambda_cli.running_stacks import announced
 
 NOT_UP = (EmbeddedAwsError, ChildError, StackFailed, ToolError, NotDoubled, OSError)
 

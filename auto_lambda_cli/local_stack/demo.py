@@ -25,8 +25,8 @@ from auto_lambda_cli.local_stack import plot
 from auto_lambda_cli.local_stack.board import STEPS, Board, Row, live_table
 from auto_lambda_cli.local_stack.fleet.controller import FleetOptions
 from auto_lambda_cli.local_stack.stack import LocalStack, local_client
-from auto_lambda_cli.local_stack.state import announced
 from auto_lambda_cli.packing import zip_folder
+from auto_lambda_cli.running_stacks import announced
 
 if TYPE_CHECKING:
     from rich.console import Console

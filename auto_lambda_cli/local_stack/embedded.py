@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import http.client
 import json
 import os
 import shutil
@@ -12,17 +11,14 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from auto_lambda.tools import ToolEnvironments, interpreters
+from auto_lambda_cli.running_stacks import ACCOUNT, HOST, answers, client_environ
 
-ACCOUNT = "123456789012"
-REGION = "us-east-1"
-HOST = "127.0.0.1"
 _LAUNCHER = Path(__file__).with_name("launcher.py")
 _RUNTIME = "import sys; from auto_lambda.tools import ToolEnvironments as T; print(T().python('runtime', sys.argv[1]))"
 
@@ -113,37 +109,6 @@ class EmbeddedAws:
             time.sleep(0.05)
         reason = "stayed silent" if self.running() else f"ended with {self._process.returncode}"
         raise EmbeddedAwsError(f"the embedded AWS {reason}; the end of {self.log}:\n{_tail(self.log)}")
-
-
-def client_environ(endpoint: str) -> dict[str, str]:
-    """Environment variables that lead every AWS client to an embedded AWS, and away from a person's own profiles."""
-    return {
-        "AWS_ENDPOINT_URL": endpoint,
-        "AWS_ACCESS_KEY_ID": "local",
-        "AWS_SECRET_ACCESS_KEY": "local",  # any value will do: the emulator checks none
-        "AWS_DEFAULT_REGION": REGION,
-        "AWS_REGION": REGION,
-        "AWS_CONFIG_FILE": os.devnull,
-        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-        "AWS_EC2_METADATA_DISABLED": "true",
-    }
-
-
-def without_aws(environ: Mapping[str, str]) -> dict[str, str]:
-    """An environment less everything that could lead a client to another AWS."""
-    return {name: value for name, value in environ.items() if not name.startswith("AWS_")}
-
-
-def answers(endpoint: str, timeout: float = 5.0) -> bool:
-    """Whether an embedded AWS answers there."""
-    connection = http.client.HTTPConnection(endpoint.removeprefix("http://"), timeout=timeout)
-    try:
-        connection.request("GET", "/_ministack/health")
-        return connection.getresponse().status == http.HTTPStatus.OK
-    except (OSError, http.client.HTTPException):
-        return False
-    finally:
-        connection.close()
 
 
 def preferred_minor() -> str:

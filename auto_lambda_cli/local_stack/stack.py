@@ -18,12 +18,12 @@ from typing import Any, Self
 from auto_lambda.aws.cloudformation import Plan, Stacks
 from auto_lambda.aws.session import client
 from auto_lambda.tools import ToolEnvironments, ToolError, interpreters
-from auto_lambda_cli.local_stack.embedded import REGION, EmbeddedAws, preferred_minor
+from auto_lambda_cli.local_stack.embedded import EmbeddedAws, preferred_minor
 from auto_lambda_cli.local_stack.fleet.controller import Fleet, FleetOptions, fleet
 from auto_lambda_cli.local_stack.fleet.group import Hopeless
 from auto_lambda_cli.local_stack.fleet.rules import told_at_boot
 from auto_lambda_cli.local_stack.processes import Child, ChildError, tail
-from auto_lambda_cli.local_stack.state import Pipeline
+from auto_lambda_cli.running_stacks import REGION, Pipeline
 
 STACK = "auto-lambda"
 PATIENCE = 60.0  # seconds for a process to come up

@@ -15,7 +15,7 @@ from image_machine import REPOSITORY, need_machine
 
 from auto_lambda_cli.local_stack.embedded import EmbeddedAws
 from auto_lambda_cli.local_stack.stack import deploy_pipeline
-from auto_lambda_cli.local_stack.state import Pipeline
+from auto_lambda_cli.running_stacks import Pipeline
 from builder.dependencies.uv import index_settings
 
 SOURCES = "/srv/auto-lambda"

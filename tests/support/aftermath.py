@@ -16,7 +16,7 @@ from urllib.error import HTTPError
 
 from botocore.exceptions import ClientError
 
-from auto_lambda_cli.local_stack.state import Pipeline
+from auto_lambda_cli.running_stacks import Pipeline
 
 FINAL = {"live", "failed", "superseded"}
 # Of a receipt: when and by whom, and what was measured.

@@ -24,9 +24,10 @@ from auto_lambda import drops
 from auto_lambda.aws.s3 import ObjectStore
 from auto_lambda.aws.session import client
 from auto_lambda.keys import App
-from auto_lambda_cli.local_stack.embedded import REGION, EmbeddedAws
+from auto_lambda_cli.local_stack.embedded import EmbeddedAws
 from auto_lambda_cli.local_stack.processes import Child, tail
 from auto_lambda_cli.local_stack.stack import deploy_pipeline
+from auto_lambda_cli.running_stacks import REGION
 
 _LOOK = 5.0  # seconds
 PATIENCE = 300.0  # seconds; a case of a killed worker takes 30 on a quiet machine, which is what leases and skew take

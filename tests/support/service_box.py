@@ -11,7 +11,7 @@ from typing import Any
 import nspawn
 from e2e_stack import Stack, until
 
-from auto_lambda_cli.local_stack.state import Pipeline
+from auto_lambda_cli.running_stacks import Pipeline
 
 WORKER, CHECKER = "autolambda-worker.service", "autolambda-checker.service"
 OTHER = "autolambda-other.service"

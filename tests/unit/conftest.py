@@ -11,7 +11,8 @@ import structlog
 from botocore.config import Config
 from hypothesis import settings
 
-from auto_lambda_cli.local_stack.embedded import REGION, EmbeddedAws
+from auto_lambda_cli.local_stack.embedded import EmbeddedAws
+from auto_lambda_cli.running_stacks import REGION
 
 # How long an example takes says something about the machine only.
 settings.register_profile("unhurried", deadline=None)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import typer
 
-from auto_lambda_cli.local_stack.state import Pipeline
+from auto_lambda_cli.running_stacks import Pipeline
 from auto_lambda_cli.target import BUCKET, Target, choose
 
 HERE = Pipeline("http://127.0.0.1:1", "local-uploads", "a", "q", "d", "t", "b", "AutoLambda", "/f", 1)

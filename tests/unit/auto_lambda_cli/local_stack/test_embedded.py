@@ -16,7 +16,8 @@ import boto3
 import pytest
 
 from auto_lambda.tools import interpreters
-from auto_lambda_cli.local_stack.embedded import EmbeddedAws, EmbeddedAwsError, answers, preferred_minor, without_aws
+from auto_lambda_cli.local_stack.embedded import EmbeddedAws, EmbeddedAwsError, preferred_minor
+from auto_lambda_cli.running_stacks import answers
 
 HANDLER = """
 import code, os, sys, tempfile
@@ -190,7 +191,3 @@ def test_an_emulator_that_dies_at_start_shows_the_end_of_its_log(
     monkeypatch.setattr("auto_lambda_cli.local_stack.embedded._LAUNCHER", broken)
     with pytest.raises(EmbeddedAwsError, match=r"(?s)ended with 1.*nothing works today"):
         EmbeddedAws.start(tmp_path / "aws")
-
-
-def test_a_persons_own_aws_settings_are_dropped() -> None:
-    assert without_aws({"AWS_PROFILE": "mine", "AWS_ENDPOINT_URL_S3": "x", "PATH": "/bin"}) == {"PATH": "/bin"}

@@ -19,7 +19,7 @@ from auto_lambda_cli.local_stack import stack as local_stack
 from auto_lambda_cli.local_stack.embedded import EmbeddedAws
 from auto_lambda_cli.local_stack.processes import Child, ChildError
 from auto_lambda_cli.local_stack.stack import LocalStack, StackEnded, deploy_pipeline, local_client
-from auto_lambda_cli.local_stack.state import Pipeline
+from auto_lambda_cli.running_stacks import Pipeline
 
 READY = """
 import os, pathlib, signal, socket, sys, time

@@ -1,7 +1,8 @@
-"""What a running local stack tells of itself, so that other commands of the same person find it."""
+"""Local stacks that are up: what each one says of itself, so that other commands of the same person find it."""
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -10,7 +11,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from auto_lambda_cli.local_stack.embedded import ACCOUNT, REGION, answers, client_environ, without_aws
+ACCOUNT = "123456789012"
+REGION = "us-east-1"
+HOST = "127.0.0.1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +86,25 @@ class Pipeline:
         return {**without_aws(base), **self.environ}
 
 
+def client_environ(endpoint: str) -> dict[str, str]:
+    """Environment variables that lead every AWS client to an embedded AWS, and away from a person's own profiles."""
+    return {
+        "AWS_ENDPOINT_URL": endpoint,
+        "AWS_ACCESS_KEY_ID": "local",
+        "AWS_SECRET_ACCESS_KEY": "local",  # any value will do: the emulator checks none
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_REGION": REGION,
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+
+
+def without_aws(environ: Mapping[str, str]) -> dict[str, str]:
+    """An environment less everything that could lead a client to another AWS."""
+    return {name: value for name, value in environ.items() if not name.startswith("AWS_")}
+
+
 def state_folder(environ: Mapping[str, str] = os.environ) -> Path:
     """Where running local stacks are written down, one file each."""
     base = environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
@@ -135,3 +157,15 @@ def _alive(pid: int) -> bool:
     except PermissionError:
         return True
     return True
+
+
+def answers(endpoint: str, timeout: float = 5.0) -> bool:
+    """Whether an embedded AWS answers there."""
+    connection = http.client.HTTPConnection(endpoint.removeprefix("http://"), timeout=timeout)
+    try:
+        connection.request("GET", "/_ministack/health")
+        return connection.getresponse().status == http.HTTPStatus.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()

@@ -11,7 +11,7 @@ from threading import Thread
 
 import pytest
 
-from auto_lambda_cli.local_stack.state import Pipeline, announced, running, state_folder
+from auto_lambda_cli.running_stacks import Pipeline, announced, running, state_folder, without_aws
 
 OUTPUTS = {
     "UploadsBucket": "uploads",
@@ -88,3 +88,7 @@ def test_nothing_of_another_aws_stays_in_the_environment(pipeline: Pipeline) -> 
     assert "AWS_PROFILE" not in environ
     assert "AWS_ENDPOINT_URL_S3" not in environ
     assert environ["HOME"] == "/home/me"
+
+
+def test_a_persons_own_aws_settings_are_dropped() -> None:
+    assert without_aws({"AWS_PROFILE": "mine", "AWS_ENDPOINT_URL_S3": "x", "PATH": "/bin"}) == {"PATH": "/bin"}
