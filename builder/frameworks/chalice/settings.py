@@ -39,7 +39,7 @@ SETTINGS: Mapping[str, Setting] = {
     "automatic_layer": Setting("replaced", "dependencies always go into a layer"),
     "environment_variables": CARRIED,
     "iam_policy_file": CARRIED,
-    "iam_role_arn": Setting("warned", "every function gets a role of its own deployment"),
+    "iam_role_arn": Setting("warned", "functions only use roles that their own deployment creates"),
     "lambda_architecture": CARRIED,
     "lambda_functions": CARRIED,
     "lambda_memory_size": CARRIED,
@@ -47,7 +47,7 @@ SETTINGS: Mapping[str, Setting] = {
     "layers": CARRIED,
     "log_retention_in_days": CARRIED,
     "manage_iam_role": Setting(
-        "refused", "roles are made by the pipeline, under its permissions boundary: give the policy as a file instead"
+        "refused", "roles are created with the pipeline's permissions boundary: provide the policy as a file instead"
     ),
     "minimum_compression_size": CARRIED,
     "profile": Setting("warned", "the pipeline deploys with its own credentials"),
