@@ -8,7 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from checker.simulator.compare import known
 from checker.simulator.model import Outcome
+from checker.simulator.policies import ours
 from checker.simulator.report import queue_over_time, workers_over_time
 
 if TYPE_CHECKING:
@@ -21,13 +23,16 @@ _PAGE = """<!doctype html>
 <body style="font-family: sans-serif; margin: 2em"><h1>{title}</h1><img alt="queue, workers and waits over time"
 src="data:image/png;base64,{picture}"></body></html>
 """
+_COLOURS = {name: f"C{number}" for number, name in enumerate(known(ours()))}
+_SHORT = 2.0
+"""A window of fewer hours is labelled in minutes."""
 
 
 def plot(outcomes: Sequence[Outcome], title: str, path: Path, window: tuple[float, float] | None = None) -> None:
     """Draw to ``path``, as its suffix says (one of `FORMATS`).
 
     Args:
-        outcomes: a colour each.
+        outcomes: each policy keeps its colour, whichever others are shown.
         title: above it all.
         path: is overwritten.
         window: the hours to show; None: all.
@@ -44,34 +49,37 @@ def plot(outcomes: Sequence[Outcome], title: str, path: Path, window: tuple[floa
 
 
 def draw(outcomes: Sequence[Outcome], title: str, window: tuple[float, float] | None = None) -> Figure:
-    """Three panels over one axis of hours."""
+    """Three panels over one axis of time."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(9, 7), layout="constrained")
     queue, workers, waits = figure.subplots(3, 1, sharex=True)
+    unit, seconds = ("minutes", 60) if window and window[1] - window[0] < _SHORT else ("hours", 3600)
     for outcome in outcomes:
-        _steps(queue, queue_over_time(outcome), outcome.policy)
-        _steps(workers, workers_over_time(outcome), outcome.policy)
-        _waits(waits, outcome)
+        _steps(queue, queue_over_time(outcome), outcome.policy, seconds)
+        _steps(workers, workers_over_time(outcome), outcome.policy, seconds)
+        _waits(waits, outcome, seconds)
     figure.suptitle(title)
     queue.set_ylabel("drops waiting")
     workers.set_ylabel("machines")
     waits.set_ylabel("wait of each drop, s")
-    waits.set_xlabel("hours")
+    waits.set_xlabel(unit)
     waits.set_yscale("symlog", linthresh=60)
     if window:
-        waits.set_xlim(*window)
+        waits.set_xlim(*(at * 3600 / seconds for at in window))
     workers.legend(loc="upper right", fontsize="small")
     return figure
 
 
-def _steps(axes: Axes, steps: Sequence[tuple[float, int]], label: str) -> None:
-    hours = [at / 3600 for at, _ in steps]
-    axes.step(hours, [count for _, count in steps], where="post", label=label, linewidth=1)
+def _steps(axes: Axes, steps: Sequence[tuple[float, int]], policy: str, seconds: int) -> None:
+    times = [at / seconds for at, _ in steps]
+    counts = [count for _, count in steps]
+    axes.step(times, counts, where="post", label=policy, linewidth=1, color=_COLOURS.get(policy))
     axes.grid(alpha=0.3)
 
 
-def _waits(axes: Axes, outcome: Outcome) -> None:
-    pairs = [(job.drop.at / 3600, job.wait) for job in outcome.jobs if job.wait is not None]
-    axes.plot([at for at, _ in pairs], [wait for _, wait in pairs], ".", markersize=2, rasterized=True)
+def _waits(axes: Axes, outcome: Outcome, seconds: int) -> None:
+    pairs = [(job.drop.at / seconds, job.wait) for job in outcome.jobs if job.wait is not None]
+    colour = _COLOURS.get(outcome.policy)
+    axes.plot([at for at, _ in pairs], [wait for _, wait in pairs], ".", markersize=2, rasterized=True, color=colour)
     axes.grid(alpha=0.3)
