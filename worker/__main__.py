@@ -20,7 +20,7 @@ from auto_lambda.service import (
 from worker.consumer.status import Status
 
 if TYPE_CHECKING:
-    from worker.cancellation import Cancel
+    from worker.cancellation import CancelToken
     from worker.compose import Worker
     from worker.consumer.inbox import Delivery, Inbox
 
@@ -90,46 +90,45 @@ def _run(chosen: settings.WorkerSettings) -> int:
 def _serve(chosen: settings.WorkerSettings, inbox: Inbox, worker: Worker, notifier: Notifier, status: Status) -> int:
     from auto_lambda.aws.metadata import Metadata
     from worker.consumer.backoff import BackOff
-    from worker.consumer.daemon import Daemon, Timing
-    from worker.fleet.idle import Idle
-    from worker.fleet.termination import Leaving
+    from worker.consumer.daemon import Daemon, Hooks, Timing
+    from worker.fleet.idle import IdleTimer
+    from worker.fleet.termination import TerminationWatcher
 
-    def work_and_trim(delivery: Delivery, cancel: Cancel) -> None:
+    def work_and_trim(delivery: Delivery, cancel_token: CancelToken) -> None:
         try:
-            worker.attempts(delivery, cancel)
+            worker.handler.handle(delivery, cancel_token)
         finally:
             status.over()
             trim_memory()
 
     with stop_on_signals() as stop:
-        leaving = Leaving(Metadata(), worker.member, stop)
-        idle = Idle(leaving.go, chosen.idle_seconds)
+        termination = TerminationWatcher(Metadata(), worker.member, stop)
+        idle = IdleTimer(termination.leave_group, chosen.idle_seconds)
 
         def load(running: int) -> None:
-            leaving.load(running)
+            termination.load(running)
             idle.load(running)
 
         daemon = Daemon(
             inbox,
             work_and_trim,
             slots=chosen.slots,
-            sift=worker.sift,
+            deduplicate=worker.deduplicator.deduplicate,
             timing=Timing(
                 visibility=chosen.visibility_seconds,
                 receive=chosen.poll_seconds + 10,
                 drain=chosen.drain_seconds,
                 back_off=BackOff(base=chosen.back_off_seconds),
             ),
-            abandon=end_descendants,
-            end=end_descendants,
-            load=load,
-            nothing_came=idle.nothing_came,
+            hooks=Hooks(
+                on_cancel=end_descendants, on_handover=end_descendants, on_load=load, on_idle=idle.leave_if_due
+            ),
             notifier=notifier,
         )
-        leaving.start()
+        termination.start()
         worker.reconciler.keep_on(chosen.reconcile_hours, stop.requested)
         handed_back = daemon.run(stop)
-        leaving.finish()
+        termination.finish()
     if handed_back:
         sys.stderr.flush()
         os._exit(0)

@@ -1,4 +1,4 @@
-"""Whether work is still wanted: the one thing that heartbeat, drain and the steps of a build all look at."""
+"""Cancellation of running work: heartbeat, drain and the steps of a build all look at one `CancelToken`."""
 
 from __future__ import annotations
 
@@ -9,72 +9,72 @@ from typing import Protocol
 
 
 class Cancelled(Exception):
-    """The work's result is no longer wanted: its delivery is in other hands."""
+    """The result of the work is no longer wanted: its delivery belongs to another worker."""
 
 
-class Kept(Protocol):
-    """Something that work must hold as long as it lasts, and that runs out unless it is renewed."""
+class Renewable(Protocol):
+    """Something that work must hold while it runs, and that expires unless it is renewed."""
 
     def renew(self) -> None:
-        """Hold it for another while. Raises `Cancelled` when it is lost; anything else may pass by itself."""
+        """Extend it. Raises `Cancelled` when it is lost; any other exception may be temporary."""
 
     def check(self) -> None:
-        """Raise `Cancelled` when it is lost or has run out. Asks nobody."""
+        """Raise `Cancelled` when it is lost or has expired. Makes no call."""
 
-    def let_go(self) -> None:
-        """Nobody works under it any more; others may have it at once."""
+    def release(self) -> None:
+        """Give it up, so that others can have it at once."""
 
 
-class Cancel:
-    """Says whether the work is still wanted, and holds what it needs to be.
+class CancelToken:
+    """Tells whether work is still wanted, and renews what the work holds.
 
     Args:
-        react: called once, with nothing, when the work is cancelled; from any thread.
+        on_cancel: called once, without arguments, when the work is cancelled; from any thread.
     """
 
-    def __init__(self, react: Callable[[], object] = lambda: None) -> None:
-        self._react = react
+    def __init__(self, on_cancel: Callable[[], object] = lambda: None) -> None:
+        self._on_cancel = on_cancel
         self._reason: str | None = None
-        self._kept: list[Kept] = []
+        self._renewables: list[Renewable] = []
         self._lock = threading.Lock()
 
     def cancel(self, reason: str) -> None:
-        """It is not wanted. The first reason counts."""
+        """Cancel the work. Only the first reason counts."""
         with self._lock:
             if self._reason:
                 return
             self._reason = reason
-        self._react()
+        self._on_cancel()
 
     def check(self) -> None:
-        """Raise `Cancelled` when the work is not wanted, or something it must hold has run out."""
+        """Raise `Cancelled` when the work is not wanted, or when something it must hold has expired."""
         if self._reason:
             raise Cancelled(self._reason)
-        for kept in self._held():
-            kept.check()
+        for renewable in self._held():
+            renewable.check()
 
     @contextmanager
-    def holding(self, kept: Kept) -> Iterator[None]:
-        """As long as this lasts, the heartbeat renews it."""
+    def holding(self, renewable: Renewable) -> Iterator[None]:
+        """Let the heartbeat renew something as long as the context lasts."""
         with self._lock:
-            self._kept.append(kept)
+            self._renewables.append(renewable)
         try:
             yield
         finally:
             with self._lock:
-                self._kept.remove(kept)
+                self._renewables.remove(renewable)
 
     def beat(self) -> None:
-        """Renew everything; cancel when something is lost or has run out.
+        """Renew everything; cancel the work when something is lost or has expired.
 
         Raises:
-            Exception: the first failure that may pass by itself, after all have been tried.
+            Exception: the first failure that may be temporary, after everything else was renewed.
         """
         failures: list[Exception] = []
         try:
-            for kept in self._held():
+            for renewable in self._held():
                 try:
-                    kept.renew()
+                    renewable.renew()
                 except Cancelled:
                     raise
                 except Exception as error:  # noqa: BLE001 - the others must be renewed all the same
@@ -85,11 +85,11 @@ class Cancel:
         if failures:
             raise failures[0]
 
-    def let_go(self) -> None:
-        """Give up all that is held; for a process that ends at once."""
-        for kept in self._held():
-            kept.let_go()
+    def release(self) -> None:
+        """Give up everything that is held, because the process is about to end."""
+        for renewable in self._held():
+            renewable.release()
 
-    def _held(self) -> tuple[Kept, ...]:
+    def _held(self) -> tuple[Renewable, ...]:
         with self._lock:
-            return tuple(self._kept)
+            return tuple(self._renewables)

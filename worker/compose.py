@@ -39,11 +39,11 @@ from builder.source.inspect import inspect
 from builder.source.runtime import Defaults
 from builder.source.unpack import unpack
 from worker.bundle.assemble import assemble
-from worker.consumer.deduplication import Sieve
+from worker.consumer.deduplication import Deduplicator
 from worker.consumer.inbox import Inbox
 from worker.deploy.deployer import Deployer
 from worker.fetch import fetch
-from worker.handler import Attempts
+from worker.handler import DeliveryHandler
 from worker.model import Bundle, Surroundings, Upload
 from worker.operations.reconcile import Reconciler
 from worker.pipeline import Fetched, Pipeline, Steps
@@ -73,8 +73,8 @@ class Impossible(Exception):
 class Worker:
     """What a worker has to do: deliveries, and the fleet's duties."""
 
-    attempts: Attempts
-    sift: Sieve
+    handler: DeliveryHandler
+    deduplicator: Deduplicator
     reconciler: Reconciler
     member: Callable[[str], Member | None]
 
@@ -112,15 +112,28 @@ def compose(
     pipeline = Pipeline(_steps(chosen, store, sandbox, deployer, defaults), room.folder)
     report = _reporter(chosen, store, began)
     remove = deployer.remove if chosen.undeploy_on_delete else None
-    attempts = Attempts(
-        pipeline, ledger, store, report, worker=worker, bury=inbox.bury, restore=deployer.restore, remove=remove
+    handler = DeliveryHandler(
+        pipeline,
+        ledger,
+        store,
+        report,
+        worker=worker,
+        dead_letter=inbox.dead_letter,
+        restore=deployer.restore,
+        remove=remove,
     )
     removal = inbox.announce_removal if chosen.undeploy_on_delete else None
     reconciler = Reconciler(
         store, ledger, inbox.announce, chosen.uploads_bucket, worker=worker, announce_removal=removal
     )
-    sift = Sieve(ledger.answers, attempts.newest, undeploys=chosen.undeploy_on_delete)
-    return Worker(attempts, sift, reconciler, lambda instance: Member.find(client(session, "autoscaling"), instance))
+    deduplicator = Deduplicator(ledger.answers, handler.newest, undeploys=chosen.undeploy_on_delete)
+    return Worker(
+        handler, deduplicator, reconciler, lambda instance: Member.find(client(session, "autoscaling"), instance)
+    )
+
+
+def _member(session: boto3.Session, instance: str) -> Member | None:
+    return Member.find(client(session, "autoscaling"), instance)
 
 
 def _reporter(

@@ -10,10 +10,10 @@ from datetime import datetime
 from auto_lambda import logs
 from auto_lambda.aws.dynamodb import Put
 from auto_lambda.errors import AppError
-from worker.cancellation import Cancel, Cancelled
+from worker.cancellation import Cancelled, CancelToken
 from worker.model import Release, Upload
 from worker.records.journal import Entry, Phase
-from worker.records.lease import Hold
+from worker.records.lease import HeldLease
 from worker.records.ledger import put_entry, subject
 
 _log = logs.get("guard")
@@ -23,7 +23,7 @@ class Superseded(Cancelled):
     """A newer version of the object has come while this one was built."""
 
 
-class Newest:
+class SupersedeCheck:
     """Whether an upload is still what should be live. Asked by the heartbeat and between steps, until deploy begins.
 
     Args:
@@ -48,14 +48,14 @@ class Newest:
         if self._superseded:
             raise Superseded("a newer upload has come")
 
-    def settle(self) -> None:
+    def commit(self) -> None:
         """Ask for the last time: from here on the work is brought to its end."""
         self.renew()
         with self._lock:
             self._asking = False
         self.check()
 
-    def let_go(self) -> None:
+    def release(self) -> None:
         """There is nothing to give up."""
 
 
@@ -76,9 +76,9 @@ class Guard:
     def __init__(
         self,
         upload: Upload,
-        hold: Hold,
-        newest: Newest,
-        cancel: Cancel,
+        hold: HeldLease,
+        supersede_check: SupersedeCheck,
+        cancel: CancelToken,
         *,
         worker: str,
         now: Callable[[], datetime],
@@ -87,7 +87,7 @@ class Guard:
     ) -> None:
         self._upload = upload
         self._hold = hold
-        self._newest = newest
+        self._supersede_check = supersede_check
         self._cancel = cancel
         self._worker = worker
         self._now = now
@@ -96,23 +96,23 @@ class Guard:
 
     def check(self) -> None:
         """Raise `Cancelled` unless the work is wanted, `Superseded` when that is why; asks nobody."""
-        self._newest.check()
+        self._supersede_check.check()
         self._cancel.check()
 
     def before(self, step: str) -> None:
         """Raise `Cancelled` unless the step's result is wanted."""
         self.check()
         if step == "deploy":
-            self._newest.settle()
+            self._supersede_check.commit()
         else:
-            self._newest.renew()
+            self._supersede_check.renew()
 
     @contextmanager
     def effect(self, step: str) -> Iterator[None]:
         """What happens inside changes something in AWS: it is in the journal before and after.
 
         Raises:
-            Cancelled: nothing was changed, the lease is in other hands.
+            Cancelled: nothing was changed; another worker has the lease.
         """
         self.check()
         self._hold.write(self._entry(step, "begun"))

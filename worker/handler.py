@@ -11,15 +11,15 @@ from auto_lambda import keys, logs
 from auto_lambda.aws.dynamodb import Delete, Put
 from auto_lambda.aws.s3 import Head, ObjectMissing, ObjectStore
 from auto_lambda.errors import AppError, Code
-from worker.cancellation import Cancel, Cancelled
+from worker.cancellation import Cancelled, CancelToken
 from worker.consumer.daemon import Busy
-from worker.consumer.inbox import Delivery, Misnamed
+from worker.consumer.inbox import Delivery, InvalidKey
 from worker.errors import RolledBack, restored_by
-from worker.guard import Guard, Newest, Superseded
+from worker.guard import Guard, SupersedeCheck, Superseded
 from worker.model import Upload
 from worker.pipeline import Pipeline, Released, Remove, Restore
 from worker.records.journal import Attempt, Entry, Outcome
-from worker.records.lease import Hold
+from worker.records.lease import HeldLease
 from worker.records.ledger import (
     Claim,
     Failed,
@@ -36,12 +36,12 @@ from worker.records.ledger import (
 from worker.records.receipt import Receipt, Report, Serving
 from worker.rollback import UNKNOWN, kept, leads_to, release_again
 
-MOST_DEATHS = 3
+MAX_CRASHES = 3
 """How many worker processes an upload may take down before nobody touches it any more."""
 
 _log = logs.get("attempt")
 
-Bury = Callable[[Delivery, str, str], None]
+SendToDeadLetters = Callable[[Delivery, str, str], None]
 """Puts a copy of a delivery aside for a person, with a code and a reason."""
 
 
@@ -51,7 +51,7 @@ class _Work:
 
     claim: Claim
     record: Record
-    hold: Hold
+    hold: HeldLease
     attempt: Attempt
 
     @property
@@ -68,7 +68,7 @@ class _NotNoted(Exception):
     """
 
 
-class Attempts:
+class DeliveryHandler:
     """Works on deliveries.
 
     An `AppError` ends in a failed receipt and counts as done. Anything else ends in a delayed receipt and is raised, so
@@ -94,7 +94,7 @@ class Attempts:
         report: Callable[[Receipt, str], Report],
         *,
         worker: str,
-        bury: Bury,
+        dead_letter: SendToDeadLetters,
         restore: Restore,
         remove: Remove | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -104,12 +104,12 @@ class Attempts:
         self._store = store
         self._report = report
         self._worker = worker
-        self._bury = bury
+        self._dead_letter = dead_letter
         self._restore = restore
         self._remove = remove
         self._now = now
 
-    def __call__(self, delivery: Delivery, cancel: Cancel) -> None:
+    def handle(self, delivery: Delivery, cancel: CancelToken) -> None:
         """Work on everything in the delivery; the first failure of ours is raised after the last has been tried.
 
         Raises:
@@ -118,12 +118,12 @@ class Attempts:
         """
         failures: list[Exception] = []
         busy: list[Busy] = []
-        for misnamed in delivery.letter.misnamed:
-            self._refuse(misnamed)
-        for upload in delivery.letter.uploads:
+        for invalid_key in delivery.parsed.invalid_keys:
+            self._refuse(invalid_key)
+        for upload in delivery.parsed.uploads:
             with logs.bound(upload=f"{upload.app}@{(upload.version or upload.sequencer or delivery.id)[:12]}"):
                 try:
-                    self._upload(upload, delivery, cancel)
+                    self._handle_upload(upload, delivery, cancel)
                 except Cancelled:
                     raise
                 except Busy as error:
@@ -133,7 +133,7 @@ class Attempts:
         if failures or busy:
             raise [*failures, *busy][0]
 
-    def _upload(self, upload: Upload, delivery: Delivery, cancel: Cancel) -> None:
+    def _handle_upload(self, upload: Upload, delivery: Delivery, cancel: CancelToken) -> None:
         cancel.check()
         record = self._ledger.record(upload.app)
         claim = decide(upload, record, self.newest, undeploys=self._remove is not None)
@@ -155,15 +155,15 @@ class Attempts:
             raise Busy(str(upload.app))
         try:
             with cancel.holding(hold):
-                self._held(_Work(claim, record, hold, attempt), delivery, cancel)
+                self._work_under_lease(_Work(claim, record, hold, attempt), delivery, cancel)
         finally:
-            hold.let_go()
+            hold.release()
 
-    def _held(self, work: _Work, delivery: Delivery, cancel: Cancel) -> None:
+    def _work_under_lease(self, work: _Work, delivery: Delivery, cancel: CancelToken) -> None:
         upload = work.claim.upload
         waited = round((self._now() - delivery.sent).total_seconds(), 3) if delivery.sent else None
         _log.info("started", key=upload.key, waited=waited, fence=work.hold.fence)
-        newest = Newest(lambda: self._overtaken(upload))
+        newest = SupersedeCheck(lambda: self._overtaken(upload))
         before = work.before if not upload.removed else None
         stored, verdict = (before.stored, before.condemned) if before else (None, None)
         guard = Guard(
@@ -171,7 +171,7 @@ class Attempts:
         )
         receipt = replace(Receipt.of(upload, self._worker), serving=_serving(work.record.live))
         with self._report(receipt, upload.bucket) as report:
-            if work.hold.deaths >= MOST_DEATHS:
+            if work.hold.crashes >= MAX_CRASHES:
                 self._quarantine(work, report, delivery)
                 return
             with cancel.holding(newest):
@@ -267,14 +267,14 @@ class Attempts:
 
     def _quarantine(self, work: _Work, report: Report, delivery: Delivery) -> None:
         """Nobody touches the zip: the uploader is told, and the message put aside, before the ledger says so."""
-        reason = f"it has ended {work.hold.deaths} worker processes"
+        reason = f"it has ended {work.hold.crashes} worker processes"
         error = AppError(
             Code.ENDS_WORKERS,
             f"{work.claim.upload.key} is not touched any more: {reason} that tried to build it.",
             hint="Drop a zip without whatever makes it special, or ask who runs the pipeline: the message lies in the "
             "dead-letter queue, and `auto-lambda redrive` has it tried again.",
         )
-        self._bury(delivery, str(error.code), reason)
+        self._dead_letter(delivery, str(error.code), reason)
         self._failed(work, report, error)
 
     def _delayed(self, work: _Work, report: Report, error: Exception) -> None:
@@ -361,17 +361,17 @@ class Attempts:
             return self._remove is not None
         return head.version != upload.version
 
-    def _refuse(self, misnamed: Misnamed) -> None:
+    def _refuse(self, invalid_key: InvalidKey) -> None:
         """Tell the uploader of a key that names no app."""
-        _log.info("bad key", key=misnamed.key, reason=misnamed.reason)
+        _log.info("bad key", key=invalid_key.key, reason=invalid_key.reason)
         receipt = Receipt(
-            key=misnamed.key, worker=self._worker, object_version=misnamed.version, size=misnamed.size
+            key=invalid_key.key, worker=self._worker, object_version=invalid_key.version, size=invalid_key.size
         )  # fmt: skip
-        with self._report(receipt, misnamed.bucket) as report:
+        with self._report(receipt, invalid_key.bucket) as report:
             report.failed(
                 AppError(
                     Code.BAD_KEY,
-                    f"{misnamed.key} cannot be deployed: {misnamed.reason}.",
+                    f"{invalid_key.key} cannot be deployed: {invalid_key.reason}.",
                     hint="Upload it again as apps/<name>.zip or apps/<stage>/<name>.zip, and delete this one.",
                 )
             )

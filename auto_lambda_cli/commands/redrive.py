@@ -28,15 +28,15 @@ def redrive(app: str | None, *, dry_run: bool, as_json: bool, local: bool, bucke
     with plain_errors():
         back = Redrive(dead_letters, Queue(sqs, setting("AUTO_LAMBDA_QUEUE_URL")), target.store(), target.bucket)
         rows = []
-        for letter in list(back.letters()):
-            if app and not any(app in (one, one.rpartition("/")[2]) for one in letter.apps):
-                back.release(letter)
+        for dead_letter in list(back.dead_letters()):
+            if app and not any(app in (one, one.rpartition("/")[2]) for one in dead_letter.apps):
+                back.release(dead_letter)
                 continue
-            rows.append(_row(letter, sent=not dry_run))
+            rows.append(_row(dead_letter, sent=not dry_run))
             if dry_run:
-                back.release(letter)
+                back.release(dead_letter)
             else:
-                back.send_back(letter)
+                back.send_back(dead_letter)
     if as_json:
         typer.echo(json.dumps(rows, indent=2))
     else:
@@ -44,14 +44,14 @@ def redrive(app: str | None, *, dry_run: bool, as_json: bool, local: bool, bucke
     return Exit.OK
 
 
-def _row(letter: DeadLetter, *, sent: bool) -> dict[str, Any]:
+def _row(dead_letter: DeadLetter, *, sent: bool) -> dict[str, Any]:
     return {
-        "message": letter.message.id,
-        "apps": list(letter.apps),
-        "class": letter.code,
-        "reason": letter.reason,
-        "attempts": letter.attempts,
-        "log": list(letter.log),
+        "message": dead_letter.message.id,
+        "apps": list(dead_letter.apps),
+        "class": dead_letter.code,
+        "reason": dead_letter.reason,
+        "attempts": dead_letter.attempts,
+        "log": list(dead_letter.log),
         "sent_back": sent,
     }
 

@@ -17,9 +17,9 @@ from auto_lambda.errors import AppError, Code
 from auto_lambda.keys import ROLLBACK, App
 from auto_lambda.model import Proof
 from auto_lambda.redact import Redactor
-from worker.cancellation import Cancel
-from worker.consumer.inbox import Delivery, Letter, Misnamed
-from worker.handler import Attempts
+from worker.cancellation import CancelToken
+from worker.consumer.inbox import Delivery, InvalidKey, ParsedMessage
+from worker.handler import DeliveryHandler
 from worker.model import Deployment, Release, Upload
 from worker.pipeline import Effect, Guard, Released
 from worker.records.ledger import Ledger, Record
@@ -45,7 +45,7 @@ class World:
 
     newest: dict[str, str] = field(default_factory=lambda: {SHOP_ZIP: "v1"})
     table: FakeTable = field(default_factory=FakeTable)
-    buried: list[str] = field(default_factory=list)
+    dead_letters: list[str] = field(default_factory=list)
     seconds: float = 0.0
     receipts: dict[str, Any] = field(default_factory=dict)
     logs: dict[str, str] = field(default_factory=dict)
@@ -144,14 +144,14 @@ class World:
         return self.receipts["apps/dev/shop.receipt.json"]
 
 
-def attempts(world: World, worker: str = "w", *, undeploys: bool = False) -> Attempts:
+def delivery_handler(world: World, worker: str = "w", *, undeploys: bool = False) -> DeliveryHandler:
     def report(receipt: Receipt, bucket: str) -> Report:
         return Report(receipt, bucket, world, Redactor(), now=lambda: NOON)
 
-    return Attempts(
+    return DeliveryHandler(
         world, world.ledger, world, report,  # type: ignore[arg-type]
         worker=worker, now=lambda: NOON + timedelta(seconds=world.seconds),
-        bury=lambda delivery, code, reason: world.buried.append(f"{code}: {reason}"),
+        dead_letter=lambda delivery, code, reason: world.dead_letters.append(f"{code}: {reason}"),
         restore=world.restore, remove=world.remove if undeploys else None,
     )  # fmt: skip
 
@@ -159,13 +159,13 @@ def attempts(world: World, worker: str = "w", *, undeploys: bool = False) -> Att
 def deliver(
     world: World,
     *uploads: Upload,
-    misnamed: tuple[Misnamed, ...] = (),
-    cancel: Cancel | None = None,
+    invalid_keys: tuple[InvalidKey, ...] = (),
+    cancel_token: CancelToken | None = None,
     undeploys: bool = False,
     worker: str = "w",
 ) -> None:
-    delivery = Delivery(Message("m", "h", "", 1, NOON), Letter(uploads, misnamed))
-    attempts(world, worker, undeploys=undeploys)(delivery, cancel or Cancel())
+    delivery = Delivery(Message("m", "h", "", 1, NOON), ParsedMessage(uploads, invalid_keys))
+    delivery_handler(world, worker, undeploys=undeploys).handle(delivery, cancel_token or CancelToken())
 
 
 def fail(error: Exception) -> Callable[[Upload], None]:

@@ -1,8 +1,8 @@
-"""Receive, work, settle, drain. Knows neither the queue's maker nor what the work is.
+"""Receives deliveries, works on them, settles them, and drains. Independent of the kind of queue and of the work.
 
-One thread receives, and only while a slot is free; each delivery in work has a thread of its own, and a second one that
-keeps it hidden from others. What needs no work is settled by the receiving thread, and as long as nothing else comes
-it asks for more at once than there are slots. The main thread waits for the wish to stop and then drains.
+One thread receives, and only while a slot is free. Each delivery in progress has a thread of its own, and a second one
+for its heartbeat. The receiving thread settles what needs no work, and as long as nothing else comes it asks for more
+messages at once than there are slots. The main thread waits for the request to stop and then drains.
 """
 
 from __future__ import annotations
@@ -17,36 +17,36 @@ import tenacity
 
 from auto_lambda import logs
 from auto_lambda.service import Notifier, Stop
-from worker.cancellation import Cancel, Cancelled
+from worker.cancellation import Cancelled, CancelToken
 from worker.consumer.backoff import BackOff
-from worker.consumer.job import D, Hidden, Inbox, Job
+from worker.consumer.job import D, Job, MessageSource, MessageVisibility
 from worker.consumer.status import WAITING
 
 _log = logs.get("daemon")
 
 BUSY_SECONDS = 3.0
-"""How long a delivery waits whose app is being worked on."""
+"""How long a delivery is delayed when its app is being worked on, in seconds."""
 _SHORTEST_BEAT = 1.0
-_LONGEST_BEAT = 10.0  # seconds; so soon a build hears that it has lost its lease, or that a newer zip has come
-_TICK = 0.05  # seconds between two looks while draining
-_MOST_AT_ONCE = 10
-_SETTLING = 5.0  # seconds that a finished delivery has left to be settled when all else is handed back
+_LONGEST_BEAT = 10.0  # seconds until a build notices that it has lost its lease, or that a newer zip has come
+_TICK = 0.05  # seconds between two checks while draining
+_MAX_BATCH = 10
+_SETTLE_SECONDS = 5.0  # for a finished delivery to be settled while the rest is handed back
 
 
 class Busy(Exception):
-    """Somebody else is at work on the same app."""
+    """Another worker is working on the same app."""
 
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """All in seconds.
+    """The daemon's time limits, in seconds.
 
     Attributes:
-        visibility: how long `Inbox.keep` keeps.
-        receive: how long a receive takes at the most.
-        drain: how long running work may go on after the first wish to stop.
+        visibility: how long `MessageSource.extend` hides a delivery.
+        receive: the longest time that a receive takes.
+        drain: how long running work may continue after the first request to stop.
         ending: how long cancelled work has to end by itself before its delivery is handed back.
-        back_off: how long failed work is left alone.
+        back_off: how long failed work is delayed.
     """
 
     visibility: float = 120
@@ -61,9 +61,26 @@ class Timing:
         return max(_SHORTEST_BEAT, min(_LONGEST_BEAT, self.visibility / 3))
 
 
+@dataclass(frozen=True, slots=True)
+class Hooks:
+    """What the daemon calls when something changes.
+
+    Attributes:
+        on_cancel: ends the processes that a thread (by its native id) has started, when its work is cancelled.
+        on_handover: ends every process that is left when deliveries are handed back at the end.
+        on_load: takes the number of deliveries in progress, at each change.
+        on_idle: called after a receive that brought nothing while nothing is in progress, before the next receive.
+    """
+
+    on_cancel: Callable[[int], object] = lambda _: None
+    on_handover: Callable[[], object] = lambda: None
+    on_load: Callable[[int], object] = lambda _: None
+    on_idle: Callable[[], object] = lambda: None
+
+
 @dataclass
 class _State(Generic[D]):
-    """What the threads share, under ``changed``'s lock."""
+    """The state that the threads share, under ``changed``'s lock."""
 
     slots: int
     jobs: dict[str, Job[D]] = field(default_factory=dict)
@@ -78,61 +95,52 @@ class Daemon(Generic[D]):
     """Works on deliveries until it is asked to stop.
 
     Args:
-        inbox: where they come from.
-        work: does one; returning means done, raising means that it is to be given back with a back-off.
+        inbox: where deliveries come from.
+        work: handles one. Returning means done; after an exception the delivery is given back with a back-off.
         slots: how many are worked on at once.
-        sift: names those of a batch that need no work.
-        timing: see there.
-        abandon: ends every process that work has left running, when we leave.
-        end: ends the processes that one thread has started, when its work is cancelled.
-        load: told how many deliveries are in work, at each change.
-        nothing_came: called after a receive that brought nothing while nothing is in work, before the next one.
-        notifier: is told of our state.
+        deduplicate: returns those of a batch that need no work.
+        timing: time limits.
+        hooks: called at changes.
+        notifier: tells systemd of our state.
         clock: seconds, monotonic.
-        nap: sleeps between failing receives; by default it wakes up when the stop is requested.
+        sleep: sleeps between failing receives; by default it wakes up when a stop is requested.
     """
 
     def __init__(
         self,
-        inbox: Inbox[D],
-        work: Callable[[D, Cancel], None],
+        inbox: MessageSource[D],
+        work: Callable[[D, CancelToken], None],
         *,
         slots: int,
-        sift: Callable[[Sequence[D]], Sequence[D]] = lambda _: (),
+        deduplicate: Callable[[Sequence[D]], Sequence[D]] = lambda _: (),
         timing: Timing | None = None,
-        abandon: Callable[[], object] = lambda: None,
-        end: Callable[[int], object] = lambda _: None,
-        load: Callable[[int], object] = lambda _: None,
-        nothing_came: Callable[[], object] = lambda: None,
+        hooks: Hooks | None = None,
         notifier: Notifier | None = None,
         clock: Callable[[], float] = time.monotonic,
-        nap: Callable[[float], None] | None = None,
+        sleep: Callable[[float], None] | None = None,
     ) -> None:
         self._inbox = inbox
         self._work = work
         self._timing = timing or Timing()
-        self._abandon = abandon
-        self._end = end
-        self._load = load
-        self._nothing_came = nothing_came
+        self._hooks = hooks or Hooks()
         self._notifier = notifier or Notifier({})
         self._clock = clock
-        self._nap = nap
+        self._sleep = sleep
         self._state: _State[D] = _State(slots)
-        self._sift = sift
-        self._easy = 0  # so many in a row needed no work
+        self._deduplicate = deduplicate
+        self._redundant_in_a_row = 0
         self._is_ready = False
 
     @property
     def _pulse(self) -> float:
-        """Seconds between two signs of life, at least."""
+        """The longest time between two signs of life, in seconds."""
         return self._notifier.watchdog_seconds or 60
 
     def run(self, stop: Stop) -> int:
-        """Work until ``stop``; then drain. The number of deliveries that were handed back unfinished is returned.
+        """Work until ``stop``; then drain. Returns the number of deliveries that were handed back unfinished.
 
         Raises:
-            RuntimeError: receiving ended by itself, which is a bug of ours: the process must be started anew.
+            RuntimeError: the receiving thread ended by itself, which is a bug of ours: the process must be restarted.
         """
         receiver = threading.Thread(target=self._receive_until, args=(stop,), name="receiver", daemon=True)
         receiver.start()
@@ -142,15 +150,15 @@ class Daemon(Generic[D]):
         return self._drain(stop, receiver)
 
     def _receive_until(self, stop: Stop) -> None:
-        """The loop that the watchdog watches, so that nobody else may feed it."""
+        """Receive until ``stop``. Only this loop may feed the watchdog, which watches it."""
         while free := self._free_slots(stop):
-            received = self._receive(max(free, min(self._easy, _MOST_AT_ONCE)), stop)
-            self._say_ready(stop)
+            received = self._receive(max(free, min(self._redundant_in_a_row, _MAX_BATCH)), stop)
+            self._notify_ready(stop)
             if not received and free == self._state.slots and not stop.requested.is_set():
-                self._nothing_came()
-            for delivery in self._sifted(received, stop):
+                self._hooks.on_idle()
+            for delivery in self._without_redundant(received, stop):
                 if stop.requested.is_set():
-                    self._settle(delivery, "handed back", lambda it: self._inbox.give_back(it, 0))
+                    self._respond(delivery, "handed back", lambda it: self._inbox.nack(it, 0))
                 else:
                     self._start(delivery)
 
@@ -163,8 +171,8 @@ class Daemon(Generic[D]):
                 self._notifier.watchdog()
             return 0 if stop.requested.is_set() else self._state.free
 
-    def _say_ready(self, stop: Stop) -> None:
-        """Once, after the first receive that worked: that we can receive is what makes us a worker."""
+    def _notify_ready(self, stop: Stop) -> None:
+        """Tell systemd once, after the first receive that worked: a worker is ready when it can receive."""
         if not self._is_ready and not stop.requested.is_set():
             self._is_ready = True
             self._notifier.ready(WAITING)
@@ -174,7 +182,7 @@ class Daemon(Generic[D]):
         attempts = tenacity.Retrying(
             wait=tenacity.wait_random_exponential(multiplier=0.5, max=30),
             stop=tenacity.stop_when_event_set(stop.requested),
-            sleep=self._nap or tenacity.sleep_using_event(stop.requested),
+            sleep=self._sleep or tenacity.sleep_using_event(stop.requested),
             before_sleep=self._receive_failed,
             retry_error_callback=lambda _: (),
         )
@@ -184,92 +192,92 @@ class Daemon(Generic[D]):
     def _receive_failed(self, state: tenacity.RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None
         _log.warning("receive failed", attempt=state.attempt_number, error=str(error))
-        self._notifier.watchdog()  # it is no less alive for that
+        self._notifier.watchdog()  # a failing queue does not mean that we hang
 
-    def _sifted(self, received: Sequence[D], stop: Stop) -> Sequence[D]:
-        """Those that need work. The others are settled here, without a slot: as many at once as came at once."""
+    def _without_redundant(self, received: Sequence[D], stop: Stop) -> Sequence[D]:
+        """Return those that need work. The others are settled here in one call, without a slot."""
         if stop.requested.is_set():
             return received
         try:
-            easy = self._sift(received) if received else ()
-        except Exception as error:  # noqa: BLE001 - whoever works on them meets it again, and knows what to do
-            _log.warning("deliveries not sifted", error=str(error))
-            easy = ()
-        ids = {delivery.id for delivery in easy}
+            redundant = self._deduplicate(received) if received else ()
+        except Exception as error:  # noqa: BLE001 - working on them meets the failure again, and handles it
+            _log.warning("deliveries not deduplicated", error=str(error))
+            redundant = ()
+        ids = {delivery.id for delivery in redundant}
         rest = [delivery for delivery in received if delivery.id not in ids]
-        self._easy = self._easy + len(easy) if easy and not rest else 0
-        if easy:
-            self._settle_all(easy)
+        self._redundant_in_a_row = self._redundant_in_a_row + len(redundant) if redundant and not rest else 0
+        if redundant:
+            self._ack_all(redundant)
         return rest
 
     def _start(self, delivery: D) -> None:
-        job = Job(delivery, self._run, self._end, self._timing.beat)
+        job = Job(delivery, self._run, self._hooks.on_cancel, self._timing.beat)
         with self._state.changed:
-            others = [other for other in self._state.jobs.values() if _meet(other.delivery, delivery)]
+            others = [other for other in self._state.jobs.values() if _conflicts_with(other.delivery, delivery)]
             full = self._state.free <= 0
             if not others and not full:
                 self._state.jobs[delivery.id] = job
-                self._load(len(self._state.jobs))
+                self._hooks.on_load(len(self._state.jobs))
         for other in others:
-            other.heart.soon()  # it may be superseded by this one
+            other.heartbeat.beat_now()  # this one may supersede it
         if others:
-            self._settle(delivery, "app busy", self._put_off)
+            self._respond(delivery, "app busy", self._requeue)
         elif full:
-            self._settle(delivery, "no slot free", lambda it: self._inbox.put_off(it, 0))
+            self._respond(delivery, "no slot free", lambda it: self._inbox.requeue(it, 0))
         else:
             job.thread.start()
 
     def _run(self, job: Job[D]) -> None:
         delivery = job.delivery
-        hidden = Hidden(self._inbox, delivery, self._timing.visibility, self._clock)
-        settle, outcome = self._back_off(delivery), "given back"
-        with logs.bound(message=delivery.id, attempt=delivery.attempts), job.cancel.holding(hidden):
+        visibility = MessageVisibility(self._inbox, delivery, self._timing.visibility, self._clock)
+        respond, outcome = self._nack_later(delivery), "given back"
+        with logs.bound(message=delivery.id, attempt=delivery.attempts), job.cancel_token.holding(visibility):
             try:
-                job.heart.start()
-                self._work(delivery, job.cancel)
-                settle, outcome = self._inbox.done, "done"
+                job.heartbeat.start()
+                self._work(delivery, job.cancel_token)
+                respond, outcome = self._inbox.ack, "done"
             except Busy as reason:
                 _log.info("busy", reason=str(reason))
-                settle, outcome = self._put_off, "app busy"
+                respond, outcome = self._requeue, "app busy"
             except Cancelled as reason:
                 _log.info("cancelled", reason=str(reason))
-            except Exception:  # noqa: BLE001 - any failure of ours means: again, later
+            except Exception:  # noqa: BLE001 - after any failure of ours it is tried again later
                 _log.exception("failed on our side")
             finally:
-                job.heart.stop()  # before settling: a late beat would overwrite the back-off
-                if job.take():
-                    self._settle(delivery, outcome, settle)
+                job.heartbeat.stop()  # before settling: a late beat would overwrite the back-off
+                if job.take_over():
+                    self._respond(delivery, outcome, respond)
                 with self._state.changed:
                     del self._state.jobs[delivery.id]
-                    self._load(len(self._state.jobs))
+                    self._hooks.on_load(len(self._state.jobs))
                     self._state.changed.notify_all()
 
-    def _put_off(self, delivery: D) -> None:
-        self._inbox.put_off(delivery, BUSY_SECONDS)
+    def _requeue(self, delivery: D) -> None:
+        self._inbox.requeue(delivery, BUSY_SECONDS)
 
-    def _back_off(self, delivery: D) -> Callable[[D], None]:
+    def _nack_later(self, delivery: D) -> Callable[[D], None]:
         delay = self._timing.back_off.delay(delivery.attempts)
-        return lambda it: self._inbox.give_back(it, delay)
+        return lambda it: self._inbox.nack(it, delay)
 
-    def _settle(self, delivery: D, outcome: str, settle: Callable[[D], None]) -> None:
+    def _respond(self, delivery: D, outcome: str, respond: Callable[[D], None]) -> None:
         try:
-            settle(delivery)
-        except Exception as error:  # noqa: BLE001 - it comes back when its visibility ends, and nothing is lost
+            respond(delivery)
+        except Exception as error:  # noqa: BLE001 - it comes back when its visibility ends, so nothing is lost
             _log.warning("message not settled", message=delivery.id, wanted=outcome, error=str(error))
         else:
             _log.info(outcome, message=delivery.id)
 
-    def _settle_all(self, deliveries: Sequence[D]) -> None:
+    def _ack_all(self, deliveries: Sequence[D]) -> None:
         try:
-            self._inbox.done_all(deliveries)
+            self._inbox.ack_all(deliveries)
         except Exception as error:  # noqa: BLE001 - as above
             _log.warning("messages not settled", count=len(deliveries), wanted="done", error=str(error))
         else:
             _log.info("done without work", count=len(deliveries))
 
     def _drain(self, stop: Stop, receiver: threading.Thread) -> int:
-        """Let running work finish within the budget and hand the rest back; then wait for the receive in flight."""
-        self._notifier.stopping(max(self._timing.drain, self._timing.receive) + self._timing.ending + _SETTLING)
+        """Let running work finish within its time and hand back the rest; then wait for the receive in progress."""
+        self._notifier.stopping(max(self._timing.drain, self._timing.receive) + self._timing.ending + _SETTLE_SECONDS)
         with self._state.changed:
             _log.info("draining", running=len(self._state.jobs), seconds=self._timing.drain)
             self._state.changed.notify_all()
@@ -285,29 +293,29 @@ class Daemon(Generic[D]):
             self._notifier.watchdog()
 
     def _hand_back(self, stop: Stop) -> int:
-        """Cancel what is left. Its leases are given up before its messages are shown to others."""
+        """Cancel what is left. Its leases are released before its messages become visible to other workers."""
         with self._state.changed:
             left, settling = _partition(list(self._state.jobs.values()))
         for job in left:
-            job.cancel.cancel("the worker leaves")
+            job.cancel_token.cancel("the worker is stopping")
         if left:
-            self._abandon()
+            self._hooks.on_handover()
         deadline = self._clock() + (0 if stop.at_once.is_set() else self._timing.ending)
         self._wait_while(lambda: any(job.thread.is_alive() for job in left), deadline, stop)
         for job in left:
-            job.heart.stop()
-            job.cancel.let_go()
-            self._settle(job.delivery, "handed back", lambda it: self._inbox.give_back(it, 0))
+            job.heartbeat.stop()
+            job.cancel_token.release()
+            self._respond(job.delivery, "handed back", lambda it: self._inbox.nack(it, 0))
         for job in settling:
-            job.thread.join(_SETTLING)
+            job.thread.join(_SETTLE_SECONDS)
         return len(left)
 
 
-def _meet(one: D, other: D) -> bool:
-    return one.id == other.id or bool(one.lanes & other.lanes)
+def _conflicts_with(one: D, other: D) -> bool:
+    return one.id == other.id or bool(one.lock_keys & other.lock_keys)
 
 
 def _partition(jobs: list[Job[D]]) -> tuple[list[Job[D]], list[Job[D]]]:
-    """Those that the caller is to settle now, and those that their own threads are settling."""
-    left = [job for job in jobs if job.take()]
+    """Split jobs into those that the caller must settle, and those that their own threads are settling."""
+    left = [job for job in jobs if job.take_over()]
     return left, [job for job in jobs if job not in left]

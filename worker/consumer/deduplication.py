@@ -1,7 +1,7 @@
-"""Finds, among what the queue has given, what needs no work: duplicates, and what a newer zip has taken the place of.
+"""Finds received messages that need no work: duplicates, and uploads that a newer zip has replaced.
 
-It needs neither a slot nor a lease, and asks the ledger once for all apps of a batch. What is read after a message was
-received is as good for that message as what its own slot would have read.
+This needs neither a slot nor a lease, and reads the ledger once for all apps of a batch. A read that follows the
+receipt of a message is as good for that message as the read that its own slot would have made.
 """
 
 from __future__ import annotations
@@ -15,40 +15,40 @@ from worker.consumer.inbox import Delivery
 from worker.model import Upload
 from worker.records.ledger import Record, decide
 
-_log = logs.get("sieve")
+_log = logs.get("deduplication")
 
-Newest = Callable[[Upload], Head | None]
+FindNewest = Callable[[Upload], Head | None]
 
 
-class Sieve:
-    """Sorts deliveries.
+class Deduplicator:
+    """Sorts out deliveries that need no work.
 
     Args:
-        answers: what the ledger says of some apps, in one read.
+        answers: reads what the ledger says of some apps, in one call.
         newest: asks S3 for the newest version of an upload's object; None when it was deleted.
         undeploys: whether a deleted object means that nothing should be live.
     """
 
     def __init__(
-        self, answers: Callable[[Collection[App]], Mapping[App, Record]], newest: Newest, *, undeploys: bool
+        self, answers: Callable[[Collection[App]], Mapping[App, Record]], newest: FindNewest, *, undeploys: bool
     ) -> None:
         self._answers = answers
         self._newest = newest
         self._undeploys = undeploys
 
-    def __call__(self, deliveries: Sequence[Delivery]) -> Sequence[Delivery]:
-        """Those that need no work. What ledger and S3 raise is raised."""
-        records = self._answers({upload.app for delivery in deliveries for upload in delivery.letter.uploads})
+    def deduplicate(self, deliveries: Sequence[Delivery]) -> Sequence[Delivery]:
+        """Return those that need no work. Raises what the ledger and S3 raise."""
+        records = self._answers({upload.app for delivery in deliveries for upload in delivery.parsed.uploads})
         newest = _once_each(self._newest)
-        return [delivery for delivery in deliveries if self._needs_nothing(delivery, records, newest)]
+        return [delivery for delivery in deliveries if self._is_redundant(delivery, records, newest)]
 
-    def _needs_nothing(self, delivery: Delivery, records: Mapping[App, Record], newest: Newest) -> bool:
-        if delivery.letter.misnamed:
+    def _is_redundant(self, delivery: Delivery, records: Mapping[App, Record], newest: FindNewest) -> bool:
+        if delivery.parsed.invalid_keys:
             return False
-        for upload in delivery.letter.uploads:
+        for upload in delivery.parsed.uploads:
             record = records[upload.app]
             if upload.removed and not record.deployed_from(upload.key):
-                return False  # somebody may work on it, which stands in its lease; that is not read here
+                return False  # somebody may be working on it, which only the lease shows; that is not read here
             claim = decide(upload, record, newest, undeploys=self._undeploys)
             if claim.decision == "go":
                 return False
@@ -56,8 +56,8 @@ class Sieve:
         return True
 
 
-def _once_each(newest: Newest) -> Newest:
-    """Asks once for each object."""
+def _once_each(newest: FindNewest) -> FindNewest:
+    """Wrap a question to S3 so that it is asked once for each object."""
     asked: dict[tuple[str, str], Head | None] = {}
 
     def ask(upload: Upload) -> Head | None:

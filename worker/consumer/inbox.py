@@ -1,7 +1,7 @@
-"""The queue, as the daemon sees it: deliveries of uploads that can be kept, done, given back or put off.
+"""The queue as the daemon sees it: deliveries of uploads to extend, acknowledge, give back, requeue or dead-letter.
 
-What a message says is read by `read`, which never raises, whatever the message is. A message that nobody can read is
-moved to the dead-letter queue with the reason, where there is one, and is done with a log line otherwise.
+`parse_message` reads a message and never raises, whatever the message is. An unreadable message is moved to the
+dead-letter queue with the reason; without a dead-letter queue it is deleted, and logged.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ _REMOVED = ("ObjectRemoved:", "s3:ObjectRemoved:")
 _SNS_CHATTER = ("SubscriptionConfirmation", "UnsubscribeConfirmation")
 _SHOWN = 500  # characters of an unreadable body in the log
 _MAX_KEY = 1024  # bytes, S3's limit
-MOST_ATTEMPTS = 5
-"""How often a message is tried. The queue counts too, but begins anew with each message that was put off."""
+MAX_ATTEMPTS = 5
+"""How often a message is tried. The queue counts too, but starts again with each message that was requeued."""
 FIRST_SENT, ATTEMPTS, REDRIVE = "first-sent", "attempts", "redrive"
-"""Attributes of messages: when the first of them was sent (ISO 8601), tries before this one, a redrive's name."""
+"""Message attributes: when the first message was sent (ISO 8601), the number of earlier attempts, a redrive's id."""
 
 _log = logs.get("inbox")
 
 
 @dataclass(frozen=True, slots=True)
-class Misnamed:
-    """An object that was meant as an upload, but whose key names no app. ``reason`` says why."""
+class InvalidKey:
+    """An uploaded object whose key names no app. ``reason`` says why."""
 
     bucket: str
     key: str
@@ -46,24 +46,24 @@ class Misnamed:
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
-    """What a message says. ``ignored`` holds a reason for each part that asks nothing of us.
+class ParsedMessage:
+    """The contents of a message. ``ignored`` holds a reason for each part that needs no work.
 
-    ``unreadable`` is the reason why nothing at all could be made of the message.
+    ``unreadable`` is the reason why the message could not be read at all.
     """
 
     uploads: tuple[Upload, ...] = ()
-    misnamed: tuple[Misnamed, ...] = ()
+    invalid_keys: tuple[InvalidKey, ...] = ()
     ignored: tuple[str, ...] = ()
     unreadable: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """One message in hand. A message that was put off is another one for the queue, and the same for us."""
+    """One received message. A requeued message is a new one for the queue, and the same one for us."""
 
     message: Message
-    letter: Letter
+    parsed: ParsedMessage
 
     @property
     def id(self) -> str:
@@ -72,31 +72,31 @@ class Delivery:
 
     @property
     def attempts(self) -> int:
-        """How often the message has been received to be worked on, this time included."""
+        """How often the message has been received to be worked on, including this time."""
         return self.carried + self.message.receives
 
     @property
     def carried(self) -> int:
-        """Attempts before it was last put off."""
+        """Attempts before it was last requeued."""
         text = self.message.attributes.get(ATTEMPTS, "")
         return int(text) if text.isdecimal() else 0
 
     @property
     def sent(self) -> datetime | None:
-        """When the queue took the message first, in UTC."""
+        """When the message was first sent, in UTC."""
         try:
             return datetime.fromisoformat(self.message.attributes.get(FIRST_SENT, "")).astimezone(UTC)
         except ValueError:
             return self.message.sent
 
     @property
-    def lanes(self) -> frozenset[str]:
-        """The apps it is about: two deliveries with a common lane must not be worked on at once."""
-        return frozenset(str(upload.app) for upload in self.letter.uploads)
+    def lock_keys(self) -> frozenset[str]:
+        """The apps it is about. Deliveries that share one must not be worked on at the same time."""
+        return frozenset(str(upload.app) for upload in self.parsed.uploads)
 
 
 class NotDeleted(Exception):
-    """Some messages will come again."""
+    """Some messages were not deleted, and will come back."""
 
 
 class Inbox:
@@ -104,10 +104,10 @@ class Inbox:
 
     Args:
         queue: announces the uploads.
-        bucket: the one bucket whose uploads are ours.
-        dead_letters: takes messages that nobody can read.
+        bucket: the only bucket whose uploads count.
+        dead_letters: takes messages that cannot be processed.
         poll_seconds: how long a receive waits.
-        removals: whether the deletion of a zip asks something of us.
+        removals: whether the deletion of a zip needs work.
     """
 
     def __init__(
@@ -117,44 +117,44 @@ class Inbox:
         self._bucket = bucket
         self._dead_letters = dead_letters
         self._poll_seconds = poll_seconds
-        self._wait = 0  # at first: who has started us waits to hear that the queue can be used
+        self._wait = 0  # at first: whoever started us is waiting for the sign that the queue is usable
         self._removals = removals
 
     def receive(self, at_most: int) -> Sequence[Delivery]:
-        """Wait for deliveries. Messages that ask nothing of us are settled here and not handed on."""
+        """Wait for deliveries. Messages that need no work are settled here and not returned."""
         messages = self._queue.receive(at_most, self._wait)
         self._wait = self._poll_seconds
         deliveries = [Delivery(message, self._read(message)) for message in messages]
-        return [delivery for delivery in deliveries if self._asks_something(delivery)]
+        return [delivery for delivery in deliveries if self._needs_work(delivery)]
 
-    def keep(self, delivery: Delivery) -> None:
-        """Keep it hidden from others for another visibility time-out; raises `Cancelled` when they have it already."""
+    def extend(self, delivery: Delivery) -> None:
+        """Hide it for another visibility timeout; raises `Cancelled` when another worker has it already."""
         try:
             self._queue.extend(delivery.message)
         except MessageGone as error:
-            raise Cancelled("the message is in other hands") from error
+            raise Cancelled("another worker has the message") from error
 
-    def done(self, delivery: Delivery) -> None:
-        """It is settled for good."""
+    def ack(self, delivery: Delivery) -> None:
+        """Delete it."""
         self._queue.delete(delivery.message)
 
-    def done_all(self, deliveries: Sequence[Delivery]) -> None:
-        """All of them are settled for good, but for those that the error names."""
-        if kept := self._queue.delete_all([delivery.message for delivery in deliveries]):
-            raise NotDeleted(f"SQS did not delete {', '.join(message.id for message in kept)}")
+    def ack_all(self, deliveries: Sequence[Delivery]) -> None:
+        """Delete all of them; `NotDeleted` names those that could not be deleted."""
+        if remaining := self._queue.delete_all([delivery.message for delivery in deliveries]):
+            raise NotDeleted(f"SQS did not delete {', '.join(message.id for message in remaining)}")
 
-    def give_back(self, delivery: Delivery, delay: float) -> None:
-        """Let any worker have it again in ``delay`` seconds."""
+    def nack(self, delivery: Delivery, delay: float) -> None:
+        """Make it visible to every worker again in ``delay`` seconds."""
         self._queue.release(delivery.message, delay)
 
-    def put_off(self, delivery: Delivery, delay: float) -> None:
-        """The same, but without counting as an attempt: a copy is sent before the message is deleted."""
+    def requeue(self, delivery: Delivery, delay: float) -> None:
+        """Send a copy that becomes visible in ``delay`` seconds, then delete it; this does not count as an attempt."""
         history = {ATTEMPTS: str(delivery.attempts - 1), FIRST_SENT: _text(delivery.sent)}
         self._queue.send(delivery.message.body, delay, {**delivery.message.attributes, **history})
         self._queue.delete(delivery.message)
 
-    def bury(self, delivery: Delivery, code: str, reason: str) -> None:
-        """Put a copy aside for a person, with the reason. The delivery itself is still to be settled."""
+    def dead_letter(self, delivery: Delivery, code: str, reason: str) -> None:
+        """Send a copy to the dead-letter queue, with the reason. The delivery itself is not settled."""
         body = delivery.message.body
         moved = self._dead_letters is not None
         _log.error("put aside", message=delivery.id, code=code, reason=reason, body=body[:_SHOWN], dead_letter=moved)
@@ -163,42 +163,42 @@ class Inbox:
             self._dead_letters.send(body, attributes={**about, ATTEMPTS: str(delivery.attempts)})
 
     def announce(self, key: str, head: Head) -> None:
-        """Announce an upload as S3 would have done."""
-        self._tell("ObjectCreated", {"key": quote_plus(key), "versionId": head.version, "size": head.size})
+        """Send the message that S3 would have sent for an upload."""
+        self._send("ObjectCreated", {"key": quote_plus(key), "versionId": head.version, "size": head.size})
 
     def announce_removal(self, key: str) -> None:
-        """Announce that an upload was deleted, as S3 would have done."""
-        self._tell("ObjectRemoved", {"key": quote_plus(key)})
+        """Send the message that S3 would have sent for a deleted upload."""
+        self._send("ObjectRemoved", {"key": quote_plus(key)})
 
-    def _tell(self, event: str, item: Mapping[str, object]) -> None:
+    def _send(self, event: str, item: Mapping[str, object]) -> None:
         record = {"eventName": f"{event}:Reconciled", "s3": {"bucket": {"name": self._bucket}, "object": item}}
         self._queue.send(json.dumps({"Records": [record]}))
 
-    def _read(self, message: Message) -> Letter:
-        letter = read(message.body, self._bucket, removals=self._removals)
+    def _read(self, message: Message) -> ParsedMessage:
+        parsed = parse_message(message.body, self._bucket, removals=self._removals)
         redrive = message.attributes.get(REDRIVE)
-        return replace(letter, uploads=tuple(replace(it, redrive=redrive) for it in letter.uploads))
+        return replace(parsed, uploads=tuple(replace(it, redrive=redrive) for it in parsed.uploads))
 
-    def _asks_something(self, delivery: Delivery) -> bool:
-        letter = delivery.letter
-        for reason in letter.ignored:
+    def _needs_work(self, delivery: Delivery) -> bool:
+        parsed = delivery.parsed
+        for reason in parsed.ignored:
             _log.info("ignored", message=delivery.id, reason=reason)
-        exhausted = delivery.carried > 0 and delivery.attempts > MOST_ATTEMPTS
-        if (letter.uploads or letter.misnamed) and not exhausted:
+        exhausted = delivery.carried > 0 and delivery.attempts > MAX_ATTEMPTS
+        if (parsed.uploads or parsed.invalid_keys) and not exhausted:
             return True
         try:
-            if letter.unreadable:
-                self.bury(delivery, "unreadable", letter.unreadable)
+            if parsed.unreadable:
+                self.dead_letter(delivery, "unreadable", parsed.unreadable)
             elif exhausted:
-                self.bury(delivery, "tried-too-often", f"it was tried {delivery.attempts - 1} times")
-            self.done(delivery)
+                self.dead_letter(delivery, "tried-too-often", f"it was tried {delivery.attempts - 1} times")
+            self.ack(delivery)
         except Exception as error:  # noqa: BLE001 - it comes back by itself, and the other deliveries must go on
             _log.warning("message not settled", message=delivery.id, error=str(error))
         return False
 
 
 class _Object(BaseModel):
-    """One changed object, in either of the two shapes that S3 announces it in."""
+    """One changed object, in either of the two formats in which S3 announces it."""
 
     bucket: Annotated[str, Field(min_length=1)]
     key: Annotated[str, Field(min_length=1)]
@@ -208,7 +208,7 @@ class _Object(BaseModel):
 
 
 class _Record(_Object):
-    """One entry of ``Records``, S3's own shape: keys are form-encoded."""
+    """One entry of ``Records``, S3's own format: keys are form-encoded."""
 
     event: str = Field(validation_alias="eventName")
     bucket: str = Field(validation_alias=AliasPath("s3", "bucket", "name"), min_length=1)
@@ -219,7 +219,7 @@ class _Record(_Object):
 
 
 class _Detail(_Object):
-    """The ``detail`` of an EventBridge event: keys are as they are."""
+    """The ``detail`` of an EventBridge event: keys are not encoded."""
 
     bucket: str = Field(validation_alias=AliasPath("bucket", "name"), min_length=1)
     key: str = Field(validation_alias=AliasPath("object", "key"), min_length=1)
@@ -229,19 +229,19 @@ class _Detail(_Object):
 
 
 @dataclass(slots=True)
-class _Draft:
-    """A letter in the making."""
+class _Collector:
+    """Collects what a message says, part by part."""
 
     bucket: str
     uploads: list[Upload] = field(default_factory=list)
-    misnamed: list[Misnamed] = field(default_factory=list)
+    invalid_keys: list[InvalidKey] = field(default_factory=list)
     ignored: list[str] = field(default_factory=list)
 
-    def letter(self) -> Letter:
-        return Letter(tuple(self.uploads), tuple(self.misnamed), tuple(self.ignored))
+    def parsed(self) -> ParsedMessage:
+        return ParsedMessage(tuple(self.uploads), tuple(self.invalid_keys), tuple(self.ignored))
 
     def add(self, item: _Object, key: str, *, removed: bool = False) -> None:
-        """Sort one created or removed object: an upload, a misnamed one, or nothing of ours."""
+        """Sort one created or removed object: an upload, an invalid key, or something to ignore."""
         version = None if item.version in ("null", "") else item.version
         if item.bucket != self.bucket:
             self.ignored.append(f"{item.bucket!r} is not our bucket (key {key!r})")
@@ -254,43 +254,43 @@ class _Draft:
                 app = keys.parse(key)
             except keys.BadKey as error:
                 if not removed:
-                    self.misnamed.append(Misnamed(item.bucket, key, version, item.size, str(error)))
+                    self.invalid_keys.append(InvalidKey(item.bucket, key, version, item.size, str(error)))
             else:
                 sequencer = item.sequencer or None
                 self.uploads.append(Upload(app, item.bucket, key, version, sequencer, item.size, removed=removed))
 
 
-def read(body: str, bucket: str, *, removals: bool = False) -> Letter:
-    """Make sense of a message body. Never raises.
+def parse_message(body: str, bucket: str, *, removals: bool = False) -> ParsedMessage:
+    """Read a message body. Never raises.
 
-    Understood are S3 notifications (one or several records), the same wrapped by SNS, and EventBridge's
-    ``Object Created``; with ``removals`` also those of deleted objects. Test events, other kinds of events and other
-    buckets' objects are ignored, each with a reason.
+    It understands S3 notifications (one or several records), the same wrapped by SNS, and EventBridge's
+    ``Object Created``; with ``removals`` also notifications of deleted objects. Test events, other kinds of events and
+    objects of other buckets are ignored, each with a reason.
     """
     try:
         return _read(json.loads(body), bucket, removals, depth=0)
     except (ValueError, RecursionError) as error:
-        return Letter(unreadable=f"not JSON: {error}")
+        return ParsedMessage(unreadable=f"not JSON: {error}")
 
 
-def _read(data: Any, bucket: str, removals: bool, depth: int) -> Letter:
+def _read(data: Any, bucket: str, removals: bool, depth: int) -> ParsedMessage:
     if not isinstance(data, dict):
-        return Letter(unreadable=f"a JSON {type(data).__name__} instead of an object")
+        return ParsedMessage(unreadable=f"a JSON {type(data).__name__} instead of an object")
     if isinstance(data.get("Records"), list):
         return _records(data["Records"], bucket, removals)
     if data.get("Event") == "s3:TestEvent":
-        return Letter(ignored=("S3's test event",))
+        return ParsedMessage(ignored=("S3's test event",))
     if "detail-type" in data and "detail" in data:
         return _eventbridge(data, bucket, removals)
     if data.get("Type") in _SNS_CHATTER:
-        return Letter(ignored=(f"SNS's {data['Type']}",))
+        return ParsedMessage(ignored=(f"SNS's {data['Type']}",))
     if data.get("Type") == "Notification" and isinstance(data.get("Message"), str) and depth == 0:
         return _read(json.loads(data["Message"]), bucket, removals, depth + 1)
-    return Letter(unreadable="neither an S3 notification nor an EventBridge event")
+    return ParsedMessage(unreadable="neither an S3 notification nor an EventBridge event")
 
 
-def _records(records: list[Any], bucket: str, removals: bool) -> Letter:
-    draft = _Draft(bucket)
+def _records(records: list[Any], bucket: str, removals: bool) -> ParsedMessage:
+    collector = _Collector(bucket)
     broken: list[str] = []
     for number, data in enumerate(records):
         try:
@@ -299,28 +299,28 @@ def _records(records: list[Any], bucket: str, removals: bool) -> Letter:
             broken.append(f"record {number}: {_first(error)}")
             continue
         if record.event.startswith(_CREATED):
-            draft.add(record, unquote_plus(record.key, errors="replace"))
+            collector.add(record, unquote_plus(record.key, errors="replace"))
         elif removals and record.event.startswith(_REMOVED):
-            draft.add(record, unquote_plus(record.key, errors="replace"), removed=True)
+            collector.add(record, unquote_plus(record.key, errors="replace"), removed=True)
         else:
-            draft.ignored.append(f"event {record.event!r} of {record.key!r}")
+            collector.ignored.append(f"event {record.event!r} of {record.key!r}")
     if broken and len(broken) == len(records):
-        return Letter(unreadable="; ".join(broken))
-    draft.ignored += broken
-    return draft.letter()
+        return ParsedMessage(unreadable="; ".join(broken))
+    collector.ignored += broken
+    return collector.parsed()
 
 
-def _eventbridge(data: dict[str, Any], bucket: str, removals: bool) -> Letter:
+def _eventbridge(data: dict[str, Any], bucket: str, removals: bool) -> ParsedMessage:
     removed = data["detail-type"] == "Object Deleted"
     if not (data["detail-type"] == "Object Created" or (removals and removed)):
-        return Letter(ignored=(f"EventBridge's {data['detail-type']!r}",))
+        return ParsedMessage(ignored=(f"EventBridge's {data['detail-type']!r}",))
     try:
         item = _Detail.model_validate(data["detail"])
     except ValidationError as error:
-        return Letter(unreadable=f"EventBridge's Object Created: {_first(error)}")
-    draft = _Draft(bucket)
-    draft.add(item, item.key, removed=removed)
-    return draft.letter()
+        return ParsedMessage(unreadable=f"EventBridge's Object Created: {_first(error)}")
+    collector = _Collector(bucket)
+    collector.add(item, item.key, removed=removed)
+    return collector.parsed()
 
 
 def _text(moment: datetime | None) -> str:

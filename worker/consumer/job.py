@@ -1,4 +1,4 @@
-"""What the daemon works on, and one delivery in work: kept from others by a heartbeat, and settled once."""
+"""The daemon's view of a queue, and one delivery in progress: hidden by a heartbeat, and settled exactly once."""
 
 from __future__ import annotations
 
@@ -8,51 +8,54 @@ from collections.abc import Callable, Sequence
 from typing import Generic, Protocol, TypeVar
 
 from auto_lambda import logs
-from worker.cancellation import Cancel, Cancelled
+from worker.cancellation import Cancelled, CancelToken
 
 _log = logs.get("daemon")
 
 
-class Delivery(Protocol):
-    """Something to work on. ``attempts`` counts this one; deliveries with a common lane are never worked on at once."""
+class Deliverable(Protocol):
+    """Something to work on. Deliveries that share a lock key are never worked on at the same time.
+
+    ``attempts`` includes the present one.
+    """
 
     @property
     def id(self) -> str: ...  # noqa: D102
     @property
     def attempts(self) -> int: ...  # noqa: D102
     @property
-    def lanes(self) -> frozenset[str]: ...  # noqa: D102
+    def lock_keys(self) -> frozenset[str]: ...  # noqa: D102
 
 
-D = TypeVar("D", bound=Delivery)
+D = TypeVar("D", bound=Deliverable)
 
 
-class Inbox(Protocol[D]):
+class MessageSource(Protocol[D]):
     """Where deliveries come from. Any call may raise anything; an unsettled delivery comes back by itself."""
 
     def receive(self, at_most: int) -> Sequence[D]:
         """Wait a while for deliveries."""
 
-    def keep(self, delivery: D) -> None:
-        """Keep it from others for another while. Raises `Cancelled` when others have it already."""
+    def extend(self, delivery: D) -> None:
+        """Hide it from other workers for longer. Raises `Cancelled` when another worker has it already."""
 
-    def done(self, delivery: D) -> None:
-        """Never deliver it again."""
+    def ack(self, delivery: D) -> None:
+        """Delete it."""
 
-    def done_all(self, deliveries: Sequence[D]) -> None:
-        """Never deliver any of them again. Raises when some may come again."""
+    def ack_all(self, deliveries: Sequence[D]) -> None:
+        """Delete all of them. Raises when some may come back."""
 
-    def give_back(self, delivery: D, delay: float) -> None:
+    def nack(self, delivery: D, delay: float) -> None:
         """Deliver it again in ``delay`` seconds."""
 
-    def put_off(self, delivery: D, delay: float) -> None:
-        """The same, without counting as an attempt."""
+    def requeue(self, delivery: D, delay: float) -> None:
+        """Deliver it again in ``delay`` seconds, without counting this as an attempt."""
 
 
-class Hidden(Generic[D]):
-    """A delivery that is kept from others."""
+class MessageVisibility(Generic[D]):
+    """The time for which a delivery stays hidden from other workers."""
 
-    def __init__(self, inbox: Inbox[D], delivery: D, seconds: float, clock: Callable[[], float]) -> None:
+    def __init__(self, inbox: MessageSource[D], delivery: D, seconds: float, clock: Callable[[], float]) -> None:
         self._inbox = inbox
         self._delivery = delivery
         self._seconds = seconds
@@ -60,22 +63,22 @@ class Hidden(Generic[D]):
         self._sure_until = clock() + seconds
 
     def renew(self) -> None:
-        """Keep it for another while."""
+        """Hide it for longer."""
         began = self._clock()
-        self._inbox.keep(self._delivery)
+        self._inbox.extend(self._delivery)
         self._sure_until = began + self._seconds
 
     def check(self) -> None:
-        """Raise `Cancelled` once others may have it."""
+        """Raise `Cancelled` once another worker may have it."""
         if self._clock() > self._sure_until:
-            raise Cancelled("the message may be in other hands")
+            raise Cancelled("another worker may have the message")
 
-    def let_go(self) -> None:
-        """The daemon settles it."""
+    def release(self) -> None:
+        """Do nothing: the daemon settles the message."""
 
 
-class Heart:
-    """Beats in a thread of its own until it is stopped; then no beat is under way, nor will there be one."""
+class Heartbeat:
+    """Beats in a thread of its own until it is stopped. After that, no beat is in progress and none will follow."""
 
     def __init__(self, beat: Callable[[], None], interval: float) -> None:
         self._beat = beat
@@ -86,15 +89,15 @@ class Heart:
         self._thread = threading.Thread(target=context.run, args=(self._run,), name="heartbeat", daemon=True)
 
     def start(self) -> None:
-        """Begin; the first beat comes after the first interval."""
+        """Start; the first beat comes after the first interval."""
         self._thread.start()
 
-    def soon(self) -> None:
-        """Beat now, out of turn."""
+    def beat_now(self) -> None:
+        """Beat now instead of at the end of the interval."""
         self._wake.set()
 
     def stop(self) -> None:
-        """End, waiting for a beat under way. Any number of times, also before the start."""
+        """Stop, and wait for a beat in progress. May be called repeatedly, also before the start."""
         self._over.set()
         self._wake.set()
         if self._thread.is_alive():
@@ -113,20 +116,29 @@ class Heart:
 
 
 class Job(Generic[D]):
-    """A delivery in work. Settled once, by whoever comes first: its own thread or the drain."""
+    """A delivery in progress. Its own thread or the drain settles it, whichever comes first.
 
-    def __init__(self, delivery: D, work: Callable[[Job[D]], None], end: Callable[[int], object], beat: float) -> None:
+    Args:
+        delivery: to work on.
+        work: does it, in the job's thread.
+        on_cancel: called with the native id of the job's thread when the work is cancelled.
+        beat: seconds between two heartbeats.
+    """
+
+    def __init__(
+        self, delivery: D, work: Callable[[Job[D]], None], on_cancel: Callable[[int], object], beat: float
+    ) -> None:
         self.delivery = delivery
-        self.cancel = Cancel(self._cancelled)
-        self.heart = Heart(self.cancel.beat, beat)
+        self.cancel_token = CancelToken(self._cancelled)
+        self.heartbeat = Heartbeat(self.cancel_token.beat, beat)
         self.thread = threading.Thread(target=work, args=(self,), name="slot", daemon=True)
-        self._end = end
+        self._on_cancel = on_cancel
         self._taken = threading.Lock()
 
     def _cancelled(self) -> None:
         if self.thread.native_id is not None and self.thread.is_alive():
-            self._end(self.thread.native_id)
+            self._on_cancel(self.thread.native_id)
 
-    def take(self) -> bool:
-        """Whether the caller, and nobody else, is to settle it."""
+    def take_over(self) -> bool:
+        """Claim the right to settle the delivery; False if somebody else has claimed it."""
         return self._taken.acquire(blocking=False)

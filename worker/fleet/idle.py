@@ -1,6 +1,6 @@
-"""A worker that has nothing to do ends its machine: scale-in is the workers' own business.
+"""Ends the machine of a worker that has nothing to do: workers scale themselves in.
 
-docs/explanation/scaling.md says why, and where the seconds come from.
+docs/explanation/scaling.md explains why, and where the seconds come from.
 """
 
 from __future__ import annotations
@@ -9,35 +9,35 @@ import math
 import time
 from collections.abc import Callable
 
-FIRST = 10.0
-"""Seconds that a machine waits for its first work, if that is longer: what it was ordered for may come yet."""
-AGAIN = 60.0
-"""Seconds until a group that did not let the machine go is asked again; it may be as small as it may be."""
+GRACE_SECONDS = 10.0
+"""The shortest time that a machine waits for its first work: the messages that it was started for may still come."""
+RETRY_SECONDS = 60.0
+"""Time until the group is asked again after it has refused, for example because it is at its minimum size."""
 
 
-class Idle:
-    """Decides when the machine goes. Used by the thread that receives, told of the load by any.
+class IdleTimer:
+    """Decides when an idle machine leaves. Used by the thread that receives; any thread may report the load.
 
     Args:
-        go: asks the group to take the machine away, for a reason; False if it did not agree.
-        seconds: of idleness after which the machine goes; 0: never.
+        leave: asks the group to terminate the machine, with a reason; False if the group refuses.
+        seconds: of idleness after which the machine leaves; 0: never.
         clock: seconds, monotonic.
     """
 
     def __init__(
-        self, go: Callable[[str], bool], seconds: float, *, clock: Callable[[], float] = time.monotonic
+        self, leave: Callable[[str], bool], seconds: float, *, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._go = go
+        self._leave = leave
         self._seconds = seconds
         self._clock = clock
-        self._due = clock() + max(seconds, FIRST) if seconds else math.inf
+        self._due = clock() + max(seconds, GRACE_SECONDS) if seconds else math.inf
 
     def load(self, running: int) -> None:
-        """So many builds are running, as of now."""
+        """Take the number of builds that are running now."""
         if self._seconds:
             self._due = math.inf if running else self._clock() + self._seconds
 
-    def nothing_came(self) -> None:
-        """A receive brought nothing, nothing is in work, and no other receive is under way: go, if it is time."""
-        if self._clock() >= self._due and not self._go(f"idle for {self._seconds:g} s"):
-            self._due = self._clock() + AGAIN
+    def leave_if_due(self) -> None:
+        """Leave if it is time. Called after an empty receive, with no work and no other receive in progress."""
+        if self._clock() >= self._due and not self._leave(f"idle for {self._seconds:g} s"):
+            self._due = self._clock() + RETRY_SECONDS

@@ -1,6 +1,6 @@
-"""Hears that the machine must leave, and keeps the group from taking it while it builds.
+"""Notices that the machine is about to be terminated, and protects it from scale-in while it builds.
 
-One thread looks at the metadata service every few seconds. Off EC2 it soon ends, and nothing is said about it.
+One thread polls the metadata service every few seconds. Outside EC2 it ends soon, silently.
 """
 
 from __future__ import annotations
@@ -14,25 +14,25 @@ from auto_lambda import logs
 from auto_lambda.aws.metadata import NoMetadata
 from auto_lambda.service import Stop
 
-PAUSE = 5.0  # seconds between two looks
-IDLE = 30.0  # seconds without work before protection is given up: builds often come one after the other
-BEAT = 60.0  # seconds between two heartbeats of the lifecycle hook
-TRIES = 5  # until there is no metadata service
-AGREED = 60.0  # seconds that the metadata service may take to say what the group has agreed to
+POLL_SECONDS = 5.0  # between two polls
+PROTECTION_SECONDS = 30.0  # without work before protection is removed: builds often follow one another
+HEARTBEAT_SECONDS = 60.0  # between two heartbeats of the lifecycle hook
+METADATA_TRIES = 5  # before we conclude that there is no metadata service
+TERMINATION_SECONDS = 60.0  # that the metadata service may take to show a termination that the group has accepted
 
-_log = logs.get("leaving")
+_log = logs.get("termination")
 
 
-class Metadata(Protocol):
-    """What the machine is told; every call may raise `NoMetadata`."""
+class MachineMetadata(Protocol):
+    """The metadata service; every call may raise `NoMetadata`."""
 
     def instance(self) -> str: ...  # noqa: D102
     def notice(self) -> str | None: ...  # noqa: D102
     def terminating(self) -> bool: ...  # noqa: D102
 
 
-class Member(Protocol):
-    """The machine's part in its group; every call may raise anything."""
+class GroupMember(Protocol):
+    """The machine as a member of its Auto Scaling group; every call may raise anything."""
 
     def protect(self, wanted: bool) -> None: ...  # noqa: D102
     def leave(self) -> None: ...  # noqa: D102
@@ -40,72 +40,72 @@ class Member(Protocol):
     def ready_to_go(self) -> None: ...  # noqa: D102
 
 
-class Leaving:
-    """The watcher.
+class TerminationWatcher:
+    """Watches for termination, and manages scale-in protection.
 
     Args:
-        metadata: what the machine is told.
+        metadata: the metadata service.
         member: finds the machine in its group.
-        stop: requested when the machine must leave.
+        stop: requested when the machine is to be terminated.
         clock: seconds, monotonic.
-        pause: seconds between two looks.
+        pause: seconds between two polls.
     """
 
     def __init__(
         self,
-        metadata: Metadata,
-        member: Callable[[str], Member | None],
+        metadata: MachineMetadata,
+        member: Callable[[str], GroupMember | None],
         stop: Stop,
         *,
         clock: Callable[[], float] = time.monotonic,
-        pause: float = PAUSE,
+        pause: float = POLL_SECONDS,
     ) -> None:
         self._metadata = metadata
         self._find = member
         self._stop = stop
         self._clock = clock
         self._pause = pause
-        self._member: Member | None = None
+        self._member: GroupMember | None = None
         self._working = False
-        self._idle_since = clock() - IDLE
+        self._idle_since = clock() - PROTECTION_SECONDS
         self._protected = False
-        self._beaten = clock() - BEAT
-        self._told = False
-        self._asked = False
+        self._last_heartbeat = clock() - HEARTBEAT_SECONDS
+        self._draining = False
+        self._termination_requested = False
         self._joined = False
         self._wake = threading.Event()
         self._over = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="leaving", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="termination", daemon=True)
 
     def start(self) -> None:
-        """Begin to watch."""
+        """Start to watch."""
         self._thread.start()
 
     def load(self, running: int) -> None:
-        """So many builds are running. Any number of times; the group is told only of a change, and not each one."""
+        """Take the number of running builds. May be called often: the group is told only of some changes."""
         if self._working and not running:
             self._idle_since = self._clock()
         self._working = running > 0
         self._wake.set()
 
-    def go(self, why: str) -> bool:
-        """Ask the group to take this machine away, and begin to drain; False if there is none or it does not agree.
+    def leave_group(self, why: str) -> bool:
+        """Ask the group to terminate this machine, and start to drain; False without a group or if it refuses.
 
-        From any thread but the watcher's.
+        Call it from any thread but the watcher's.
         """
-        if self._member is None or self._told:
+        if self._member is None or self._draining:
             return False
         try:
             self._member.leave()
-        except Exception as error:  # noqa: BLE001 - at its smallest size it refuses, throttled it does too
+        except Exception as error:  # noqa: BLE001 - the group refuses at its minimum size, or throttles
             _log.info("the group keeps this machine", reason=why, error=str(error))
             return False
-        self._asked = True
-        self._leave(why)
+        self._termination_requested = True
+        self._begin_drain(why)
         return True
 
     def finish(self) -> None:
-        """All work has ended: give up protection, and tell the group that it need not wait."""
+        """Remove protection and complete the lifecycle action, now that all work has ended."""
         self._over.set()
         self._wake.set()
         if self._thread.ident is not None:
@@ -115,18 +115,23 @@ class Leaving:
         if self._protected:
             self._try("protection given up", self._protect, False)
         try:
-            if self._is_waited_for():
+            if self._awaits_completion():
                 self._try("lifecycle action completed", self._member.ready_to_go)
         except NoMetadata as error:
             _log.warning("the metadata service does not answer", error=str(error))
 
-    def look(self) -> None:
-        """One look, and what follows from it; raises `NoMetadata`."""
+    def poll(self) -> None:
+        """Poll once, and act on the result; raises `NoMetadata`."""
         if why := self._metadata.notice():
-            self._leave(why)
-        self._settle_protection()
-        if self._told and self._member and self._metadata.terminating() and self._clock() - self._beaten >= BEAT:
-            self._beaten = self._clock()
+            self._begin_drain(why)
+        self._update_protection()
+        if (
+            self._draining
+            and self._member
+            and self._metadata.terminating()
+            and self._clock() - self._last_heartbeat >= HEARTBEAT_SECONDS
+        ):
+            self._last_heartbeat = self._clock()
             self._try("lifecycle heartbeat", self._member.still_here)
 
     def _run(self) -> None:
@@ -135,15 +140,15 @@ class Leaving:
             if not self._joined:
                 self._join_group(instance)
             try:
-                self.look()
+                self.poll()
             except NoMetadata as error:
                 _log.warning("the metadata service does not answer", error=str(error))
             self._wake.wait(self._pause)
             self._wake.clear()
 
     def _instance(self) -> str | None:
-        """None off EC2. A service that is slow once, on a machine that is busy booting, is not taken for that."""
-        for _ in range(TRIES):
+        """Return the instance id; None outside EC2. One slow answer on a booting machine does not mean that."""
+        for _ in range(METADATA_TRIES):
             try:
                 return self._metadata.instance()
             except NoMetadata:
@@ -151,30 +156,30 @@ class Leaving:
                     break
         return None
 
-    def _is_waited_for(self) -> bool:
-        """Whether the group waits for us. If we asked it to, it will in a moment."""
-        deadline = self._clock() + AGREED if self._asked else 0.0
+    def _awaits_completion(self) -> bool:
+        """Tell whether the group waits for us. After our own request it soon will."""
+        deadline = self._clock() + TERMINATION_SECONDS if self._termination_requested else 0.0
         while not (found := self._metadata.terminating()) and self._clock() < deadline:
             time.sleep(min(1.0, self._pause))
         return found
 
     def _join_group(self, instance: str) -> None:
-        """Again at the next look if it fails: many machines that boot at once may be throttled."""
+        """Find our group; a failure is retried at the next poll, since many booting machines may be throttled."""
         try:
             self._member = self._find(instance)
             self._joined = True
-        except Exception as error:  # noqa: BLE001 - without its group the machine can still be told to leave
+        except Exception as error:  # noqa: BLE001 - without its group the machine can still be told to stop
             _log.warning("the group of this machine is not known", instance=instance, error=str(error))
 
-    def _leave(self, why: str) -> None:
-        if not self._told:
-            self._told = True
+    def _begin_drain(self, why: str) -> None:
+        if not self._draining:
+            self._draining = True
             _log.info("leaving", reason=why)
             if not self._stop.requested.is_set():
                 self._stop.request()
 
-    def _settle_protection(self) -> None:
-        wanted = self._working or self._clock() - self._idle_since < IDLE
+    def _update_protection(self) -> None:
+        wanted = self._working or self._clock() - self._idle_since < PROTECTION_SECONDS
         if self._member and wanted != self._protected:
             self._try("protected" if wanted else "protection given up", self._protect, wanted)
 
@@ -184,7 +189,7 @@ class Leaving:
             self._protected = wanted
 
     def _try(self, what: str, call: Callable[..., None], *arguments: object) -> None:
-        """Throttled or refused: it is tried again at the next look, and nothing else waits for it."""
+        """Make a call; a failure is retried at the next poll, and nothing else waits for it."""
         try:
             call(*arguments)
         except Exception as error:  # noqa: BLE001 - see above

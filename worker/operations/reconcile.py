@@ -111,7 +111,7 @@ class Reconciler:
         except Cancelled:
             _log.info("took too long: another worker does it")
         finally:
-            duty.hold.let_go()
+            duty.hold.release()
 
     def _seldom(self, act: Callable[[], None]) -> Callable[[], None]:
         """The same, but a good while apart."""

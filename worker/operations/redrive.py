@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from auto_lambda import keys
 from auto_lambda.aws.s3 import ObjectMissing, ObjectStore
 from auto_lambda.aws.sqs import MOST_AT_ONCE, Message, Queue
-from worker.consumer.inbox import ATTEMPTS, FIRST_SENT, REDRIVE, read
+from worker.consumer.inbox import ATTEMPTS, FIRST_SENT, REDRIVE, parse_message
 
 LINES = 5
 """How many of the log's last lines are shown."""
@@ -52,28 +52,28 @@ class Redrive:
         self._store = store
         self._bucket = bucket
 
-    def letters(self) -> Iterator[DeadLetter]:
+    def dead_letters(self) -> Iterator[DeadLetter]:
         """Everything that lies there. What is not sent back or released stays hidden for the queue's visibility."""
         empty = 0
         while empty < 2:  # a short poll may see nothing of what there is
             messages = self._dead_letters.receive(MOST_AT_ONCE, 1)
             empty = 0 if messages else empty + 1
-            yield from map(self._letter, messages)
+            yield from map(self._dead_letter, messages)
 
-    def send_back(self, letter: DeadLetter) -> None:
+    def send_back(self, dead_letter: DeadLetter) -> None:
         """Let a worker try it again, as often as a new one. It is sent before it is deleted: twice is harmless."""
-        attributes = {FIRST_SENT: letter.message.attributes.get(FIRST_SENT, ""), REDRIVE: uuid.uuid4().hex[:12]}
-        if not attributes[FIRST_SENT] and letter.message.sent:
-            attributes[FIRST_SENT] = letter.message.sent.isoformat()
-        self._queue.send(letter.message.body, attributes=attributes)
-        self._dead_letters.delete(letter.message)
+        attributes = {FIRST_SENT: dead_letter.message.attributes.get(FIRST_SENT, ""), REDRIVE: uuid.uuid4().hex[:12]}
+        if not attributes[FIRST_SENT] and dead_letter.message.sent:
+            attributes[FIRST_SENT] = dead_letter.message.sent.isoformat()
+        self._queue.send(dead_letter.message.body, attributes=attributes)
+        self._dead_letters.delete(dead_letter.message)
 
-    def release(self, letter: DeadLetter) -> None:
+    def release(self, dead_letter: DeadLetter) -> None:
         """Leave it where it is, for everybody to see."""
-        self._dead_letters.release(letter.message)
+        self._dead_letters.release(dead_letter.message)
 
-    def _letter(self, message: Message) -> DeadLetter:
-        content = read(message.body, self._bucket)
+    def _dead_letter(self, message: Message) -> DeadLetter:
+        content = parse_message(message.body, self._bucket)
         told = message.attributes
         code = told.get("code") or ("unreadable" if content.unreadable else "tried-too-often")
         reason = told.get("reason") or content.unreadable or "the queue has handed it out too often"

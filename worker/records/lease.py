@@ -1,7 +1,8 @@
-"""Who may work on an app: one lease each, with an owner, an expiry and a number that grows with every claim.
+"""Leases: only the holder of an app's lease may work on the app.
 
-The number is the fence: every write of a holder renews its lease in the same transaction, on the condition that owner
-and number are still its own. Whoever has lost the lease, without knowing it, can write nothing more.
+A lease has an owner, an expiry time and a fencing token, which grows with every claim. Every write of a holder renews
+its lease in the same transaction, on the condition that owner and token are unchanged. A holder that has lost its lease
+without noticing can therefore write nothing more.
 """
 
 from __future__ import annotations
@@ -17,68 +18,68 @@ from auto_lambda.aws.dynamodb import Delete, Item, Put, Refused
 from worker.cancellation import Cancelled
 
 SKEW = 10.0
-"""Seconds that the clocks of two workers may differ; a lease is free only so long after its expiry."""
+"""Seconds by which the clocks of two workers may differ; a lease is free only this long after its expiry."""
 SK = "lease"
 
 _log = logs.get("lease")
 
 
 class Writes(Protocol):
-    """The table, as far as leases need it."""
+    """The part of the table that leases use."""
 
     def write(self, *writes: Put | Delete) -> None:
-        """All or nothing; raises `Refused`."""
+        """Write all or nothing; raises `Refused`."""
 
 
 class Lost(Cancelled):
-    """The lease is in other hands, or may be."""
+    """Another worker has the lease, or may have it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """A lease as the table has it.
+    """A lease as it is stored in the table.
 
     Attributes:
-        fence: grows by one with every claim, and is never forgotten.
-        owner: who holds it; None once it was given up.
-        until: when it runs out, in seconds since 1970.
+        fence: the fencing token: grows by one with every claim, and is never reset.
+        owner: its holder; None once it was released.
+        until: when it expires, in seconds since 1970.
         subject: what the last claim was for.
-        deaths: how many holders in a row have claimed it for this subject and were never heard of again.
+        crashes: how many holders in a row have claimed it for this subject and vanished.
     """
 
     fence: int = 0
     owner: str | None = None
     until: float = 0.0
     subject: str | None = None
-    deaths: int = 0
+    crashes: int = 0
 
     def held(self, now: float) -> bool:
-        """Whether somebody may be at work under it."""
+        """Tell whether somebody may be working under it."""
         return self.owner is not None and now <= self.until + SKEW
 
     def claimed(self, owner: str, subject: str, now: float, seconds: float) -> Lease | None:
-        """The lease in the hands of ``owner``; None while somebody else holds it."""
+        """Return the lease as claimed by ``owner``; None while somebody else holds it."""
         if self.held(now):
             return None
-        deaths = self.deaths if self.subject == subject else 0
+        crashes = self.crashes if self.subject == subject else 0
         if self.owner is not None and self.subject == subject:
-            deaths += 1
-        return Lease(self.fence + 1, owner, now + seconds, subject, deaths)
+            crashes += 1
+        return Lease(self.fence + 1, owner, now + seconds, subject, crashes)
 
-    def given_up(self) -> Lease:
-        """The lease in nobody's hands."""
+    def released(self) -> Lease:
+        """Return the lease without an owner."""
         return replace(self, owner=None, until=0.0)
 
     def item(self, pk: str) -> Item:
-        """As it is stored."""
+        """Return it as a table item; the attribute ``deaths`` is `crashes`."""
         return {
             "pk": pk, "sk": SK, "fence": self.fence, "owner": self.owner, "until": self.until,
-            "subject": self.subject, "deaths": self.deaths,
+            "subject": self.subject, "deaths": self.crashes,
         }  # fmt: skip
 
     @classmethod
     def of(cls, item: Item | None) -> Lease:
-        """From the stored item."""
+        """Read a table item."""
         if item is None:
             return cls()
         owner, subject = item.get("owner"), item.get("subject")
@@ -88,17 +89,17 @@ class Lease:
         )  # fmt: skip
 
 
-class Hold:
-    """A lease in our hands. Every method may be called from any thread.
+class HeldLease:
+    """A lease that we hold. Every method may be called from any thread.
 
     Args:
-        table: where it lies.
+        table: holds the lease.
         pk: of its item.
         lease: as claimed.
         seconds: how long it lasts without a renewal.
         began: ``clock`` before it was claimed.
         now: seconds since 1970.
-        clock: seconds, monotonic; what we believe of our own lease does not depend on the time of day.
+        clock: seconds, monotonic; our view of our own lease must not depend on the time of day.
     """
 
     def __init__(
@@ -124,28 +125,28 @@ class Hold:
 
     @property
     def fence(self) -> int:
-        """The number of this claim."""
+        """The fencing token of this claim."""
         return self._lease.fence
 
     @property
-    def deaths(self) -> int:
-        """How many holders before us have vanished over the same subject."""
-        return self._lease.deaths
+    def crashes(self) -> int:
+        """How many holders before us vanished while working on the same subject."""
+        return self._lease.crashes
 
     def check(self) -> None:
-        """Raise `Lost` unless we can be sure that nobody else has it."""
+        """Raise `Lost` unless it is certain that nobody else has it."""
         if self._over or self._clock() > self._sure_until:
-            raise Lost("the lease has run out")
+            raise Lost("the lease has expired")
 
     def renew(self) -> None:
-        """Hold it for another while; raises `Lost`."""
+        """Extend it; raises `Lost`."""
         self.write()
 
     def write(self, *writes: Put | Delete) -> None:
-        """Write, and renew, if the lease is still ours.
+        """Write, and renew the lease, if it is still ours.
 
         Raises:
-            Lost: it is not; nothing was written.
+            Lost: it is not ours; nothing was written.
         """
         with self._lock:
             self.check()
@@ -154,22 +155,22 @@ class Hold:
             self._sure_until = began + self._seconds
 
     def finish(self, *writes: Put | Delete) -> None:
-        """Write, and give the lease up; raises `Lost` as `write` does."""
+        """Write, and release the lease; raises `Lost` as `write` does."""
         with self._lock:
             self.check()
-            self._put(self._lease.given_up(), writes)
+            self._put(self._lease.released(), writes)
             self._over = True
 
-    def let_go(self) -> None:
-        """Give it up if it is ours still. Never raises: it runs out by itself."""
+    def release(self) -> None:
+        """Release it if it is still ours. Never raises, since it expires by itself."""
         with self._lock:
             if self._over:
                 return
             self._over = True
             try:
-                self._put(self._lease.given_up(), ())
+                self._put(self._lease.released(), ())
             except Exception as error:  # noqa: BLE001 - the next worker only has to wait
-                _log.warning("lease not given up", lease=self._pk, error=str(error))
+                _log.warning("lease not released", lease=self._pk, error=str(error))
 
     def _put(self, lease: Lease, writes: tuple[Put | Delete, ...]) -> None:
         mine = {"fence": self._lease.fence, "owner": self._lease.owner}
@@ -177,7 +178,7 @@ class Hold:
             self._table.write(Put(lease.item(self._pk), mine), *writes)
         except Refused as error:
             self._over = True
-            raise Lost("the lease is in other hands") from error
+            raise Lost("another worker has the lease") from error
         self._lease = lease if lease.owner else self._lease
 
 
@@ -189,25 +190,25 @@ def claim(
     owner: str,
     subject: str,
     seconds: float,
-    with_it: Callable[[Lease], tuple[Put, ...]] = lambda _: (),
+    also: Callable[[Lease], tuple[Put, ...]] = lambda _: (),
     now: Callable[[], float] = time.time,
     clock: Callable[[], float] = time.monotonic,
-) -> Hold | None:
-    """Take a lease that was ``seen`` in the table.
+) -> HeldLease | None:
+    """Claim a lease that was ``seen`` in the table.
 
     Args:
-        table: where it lies.
+        table: holds the lease.
         pk: of its item.
-        seen: as it was read. If anybody has claimed it since, we don't get it.
-        owner: unique to this claim, so that a claim whose answer was lost is known again.
-        subject: what for.
+        seen: as it was read. The claim fails if anybody has claimed it since.
+        owner: unique to this claim, so that a claim whose response was lost is recognised.
+        subject: what it is claimed for.
         seconds: how long it lasts without a renewal.
-        with_it: more to write in the same transaction.
+        also: more writes for the same transaction.
         now: seconds since 1970.
         clock: seconds, monotonic.
 
     Returns:
-        None while it is in other hands.
+        None while somebody else holds it.
     """
     began = clock()
     lease = seen.claimed(owner, subject, now(), seconds)
@@ -215,11 +216,11 @@ def claim(
         return None
     expect: Item = {"fence": seen.fence or None, "owner": seen.owner}
     try:
-        table.write(Put(lease.item(pk), {**expect, "until": seen.until} if seen.owner else expect), *with_it(lease))
+        table.write(Put(lease.item(pk), {**expect, "until": seen.until} if seen.owner else expect), *also(lease))
     except Refused:
         return None
     except Exception:
-        # Perhaps it was written and only the answer was lost: nobody should have to wait for a holder that is none.
-        Hold(table, pk, lease, seconds, began, now=now, clock=clock).let_go()
+        # Perhaps it was written and only the response was lost: nobody should wait for a holder that does not exist.
+        HeldLease(table, pk, lease, seconds, began, now=now, clock=clock).release()
         raise
-    return Hold(table, pk, lease, seconds, began, now=now, clock=clock)
+    return HeldLease(table, pk, lease, seconds, began, now=now, clock=clock)

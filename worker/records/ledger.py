@@ -16,7 +16,7 @@ from auto_lambda.keys import ROLLBACK, App
 from worker.model import Upload
 from worker.records import lease as leases
 from worker.records.journal import Attempt, Entry, history_pk
-from worker.records.lease import Hold, Lease
+from worker.records.lease import HeldLease, Lease
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -247,8 +247,8 @@ class Ledger:
             for app in apps
         }
 
-    def claim(self, attempt: Attempt, upload: Upload, record: Record, *, owner: str) -> Hold | None:
-        """Take the app's lease, and begin an attempt's history; None while the app is in other hands.
+    def claim(self, attempt: Attempt, upload: Upload, record: Record, *, owner: str) -> HeldLease | None:
+        """Claim the app's lease, and start an attempt's history; None while another worker has it.
 
         Args:
             attempt: as it begins.
@@ -263,7 +263,7 @@ class Ledger:
             owner=owner,
             subject=subject(upload),
             seconds=self._seconds,
-            with_it=lambda lease: (attempt.put(upload.app, lease.fence),),
+            also=lambda lease: (attempt.put(upload.app, lease.fence),),
             now=self._now,
             clock=self._clock,
         )
@@ -297,7 +297,7 @@ class Ledger:
 class Duty:
     """A duty of the fleet in our hands."""
 
-    hold: Hold
+    hold: HeldLease
     pk: str
     now: Callable[[], float]
 

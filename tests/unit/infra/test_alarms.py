@@ -32,9 +32,9 @@ from auto_lambda.redact import Redactor
 from auto_lambda_cli.local_stack.stack import template_path
 from checker.publish import to_errors, to_metrics
 from checker.sample import Sample
-from worker.cancellation import Cancel
-from worker.consumer.inbox import Delivery, Letter
-from worker.handler import Attempts
+from worker.cancellation import CancelToken
+from worker.consumer.inbox import Delivery, ParsedMessage
+from worker.handler import DeliveryHandler
 from worker.model import Upload
 from worker.records.ledger import Ledger
 from worker.records.receipt import Report
@@ -131,22 +131,22 @@ def attempt(app: str, trouble: Exception) -> None:
     def head(bucket: str, key: str) -> Head:
         return Head(key, 7, "v1", datetime.now(UTC))
 
-    attempts = Attempts(
+    handler = DeliveryHandler(
         SimpleNamespace(run=run),  # type: ignore[arg-type]
         Ledger(FakeTable(), seconds=60),
         SimpleNamespace(head=head),  # type: ignore[arg-type]
         lambda receipt, bucket: Report(receipt, bucket, SimpleNamespace(put=put), Redactor()),
         worker="w",
-        bury=lambda *_: None,
+        dead_letter=lambda *_: None,
         restore=lambda *_: None,
     )
     upload = Upload(App("dev", app), "uploads", f"apps/dev/{app}.zip", "v1")
-    delivery = Delivery(Message("m", "h", "", 1, datetime.now(UTC)), Letter((upload,), ()))
+    delivery = Delivery(Message("m", "h", "", 1, datetime.now(UTC)), ParsedMessage((upload,), ()))
     if isinstance(trouble, AppError):
-        attempts(delivery, Cancel())
+        handler.handle(delivery, CancelToken())
         return
     with pytest.raises(type(trouble)):
-        attempts(delivery, Cancel())
+        handler.handle(delivery, CancelToken())
 
 
 def test_dead_letters_keep_the_alarm_on_as_long_as_one_lies_there_and_no_longer() -> None:

@@ -22,7 +22,7 @@ from auto_lambda.settings import PREFIX, CheckerSettings, Settings, WorkerSettin
 from auto_lambda_cli.local_stack.stack import template_path
 from checker.sample import Sample
 from checker.simulator.policies import ours
-from worker.fleet.idle import FIRST
+from worker.fleet.idle import GRACE_SECONDS
 
 FROM_CLOUDFORMATION = {"ForAnyValue:StringEquals": {"aws:CalledVia": "cloudformation.amazonaws.com"}}
 
@@ -221,7 +221,7 @@ def test_the_scaling_is_what_the_study_found_best(resources: dict[str, Any]) -> 
     assert {(alarm["MetricName"], alarm["Period"]) for alarm in alarms} == {(policy.step.metric, policy.step.period)}
     script = resources["WorkerTemplate"]["Properties"]["LaunchTemplateData"]["UserData"]["Fn::Base64"]["Fn::Sub"]
     assert float(re.findall(r"AUTO_LAMBDA_IDLE_SECONDS=(\d+)", script)[0]) == policy.idle
-    assert policy.first == FIRST
+    assert policy.first == GRACE_SECONDS
 
 
 def test_never_more_machines_go_than_are_idle(resources: dict[str, Any]) -> None:

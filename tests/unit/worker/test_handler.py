@@ -12,9 +12,9 @@ from tables import FakeTable
 
 from auto_lambda.aws.dynamodb import Delete, Put
 from auto_lambda.errors import AppError, Code
-from worker.cancellation import Cancel, Cancelled
+from worker.cancellation import Cancelled, CancelToken
 from worker.consumer.daemon import Busy
-from worker.consumer.inbox import Misnamed
+from worker.consumer.inbox import InvalidKey
 from worker.errors import RolledBack
 from worker.model import Deployment, Upload
 
@@ -148,16 +148,16 @@ def test_a_zip_deleted_during_the_build_still_goes_live(world: World) -> None:
 @pytest.mark.parametrize("error", [None, APP_ERROR, OSError("killed")])
 def test_cancelled_work_changes_nothing_more(world: World, error: Exception | None) -> None:
     """Its processes are ended under it, which may look like any failure; the next worker must find a clean table."""
-    cancel = Cancel()
+    cancel_token = CancelToken()
 
     def cancelled(_: Upload) -> None:
-        cancel.cancel("the worker leaves")
+        cancel_token.cancel("the worker leaves")
         if error:
             raise error
 
     world.trouble = cancelled
     with pytest.raises(Cancelled):
-        deliver(world, upload(), cancel=cancel)
+        deliver(world, upload(), cancel_token=cancel_token)
     assert (world.record().live, world.record().failed) == (None, None)
     assert all(receipt["status"] in ("queued", "building") for receipt in world.receipts.values())
 
@@ -177,7 +177,7 @@ def test_one_uploads_bad_luck_does_not_hold_up_the_others_of_its_message(world: 
 
 
 def test_a_key_that_names_no_app_gets_a_failed_receipt_beside_it(world: World) -> None:
-    deliver(world, misnamed=(Misnamed("drops", "apps/My Shop.zip", "v1", 7, "the name 'My Shop' is not valid"),))
+    deliver(world, invalid_keys=(InvalidKey("drops", "apps/My Shop.zip", "v1", 7, "the name 'My Shop' is not valid"),))
     receipt = world.receipts["apps/My Shop.receipt.json"]
     assert (receipt["status"], receipt["error"]["code"], receipt["app"]) == ("failed", "bad-key", None)
     assert "My Shop" in receipt["error"]["message"]
@@ -246,7 +246,7 @@ def test_a_claim_whose_answer_was_lost_holds_nobody_up_and_counts_as_no_death(wo
     world.table = FakeTable(world.table.items_)
     deliver(world, upload(), worker="other")
     assert world.receipt["status"] == "live"
-    assert world.record().lease.deaths == 0
+    assert world.record().lease.crashes == 0
 
 
 def test_two_workers_never_work_on_one_app_at_once(world: World) -> None:
@@ -332,9 +332,9 @@ def test_an_upload_that_has_ended_three_workers_is_not_touched_again(world: Worl
     deliver(world, upload())
     assert world.built == []
     assert (world.receipt["status"], world.receipt["error"]["code"]) == ("failed", "ends-workers")
-    assert world.buried == ["ends-workers: it has ended 3 worker processes"]
+    assert world.dead_letters == ["ends-workers: it has ended 3 worker processes"]
     deliver(world, upload())
-    assert len(world.buried) == 1
+    assert len(world.dead_letters) == 1
 
 
 def test_two_dead_workers_are_bad_luck_and_a_new_zip_begins_anew(world: World) -> None:
@@ -344,7 +344,7 @@ def test_two_dead_workers_are_bad_luck_and_a_new_zip_begins_anew(world: World) -
     world.newest[SHOP_ZIP] = "v2"
     deliver(world, upload("v2"))
     assert world.receipt["status"] == "live"
-    assert world.record().lease.deaths == 0
+    assert world.record().lease.crashes == 0
 
 
 def test_what_was_redriven_is_tried_again_once_though_it_has_its_answer(world: World) -> None:
@@ -365,7 +365,7 @@ def test_failures_of_ours_do_not_count_as_dead_workers(world: World) -> None:
     for _ in range(5):
         with pytest.raises(OSError, match="throttled"):
             deliver(world, upload())
-    assert world.record().lease.deaths == 0
+    assert world.record().lease.crashes == 0
 
 
 def test_the_history_has_every_attempt_the_killed_ones_too(world: World) -> None:
@@ -551,28 +551,28 @@ def test_after_a_failure_of_ours_in_deploy_nothing_is_built_again(world: World) 
 
 
 def test_a_newer_drop_cancels_the_build_with_the_next_heartbeat(world: World) -> None:
-    cancel = Cancel()
+    cancel_token = CancelToken()
 
     def long_build(_: Upload) -> None:
         world.newest[SHOP_ZIP] = "v2"
-        cancel.beat()
+        cancel_token.beat()
         raise AppError(Code.COMPILE_FAILED, "its processes were ended", hint="")
 
     world.trouble = long_build
-    deliver(world, upload("v1"), cancel=cancel)
+    deliver(world, upload("v1"), cancel_token=cancel_token)
     assert world.receipt["status"] == "superseded"
     assert world.record().failed is None
 
 
 def test_a_newer_drop_does_not_stop_a_deploy_that_has_begun(world: World) -> None:
-    cancel = Cancel()
+    cancel_token = CancelToken()
 
     def during() -> None:
         world.newest[SHOP_ZIP] = "v2"
-        cancel.beat()
+        cancel_token.beat()
 
     world.in_deploy = during
-    deliver(world, upload("v1"), cancel=cancel)
+    deliver(world, upload("v1"), cancel_token=cancel_token)
     assert world.receipt["status"] == "live"
 
 

@@ -27,7 +27,7 @@ from auto_lambda.keys import App
 from worker.cancellation import Cancelled
 from worker.model import Upload
 from worker.records.journal import Attempt
-from worker.records.lease import SKEW, Hold
+from worker.records.lease import SKEW, HeldLease
 from worker.records.ledger import Claim, Ledger, Live, Record, decide, put_live
 
 SHOP = App("dev", "shop")
@@ -41,7 +41,7 @@ class Job:
     """A worker's work on one message, at a step of its own."""
 
     upload: Upload
-    hold: Hold
+    hold: HeldLease
     deploying: bool = False
 
 
@@ -113,7 +113,7 @@ class Model(RuleBasedStateMachine):
         if hold:
             worker.job = Job(upload, hold)
         elif not self.fenced:
-            worker.job = Job(upload, Hold(self.table, "none", record.lease, 1e9, 0))
+            worker.job = Job(upload, HeldLease(self.table, "none", record.lease, 1e9, 0))
 
     @precondition(lambda self: self.sifts and self.cloud.queue)
     @rule(which=st.integers(0, 1), picks=st.lists(st.integers(0, 9), min_size=1, max_size=4))

@@ -13,7 +13,7 @@ import pytest
 from moto import mock_aws
 
 from auto_lambda.aws.sqs import LONGEST_DELAY, Depth, Queue, QueueUnusable
-from worker.consumer.inbox import read
+from worker.consumer.inbox import parse_message
 
 
 @pytest.fixture
@@ -101,9 +101,9 @@ def test_what_moto_announces_of_an_upload_is_read(sqs: Any, queue: Queue) -> Non
         NotificationConfiguration={"QueueConfigurations": [{"QueueArn": arn, "Events": ["s3:ObjectCreated:*"]}]},
     )
     s3.put_object(Bucket="uploads", Key="apps/prod/shop.zip", Body=b"zip")
-    letters = [(message.body, read(message.body, "uploads")) for message in queue.receive(10, 0)]
-    assert [reason for _, letter in letters for reason in letter.ignored] == ["S3's test event"]
-    ((text, upload),) = [(text, letter.uploads[0]) for text, letter in letters if letter.uploads]
+    read = [(message.body, parse_message(message.body, "uploads")) for message in queue.receive(10, 0)]
+    assert [reason for _, letter in read for reason in letter.ignored] == ["S3's test event"]
+    ((text, upload),) = [(text, letter.uploads[0]) for text, letter in read if letter.uploads]
     assert upload.key == "apps/prod/shop.zip"
     assert json.loads(text)["Records"][0]["s3"]["object"]["key"] == quote("apps/prod/shop.zip", safe="")
 

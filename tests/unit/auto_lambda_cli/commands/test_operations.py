@@ -17,7 +17,7 @@ from typer.testing import CliRunner, Result
 from auto_lambda.aws.dynamodb import Table
 from auto_lambda.keys import App
 from auto_lambda_cli.app import app
-from worker.consumer.inbox import read
+from worker.consumer.inbox import parse_message
 from worker.model import Upload
 from worker.records.journal import Attempt
 from worker.records.ledger import Ledger, Live, put_live
@@ -177,7 +177,10 @@ def test_redrive_sends_everything_back_to_be_tried_anew(put_aside: Aws) -> None:
     }
     assert put_aside.waiting(put_aside.dead_letters) == 0
     back = put_aside.received()
-    assert {read(it["Body"], BUCKET).uploads[0].key for it in back} == {"apps/dev/shop.zip", "apps/prod/blog.zip"}
+    assert {parse_message(it["Body"], BUCKET).uploads[0].key for it in back} == {
+        "apps/dev/shop.zip",
+        "apps/prod/blog.zip",
+    }
     assert all("redrive" in it["MessageAttributes"] for it in back)
     assert not any("attempts" in it["MessageAttributes"] for it in back), "it is tried as often as a new one"
 
@@ -207,7 +210,7 @@ def test_reconcile_announces_what_was_missed_as_s3_would_have_done(aws: Aws) -> 
     done = run("reconcile", "--json")
     assert json.loads(done.stdout) == ["apps/dev/shop.zip"]
     (message,) = aws.received()
-    assert read(message["Body"], BUCKET).uploads == (
+    assert parse_message(message["Body"], BUCKET).uploads == (
         Upload(SHOP, BUCKET, "apps/dev/shop.zip", version, None, 3),
     )  # fmt: skip
 
@@ -232,9 +235,9 @@ def test_reconcile_finds_deleted_zips_where_they_count(aws: Aws, told_by: str, m
     assert aws.waiting(aws.queue) == 0
     assert json.loads(run("reconcile", "--json", *asked).stdout) == ["apps/dev/shop.zip"]
     (message,) = aws.received()
-    (upload,) = read(message["Body"], BUCKET, removals=True).uploads
+    (upload,) = parse_message(message["Body"], BUCKET, removals=True).uploads
     assert (upload.key, upload.removed) == ("apps/dev/shop.zip", True)
-    assert read(message["Body"], BUCKET).uploads == (), "another pipeline's workers pass it over"
+    assert parse_message(message["Body"], BUCKET).uploads == (), "another pipeline's workers pass it over"
 
 
 def live(version: str) -> Live:

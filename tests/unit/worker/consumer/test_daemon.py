@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from auto_lambda.service import Notifier, Stop
-from worker.cancellation import Cancel, Cancelled
-from worker.consumer.daemon import BUSY_SECONDS, Busy, Daemon, Timing
+from worker.cancellation import Cancelled, CancelToken
+from worker.consumer.daemon import BUSY_SECONDS, Busy, Daemon, Hooks, Timing
 
 PATIENCE = 10.0
 QUICK = Timing(visibility=120, receive=PATIENCE, drain=PATIENCE, ending=0)
@@ -24,7 +24,7 @@ QUICK = Timing(visibility=120, receive=PATIENCE, drain=PATIENCE, ending=0)
 class Parcel:
     id: str
     attempts: int = 1
-    lanes: frozenset[str] = frozenset()
+    lock_keys: frozenset[str] = frozenset()
 
 
 @dataclass
@@ -38,7 +38,7 @@ class FakeInbox:
     receiving: threading.Event = field(default_factory=threading.Event)
     blocked: threading.Event | None = None
     changed: threading.Condition = field(default_factory=threading.Condition)
-    keep_fails: bool = False
+    extend_fails: bool = False
 
     def receive(self, at_most: int) -> Sequence[Parcel]:
         self.asked.append(at_most)
@@ -53,28 +53,28 @@ class FakeInbox:
             raise batch
         return batch
 
-    def keep(self, parcel: Parcel) -> None:
-        self._note("kept", parcel)
-        if self.keep_fails:
+    def extend(self, parcel: Parcel) -> None:
+        self._note("extended", parcel)
+        if self.extend_fails:
             raise OSError("throttled")
 
-    def done(self, parcel: Parcel) -> None:
+    def ack(self, parcel: Parcel) -> None:
         self._note("done", parcel)
 
-    def done_all(self, parcels: Sequence[Parcel]) -> None:
+    def ack_all(self, parcels: Sequence[Parcel]) -> None:
         for parcel in parcels:
             self._note("done without work", parcel)
 
-    def give_back(self, parcel: Parcel, delay: float) -> None:
+    def nack(self, parcel: Parcel, delay: float) -> None:
         self.delays[parcel.id] = delay
         self._note("given back", parcel)
 
-    def put_off(self, parcel: Parcel, delay: float) -> None:
+    def requeue(self, parcel: Parcel, delay: float) -> None:
         self.delays[parcel.id] = delay
-        self._note("put off", parcel)
+        self._note("requeued", parcel)
 
     def fates(self, parcel: str) -> list[str]:
-        return [what for what, which in self.diary if which == parcel and what != "kept"]
+        return [what for what, which in self.diary if which == parcel and what != "extended"]
 
     def await_fate(self, parcel: str, fate: str) -> None:
         with self.changed:
@@ -122,7 +122,7 @@ def running(daemon: Daemon[Parcel]) -> Iterator[Running]:
         thread.join(PATIENCE)
 
 
-def nothing(parcel: Parcel, cancel: Cancel) -> None:
+def nothing(parcel: Parcel, token: CancelToken) -> None:
     """Work that succeeds."""
 
 
@@ -131,13 +131,13 @@ class Gate:
 
     def __init__(self) -> None:
         self.started: dict[str, threading.Event] = {}
-        self.let_go = threading.Event()
-        self.cancels: list[Cancel] = []
+        self.open = threading.Event()
+        self.tokens: list[CancelToken] = []
 
-    def __call__(self, parcel: Parcel, cancel: Cancel) -> None:
-        self.cancels.append(cancel)
+    def __call__(self, parcel: Parcel, token: CancelToken) -> None:
+        self.tokens.append(token)
         self.entered(parcel.id).set()
-        assert self.let_go.wait(PATIENCE)
+        assert self.open.wait(PATIENCE)
 
     def entered(self, parcel: str) -> threading.Event:
         return self.started.setdefault(parcel, threading.Event())
@@ -146,7 +146,7 @@ class Gate:
         assert self.entered(parcel).wait(PATIENCE)
 
 
-def make(inbox: FakeInbox, work: Callable[[Parcel, Cancel], None] = nothing, **more: object) -> Daemon[Parcel]:
+def make(inbox: FakeInbox, work: Callable[[Parcel, CancelToken], None] = nothing, **more: object) -> Daemon[Parcel]:
     return Daemon(inbox, work, **{"slots": 2, "timing": QUICK, **more})  # type: ignore[arg-type]
 
 
@@ -161,7 +161,7 @@ def test_work_that_succeeds_is_done_once() -> None:
 
 
 def test_work_that_fails_is_given_back_with_a_back_off() -> None:
-    def fail(parcel: Parcel, cancel: Cancel) -> None:
+    def fail(parcel: Parcel, token: CancelToken) -> None:
         raise OSError("the index is away")
 
     inbox = FakeInbox([[Parcel("a", attempts=3)]])
@@ -174,7 +174,7 @@ def test_work_that_fails_is_given_back_with_a_back_off() -> None:
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_work_that_exits_is_given_back_and_frees_its_slot() -> None:
-    def leave(parcel: Parcel, cancel: Cancel) -> None:
+    def leave(parcel: Parcel, token: CancelToken) -> None:
         if parcel.id == "a":
             raise SystemExit(1)
 
@@ -192,9 +192,9 @@ def test_nothing_is_received_while_no_slot_is_free() -> None:
         gate.await_start("b")
         assert inbox.asked[0] == 2
         asked = len(inbox.asked)
-        gate.let_go.wait(0.05)
+        gate.open.wait(0.05)
         assert len(inbox.asked) == asked
-        gate.let_go.set()
+        gate.open.set()
         run.end()
 
 
@@ -202,18 +202,18 @@ def test_a_receive_that_brings_nothing_is_told_of_only_while_nothing_is_in_work(
     inbox, gate, told = FakeInbox([[], [Parcel("a")], [], []]), Gate(), []
     quiet = threading.Event()
 
-    def nothing_came() -> None:
-        told.append(len(gate.cancels))
-        if gate.cancels:
+    def on_idle() -> None:
+        told.append(len(gate.tokens))
+        if gate.tokens:
             quiet.set()
 
-    with running(make(inbox, gate, nothing_came=nothing_came)) as run:
+    with running(make(inbox, gate, hooks=Hooks(on_idle=on_idle))) as run:
         gate.await_start("a")
         until = len(inbox.asked) + 3
         while len(inbox.asked) < until:
             time.sleep(0.001)
         assert told == [0]
-        gate.let_go.set()
+        gate.open.set()
         assert quiet.wait(PATIENCE)
         run.end()
     assert set(told) == {0, 1}
@@ -222,7 +222,7 @@ def test_a_receive_that_brings_nothing_is_told_of_only_while_nothing_is_in_work(
 def test_failing_receives_are_survived_with_growing_naps() -> None:
     naps: list[float] = []
     inbox = FakeInbox([OSError("no route"), RuntimeError("throttled"), ValueError("nonsense"), [Parcel("a")]])
-    with running(make(inbox, nap=naps.append)) as run:
+    with running(make(inbox, sleep=naps.append)) as run:
         inbox.await_fate("a", "done")
         run.end()
     assert len(naps) == 3
@@ -236,27 +236,27 @@ def test_stop_interrupts_the_nap_between_failing_receives() -> None:
         assert run.end() == 0
 
 
-def test_a_delivery_of_a_busy_app_is_put_off_without_counting_as_an_attempt() -> None:
+def test_a_delivery_of_a_busy_app_is_requeued_without_counting_as_an_attempt() -> None:
     gate = Gate()
     lane = frozenset({"dev/shop"})
-    inbox = FakeInbox([[Parcel("a", lanes=lane)], [Parcel("b", lanes=lane)]])
+    inbox = FakeInbox([[Parcel("a", lock_keys=lane)], [Parcel("b", lock_keys=lane)]])
     with running(make(inbox, gate)) as run:
-        inbox.await_fate("b", "put off")
-        gate.let_go.set()
+        inbox.await_fate("b", "requeued")
+        gate.open.set()
         run.end()
     assert inbox.delays["b"] == BUSY_SECONDS
     assert inbox.fates("a") == ["done"]
-    assert inbox.fates("b") == ["put off"]
+    assert inbox.fates("b") == ["requeued"]
 
 
 def test_the_same_message_received_twice_is_not_worked_on_twice_at_once() -> None:
     gate = Gate()
     inbox = FakeInbox([[Parcel("a")], [Parcel("a")]])
     with running(make(inbox, gate)) as run:
-        inbox.await_fate("a", "put off")
-        gate.let_go.set()
+        inbox.await_fate("a", "requeued")
+        gate.open.set()
         run.end()
-    assert len(gate.cancels) == 1
+    assert len(gate.tokens) == 1
 
 
 def test_known_bug_1_a_receive_in_flight_at_sigterm_hands_its_messages_back() -> None:
@@ -289,28 +289,30 @@ def test_known_bug_2_shutdown_neither_duplicates_nor_restores_finished_work() ->
     with running(make(inbox, gate)) as run:
         gate.await_start("a")
         run.stop.request()
-        gate.let_go.set()
+        gate.open.set()
         assert run.end() == 0
     assert inbox.fates("a") == ["done"]
 
 
 def test_known_bug_2_what_does_not_fit_the_drain_is_handed_back_once_and_never_done() -> None:
-    gate, abandoned = Gate(), []
+    gate, handed_over = Gate(), []
     inbox = FakeInbox([[Parcel("a")]])
-    daemon = make(inbox, gate, timing=Timing(drain=0, ending=0), abandon=lambda: abandoned.append(True))
+    daemon = make(
+        inbox, gate, timing=Timing(drain=0, ending=0), hooks=Hooks(on_handover=lambda: handed_over.append(True))
+    )
     with running(daemon) as run:
         gate.await_start("a")
         assert run.end() == 1
-        gate.let_go.set()
+        gate.open.set()
         with pytest.raises(Cancelled):
-            gate.cancels[0].check()
+            gate.tokens[0].check()
     time.sleep(0.05)
     assert inbox.fates("a") == ["given back"]
     assert inbox.delays["a"] == 0
-    assert abandoned == [True]
+    assert handed_over == [True]
 
 
-class HeldLease:
+class FakeLease:
     """Notes in the inbox's diary when it is given up."""
 
     def __init__(self, inbox: FakeInbox, parcel: Parcel) -> None:
@@ -323,7 +325,7 @@ class HeldLease:
     def check(self) -> None:
         """It is ours."""
 
-    def let_go(self) -> None:
+    def release(self) -> None:
         self._inbox._note("lease given up", self._parcel)
 
 
@@ -332,9 +334,9 @@ def test_the_lease_is_given_up_before_the_message_is_handed_back(at_once: bool) 
     """Whoever gets the message next must find the app free, or it would have to wait for the lease to run out."""
     inbox, gate = FakeInbox([[Parcel("a"), Parcel("b")]]), Gate()
 
-    def work(parcel: Parcel, cancel: Cancel) -> None:
-        with cancel.holding(HeldLease(inbox, parcel)):
-            gate(parcel, cancel)
+    def work(parcel: Parcel, token: CancelToken) -> None:
+        with token.holding(FakeLease(inbox, parcel)):
+            gate(parcel, token)
 
     with running(make(inbox, work, timing=replace(QUICK, drain=60 if at_once else 0))) as run:
         gate.await_start("a")
@@ -345,27 +347,27 @@ def test_the_lease_is_given_up_before_the_message_is_handed_back(at_once: bool) 
         for parcel in ("a", "b"):
             assert inbox.fates(parcel) == ["lease given up", "given back"]
             assert inbox.delays[parcel] == 0
-        gate.let_go.set()
+        gate.open.set()
 
 
 def test_known_bug_3_no_heartbeat_after_the_message_is_settled() -> None:
     beating = threading.Event()
 
-    class SlowKeep(FakeInbox):
-        def keep(self, parcel: Parcel) -> None:
+    class SlowExtend(FakeInbox):
+        def extend(self, parcel: Parcel) -> None:
             beating.set()
             time.sleep(0.05)  # under way while the work ends
-            super().keep(parcel)
+            super().extend(parcel)
 
-    def work(parcel: Parcel, cancel: Cancel) -> None:
+    def work(parcel: Parcel, token: CancelToken) -> None:
         assert beating.wait(PATIENCE)
         raise OSError("now back off")
 
-    inbox = SlowKeep([[Parcel("a")]])
+    inbox = SlowExtend([[Parcel("a")]])
     with running(make(inbox, work, timing=Timing(visibility=0, drain=PATIENCE, receive=PATIENCE))) as run:
         inbox.await_fate("a", "given back")
         run.end()
-    assert ("kept", "a") in inbox.diary
+    assert ("extended", "a") in inbox.diary
     assert inbox.diary[-1] == ("given back", "a")
 
 
@@ -384,14 +386,14 @@ def test_known_bug_5_stop_called_many_times_is_harmless() -> None:
         for _ in range(20):
             run.stop.request()
         assert run.end() == 1
-        gate.let_go.set()
+        gate.open.set()
     assert inbox.fates("a") == ["given back"]
 
 
 def test_known_bug_6_the_retries_of_receiving_do_not_swallow_failing_work() -> None:
     calls: list[str] = []
 
-    def fail(parcel: Parcel, cancel: Cancel) -> None:
+    def fail(parcel: Parcel, token: CancelToken) -> None:
         calls.append(parcel.id)
         raise ValueError("poison")
 
@@ -410,16 +412,16 @@ def test_the_second_signal_does_not_wait_for_the_drain() -> None:
         run.stop.request()
         run.stop.request()
         assert run.end() == 1
-        gate.let_go.set()
+        gate.open.set()
     assert inbox.fates("a") == ["given back"]
 
 
 def test_a_failing_heartbeat_neither_ends_the_work_nor_the_beating() -> None:
-    inbox = FakeInbox([[Parcel("a")]], keep_fails=True)
+    inbox = FakeInbox([[Parcel("a")]], extend_fails=True)
 
-    def work(parcel: Parcel, cancel: Cancel) -> None:
+    def work(parcel: Parcel, token: CancelToken) -> None:
         with inbox.changed:
-            assert inbox.changed.wait_for(lambda: inbox.diary.count(("kept", "a")) == 2, PATIENCE)
+            assert inbox.changed.wait_for(lambda: inbox.diary.count(("extended", "a")) == 2, PATIENCE)
 
     with running(make(inbox, work, timing=Timing(visibility=0, drain=PATIENCE, receive=PATIENCE))) as run:
         inbox.await_fate("a", "done")
@@ -428,8 +430,8 @@ def test_a_failing_heartbeat_neither_ends_the_work_nor_the_beating() -> None:
 
 def test_a_message_that_cannot_be_settled_leaves_the_daemon_alive() -> None:
     class Stubborn(FakeInbox):
-        def done(self, parcel: Parcel) -> None:
-            super().done(parcel)
+        def ack(self, parcel: Parcel) -> None:
+            super().ack(parcel)
             if parcel.id == "a":
                 raise OSError("cannot delete")
 
@@ -469,7 +471,7 @@ def test_it_is_ready_once_after_the_first_receive_that_works() -> None:
         return receive(at_most)
 
     inbox.receive = listen  # type: ignore[method-assign]
-    with running(make(inbox, notifier=systemd, nap=lambda _: None)) as run:
+    with running(make(inbox, notifier=systemd, sleep=lambda _: None)) as run:
         inbox.await_fate("b", "done")
         run.end()
     ready = "READY=1\nSTATUS=waiting"
@@ -502,11 +504,11 @@ def test_a_receive_that_hangs_starves_the_watchdog_though_all_else_goes_on() -> 
 def test_waiting_for_a_slot_and_for_the_queue_is_no_hanging() -> None:
     systemd, gate = Systemd(0.01), Gate()
     inbox = FakeInbox([*[OSError("away")] * 3, [Parcel("a")]])
-    with running(make(inbox, gate, slots=1, notifier=systemd, nap=lambda _: None)) as run:
+    with running(make(inbox, gate, slots=1, notifier=systemd, sleep=lambda _: None)) as run:
         gate.await_start("a")
         assert systemd.told.count("WATCHDOG=1") >= 4
         systemd.await_told(*["WATCHDOG=1"] * 10)
-        gate.let_go.set()
+        gate.open.set()
         run.end()
 
 
@@ -532,13 +534,13 @@ def test_a_receiver_that_breaks_ends_the_process_loudly() -> None:
         assert isinstance(run.result[0], RuntimeError)
 
 
-def test_work_that_finds_its_app_in_other_hands_is_put_off() -> None:
-    def busy(parcel: Parcel, cancel: Cancel) -> None:
+def test_work_that_finds_its_app_in_other_hands_is_requeued() -> None:
+    def busy(parcel: Parcel, token: CancelToken) -> None:
         raise Busy("dev/shop")
 
     inbox = FakeInbox([[Parcel("a", attempts=4)]])
     with running(make(inbox, busy)) as run:
-        inbox.await_fate("a", "put off")
+        inbox.await_fate("a", "requeued")
         run.end()
     assert inbox.delays["a"] == BUSY_SECONDS
 
@@ -547,18 +549,18 @@ def test_a_message_in_other_hands_cancels_its_work_at_once_and_ends_its_processe
     ended: list[int] = []
 
     class Taken(FakeInbox):
-        def keep(self, parcel: Parcel) -> None:
+        def extend(self, parcel: Parcel) -> None:
             raise Cancelled("in other hands")
 
-    def work(parcel: Parcel, cancel: Cancel) -> None:
+    def work(parcel: Parcel, token: CancelToken) -> None:
         deadline = time.monotonic() + PATIENCE
         while not ended and time.monotonic() < deadline:
             time.sleep(0.01)
-        cancel.check()
+        token.check()
 
     inbox = Taken([[Parcel("a")]])
     timing = Timing(visibility=3, drain=PATIENCE, receive=PATIENCE)
-    with running(make(inbox, work, timing=timing, end=ended.append)) as run:
+    with running(make(inbox, work, timing=timing, hooks=Hooks(on_cancel=ended.append))) as run:
         inbox.await_fate("a", "given back")
         run.end()
     assert len(ended) == 1
@@ -576,7 +578,7 @@ def olds(count: int, start: int = 0) -> list[Parcel]:
 def test_what_needs_no_work_is_settled_without_any() -> None:
     worked: list[str] = []
     inbox = FakeInbox([[Parcel("old-1"), Parcel("new"), Parcel("old-2")]])
-    with running(make(inbox, lambda parcel, _: worked.append(parcel.id), sift=old_ones)) as run:
+    with running(make(inbox, lambda parcel, _: worked.append(parcel.id), deduplicate=old_ones)) as run:
         inbox.await_fate("new", "done")
         run.end()
     assert worked == ["new"]
@@ -585,7 +587,7 @@ def test_what_needs_no_work_is_settled_without_any() -> None:
 
 def test_more_than_there_are_slots_are_asked_for_as_long_as_none_needs_work() -> None:
     inbox = FakeInbox([olds(1), olds(2, 1), olds(4, 3), olds(8, 7), olds(10, 15), [Parcel("new")], [Parcel("last")]])
-    with running(make(inbox, sift=old_ones, slots=1)) as run:
+    with running(make(inbox, deduplicate=old_ones, slots=1)) as run:
         inbox.await_fate("last", "done")
         run.end()
     assert inbox.asked[:7] == [1, 1, 3, 7, 10, 10, 1]
@@ -593,31 +595,31 @@ def test_more_than_there_are_slots_are_asked_for_as_long_as_none_needs_work() ->
 
 def test_an_empty_receive_ends_the_greed() -> None:
     inbox = FakeInbox([olds(5), (), [Parcel("new")]])
-    with running(make(inbox, sift=old_ones, slots=1)) as run:
+    with running(make(inbox, deduplicate=old_ones, slots=1)) as run:
         inbox.await_fate("new", "done")
         run.end()
     assert inbox.asked[:3] == [1, 5, 1]
 
 
-def test_what_finds_no_slot_is_put_off_at_once_without_counting_as_an_attempt() -> None:
+def test_what_finds_no_slot_is_requeued_at_once_without_counting_as_an_attempt() -> None:
     gate = Gate()
     inbox = FakeInbox([olds(3), [Parcel("a"), Parcel("b"), Parcel("c")]])
-    with running(make(inbox, gate, sift=old_ones, slots=1)) as run:
+    with running(make(inbox, gate, deduplicate=old_ones, slots=1)) as run:
         gate.await_start("a")
-        inbox.await_fate("c", "put off")
-        gate.let_go.set()
+        inbox.await_fate("c", "requeued")
+        gate.open.set()
         run.end()
     assert inbox.fates("a") == ["done"]
-    assert inbox.fates("b") == inbox.fates("c") == ["put off"]
+    assert inbox.fates("b") == inbox.fates("c") == ["requeued"]
     assert inbox.delays == {"b": 0, "c": 0}
 
 
-def test_when_sifting_fails_all_are_worked_on() -> None:
+def test_when_deduplication_fails_all_are_worked_on() -> None:
     def fail(_: Sequence[Parcel]) -> Sequence[Parcel]:
         raise OSError("throttled")
 
     inbox = FakeInbox([[Parcel("a")], [Parcel("b")]])
-    with running(make(inbox, sift=fail)) as run:
+    with running(make(inbox, deduplicate=fail)) as run:
         inbox.await_fate("a", "done")
         inbox.await_fate("b", "done")
         run.end()
@@ -625,18 +627,18 @@ def test_when_sifting_fails_all_are_worked_on() -> None:
 
 def test_what_could_not_be_settled_together_leaves_the_daemon_alive() -> None:
     class Stubborn(FakeInbox):
-        def done_all(self, parcels: Sequence[Parcel]) -> None:
+        def ack_all(self, parcels: Sequence[Parcel]) -> None:
             raise OSError("cannot delete")
 
     inbox = Stubborn([olds(1), [Parcel("new")]])
-    with running(make(inbox, sift=old_ones)) as run:
+    with running(make(inbox, deduplicate=old_ones)) as run:
         inbox.await_fate("new", "done")
         assert run.end() == 0
 
 
-def test_nothing_is_sifted_once_we_are_told_to_stop() -> None:
+def test_nothing_is_deduplicated_once_we_are_told_to_stop() -> None:
     inbox = FakeInbox([olds(1)], blocked=threading.Event())
-    with running(make(inbox, sift=old_ones)) as run:
+    with running(make(inbox, deduplicate=old_ones)) as run:
         assert inbox.receiving.wait(PATIENCE)
         run.stop.request()
         assert inbox.blocked

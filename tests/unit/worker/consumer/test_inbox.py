@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from auto_lambda.aws.s3 import Head
 from auto_lambda.aws.sqs import Message
 from auto_lambda.keys import App
-from worker.consumer.inbox import Inbox, NotDeleted, read
+from worker.consumer.inbox import Inbox, NotDeleted, parse_message
 from worker.model import Upload
 
 BUCKET = "drops"
@@ -36,59 +36,61 @@ def eventbridge(kind: str = "Object Created", key: str = "apps/prod/shop.zip", *
 
 
 def test_a_notification_of_s3_is_an_upload() -> None:
-    letter = read(body(record(versionId="v1", sequencer="00AB", size=7)), BUCKET)
-    assert letter.uploads == (Upload(SHOP, BUCKET, "apps/prod/shop.zip", "v1", "00AB", 7),)
-    assert letter.unreadable is None
+    parsed = parse_message(body(record(versionId="v1", sequencer="00AB", size=7)), BUCKET)
+    assert parsed.uploads == (Upload(SHOP, BUCKET, "apps/prod/shop.zip", "v1", "00AB", 7),)
+    assert parsed.unreadable is None
 
 
 def test_version_and_sequencer_are_optional() -> None:
-    (upload,) = read(body(record()), BUCKET).uploads
+    (upload,) = parse_message(body(record()), BUCKET).uploads
     assert (upload.version, upload.sequencer, upload.size) == (None, None, None)
 
 
 @pytest.mark.parametrize("version", ["null", "", None])
 def test_the_version_of_an_unversioned_bucket_is_none(version: str | None) -> None:
-    (upload,) = read(body(record(versionId=version)), BUCKET).uploads
+    (upload,) = parse_message(body(record(versionId=version)), BUCKET).uploads
     assert upload.version is None
 
 
 @pytest.mark.parametrize("key", ["apps%2Fprod%2Fshop.zip", "apps/prod/shop.zip"])
 def test_keys_are_decoded_however_much_of_them_is_encoded(key: str) -> None:
-    (upload,) = read(body(record(key)), BUCKET).uploads
+    (upload,) = parse_message(body(record(key)), BUCKET).uploads
     assert upload.key == "apps/prod/shop.zip"
 
 
 def test_spaces_accents_and_plus_signs_of_a_key_survive() -> None:
-    (misnamed,) = read(body(record("apps/my+app+%2B1/caf%C3%A9.zip")), BUCKET).misnamed
-    assert misnamed.key == "apps/my app +1/café.zip"
+    (invalid_key,) = parse_message(body(record("apps/my+app+%2B1/caf%C3%A9.zip")), BUCKET).invalid_keys
+    assert invalid_key.key == "apps/my app +1/café.zip"
 
 
 def test_several_records_in_one_message_are_several_uploads() -> None:
-    letter = read(body(record(), record("apps/blog.zip")), BUCKET)
-    assert [str(upload.app) for upload in letter.uploads] == ["prod/shop", "dev/blog"]
+    parsed = parse_message(body(record(), record("apps/blog.zip")), BUCKET)
+    assert [str(upload.app) for upload in parsed.uploads] == ["prod/shop", "dev/blog"]
 
 
 def test_multipart_completion_counts_as_created() -> None:
-    assert read(body(record(event="ObjectCreated:CompleteMultipartUpload")), BUCKET).uploads
+    assert parse_message(body(record(event="ObjectCreated:CompleteMultipartUpload")), BUCKET).uploads
 
 
 def test_a_broken_record_does_not_take_the_others_down() -> None:
-    letter = read(body(3, record()), BUCKET)
-    assert len(letter.uploads) == 1
-    assert letter.unreadable is None
-    assert "record 0" in letter.ignored[0]
+    parsed = parse_message(body(3, record()), BUCKET)
+    assert len(parsed.uploads) == 1
+    assert parsed.unreadable is None
+    assert "record 0" in parsed.ignored[0]
 
 
 def test_an_eventbridge_event_is_an_upload_and_its_key_is_not_encoded() -> None:
     more: dict[str, Any] = {"version-id": "v1", "sequencer": "00", "size": 1}
-    assert read(eventbridge(**more), BUCKET).uploads == (Upload(SHOP, BUCKET, "apps/prod/shop.zip", "v1", "00", 1),)
-    (misnamed,) = read(eventbridge(key="apps/a+b.zip"), BUCKET).misnamed
-    assert misnamed.key == "apps/a+b.zip"
+    assert parse_message(eventbridge(**more), BUCKET).uploads == (
+        Upload(SHOP, BUCKET, "apps/prod/shop.zip", "v1", "00", 1),
+    )
+    (invalid_key,) = parse_message(eventbridge(key="apps/a+b.zip"), BUCKET).invalid_keys
+    assert invalid_key.key == "apps/a+b.zip"
 
 
 def test_a_notification_wrapped_by_sns_is_unwrapped() -> None:
     wrapped = json.dumps({"Type": "Notification", "MessageId": "1", "Message": body(record())})
-    assert read(wrapped, BUCKET).uploads[0].app == SHOP
+    assert parse_message(wrapped, BUCKET).uploads[0].app == SHOP
 
 
 @pytest.mark.parametrize(
@@ -107,25 +109,25 @@ def test_a_notification_wrapped_by_sns_is_unwrapped() -> None:
     ],
 )
 def test_what_asks_nothing_of_us_is_ignored_with_a_reason(text: str, reason: str) -> None:
-    letter = read(text, BUCKET)
-    assert not letter.uploads
-    assert not letter.misnamed
-    assert letter.unreadable is None
-    assert reason in letter.ignored[0]
+    parsed = parse_message(text, BUCKET)
+    assert not parsed.uploads
+    assert not parsed.invalid_keys
+    assert parsed.unreadable is None
+    assert reason in parsed.ignored[0]
 
 
 @pytest.mark.parametrize("text", [body(), "{}", "[]", "null", "{", "", "[" * 100_000, body({"eventName": 1}), '"x"'])
 def test_garbage_is_unreadable_or_empty(text: str) -> None:
-    letter = read(text, BUCKET)
-    assert not letter.uploads
-    assert bool(letter.unreadable) != (text == body())
+    parsed = parse_message(text, BUCKET)
+    assert not parsed.uploads
+    assert bool(parsed.unreadable) != (text == body())
 
 
 @pytest.mark.parametrize("key", ["apps/My App.zip", "apps/.zip", "apps/a/b/c.zip", "apps//a.zip", "apps/ümlaut.zip"])
 def test_a_key_that_names_no_app_is_kept_to_be_told_to_its_uploader(key: str) -> None:
-    (misnamed,) = read(eventbridge(key=key, **{"version-id": "v"}), BUCKET).misnamed
-    assert (misnamed.key, misnamed.version) == (key, "v")
-    assert misnamed.reason
+    (invalid_key,) = parse_message(eventbridge(key=key, **{"version-id": "v"}), BUCKET).invalid_keys
+    assert (invalid_key.key, invalid_key.version) == (key, "v")
+    assert invalid_key.reason
 
 
 JSON = st.recursive(
@@ -162,18 +164,18 @@ SHAPED = st.fixed_dictionaries(
 
 @given(JSON | SHAPED)
 def test_no_json_makes_reading_raise(data: Any) -> None:
-    read(json.dumps(data), BUCKET)
+    parse_message(json.dumps(data), BUCKET)
 
 
 @given(st.text())
 def test_no_text_makes_reading_raise(text: str) -> None:
-    read(text, BUCKET)
+    parse_message(text, BUCKET)
 
 
 @given(st.text(alphabet=st.characters(codec="utf-8"), max_size=60))
 def test_every_key_below_apps_is_an_upload_or_gets_an_answer(middle: str) -> None:
-    letter = read(eventbridge(key=f"apps/{middle}.zip"), BUCKET)
-    assert len(letter.uploads) + len(letter.misnamed) == 1
+    parsed = parse_message(eventbridge(key=f"apps/{middle}.zip"), BUCKET)
+    assert len(parsed.uploads) + len(parsed.invalid_keys) == 1
 
 
 @dataclass
@@ -226,7 +228,7 @@ def test_only_deliveries_with_something_to_do_are_handed_on_and_the_rest_is_done
     queue = FakeQueue([message(body(record()), "a"), message(body(record(event="ObjectRemoved:Delete")), "b")])
     (delivery,) = inbox(queue).receive(10)
     assert delivery.id == "a"
-    assert delivery.lanes == {"prod/shop"}
+    assert delivery.lock_keys == {"prod/shop"}
     assert queue.deleted == ["b"]
 
 
@@ -254,7 +256,7 @@ def test_putting_off_sends_the_copy_before_it_deletes() -> None:
     queue = FakeQueue([message(body(record()))])
     room = inbox(queue)
     (delivery,) = room.receive(1)
-    room.put_off(delivery, 3)
+    room.requeue(delivery, 3)
     assert queue.log == ["send", "delete"]
     assert queue.sent[0][:2] == (body(record()), 3)
 
@@ -270,7 +272,7 @@ def test_messages_that_stay_although_they_are_done_are_told_of(kept: tuple[str, 
     room = inbox(queue)
     deliveries = room.receive(10)
     with pytest.raises(NotDeleted, match="b") if kept else nullcontext():
-        room.done_all(deliveries)
+        room.ack_all(deliveries)
     assert queue.deleted == [name for name in "abc" if name not in kept]
 
 
@@ -285,8 +287,8 @@ def test_what_is_announced_by_us_is_read_as_what_s3_announces() -> None:
     inbox.announce("apps/prod/shop.zip", Head("apps/prod/shop.zip", 7, "v1", datetime(2026, 1, 2, tzinfo=UTC)))
     inbox.announce_removal("apps/prod/shop.zip")
     made, removed = sent
-    assert read(made, BUCKET).uploads == (Upload(SHOP, BUCKET, "apps/prod/shop.zip", "v1", None, 7),)
-    assert read(removed, BUCKET, removals=True).uploads == (
+    assert parse_message(made, BUCKET).uploads == (Upload(SHOP, BUCKET, "apps/prod/shop.zip", "v1", None, 7),)
+    assert parse_message(removed, BUCKET, removals=True).uploads == (
         Upload(SHOP, BUCKET, "apps/prod/shop.zip", removed=True),
     )  # fmt: skip
-    assert read(removed, BUCKET).uploads == ()
+    assert parse_message(removed, BUCKET).uploads == ()

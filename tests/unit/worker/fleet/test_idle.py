@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from worker.fleet.idle import AGAIN, FIRST, Idle
+from worker.fleet.idle import GRACE_SECONDS, RETRY_SECONDS, IdleTimer
 
 
 @dataclass
@@ -17,7 +17,7 @@ class Machine:
     asked: list[tuple[float, str]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.idle = Idle(self.go, self.seconds, clock=lambda: self.now)
+        self.idle = IdleTimer(self.go, self.seconds, clock=lambda: self.now)
 
     def go(self, why: str) -> bool:
         self.asked.append((self.now, why))
@@ -25,7 +25,7 @@ class Machine:
 
     def wait(self, seconds: float) -> None:
         self.now += seconds
-        self.idle.nothing_came()
+        self.idle.leave_if_due()
 
 
 def test_it_goes_when_it_has_been_idle_for_long_enough() -> None:
@@ -50,7 +50,7 @@ def test_new_work_begins_the_wait_anew() -> None:
     assert machine.asked == []
 
 
-@pytest.mark.parametrize(("seconds", "first"), [(5.0, FIRST), (300.0, 300.0)])
+@pytest.mark.parametrize(("seconds", "first"), [(5.0, GRACE_SECONDS), (300.0, 300.0)])
 def test_a_machine_that_has_just_booted_waits_longer_for_its_first_work(seconds: float, first: float) -> None:
     machine = Machine(seconds)
     machine.wait(first - 1)
@@ -61,8 +61,8 @@ def test_a_machine_that_has_just_booted_waits_longer_for_its_first_work(seconds:
 
 def test_a_group_that_keeps_the_machine_is_not_asked_all_the_time() -> None:
     machine = Machine(agrees=False)
-    machine.wait(FIRST)
-    machine.wait(AGAIN - 1)
+    machine.wait(GRACE_SECONDS)
+    machine.wait(RETRY_SECONDS - 1)
     assert len(machine.asked) == 1
     machine.wait(1)
     assert len(machine.asked) == 2

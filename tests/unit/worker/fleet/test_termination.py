@@ -15,7 +15,7 @@ from auto_lambda.aws.autoscaling import Member
 from auto_lambda.aws.metadata import Metadata, NoMetadata
 from auto_lambda.service import Stop
 from auto_lambda_cli.local_stack.imds import Imds, imds
-from worker.fleet.termination import BEAT, IDLE, Leaving
+from worker.fleet.termination import HEARTBEAT_SECONDS, PROTECTION_SECONDS, TerminationWatcher
 
 
 @dataclass
@@ -50,10 +50,10 @@ class Machine:
     seconds: float = 1000.0
 
     def __post_init__(self) -> None:
-        self.leaving = Leaving(
+        self.watcher = TerminationWatcher(
             Metadata(self.service.environ), lambda _: self.group, self.stop, clock=lambda: self.seconds, pause=0.01
         )
-        self.leaving._join_group("i-0123456789abcdef0")
+        self.watcher._join_group("i-0123456789abcdef0")
 
 
 @pytest.fixture
@@ -63,11 +63,11 @@ def machine() -> Iterator[Machine]:
 
 
 def test_a_notice_starts_the_drain_once(machine: Machine) -> None:
-    machine.leaving.look()
+    machine.watcher.poll()
     assert not machine.stop.requested.is_set()
     machine.service.values["spot/instance-action"] = "{}"
-    machine.leaving.look()
-    machine.leaving.look()
+    machine.watcher.poll()
+    machine.watcher.poll()
     assert machine.stop.requested.is_set()
     assert not machine.stop.at_once.is_set()
 
@@ -75,47 +75,47 @@ def test_a_notice_starts_the_drain_once(machine: Machine) -> None:
 def test_a_notice_after_sigterm_does_not_count_as_the_second_signal(machine: Machine) -> None:
     machine.stop.request()
     machine.service.values["spot/instance-action"] = "{}"
-    machine.leaving.look()
+    machine.watcher.poll()
     assert not machine.stop.at_once.is_set()
 
 
 def test_while_it_drains_the_group_hears_heartbeats_and_at_last_that_it_may_go_on(machine: Machine) -> None:
     machine.service.values["autoscaling/target-lifecycle-state"] = "Terminated"
-    machine.leaving.look()
-    machine.leaving.look()
-    machine.seconds += BEAT
-    machine.leaving.look()
-    machine.leaving.finish()
+    machine.watcher.poll()
+    machine.watcher.poll()
+    machine.seconds += HEARTBEAT_SECONDS
+    machine.watcher.poll()
+    machine.watcher.finish()
     assert machine.group.told == ["heartbeat", "heartbeat", "complete"]
 
 
 def test_protection_is_held_while_it_builds_and_given_up_when_idle(machine: Machine) -> None:
-    machine.leaving.load(1)
-    machine.leaving.look()
-    machine.leaving.load(0)
-    machine.leaving.look()
-    machine.leaving.load(1)
-    machine.leaving.look()
-    machine.leaving.load(0)
+    machine.watcher.load(1)
+    machine.watcher.poll()
+    machine.watcher.load(0)
+    machine.watcher.poll()
+    machine.watcher.load(1)
+    machine.watcher.poll()
+    machine.watcher.load(0)
     assert machine.group.told == ["protect"]
-    machine.seconds += IDLE
-    machine.leaving.look()
-    machine.leaving.look()
+    machine.seconds += PROTECTION_SECONDS
+    machine.watcher.poll()
+    machine.watcher.poll()
     assert machine.group.told == ["protect", "unprotect"]
 
 
 def test_a_throttled_group_is_asked_again_at_the_next_look(machine: Machine) -> None:
     machine.group.throttled = 2
-    machine.leaving.load(1)
+    machine.watcher.load(1)
     for _ in range(4):
-        machine.leaving.look()
+        machine.watcher.poll()
     assert machine.group.told == ["protect"]
 
 
 def test_protection_is_given_up_at_the_end(machine: Machine) -> None:
-    machine.leaving.load(2)
-    machine.leaving.look()
-    machine.leaving.finish()
+    machine.watcher.load(2)
+    machine.watcher.poll()
+    machine.watcher.finish()
     assert machine.group.told == ["protect", "unprotect"]
 
 
@@ -123,24 +123,24 @@ def test_a_machine_that_goes_by_itself_drains_and_waits_until_the_group_waits_fo
     looks = iter(["InService", "InService", "Terminated"])
     state = "autoscaling/target-lifecycle-state"
     machine.service.answers[state] = lambda: next(looks, "Terminated")
-    assert machine.leaving.go("idle")
+    assert machine.watcher.leave_group("idle")
     assert machine.stop.requested.is_set()
-    machine.leaving.finish()
+    machine.watcher.finish()
     assert machine.group.told == ["leave", "complete"]
-    assert not machine.leaving.go("idle again")
+    assert not machine.watcher.leave_group("idle again")
 
 
 def test_a_machine_that_its_group_keeps_works_on(machine: Machine) -> None:
     machine.group.smallest = True
-    assert not machine.leaving.go("idle")
+    assert not machine.watcher.leave_group("idle")
     assert not machine.stop.requested.is_set()
-    machine.leaving.finish()
+    machine.watcher.finish()
     assert machine.group.told == []
 
 
 def test_a_machine_of_no_group_stays() -> None:
     stop = Stop()
-    assert not Leaving(Metadata({}), lambda _: None, stop).go("idle")
+    assert not TerminationWatcher(Metadata({}), lambda _: None, stop).leave_group("idle")
     assert not stop.requested.is_set()
 
 
@@ -155,10 +155,10 @@ def test_a_metadata_service_that_is_slow_at_boot_is_asked_again() -> None:
             return "i-0123456789abcdef0"
 
     found = threading.Event()
-    leaving = Leaving(Slow({}), lambda _: found.set(), Stop(), pause=0.01)
-    leaving.start()
+    watcher = TerminationWatcher(Slow({}), lambda _: found.set(), Stop(), pause=0.01)
+    watcher.start()
     assert found.wait(10)
-    leaving.finish()
+    watcher.finish()
 
 
 def test_a_group_that_is_not_found_at_once_is_looked_for_again(machine: Machine) -> None:
@@ -171,29 +171,29 @@ def test_a_group_that_is_not_found_at_once_is_looked_for_again(machine: Machine)
         found.set()
         return machine.group
 
-    leaving = Leaving(Metadata(machine.service.environ), find, machine.stop, pause=0.01)
-    leaving.start()
+    watcher = TerminationWatcher(Metadata(machine.service.environ), find, machine.stop, pause=0.01)
+    watcher.start()
     assert found.wait(10)
-    leaving.finish()
+    watcher.finish()
 
 
 def test_off_ec2_the_watcher_ends_by_itself_and_is_silent(capsys: pytest.CaptureFixture[str]) -> None:
     stop = Stop()
     nowhere = Metadata({"AWS_EC2_METADATA_SERVICE_ENDPOINT": "http://127.0.0.1:9"})
-    leaving = Leaving(nowhere, lambda _: None, stop, pause=0.01)
-    leaving.start()
-    leaving._thread.join(10)
-    assert not leaving._thread.is_alive()
-    leaving.load(1)
-    leaving.finish()
+    watcher = TerminationWatcher(nowhere, lambda _: None, stop, pause=0.01)
+    watcher.start()
+    watcher._thread.join(10)
+    assert not watcher._thread.is_alive()
+    watcher.load(1)
+    watcher.finish()
     assert not stop.requested.is_set()
     assert capsys.readouterr() == ("", "")
 
 
 def test_the_watchers_thread_follows_the_load(machine: Machine) -> None:
-    machine.leaving.start()
-    machine.leaving.load(1)
-    machine.leaving.finish()
+    machine.watcher.start()
+    machine.watcher.load(1)
+    machine.watcher.finish()
     assert machine.group.told in (["protect", "unprotect"], [])
 
 

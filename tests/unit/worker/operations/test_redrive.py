@@ -12,7 +12,7 @@ from moto import mock_aws
 
 from auto_lambda.aws.s3 import ObjectStore
 from auto_lambda.aws.sqs import Queue
-from worker.consumer.inbox import MOST_ATTEMPTS, Inbox
+from worker.consumer.inbox import MAX_ATTEMPTS, Inbox
 from worker.operations.redrive import Redrive
 
 BODY = json.dumps(
@@ -49,9 +49,9 @@ def queues(monkeypatch: pytest.MonkeyPatch) -> Iterator[Queues]:
 def test_a_message_that_is_put_off_keeps_its_age_and_its_count(queues: Queues) -> None:
     queues.main.send(BODY)
     (first,) = queues.inbox.receive(1)
-    queues.inbox.give_back(first, 0)
+    queues.inbox.nack(first, 0)
     (second,) = queues.inbox.receive(1)
-    queues.inbox.put_off(second, 0)
+    queues.inbox.requeue(second, 0)
     (third,) = queues.inbox.receive(1)
     assert (first.attempts, second.attempts, third.attempts) == (1, 2, 2)
     assert third.id != first.id
@@ -59,26 +59,26 @@ def test_a_message_that_is_put_off_keeps_its_age_and_its_count(queues: Queues) -
 
 
 def test_a_message_that_was_put_off_in_between_is_not_tried_for_ever(queues: Queues) -> None:
-    queues.main.send(BODY, attributes={"attempts": str(MOST_ATTEMPTS)})
+    queues.main.send(BODY, attributes={"attempts": str(MAX_ATTEMPTS)})
     assert queues.inbox.receive(1) == []
-    (letter,) = queues.redrive.letters()
-    assert (letter.code, letter.attempts) == ("tried-too-often", MOST_ATTEMPTS + 1)
+    (dead_letter,) = queues.redrive.dead_letters()
+    assert (dead_letter.code, dead_letter.attempts) == ("tried-too-often", MAX_ATTEMPTS + 1)
 
 
 def test_what_was_put_aside_is_shown_with_its_class_its_count_and_its_last_lines(queues: Queues) -> None:
     queues.main.send(BODY)
     (delivery,) = queues.inbox.receive(1)
-    queues.inbox.bury(delivery, "ends-workers", "it has ended 3 worker processes")
-    (letter,) = queues.redrive.letters()
-    assert (letter.code, letter.apps, letter.attempts) == ("ends-workers", ("dev/x",), 1)
-    assert letter.log == tuple(f"line {number}" for number in range(4, 9))
+    queues.inbox.dead_letter(delivery, "ends-workers", "it has ended 3 worker processes")
+    (dead_letter,) = queues.redrive.dead_letters()
+    assert (dead_letter.code, dead_letter.apps, dead_letter.attempts) == ("ends-workers", ("dev/x",), 1)
+    assert dead_letter.log == tuple(f"line {number}" for number in range(4, 9))
 
 
 def test_it_is_sent_back_under_a_name_of_its_own(queues: Queues) -> None:
     queues.dead.send(BODY)
-    (letter,) = queues.redrive.letters()
-    queues.redrive.send_back(letter)
-    assert list(queues.redrive.letters()) == []
+    (dead_letter,) = queues.redrive.dead_letters()
+    queues.redrive.send_back(dead_letter)
+    assert list(queues.redrive.dead_letters()) == []
     (delivery,) = queues.inbox.receive(1)
     assert delivery.attempts == 1
-    assert delivery.letter.uploads[0].redrive
+    assert delivery.parsed.uploads[0].redrive

@@ -198,7 +198,7 @@ def test_whoever_lost_the_lease_can_store_nothing(table: Table) -> None:
     second = late.claim(attempt(), upload(), late.record(SHOP), owner="b")
     assert first
     assert second
-    assert second.deaths == 1
+    assert second.crashes == 1
     with pytest.raises(Lost):
         first.finish(put_live(SHOP, live("v1")))
     with pytest.raises(Lost):
