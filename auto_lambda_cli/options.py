@@ -6,7 +6,14 @@ from typing import Annotated
 
 import typer
 
-Local = Annotated[bool, typer.Option("--local", help="Use the local stack that is up, whatever the environment says.")]
+Local = Annotated[
+    bool,
+    typer.Option(
+        "--local",
+        help="Use the local stack that is up, whatever the environment says. If several are up, "
+        "AUTO_LAMBDA_LOCAL_PORT selects one.",
+    ),
+]
 Bucket = Annotated[
     str | None,
     typer.Option(

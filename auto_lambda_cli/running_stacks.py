@@ -55,6 +55,11 @@ class Pipeline:
             group=outputs["WorkerGroup"],
         )
 
+    @property
+    def port(self) -> str:
+        """The port of the embedded AWS, which tells stacks on one machine apart."""
+        return self.endpoint.rpartition(":")[2]
+
     def ready_line(self) -> dict[str, Any]:
         """What ``local up`` prints: all names, and what a client's environment needs."""
         return {"ready": True, "region": REGION, "account": ACCOUNT, **asdict(self), "environ": self.environ}

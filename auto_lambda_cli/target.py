@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from auto_lambda.aws.s3 import ObjectStore
 
 BUCKET = "AUTO_LAMBDA_UPLOADS_BUCKET"
+LOCAL_PORT = "AUTO_LAMBDA_LOCAL_PORT"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +49,10 @@ def choose(
 
     ``--local`` asks for a local stack that is up. Without it a named bucket (``--bucket`` or
     ``AUTO_LAMBDA_UPLOADS_BUCKET``) is it; with none named and no ``AWS_ENDPOINT_URL`` a local stack that is up, if any.
+    If several are up, ``AUTO_LAMBDA_LOCAL_PORT`` selects one.
 
     Raises:
-        typer.Exit: with code 2; what is missing has been told.
+        typer.Exit: with code 2; the message says what is missing, or which stacks there are.
     """
     if bucket and not local:
         return Target(bucket, environ.get("AWS_ENDPOINT_URL"))
@@ -58,7 +60,7 @@ def choose(
         raise leave(Exit.USAGE, f"AWS_ENDPOINT_URL is set, but no bucket: set {BUCKET} too, or use --bucket")
     up = running() if stacks is None else stacks
     if up:
-        return _enter(up[0], environ)
+        return _enter(_only(up, environ.get(LOCAL_PORT)), environ)
     if local:
         raise leave(Exit.USAGE, "no local stack is up: start one in another terminal with `auto-lambda local up`")
     raise leave(
@@ -66,6 +68,17 @@ def choose(
         f"which pipeline? Name its bucket with --bucket or {BUCKET},\n"
         "or start a local one in another terminal: auto-lambda local up",
     )
+
+
+def _only(up: list[Pipeline], port: str | None) -> Pipeline:
+    """The one stack that is meant; never a guess."""
+    found = [stack for stack in up if not port or stack.port == port]
+    if len(found) == 1:
+        return found[0]
+    names = "\n".join(f"  {LOCAL_PORT}={stack.port}  (process {stack.pid}, files in {stack.folder})" for stack in up)
+    if not found:
+        raise leave(Exit.USAGE, f"{LOCAL_PORT} is {port}, but no local stack is up on that port. There is:\n{names}")
+    raise leave(Exit.USAGE, f"{len(found)} local stacks are up. Set one of these to choose:\n{names}")
 
 
 def app_named(name: str, stage: str) -> keys.App:
