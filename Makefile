@@ -2,6 +2,8 @@
 .PHONY: help setup test-tools demo test unit machine image-test ami e2e lint policy types format bench soak chaos pictures lock
 .DEFAULT_GOAL := help
 BIN := .venv/bin
+# A shell without job control starts background processes with SIGINT ignored; what a recipe runs must still stop on it.
+SHELL := $(shell env --default-signal=INT true 2>/dev/null && echo env --default-signal=INT) /bin/sh
 
 help: ## show this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' Makefile | expand -t 12

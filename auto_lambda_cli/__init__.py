@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import signal
+
 
 def main() -> None:
-    """The console script."""
+    """Run the command line."""
+    # A shell without job control starts background processes with SIGINT ignored, and children inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     from auto_lambda_cli.app import app
 
     app(prog_name="auto-lambda")
