@@ -1,5 +1,5 @@
 # Two commands do everything on a fresh machine: `make demo` and `make test`.
-.PHONY: help setup test-tools demo test unit machine image-test ami e2e lint policy types format bench soak chaos pictures lock
+.PHONY: help setup test-tools demo test unit machine image-test ami e2e lint policy types format bench soak chaos pictures docs lock
 .DEFAULT_GOAL := help
 BIN := .venv/bin
 # A shell without job control starts background processes with SIGINT ignored; what a recipe runs must still stop on it.
@@ -64,6 +64,10 @@ soak: setup ## 1,000 drops while workers are killed, events doubled and reordere
 
 pictures: ## redraw docs/pictures from its sources (graphviz)
 	for source in docs/pictures/*.dot; do dot -Tsvg "$$source" -o "$${source%.dot}.svg" || exit 1; done
+
+docs: setup ## build the documentation site into site/, with every link and anchor checked. Part of make unit
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "python3 -m http.server --directory site shows it"
 
 lock: setup ## resolve all pinned versions anew
 	scripts/lock.sh
