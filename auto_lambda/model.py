@@ -9,8 +9,9 @@ from typing import Any, Literal
 Template = dict[str, Any]
 """A CloudFormation template as parsed JSON."""
 
-Say = Callable[[str], None]
-"""Adds a line (or several) to the log that the uploader reads. Redaction happens behind it."""
+BuildLog = Callable[[str], None]
+"""Adds one or more lines to the log that the uploader reads. Secrets are redacted behind it."""
+Say = BuildLog
 
 Architecture = Literal["x86_64", "arm64"]
 

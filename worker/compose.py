@@ -44,7 +44,7 @@ from worker.consumer.inbox import Inbox
 from worker.deploy.deployer import Deployer
 from worker.fetch import fetch
 from worker.handler import DeliveryHandler
-from worker.model import Bundle, Surroundings, Upload
+from worker.model import Bundle, DeployTarget, Upload
 from worker.operations.reconcile import Reconciler
 from worker.pipeline import Fetched, Pipeline, Steps
 from worker.records.ledger import Ledger
@@ -157,7 +157,7 @@ def _deployer(chosen: WorkerSettings, session: boto3.Session, store: ObjectStore
     # An invocation takes as long as the function does.
     invoking = client(session, "lambda", read_timeout=_LONGEST_FUNCTION, attempts=chosen.call_attempts)
     functions = Functions(_client(chosen, session, "lambda"), invoking)
-    return Deployer(store, stacks, functions, _surroundings(chosen))
+    return Deployer(store, stacks, functions, _deploy_target(chosen))
 
 
 def _client(
@@ -167,8 +167,8 @@ def _client(
     return client(session, service, read_timeout=read_timeout, connections=connections, attempts=chosen.call_attempts)
 
 
-def _surroundings(chosen: WorkerSettings) -> Surroundings:
-    return Surroundings(
+def _deploy_target(chosen: WorkerSettings) -> DeployTarget:
+    return DeployTarget(
         artifacts_bucket=chosen.artifacts_bucket,
         boundary_arn=chosen.boundary_arn,
         region=chosen.region,
@@ -184,7 +184,7 @@ def _steps(
     deployer: Deployer,
     defaults: Callable[[], Defaults],
 ) -> Steps:
-    surroundings = _surroundings(chosen)
+    target = _deploy_target(chosen)
 
     def fetched(upload: Upload, into: Path) -> Fetched:
         return fetch(upload, store, into, chosen.max_upload_mb * MEGABYTE)
@@ -193,7 +193,7 @@ def _steps(
         return inspect(zipped.upload, tree, zipped.sha256, zipped.size, defaults())
 
     def assembled(draft: Draft, built: Built, work: Path) -> Bundle:
-        return assemble(draft, built, work, surroundings)
+        return assemble(draft, built, work, target)
 
     tools, audits = ToolEnvironments(chosen.cache / "tools"), Audits(chosen.cache / "audits")
     return Steps(

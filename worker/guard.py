@@ -12,9 +12,9 @@ from auto_lambda.aws.dynamodb import Put
 from auto_lambda.errors import AppError
 from worker.cancellation import Cancelled, CancelToken
 from worker.model import Release, Upload
-from worker.records.journal import Entry, Phase
+from worker.records.journal import JournalEntry, Phase
 from worker.records.lease import HeldLease
-from worker.records.ledger import put_entry, subject
+from worker.records.ledger import put_journal, subject
 
 _log = logs.get("guard")
 
@@ -137,5 +137,5 @@ class Guard:
         when, release = self._now().isoformat(), self.release
         key, text = (release.template_key, release.text()) if release else (None, None)
         verdict = self.verdict.text() if self.verdict else None
-        entry = Entry(subject(self._upload), step, phase, key, self._worker, when, text, verdict)
-        return put_entry(self._upload.app, entry)
+        entry = JournalEntry(subject(self._upload), step, phase, key, self._worker, when, text, verdict)
+        return put_journal(self._upload.app, entry)

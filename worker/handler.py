@@ -18,23 +18,23 @@ from worker.errors import RolledBack, restored_by
 from worker.guard import Guard, SupersedeCheck, Superseded
 from worker.model import Upload
 from worker.pipeline import Pipeline, Released, Remove, Restore
-from worker.records.journal import Attempt, Entry, Outcome
+from worker.records.journal import Attempt, JournalEntry, Outcome
 from worker.records.lease import HeldLease
 from worker.records.ledger import (
+    AppRecord,
     Claim,
-    Failed,
+    FailedUpload,
     Ledger,
-    Live,
-    Record,
+    LiveRelease,
     decide,
-    finished,
-    nothing_live,
+    delete_journal,
+    delete_live,
     put_failed,
     put_live,
     subject,
 )
 from worker.records.receipt import Receipt, Report, Serving
-from worker.rollback import UNKNOWN, kept, leads_to, release_again
+from worker.rollback import UNKNOWN, rollback_records, rollback_release, rollback_target
 
 MAX_CRASHES = 3
 """How many worker processes an upload may take down before nobody touches it any more."""
@@ -50,12 +50,12 @@ class _Work:
     """One upload in hand, with its lease."""
 
     claim: Claim
-    record: Record
+    record: AppRecord
     hold: HeldLease
     attempt: Attempt
 
     @property
-    def before(self) -> Entry | None:
+    def predecessor(self) -> JournalEntry | None:
         """How far a predecessor has come with the same upload."""
         entry = self.record.entry
         return entry if entry and entry.subject == subject(self.claim.upload) else None
@@ -164,8 +164,8 @@ class DeliveryHandler:
         waited = round((self._now() - delivery.sent).total_seconds(), 3) if delivery.sent else None
         _log.info("started", key=upload.key, waited=waited, fence=work.hold.fence)
         newest = SupersedeCheck(lambda: self._overtaken(upload))
-        before = work.before if not upload.removed else None
-        stored, verdict = (before.stored, before.condemned) if before else (None, None)
+        predecessor = work.predecessor if not upload.removed else None
+        stored, verdict = (predecessor.finished_release, predecessor.known_failure) if predecessor else (None, None)
         guard = Guard(
             upload, work.hold, newest, cancel, worker=self._worker, now=self._now, release=stored, verdict=verdict
         )
@@ -203,29 +203,36 @@ class DeliveryHandler:
     def _run(self, work: _Work, report: Report, guard: Guard) -> None:
         upload, live = work.claim.upload, work.record.live
         previous = live.template_key if live else None
-        if entry := work.before:
+        if entry := work.predecessor:
             if guard.release:
                 report.follow(self._log(upload))
             report.say(f"{entry.worker} was here before, and came to: {entry.step} {entry.phase}")
         if upload.removed:
             self._undeploy(work, previous, report, guard)
             return
-        earlier = self._ledger.went_live(upload.app, upload.rollback) if upload.rollback else None
-        again = release_again(upload, earlier)
+        earlier = self._ledger.past_release(upload.app, upload.rollback) if upload.rollback else None
+        again = rollback_release(upload, earlier)
         if upload.rollback and not again:
             report.warn(UNKNOWN.format(version=upload.rollback))
         released = self._pipeline.run(upload, report, previous=previous, guard=guard, again=again)
         guard.check()
         work.hold.renew()
-        before = leads_to(upload, released.deployment.template_key, live, earlier)
-        report.live(released.deployment, before)
-        self._went_live(work, report, released, before)
+        previous_version = rollback_target(upload, released.deployment.template_key, live, earlier)
+        report.live(released.deployment, previous_version)
+        self._went_live(work, report, released, previous_version)
 
-    def _went_live(self, work: _Work, report: Report, released: Released, before: str | None) -> None:
+    def _went_live(self, work: _Work, report: Report, released: Released, previous_version: str | None) -> None:
         app, deployment, release = work.claim.upload.app, released.deployment, released.release
         attempt = replace(work.attempt, template_key=deployment.template_key, function_version=deployment.version)
-        live = put_live(app, self._live(work.claim, released, before))
-        self._finish(replace(work, attempt=attempt), report, "live", live, *kept(app, release, before), finished(app))
+        live = put_live(app, self._live(work.claim, released, previous_version))
+        self._finish(
+            replace(work, attempt=attempt),
+            report,
+            "live",
+            live,
+            *rollback_records(app, release, previous_version),
+            delete_journal(app),
+        )
 
     def _undeploy(self, work: _Work, previous: str | None, report: Report, guard: Guard) -> None:
         assert self._remove is not None  # noqa: S101 - without it no removal is handed on
@@ -234,7 +241,7 @@ class DeliveryHandler:
         report.say(f"{upload.key} was deleted: the app is taken out of AWS")
         self._remove(upload.app, previous, report.say, guard.effect)
         report.undeployed()
-        self._finish(work, report, "undeployed", *nothing_live(upload.app), finished(upload.app))
+        self._finish(work, report, "undeployed", *delete_live(upload.app), delete_journal(upload.app))
 
     def _failed(self, work: _Work, report: Report, error: AppError) -> None:
         _log.info("the uploader can fix it", code=str(error.code), reason=error.message)
@@ -248,17 +255,21 @@ class DeliveryHandler:
             report.say(f"what was live before stays live: {live.function} version {live.function_version}")
         work.hold.renew()
         report.failed(error)
-        failed = Failed(
+        failed = FailedUpload(
             upload.key, upload.version, upload.sequencer, str(error.code), self._now().isoformat(), upload.redrive
         )
-        kept = (put_live(upload.app, live),) if live and restored else ()
-        writes = (put_failed(upload.app, failed), *kept, finished(upload.app))
+        rollback_records = (put_live(upload.app, live),) if live and restored else ()
+        writes = (put_failed(upload.app, failed), *rollback_records, delete_journal(upload.app))
         self._finish(work, report, "failed", *writes, code=str(error.code))
 
     def _settled(self, work: _Work, report: Report, error: AppError) -> AppError:
         """What was live before is live again, if somebody died in the middle of replacing it."""
         live, entry = work.record.live, work.record.entry
-        if restored_by(error) or work.claim.upload.removed or not (live and entry and entry.beyond(live.template_key)):
+        if (
+            restored_by(error)
+            or work.claim.upload.removed
+            or not (live and entry and entry.may_have_replaced(live.template_key))
+        ):
             return error
         report.say(f"{entry.worker} left off in the middle of deploying another release: going back to what was live")
         work.hold.renew()
@@ -323,9 +334,9 @@ class DeliveryHandler:
         except Exception as error:  # noqa: BLE001 - another failure is on its way to the daemon
             _log.warning("attempt not finished in the ledger", error=str(error))
 
-    def _live(self, claim: Claim, released: Released, before: str | None) -> Live:
+    def _live(self, claim: Claim, released: Released, previous_version: str | None) -> LiveRelease:
         release, deployment, upload = released.release, released.deployment, claim.upload
-        return Live(
+        return LiveRelease(
             key=upload.key,
             object_version=release.object_version,
             sequencer=upload.sequencer,
@@ -337,7 +348,7 @@ class DeliveryHandler:
             function_version=deployment.version,
             url=deployment.url,
             when=self._now().isoformat(),
-            before=before,
+            previous_version=previous_version,
         )
 
     def newest(self, upload: Upload) -> Head | None:
@@ -386,10 +397,10 @@ def _cause(error: Exception, guard: Guard) -> Exception:
     return error
 
 
-def _serving(live: Live | None) -> Serving | None:
+def _serving(live: LiveRelease | None) -> Serving | None:
     if live is None:
         return None
-    return Serving(live.url, live.function, live.function_version, live.object_version, live.before)
+    return Serving(live.url, live.function, live.function_version, live.object_version, live.previous_version)
 
 
 def _seconds(since: str | None, until: str | None) -> float | None:

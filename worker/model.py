@@ -36,7 +36,7 @@ class Upload:
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class DeployTarget:
     """Where bundles are made for and deployed to.
 
     ``endpoint`` is ``AWS_ENDPOINT_URL`` where an emulator stands for AWS: its APIs answer below that address.

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from auto_lambda.errors import AppError
 from auto_lambda.keys import App
-from auto_lambda.model import FrameworkName, Proof, Say
+from auto_lambda.model import BuildLog, FrameworkName, Proof, Say
 from builder.frameworks.base import Framework
 from builder.model import Built, Draft, Source
 from worker.model import Bundle, Deployment, Release, Upload
@@ -44,7 +44,7 @@ class Deployer(Protocol):
         self,
         bundle: Bundle,
         previous: str | None,
-        say: Say,
+        log: BuildLog,
         verifying: Callable[[], AbstractContextManager[None]],
         effect: Callable[[str], AbstractContextManager[None]],
         condemned: AppError | None = None,
@@ -66,14 +66,14 @@ Effect = Callable[[str], AbstractContextManager[None]]
 class Restore(Protocol):
     """Deploys what was live again; None if that cannot be done, and the reason is told."""
 
-    def __call__(self, app: App, template_key: str | None, previous: str, say: Say) -> Deployment | None:
+    def __call__(self, app: App, template_key: str | None, previous: str, log: BuildLog) -> Deployment | None:
         """``template_key`` is of what may have been deployed since, ``previous`` of what was live."""
 
 
 class Remove(Protocol):
     """Takes an app out of AWS."""
 
-    def __call__(self, app: App, previous: str | None, say: Say, effect: Effect) -> None:
+    def __call__(self, app: App, previous: str | None, log: BuildLog, effect: Effect) -> None:
         """``previous`` is the template key of what is live."""
 
 

@@ -1,4 +1,4 @@
-"""Rollbacks: which release an upload asks for again, and where a rollback from what is live leads."""
+"""Rollbacks: the release that an upload asks for, and the version that a rollback from what is live leads to."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import replace
 from auto_lambda.aws.dynamodb import Put
 from auto_lambda.keys import App
 from worker.model import Release, Upload
-from worker.records.ledger import Earlier, Live, put_earlier
+from worker.records.ledger import LiveRelease, PastRelease, put_past_release
 
 UNKNOWN = (
     "version {version} of this zip is asked for again, but it is not known to have been live: "
@@ -15,44 +15,46 @@ UNKNOWN = (
 )
 
 
-def release_again(upload: Upload, earlier: Earlier | None) -> Release | None:
-    """The release that a rollback asks for, as the upload's own; None if it is not known.
+def rollback_release(upload: Upload, past: PastRelease | None) -> Release | None:
+    """Return the release that a rollback asks for, as the upload's own; None if it is not known.
 
     Args:
         upload: the rollback.
-        earlier: what the version that it asks for was.
+        past: the release of the version that it asks for.
     """
-    release = Release.of(earlier.release) if earlier else None
+    release = Release.of(past.release) if past else None
     return replace(release, object_version=upload.version, timings={}, warnings=()) if release else None
 
 
-def leads_to(upload: Upload, template_key: str, live: Live | None, earlier: Earlier | None) -> str | None:
-    """The version of the zip that a rollback from a release leads to: what was live before it and was not the same.
+def rollback_target(
+    upload: Upload, template_key: str, live: LiveRelease | None, past: PastRelease | None
+) -> str | None:
+    """Return the version of the zip that a rollback from a release leads to: the one before it that was different.
 
-    A rollback takes the place of what it asked for, so that the next one goes further back, and not forth again.
+    A rollback takes the place of the release that it asked for, so the next rollback goes further back.
 
     Args:
         upload: what goes live.
         template_key: of its release.
         live: what was live until then.
-        earlier: of a rollback, what the version that it asks for was.
+        past: of a rollback, the release of the version that it asks for.
     """
     if upload.rollback:
-        return earlier.before if earlier else None
+        return past.previous_version if past else None
     if live is None:
         return None
-    return live.before if live.template_key == template_key else live.object_version
+    return live.previous_version if live.template_key == template_key else live.object_version
 
 
-def kept(app: App, release: Release, before: str | None) -> tuple[Put, ...]:
-    """What a rollback to a release that goes live will look for; nothing without a version to name it by.
+def rollback_records(app: App, release: Release, previous_version: str | None) -> tuple[Put, ...]:
+    """Return what a later rollback to a release will look up; nothing without a version to name the release by.
 
     Args:
         app: the release's.
         release: what goes live.
-        before: where a rollback from it leads.
+        previous_version: the version that a rollback from it leads to.
     """
     if release.object_version is None:
         return ()
     text = replace(release, timings={}).text()
-    return (put_earlier(app, release.object_version, Earlier(text, before)),)
+    return (put_past_release(app, release.object_version, PastRelease(text, previous_version)),)

@@ -22,7 +22,7 @@ from worker.consumer.inbox import Delivery, InvalidKey, ParsedMessage
 from worker.handler import DeliveryHandler
 from worker.model import Deployment, Release, Upload
 from worker.pipeline import Effect, Guard, Released
-from worker.records.ledger import Ledger, Record
+from worker.records.ledger import AppRecord, Ledger
 from worker.records.receipt import Receipt, Report
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
@@ -91,7 +91,7 @@ class World:
     def ledger(self) -> Ledger:
         return Ledger(self.table, seconds=60, now=lambda: 1e9 + self.seconds, clock=lambda: self.seconds)
 
-    def record(self, app: App = SHOP) -> Record:
+    def record(self, app: App = SHOP) -> AppRecord:
         return self.ledger.record(app)
 
     # The pipeline
@@ -130,11 +130,11 @@ class World:
         with suppress(AppError), guard.effect("verify"):
             self.in_verify()
 
-    def restore(self, app: App, template_key: str | None, previous: str, say: object) -> Deployment:
+    def restore(self, app: App, template_key: str | None, previous: str, log: object) -> Deployment:
         self.order.append(f"restored {previous} over {template_key}")
         return Deployment("al", "shop-dev", "9", "live", None, previous, changed=True)
 
-    def remove(self, app: App, previous: str | None, say: object, effect: Effect) -> None:
+    def remove(self, app: App, previous: str | None, log: object, effect: Effect) -> None:
         with effect("stack"):
             self.in_removal()
             self.order.append(f"removed {app}, was {previous}")

@@ -15,7 +15,7 @@ from auto_lambda.aws.lambda_ import Functions
 from auto_lambda.aws.s3 import ObjectStore
 from auto_lambda.errors import AppError
 from auto_lambda.keys import App
-from worker.bundle import Surroundings
+from worker.bundle import DeployTarget
 from worker.deploy import Deployer
 from worker.model import Bundle, Deployment
 
@@ -32,7 +32,7 @@ class World:
         self.client = client
         self.s3, self.lambda_, self.cloudformation = client("s3"), client("lambda"), client("cloudformation")
         self.sqs = client("sqs")
-        self.surroundings = Surroundings("artifacts", BOUNDARY, "us-east-1", "uploads", endpoint)
+        self.surroundings = DeployTarget("artifacts", BOUNDARY, "us-east-1", "uploads", endpoint)
         self.app = app
         self.make = Maker(folder, self.surroundings, app)
         self.said: list[str] = []
@@ -42,9 +42,11 @@ class World:
             sleep=lambda _: None,
         )  # fmt: skip
 
-    def deploy(self, bundle: Bundle, previous: str | None = None, *, condemned: AppError | None = None) -> Deployment:
+    def deploy(
+        self, bundle: Bundle, previous: str | None = None, *, known_failure: AppError | None = None
+    ) -> Deployment:
         self.said.clear()
-        return self.deployer.deploy(bundle, previous, self.said.append, condemned=condemned)
+        return self.deployer.deploy(bundle, previous, self.said.append, known_failure=known_failure)
 
     def wait(self, stack: str) -> None:
         """Until it stands still."""

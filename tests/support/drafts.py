@@ -11,12 +11,12 @@ from typing import Any
 from auto_lambda.keys import App
 from auto_lambda.model import BucketNotification, Template
 from builder.model import Built, Draft, Layer, Options, Source
-from worker.bundle import Surroundings, assemble
+from worker.bundle import DeployTarget, assemble
 from worker.model import Bundle, Upload
 
 ACCOUNT = "123456789012"
 BOUNDARY = f"arn:aws:iam::{ACCOUNT}:policy/auto-lambda/Boundary"
-SURROUNDINGS = Surroundings("artifacts", BOUNDARY, "us-east-1", uploads_bucket="uploads")
+SURROUNDINGS = DeployTarget("artifacts", BOUNDARY, "us-east-1", uploads_bucket="uploads")
 APP = App("dev", "shop")
 
 HELLO = """
@@ -179,7 +179,7 @@ class Maker:
         app: whose they are.
     """
 
-    def __init__(self, folder: Path, surroundings: Surroundings = SURROUNDINGS, app: App = APP) -> None:
+    def __init__(self, folder: Path, surroundings: DeployTarget = SURROUNDINGS, app: App = APP) -> None:
         self.folder = folder
         self.surroundings = surroundings
         self.app = app

@@ -21,7 +21,7 @@ from tables import create_ledger
 from auto_lambda.aws.dynamodb import Table
 from auto_lambda.keys import App
 from worker.records.journal import Attempt
-from worker.records.ledger import Live, put_live
+from worker.records.ledger import LiveRelease, put_live
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 SHOP = App("dev", "shop")
@@ -62,7 +62,7 @@ class Finished:
 
     def live(self, version: str, receipt: str | None = None) -> None:
         """What the ledger says, and what the receipt says if that is another version."""
-        entry = Live(
+        entry = LiveRelease(
             "apps/shop.zip", version, None, NOON.isoformat(), "ab" * 32, "chalice", "bundles/1.json", "shop-dev", "7",
             self.url, NOON.isoformat(),
         )  # fmt: skip

@@ -13,7 +13,7 @@ from builder.model import Built, Draft
 from worker.bundle import release
 from worker.bundle.publish import Publication, publish, serialize
 from worker.bundle.shape import check_shape
-from worker.model import Artifact, Bundle, Surroundings
+from worker.model import Artifact, Bundle, DeployTarget
 
 MEGABYTE = 1024 * 1024
 # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html: function and layers together, unzipped
@@ -26,7 +26,7 @@ MAX_OUTPUTS = 200
 MAX_ENVIRONMENT_BYTES = 4096
 
 
-def assemble(draft: Draft, built: Built, work: Path, surroundings: Surroundings) -> Bundle:
+def assemble(draft: Draft, built: Built, work: Path, surroundings: DeployTarget) -> Bundle:
     """Publish the draft, zip its code, and name everything after its content.
 
     Args:
@@ -62,7 +62,7 @@ def assemble(draft: Draft, built: Built, work: Path, surroundings: Surroundings)
     )
 
 
-def _publication(draft: Draft, built: Built, code_key: str, surroundings: Surroundings) -> Publication:
+def _publication(draft: Draft, built: Built, code_key: str, surroundings: DeployTarget) -> Publication:
     source = built.source
     return Publication(
         app=source.upload.app,

@@ -13,7 +13,7 @@ from auto_lambda.aws.s3 import Head
 from auto_lambda.keys import App
 from worker.consumer.inbox import Delivery
 from worker.model import Upload
-from worker.records.ledger import Record, decide
+from worker.records.ledger import AppRecord, decide
 
 _log = logs.get("deduplication")
 
@@ -30,7 +30,7 @@ class Deduplicator:
     """
 
     def __init__(
-        self, answers: Callable[[Collection[App]], Mapping[App, Record]], newest: FindNewest, *, undeploys: bool
+        self, answers: Callable[[Collection[App]], Mapping[App, AppRecord]], newest: FindNewest, *, undeploys: bool
     ) -> None:
         self._answers = answers
         self._newest = newest
@@ -42,7 +42,7 @@ class Deduplicator:
         newest = _once_each(self._newest)
         return [delivery for delivery in deliveries if self._is_redundant(delivery, records, newest)]
 
-    def _is_redundant(self, delivery: Delivery, records: Mapping[App, Record], newest: FindNewest) -> bool:
+    def _is_redundant(self, delivery: Delivery, records: Mapping[App, AppRecord], newest: FindNewest) -> bool:
         if delivery.parsed.invalid_keys:
             return False
         for upload in delivery.parsed.uploads:

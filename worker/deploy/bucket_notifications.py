@@ -1,4 +1,4 @@
-"""What CloudFormation cannot do: hang a function's events on a bucket that exists already, beside everybody else's."""
+"""Adds an app's notifications to existing buckets, beside those of others. CloudFormation cannot do this."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_at
 from auto_lambda.aws.s3 import ObjectStore
 from auto_lambda.errors import AppError, Code
 from auto_lambda.keys import App
-from auto_lambda.model import BucketNotification, Say
+from auto_lambda.model import BucketNotification, BuildLog
 
 _LAMBDA = "LambdaFunctionConfigurations"
 _NOT_YET = "Unable to validate the following destination configurations"
-_THEIRS = frozenset({"AccessDenied", "InvalidArgument", "NoSuchBucket"})
+_REFUSALS = frozenset({"AccessDenied", "InvalidArgument", "NoSuchBucket"})
 
 
 class _Overwritten(Exception):
-    """Somebody else wrote the bucket's configuration between our reading and writing."""
+    """Somebody else changed the bucket's configuration between our read and our write."""
 
 
 @dataclass(frozen=True, slots=True)
-class Hook:
-    """One wanted notification. ``alias`` is the ARN to call."""
+class BucketSubscription:
+    """One wanted notification. ``alias`` is the ARN to invoke."""
 
     wanted: BucketNotification
     alias: str
 
     def entry(self, prefix: str) -> dict[str, Any]:
-        """As S3 takes it. Its id is named after all of it, so that equal ids mean equal entries."""
+        """Return the entry for S3. Its id is a hash of its content, so that equal ids mean equal entries."""
         item = self.wanted
         rules = [{"Name": name, "Value": value} for name, value in _filter(item).items() if value]
         entry: dict[str, Any] = {"LambdaFunctionArn": self.alias, "Events": sorted(item.events)}
@@ -44,8 +44,8 @@ class Hook:
         return {"Id": f"{prefix}{item.function}:{digest}", **entry}
 
 
-class BucketEvents:
-    """Merges an app's notifications into buckets; entries are told apart by ids that begin with the app.
+class BucketNotifications:
+    """Merges an app's notifications into buckets. The ids of an app's entries begin with its name.
 
     Args:
         store: S3.
@@ -56,38 +56,44 @@ class BucketEvents:
         self._store = store
         self._sleep = sleep
 
-    def apply(self, app: App, hooks: Iterable[Hook], before: Iterable[BucketNotification], say: Say) -> None:
-        """Bring every bucket concerned to exactly these hooks of the app; nobody else's entries change.
+    def apply(
+        self,
+        app: App,
+        subscriptions: Iterable[BucketSubscription],
+        previous: Iterable[BucketNotification],
+        log: BuildLog,
+    ) -> None:
+        """Give every bucket concerned exactly these entries of the app; entries of others do not change.
 
         Args:
-            app: whose they are.
-            hooks: what should be there.
-            before: what an earlier release wanted; its buckets are looked through too.
-            say: told of each bucket that was changed.
+            app: their owner.
+            subscriptions: what should be there.
+            previous: what an earlier release wanted; its buckets are updated too.
+            log: takes each bucket that was changed.
 
         Raises:
             AppError: a bucket is missing, not ours to change, or an entry overlaps with another's.
         """
-        wanted: dict[str, list[Hook]] = {}
-        for hook in hooks:
-            wanted.setdefault(hook.wanted.bucket, []).append(hook)
-        for bucket in sorted({*wanted, *(item.bucket for item in before)}):
+        wanted: dict[str, list[BucketSubscription]] = {}
+        for subscription in subscriptions:
+            wanted.setdefault(subscription.wanted.bucket, []).append(subscription)
+        for bucket in sorted({*wanted, *(item.bucket for item in previous)}):
             try:
-                self._settle(bucket, f"auto-lambda:{app}:", wanted.get(bucket, []), say)
+                self._update_bucket(bucket, f"auto-lambda:{app}:", wanted.get(bucket, []), log)
             except ClientError as error:
-                self._tell(bucket, error, bucket in wanted, say)
+                self._handle_refusal(bucket, error, bucket in wanted, log)
 
-    def _settle(self, bucket: str, prefix: str, hooks: list[Hook], say: Say) -> None:
-        entries = [hook.entry(prefix) for hook in hooks]
+    def _update_bucket(self, bucket: str, prefix: str, subscriptions: list[BucketSubscription], log: BuildLog) -> None:
+        entries = [subscription.entry(prefix) for subscription in subscriptions]
         retrying = Retrying(
-            retry=retry_if_exception(_passes),
+            retry=retry_if_exception(_is_temporary),
             stop=stop_after_attempt(6),
             wait=wait_exponential(0.25, max=4),
             sleep=self._sleep,
             retry_error_callback=_last_error,
         )
         if retrying(self._merge, bucket, prefix, entries):
-            say(f"bucket {bucket}: {len(entries)} notification(s) of this app")
+            log(f"bucket {bucket}: {len(entries)} notification(s) of this app")
 
     def _merge(self, bucket: str, prefix: str, entries: list[dict[str, Any]]) -> bool:
         configuration = self._store.notifications(bucket)
@@ -99,13 +105,13 @@ class BucketEvents:
             raise _Overwritten(bucket)
         return True
 
-    def _tell(self, bucket: str, error: ClientError, wanted: bool, say: Say) -> None:
+    def _handle_refusal(self, bucket: str, error: ClientError, wanted: bool, log: BuildLog) -> None:
         code = error.response.get("Error", {}).get("Code", "")
         message = error.response.get("Error", {}).get("Message", str(error))
-        if code not in _THEIRS:
+        if code not in _REFUSALS:
             raise error
         if not wanted:
-            say(f"bucket {bucket}: an old notification could not be taken out ({code}: {message})")
+            log(f"bucket {bucket}: an old notification could not be taken out ({code}: {message})")
             return
         raise AppError(
             Code.BUCKET_NOTIFICATION_FAILED,
@@ -123,8 +129,8 @@ def _ids(configuration: Mapping[str, Any], prefix: str) -> set[str]:
     return {entry["Id"] for entry in configuration.get(_LAMBDA, []) if entry.get("Id", "").startswith(prefix)}
 
 
-def _passes(error: BaseException) -> bool:
-    """Whether it may work a moment later: a permission that has not spread yet, or a race with another app."""
+def _is_temporary(error: BaseException) -> bool:
+    """Tell whether a retry may work: a permission has not propagated yet, or another app was faster."""
     return isinstance(error, _Overwritten) or (isinstance(error, ClientError) and _NOT_YET in str(error))
 
 

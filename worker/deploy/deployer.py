@@ -1,4 +1,4 @@
-"""Make a bundle live, see that it answers, and go back if it does not."""
+"""Deploys a bundle, verifies that it answers, and rolls back if it does not."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from auto_lambda.aws.s3 import ObjectMissing, ObjectStore
 from auto_lambda.aws.urls import callable_url
 from auto_lambda.errors import AppError, Code
 from auto_lambda.keys import App
-from auto_lambda.model import BucketNotification, Say, Template
+from auto_lambda.model import BucketNotification, BuildLog, Template
 from worker.bundle import release
 from worker.bundle.publish import ALIAS, alias_output
-from worker.deploy.bucket_notifications import BucketEvents, Hook
+from worker.deploy.bucket_notifications import BucketNotifications, BucketSubscription
 from worker.deploy.drift import Drift
 from worker.deploy.gate.gate import pass_gate
 from worker.deploy.verify import HttpAnswer, Unhealthy, Verifier, get
 from worker.errors import RolledBack
-from worker.model import Artifact, Bundle, Deployment, Surroundings
+from worker.model import Artifact, Bundle, Deployment, DeployTarget
 
 _OURS = re.compile(
     r"rate exceeded|throttl|internal ?(failure|error)|service ?unavailable|is not authorized to perform",
@@ -40,13 +40,13 @@ def _unwatched(_: str) -> Context:
 
 
 class Deployer:
-    """The back end: knows bundles, and no framework.
+    """The back end, which knows bundles but no framework.
 
     Args:
         store: S3.
         stacks: CloudFormation.
         functions: Lambda.
-        surroundings: what bundles were made for.
+        target: the buckets, the boundary and the region that bundles are made for.
         fetch: one GET.
         sleep: waits that many seconds.
     """
@@ -56,7 +56,7 @@ class Deployer:
         store: ObjectStore,
         stacks: Stacks,
         functions: Functions,
-        surroundings: Surroundings,
+        target: DeployTarget,
         *,
         fetch: Callable[[str], HttpAnswer] = get,
         sleep: Callable[[float], None] = time.sleep,
@@ -64,78 +64,82 @@ class Deployer:
         self._store = store
         self._stacks = stacks
         self._drift = Drift(stacks, functions)
-        self._surroundings = surroundings
-        self._bucket_events = BucketEvents(store, sleep)
-        self._verifier = Verifier(functions, surroundings.endpoint, fetch=fetch, sleep=sleep)
+        self._target = target
+        self._bucket_notifications = BucketNotifications(store, sleep)
+        self._verifier = Verifier(functions, target.endpoint, fetch=fetch, sleep=sleep)
 
     def deploy(
         self,
         bundle: Bundle,
         previous: str | None,
-        say: Say,
+        log: BuildLog,
         verifying: Callable[[], Context] = nullcontext,
         effect: Callable[[str], Context] = _unwatched,
-        condemned: AppError | None = None,
+        known_failure: AppError | None = None,
     ) -> Deployment:
         """Take a bundle through gate, artifacts, stack, bucket events and verification.
 
         Args:
             bundle: what should be live.
-            previous: template key of what is live now, to go back to; None for a first deploy.
-            say: told of progress.
-            verifying: makes the context that it is tried out in.
-            effect: makes the context of each change in AWS, by name; what it raises ends the work before the change.
-            condemned: what was wrong with the bundle when a worker that is no more had deployed it.
+            previous: template key of what is live now, to roll back to; None for a first deploy.
+            log: takes progress.
+            verifying: makes the context of the verification.
+            effect: makes the context of each change in AWS, by name; if it raises, the change is not made.
+            known_failure: how the bundle failed after a worker that has since died had deployed it.
 
         Raises:
             AppError: refused, failed or unhealthy. What was live before is live again (or still).
-            Exception: ours; what was live before is live, or the bundle is.
+            Exception: our side failed; either what was live before or the bundle is live.
         """
-        self._own(bundle.app)
-        if condemned:
-            # The receipt names the step that it failed at, whoever tells it in the end.
-            with verifying() if condemned.code is Code.UNHEALTHY else nullcontext():
-                say("It was deployed before and found faulty, so it is not tried again.")
-            raise self._taken_back(bundle, previous, condemned, say, effect)
-        pass_gate(bundle, self._surroundings)
+        self._require_ownership(bundle.app)
+        if known_failure:
+            # The receipt names the step that failed, whichever worker writes it.
+            with verifying() if known_failure.code is Code.UNHEALTHY else nullcontext():
+                log("It was deployed before and failed, so it is not tried again.")
+            raise self._rolled_back(bundle, previous, known_failure, log, effect)
+        pass_gate(bundle, self._target)
         if bundle.artifacts:
             with effect("artifacts"):
-                self._upload(bundle.artifacts, say)
+                self._upload(bundle.artifacts, log)
         with effect("stack"):
-            result = self._bring_about(bundle, say)
+            result = self._apply(bundle, log)
         try:
             with effect("events"):
-                self._hang_events(bundle.app, bundle.notifications, result.stack, self._notifications_of(previous), say)
+                self._subscribe_buckets(
+                    bundle.app, bundle.notifications, result.stack, self._notifications_of(previous), log
+                )
             with verifying(), effect("verify"):
-                self._verify(bundle, result.stack, say)
+                self._verify(bundle, result.stack, log)
         except AppError as error:
-            raise self._taken_back(bundle, previous, error, say, effect) from error
+            raise self._rolled_back(bundle, previous, error, log, effect) from error
         return self._deployment(bundle.template_key, result)
 
     def stored(self, app: App, template_key: str) -> Bundle | None:
-        """A release that was stored before, ready to be deployed; None if it is not there any more."""
+        """Return a stored release, ready to be deployed; None if it no longer exists."""
         template = self._template(template_key)
         return release.bundle(app, template_key, template) if template else None
 
-    def remove(self, app: App, previous: str | None, say: Say, effect: Callable[[str], Context] = _unwatched) -> None:
-        """Take an app out of AWS; nothing happens if it is not there.
+    def remove(
+        self, app: App, previous: str | None, log: BuildLog, effect: Callable[[str], Context] = _unwatched
+    ) -> None:
+        """Remove an app from AWS; do nothing if it is not there.
 
         Args:
             app: which.
             previous: template key of what is live.
-            say: told of progress.
+            log: takes progress.
             effect: as for `deploy`.
 
         Raises:
-            AppError: there is a stack of that name that is not ours, or it could not be deleted.
+            AppError: the stack of that name is not ours, or it could not be deleted.
         """
-        self._own(app)
+        self._require_ownership(app)
         with effect("events"):
-            self._bucket_events.apply(app, (), self._notifications_of(previous), say)
-        with effect("stack"), _refusals(app):
-            self._stacks.delete(app.stack, say)
+            self._bucket_notifications.apply(app, (), self._notifications_of(previous), log)
+        with effect("stack"), _stack_failures(app):
+            self._stacks.delete(app.stack, log)
 
-    def _own(self, app: App) -> Stack | None:
+    def _require_ownership(self, app: App) -> Stack | None:
         stack = self._stacks.describe(app.stack)
         if stack and not _tags(app).items() <= stack.tags.items():
             whose = f"{stack.tags.get('auto-lambda:stage')}/{stack.tags.get('auto-lambda:app')}"
@@ -147,43 +151,43 @@ class Deployer:
             )
         return stack
 
-    def _upload(self, artifacts: Iterable[Artifact], say: Say) -> None:
-        bucket = self._surroundings.artifacts_bucket
+    def _upload(self, artifacts: Iterable[Artifact], log: BuildLog) -> None:
+        bucket = self._target.artifacts_bucket
         for artifact in artifacts:
             if self._store.exists(bucket, artifact.key):
-                say(f"{artifact.key} is stored already")
+                log(f"{artifact.key} is stored already")
             else:
                 self._store.upload(bucket, artifact.key, artifact.path)
-                say(f"{artifact.key} stored, {artifact.path.stat().st_size:,} bytes")
+                log(f"{artifact.key} stored, {artifact.path.stat().st_size:,} bytes")
 
-    def _bring_about(self, bundle: Bundle, say: Say) -> Result:
-        """The stack with all that it deploys, whatever state it was in and whatever was changed by hand."""
+    def _apply(self, bundle: Bundle, log: BuildLog) -> Result:
+        """Create or update the stack, whatever its state and whatever was changed by hand."""
         app = bundle.app
-        with _refusals(app):
-            stack = self._stacks.settle(self._plan(app, bundle.template_key), say)
+        with _stack_failures(app):
+            stack = self._stacks.settle(self._plan(app, bundle.template_key), log)
             if stack and (missing := self._drift.missing(stack)):
-                say(f"{missing} was deleted by hand: {app.stack} is deleted and created anew; its URL may be another")
-                self._stacks.delete(stack.id, say)
+                log(f"{missing} was deleted by hand: {app.stack} is deleted and created anew; its URL may be another")
+                self._stacks.delete(stack.id, log)
                 stack = None
         if stack:
-            self._drift.undo(stack, bundle, say)
-        result = self._update(app, bundle.template_key, say)
-        self._drift.point(result.stack, say)
+            self._drift.undo(stack, bundle, log)
+        result = self._update(app, bundle.template_key, log)
+        self._drift.point(result.stack, log)
         return result
 
     def _plan(self, app: App, template_key: str) -> Plan:
-        return Plan(app.stack, url=self._store.url(self._surroundings.artifacts_bucket, template_key), tags=_tags(app))
+        return Plan(app.stack, url=self._store.url(self._target.artifacts_bucket, template_key), tags=_tags(app))
 
-    def _update(self, app: App, template_key: str, say: Say) -> Result:
-        with _refusals(app):
-            result = self._stacks.deploy(self._plan(app, template_key), say)
+    def _update(self, app: App, template_key: str, log: BuildLog) -> Result:
+        with _stack_failures(app):
+            result = self._stacks.deploy(self._plan(app, template_key), log)
         if not result.changed:
-            say(f"{app.stack} has it already")
+            log(f"{app.stack} has it already")
         return result
 
-    def _verify(self, bundle: Bundle, stack: Stack, say: Say) -> None:
+    def _verify(self, bundle: Bundle, stack: Stack, log: BuildLog) -> None:
         try:
-            self._verifier.verify(bundle, stack.outputs, say)
+            self._verifier.verify(bundle, stack.outputs, log)
         except Unhealthy as error:
             raise AppError(
                 Code.UNHEALTHY,
@@ -192,48 +196,50 @@ class Deployer:
                 "another path to ask for.",
             ) from error
 
-    def _hang_events(
+    def _subscribe_buckets(
         self,
         app: App,
         wanted: tuple[BucketNotification, ...],
         stack: Stack,
-        before: tuple[BucketNotification, ...],
-        say: Say,
+        previous: tuple[BucketNotification, ...],
+        log: BuildLog,
     ) -> None:
-        hooks = [Hook(item, stack.outputs[alias_output(item.function)]) for item in wanted]
-        self._bucket_events.apply(app, hooks, before, say)
+        subscriptions = [BucketSubscription(item, stack.outputs[alias_output(item.function)]) for item in wanted]
+        self._bucket_notifications.apply(app, subscriptions, previous, log)
 
-    def _taken_back(
-        self, bundle: Bundle, previous: str | None, error: AppError, say: Say, effect: Callable[[str], Context]
+    def _rolled_back(
+        self, bundle: Bundle, previous: str | None, error: AppError, log: BuildLog, effect: Callable[[str], Context]
     ) -> AppError:
-        """The error to raise once what was live before is live again."""
+        """Roll back, and return the error to raise."""
         with effect("going back"):
-            restored = self._go_back(bundle, previous, error, say)
+            restored = self._restore_previous(bundle, previous, error, log)
         return RolledBack(error, restored) if restored else error
 
-    def _go_back(self, bundle: Bundle, previous: str | None, error: AppError, say: Say) -> Deployment | None:
-        # Not asked is whether we have changed the stack: a worker that died before us may have done it.
+    def _restore_previous(
+        self, bundle: Bundle, previous: str | None, error: AppError, log: BuildLog
+    ) -> Deployment | None:
+        # Roll back even if we have not changed the stack: a worker that died before us may have done it.
         if previous is None or previous == bundle.template_key:
-            say(f"{error.message}\nThere is no earlier release to go back to; this one stays deployed.")
+            log(f"{error.message}\nThere is no earlier release to go back to; this one stays deployed.")
             return None
-        say(f"{error.message}\nGoing back to what was live before.")
-        return self.restore(bundle.app, bundle.template_key, previous, say)
+        log(f"{error.message}\nGoing back to what was live before.")
+        return self.restore(bundle.app, bundle.template_key, previous, log)
 
-    def restore(self, app: App, template_key: str | None, previous: str, say: Say) -> Deployment | None:
-        """Deploy an earlier release again; None, and the reason in the log, if that cannot be done.
+    def restore(self, app: App, template_key: str | None, previous: str, log: BuildLog) -> Deployment | None:
+        """Deploy an earlier release again; None if that fails, with the reason in the log.
 
         Args:
-            app: whose.
-            template_key: of what may have been deployed since.
-            previous: template key of what is to be live again.
-            say: told of progress.
+            app: to restore.
+            template_key: of the release that may have been deployed since.
+            previous: template key of the release to deploy again.
+            log: takes progress.
         """
         try:
-            result = self._update(app, previous, say)
+            result = self._update(app, previous, log)
             later = self._notifications_of(template_key)
-            self._hang_events(app, self._notifications_of(previous), result.stack, later, say)
+            self._subscribe_buckets(app, self._notifications_of(previous), result.stack, later, log)
         except AppError as failure:
-            say(f"That failed too: {failure.message}")
+            log(f"That failed too: {failure.message}")
             return None
         return self._deployment(previous, result)
 
@@ -243,7 +249,7 @@ class Deployer:
 
     def _template(self, template_key: str) -> Template | None:
         try:
-            stored: Template = json.loads(self._store.get(self._surroundings.artifacts_bucket, template_key))
+            stored: Template = json.loads(self._store.get(self._target.artifacts_bucket, template_key))
         except ObjectMissing:
             return None
         return stored
@@ -256,15 +262,15 @@ class Deployer:
             function=outputs["AutoLambdaFunction"],
             version=outputs["AutoLambdaVersion"],
             alias=ALIAS,
-            url=callable_url(url, self._surroundings.endpoint) if url else None,
+            url=callable_url(url, self._target.endpoint) if url else None,
             template_key=template_key,
             changed=result.changed,
         )
 
 
 @contextmanager
-def _refusals(app: App) -> Iterator[None]:
-    """What CloudFormation refuses is told the uploader, unless it is ours."""
+def _stack_failures(app: App) -> Iterator[None]:
+    """Turn a failed stack into an error for the uploader, unless the cause is on our side."""
     try:
         yield
     except StackFailed as failure:
@@ -298,5 +304,5 @@ def _hint(failure: StackFailed) -> str:
 
 
 def _tags(app: App) -> dict[str, str]:
-    """On the stack, and by CloudFormation on everything in it."""
+    """Return the tags of the stack, which CloudFormation copies to everything in it."""
     return {"auto-lambda:app": app.name, "auto-lambda:stage": app.stage}

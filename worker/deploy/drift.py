@@ -1,4 +1,4 @@
-"""What somebody changed by hand behind CloudFormation's back, which sees none of it, and how it is set right."""
+"""Drift: finds and undoes changes that were made by hand, which CloudFormation does not notice."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from auto_lambda.aws.cloudformation import Stack, Stacks
 from auto_lambda.aws.lambda_ import Functions, State
-from auto_lambda.model import Say
+from auto_lambda.model import BuildLog
 from worker.bundle.publish import ALIAS
 from worker.model import Bundle
 
@@ -17,7 +17,7 @@ _VERSION = re.compile(r"(?P<function>[A-Za-z0-9]+)Version[0-9a-f]{12}")
 
 @dataclass(frozen=True, slots=True)
 class _Published:
-    """A function of a stack (its logical id and its ARN) with the version that the stack has published."""
+    """A function of a stack (logical id and ARN) with the version that the stack has published."""
 
     name: str
     function: str
@@ -27,7 +27,7 @@ class _Published:
 class Drift:
     """Compares the functions of a stack with the versions that the stack has published.
 
-    A version never changes, so it tells what was released, whatever became of the function and its alias since.
+    A version never changes, so it shows what was released, whatever has happened to the function and its alias since.
 
     Args:
         stacks: CloudFormation.
@@ -39,7 +39,7 @@ class Drift:
         self._functions = functions
 
     def missing(self, stack: Stack) -> str | None:
-        """What was deleted by hand, None if all is there. CloudFormation can update nothing that is not there."""
+        """Name what was deleted by hand, None if nothing was. CloudFormation cannot update what is missing."""
         for it in self._published(stack):
             if self._functions.state(it.function) is None:
                 return f"the function {it.function}"
@@ -49,10 +49,10 @@ class Drift:
                 return f"version {it.version} of {it.function}"
         return None
 
-    def undo(self, stack: Stack, bundle: Bundle, say: Say) -> None:
-        """Before an update: the next version is published from ``$LATEST``, which must be what CloudFormation believes.
+    def undo(self, stack: Stack, bundle: Bundle, log: BuildLog) -> None:
+        """Undo changes to ``$LATEST`` before an update, since the next version is published from it.
 
-        Other code than was released is replaced by the bundle's, which is what comes next; settings by the released.
+        Changed code is replaced by the bundle's, which is deployed next; changed settings by the released ones.
         """
         for it in self._published(stack):
             if it.name not in bundle.template["Resources"]:
@@ -60,24 +60,24 @@ class Drift:
             latest = self._functions.state(it.function)
             released = self._functions.state(f"{it.function}:{it.version}")
             if latest and released:
-                self._undo(it, latest, released, bundle, say)
+                self._undo(it, latest, released, bundle, log)
 
-    def point(self, stack: Stack, say: Say) -> None:
-        """After an update: each alias points at the version that the stack has published, and at no other."""
+    def point(self, stack: Stack, log: BuildLog) -> None:
+        """Point each alias at the version that the stack has published, after an update."""
         for it in self._published(stack):
             alias = self._functions.alias(it.function, ALIAS)
             if alias and (alias.version != it.version or alias.weighted):
-                say(f"the alias {ALIAS} of {it.name} was moved by hand to {alias.version}; it is moved to {it.version}")
+                log(f"the alias {ALIAS} of {it.name} was moved by hand to {alias.version}; it is moved to {it.version}")
                 self._functions.point(it.function, ALIAS, it.version)
 
-    def _undo(self, it: _Published, latest: State, released: State, bundle: Bundle, say: Say) -> None:
+    def _undo(self, it: _Published, latest: State, released: State, bundle: Bundle, log: BuildLog) -> None:
         if latest.code_sha256 != released.code_sha256:
-            say(f"the code of {it.name} was changed by hand; it is replaced")
+            log(f"the code of {it.name} was changed by hand; it is replaced")
             code = bundle.template["Resources"][it.name]["Properties"]["Code"]
             self._functions.set_code(it.function, code["S3Bucket"], code["S3Key"])
         changed = {name: value for name, value in released.settings.items() if latest.settings.get(name) != value}
         if changed:
-            say(f"settings of {it.name} were changed by hand: {', '.join(changed)}; they are set back")
+            log(f"settings of {it.name} were changed by hand: {', '.join(changed)}; they are set back")
             self._functions.set_settings(it.function, changed)
 
     def _published(self, stack: Stack) -> Iterator[_Published]:

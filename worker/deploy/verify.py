@@ -1,4 +1,4 @@
-"""Does what was deployed answer? Asked through the alias, from outside, as its users would."""
+"""Verifies that a deployment answers: through the alias and from outside, as its users call it."""
 
 from __future__ import annotations
 
@@ -15,46 +15,46 @@ from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_expo
 
 from auto_lambda.aws.lambda_ import Answer, Functions
 from auto_lambda.aws.urls import callable_url
-from auto_lambda.model import Say
+from auto_lambda.model import BuildLog
 from builder.proof.requests import Shape
 from builder.proof.requests import get as get_event
 from worker.bundle.publish import alias_output
-from worker.deploy.gate.template import View
+from worker.deploy.gate.template import TemplateView
 from worker.model import Bundle
 
 _TIMEOUT = 30.0  # seconds; API Gateway's own limit is 29
 _SHOWN = 300
-# A handler given no records does nothing, so its function can be tried without effects.
+# A handler that gets no records does nothing, so its function can be invoked without side effects.
 _RECORD_TRIGGERS = ("Lambda::EventSourceMapping", "FunctionName"), ("SNS::Subscription", "Endpoint")
 _OTHER_TRIGGERS = ("Events::Rule", "Targets"), ("Scheduler::Schedule", "Target")
 _NO_RECORDS: Mapping[str, Any] = {"Records": []}
-# Handlers of topics and buckets look at the first record, which is not there: loaded and run, then. The embedded AWS
-# gives all exceptions of a handler one name, which Lambda's Python runtime does not use.
+# Handlers of topics and buckets read the first record, which is missing; that shows that they were loaded and run. The
+# embedded AWS gives all exceptions of a handler one name, which Lambda's Python runtime does not use.
 _STARTED = (None, "IndexError", "Runtime.HandlerError")
-# Rights that were given a moment ago arrive seconds later, and a first call pays for the start. All else stays.
+# New permissions take seconds to propagate, and a first call includes the start. All other errors are permanent.
 _PASSES = re.compile(
     r"(?i)access ?denied|not authorized|unauthori[sz]ed|security token|timed? ?out|throttl|rate exceeded"
 )
 
 
 class Unhealthy(Exception):
-    """It does not answer as it should; the message says what it answered."""
+    """The deployment does not answer as it should; the message says what it answered."""
 
 
 class Broken(Unhealthy):
-    """The function itself fails, in a way that does not pass by itself."""
+    """The function itself fails, permanently."""
 
 
 @dataclass(frozen=True, slots=True)
 class HttpAnswer:
-    """A status and the beginning of the body."""
+    """The status and the beginning of the body of a response."""
 
     status: int
     text: str
 
 
 def get(url: str) -> HttpAnswer:
-    """One GET that follows no redirect: an app must not send the worker to other addresses, and show what they say.
+    """Send one GET without following redirects: an app must not make the worker read and show other addresses.
 
     Raises:
         OSError: no connection, or no answer in time.
@@ -64,8 +64,8 @@ def get(url: str) -> HttpAnswer:
     kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
     connection = kind(parts.netloc, timeout=_TIMEOUT)
     try:
-        target = f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}"
-        connection.request("GET", target, headers={"User-Agent": "auto-lambda"})
+        path = f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}"
+        connection.request("GET", path, headers={"User-Agent": "auto-lambda"})
         response = connection.getresponse()
         return HttpAnswer(response.status, response.read1(_SHOWN).decode(errors="replace"))
     finally:
@@ -73,7 +73,7 @@ def get(url: str) -> HttpAnswer:
 
 
 class Verifier:
-    """Tries a fresh deployment out.
+    """Tries out a new deployment.
 
     Args:
         functions: Lambda.
@@ -95,17 +95,17 @@ class Verifier:
         self._fetch = fetch
         self._sleep = sleep
 
-    def verify(self, bundle: Bundle, outputs: Mapping[str, str], say: Say) -> None:
-        """Return if it is well: any answer below 500, or a function without a route that starts.
+    def verify(self, bundle: Bundle, outputs: Mapping[str, str], log: BuildLog) -> None:
+        """Return if it is healthy: it answers below 500, or a function without a route starts.
 
         Args:
             bundle: what was deployed.
             outputs: of its stack.
-            say: told what was tried.
+            log: takes what was tried.
 
         Raises:
-            Unhealthy: after some tries, for what a cold start or a fresh route may cause passes; at once for an error
-                of the function itself.
+            Unhealthy: after some retries, since a cold start or a new route may cause temporary errors; at once for
+                an error of the function itself.
         """
         url = outputs.get("AutoLambdaUrl", "")
         retrying = Retrying(
@@ -116,9 +116,9 @@ class Verifier:
             reraise=True,
         )
         if url.startswith("http") and not _private(bundle):
-            say(retrying(self._ask, callable_url(url, self._endpoint), bundle, outputs))
+            log(retrying(self._ask, callable_url(url, self._endpoint), bundle, outputs))
         else:
-            say(retrying(self._try, bundle, outputs))
+            log(retrying(self._try, bundle, outputs))
 
     def _ask(self, base: str, bundle: Bundle, outputs: Mapping[str, str]) -> str:
         url = base.rstrip("/") + bundle.health_path
@@ -134,7 +134,7 @@ class Verifier:
         return f"GET {url}: {answer.status}"
 
     def _own_error(self, base: str, bundle: Bundle, outputs: Mapping[str, str]) -> Answer | None:
-        """The function's own word for it: whoever stands before it only says that something is wrong."""
+        """Invoke the function directly to get its own error, which API Gateway hides."""
         stage = urlsplit(base).path.strip("/")
         event = get_event(_shape(bundle), bundle.health_path, stage)
         try:
@@ -153,7 +153,7 @@ class Verifier:
         return f"{harmless} starts"
 
     def _look(self, function: str, alias: str) -> str:
-        """A scheduled or a pure function does its work whenever it is called, so it is not called."""
+        """Check a function without invoking it, because invoking it would do its work."""
         self._functions.may_be_invoked(alias)
         state = self._functions.state(alias)
         if state is None or not state.ready:
@@ -162,14 +162,14 @@ class Verifier:
 
 
 def _fed_by_records(bundle: Bundle) -> str | None:
-    """A function that only ever gets lists of records, the main one first."""
-    view = View(bundle.template["Resources"])
+    """Name a function that only gets lists of records, preferably the main one."""
+    view = TemplateView(bundle.template["Resources"])
     fed = {item.function for item in bundle.notifications} | _called(view, _RECORD_TRIGGERS)
     fed -= _called(view, _OTHER_TRIGGERS)
     return bundle.main if bundle.main in fed else min(fed, default=None)
 
 
-def _called(view: View, triggers: tuple[tuple[str, str], ...]) -> set[str]:
+def _called(view: TemplateView, triggers: tuple[tuple[str, str], ...]) -> set[str]:
     found = set()
     for kind, key in triggers:
         for _, properties in view.of(kind):
@@ -180,8 +180,8 @@ def _called(view: View, triggers: tuple[tuple[str, str], ...]) -> set[str]:
 
 
 def _private(bundle: Bundle) -> bool:
-    """Whether an API is reachable from inside a network only, where the worker need not be."""
-    view = View(bundle.template["Resources"])
+    """Tell whether an API is reachable only from inside a network, which the worker need not be in."""
+    view = TemplateView(bundle.template["Resources"])
     return any(
         "PRIVATE" in properties.get("EndpointConfiguration", {}).get("Types", [])
         for _, properties in view.of("ApiGateway::RestApi")

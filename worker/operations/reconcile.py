@@ -69,7 +69,7 @@ class Reconciler:
                 head = self._store.head(self._bucket, listed.key)
             except (keys.BadKey, ObjectMissing):
                 continue
-            if not self._ledger.record(app).settles(Upload(app, self._bucket, listed.key, head.version), head):
+            if not self._ledger.record(app).accounts_for(Upload(app, self._bucket, listed.key, head.version), head):
                 yield listed.key, head
 
     def deleted(self, alive: Callable[[], object] = lambda: None) -> Iterator[str]:
@@ -107,7 +107,7 @@ class Reconciler:
             for key in announced:
                 _log.info("was never announced", key=key)
             _log.info("reconciled", announced=len(announced))
-            duty.done()
+            duty.complete()
         except Cancelled:
             _log.info("took too long: another worker does it")
         finally:

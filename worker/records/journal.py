@@ -1,13 +1,13 @@
-"""What was done about an app, and how far the present work has come.
+"""The journal: how far the present work on an app has got, and the history of attempts.
 
-An `Entry` is written before and after each step that changes something in AWS. An `Attempt` is the history of one try;
-it is begun together with the claim and ended together with the outcome, so one that has no outcome was cut short.
+A `JournalEntry` is written before and after each step that changes something in AWS. An `Attempt` records one try; it
+is stored together with the claim and again with the outcome, so an attempt without an outcome was cut short.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -16,22 +16,24 @@ from auto_lambda.errors import AppError
 from auto_lambda.keys import App
 from worker.model import Release
 
+ATTRIBUTE = "attribute"
+"""Key of a field's metadata: the name of the field in the table, if it is another."""
 HISTORY_DAYS = 90
-"""How long an attempt is remembered, in days."""
+"""How long an attempt is kept, in days."""
 
 Outcome = Literal["live", "failed", "superseded", "delayed", "handed back", "undeployed"]
 RECENT = "recent"
-"""The attribute by which all apps' attempts are found together, newest first, through the table's index."""
+"""The attribute by which the table's index finds the attempts of all apps, latest first."""
 Phase = Literal["begun", "done", "failed"]
 _TIMING = "seconds_"
 _AFTER_THE_STACK = frozenset({"events", "verify", "going back"})
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class JournalEntry:
     """One step with an effect. ``subject`` is the lease's; ``when`` ISO 8601, in UTC; ``release`` the text of one.
 
-    ``verdict`` is the text of the `AppError` that a step of this work ended with.
+    ``failure`` is the text of the `AppError` that a step of this work ended with.
     """
 
     subject: str
@@ -41,22 +43,22 @@ class Entry:
     worker: str
     when: str
     release: str | None = None
-    verdict: str | None = None
+    failure: str | None = field(default=None, metadata={ATTRIBUTE: "verdict"})
 
     @property
-    def condemned(self) -> AppError | None:
-        """What was found wrong with the release once it was deployed: a successor goes back without trying it again."""
-        if self.verdict is None or self.step not in _AFTER_THE_STACK:
+    def known_failure(self) -> AppError | None:
+        """The failure of the deployed release: a successor rolls back without trying it again."""
+        if self.failure is None or self.step not in _AFTER_THE_STACK:
             return None
-        return AppError.of(self.verdict)
+        return AppError.of(self.failure)
 
-    def beyond(self, template_key: str) -> bool:
-        """Whether the stack may hold something else than that release: the work did not come to its end."""
+    def may_have_replaced(self, template_key: str) -> bool:
+        """Tell whether the stack may hold another release than that one, because the work was interrupted."""
         return self.step in {"stack", *_AFTER_THE_STACK} and self.template_key not in {None, template_key}
 
     @property
-    def stored(self) -> Release | None:
-        """What a successor need not build again: it has passed the proof, and lies in the artifacts bucket."""
+    def finished_release(self) -> Release | None:
+        """The release that a successor need not build again: it has passed the proof and is in the artifacts bucket."""
         if self.release is None or (self.step == "artifacts" and self.phase != "done"):
             return None
         return Release.of(self.release)
@@ -66,7 +68,7 @@ class Entry:
 class Attempt:
     """One try at one upload. Times are ISO 8601, in UTC; ``timings`` in seconds by step; ``sent`` is its message's.
 
-    ``outcome`` and ``ended`` are None while it runs, and for ever if its worker was killed; ``rollback`` is the
+    ``outcome`` and ``ended`` are None while it runs, and stay None if its worker was killed; ``rollback`` is the
     upload's.
     """
 
@@ -86,7 +88,7 @@ class Attempt:
     rollback: str | None = None
 
     def put(self, app: App, fence: int) -> Put:
-        """Stores it; the fence tells attempts of one moment apart."""
+        """Store it; the fencing token distinguishes attempts that started at the same time."""
         expires = datetime.fromisoformat(self.started) + timedelta(days=HISTORY_DAYS)
         timings = {f"{_TIMING}{step}": round(seconds, 3) for step, seconds in (self.timings or {}).items()}
         return Put(
@@ -101,7 +103,7 @@ class Attempt:
 
     @classmethod
     def of(cls, item: Item) -> Attempt:
-        """From the stored item."""
+        """Read a table item."""
         texts = {name: str(value) for name, value in item.items() if isinstance(value, str)}
         timings = {
             name.removeprefix(_TIMING): float(value)
@@ -117,5 +119,5 @@ class Attempt:
 
 
 def history_pk(app: App) -> str:
-    """Where an app's attempts lie."""
+    """Return the partition key of an app's attempts."""
     return f"history#{app}"

@@ -1,21 +1,21 @@
-"""What the pipeline remembers of each app, in one DynamoDB table; docs/reference/ledger.md has every item.
+"""The ledger: the pipeline's memory of each app, in one DynamoDB table; docs/reference/ledger.md lists every item.
 
-What should be live is decided here too, by comparing: an announcement with what is live and what lies in the bucket.
+`decide` tells what should be live, by comparing an announced upload with what is live and with the bucket.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Literal, Protocol, TypeVar
 
-from auto_lambda.aws.dynamodb import Delete, Put
+from auto_lambda.aws.dynamodb import Delete, Item, Put
 from auto_lambda.aws.s3 import Head
 from auto_lambda.keys import ROLLBACK, App
 from worker.model import Upload
 from worker.records import lease as leases
-from worker.records.journal import Attempt, Entry, history_pk
+from worker.records.journal import ATTRIBUTE, Attempt, JournalEntry, history_pk
 from worker.records.lease import HeldLease, Lease
 
 if TYPE_CHECKING:
@@ -28,10 +28,10 @@ _LONGEST_KEY = 1024  # bytes, DynamoDB's limit
 
 
 @dataclass(frozen=True, slots=True)
-class Live:
-    """An upload that went live, and what became of it. ``modified`` (by S3) and ``when`` are ISO 8601, in UTC.
+class LiveRelease:
+    """An upload that went live, and its deployment. ``modified`` (by S3) and ``when`` are ISO 8601, in UTC.
 
-    ``before`` is the version of the object that a rollback leads to.
+    ``previous_version`` is the version of the object that a rollback leads to.
     """
 
     key: str
@@ -45,12 +45,12 @@ class Live:
     function_version: str
     url: str | None
     when: str
-    before: str | None = None
+    previous_version: str | None = field(default=None, metadata={ATTRIBUTE: "before"})
 
 
 @dataclass(frozen=True, slots=True)
-class Failed:
-    """An upload that its uploader has to mend. ``code`` is the receipt's; ``redrive`` the upload's."""
+class FailedUpload:
+    """An upload that its uploader has to fix. ``code`` is the receipt's; ``redrive`` the upload's."""
 
     key: str
     object_version: str | None
@@ -61,27 +61,27 @@ class Failed:
 
 
 @dataclass(frozen=True, slots=True)
-class Earlier:
-    """What went live from a version of a zip, for whoever wants it back: ``release`` is the text of a `Release`.
+class PastRelease:
+    """The release that went live from a version of a zip, for rollbacks to it. ``release`` is the text of a `Release`.
 
-    ``before`` is the version of the object that a rollback from it leads to.
+    ``previous_version`` is the version of the object that a rollback from it leads to.
     """
 
     release: str
-    before: str | None
+    previous_version: str | None = field(metadata={ATTRIBUTE: "before"})
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
-    """All that is known of one app. ``entry`` tells how far the last holder of the lease came."""
+class AppRecord:
+    """The items of one app. ``entry`` shows how far the last holder of the lease got."""
 
-    live: Live | None = None
-    failed: Failed | None = None
+    live: LiveRelease | None = None
+    failed: FailedUpload | None = None
     lease: Lease = field(default_factory=Lease)
-    entry: Entry | None = None
+    entry: JournalEntry | None = None
 
     def answered(self, upload: Upload) -> bool:
-        """Whether this very version has its final receipt already."""
+        """Tell whether this version already has its final receipt."""
         if self.live and _same(self.live, upload):
             return True
         if self.failed is None or not _same(self.failed, upload):
@@ -89,21 +89,21 @@ class Record:
         return upload.redrive is None or upload.redrive == self.failed.redrive
 
     def deployed_from(self, key: str) -> bool:
-        """Whether that object is what is live; or, where nothing is, was found faulty and may have left a stack."""
+        """Tell whether that object is live; or, if nothing is, whether it has failed and may have left a stack."""
         owner = self.live or self.failed
         return owner is not None and owner.key == key
 
     def may_be_in_aws(self, key: str) -> bool:
-        """Whether there may be something in AWS of that object: it is deployed, or somebody began, or works on it."""
+        """Tell whether AWS may hold anything of that object: it is deployed, or its deployment was started."""
         held = self.lease.subject if self.lease.owner else None
         begun = self.entry.subject if self.entry else None
         unfinished = any(it is not None and it.startswith(f"{key}@") for it in (held, begun))
         return unfinished or self.deployed_from(key)
 
-    def settles(self, upload: Upload, head: Head) -> bool:
-        """Whether an object's newest version needs no announcement: it has its answer, or was in somebody's hands.
+    def accounts_for(self, upload: Upload, head: Head) -> bool:
+        """Tell whether an object's newest version needs no announcement: it has a receipt, or a worker has had it.
 
-        An app's other key may hold a newer zip, which is then what counts.
+        If the app's other key holds a newer zip, that one counts.
         """
         in_hand = (self.lease.subject or "").startswith(subject(upload))
         other = self.live is not None and _under_other_key(upload, head.modified.isoformat(), self.live)
@@ -112,9 +112,9 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What is to be done about an upload: work (``go``), or nothing, since it is answered or a newer one exists.
+    """The decision about an upload: work (``go``), or nothing, because it has a receipt or a newer one exists.
 
-    ``upload`` has the version that S3 named, where the event had none, and whether it is a rollback; ``modified`` is
+    ``upload`` has the version from S3 where the event had none, and tells whether it is a rollback; ``modified`` is
     S3's, ISO 8601.
     """
 
@@ -124,18 +124,18 @@ class Claim:
 
 
 def decide(
-    upload: Upload, record: Record, newest: Callable[[Upload], Head | None], *, undeploys: bool = False
+    upload: Upload, record: AppRecord, newest: Callable[[Upload], Head | None], *, undeploys: bool = False
 ) -> Claim:
-    """Compare an upload with what is live and with what lies in the bucket now.
+    """Compare an upload with what is live and with what is in the bucket now.
 
     Args:
-        upload: as announced; or as its removal was.
+        upload: as announced, or its announced removal.
         record: of its app.
         newest: asks S3 for the newest version of the upload's object; None when it was deleted.
         undeploys: whether a deleted object means that nothing should be live.
     """
     if upload.removed:
-        return _undeploy(upload, record, newest)
+        return _decide_removal(upload, record, newest)
     if record.answered(upload):
         return Claim(upload, "answered")
     if record.live and _older(upload, record.live):
@@ -152,17 +152,17 @@ def decide(
     return Claim(replace(upload, rollback=head.metadata.get(ROLLBACK)), "go", modified)
 
 
-def _undeploy(upload: Upload, record: Record, newest: Callable[[Upload], Head | None]) -> Claim:
-    """Nothing is to be done about a deleted object if it is there again, or if another is live.
+def _decide_removal(upload: Upload, record: AppRecord, newest: Callable[[Upload], Head | None]) -> Claim:
+    """Decide about a deleted object: nothing to do if it exists again, or if another one is live.
 
-    While somebody works on it, nobody knows yet: whoever wants the lease then comes again.
+    While somebody is working on it this is not known yet; a delivery that cannot get the lease comes back.
     """
     if not record.may_be_in_aws(upload.key):
         return Claim(upload, "answered")
     return Claim(upload, "superseded" if newest(upload) else "go")
 
 
-def _same(entry: Live | Failed, upload: Upload) -> bool:
+def _same(entry: LiveRelease | FailedUpload, upload: Upload) -> bool:
     if entry.key != upload.key:
         return False
     if upload.version and entry.object_version:
@@ -170,8 +170,8 @@ def _same(entry: Live | Failed, upload: Upload) -> bool:
     return upload.sequencer is not None and upload.sequencer == entry.sequencer
 
 
-def _older(upload: Upload, live: Live) -> bool:
-    """Whether S3 saw the upload before what is live; sequencers say so, for one key and padded to one length.
+def _older(upload: Upload, live: LiveRelease) -> bool:
+    """Tell whether S3 received the upload before what is live, by sequencers of one key, padded to the same length.
 
     See https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html
     """
@@ -181,35 +181,35 @@ def _older(upload: Upload, live: Live) -> bool:
     return upload.sequencer.upper().ljust(width, "0") < live.sequencer.upper().ljust(width, "0")
 
 
-def _under_other_key(upload: Upload, modified: str, live: Live) -> bool:
-    """``apps/x.zip`` and ``apps/dev/x.zip`` are one app: between two objects the later one counts."""
+def _under_other_key(upload: Upload, modified: str, live: LiveRelease) -> bool:
+    """Tell whether another key of the app is newer: ``apps/x.zip`` and ``apps/dev/x.zip`` are the same app."""
     return upload.key != live.key and live.modified is not None and modified < live.modified
 
 
 def subject(upload: Upload) -> str:
-    """What an upload is called in a lease: two messages about one version are the same, unless one was redriven."""
+    """Name an upload in a lease. Two messages about one version have the same name, unless one was redriven."""
     parts = (upload.key, upload.version or upload.sequencer or "", upload.redrive or "")
     return "@".join(part for part in parts if part)
 
 
 class Table(Protocol):
-    """The table, as far as the ledger needs it."""
+    """The part of the table that the ledger uses."""
 
     def items(self, pk: str, *, newest: int | None = None) -> Iterator[dict[str, str | int | float | None]]:
-        """All items of one ``pk``; or the ``newest`` so many, the last first."""
+        """Return all items of one ``pk``, or the ``newest`` ones, latest first."""
 
     def get(self, keys: Sequence[tuple[str, str]]) -> list[dict[str, str | int | float | None]]:
-        """Those items that are there, of pairs of ``pk`` and ``sk``."""
+        """Return the existing items among pairs of ``pk`` and ``sk``."""
 
     def write(self, *writes: Put | Delete) -> None:
-        """All or nothing; raises `Refused`."""
+        """Write all or nothing; raises `Refused`."""
 
 
 class Ledger:
-    """The table. What it raises is botocore's.
+    """Reads and writes the table. Its exceptions are botocore's.
 
     Args:
-        table: where all is kept.
+        table: holds the items.
         seconds: how long a lease lasts without a renewal.
         now: seconds since 1970.
         clock: seconds, monotonic.
@@ -228,26 +228,29 @@ class Ledger:
         self._now = now
         self._clock = clock
 
-    def record(self, app: App) -> Record:
-        """What is known of an app, up to date."""
+    def record(self, app: App) -> AppRecord:
+        """Return what is known of an app, with a consistent read."""
         items = {item["sk"]: item for item in self._table.items(_pk(app))}
-        return Record(
-            _entry(Live, items.get("live")),
-            _entry(Failed, items.get("failed")),
+        return AppRecord(
+            _entry(LiveRelease, items.get("live")),
+            _entry(FailedUpload, items.get("failed")),
             Lease.of(items.get(leases.SK)),
-            _entry(Entry, items.get("journal")),
+            _entry(JournalEntry, items.get("journal")),
         )
 
-    def answers(self, apps: Collection[App]) -> dict[App, Record]:
-        """What is live and what failed last of several apps, up to date, in one read; leases and journals left out."""
+    def answers(self, apps: Collection[App]) -> dict[App, AppRecord]:
+        """Return what is live and what failed last of several apps, in one consistent read, without the other items."""
         items = self._table.get([(_pk(app), sk) for app in apps for sk in ("live", "failed")])
         found = {(item["pk"], item["sk"]): item for item in items}
         return {
-            app: Record(_entry(Live, found.get((_pk(app), "live"))), _entry(Failed, found.get((_pk(app), "failed"))))
+            app: AppRecord(
+                _entry(LiveRelease, found.get((_pk(app), "live"))),
+                _entry(FailedUpload, found.get((_pk(app), "failed"))),
+            )
             for app in apps
         }
 
-    def claim(self, attempt: Attempt, upload: Upload, record: Record, *, owner: str) -> HeldLease | None:
+    def claim(self, attempt: Attempt, upload: Upload, record: AppRecord, *, owner: str) -> HeldLease | None:
         """Claim the app's lease, and start an attempt's history; None while another worker has it.
 
         Args:
@@ -269,11 +272,11 @@ class Ledger:
         )
 
     def duty(self, name: str, *, owner: str, every: float) -> Duty | None:
-        """What the fleet has to do once ``every`` so many seconds; None if it is done, or somebody is at it."""
+        """Claim a periodic task of the fleet; None if it is not due yet, or if somebody is doing it."""
         pk = f"fleet#{name}"
         items = {item["sk"]: item for item in self._table.items(pk)}
-        done = float(items.get("done", {}).get("when") or 0)
-        if self._now() - done < every:
+        last = float(items.get("done", {}).get("when") or 0)
+        if self._now() - last < every:
             return None
         seen = Lease.of(items.get(leases.SK))
         hold = leases.claim(
@@ -282,57 +285,57 @@ class Ledger:
         return Duty(hold, pk, self._now) if hold else None
 
     def history(self, app: App, newest: int) -> list[Attempt]:
-        """The newest attempts, the last first."""
+        """Return the newest attempts, latest first."""
         return [Attempt.of(item) for item in self._table.items(history_pk(app), newest=newest)]
 
-    def went_live(self, app: App, version: str) -> Earlier | None:
-        """What a version of an app's zip was when it was live; None if it never was."""
-        if len(version.encode()) > _LONGEST_KEY:  # whoever drops a zip may write anything there
+    def past_release(self, app: App, version: str) -> PastRelease | None:
+        """Return the release that was live from a version of an app's zip; None if it never was."""
+        if len(version.encode()) > _LONGEST_KEY:  # the uploader may write anything there
             return None
         items = self._table.get([(_releases(app), version)])
-        return _entry(Earlier, next(iter(items), None))
+        return _entry(PastRelease, next(iter(items), None))
 
 
 @dataclass(frozen=True, slots=True)
 class Duty:
-    """A duty of the fleet in our hands."""
+    """A claimed task of the fleet."""
 
     hold: HeldLease
     pk: str
     now: Callable[[], float]
 
-    def done(self) -> None:
-        """It need not be done again for a while; raises `Lost` when somebody else is at it by now."""
+    def complete(self) -> None:
+        """Record that it is done for now; raises `Lost` when somebody else is doing it by now."""
         self.hold.finish(Put({"pk": self.pk, "sk": "done", "when": self.now()}))
 
 
-def put_live(app: App, live: Live) -> Put:
-    """Stores what is live from now on."""
-    return Put({"pk": _pk(app), "sk": "live", **asdict(live)})
+def put_live(app: App, live: LiveRelease) -> Put:
+    """Store what is live from now on."""
+    return Put({"pk": _pk(app), "sk": "live", **_attributes(live)})
 
 
-def put_earlier(app: App, version: str, earlier: Earlier) -> Put:
-    """Stores what went live, for as long as the table lasts: apps that change seldom want it back after years."""
-    return Put({"pk": _releases(app), "sk": version, **asdict(earlier)})
+def put_past_release(app: App, version: str, release: PastRelease) -> Put:
+    """Store a release for good: an app that seldom changes may be rolled back after years."""
+    return Put({"pk": _releases(app), "sk": version, **_attributes(release)})
 
 
-def put_failed(app: App, failed: Failed) -> Put:
-    """Stores that an upload has its answer."""
-    return Put({"pk": _pk(app), "sk": "failed", **asdict(failed)})
+def put_failed(app: App, failed: FailedUpload) -> Put:
+    """Store that an upload has failed for good."""
+    return Put({"pk": _pk(app), "sk": "failed", **_attributes(failed)})
 
 
-def put_entry(app: App, entry: Entry) -> Put:
-    """Stores how far the work has come."""
-    return Put({"pk": _pk(app), "sk": "journal", **asdict(entry)})
+def put_journal(app: App, entry: JournalEntry) -> Put:
+    """Store how far the work has got."""
+    return Put({"pk": _pk(app), "sk": "journal", **_attributes(entry)})
 
 
-def finished(app: App) -> Delete:
-    """Forgets how far the work came: it came to its end, and what it left is what the ledger says."""
+def delete_journal(app: App) -> Delete:
+    """Delete the journal entry: the work has ended, and the other items describe its result."""
     return Delete(_pk(app), "journal")
 
 
-def nothing_live(app: App) -> tuple[Delete, Delete]:
-    """Forgets what was live, and what was found faulty."""
+def delete_live(app: App) -> tuple[Delete, Delete]:
+    """Delete what was live, and what has failed."""
     return Delete(_pk(app), "live"), Delete(_pk(app), "failed")
 
 
@@ -344,7 +347,11 @@ def _releases(app: App) -> str:
     return f"releases#{app}"
 
 
+def _attributes(entry: DataclassInstance) -> Item:
+    return {it.metadata.get(ATTRIBUTE, it.name): getattr(entry, it.name) for it in fields(entry)}
+
+
 def _entry(kind: type[E], item: Mapping[str, object] | None) -> E | None:
     if item is None:
         return None
-    return kind(**{it.name: item.get(it.name) for it in fields(kind)})
+    return kind(**{it.name: item.get(it.metadata.get(ATTRIBUTE, it.name)) for it in fields(kind)})

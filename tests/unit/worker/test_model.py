@@ -28,7 +28,7 @@ from worker.cancellation import Cancelled
 from worker.model import Upload
 from worker.records.journal import Attempt
 from worker.records.lease import SKEW, HeldLease
-from worker.records.ledger import Claim, Ledger, Live, Record, decide, put_live
+from worker.records.ledger import AppRecord, Claim, Ledger, LiveRelease, decide, put_live
 
 SHOP = App("dev", "shop")
 KEY = "apps/dev/shop.zip"
@@ -49,7 +49,7 @@ class Job:
 class Worker:
     skew: float = 0.0
     job: Job | None = None
-    batch: tuple[list[int], Record] | None = None
+    batch: tuple[list[int], AppRecord] | None = None
     """Messages in hand, and what the ledger said after they had come."""
 
 
@@ -128,7 +128,7 @@ class Model(RuleBasedStateMachine):
     def sift(self, which: int) -> None:
         """Much may have happened since that reading. What needs work stays for `receive`."""
         worker = self.workers[which]
-        versions, record = worker.batch or ([], Record())
+        versions, record = worker.batch or ([], AppRecord())
         worker.batch = None
         for version in versions:
             upload = Upload(SHOP, "drops", KEY, f"v{version:04}", f"{version:08X}")
@@ -163,7 +163,7 @@ class Model(RuleBasedStateMachine):
 
     def end(self, worker: Worker, job: Job) -> None:
         version = int(str(job.upload.version)[1:])
-        live = Live(
+        live = LiveRelease(
             KEY, job.upload.version, job.upload.sequencer, NOON.isoformat(), "", "chalice", "t", "f", "1", None, ""
         )
         if self.fenced:
@@ -211,7 +211,7 @@ class Model(RuleBasedStateMachine):
         self.seconds += SECONDS + 3 * SKEW
         worker = self.workers[0]
         upload = Upload(SHOP, "drops", KEY, self.newest().version)
-        if self.cloud.versions and not self.ledger(worker).record(SHOP).settles(upload, self.newest()):
+        if self.cloud.versions and not self.ledger(worker).record(SHOP).accounts_for(upload, self.newest()):
             self.cloud.queue.append(self.cloud.versions)
         self.cloud.queue += reversed(range(1, self.cloud.versions + 1))  # and every event is told once more
         while self.cloud.queue:

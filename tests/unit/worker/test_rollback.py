@@ -22,7 +22,7 @@ def drop(world: World, version: str, back_to: str | None = None) -> None:
     deliver(world, upload(version))
 
 
-def leads_to(world: World) -> Any:
+def rollback_target(world: World) -> Any:
     return world.receipt["serving"]["before"]
 
 
@@ -41,14 +41,14 @@ def test_a_rollback_takes_the_release_of_the_version_that_it_names(world: World)
 def test_a_second_rollback_goes_further_back_and_not_forth_again(world: World) -> None:
     for version in ("v1", "v2", "v3"):
         drop(world, version)
-    assert leads_to(world) == "v2"
+    assert rollback_target(world) == "v2"
     drop(world, "v4", back_to="v2")
-    assert leads_to(world) == "v1"
+    assert rollback_target(world) == "v1"
     drop(world, "v5", back_to="v1")
-    assert leads_to(world) is None
+    assert rollback_target(world) is None
     drop(world, "v6", back_to="v4")
     assert (world.again[-1] or RELEASE).template_key == "bundles/v2.json"
-    assert leads_to(world) == "v1"
+    assert rollback_target(world) == "v1"
 
 
 def test_a_new_drop_after_a_rollback_leads_back_to_it(world: World) -> None:
@@ -56,7 +56,7 @@ def test_a_new_drop_after_a_rollback_leads_back_to_it(world: World) -> None:
     drop(world, "v2")
     drop(world, "v3", back_to="v1")
     drop(world, "v4")
-    assert leads_to(world) == "v3"
+    assert rollback_target(world) == "v3"
 
 
 def test_the_same_release_once_more_leads_where_it_led_before(world: World) -> None:
@@ -64,7 +64,7 @@ def test_the_same_release_once_more_leads_where_it_led_before(world: World) -> N
     drop(world, "v2")
     world.templates["v3"] = "bundles/v2.json"
     drop(world, "v3")
-    assert leads_to(world) == "v1"
+    assert rollback_target(world) == "v1"
 
 
 def test_a_rollback_that_failed_leaves_where_one_leads_as_it_was(world: World) -> None:
@@ -73,7 +73,7 @@ def test_a_rollback_that_failed_leaves_where_one_leads_as_it_was(world: World) -
     world.trouble = fail(APP_ERROR)
     drop(world, "v3", back_to="v1")
     assert world.receipt["status"] == "failed"
-    assert leads_to(world) == "v1"
+    assert rollback_target(world) == "v1"
 
 
 def test_a_version_that_never_went_live_is_built_anew_and_the_receipt_says_so(world: World) -> None:
@@ -104,7 +104,7 @@ def test_who_goes_on_with_a_rollback_leads_to_the_same(world: World) -> None:
     world.in_deploy = lambda: None
     deliver(world, upload("v4"))
     assert (world.resumed[-1] or RELEASE).template_key == "bundles/v2.json"
-    assert (world.receipt["status"], leads_to(world)) == ("live", "v1")
+    assert (world.receipt["status"], rollback_target(world)) == ("live", "v1")
 
 
 def test_what_was_live_long_ago_is_still_known(world: World) -> None:
@@ -119,4 +119,4 @@ def test_what_was_live_long_ago_is_still_known(world: World) -> None:
 def test_a_rollback_to_something_unknown_does_not_lead_forth_again(world: World) -> None:
     drop(world, "v2")
     drop(world, "v3", back_to="v0")
-    assert leads_to(world) is None
+    assert rollback_target(world) is None

@@ -12,9 +12,9 @@ from typing import Any
 
 from auto_lambda.model import Template
 from worker.deploy.gate.symbols import Unreadable, lone_symbol, render
-from worker.deploy.gate.template import Problem
+from worker.deploy.gate.template import Violation
 
-Resource = Mapping[str, Any]
+_Resource = Mapping[str, Any]
 
 _SECTIONS = frozenset({"AWSTemplateFormatVersion", "Description", "Metadata", "Outputs", "Resources"})
 _ATTRIBUTES = frozenset({"Type", "Properties", "DependsOn", "DeletionPolicy", "UpdateReplacePolicy", "Metadata"})
@@ -90,21 +90,21 @@ _ANYONE_BY_URL: tuple[Mapping[str, Any], ...] = (
 _DYNAMIC = re.compile(r"\{\{\s*resolve\s*:", re.IGNORECASE)
 
 
-def problems(template: Template) -> Iterator[Problem]:
+def problems(template: Template) -> Iterator[Violation]:
     """Everything in it that may not be."""
     for section in sorted(template.keys() - _SECTIONS):
-        yield Problem(section, "this section of a template is not allowed")
+        yield Violation(section, "this section of a template is not allowed")
     for section in ("Resources", "Outputs"):
         for name, value in sorted(template.get(section, {}).items()):
-            yield from (Problem(name, rule) for rule in _unreadable(value))
+            yield from (Violation(name, rule) for rule in _unreadable(value))
     for name, output in sorted(template.get("Outputs", {}).items()):
         if isinstance(output, Mapping) and "Export" in output:
-            yield Problem(name, "outputs may not be exported")
+            yield Violation(name, "outputs may not be exported")
     for name, resource in sorted(template["Resources"].items()):
-        yield from (Problem(name, rule) for rule in _resource(resource, template["Resources"]))
+        yield from (Violation(name, rule) for rule in _resource(resource, template["Resources"]))
 
 
-def _resource(resource: Resource, resources: Mapping[str, Resource]) -> Iterator[str]:
+def _resource(resource: _Resource, resources: Mapping[str, _Resource]) -> Iterator[str]:
     kind = resource.get("Type")
     if kind not in _TYPES:
         yield f"resources of type {kind} are not allowed"
@@ -139,7 +139,7 @@ def _resolves(value: Any) -> bool:
         return False
 
 
-def _role(properties: Resource, _: Mapping[str, Resource]) -> Iterator[str]:
+def _role(properties: _Resource, _: Mapping[str, _Resource]) -> Iterator[str]:
     document = properties.get("AssumeRolePolicyDocument")
     statements = _listed(document.get("Statement", [])) if isinstance(document, Mapping) else []
     if not statements:
@@ -150,7 +150,7 @@ def _role(properties: Resource, _: Mapping[str, Resource]) -> Iterator[str]:
             yield f"its trust policy may only let {names} call sts:AssumeRole"
 
 
-def _trusts_services_only(statement: Resource) -> bool:
+def _trusts_services_only(statement: _Resource) -> bool:
     principal = statement.get("Principal")
     if not isinstance(principal, Mapping) or set(principal) != {"Service"}:
         return False
@@ -159,13 +159,13 @@ def _trusts_services_only(statement: Resource) -> bool:
     return known and "NotAction" not in statement and _listed(statement.get("Action")) == ["sts:AssumeRole"]
 
 
-def _inline_policy(properties: Resource, resources: Mapping[str, Resource]) -> Iterator[str]:
-    roles = [_own(role, resources, "AWS::IAM::Role") for role in _listed(properties.get("Roles", []))]
+def _inline_policy(properties: _Resource, resources: Mapping[str, _Resource]) -> Iterator[str]:
+    roles = [_refers_to_own(role, resources, "AWS::IAM::Role") for role in _listed(properties.get("Roles", []))]
     if not roles or not all(roles):
         yield "a policy may only be put on roles of this template"
 
 
-def _permission(properties: Resource, _: Mapping[str, Resource]) -> Iterator[str]:
+def _permission(properties: _Resource, _: Mapping[str, _Resource]) -> Iterator[str]:
     principal = properties.get("Principal")
     if principal == "*":
         if not any(rule.items() <= properties.items() for rule in _ANYONE_BY_URL):
@@ -177,25 +177,25 @@ def _permission(properties: Resource, _: Mapping[str, Resource]) -> Iterator[str
         yield "it must name by SourceArn what may call, or any account could"
 
 
-def _layer(value: Any, resources: Mapping[str, Resource]) -> bool:
-    return _own(value, resources, "AWS::Lambda::LayerVersion") or (
+def _layer(value: Any, resources: Mapping[str, _Resource]) -> bool:
+    return _refers_to_own(value, resources, "AWS::Lambda::LayerVersion") or (
         isinstance(value, str)
         and bool(re.fullmatch(r"arn:aws[a-z-]*:lambda:[a-z0-9-]+:\d{12}:layer:[\w-]+:\d+", value))
     )
 
 
-def _function(properties: Resource, resources: Mapping[str, Resource]) -> Iterator[str]:
+def _function(properties: _Resource, resources: Mapping[str, _Resource]) -> Iterator[str]:
     layers = properties.get("Layers", [])
     if not isinstance(layers, list) or not all(_layer(layer, resources) for layer in layers):
         yield "each layer must be a version of this template's or the ARN of one"
 
 
-def _subscription(properties: Resource, _: Mapping[str, Resource]) -> Iterator[str]:
+def _subscription(properties: _Resource, _: Mapping[str, _Resource]) -> Iterator[str]:
     if properties.get("Protocol") != "lambda":
         yield "a subscription may only call a function of this template"
 
 
-def _own(value: Any, resources: Mapping[str, Resource], kind: str) -> bool:
+def _refers_to_own(value: Any, resources: Mapping[str, _Resource], kind: str) -> bool:
     """Whether a value refers to a resource of this template of that type, as a whole."""
     try:
         name = lone_symbol(render(value))
@@ -208,7 +208,7 @@ def _listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-_RULES: Mapping[str, Callable[[Resource, Mapping[str, Resource]], Iterator[str]]] = {
+_RULES: Mapping[str, Callable[[_Resource, Mapping[str, _Resource]], Iterator[str]]] = {
     "AWS::IAM::Policy": _inline_policy,
     "AWS::IAM::Role": _role,
     "AWS::Lambda::Function": _function,

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from worker.deploy.gate.symbols import readable
-from worker.deploy.gate.template import Call, Problem, Properties, View, api_source, invoked, text
+from worker.deploy.gate.template import Call, Properties, TemplateView, Violation, api_source, invoked, text
 
 _SERVICE = "apigateway.amazonaws.com"
 _FOREIGN = re.compile(r"arn:aws[a-z-]*:lambda:[a-z0-9-]+:\d{12}:function:([\w-]+)(?::[\w$-]+)?")
@@ -30,7 +30,7 @@ _HTTP_AUTHORIZATION: Mapping[str, frozenset[str]] = {
 }
 
 
-def calls(view: View) -> Iterator[Call]:
+def calls(view: TemplateView) -> Iterator[Call]:
     """Every invocation that an API of the template makes, of a route or of an authorizer."""
     for name, properties in view.of("ApiGateway::RestApi"):
         yield from _body_calls(view, name, properties.get("Body", {}))
@@ -51,20 +51,20 @@ def calls(view: View) -> Iterator[Call]:
                 yield _call(name, properties["AuthorizerUri"], api, "authorizers/id")
 
 
-def problems(view: View) -> Iterator[Problem]:
+def problems(view: TemplateView) -> Iterator[Violation]:
     """Integrations that invoke something else than functions, and authorizers that guard nothing."""
     for name, properties in view.of("ApiGateway::RestApi"):
-        yield from (Problem(name, rule) for rule in _body(properties.get("Body", {})))
+        yield from (Violation(name, rule) for rule in _body(properties.get("Body", {})))
     for name, properties in view.of("ApiGateway::Method"):
         integration = properties.get("Integration", {})
-        yield from (Problem(name, rule) for rule in _integration(integration, "Type", "Credentials"))
+        yield from (Violation(name, rule) for rule in _integration(integration, "Type", "Credentials"))
     for name, properties in view.of("ApiGatewayV2::Integration"):
-        yield from (Problem(name, rule) for rule in _integration(properties, "IntegrationType", "CredentialsArn"))
+        yield from (Violation(name, rule) for rule in _integration(properties, "IntegrationType", "CredentialsArn"))
     yield from _rest_authorizers(view)
     yield from _http_authorizers(view)
 
 
-def _foreign(view: View, uri: Any) -> bool:
+def _foreign(view: TemplateView, uri: Any) -> bool:
     """Whether an authorizer is a function of somebody else's, who has to permit the calls."""
     found = _FOREIGN.fullmatch(invoked(uri))
     own = {text(properties.get("FunctionName")) for _, properties in view.of("Lambda::Function")}
@@ -86,7 +86,7 @@ def _operations(body: Properties) -> Iterator[tuple[str, str, Properties]]:
                 yield path, method, operation
 
 
-def _body_calls(view: View, api: str, body: Properties) -> Iterator[Call]:
+def _body_calls(view: TemplateView, api: str, body: Properties) -> Iterator[Call]:
     for path, method, operation in _operations(body):
         integration = operation.get("x-amazon-apigateway-integration", {})
         if str(integration.get("type")).upper() != "MOCK":
@@ -146,7 +146,7 @@ def _definition(definition: Properties) -> Iterator[str]:
         yield f"unknown type {authorizer.get('type')}"
 
 
-def _rest_authorizers(view: View) -> Iterator[Problem]:
+def _rest_authorizers(view: TemplateView) -> Iterator[Violation]:
     authorizers = dict(view.of("ApiGateway::Authorizer"))
     routes = [
         (name, properties)
@@ -155,16 +155,16 @@ def _rest_authorizers(view: View) -> Iterator[Problem]:
     ]
     for name, properties in routes:
         for rule in _guard(view, properties, "ApiGateway", _REST_AUTHORIZATION, "Type"):
-            yield Problem(name, rule)
+            yield Violation(name, rule)
     yield from _unguarded(authorizers, routes, "RestApiId")
 
 
-def _http_authorizers(view: View) -> Iterator[Problem]:
+def _http_authorizers(view: TemplateView) -> Iterator[Violation]:
     authorizers = dict(view.of("ApiGatewayV2::Authorizer"))
     routes = list(view.of("ApiGatewayV2::Route"))
     for name, properties in routes:
         for rule in _guard(view, properties, "ApiGatewayV2", _HTTP_AUTHORIZATION, "AuthorizerType"):
-            yield Problem(name, rule)
+            yield Violation(name, rule)
     # A websocket is authorized once, when it connects.
     sockets = {name for name, api in view.of("ApiGatewayV2::Api") if api.get("ProtocolType") == "WEBSOCKET"}
     guarded = [
@@ -177,7 +177,7 @@ def _http_authorizers(view: View) -> Iterator[Problem]:
 
 
 def _guard(
-    view: View, route: Properties, kind: str, known: Mapping[str, frozenset[str]], type_key: str
+    view: TemplateView, route: Properties, kind: str, known: Mapping[str, frozenset[str]], type_key: str
 ) -> Iterator[str]:
     asked = route.get("AuthorizationType", "NONE")
     if asked not in known:
@@ -201,13 +201,13 @@ def _guard(
 
 def _unguarded(
     authorizers: Mapping[str, Properties], routes: list[tuple[str, Properties]], api_key: str
-) -> Iterator[Problem]:
+) -> Iterator[Violation]:
     """An authorizer made as a resource is meant for the whole API: no route of it is left open."""
     for name, authorizer in authorizers.items():
         api = text(authorizer.get(api_key))
         own = [(route, properties) for route, properties in routes if text(properties.get(api_key)) == api]
         if not own:
-            yield Problem(name, f"the authorizer is on no route of {readable(api)}")
+            yield Violation(name, f"the authorizer is on no route of {readable(api)}")
         for route, properties in own:
             if properties.get("AuthorizationType", "NONE") == "NONE":
-                yield Problem(route, f"the route is open, though {name} guards the API")
+                yield Violation(route, f"the route is open, though {name} guards the API")

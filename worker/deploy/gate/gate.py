@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from auto_lambda.errors import AppError, Code
 from worker.deploy.gate import allow_list, wiring
-from worker.model import Bundle, Surroundings
+from worker.model import Bundle, DeployTarget
 
 _TOLD = 10
 
 
-def pass_gate(bundle: Bundle, surroundings: Surroundings) -> None:
+def pass_gate(bundle: Bundle, target: DeployTarget) -> None:
     """Return if the bundle may be deployed.
 
     Raises:
@@ -17,12 +17,12 @@ def pass_gate(bundle: Bundle, surroundings: Surroundings) -> None:
     """
     try:
         found = list(allow_list.problems(bundle.template))
-        found = found or list(wiring.problems(bundle.template, surroundings, bundle.notifications))
+        found = found or list(wiring.problems(bundle.template, target, bundle.notifications))
         reasons = [str(problem) for problem in dict.fromkeys(found)]
     except (AttributeError, IndexError, KeyError, RecursionError, TypeError, ValueError) as error:
         # What cannot be read is refused: a stranger may have put anything anywhere.
         reasons = [f"it cannot be read ({type(error).__name__}: {error})"]
-    reasons += _own_buckets(bundle, surroundings)
+    reasons += _own_buckets(bundle, target)
     if reasons:
         more = [f"and {len(reasons) - _TOLD} more"] if len(reasons) > _TOLD else []
         raise AppError(
@@ -32,8 +32,8 @@ def pass_gate(bundle: Bundle, surroundings: Surroundings) -> None:
         )
 
 
-def _own_buckets(bundle: Bundle, surroundings: Surroundings) -> list[str]:
-    reserved = {surroundings.artifacts_bucket, surroundings.uploads_bucket}
+def _own_buckets(bundle: Bundle, target: DeployTarget) -> list[str]:
+    reserved = {target.artifacts_bucket, target.uploads_bucket}
     return [
         f"{item.function}: bucket {item.bucket} belongs to the pipeline and announces to no app"
         for item in bundle.notifications

@@ -14,7 +14,7 @@ Properties = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class Violation:
     """Why a template is refused. ``resource`` is a logical id, or a section of the template."""
 
     resource: str
@@ -42,7 +42,7 @@ class Call:
 
 
 @dataclass(frozen=True)
-class View:
+class TemplateView:
     """The resources of a template, by what the gate asks of them."""
 
     resources: Mapping[str, Mapping[str, Any]]

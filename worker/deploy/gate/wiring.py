@@ -14,8 +14,8 @@ from typing import Any
 from auto_lambda.model import BucketNotification, Template
 from worker.deploy.gate import apis
 from worker.deploy.gate.symbols import ACCOUNT, PARTITION, REGION, lone_symbol, readable, symbol
-from worker.deploy.gate.template import Call, Problem, Properties, View, allows, text
-from worker.model import Surroundings
+from worker.deploy.gate.template import Call, Properties, TemplateView, Violation, allows, text
+from worker.model import DeployTarget
 
 ROLE_PATH = "/auto-lambda/"
 # Roles that whoever runs the pipeline made for apps to share, under the boundary as well.
@@ -24,20 +24,20 @@ _DIGEST = "[0-9a-f]{64}"
 
 
 def problems(
-    template: Template, surroundings: Surroundings, notifications: Iterable[BucketNotification] = ()
-) -> Iterator[Problem]:
+    template: Template, target: DeployTarget, notifications: Iterable[BucketNotification] = ()
+) -> Iterator[Violation]:
     """Everything in it that is not as it must be.
 
     Args:
         template: a final template, already found to hold only what the policy allows.
-        surroundings: bucket and boundary that it must name.
+        target: the bucket and the boundary that it must name.
         notifications: the bucket events that will be hung on after the stack.
     """
-    view = View(template["Resources"])
-    yield from _functions(view, surroundings.artifacts_bucket)
-    yield from _layers(view, surroundings.artifacts_bucket)
+    view = TemplateView(template["Resources"])
+    yield from _functions(view, target.artifacts_bucket)
+    yield from _layers(view, target.artifacts_bucket)
     yield from _aliases(view)
-    yield from _roles(view, surroundings.boundary_arn)
+    yield from _roles(view, target.boundary_arn)
     yield from _permissions(view)
     yield from _qualified(view)
     yield from apis.problems(view)
@@ -45,21 +45,21 @@ def problems(
         yield from _call(view, call)
 
 
-def _functions(view: View, bucket: str) -> Iterator[Problem]:
+def _functions(view: TemplateView, bucket: str) -> Iterator[Violation]:
     for name, properties in view.of("Lambda::Function"):
         if not _stored(properties.get("Code"), bucket, f"bundles/{_DIGEST}\\.zip"):
-            yield Problem(name, "its code is not a bundle in the artifacts bucket")
+            yield Violation(name, "its code is not a bundle in the artifacts bucket")
         role = properties.get("Role")
         if not view.refers_to(role, "IAM::Role", "Arn") and not SHARED_ROLE.fullmatch(text(role)):
-            yield Problem(name, "its role is neither one of this template's nor below /auto-lambda/shared/")
+            yield Violation(name, "its role is neither one of this template's nor below /auto-lambda/shared/")
         if list(view.live.values()).count(name) != 1:
-            yield Problem(name, "it needs one alias called live")
+            yield Violation(name, "it needs one alias called live")
 
 
-def _layers(view: View, bucket: str) -> Iterator[Problem]:
+def _layers(view: TemplateView, bucket: str) -> Iterator[Violation]:
     for name, properties in view.of("Lambda::LayerVersion"):
         if not _stored(properties.get("Content"), bucket, f"layers/{_DIGEST}\\.zip"):
-            yield Problem(name, "its content is not a layer in the artifacts bucket")
+            yield Violation(name, "its content is not a layer in the artifacts bucket")
 
 
 def _stored(place: Any, bucket: str, key: str) -> bool:
@@ -69,47 +69,47 @@ def _stored(place: Any, bucket: str, key: str) -> bool:
     return isinstance(place["S3Key"], str) and re.fullmatch(key, place["S3Key"]) is not None
 
 
-def _aliases(view: View) -> Iterator[Problem]:
+def _aliases(view: TemplateView) -> Iterator[Violation]:
     for name, properties in view.of("Lambda::Alias"):
         function = view.live.get(name)
         version = view.refers_to(properties.get("FunctionVersion"), "Lambda::Version", "Version")
         if function is None:
-            yield Problem(name, "an alias is called live and names a function of this template")
+            yield Violation(name, "an alias is called live and names a function of this template")
         elif version is None:
-            yield Problem(name, "it must point at a version of this template")
+            yield Violation(name, "it must point at a version of this template")
         elif view.function(view.resources[version]["Properties"].get("FunctionName")) != function:
-            yield Problem(name, f"{version} is a version of another function than {function}")
+            yield Violation(name, f"{version} is a version of another function than {function}")
     for name, _ in view.of("Lambda::Version"):
         resource = view.resources[name]
         if resource.get("DeletionPolicy") not in {"Retain", "RetainExceptOnCreate"}:
-            yield Problem(name, "a version must outlive its update, or there is nothing to go back to")
+            yield Violation(name, "a version must outlive its update, or there is nothing to go back to")
 
 
-def _roles(view: View, boundary: str) -> Iterator[Problem]:
+def _roles(view: TemplateView, boundary: str) -> Iterator[Violation]:
     for name, properties in view.of("IAM::Role"):
         if properties.get("PermissionsBoundary") != boundary:
-            yield Problem(name, "the role lacks the pipeline's permissions boundary")
+            yield Violation(name, "the role lacks the pipeline's permissions boundary")
         if properties.get("Path") != ROLE_PATH:
-            yield Problem(name, f"the role's path is not {ROLE_PATH}")
+            yield Violation(name, f"the role's path is not {ROLE_PATH}")
 
 
-def _permissions(view: View) -> Iterator[Problem]:
+def _permissions(view: TemplateView) -> Iterator[Violation]:
     for name, properties in view.of("Lambda::Permission"):
         if lone_symbol(text(properties.get("FunctionName"))) not in view.live:
-            yield Problem(name, f"it permits calls of {_named(properties.get('FunctionName'))}, not of an alias live")
+            yield Violation(name, f"it permits calls of {_named(properties.get('FunctionName'))}, not of an alias live")
 
 
-def _qualified(view: View) -> Iterator[Problem]:
+def _qualified(view: TemplateView) -> Iterator[Violation]:
     """What names function and alias apart: function URLs and settings of asynchronous calls."""
     for kind, key in (("Lambda::Url", "TargetFunctionArn"), ("Lambda::EventInvokeConfig", "FunctionName")):
         for name, properties in view.of(kind):
             if not view.function(properties.get(key)) or properties.get("Qualifier") != "live":
-                yield Problem(name, "it must name a function of this template and the qualifier live")
+                yield Violation(name, "it must name a function of this template and the qualifier live")
     for name, properties in view.of("Lambda::Url"):
-        yield from (Problem(name, rule) for rule in _url(view, properties))
+        yield from (Violation(name, rule) for rule in _url(view, properties))
 
 
-def _url(view: View, properties: Properties) -> Iterator[str]:
+def _url(view: TemplateView, properties: Properties) -> Iterator[str]:
     kind = properties.get("AuthType")
     if kind not in {"NONE", "AWS_IAM"}:
         yield f"unknown authorization type {kind}"
@@ -129,7 +129,7 @@ def _url(view: View, properties: Properties) -> Iterator[str]:
             yield f"no permission lets anyone call it ({action} on alias live)"
 
 
-def _calls(view: View) -> Iterator[Call]:
+def _calls(view: TemplateView) -> Iterator[Call]:
     for name, properties in view.of("Lambda::EventSourceMapping"):
         yield Call(name, text(properties.get("FunctionName")))
     for name, properties in view.of("Events::Rule"):
@@ -151,7 +151,7 @@ def _rule_name(name: str, properties: Properties) -> str:
     return text(properties.get("Name")) or symbol(name)
 
 
-def _bucket_calls(view: View, notifications: Iterable[BucketNotification]) -> Iterator[Call]:
+def _bucket_calls(view: TemplateView, notifications: Iterable[BucketNotification]) -> Iterator[Call]:
     aliases = {function: alias for alias, function in view.live.items()}
     for item in notifications:
         source = (f"arn:{PARTITION}:s3:::{item.bucket}",)
@@ -159,17 +159,17 @@ def _bucket_calls(view: View, notifications: Iterable[BucketNotification]) -> It
         yield Call(item.function, target, "s3.amazonaws.com", (source,))
 
 
-def _call(view: View, call: Call) -> Iterator[Problem]:
+def _call(view: TemplateView, call: Call) -> Iterator[Violation]:
     alias = lone_symbol(call.target)
     if alias is None or alias not in view.live:
-        yield Problem(call.resource, f"it calls {readable(call.target) or 'nothing'}, not an alias live")
+        yield Violation(call.resource, f"it calls {readable(call.target) or 'nothing'}, not an alias live")
         return
     for ways in call.sources:
         if not any(_permitted(view, alias, call.service, source) for source in ways):
-            yield Problem(call.resource, f"no permission lets {call.service} ({readable(ways[0])}) call {alias}")
+            yield Violation(call.resource, f"no permission lets {call.service} ({readable(ways[0])}) call {alias}")
 
 
-def _permitted(view: View, alias: str, service: str | None, source: str) -> bool:
+def _permitted(view: TemplateView, alias: str, service: str | None, source: str) -> bool:
     return any(
         properties.get("Principal") == service
         and properties.get("Action") == "lambda:InvokeFunction"

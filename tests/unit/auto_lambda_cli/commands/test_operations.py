@@ -20,7 +20,7 @@ from auto_lambda_cli.app import app
 from worker.consumer.inbox import parse_message
 from worker.model import Upload
 from worker.records.journal import Attempt
-from worker.records.ledger import Ledger, Live, put_live
+from worker.records.ledger import Ledger, LiveRelease, put_live
 
 BUCKET, SHOP = "uploads", App("dev", "shop")
 
@@ -240,5 +240,7 @@ def test_reconcile_finds_deleted_zips_where_they_count(aws: Aws, told_by: str, m
     assert parse_message(message["Body"], BUCKET).uploads == (), "another pipeline's workers pass it over"
 
 
-def live(version: str) -> Live:
-    return Live("apps/dev/shop.zip", version, None, None, "ab", "chalice", "b/1.json", "shop-dev", "1", None, "now")
+def live(version: str) -> LiveRelease:
+    return LiveRelease(
+        "apps/dev/shop.zip", version, None, None, "ab", "chalice", "b/1.json", "shop-dev", "1", None, "now"
+    )

@@ -122,6 +122,12 @@ def running(daemon: Daemon[Parcel]) -> Iterator[Running]:
         thread.join(PATIENCE)
 
 
+def join(name: str) -> None:
+    for thread in threading.enumerate():
+        if thread.name == name:
+            thread.join(PATIENCE)
+
+
 def nothing(parcel: Parcel, token: CancelToken) -> None:
     """Work that succeeds."""
 
@@ -183,6 +189,7 @@ def test_work_that_exits_is_given_back_and_frees_its_slot() -> None:
         inbox.await_fate("b", "done")
         run.end()
     assert inbox.fates("a") == ["given back"]
+    join("slot")  # pytest must hear of its exception within this test
 
 
 def test_nothing_is_received_while_no_slot_is_free() -> None:
@@ -532,6 +539,7 @@ def test_a_receiver_that_breaks_ends_the_process_loudly() -> None:
     with running(daemon) as run:
         run.thread.join(PATIENCE)
         assert isinstance(run.result[0], RuntimeError)
+    join("receiver")
 
 
 def test_work_that_finds_its_app_in_other_hands_is_requeued() -> None:

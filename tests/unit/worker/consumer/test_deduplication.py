@@ -16,7 +16,7 @@ from auto_lambda.keys import App
 from worker.consumer.deduplication import Deduplicator
 from worker.consumer.inbox import Delivery, InvalidKey, ParsedMessage
 from worker.model import Upload
-from worker.records.ledger import Live, Record, decide
+from worker.records.ledger import AppRecord, FailedUpload, LiveRelease, decide
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 
@@ -29,9 +29,9 @@ def delivery(*uploads: Upload, invalid_keys: tuple[InvalidKey, ...] = ()) -> Del
     return Delivery(Message(str(id(uploads)), "h", "", 1, NOON), ParsedMessage(uploads, invalid_keys))
 
 
-def live(name: str, number: int) -> Live:
+def live(name: str, number: int) -> LiveRelease:
     version, sequencer = f"v{number}", f"{number:04X}"
-    return Live(f"apps/{name}.zip", version, sequencer, NOON.isoformat(), "", "chalice", "t", "f", "1", None, "")
+    return LiveRelease(f"apps/{name}.zip", version, sequencer, NOON.isoformat(), "", "chalice", "t", "f", "1", None, "")
 
 
 @dataclass
@@ -42,12 +42,12 @@ class World:
     bucket: dict[str, int] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
 
-    def answers(self, apps: Collection[App]) -> Mapping[App, Record]:
+    def answers(self, apps: Collection[App]) -> Mapping[App, AppRecord]:
         self.asked.append("ledger")
         return {app: self.record(app) for app in apps}
 
-    def record(self, app: App) -> Record:
-        return Record(live(app.name, self.live[app.name])) if app.name in self.live else Record()
+    def record(self, app: App) -> AppRecord:
+        return AppRecord(live(app.name, self.live[app.name])) if app.name in self.live else AppRecord()
 
     def newest(self, upload: Upload) -> Head | None:
         self.asked.append(upload.key)
@@ -79,18 +79,18 @@ def test_a_message_about_several_apps_needs_work_if_one_of_them_does() -> None:
 
 def test_the_uploader_of_an_invalid_key_must_still_be_told() -> None:
     world = World(live={"shop": 2}, bucket={"shop": 2})
-    invalid_keys = InvalidKey("drops", "apps/a b.zip", None, 1, "a space")
-    assert world.redundant(delivery(upload("shop", 2), invalid_keys=(invalid_keys,))) == []
+    invalid_key = InvalidKey("drops", "apps/a b.zip", None, 1, "a space")
+    assert world.redundant(delivery(upload("shop", 2), invalid_keys=(invalid_key,))) == []
 
 
 def test_a_redriven_upload_needs_work_although_it_failed_before() -> None:
-    class Failed(World):
-        def record(self, app: App) -> Record:
-            from worker.records.ledger import Failed
+    class FailedWorld(World):
+        def record(self, app: App) -> AppRecord:
+            return AppRecord(
+                failed=FailedUpload(f"apps/{app.name}.zip", "v1", "0001", "no-framework", NOON.isoformat())
+            )
 
-            return Record(failed=Failed(f"apps/{app.name}.zip", "v1", "0001", "no-framework", NOON.isoformat()))
-
-    world, again = Failed(bucket={"shop": 1}), upload("shop", 1)
+    world, again = FailedWorld(bucket={"shop": 1}), upload("shop", 1)
     assert len(world.redundant(delivery(again))) == 1
     assert world.redundant(delivery(replace(again, redrive="once more"))) == []
 

@@ -15,15 +15,15 @@ from auto_lambda.aws.s3 import ObjectStore
 from auto_lambda.errors import AppError, Code
 from auto_lambda.keys import App
 from auto_lambda.model import BucketNotification
-from worker.deploy.bucket_notifications import BucketEvents, Hook
+from worker.deploy.bucket_notifications import BucketNotifications, BucketSubscription
 
 SHOP, OTHER = App("dev", "shop"), App("dev", "other")
 ARN = "arn:aws:lambda:us-east-1:123456789012:function:"
 
 
-def hook(function: str = "Work", bucket: str = "pictures", suffix: str = ".png") -> Hook:
+def subscription(function: str = "Work", bucket: str = "pictures", suffix: str = ".png") -> BucketSubscription:
     wanted = BucketNotification(bucket, function, ("s3:ObjectCreated:*",), suffix=suffix)
-    return Hook(wanted, f"{ARN}{function}:live")
+    return BucketSubscription(wanted, f"{ARN}{function}:live")
 
 
 @pytest.fixture
@@ -39,8 +39,8 @@ def store(monkeypatch: pytest.MonkeyPatch) -> Iterator[ObjectStore]:
 
 
 @pytest.fixture
-def events(store: ObjectStore) -> BucketEvents:
-    return BucketEvents(store, sleep=lambda _: None)
+def events(store: ObjectStore) -> BucketNotifications:
+    return BucketNotifications(store, sleep=lambda _: None)
 
 
 def entries(store: ObjectStore, bucket: str = "pictures") -> list[dict[str, Any]]:
@@ -48,32 +48,32 @@ def entries(store: ObjectStore, bucket: str = "pictures") -> list[dict[str, Any]
     return found
 
 
-def test_merged_beside_another_app_and_idempotent(store: ObjectStore, events: BucketEvents) -> None:
+def test_merged_beside_another_app_and_idempotent(store: ObjectStore, events: BucketNotifications) -> None:
     said: list[str] = []
-    events.apply(OTHER, [hook("Else", suffix=".gif")], (), said.append)
-    events.apply(SHOP, [hook()], (), said.append)
+    events.apply(OTHER, [subscription("Else", suffix=".gif")], (), said.append)
+    events.apply(SHOP, [subscription()], (), said.append)
     before = copy.deepcopy(entries(store))
-    events.apply(SHOP, [hook()], (), said.append)
+    events.apply(SHOP, [subscription()], (), said.append)
     assert entries(store) == before
     assert sorted(entry["LambdaFunctionArn"] for entry in before) == [f"{ARN}Else:live", f"{ARN}Work:live"]
     assert len(said) == 2, "nothing was done the third time"
 
 
-def test_what_is_wanted_no_more_is_taken_out(store: ObjectStore, events: BucketEvents) -> None:
-    events.apply(OTHER, [hook("Else", suffix=".gif")], (), print)
-    events.apply(SHOP, [hook(), hook(bucket="videos")], (), print)
-    events.apply(SHOP, [hook(suffix=".jpg")], [hook(bucket="videos").wanted], print)
+def test_what_is_wanted_no_more_is_taken_out(store: ObjectStore, events: BucketNotifications) -> None:
+    events.apply(OTHER, [subscription("Else", suffix=".gif")], (), print)
+    events.apply(SHOP, [subscription(), subscription(bucket="videos")], (), print)
+    events.apply(SHOP, [subscription(suffix=".jpg")], [subscription(bucket="videos").wanted], print)
     assert [entry["LambdaFunctionArn"] for entry in entries(store)] == [f"{ARN}Else:live", f"{ARN}Work:live"]
     assert entries(store)[1]["Filter"]["Key"]["FilterRules"][0]["Value"] == ".jpg"
     assert entries(store, "videos") == []
 
 
-def test_a_bucket_that_is_gone_matters_only_if_it_is_wanted(events: BucketEvents) -> None:
+def test_a_bucket_that_is_gone_matters_only_if_it_is_wanted(events: BucketNotifications) -> None:
     said: list[str] = []
-    events.apply(SHOP, [], [hook(bucket="gone").wanted], said.append)
+    events.apply(SHOP, [], [subscription(bucket="gone").wanted], said.append)
     assert "could not be taken out (NoSuchBucket" in said[0]
     with pytest.raises(AppError, match="bucket gone, and S3 refused: NoSuchBucket") as caught:
-        events.apply(SHOP, [hook(bucket="gone")], (), said.append)
+        events.apply(SHOP, [subscription(bucket="gone")], (), said.append)
     assert caught.value.code is Code.BUCKET_NOTIFICATION_FAILED
 
 
@@ -100,17 +100,17 @@ def refused(message: str) -> ClientError:
 
 @pytest.mark.parametrize("error", [None, refused("Unable to validate the following destination configurations")])
 def test_a_race_and_a_permission_that_has_not_spread(store: ObjectStore, error: ClientError | None) -> None:
-    BucketEvents(Careless(store, 3, error), sleep=lambda _: None).apply(SHOP, [hook()], (), print)
+    BucketNotifications(Careless(store, 3, error), sleep=lambda _: None).apply(SHOP, [subscription()], (), print)
     assert len(entries(store)) == 1
 
 
 def test_an_overlap_is_the_uploaders(store: ObjectStore) -> None:
     careless = Careless(store, 99, refused("Configurations overlap. Configurations on the same bucket cannot share..."))
     with pytest.raises(AppError, match="Configurations overlap"):
-        BucketEvents(careless, sleep=lambda _: None).apply(SHOP, [hook()], (), print)
+        BucketNotifications(careless, sleep=lambda _: None).apply(SHOP, [subscription()], (), print)
 
 
 def test_trouble_of_ours_is_no_app_error(store: ObjectStore) -> None:
     error = ClientError({"Error": {"Code": "SlowDown", "Message": "Please reduce"}}, "PutBucketNotification")
     with pytest.raises(ClientError):
-        BucketEvents(Careless(store, 99, error), sleep=lambda _: None).apply(SHOP, [hook()], (), print)
+        BucketNotifications(Careless(store, 99, error), sleep=lambda _: None).apply(SHOP, [subscription()], (), print)

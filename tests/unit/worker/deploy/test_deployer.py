@@ -109,7 +109,7 @@ def test_what_is_known_to_be_unhealthy_is_taken_back_and_not_tried_again(world: 
         world.deploy(broken, None)  # as if its worker had died before it could go back
     world.said.clear()
     with pytest.raises(AppError) as caught:
-        world.deploy(broken, before.template_key, condemned=found.value)
+        world.deploy(broken, before.template_key, known_failure=found.value)
     assert (caught.value.code, caught.value.message) == (found.value.code, found.value.message)
     assert restored_by(caught.value)
     assert ask(first.url).startswith("white")
@@ -208,8 +208,8 @@ def test_bucket_events_are_hung_beside_others_and_taken_out(world: World) -> Non
     world.s3.put_bucket_notification_configuration(
         Bucket="pictures", NotificationConfiguration={"QueueConfigurations": [queue]}
     )
-    hook = BucketNotification("pictures", "Work", ("s3:ObjectCreated:*",), suffix=".png")
-    bundle = world.make.bundle(events_template(), url=False, main="Work", notifications=(hook,))
+    subscription = BucketNotification("pictures", "Work", ("s3:ObjectCreated:*",), suffix=".png")
+    bundle = world.make.bundle(events_template(), url=False, main="Work", notifications=(subscription,))
     deployment = world.deploy(bundle)
     found = ObjectStore(world.s3).notifications("pictures")
     assert found["QueueConfigurations"][0]["Id"] == "theirs"
@@ -223,9 +223,9 @@ def test_bucket_events_are_hung_beside_others_and_taken_out(world: World) -> Non
 
 
 def test_no_such_bucket(world: World) -> None:
-    hook = BucketNotification("no-such-bucket", "Work", ("s3:ObjectCreated:*",))
+    subscription = BucketNotification("no-such-bucket", "Work", ("s3:ObjectCreated:*",))
     with pytest.raises(AppError, match="NoSuchBucket") as caught:
-        world.deploy(world.make.bundle(events_template(), url=False, main="Work", notifications=(hook,)))
+        world.deploy(world.make.bundle(events_template(), url=False, main="Work", notifications=(subscription,)))
     assert caught.value.code is Code.BUCKET_NOTIFICATION_FAILED
 
 

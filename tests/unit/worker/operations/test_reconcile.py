@@ -16,7 +16,7 @@ from auto_lambda.keys import App
 from worker.model import Upload
 from worker.operations.reconcile import GRACE, Reconciler
 from worker.records.journal import Attempt
-from worker.records.ledger import Failed, Ledger, Live, nothing_live, put_failed, put_live
+from worker.records.ledger import FailedUpload, Ledger, LiveRelease, delete_live, put_failed, put_live
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 SHOP, KEY = App("dev", "shop"), "apps/dev/shop.zip"
@@ -70,8 +70,10 @@ def world() -> World:
     return World()
 
 
-def live(version: str = "v1", key: str = KEY, modified: datetime = NOON) -> Live:
-    return Live(key, version, None, modified.isoformat(), "ab", "chalice", "b/1.json", "shop-dev", "1", None, "now")
+def live(version: str = "v1", key: str = KEY, modified: datetime = NOON) -> LiveRelease:
+    return LiveRelease(
+        key, version, None, modified.isoformat(), "ab", "chalice", "b/1.json", "shop-dev", "1", None, "now"
+    )
 
 
 def test_an_upload_that_nobody_was_told_of_is_announced(world: World) -> None:
@@ -86,7 +88,7 @@ def test_what_has_its_answer_or_was_in_somebodys_hands_was_not_missed(world: Wor
     if kind == "live":
         world.table.write(put_live(SHOP, live()))
     elif kind == "failed":
-        world.table.write(put_failed(SHOP, Failed(KEY, "v1", None, "bad-config", "now")))
+        world.table.write(put_failed(SHOP, FailedUpload(KEY, "v1", None, "bad-config", "now")))
     else:
         upload = Upload(SHOP, "drops", KEY, "v1")
         attempt = Attempt(KEY, "v1", "other", 1, NOON.isoformat())
@@ -142,13 +144,13 @@ def test_a_deletion_that_nobody_was_told_of_is_announced_where_it_counts(world: 
 
 
 def test_a_faulty_first_drop_may_have_left_a_stack(world: World) -> None:
-    world.table.write(put_failed(SHOP, Failed(KEY, "v1", None, "unhealthy", "now")))
+    world.table.write(put_failed(SHOP, FailedUpload(KEY, "v1", None, "unhealthy", "now")))
     assert deleted(world) == [KEY]
 
 
 def test_once_it_is_undeployed_its_deletion_is_settled(world: World) -> None:
-    world.table.write(put_live(SHOP, live()), put_failed(SHOP, Failed(KEY, "v0", None, "bad-config", "now")))
-    world.table.write(*nothing_live(SHOP))
+    world.table.write(put_live(SHOP, live()), put_failed(SHOP, FailedUpload(KEY, "v0", None, "bad-config", "now")))
+    world.table.write(*delete_live(SHOP))
     assert deleted(world) == []
 
 

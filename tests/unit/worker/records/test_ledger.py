@@ -19,7 +19,7 @@ from auto_lambda.keys import App
 from worker.model import Upload
 from worker.records.journal import Attempt
 from worker.records.lease import Lost
-from worker.records.ledger import Failed, Ledger, Live, Record, decide, put_failed, put_live
+from worker.records.ledger import AppRecord, FailedUpload, Ledger, LiveRelease, decide, put_failed, put_live
 
 SHOP = App("dev", "shop")
 KEY = "apps/dev/shop.zip"
@@ -30,15 +30,17 @@ def upload(version: str | None = "v2", sequencer: str | None = None, key: str = 
     return Upload(SHOP, "drops", key, version, sequencer)
 
 
-def live(version: str | None = "v1", sequencer: str | None = None, key: str = KEY, modified: datetime = NOON) -> Live:
-    return Live(
+def live(
+    version: str | None = "v1", sequencer: str | None = None, key: str = KEY, modified: datetime = NOON
+) -> LiveRelease:
+    return LiveRelease(
         key, version, sequencer, modified.isoformat(), "ab" * 32, "chalice", "bundles/1.json", "shop-dev", "7",
         "https://shop.example/", NOON.isoformat(),
     )  # fmt: skip
 
 
-def failed(version: str | None = "v1", sequencer: str | None = None) -> Failed:
-    return Failed(KEY, version, sequencer, "no-framework", NOON.isoformat())
+def failed(version: str | None = "v1", sequencer: str | None = None) -> FailedUpload:
+    return FailedUpload(KEY, version, sequencer, "no-framework", NOON.isoformat())
 
 
 def newest(version: str | None, modified: datetime = NOON) -> Head:
@@ -50,59 +52,59 @@ def never(_: Upload) -> Head:
 
 
 def test_the_first_upload_of_an_app_is_work() -> None:
-    claim = decide(upload("v1"), Record(), lambda _: newest("v1"))
+    claim = decide(upload("v1"), AppRecord(), lambda _: newest("v1"))
     assert (claim.decision, claim.upload.version, claim.modified) == ("go", "v1", NOON.isoformat())
 
 
 def test_a_newer_version_than_what_is_live_is_work() -> None:
-    assert decide(upload("v2"), Record(live("v1")), lambda _: newest("v2")).decision == "go"
+    assert decide(upload("v2"), AppRecord(live("v1")), lambda _: newest("v2")).decision == "go"
 
 
 def test_a_duplicate_of_what_is_live_is_answered_without_asking_s3() -> None:
-    assert decide(upload("v1"), Record(live("v1")), never).decision == "answered"
+    assert decide(upload("v1"), AppRecord(live("v1")), never).decision == "answered"
 
 
 def test_a_duplicate_of_what_failed_by_the_uploaders_fault_is_answered() -> None:
-    assert decide(upload("v1"), Record(failed=failed("v1")), never).decision == "answered"
+    assert decide(upload("v1"), AppRecord(failed=failed("v1")), never).decision == "answered"
 
 
 def test_known_bug_9_an_event_that_comes_late_does_not_overwrite_a_newer_zip() -> None:
-    record = Record(live("v2", sequencer="0055AED6DCD90281E6"))
+    record = AppRecord(live("v2", sequencer="0055AED6DCD90281E6"))
     assert decide(upload("v1", "0055AED6DCD90281E5"), record, never).decision == "superseded"
 
 
 def test_known_bug_9_sequencers_are_compared_padded_to_one_length() -> None:
-    record = Record(live("v2", sequencer="0055B"))
+    record = AppRecord(live("v2", sequencer="0055B"))
     assert decide(upload("v1", "0055AFFFFF"), record, never).decision == "superseded"
     assert decide(upload("v3", "0055b1"), record, lambda _: newest("v3")).decision == "go"
 
 
 def test_without_sequencers_the_version_that_s3_calls_newest_wins() -> None:
-    assert decide(upload("v1"), Record(live("v0")), lambda _: newest("v2")).decision == "superseded"
+    assert decide(upload("v1"), AppRecord(live("v0")), lambda _: newest("v2")).decision == "superseded"
 
 
 def test_an_event_without_a_version_gets_the_newest_one() -> None:
-    claim = decide(upload(None), Record(live("v1")), lambda _: newest("v2"))
+    claim = decide(upload(None), AppRecord(live("v1")), lambda _: newest("v2"))
     assert (claim.decision, claim.upload.version) == ("go", "v2")
-    assert decide(upload(None), Record(live("v2")), lambda _: newest("v2")).decision == "answered"
+    assert decide(upload(None), AppRecord(live("v2")), lambda _: newest("v2")).decision == "answered"
 
 
 def test_a_deleted_object_is_left_to_the_fetch_to_tell() -> None:
-    assert decide(upload("v1"), Record(), lambda _: None).decision == "go"
+    assert decide(upload("v1"), AppRecord(), lambda _: None).decision == "go"
 
 
 def test_on_an_unversioned_bucket_repeated_events_are_known_by_their_sequencer() -> None:
-    record = Record(live(None, sequencer="00A1"))
+    record = AppRecord(live(None, sequencer="00A1"))
     assert decide(upload(None, "00A1"), record, never).decision == "answered"
     assert decide(upload(None, "00A2"), record, lambda _: newest(None)).decision == "go"
 
 
 def test_without_version_and_sequencer_nothing_counts_as_a_duplicate() -> None:
-    assert decide(upload(None), Record(live(None)), lambda _: newest(None)).decision == "go"
+    assert decide(upload(None), AppRecord(live(None)), lambda _: newest(None)).decision == "go"
 
 
 def test_between_the_two_keys_of_one_app_the_later_object_wins() -> None:
-    record = Record(live("v1", key="apps/shop.zip", modified=NOON))
+    record = AppRecord(live("v1", key="apps/shop.zip", modified=NOON))
     earlier, later = NOON - timedelta(minutes=1), NOON + timedelta(minutes=1)
     assert decide(upload("w1"), record, lambda _: newest("w1", earlier)).decision == "superseded"
     assert decide(upload("w1"), record, lambda _: newest("w1", later)).decision == "go"
@@ -112,7 +114,7 @@ def test_between_the_two_keys_of_one_app_the_later_object_wins() -> None:
 def test_whatever_the_order_of_events_the_newest_version_ends_live(order: list[int]) -> None:
     """Each upload's event comes at least once, the newest's too; the bucket holds them all from the start."""
     last = max(order)
-    record = Record()
+    record = AppRecord()
     for number in order:
         claim = decide(upload(f"v{number}", f"{number:04X}"), record, lambda _: newest(f"v{last}"))
         if claim.decision == "go":
@@ -142,20 +144,20 @@ def attempt(started: datetime = NOON) -> Attempt:
 
 
 def test_an_unknown_app_has_an_empty_record(ledger: Ledger) -> None:
-    assert ledger.record(SHOP) == Record()
+    assert ledger.record(SHOP) == AppRecord()
 
 
 @pytest.mark.parametrize("entry", [live("v1", "00"), replace(live(None), url=None, modified=None)])
-def test_what_is_live_is_remembered_whole(ledger: Ledger, table: Table, entry: Live) -> None:
+def test_what_is_live_is_remembered_whole(ledger: Ledger, table: Table, entry: LiveRelease) -> None:
     table.write(put_live(SHOP, entry))
-    assert ledger.record(SHOP) == Record(live=entry)
-    assert ledger.record(App("prod", "shop")) == Record()
+    assert ledger.record(SHOP) == AppRecord(live=entry)
+    assert ledger.record(App("prod", "shop")) == AppRecord()
 
 
 def test_a_failure_does_not_forget_what_is_live(ledger: Ledger, table: Table) -> None:
     table.write(put_live(SHOP, live("v1")))
     table.write(put_failed(SHOP, failed("v2")))
-    assert ledger.record(SHOP) == Record(live("v1"), failed("v2"))
+    assert ledger.record(SHOP) == AppRecord(live("v1"), failed("v2"))
 
 
 def test_the_answers_of_many_apps_come_in_one_reading(ledger: Ledger, table: Table) -> None:
@@ -164,8 +166,8 @@ def test_the_answers_of_many_apps_come_in_one_reading(ledger: Ledger, table: Tab
     table.write(put_failed(apps[0], failed("v2")))
     table.write(put_live(apps[59], live("v3")))
     answers = ledger.answers(apps)
-    assert answers == {**dict.fromkeys(apps, Record()), apps[0]: Record(live("v1"), failed("v2")),
-                       apps[59]: Record(live("v3"))}  # fmt: skip
+    assert answers == {**dict.fromkeys(apps, AppRecord()), apps[0]: AppRecord(live("v1"), failed("v2")),
+                       apps[59]: AppRecord(live("v3"))}  # fmt: skip
 
 
 def test_no_answers_are_read_for_no_apps(ledger: Ledger) -> None:
@@ -182,10 +184,10 @@ def test_half_an_answer_is_none() -> None:
 
 
 def test_a_claim_is_refused_while_another_lasts_and_the_fence_outlives_it(ledger: Ledger) -> None:
-    first = ledger.claim(attempt(), upload(), Record(), owner="a")
+    first = ledger.claim(attempt(), upload(), AppRecord(), owner="a")
     assert first
     assert ledger.claim(attempt(), upload(), ledger.record(SHOP), owner="b") is None
-    assert ledger.claim(attempt(), upload(), Record(), owner="b") is None  # decided on what it saw before
+    assert ledger.claim(attempt(), upload(), AppRecord(), owner="b") is None  # decided on what it saw before
     first.finish()
     second = ledger.claim(attempt(), upload(), ledger.record(SHOP), owner="b")
     assert second
@@ -194,7 +196,7 @@ def test_a_claim_is_refused_while_another_lasts_and_the_fence_outlives_it(ledger
 
 def test_whoever_lost_the_lease_can_store_nothing(table: Table) -> None:
     late = Ledger(table, now=lambda: 1e9 + 200)
-    first = Ledger(table, now=lambda: 1e9).claim(attempt(), upload(), Record(), owner="a")
+    first = Ledger(table, now=lambda: 1e9).claim(attempt(), upload(), AppRecord(), owner="a")
     second = late.claim(attempt(), upload(), late.record(SHOP), owner="b")
     assert first
     assert second
@@ -211,7 +213,7 @@ def test_whoever_lost_the_lease_can_store_nothing(table: Table) -> None:
 def test_a_renewal_that_came_in_time_keeps_others_out(table: Table) -> None:
     seconds = [1e9]
     ledger = Ledger(table, now=lambda: seconds[0])
-    hold = ledger.claim(attempt(), upload(), Record(), owner="a")
+    hold = ledger.claim(attempt(), upload(), AppRecord(), owner="a")
     assert hold
     seen = ledger.record(SHOP)
     seconds[0] += 100
@@ -234,7 +236,7 @@ def test_a_duty_of_the_fleet_is_done_once(ledger: Ledger) -> None:
     duty = ledger.duty("reconcile", owner="a", every=3600)
     assert duty
     assert ledger.duty("reconcile", owner="b", every=3600) is None
-    duty.done()
+    duty.complete()
     assert ledger.duty("reconcile", owner="b", every=3600) is None
     assert ledger.duty("reconcile", owner="b", every=0)
 

@@ -20,7 +20,7 @@ from builder.frameworks.zappa.template import template
 from builder.model import Draft
 from worker.bundle.publish import Publication, publish
 from worker.deploy.gate import allow_list, wiring
-from worker.model import Surroundings
+from worker.model import DeployTarget
 
 APP = App("dev", "shop")
 BOUNDARY = "arn:aws:iam::123456789012:policy/boundary"
@@ -169,7 +169,7 @@ def published(build: Build, variant: str) -> tuple[dict[str, Any], Any]:
 def test_every_variant_passes_the_gate_once_published(build: Build, variant: str) -> None:
     made, parts = published(build, variant)
     assert list(allow_list.problems(made)) == []
-    assert list(wiring.problems(made, Surroundings("artifacts", BOUNDARY, "us-east-1"), parts.notifications)) == []
+    assert list(wiring.problems(made, DeployTarget("artifacts", BOUNDARY, "us-east-1"), parts.notifications)) == []
 
 
 LINTED = (

@@ -300,13 +300,13 @@ def test_an_authorizer_of_somebody_else_passes_and_never_our_own_by_name() -> No
 
 @pytest.mark.parametrize("bucket", ["uploads", "artifacts"])
 def test_the_pipelines_own_buckets_announce_to_no_app(bucket: str) -> None:
-    hook = BucketNotification(bucket, "Work", ("s3:ObjectCreated:*",))
-    assert f"bucket {bucket} belongs to the pipeline" in refusal(replace(GOOD, notifications=(hook,)))
+    subscription = BucketNotification(bucket, "Work", ("s3:ObjectCreated:*",))
+    assert f"bucket {bucket} belongs to the pipeline" in refusal(replace(GOOD, notifications=(subscription,)))
 
 
 def test_bucket_events_without_their_permission() -> None:
-    hook = BucketNotification("others", "Work", ("s3:ObjectCreated:*",))
-    assert "no permission lets s3.amazonaws.com" in refusal(replace(GOOD, notifications=(hook,)))
+    subscription = BucketNotification("others", "Work", ("s3:ObjectCreated:*",))
+    assert "no permission lets s3.amazonaws.com" in refusal(replace(GOOD, notifications=(subscription,)))
 
 
 def paths(value: Any, path: Path_ = ()) -> Iterator[Path_]:
