@@ -237,17 +237,17 @@ def test_workers_restart(written: io.StringIO, tmp_path: Path, deaths: int, *, f
 @pytest.mark.parametrize("number", [1, 2, 3, 4, 5, 6])
 def test_the_alarms_that_leave_zero_go_off_one_period_after_the_other(number: int) -> None:
     points = Checker().looks(4, 60, WAITING).points
-    first = next(at for at, state in states(ALARMS[f"LeaveZero{number}"], points, 0, 60) if state == "ALARM")
+    first = next(at for at, state in states(ALARMS[f"ScaleFromZero{number}"], points, 0, 60) if state == "ALARM")
     assert first == 10 * number
-    assert not ever(f"LeaveZero{number}", Checker().looks(4, 60, WAITING, TWO).points, 60)
-    assert not ever(f"LeaveZero{number}", Checker().looks(4, 60, QUIET).points, 60)
+    assert not ever(f"ScaleFromZero{number}", Checker().looks(4, 60, WAITING, TWO).points, 60)
+    assert not ever(f"ScaleFromZero{number}", Checker().looks(4, 60, QUIET).points, 60)
 
 
 def test_workers_are_idle_only_when_they_were_for_two_minutes() -> None:
-    assert ever("WorkersAreIdle", Checker().looks(0, 240, QUIET, TWO).points, 240)
-    assert not ever("WorkersAreIdle", Checker().looks(0, 240, Depth(0, 2, 0), TWO).points, 240)
+    assert ever("WorkersIdle", Checker().looks(0, 240, QUIET, TWO).points, 240)
+    assert not ever("WorkersIdle", Checker().looks(0, 240, Depth(0, 2, 0), TWO).points, 240)
     busy_at_times = Checker().looks(0, 90, QUIET, TWO).looks(90, 95, WAITING, TWO).looks(95, 170, QUIET, TWO)
-    assert not ever("WorkersAreIdle", busy_at_times.points, 180)
+    assert not ever("WorkersIdle", busy_at_times.points, 180)
 
 
 @pytest.fixture
@@ -273,7 +273,7 @@ def test_every_alarm_looks_at_a_metric_that_is_published_with_these_dimensions(
         assert (alarm["MetricName"], frozenset(dimensions)) in published, name
         assert alarm["Namespace"] == NAMESPACE
         assert dimensions.get("QueueName", QUEUE) == QUEUE
-    metric = RESOURCES["FollowTheBacklog"]["Properties"]["TargetTrackingConfiguration"]["CustomizedMetricSpecification"]
+    metric = RESOURCES["BacklogTracking"]["Properties"]["TargetTrackingConfiguration"]["CustomizedMetricSpecification"]
     assert (metric["MetricName"], frozenset(it["Name"] for it in metric["Dimensions"])) in published
 
 

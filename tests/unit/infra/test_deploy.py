@@ -52,7 +52,7 @@ def announced(aws: EmbeddedAws, bucket: str) -> list[str]:
 def test_everything_is_made_and_a_changed_parameter_changes_it(aws: EmbeddedAws) -> None:
     outputs = deploy(aws, "one")
     template = json.loads(json.dumps(load_template(str(template_path()))))["Resources"]
-    assert set(template) - set(resources(aws, "one")) == {"AlarmMail"}  # the only one that nobody asked for
+    assert set(template) - set(resources(aws, "one")) == {"AlarmEmailSubscription"}  # no AlarmEmail was given
     assert (group(aws, outputs["WorkerGroup"])["MinSize"], group(aws, outputs["WorkerGroup"])["MaxSize"]) == (0, 10)
     checker = group(aws, outputs["CheckerGroup"])
     assert checker["MinSize"] == checker["MaxSize"] == checker["DesiredCapacity"] == 1

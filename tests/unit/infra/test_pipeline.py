@@ -45,7 +45,7 @@ def statements(policy: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def worker_statements(resources: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    yield from statements(resources["WorkerDeploys"]["Properties"])
+    yield from statements(resources["WorkerDeployPolicy"]["Properties"])
     for policy in resources["WorkerRole"]["Properties"]["Policies"]:
         yield from statements(policy)
 
@@ -84,7 +84,7 @@ def test_buckets_are_private_encrypted_and_spoken_to_by_tls_only(resources: dict
 def test_only_zips_below_apps_are_announced_and_their_deletion_only_where_it_counts(resources: dict[str, Any]) -> None:
     made, chosen = resources["UploadsBucket"]["Properties"]["NotificationConfiguration"]["QueueConfigurations"]
     condition, deleted, otherwise = chosen["Fn::If"]
-    assert (condition, otherwise) == ("DeletionsCount", {"Ref": "AWS::NoValue"})
+    assert (condition, otherwise) == ("UndeployEnabled", {"Ref": "AWS::NoValue"})
     assert (made["Event"], deleted["Event"]) == ("s3:ObjectCreated:*", "s3:ObjectRemoved:*")
     for rule in (made, deleted):
         assert rule["Filter"]["S3Key"]["Rules"] == [
@@ -106,7 +106,7 @@ def test_the_worker_touches_iam_only_through_cloudformation_below_its_path(resou
         if not any(action.startswith("iam:") for action in actions(statement)):
             continue
         assert statement["Resource"]["Fn::Sub"].endswith(":role/auto-lambda/*"), statement["Sid"]
-        if statement["Sid"] != "RolesForFunctionsOnly":
+        if statement["Sid"] != "PassRolesToLambda":
             assert FROM_CLOUDFORMATION.items() <= statement["Condition"].items(), statement["Sid"]
 
 
@@ -137,7 +137,7 @@ def test_apps_never_reach_the_pipeline_or_iam(resources: dict[str, Any]) -> None
 
 def test_policies_fit_into_what_iam_allows(resources: dict[str, Any]) -> None:
     names = {"AWS::Partition": "aws", "AWS::Region": "ap-southeast-2", "AWS::AccountId": "1" * 12}
-    for name in ("AppBoundary", "WorkerDeploys"):
+    for name in ("AppBoundary", "WorkerDeployPolicy"):
         text = json.dumps(resources[name]["Properties"]["PolicyDocument"], separators=(",", ":"))
         for key, value in names.items():
             text = text.replace(f"${{{key}}}", value)
@@ -158,7 +158,7 @@ def test_machines_need_tokens_for_metadata_and_have_encrypted_disks(resources: d
 
 
 def test_nothing_comes_in_and_only_tls_goes_out(resources: dict[str, Any]) -> None:
-    properties = resources["NothingComesIn"]["Properties"]
+    properties = resources["NoInboundTraffic"]["Properties"]
     assert "SecurityGroupIngress" not in properties
     assert [(rule["FromPort"], rule["ToPort"]) for rule in properties["SecurityGroupEgress"]] == [(443, 443)]
     assert not [name for name, it in resources.items() if it["Type"] == "AWS::EC2::SecurityGroupIngress"]
@@ -200,7 +200,7 @@ def test_the_scaling_is_what_the_study_found_best(resources: dict[str, Any]) -> 
     policy = ours()
     assert policy.step
     assert policy.tracking
-    tracking = resources["FollowTheBacklog"]["Properties"]["TargetTrackingConfiguration"]
+    tracking = resources["BacklogTracking"]["Properties"]["TargetTrackingConfiguration"]
     metric = tracking["CustomizedMetricSpecification"]
     assert (tracking["TargetValue"], tracking["DisableScaleIn"]) == (
         policy.tracking.target,
@@ -208,14 +208,14 @@ def test_the_scaling_is_what_the_study_found_best(resources: dict[str, Any]) -> 
     )
     assert (metric["MetricName"], metric["Period"]) == (policy.tracking.metric, policy.tracking.period)
     assert resources["WorkerGroup"]["Properties"]["DefaultInstanceWarmup"] == policy.tracking.warmup
-    steps = resources["LeaveZero"]["Properties"]["StepAdjustments"]
+    steps = resources["ScaleFromZero"]["Properties"]["StepAdjustments"]
     assert [(step["MetricIntervalLowerBound"], step["ScalingAdjustment"]) for step in steps] == list(policy.step.steps)
     assert [step.get("MetricIntervalUpperBound") for step in steps] == [bound for bound, _ in policy.step.steps[1:]] + [
         None
     ]
     alarms = [
         alarm for alarm in of_type(resources, "AWS::CloudWatch::Alarm").values()
-        if alarm["AlarmActions"] == [{"Ref": "LeaveZero"}]
+        if alarm["AlarmActions"] == [{"Ref": "ScaleFromZero"}]
     ]  # fmt: skip
     assert tuple(alarm["EvaluationPeriods"] for alarm in alarms) == policy.step.points
     assert {(alarm["MetricName"], alarm["Period"]) for alarm in alarms} == {(policy.step.metric, policy.step.period)}
@@ -225,8 +225,8 @@ def test_the_scaling_is_what_the_study_found_best(resources: dict[str, Any]) -> 
 
 
 def test_never_more_machines_go_than_are_idle(resources: dict[str, Any]) -> None:
-    threshold = resources["WorkersAreIdle"]["Properties"]["Threshold"]
-    for step in resources["LetIdleWorkersGo"]["Properties"]["StepAdjustments"]:
+    threshold = resources["WorkersIdle"]["Properties"]["Threshold"]
+    for step in resources["ScaleInIdleWorkers"]["Properties"]["StepAdjustments"]:
         assert -step["ScalingAdjustment"] <= threshold + step["MetricIntervalLowerBound"]
 
 
