@@ -16,7 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 from ami import base, packages, payload
 from ami.diagnosis import diagnose
 from ami.keypair import temporary_key_pair
-from ami.packer import Call, Packer, Show
+from ami.packer import Packer, PackerCall, Show
 from ami.payload import Origin
 from ami.problems import BuildFailed, NotStarted, before_launch
 from auto_lambda.aws.session import client
@@ -140,10 +140,10 @@ class Maker:
             payload_variable = self._gathered(order, origin, folder)
             template = self._packer.template(self._clone / "ami")
             if self._packer.needs_init():
-                self._packer.run(Call("init", template), self._show, seconds=600)
+                self._packer.run(PackerCall("init", template), self._show, seconds=600)
         variables = {**_variables(order, origin, name, self._region), **payload_variable}
         with self._key_pair(order, name, folder) as key:
-            call = Call("build", template, {"var": {**variables, **key, **order.variables}}, credentials)
+            call = PackerCall("build", template, {"var": {**variables, **key, **order.variables}}, credentials)
             returncode, output = self._packer.run(call, self._show, seconds=order.minutes * 60, grace=order.grace)
         image = output.images.get(self._region)
         if returncode or image is None:

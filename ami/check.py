@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ami import packages
-from ami.packer import Call, Packer, Show
+from ami.packer import Packer, PackerCall, Show
 from ami.problems import NotStarted
 
 
@@ -24,17 +24,19 @@ def check(packer: Packer, clone: Path, show: Show, variables: Mapping[str, str])
         problems.append(str(error))
     template = packer.template(clone / "ami")
     if packer.needs_init():
-        returncode, output = packer.run(Call("init", template), show, seconds=600)
+        returncode, output = packer.run(PackerCall("init", template), show, seconds=600)
         if returncode:
             raise NotStarted("packer init failed: " + "\n".join(output.text))
     with tempfile.NamedTemporaryFile(suffix=".tar.gz") as archive:
         for architecture in ("x86_64", "arm64"):
             given = {"architecture": architecture, "payload": archive.name, **variables}
-            problems += _run(packer, Call("validate", template, {"var": given}), f"{template}, {architecture}")
-    problems += _run(packer, Call("fmt", clone / "ami", {"check": True}), "written otherwise than `packer fmt` does")
+            problems += _run(packer, PackerCall("validate", template, {"var": given}), f"{template}, {architecture}")
+    problems += _run(
+        packer, PackerCall("fmt", clone / "ami", {"check": True}), "written otherwise than `packer fmt` does"
+    )
     return tuple(problems)
 
 
-def _run(packer: Packer, call: Call, name: str) -> list[str]:
+def _run(packer: Packer, call: PackerCall, name: str) -> list[str]:
     returncode, output = packer.run(call, lambda _: None, seconds=120)
     return [f"{name}:\n" + "\n".join((*output.text, *output.errors))] if returncode else []

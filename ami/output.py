@@ -24,7 +24,7 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class ProvisioningProblem:
     """What a provisioning step found wrong; ``code`` is "" for one of several problems of the validation."""
 
     code: str
@@ -56,7 +56,7 @@ class Output:
 
     images: dict[str, str] = field(default_factory=dict)
     errors: list[str] = field(default_factory=list)
-    findings: list[Finding] = field(default_factory=list)
+    findings: list[ProvisioningProblem] = field(default_factory=list)
     text: list[str] = field(default_factory=list)
 
     def take(self, raw: str) -> tuple[str, ...]:
@@ -78,5 +78,5 @@ class Output:
         self.text += lines
         for one in lines:
             if found := _FINDING.search(one):
-                self.findings.append(Finding(found["code"] or "", found["text"]))
+                self.findings.append(ProvisioningProblem(found["code"] or "", found["text"]))
         return lines

@@ -32,7 +32,7 @@ Show = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class PackerCall:
     """One subcommand: its options as packer-py takes them (a mapping becomes a repeated option)."""
 
     command: str
@@ -56,7 +56,7 @@ class Packer:
         """Whether plug-ins have to be fetched with ``packer init`` first."""
         return self.version >= _WITH_PLUGINS
 
-    def run(self, call: Call, show: Show, *, seconds: float, grace: float = 600) -> tuple[int, Output]:
+    def run(self, call: PackerCall, show: Show, *, seconds: float, grace: float = 600) -> tuple[int, Output]:
         """Run to the end, showing each line.
 
         On Ctrl-C, and when the time is over, Packer is interrupted and gets ``grace`` seconds to remove what it has
@@ -106,7 +106,7 @@ def _said_version(executable: str) -> str:
 
 
 @contextlib.contextmanager
-def _started(executable: Path, call: Call) -> Any:
+def _started(executable: Path, call: PackerCall) -> Any:
     environ = {**os.environ, "CHECKPOINT_DISABLE": "1", "PACKER_NO_COLOR": "1", **call.environ}
     with subprocess.Popen(
         [sys.executable, "-m", "ami.call"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,

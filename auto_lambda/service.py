@@ -139,7 +139,7 @@ def spare_memory() -> None:
         _libc.mallopt(_M_TRIM_THRESHOLD, _TRIM)
 
 
-def look_up_briskly(resolv_conf: Path = Path("/etc/resolv.conf")) -> None:
+def dns_timeouts(resolv_conf: Path = Path("/etc/resolv.conf")) -> None:
     """Ask a name server again after two seconds, five times, where glibc would after five, twice (resolv.conf(5)).
 
     At the start of a daemon, as glibc reads it at the first look-up. What the machine says of either itself stays.

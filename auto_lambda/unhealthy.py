@@ -13,7 +13,7 @@ from auto_lambda.aws.metadata import Metadata, NoMetadata
 _log = logs.get("unhealthy")
 
 
-class Machine(Protocol):
+class InstanceMetadata(Protocol):
     """What the machine is told; every call may raise `NoMetadata`."""
 
     def instance(self) -> str: ...  # noqa: D102
@@ -25,7 +25,7 @@ Find = Callable[[str, str], Member | None]
 """Finds a machine in its group, from its id and region."""
 
 
-def tell(unit: str, machine: Machine, find: Find) -> bool:
+def tell(unit: str, machine: InstanceMetadata, find: Find) -> bool:
     """Whether the group was told. It is not where there is none, nor where it ends the machine already.
 
     Args:

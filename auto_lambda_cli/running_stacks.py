@@ -17,7 +17,7 @@ HOST = "127.0.0.1"
 
 
 @dataclass(frozen=True, slots=True)
-class Pipeline:
+class RunningStack:
     """A pipeline in an embedded AWS: where it is and the names of its parts.
 
     ``autoscaling`` is the URL of the double for that service; None without a fleet that follows the queue.
@@ -39,7 +39,7 @@ class Pipeline:
     undeploys: bool = False
 
     @classmethod
-    def from_outputs(cls, outputs: Mapping[str, str], *, endpoint: str, folder: Path) -> Pipeline:
+    def from_outputs(cls, outputs: Mapping[str, str], *, endpoint: str, folder: Path) -> RunningStack:
         """Read the outputs of ``infra/pipeline.yaml``."""
         return cls(
             endpoint=endpoint,
@@ -117,7 +117,7 @@ def state_folder(environ: Mapping[str, str] = os.environ) -> Path:
 
 
 @contextmanager
-def announced(pipeline: Pipeline, registry: Path | None = None) -> Iterator[Path]:
+def announced(pipeline: RunningStack, registry: Path | None = None) -> Iterator[Path]:
     """A stack that other commands may find as long as this lasts."""
     path = (registry or state_folder()) / f"{pipeline.pid}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -130,7 +130,7 @@ def announced(pipeline: Pipeline, registry: Path | None = None) -> Iterator[Path
         path.unlink(missing_ok=True)
 
 
-def running(registry: Path | None = None) -> list[Pipeline]:
+def running(registry: Path | None = None) -> list[RunningStack]:
     """Local stacks that are up, the latest started first. Notes that dead ones left behind are removed."""
     files = sorted((registry or state_folder()).glob("*.json"), key=_modified, reverse=True)
     return [pipeline for file in files if (pipeline := _read(file)) is not None]
@@ -143,9 +143,9 @@ def _modified(file: Path) -> float:
         return 0.0
 
 
-def _read(file: Path) -> Pipeline | None:
+def _read(file: Path) -> RunningStack | None:
     try:
-        pipeline = Pipeline(**json.loads(file.read_text()))
+        pipeline = RunningStack(**json.loads(file.read_text()))
     except (OSError, TypeError, ValueError):
         return None  # being written by another version of us, or just gone
     if _alive(pipeline.pid) and answers(pipeline.endpoint):

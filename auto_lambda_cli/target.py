@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from auto_lambda import keys
 from auto_lambda_cli.exits import Exit, leave
-from auto_lambda_cli.running_stacks import Pipeline, running
+from auto_lambda_cli.running_stacks import RunningStack, running
 
 if TYPE_CHECKING:
     from auto_lambda.aws.s3 import ObjectStore
@@ -43,7 +43,7 @@ def choose(
     local: bool,
     bucket: str | None,
     environ: MutableMapping[str, str] = os.environ,
-    stacks: list[Pipeline] | None = None,
+    stacks: list[RunningStack] | None = None,
 ) -> Target:
     """Decide, and lead this process's AWS clients there.
 
@@ -70,7 +70,7 @@ def choose(
     )
 
 
-def _only(up: list[Pipeline], port: str | None) -> Pipeline:
+def _only(up: list[RunningStack], port: str | None) -> RunningStack:
     """The one stack that is meant; never a guess."""
     found = [stack for stack in up if not port or stack.port == port]
     if len(found) == 1:
@@ -104,7 +104,7 @@ def setting(name: str, environ: MutableMapping[str, str] = os.environ) -> str:
     raise leave(Exit.USAGE, f"{name} is not set: it is among the outputs of the pipeline's stack")
 
 
-def _enter(pipeline: Pipeline, environ: MutableMapping[str, str]) -> Target:
+def _enter(pipeline: RunningStack, environ: MutableMapping[str, str]) -> Target:
     there = pipeline.environ_over(environ)
     for name in environ.keys() - there.keys():
         del environ[name]

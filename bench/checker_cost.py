@@ -19,7 +19,7 @@ from usage import cpu, memory
 from auto_lambda.aws.cloudformation import Stacks
 from auto_lambda_cli.local_stack.embedded import EmbeddedAws
 from auto_lambda_cli.local_stack.stack import STACK, deploy_pipeline, local_client
-from auto_lambda_cli.running_stacks import Pipeline
+from auto_lambda_cli.running_stacks import RunningStack
 
 
 def main() -> int:
@@ -37,7 +37,7 @@ def main() -> int:
     return 0
 
 
-def furnish(aws: EmbeddedAws, pipeline: Pipeline) -> str:
+def furnish(aws: EmbeddedAws, pipeline: RunningStack) -> str:
     """Work, history and machines; the group's name."""
     sqs, ledger = local_client(aws, "sqs"), local_client(aws, "dynamodb")
     for number in range(5):

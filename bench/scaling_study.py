@@ -15,7 +15,7 @@ from statistics import mean
 
 from checker.simulator import arrivals, bounds, durations
 from checker.simulator.controllers import run
-from checker.simulator.model import Drop, Fleet
+from checker.simulator.model import Arrival, Fleet
 from checker.simulator.policies import DIRECT, OTHERS, Policy, ours
 from checker.simulator.report import row
 
@@ -39,11 +39,11 @@ class Ratio:
         )
 
 
-def made(load: str, builds: str = BUILDS) -> list[list[Drop]]:
+def made(load: str, builds: str = BUILDS) -> list[list[Arrival]]:
     return [arrivals.make(arrivals.SHAPES[load], durations.parse(builds), seed) for seed in DAYS[load]]
 
 
-def ratio(policy: Policy, days: Sequence[Sequence[Drop]], fleet: Fleet) -> Ratio:
+def ratio(policy: Policy, days: Sequence[Sequence[Arrival]], fleet: Fleet) -> Ratio:
     pairs = [
         (row(run(policy, day, fleet, seed), fleet), row(bounds.prompt(day, fleet), fleet))
         for seed, day in enumerate(days)
@@ -87,12 +87,14 @@ def settings() -> None:
     table("direct", {f"direct, idle {i} s": (replace(DIRECT, idle=i), plain, BUILDS) for i in (5, 60, 600)})
 
 
-def bursts(drops: int, within: float, seed: int) -> list[Drop]:
+def bursts(drops: int, within: float, seed: int) -> list[Arrival]:
     """Six of them, four hours apart."""
     rng, draw = random.Random(seed), durations.parse(BUILDS)
     begins = [number * 4 * 3600 + 60 + rng.uniform(0, 10) for number in range(6)]
     return [
-        Drop(at, draw(rng)) for begin in begins for at in sorted(begin + rng.uniform(0, within) for _ in range(drops))
+        Arrival(at, draw(rng))
+        for begin in begins
+        for at in sorted(begin + rng.uniform(0, within) for _ in range(drops))
     ]
 
 

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from auto_lambda import logs, settings
 from auto_lambda.aws.attempts import Attempts, LedgerUnusable
-from auto_lambda.aws.autoscaling import Group, GroupUnusable
+from auto_lambda.aws.autoscaling import AutoScalingGroup, GroupUnusable
 from auto_lambda.aws.cloudwatch import Metrics, MetricsRefused
 from auto_lambda.aws.lean import make_lean_session
 from auto_lambda.aws.session import client
 from auto_lambda.aws.sqs import Queue, QueueUnusable
-from auto_lambda.service import Notifier, Stop, look_up_briskly, refuse, spare_memory, stop_on_signals, trim_memory
+from auto_lambda.service import Notifier, Stop, dns_timeouts, refuse, spare_memory, stop_on_signals, trim_memory
 from checker.loop import Loop, Pace
 from checker.publish import Publish, to_errors, to_metrics, to_text
 from checker.sample import Sample, Sampler
@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] = ()) -> int:
         return refuse("checker", error.problems)
     logs.configure(chosen.log_level)
     spare_memory()
-    look_up_briskly()
+    dns_timeouts()
     return _run(chosen, options)
 
 
@@ -96,7 +96,7 @@ def _sampler(chosen: settings.CheckerSettings, session: Session) -> Sampler:
         Queue(sqs, chosen.queue_url),
         Queue(sqs, chosen.dead_letter_queue_url) if chosen.dead_letter_queue_url else None,
         _now,
-        group=Group(_client(session, "autoscaling"), chosen.worker_group) if chosen.worker_group else None,
+        group=AutoScalingGroup(_client(session, "autoscaling"), chosen.worker_group) if chosen.worker_group else None,
         history=Attempts(_client(session, "dynamodb"), chosen.table) if chosen.table else None,
         slots=chosen.worker_slots,
     )

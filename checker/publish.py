@@ -12,7 +12,7 @@ from checker.sample import Sample
 Publish = Callable[[Sample], None]
 
 
-class Metrics(Protocol):
+class MetricSink(Protocol):
     """Takes metrics."""
 
     def publish(self, counts: Mapping[str, float], dimensions: Mapping[str, str], at: datetime) -> None:
@@ -24,7 +24,7 @@ def dimensions(queue_url: str) -> dict[str, str]:
     return {"QueueName": queue_url.rpartition("/")[2]}
 
 
-def to_metrics(metrics: Metrics, queue_url: str) -> Publish:
+def to_metrics(metrics: MetricSink, queue_url: str) -> Publish:
     """Publish to CloudWatch, one call a sample."""
 
     def publish(sample: Sample) -> None:
@@ -33,7 +33,7 @@ def to_metrics(metrics: Metrics, queue_url: str) -> Publish:
     return publish
 
 
-def to_errors(metrics: Metrics, queue_url: str, now: Callable[[], datetime]) -> Callable[[int], None]:
+def to_errors(metrics: MetricSink, queue_url: str, now: Callable[[], datetime]) -> Callable[[int], None]:
     """Publish how many ticks have failed, as ``CheckerErrors``."""
 
     def publish(failures: int) -> None:

@@ -20,21 +20,21 @@ _WORK = frozenset({"live", "failed", "superseded", "delayed"})
 """Outcomes of attempts that tell how long a message occupies a worker."""
 
 
-class Queue(Protocol):
+class DepthSource(Protocol):
     """What can tell its depth."""
 
     def depth(self) -> Depth:
         """Now, as SQS estimates."""
 
 
-class Group(Protocol):
+class CapacitySource(Protocol):
     """What can tell its machines."""
 
     def capacity(self) -> Capacity:
         """Now."""
 
 
-class History(Protocol):
+class AttemptSource(Protocol):
     """What can tell of recent builds."""
 
     def newest(self, at_most: int) -> Sequence[Attempt]:
@@ -110,12 +110,12 @@ class Sampler:
 
     def __init__(
         self,
-        queue: Queue,
-        dead_letters: Queue | None,
+        queue: DepthSource,
+        dead_letters: DepthSource | None,
         now: Callable[[], datetime],
         *,
-        group: Group | None = None,
-        history: History | None = None,
+        group: CapacitySource | None = None,
+        history: AttemptSource | None = None,
         slots: int = 1,
     ) -> None:
         self._queue = queue

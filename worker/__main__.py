@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from auto_lambda import logs, settings
 from auto_lambda.service import (
     Notifier,
+    dns_timeouts,
     end_descendants,
-    look_up_briskly,
     refuse,
     spare_memory,
     stop_on_signals,
@@ -40,7 +40,7 @@ def main() -> int:
         return refuse("worker", error.problems)
     logs.configure(chosen.log_level)
     spare_memory()
-    look_up_briskly()
+    dns_timeouts()
     return _run(chosen)
 
 

@@ -36,7 +36,7 @@ class Capacity:
     desired: int
 
 
-class Group:
+class AutoScalingGroup:
     """One group. What it raises beyond `GroupUnusable` is botocore's.
 
     Args:

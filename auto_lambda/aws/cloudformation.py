@@ -83,7 +83,7 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class DeployResult:
     """A stack after `Stacks.deploy`, and whether that changed anything."""
 
     stack: Stack
@@ -122,7 +122,7 @@ class Stacks:
         stack = self._look(name)
         return None if stack is None or stack.status in _ABSENT else stack
 
-    def deploy(self, plan: Plan, progress: Progress = _silent) -> Result:
+    def deploy(self, plan: Plan, progress: Progress = _silent) -> DeployResult:
         """Bring a stack to what is planned, whatever state it is in, and wait for it.
 
         A failed update is rolled back by CloudFormation before this raises. What is left of a failed creation is
@@ -141,14 +141,14 @@ class Stacks:
         change_set = self._create_change_set(plan, before)
         if change_set is None:
             assert before is not None  # noqa: S101 - a creation always changes something
-            return Result(before, changed=False)
+            return DeployResult(before, changed=False)
         seen = self._event_ids(plan.stack)
         token = f"{plan.token}{uuid.uuid4().hex[:12]}"
         self._client.execute_change_set(ChangeSetName=change_set, ClientRequestToken=token)
         after = self._follow(plan.stack, seen, progress)
         if after.status not in _DONE:
             raise self._failure(after, self._new_events(after.id, seen))
-        return Result(after, changed=True)
+        return DeployResult(after, changed=True)
 
     def settle(self, plan: Plan, progress: Progress = _silent) -> Stack | None:
         """The stack of a plan, standing still and fit for an update; None if it has to be created.

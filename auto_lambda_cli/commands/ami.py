@@ -114,7 +114,7 @@ def inspect(
     Exit codes: 0 shown, 2 there is none, or AWS cannot be asked.
     """
     from ami import payload
-    from ami.packer import Call, find
+    from ami.packer import PackerCall, find
     from ami.problems import before_launch
     from ami.published import published
     from auto_lambda.aws.session import client, make_session
@@ -122,7 +122,9 @@ def inspect(
     with _told():
         if template:
             chosen = find(packer)
-            returncode, _ = chosen.run(Call("inspect", chosen.template(payload.root() / "ami")), typer.echo, seconds=60)
+            returncode, _ = chosen.run(
+                PackerCall("inspect", chosen.template(payload.root() / "ami")), typer.echo, seconds=60
+            )
             raise typer.Exit(returncode)
         with before_launch():
             session = make_session(_region(region))

@@ -18,12 +18,12 @@ from auto_lambda.tools import ToolError
 from auto_lambda_cli.exits import Exit, leave, tell
 from auto_lambda_cli.local_stack.embedded import EmbeddedAwsError
 from auto_lambda_cli.local_stack.fleet.controller import BOOT, FleetOptions
-from auto_lambda_cli.local_stack.fleet.rules import NotDoubled
+from auto_lambda_cli.local_stack.fleet.rules import NotEmulated
 from auto_lambda_cli.local_stack.processes import ChildError
 from auto_lambda_cli.local_stack.stack import LocalStack, StackEnded
 from auto_lambda_cli.running_stacks import announced
 
-NOT_UP = (EmbeddedAwsError, ChildError, StackFailed, ToolError, NotDoubled, OSError)
+NOT_UP = (EmbeddedAwsError, ChildError, StackFailed, ToolError, NotEmulated, OSError)
 
 
 def up(

@@ -18,9 +18,9 @@ from auto_lambda_cli.options import AsJson, Bucket, Local
 if TYPE_CHECKING:
     from checker.simulator.durations import Durations
     from checker.simulator.history import History
-    from checker.simulator.model import Drop, Fleet
+    from checker.simulator.model import Arrival, Fleet
     from checker.simulator.policies import Policy
-    from checker.simulator.report import Row
+    from checker.simulator.report import ReportRow
 
 FLEET, OURS, WHAT = "The fleet", "Our policy", "From a ledger"
 LOAD, BUILDS, DAYS = "diurnal", "lognormal:40,120", 7.0
@@ -135,7 +135,7 @@ def simulate(
 
 def _run(
     title: str,
-    fallen: Sequence[Drop],
+    fallen: Sequence[Arrival],
     fleet: Fleet,
     tuned: Policy,
     names: Sequence[str] | None,
@@ -186,7 +186,7 @@ def _choose(known: Mapping[str, P], names: Sequence[str] | None) -> dict[str, P]
 
 def _drops(
     load: str | None, builds: str | None, drops: int | None, hours: float | None, seed: int, ledger: History | None
-) -> list[Drop]:
+) -> list[Arrival]:
     from checker.simulator.arrivals import SHAPES, make
 
     made = None if load is None and ledger else load or LOAD
@@ -198,7 +198,7 @@ def _drops(
     return _replayed(ledger if ledger and not made else _file(made or LOAD, SHAPES), durations, seed)
 
 
-def _replayed(recorded: History, durations: Durations, seed: int) -> list[Drop]:
+def _replayed(recorded: History, durations: Durations, seed: int) -> list[Arrival]:
     from checker.simulator.history import BadHistory, replay
 
     rng = random.Random(seed)  # noqa: S311 - a simulation
@@ -247,7 +247,7 @@ def _plotter(path: Path | None) -> Callable[..., None] | None:
     return lambda outcomes, title, window: plot(outcomes, title, path, window)
 
 
-def _print(load: str, rows: Sequence[Row]) -> None:
+def _print(load: str, rows: Sequence[ReportRow]) -> None:
     from rich.console import Console
     from rich.table import Table
 
@@ -264,7 +264,7 @@ def _print(load: str, rows: Sequence[Row]) -> None:
             console.print(f"{row.policy}: {row.unfinished} drops were not done a day after the last one fell")
 
 
-def _cells(row: Row) -> list[str]:
+def _cells(row: ReportRow) -> list[str]:
     waits = [f"{wait:.0f} s" if wait is not None else "-" for wait in (row.wait_p50, row.wait_p95, row.wait_p99)]
     busy = f"{row.busy:.0%}" if row.busy is not None else "-"
     return [*waits, str(row.most_machines), f"{row.machine_hours:.1f}", f"${row.cost:.2f}", busy, str(row.stopped_busy)]

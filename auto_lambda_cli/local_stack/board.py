@@ -18,7 +18,7 @@ _DOTS = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class BoardRow:
     """One app: its last receipt, when it was dropped and how long it took (seconds; None: not yet)."""
 
     name: str
@@ -51,14 +51,14 @@ class Board:
     """
 
     def __init__(
-        self, names: Sequence[str], changed: Callable[[Row], None], clock: Callable[[], float] = time.monotonic
+        self, names: Sequence[str], changed: Callable[[BoardRow], None], clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._rows = {name: Row(name) for name in names}
+        self._rows = {name: BoardRow(name) for name in names}
         self._changed = changed
         self._clock = clock
         self._lock = threading.Lock()
 
-    def rows(self) -> list[Row]:
+    def rows(self) -> list[BoardRow]:
         """As they are now."""
         with self._lock:
             return list(self._rows.values())
@@ -82,7 +82,7 @@ class Board:
         """What its URL answered."""
         self._set(replace(self._rows[name], answer=text))
 
-    def _set(self, row: Row) -> None:
+    def _set(self, row: BoardRow) -> None:
         with self._lock:
             before, self._rows[row.name] = self._rows[row.name], row
         if before.words != row.words:

@@ -22,7 +22,7 @@ from auto_lambda.aws.s3 import ObjectStore
 from auto_lambda.aws.urls import callable_url
 from auto_lambda.service import stop_on_signals
 from auto_lambda_cli.local_stack import plot
-from auto_lambda_cli.local_stack.board import STEPS, Board, Row, live_table
+from auto_lambda_cli.local_stack.board import STEPS, Board, BoardRow, live_table
 from auto_lambda_cli.local_stack.fleet.controller import FleetOptions
 from auto_lambda_cli.local_stack.stack import LocalStack, local_client
 from auto_lambda_cli.packing import zip_folder
@@ -96,7 +96,7 @@ def _line(console: Console, text: str, indent: int = 3) -> None:
     console.print(" " * indent + text, markup=False, soft_wrap=True)
 
 
-def _drop_all(stack: LocalStack, examples: Sequence[Example], console: Console) -> list[Row]:
+def _drop_all(stack: LocalStack, examples: Sequence[Example], console: Console) -> list[BoardRow]:
     store = ObjectStore(local_client(stack.aws, "s3"))
     with _shown([example.name for example in examples], console) as board:
         threads = ThreadPoolExecutor(len(examples), thread_name_prefix="drop")
@@ -167,11 +167,11 @@ def in_a_line(text: str, width: int = 100) -> str:
     return text if len(text) <= width else text[: width - 1] + "…"
 
 
-def _is_good(row: Row) -> bool:
+def _is_good(row: BoardRow) -> bool:
     return bool(row.receipt and row.receipt.status == "live" and row.answer.startswith("2"))
 
 
-def _report(stack: LocalStack, examples: Sequence[Example], rows: Sequence[Row], console: Console) -> None:
+def _report(stack: LocalStack, examples: Sequence[Example], rows: Sequence[BoardRow], console: Console) -> None:
     console.print("\n[bold]3. What they answer[/]")
     for example, row in zip(examples, rows, strict=True):
         console.print(f"   [bold]{example.name}[/] ({example.shows})")
@@ -185,7 +185,7 @@ def _report(stack: LocalStack, examples: Sequence[Example], rows: Sequence[Row],
     _timings(rows, console)
 
 
-def _outcome(stack: LocalStack, example: Example, row: Row) -> list[str]:
+def _outcome(stack: LocalStack, example: Example, row: BoardRow) -> list[str]:
     receipt = row.receipt
     if receipt is None:
         return ["nobody took it up"]
@@ -197,7 +197,7 @@ def _outcome(stack: LocalStack, example: Example, row: Row) -> list[str]:
     return [f"{url.rstrip('/')}/{example.path}", row.answer]
 
 
-def _timings(rows: Sequence[Row], console: Console) -> None:
+def _timings(rows: Sequence[BoardRow], console: Console) -> None:
     from rich.table import Table
 
     used = [step for step in STEPS if any(row.receipt and step in row.receipt.timings for row in rows)]

@@ -47,15 +47,15 @@ os.environ.update(AWS_EXECUTION_ENV={execution_env!r}, TZ=":UTC", LANG="en_US.UT
 def main() -> None:
     """Serve until the starter is gone."""
     orders = json.loads(sys.stdin.readline())
-    threading.Thread(target=end_with_the_starter, daemon=True, name="lifeline").start()
+    threading.Thread(target=die_with_parent, daemon=True, name="lifeline").start()
     tempfile.tempdir = str(Path.cwd())  # not TMPDIR: functions would inherit that
     honour_runtimes(orders["runtimes"], orders["runtime"], orders["environ"])
     share_layers(Path.cwd() / "layers")
-    answer_long_polls_soon()
+    long_poll_patch()
     serve(orders["socket"])
 
 
-def end_with_the_starter() -> None:
+def die_with_parent() -> None:
     """Kill our whole process group, functions included, as soon as nobody holds the other end of standard input."""
     sys.stdin.read()
     os.killpg(0, signal.SIGKILL)
@@ -134,7 +134,7 @@ def unpack_share(file: Path, names: Sequence[str], to: Path) -> None:
         archive.extractall(to, names)
 
 
-def answer_long_polls_soon() -> None:
+def long_poll_patch() -> None:
     """Look at a queue often while somebody waits for a message: AWS answers as soon as one comes."""
     from ministack.services import sqs  # type: ignore[import-not-found,unused-ignore]
 

@@ -19,11 +19,11 @@ from auto_lambda.aws.cloudformation import Plan, Stacks
 from auto_lambda.aws.session import client
 from auto_lambda.tools import ToolEnvironments, ToolError, interpreters
 from auto_lambda_cli.local_stack.embedded import EmbeddedAws, preferred_minor
-from auto_lambda_cli.local_stack.fleet.controller import Fleet, FleetOptions, fleet
+from auto_lambda_cli.local_stack.fleet.controller import FleetOptions, LocalFleet, fleet
 from auto_lambda_cli.local_stack.fleet.group import Hopeless
-from auto_lambda_cli.local_stack.fleet.rules import told_at_boot
+from auto_lambda_cli.local_stack.fleet.rules import user_data
 from auto_lambda_cli.local_stack.processes import Child, ChildError, tail
-from auto_lambda_cli.running_stacks import REGION, Pipeline
+from auto_lambda_cli.running_stacks import REGION, RunningStack
 
 STACK = "auto-lambda"
 PATIENCE = 60.0  # seconds for a process to come up
@@ -52,10 +52,10 @@ class LocalStack:
         fleet: the worker group, if there is one that follows the queue.
     """
 
-    pipeline: Pipeline
+    pipeline: RunningStack
     aws: EmbeddedAws
     children: Sequence[Child]
-    fleet: Fleet | None
+    fleet: LocalFleet | None
     _exit: ExitStack
     _say: Say
 
@@ -164,7 +164,7 @@ def local_client(aws: EmbeddedAws, service: str) -> Any:
     return client(session, service, endpoint=aws.endpoint)
 
 
-def deploy_pipeline(aws: EmbeddedAws, folder: Path, parameters: Mapping[str, str] | None = None) -> Pipeline:
+def deploy_pipeline(aws: EmbeddedAws, folder: Path, parameters: Mapping[str, str] | None = None) -> RunningStack:
     """Deploy ``infra/pipeline.yaml`` through CloudFormation.
 
     Raises:
@@ -173,7 +173,7 @@ def deploy_pipeline(aws: EmbeddedAws, folder: Path, parameters: Mapping[str, str
     stacks = Stacks(local_client(aws, "cloudformation"))
     chosen = parameters or {}
     result = stacks.deploy(Plan(STACK, body=template_path().read_text(), parameters=chosen))
-    pipeline = Pipeline.from_outputs(result.stack.outputs, endpoint=aws.endpoint, folder=folder)
+    pipeline = RunningStack.from_outputs(result.stack.outputs, endpoint=aws.endpoint, folder=folder)
     return replace(pipeline, undeploys=chosen.get(_UNDEPLOYS) == "true")
 
 
@@ -225,8 +225,8 @@ def _sandbox(say: Say) -> dict[str, str]:
 
 
 def _fleet(
-    aws: EmbeddedAws, folder: Path, pipeline: Pipeline, options: FleetOptions, chosen: Mapping[str, str], say: Say
-) -> AbstractContextManager[Fleet]:
+    aws: EmbeddedAws, folder: Path, pipeline: RunningStack, options: FleetOptions, chosen: Mapping[str, str], say: Say
+) -> AbstractContextManager[LocalFleet]:
     def environ(told: Mapping[str, str], url: str) -> dict[str, str]:
         """As a machine's: what it is told at boot counts, unless this process was told otherwise."""
         here = {**_defaults(), "AWS_ENDPOINT_URL_AUTO_SCALING": url, **chosen}
@@ -238,8 +238,8 @@ def _fleet(
     return fleet(clients, STACK, pipeline.group, aws.endpoint, options, folder=folder, environ=environ, say=say)
 
 
-def _checker_environ(aws: EmbeddedAws, pipeline: Pipeline, chosen: Mapping[str, str]) -> dict[str, str]:
-    told = told_at_boot(partial(local_client, aws), STACK, "CheckerTemplate")
+def _checker_environ(aws: EmbeddedAws, pipeline: RunningStack, chosen: Mapping[str, str]) -> dict[str, str]:
+    told = user_data(partial(local_client, aws), STACK, "CheckerTemplate")
     environ = {**told, **pipeline.environ_over(os.environ), **_defaults(), **chosen}
     if slots := environ.get("AUTO_LAMBDA_SLOTS"):  # the workers', if that is not what the template says
         environ["AUTO_LAMBDA_WORKER_SLOTS"] = slots

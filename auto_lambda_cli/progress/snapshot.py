@@ -14,7 +14,7 @@ from auto_lambda.aws.attempts import Attempt
 from auto_lambda.aws.autoscaling import Capacity
 from auto_lambda.aws.s3 import Head, ObjectMissing
 from auto_lambda.aws.sqs import Depth
-from checker.sample import Group, History, Queue
+from checker.sample import AttemptSource, CapacitySource, DepthSource
 
 NEWEST = 100
 """Receipts that are read, those written last: what runs writes its own all the time."""
@@ -24,7 +24,7 @@ _RECEIPT = ".receipt.json"
 _RUNNING = frozenset({"building", "deploying"})
 
 
-class Store(Protocol):
+class ReceiptStore(Protocol):
     """Where the receipts lie."""
 
     def list(self, bucket: str, prefix: str) -> Iterable[Head]:
@@ -117,14 +117,14 @@ class Look:
 
     def __init__(
         self,
-        store: Store,
+        store: ReceiptStore,
         bucket: str,
-        queue: Queue,
+        queue: DepthSource,
         now: Callable[[], datetime],
         *,
-        dead_letters: Queue | None = None,
-        group: Group | None = None,
-        history: History | None = None,
+        dead_letters: DepthSource | None = None,
+        group: CapacitySource | None = None,
+        history: AttemptSource | None = None,
     ) -> None:
         self._store = store
         self._bucket = bucket
@@ -212,7 +212,7 @@ def _updated(fields: Mapping[str, Any]) -> datetime:
     return datetime.fromisoformat(fields["updated"])
 
 
-def _parsed(store: Store, bucket: str, key: str) -> Mapping[str, Any]:
+def _parsed(store: ReceiptStore, bucket: str, key: str) -> Mapping[str, Any]:
     """Nothing for what was just deleted, or is no receipt of ours: whoever may drop may also write beside it."""
     try:
         fields = json.loads(store.get(bucket, key))

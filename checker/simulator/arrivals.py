@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from checker.simulator.durations import Durations
-from checker.simulator.model import Drop
+from checker.simulator.model import Arrival
 
 HOUR = 3600.0
 BURST = 40
@@ -28,11 +28,11 @@ class Shape:
 
 def make(
     shape: Shape, durations: Durations, seed: int, drops: int | None = None, hours: float | None = None
-) -> list[Drop]:
+) -> list[Arrival]:
     """Drops of a shape, in order of time; ``drops`` and ``hours`` replace the shape's own."""
     rng = random.Random(seed)  # noqa: S311 - a simulation
     times = sorted(shape.times(rng, shape.drops if drops is None else drops, (hours or shape.hours) * HOUR))
-    return [Drop(at, durations(rng)) for at in times]
+    return [Arrival(at, durations(rng)) for at in times]
 
 
 def _steady(rng: random.Random, drops: int, seconds: float) -> Iterator[float]:

@@ -17,7 +17,7 @@ import heapq
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from checker.simulator.model import Drop, Fleet, Job, Machine, Outcome
+from checker.simulator.model import Arrival, Fleet, SimulatedJob, SimulatedMachine, SimulationOutcome
 
 
 @dataclass(slots=True)
@@ -35,11 +35,11 @@ class _Host:
         self.free[slot] = start + seconds
         self.until = max(self.until, start + seconds)
 
-    def machine(self) -> Machine:
-        return Machine(self.ordered, self.ready, self.until)
+    def machine(self) -> SimulatedMachine:
+        return SimulatedMachine(self.ordered, self.ready, self.until)
 
 
-def clairvoyant(drops: Sequence[Drop], fleet: Fleet) -> Outcome:
+def clairvoyant(drops: Sequence[Arrival], fleet: Fleet) -> SimulationOutcome:
     """Boot ahead of every drop. Machines may be ordered before the run begins."""
     starts = _earliest_starts(drops, fleet.largest * fleet.slots)
     alive: list[_Host] = []
@@ -56,7 +56,7 @@ def clairvoyant(drops: Sequence[Drop], fleet: Fleet) -> Outcome:
     return _outcome("clairvoyant", drops, starts, gone + alive)
 
 
-def _earliest_starts(drops: Sequence[Drop], slots: int) -> list[float]:
+def _earliest_starts(drops: Sequence[Arrival], slots: int) -> list[float]:
     """When each would start with ``slots`` that are always there."""
     free = [float("-inf")] * slots
     starts = []
@@ -67,7 +67,7 @@ def _earliest_starts(drops: Sequence[Drop], slots: int) -> list[float]:
     return starts
 
 
-def prompt(drops: Sequence[Drop], fleet: Fleet) -> Outcome:
+def prompt(drops: Sequence[Arrival], fleet: Fleet) -> SimulationOutcome:
     """Order a machine the instant that it is needed."""
     alive: list[_Host] = []
     gone: list[_Host] = []
@@ -97,7 +97,7 @@ def _soonest(alive: Sequence[_Host], now: float, fleet: Fleet) -> _Host | None:
     return soonest
 
 
-def _outcome(name: str, drops: Sequence[Drop], starts: Sequence[float], hosts: Sequence[_Host]) -> Outcome:
-    jobs = tuple(Job(drop, start, start + drop.seconds) for drop, start in zip(drops, starts, strict=True))
+def _outcome(name: str, drops: Sequence[Arrival], starts: Sequence[float], hosts: Sequence[_Host]) -> SimulationOutcome:
+    jobs = tuple(SimulatedJob(drop, start, start + drop.seconds) for drop, start in zip(drops, starts, strict=True))
     machines = tuple(sorted((host.machine() for host in hosts), key=lambda machine: machine.ordered))
-    return Outcome(name, jobs, machines, ended=max((machine.stopped for machine in machines), default=0.0))
+    return SimulationOutcome(name, jobs, machines, ended=max((machine.stopped for machine in machines), default=0.0))

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from checker.simulator import bounds
 from checker.simulator.controllers import run
-from checker.simulator.model import Drop, Fleet, Outcome
+from checker.simulator.model import Arrival, Fleet, SimulationOutcome
 from checker.simulator.policies import OTHERS, Policy
 
 BOUNDS = {"clairvoyant": bounds.clairvoyant, "prompt": bounds.prompt}
@@ -18,8 +18,8 @@ def known(ours: Policy) -> Mapping[str, Policy | None]:
 
 
 def compare(
-    drops: Sequence[Drop], fleet: Fleet, chosen: Iterable[tuple[str, Policy | None]], seed: int = 0
-) -> list[Outcome]:
+    drops: Sequence[Arrival], fleet: Fleet, chosen: Iterable[tuple[str, Policy | None]], seed: int = 0
+) -> list[SimulationOutcome]:
     """What becomes of the same drops under each of the policies.
 
     Args:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from checker.backlog import FIRST_GUESS, Backlog, expected_seconds
 from checker.simulator.alarms import Alarm, TargetTracking
-from checker.simulator.model import Drop, Fleet, Outcome
+from checker.simulator.model import Arrival, Fleet, SimulationOutcome
 from checker.simulator.policies import Direct, MetricName, Policy, Step, Tracking
 from checker.simulator.world import Process, World
 
@@ -15,7 +15,7 @@ PATIENCE = 86_400.0
 """Seconds that a run may go on after the last drop; what is not done by then never will be."""
 
 
-def run(policy: Policy, drops: Sequence[Drop], fleet: Fleet, seed: int = 0) -> Outcome:
+def run(policy: Policy, drops: Sequence[Arrival], fleet: Fleet, seed: int = 0) -> SimulationOutcome:
     """Let drops fall on a fleet until all is done and the fleet is as small as it may be.
 
     The same arguments give the same outcome. ``drops`` are in order of time.
@@ -24,7 +24,7 @@ def run(policy: Policy, drops: Sequence[Drop], fleet: Fleet, seed: int = 0) -> O
     Checker(world, policy, random.Random(seed).random()).start()  # noqa: S311 - a simulation
     end = (drops[-1].at if drops else 0.0) + PATIENCE
     world.env.run(until=world.env.any_of([world.done, world.env.timeout(end)]))
-    return Outcome(policy.name, world.jobs(), world.machines(), world.killed, world.env.now)
+    return SimulationOutcome(policy.name, world.jobs(), world.machines(), world.killed, world.env.now)
 
 
 class Checker:

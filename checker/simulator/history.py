@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from auto_lambda.aws.attempts import Attempt
 from checker.sample import tells
-from checker.simulator.model import Drop
+from checker.simulator.model import Arrival
 
 
 class BadHistory(ValueError):
@@ -145,11 +145,11 @@ def build_seconds(history: History) -> list[float]:
     return [past.build_seconds for past in history.drops() if past.build_seconds is not None]
 
 
-def replay(history: History, otherwise: Iterator[float]) -> list[Drop]:
+def replay(history: History, otherwise: Iterator[float]) -> list[Arrival]:
     """The drops again, in order of time, the first at 0; ``otherwise`` gives the seconds that nobody measured."""
     pasts = sorted(history.drops(), key=lambda past: past.dropped)
     first = pasts[0].dropped if pasts else 0.0
     return [
-        Drop(past.dropped - first, next(otherwise) if past.build_seconds is None else past.build_seconds)
+        Arrival(past.dropped - first, next(otherwise) if past.build_seconds is None else past.build_seconds)
         for past in pasts
     ]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
-class Drop:
+class Arrival:
     """A zip that falls into the bucket at ``at`` and takes one slot ``seconds`` to build and deploy."""
 
     at: float
@@ -37,10 +37,10 @@ class Fleet:
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class SimulatedJob:
     """A drop and what became of it; ``started`` is its last, successful start. None: not within the run."""
 
-    drop: Drop
+    drop: Arrival
     started: float | None
     finished: float | None
     interrupted: int = 0
@@ -52,7 +52,7 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
-class Machine:
+class SimulatedMachine:
     """From the order to the end; it took messages from ``ready`` on, unless it was stopped before."""
 
     ordered: float
@@ -61,12 +61,12 @@ class Machine:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class SimulationOutcome:
     """A run under one policy: every drop is one of ``jobs``. ``killed`` counts machines stopped while busy."""
 
     policy: str
-    jobs: tuple[Job, ...]
-    machines: tuple[Machine, ...]
+    jobs: tuple[SimulatedJob, ...]
+    machines: tuple[SimulatedMachine, ...]
     killed: int = 0
     ended: float = field(default=0.0)
 

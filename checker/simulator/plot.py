@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from checker.simulator.compare import known
-from checker.simulator.model import Outcome
+from checker.simulator.model import SimulationOutcome
 from checker.simulator.policies import ours
 from checker.simulator.report import queue_over_time, workers_over_time
 
@@ -28,7 +28,9 @@ _SHORT = 2.0
 """A window of fewer hours is labelled in minutes."""
 
 
-def plot(outcomes: Sequence[Outcome], title: str, path: Path, window: tuple[float, float] | None = None) -> None:
+def plot(
+    outcomes: Sequence[SimulationOutcome], title: str, path: Path, window: tuple[float, float] | None = None
+) -> None:
     """Draw to ``path``, as its suffix says (one of `FORMATS`).
 
     Args:
@@ -48,7 +50,7 @@ def plot(outcomes: Sequence[Outcome], title: str, path: Path, window: tuple[floa
         figure.savefig(path, dpi=110, metadata={"Date": None} if path.suffix == ".svg" else None)
 
 
-def draw(outcomes: Sequence[Outcome], title: str, window: tuple[float, float] | None = None) -> Figure:
+def draw(outcomes: Sequence[SimulationOutcome], title: str, window: tuple[float, float] | None = None) -> Figure:
     """Three panels over one axis of time."""
     from matplotlib.figure import Figure
 
@@ -78,7 +80,7 @@ def _steps(axes: Axes, steps: Sequence[tuple[float, int]], policy: str, seconds:
     axes.grid(alpha=0.3)
 
 
-def _waits(axes: Axes, outcome: Outcome, seconds: int) -> None:
+def _waits(axes: Axes, outcome: SimulationOutcome, seconds: int) -> None:
     pairs = [(job.drop.at / seconds, job.wait) for job in outcome.jobs if job.wait is not None]
     colour = _COLOURS.get(outcome.policy)
     axes.plot([at for at, _ in pairs], [wait for _, wait in pairs], ".", markersize=2, rasterized=True, color=colour)

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from checker.backlog import percentile
-from checker.simulator.model import Fleet, Outcome
+from checker.simulator.model import Fleet, SimulationOutcome
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ReportRow:
     """An outcome in figures: waits and drop-to-done in seconds, cost in dollars.
 
     ``busy`` is the share of machine time in which builds ran, to the end or not.
@@ -35,13 +35,13 @@ class Row:
         return asdict(self)
 
 
-def row(outcome: Outcome, fleet: Fleet) -> Row:
+def row(outcome: SimulationOutcome, fleet: Fleet) -> ReportRow:
     """Sum an outcome up."""
     waits = outcome.waits()
     done = [job.finished - job.drop.at for job in outcome.jobs if job.finished is not None]
     built = sum(job.drop.seconds for job in outcome.jobs if job.finished is not None)
     seconds = outcome.machine_seconds()
-    return Row(
+    return ReportRow(
         policy=outcome.policy,
         drops=len(outcome.jobs),
         unfinished=len(outcome.jobs) - len(done),
@@ -58,13 +58,13 @@ def row(outcome: Outcome, fleet: Fleet) -> Row:
     )
 
 
-def queue_over_time(outcome: Outcome) -> list[tuple[float, int]]:
+def queue_over_time(outcome: SimulationOutcome) -> list[tuple[float, int]]:
     """Drops that wait, as steps: (seconds, count from then on)."""
     falls = [(job.drop.at, 1) for job in outcome.jobs]
     return _steps(falls + [(job.started, -1) for job in outcome.jobs if job.started is not None])
 
 
-def workers_over_time(outcome: Outcome) -> list[tuple[float, int]]:
+def workers_over_time(outcome: SimulationOutcome) -> list[tuple[float, int]]:
     """Machines, booting or in service, as steps: (seconds, count from then on)."""
     return _steps([change for one in outcome.machines for change in ((one.ordered, 1), (one.stopped, -1))])
 

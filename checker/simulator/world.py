@@ -9,7 +9,7 @@ from typing import Any
 
 import simpy
 
-from checker.simulator.model import Drop, Fleet, Job, Machine
+from checker.simulator.model import Arrival, Fleet, SimulatedJob, SimulatedMachine
 
 Process = Generator[simpy.Event, Any, None]
 
@@ -17,14 +17,14 @@ Process = Generator[simpy.Event, Any, None]
 class _Work:
     """A drop on its way. ``started`` None: in the queue or hidden."""
 
-    def __init__(self, drop: Drop) -> None:
+    def __init__(self, drop: Arrival) -> None:
         self.drop = drop
         self.started: float | None = None
         self.finished: float | None = None
         self.interrupted = 0
 
-    def job(self) -> Job:
-        return Job(self.drop, self.started, self.finished, self.interrupted)
+    def job(self) -> SimulatedJob:
+        return SimulatedJob(self.drop, self.started, self.finished, self.interrupted)
 
 
 class _Host:
@@ -53,7 +53,14 @@ class World:
     """
 
     def __init__(
-        self, drops: Sequence[Drop], fleet: Fleet, *, protect: bool, idle: float | None, first: float = 0.0, seed: int
+        self,
+        drops: Sequence[Arrival],
+        fleet: Fleet,
+        *,
+        protect: bool,
+        idle: float | None,
+        first: float = 0.0,
+        seed: int,
     ) -> None:
         self.env = simpy.Environment()
         self.fleet = fleet
@@ -102,16 +109,18 @@ class World:
         """All drops are done and no more machines are there than the least."""
         return self._left == 0 and len(self._hosts) <= self.fleet.smallest
 
-    def jobs(self) -> tuple[Job, ...]:
+    def jobs(self) -> tuple[SimulatedJob, ...]:
         """Every drop and what became of it."""
         return tuple(work.job() for work in self._works)
 
-    def machines(self) -> tuple[Machine, ...]:
+    def machines(self) -> tuple[SimulatedMachine, ...]:
         """Every machine there was, in the order of orders; those that run still are stopped now."""
         now = self.env.now
         hosts = sorted([*self._gone, *self._hosts], key=lambda host: host.ordered)
         ends = [(host, now if host.stopped is None else host.stopped) for host in hosts]
-        return tuple(Machine(host.ordered, end if host.ready is None else host.ready, end) for host, end in ends)
+        return tuple(
+            SimulatedMachine(host.ordered, end if host.ready is None else host.ready, end) for host, end in ends
+        )
 
     def _arrive(self) -> Process:
         for work in self._works:

@@ -15,7 +15,7 @@ from image_machine import REPOSITORY, need_machine
 
 from auto_lambda_cli.local_stack.embedded import EmbeddedAws
 from auto_lambda_cli.local_stack.stack import deploy_pipeline
-from auto_lambda_cli.running_stacks import Pipeline
+from auto_lambda_cli.running_stacks import RunningStack
 from builder.dependencies.uv import index_settings
 
 SOURCES = "/srv/auto-lambda"
@@ -23,7 +23,7 @@ SERVICES = ("autolambda-worker", "autolambda-checker")
 
 
 @pytest.fixture
-def pipeline(tmp_path: Path) -> Iterator[Pipeline]:
+def pipeline(tmp_path: Path) -> Iterator[RunningStack]:
     with EmbeddedAws.start(tmp_path / "aws") as aws:
         yield deploy_pipeline(aws, tmp_path / "aws")
 
@@ -56,7 +56,7 @@ def install(box: nspawn.Machine, *arguments: str, script: str = f"{SOURCES}/scri
     return box.run("env", *environ, "bash", script, *arguments, timeout=900).stdout
 
 
-def settle(box: nspawn.Machine, pipeline: Pipeline) -> None:
+def settle(box: nspawn.Machine, pipeline: RunningStack) -> None:
     """What an operator writes into the templates."""
     environ = {**index_settings(os.environ), **pipeline.environ, "AUTO_LAMBDA_POLL_SECONDS": "1"}
     for name in ("worker", "checker"):
@@ -81,7 +81,7 @@ def files_of_ours(box: nspawn.Machine, *how: str) -> str:
 
 
 @pytest.mark.slow
-def test_a_bare_machine_becomes_a_worker_and_is_left_as_it_was(box: nspawn.Machine, pipeline: Pipeline) -> None:
+def test_a_bare_machine_becomes_a_worker_and_is_left_as_it_was(box: nspawn.Machine, pipeline: RunningStack) -> None:
     said = install(box)
     assert "autolambda-worker is not started: /etc/auto-lambda/worker.env is not complete" in said
     assert "AUTO_LAMBDA_QUEUE_URL is not set" in said

@@ -13,7 +13,7 @@ import nspawn
 import pytest
 from image_machine import REPOSITORY, Boot, Cloud, Instance, need, need_machine, start, toy_payload
 
-from ami.packer import Call, find
+from ami.packer import PackerCall, find
 
 AMI = REPOSITORY / "ami"
 
@@ -50,9 +50,9 @@ def test_arguments_that_the_builder_does_not_know_are_found(tmp_path: Path, comm
     sound.write_text(text)
     broken.write_text(text.replace("encrypted ", "encripted "))
     packer = find()
-    call = Call("validate", sound, {"var": {"payload": str(sound)}})
+    call = PackerCall("validate", sound, {"var": {"payload": str(sound)}})
     assert packer.run(call, print, seconds=60)[0] == 0
-    code, output = packer.run(Call("validate", broken, call.options), print, seconds=60)
+    code, output = packer.run(PackerCall("validate", broken, call.options), print, seconds=60)
     assert code == 1
     assert "encripted" in "\n".join((*output.text, *output.errors))
 

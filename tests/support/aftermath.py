@@ -16,7 +16,7 @@ from urllib.error import HTTPError
 
 from botocore.exceptions import ClientError
 
-from auto_lambda_cli.running_stacks import Pipeline
+from auto_lambda_cli.running_stacks import RunningStack
 
 FINAL = {"live", "failed", "superseded"}
 # Of a receipt: when and by whom, and what was measured.
@@ -64,7 +64,7 @@ class Aftermath:
         endpoints: every address that stands for AWS in it.
     """
 
-    def __init__(self, client: Callable[[str], Any], pipeline: Pipeline, endpoints: tuple[str, ...]) -> None:
+    def __init__(self, client: Callable[[str], Any], pipeline: RunningStack, endpoints: tuple[str, ...]) -> None:
         self._client = client
         self._pipeline = pipeline
         self._endpoints = endpoints

@@ -11,7 +11,7 @@ from typing import Any
 import nspawn
 from e2e_stack import Stack, until
 
-from auto_lambda_cli.running_stacks import Pipeline
+from auto_lambda_cli.running_stacks import RunningStack
 
 WORKER, CHECKER = "autolambda-worker.service", "autolambda-checker.service"
 OTHER = "autolambda-other.service"
@@ -25,7 +25,7 @@ class Box:
     """The machine. It shares the host's loopback interface, and so the embedded AWS and the package index."""
 
     machine: nspawn.Machine
-    pipeline: Pipeline
+    pipeline: RunningStack
 
     @property
     def stack(self) -> Stack:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
-from auto_lambda.aws.cloudformation import Plan, Result, Stack, StackFailed, Stacks
+from auto_lambda.aws.cloudformation import DeployResult, Plan, Stack, StackFailed, Stacks
 from auto_lambda.aws.lambda_ import Functions
 from auto_lambda.aws.s3 import ObjectMissing, ObjectStore
 from auto_lambda.aws.urls import callable_url
@@ -160,7 +160,7 @@ class Deployer:
                 self._store.upload(bucket, artifact.key, artifact.path)
                 log(f"{artifact.key} stored, {artifact.path.stat().st_size:,} bytes")
 
-    def _apply(self, bundle: Bundle, log: BuildLog) -> Result:
+    def _apply(self, bundle: Bundle, log: BuildLog) -> DeployResult:
         """Create or update the stack, whatever its state and whatever was changed by hand."""
         app = bundle.app
         with _stack_failures(app):
@@ -178,7 +178,7 @@ class Deployer:
     def _plan(self, app: App, template_key: str) -> Plan:
         return Plan(app.stack, url=self._store.url(self._target.artifacts_bucket, template_key), tags=_tags(app))
 
-    def _update(self, app: App, template_key: str, log: BuildLog) -> Result:
+    def _update(self, app: App, template_key: str, log: BuildLog) -> DeployResult:
         with _stack_failures(app):
             result = self._stacks.deploy(self._plan(app, template_key), log)
         if not result.changed:
@@ -254,7 +254,7 @@ class Deployer:
             return None
         return stored
 
-    def _deployment(self, template_key: str, result: Result) -> Deployment:
+    def _deployment(self, template_key: str, result: DeployResult) -> Deployment:
         outputs: Mapping[str, Any] = result.stack.outputs
         url = outputs.get("AutoLambdaUrl")
         return Deployment(

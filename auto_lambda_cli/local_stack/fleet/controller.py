@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from auto_lambda_cli.local_stack.fleet.endpoint import endpoint
-from auto_lambda_cli.local_stack.fleet.group import Group, Say
+from auto_lambda_cli.local_stack.fleet.group import LocalGroup, Say
 from auto_lambda_cli.local_stack.fleet.machine import WorkerHost
-from auto_lambda_cli.local_stack.fleet.rules import Clients, Metric, read_rules, told_at_boot
+from auto_lambda_cli.local_stack.fleet.rules import Clients, Metric, read_rules, user_data
 from auto_lambda_cli.local_stack.fleet.scaling import Scaling
 
 BOOT = 3.0
@@ -39,7 +39,7 @@ class FleetOptions:
         return {} if self.largest is None else {"WorkersMax": str(self.largest)}
 
 
-class Fleet:
+class LocalFleet:
     """A running fleet; `tick` it often, from the main thread.
 
     Attributes:
@@ -47,7 +47,7 @@ class Fleet:
         url: where its double of the Auto Scaling service answers.
     """
 
-    def __init__(self, group: Group, scaling: Scaling, url: str) -> None:
+    def __init__(self, group: LocalGroup, scaling: Scaling, url: str) -> None:
         self.group = group
         self.url = url
         self._scaling = scaling
@@ -67,7 +67,7 @@ class Fleet:
 def fleet(
     clients: Clients, stack: str, name: str, embedded: str, options: FleetOptions, *,
     folder: Path, environ: Callable[[Mapping[str, str], str], Mapping[str, str]], say: Say,
-) -> Iterator[Fleet]:  # fmt: skip
+) -> Iterator[LocalFleet]:  # fmt: skip
     """A fleet for the group ``name`` of the deployed ``stack``, empty at first; it ends with all its machines.
 
     Args:
@@ -85,19 +85,19 @@ def fleet(
         NotDoubled: see there.
     """
     rules = read_rules(clients, name, stack)
-    told = told_at_boot(clients, stack, "WorkerTemplate")
+    told = user_data(clients, stack, "WorkerTemplate")
 
     def host(machine: Any) -> WorkerHost:
         return WorkerHost(machine, folder, environ(told, url))
 
-    group = Group(rules, host, options.boot_seconds, lambda text: say(f"fleet: {text}"))
+    group = LocalGroup(rules, host, options.boot_seconds, lambda text: say(f"fleet: {text}"))
     with endpoint(group, embedded) as url:
         say(
             f"a double for Auto Scaling, which no emulator has, follows the policies of group {name}: "
             f"{rules.smallest} to {rules.largest} machines, each boots for {options.boot_seconds:g} s"
         )
         try:
-            yield Fleet(group, Scaling(rules, partial(_datapoint, clients("cloudwatch")), time.time()), url)
+            yield LocalFleet(group, Scaling(rules, partial(_datapoint, clients("cloudwatch")), time.time()), url)
         finally:
             group.end()
 

@@ -13,7 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, urlsplit
 from xml.etree import ElementTree as ET
 
-from auto_lambda_cli.local_stack.fleet.group import Group, Machine, Refused
+from auto_lambda_cli.local_stack.fleet.group import Instance, LocalGroup, ValidationFailed
 
 _NAMESPACE = "http://autoscaling.amazonaws.com/doc/2011-01-01/"
 Answer = tuple[int, bytes]
@@ -21,7 +21,7 @@ Parameters = Mapping[str, str]
 
 
 @contextmanager
-def endpoint(group: Group, embedded: str) -> Iterator[str]:
+def endpoint(group: LocalGroup, embedded: str) -> Iterator[str]:
     """Serve on a free port of the loopback address as long as this lasts; its URL is for AWS_ENDPOINT_URL_AUTO_SCALING.
 
     Args:
@@ -68,7 +68,7 @@ class Service:
         embedded: URL of the embedded AWS.
     """
 
-    def __init__(self, group: Group, embedded: str) -> None:
+    def __init__(self, group: LocalGroup, embedded: str) -> None:
         self._group = group
         self._embedded = urlsplit(embedded).netloc
         self._own: Mapping[str, Callable[[Parameters], None]] = {
@@ -88,7 +88,7 @@ class Service:
         if self._is_ours(parameters) and (call := self._own.get(action)):
             try:
                 call(parameters)
-            except Refused as reason:
+            except ValidationFailed as reason:
                 return _error(str(reason))
             return 200, _document(action)
         if action == "DescribeAutoScalingInstances":
@@ -146,7 +146,7 @@ def _true(parameters: Parameters, name: str) -> bool:
     return parameters.get(name, "").lower() == "true"
 
 
-def _machine(machine: Machine) -> ET.Element:
+def _machine(machine: Instance) -> ET.Element:
     member = ET.Element("member")
     said = {
         "InstanceId": machine.id,

@@ -22,7 +22,7 @@ FAILURES = 3
 Say = Callable[[str], None]
 
 
-class Refused(Exception):
+class ValidationFailed(Exception):
     """What Auto Scaling answers with a `ValidationError`; the message is what it says."""
 
 
@@ -42,7 +42,7 @@ class Host(Protocol):
 
 
 @dataclass
-class Machine:
+class Instance:
     """One of the group's. Times are those of the group's clock, in seconds."""
 
     id: str
@@ -67,7 +67,7 @@ class Machine:
 
 
 @dataclass
-class Group:
+class LocalGroup:
     """The group. `tick` is for the main thread, all else for any.
 
     Attributes:
@@ -80,19 +80,19 @@ class Group:
     """
 
     rules: Rules
-    host: Callable[[Machine], Host]
+    host: Callable[[Instance], Host]
     boot: float
     say: Say
     clock: Callable[[], float] = time.monotonic
     desired: int = field(init=False)
-    _machines: list[Machine] = field(default_factory=list, init=False)
+    _machines: list[Instance] = field(default_factory=list, init=False)
     _failures: int = field(default=0, init=False)
     _lock: threading.RLock = field(default_factory=threading.RLock, init=False)
 
     def __post_init__(self) -> None:
         self.desired = self.rules.smallest
 
-    def machines(self) -> Sequence[Machine]:
+    def machines(self) -> Sequence[Instance]:
         """As they are now, the oldest first."""
         with self._lock:
             return list(self._machines)
@@ -114,21 +114,21 @@ class Group:
                 self.desired = wanted
 
     def protect(self, instances: Sequence[str], wanted: bool) -> None:
-        """Keep scale-in from machines, or let it; raises `Refused`."""
+        """Keep scale-in from machines, or let it; raises `ValidationFailed`."""
         with self._lock:
             for one in [self._find(instance) for instance in instances]:
                 if one.state != "InService":
-                    raise Refused(f"The instance {one.id} is not in InService or EnteringStandby or Standby.")
+                    raise ValidationFailed(f"The instance {one.id} is not in InService or EnteringStandby or Standby.")
                 one.protected = wanted
 
     def terminate(self, instance: str, *, decrement: bool) -> None:
-        """End one machine, protected or not; with ``decrement`` nobody replaces it. Raises `Refused`."""
+        """End one machine, protected or not; with ``decrement`` nobody replaces it. Raises `ValidationFailed`."""
         with self._lock:
             one = self._find(instance)
             if one.going:
-                raise Refused(f"The instance {instance} is being terminated already.")
+                raise ValidationFailed(f"The instance {instance} is being terminated already.")
             if decrement and self.desired <= self.rules.smallest:
-                raise Refused(
+                raise ValidationFailed(
                     f"Currently, desiredSize equals minSize ({self.rules.smallest}). Terminating instance without "
                     "replacement will violate group's min size constraint."
                 )
@@ -138,13 +138,13 @@ class Group:
             self._let_go(one, "it asked to go")
 
     def heartbeat(self, instance: str, hook: str) -> None:
-        """The machine needs longer; raises `Refused`."""
+        """The machine needs longer; raises `ValidationFailed`."""
         with self._lock:
             one, seconds = self._waiting(instance, hook)
             one.until = self.clock() + seconds
 
     def complete(self, instance: str, hook: str) -> None:
-        """The machine need not be waited for any longer; raises `Refused`."""
+        """The machine need not be waited for any longer; raises `ValidationFailed`."""
         with self._lock:
             one, _ = self._waiting(instance, hook)
             self.say(f"{instance} is ready to go")
@@ -174,23 +174,23 @@ class Group:
                     one.host.end()
             self._machines.clear()
 
-    def _staying(self) -> list[Machine]:
+    def _staying(self) -> list[Instance]:
         return [one for one in self._machines if not one.going]
 
-    def _find(self, instance: str) -> Machine:
+    def _find(self, instance: str) -> Instance:
         for one in self._machines:
             if one.id == instance:
                 return one
-        raise Refused(f"Instance Id not found - No managed instance found for instance ID: {instance}")
+        raise ValidationFailed(f"Instance Id not found - No managed instance found for instance ID: {instance}")
 
-    def _waiting(self, instance: str, hook: str) -> tuple[Machine, float]:
+    def _waiting(self, instance: str, hook: str) -> tuple[Instance, float]:
         one = self._find(instance)
         if one.state != "Terminating:Wait" or not self.rules.hook or hook != self.rules.hook[0]:
-            raise Refused(f"No active Lifecycle Action found with instance ID {instance}")
+            raise ValidationFailed(f"No active Lifecycle Action found with instance ID {instance}")
         return one, self.rules.hook[1]
 
     def _order(self) -> None:
-        one = Machine(f"i-{secrets.token_hex(8)}0", self.clock())
+        one = Instance(f"i-{secrets.token_hex(8)}0", self.clock())
         one.host = self.host(one)
         self._machines.append(one)
         self.say(f"{one.id} ordered, boots for {self.boot:g} s")
@@ -203,7 +203,7 @@ class Group:
                 return
             self._let_go(loose[0], "scale-in")
 
-    def _let_go(self, one: Machine, why: str) -> None:
+    def _let_go(self, one: Instance, why: str) -> None:
         one.why = why
         if one.state == "InService" and self.rules.hook:
             one.state, one.until = "Terminating:Wait", self.clock() + self.rules.hook[1]
@@ -211,12 +211,12 @@ class Group:
         else:
             self._shut_down(one)
 
-    def _shut_down(self, one: Machine) -> None:
+    def _shut_down(self, one: Instance) -> None:
         one.state, one.until = "Terminating:Proceed", self.clock() + STOPPING
         if one.host:
             one.host.ask_to_stop()
 
-    def _move_on(self, one: Machine) -> None:
+    def _move_on(self, one: Instance) -> None:
         assert one.host  # noqa: S101 - for the type checker: every order has one
         if one.state == "Pending":
             self._bring_up(one, one.host)
@@ -228,7 +228,7 @@ class Group:
         elif one.state == "Terminating:Proceed":
             self._take_down(one, one.host)
 
-    def _bring_up(self, one: Machine, host: Host) -> None:
+    def _bring_up(self, one: Instance, host: Host) -> None:
         if not one.booted and self.clock() - one.ordered >= self.boot:
             one.booted = True
             host.boot()
@@ -244,7 +244,7 @@ class Group:
             self.say(what)
             self._remove(one, host)
 
-    def _take_down(self, one: Machine, host: Host) -> None:
+    def _take_down(self, one: Instance, host: Host) -> None:
         if not one.booted or host.ended() is not None:
             self.say(f"{one.id} gone: {one.why}")
             self._remove(one, host)
@@ -252,6 +252,6 @@ class Group:
             self.say(f"{one.id} gone: {one.why}; its worker was still at work and was killed")
             self._remove(one, host)
 
-    def _remove(self, one: Machine, host: Host) -> None:
+    def _remove(self, one: Instance, host: Host) -> None:
         host.end()
         self._machines.remove(one)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
-from auto_lambda_cli.local_stack.fleet.group import Machine
+from auto_lambda_cli.local_stack.fleet.group import Instance
 from auto_lambda_cli.local_stack.imds import imds
 from auto_lambda_cli.local_stack.processes import Child, tail
 
@@ -21,7 +21,7 @@ class WorkerHost:
         environ: of its worker.
     """
 
-    def __init__(self, machine: Machine, folder: Path, environ: Mapping[str, str]) -> None:
+    def __init__(self, machine: Instance, folder: Path, environ: Mapping[str, str]) -> None:
         self._undo = ExitStack()
         metadata = self._undo.enter_context(imds())
         metadata.values = {"instance-id": machine.id}

@@ -15,7 +15,7 @@ Clients = Callable[[str], Any]
 _TERMINATING = "autoscaling:EC2_INSTANCE_TERMINATING"
 
 
-class NotDoubled(Exception):
+class NotEmulated(Exception):
     """The template asks for something that the double does not do; the message says what."""
 
 
@@ -31,7 +31,7 @@ class Metric:
 
 
 @dataclass(frozen=True, slots=True)
-class Tracking:
+class TrackingPolicy:
     """A target tracking policy."""
 
     policy: str
@@ -41,7 +41,7 @@ class Tracking:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class StepPolicy:
     """A step policy, as one of its alarms invokes it.
 
     Attributes:
@@ -86,8 +86,8 @@ class Rules:
     largest: int
     warmup: float
     hook: tuple[str, float] | None
-    tracking: tuple[Tracking, ...]
-    steps: tuple[Step, ...]
+    tracking: tuple[TrackingPolicy, ...]
+    steps: tuple[StepPolicy, ...]
 
 
 def read_rules(clients: Clients, group: str, stack: str) -> Rules:
@@ -111,7 +111,7 @@ def read_rules(clients: Clients, group: str, stack: str) -> Rules:
     )
 
 
-def told_at_boot(clients: Clients, stack: str, launch_template: str) -> dict[str, str]:
+def user_data(clients: Clients, stack: str, launch_template: str) -> dict[str, str]:
     """The settings that the user data of a launch template writes; ``launch_template`` is its name in the template."""
     resource = clients("cloudformation").describe_stack_resource(StackName=stack, LogicalResourceId=launch_template)
     made = resource["StackResourceDetail"]["PhysicalResourceId"]
@@ -121,12 +121,12 @@ def told_at_boot(clients: Clients, stack: str, launch_template: str) -> dict[str
     return dict(re.findall(r"^(AUTO_LAMBDA_\w+)=(.*)$", script, re.MULTILINE))
 
 
-def _tracking(policy: Mapping[str, Any]) -> Tracking:
+def _tracking(policy: Mapping[str, Any]) -> TrackingPolicy:
     configuration = policy["TargetTrackingConfiguration"]
     metric = configuration.get("CustomizedMetricSpecification")
     if not metric:
-        raise NotDoubled(f"policy {policy['PolicyName']} tracks a metric of AWS's own")
-    return Tracking(
+        raise NotEmulated(f"policy {policy['PolicyName']} tracks a metric of AWS's own")
+    return TrackingPolicy(
         policy["PolicyName"],
         _metric(metric),
         configuration["TargetValue"],
@@ -134,20 +134,20 @@ def _tracking(policy: Mapping[str, Any]) -> Tracking:
     )
 
 
-def _steps(policies: Iterable[Mapping[str, Any]], alarms: Iterable[Mapping[str, Any]]) -> Iterable[Step]:
+def _steps(policies: Iterable[Mapping[str, Any]], alarms: Iterable[Mapping[str, Any]]) -> Iterable[StepPolicy]:
     for policy in policies:
         if policy["PolicyType"] != "StepScaling" or policy["AdjustmentType"] == "PercentChangeInCapacity":
-            raise NotDoubled(f"policy {policy['PolicyName']} is neither target tracking nor steps of whole machines")
+            raise NotEmulated(f"policy {policy['PolicyName']} is neither target tracking nor steps of whole machines")
         for alarm in alarms:
             if policy["PolicyARN"] in alarm["AlarmActions"]:
                 yield _step(policy, alarm)
 
 
-def _step(policy: Mapping[str, Any], alarm: Mapping[str, Any]) -> Step:
+def _step(policy: Mapping[str, Any], alarm: Mapping[str, Any]) -> StepPolicy:
     points = alarm["EvaluationPeriods"]
     if alarm.get("DatapointsToAlarm", points) != points:
-        raise NotDoubled(f"alarm {alarm['AlarmName']} does not take all of its datapoints in a row")
-    return Step(
+        raise NotEmulated(f"alarm {alarm['AlarmName']} does not take all of its datapoints in a row")
+    return StepPolicy(
         alarm=alarm["AlarmName"],
         policy=policy["PolicyName"],
         metric=_metric(alarm),

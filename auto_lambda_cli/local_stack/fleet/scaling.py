@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from auto_lambda_cli.local_stack.fleet.rules import Metric, Rules, Step, Tracking
+from auto_lambda_cli.local_stack.fleet.rules import Metric, Rules, StepPolicy, TrackingPolicy
 
 if TYPE_CHECKING:
     from checker.simulator.alarms import Alarm, TargetTracking
@@ -80,7 +80,7 @@ class Scaling:
 
 
 class _Step:
-    def __init__(self, step: Step) -> None:
+    def __init__(self, step: StepPolicy) -> None:
         self._step = step
         self.metric = step.metric
         self._breaches, self._sign = _BREACHES[step.comparison]
@@ -116,7 +116,7 @@ class _Step:
 
 
 class _Tracking:
-    def __init__(self, tracking: Tracking) -> None:
+    def __init__(self, tracking: TrackingPolicy) -> None:
         self._tracking = tracking
         self.metric = tracking.metric
         self._policy = _target_tracking(tracking)
@@ -139,7 +139,7 @@ def _alarm(breaches: Callable[[float], bool], points: int) -> Alarm:
     return Alarm(breaches, points)
 
 
-def _target_tracking(tracking: Tracking) -> TargetTracking:
+def _target_tracking(tracking: TrackingPolicy) -> TargetTracking:
     from checker.simulator.alarms import TargetTracking
 
     return TargetTracking(tracking.target) if tracking.scales_in else TargetTracking(tracking.target, in_=None)

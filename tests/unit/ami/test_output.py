@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ami.diagnosis import diagnose
-from ami.output import Finding, Output, parse
+from ami.output import Output, ProvisioningProblem, parse
 
 
 def output(*lines: str) -> Output:
@@ -53,8 +53,8 @@ def test_findings_of_our_own_steps_are_recognised() -> None:
         ui("    b: auto-lambda image: FAILED [invalid] the image has 1 problem(s)"),
     )
     assert gathered.findings == [
-        Finding("", "logs are left: /var/log/x"),
-        Finding("invalid", "the image has 1 problem(s)"),
+        ProvisioningProblem("", "logs are left: /var/log/x"),
+        ProvisioningProblem("invalid", "the image has 1 problem(s)"),
     ]
 
 

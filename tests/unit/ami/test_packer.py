@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from ami import packer as under_test
-from ami.packer import Call, Packer
+from ami.packer import Packer, PackerCall
 from ami.problems import BuildInterrupted, BuildTimedOut, NotStarted
 
 
@@ -32,7 +32,7 @@ def packer(folder: Path, script: str) -> Packer:
 
 
 def test_options_reach_packer_as_it_wants_them(tmp_path: Path, said: list[str]) -> None:
-    call = Call("build", Path("t.pkr.hcl"), {"var": {"a": "1", "b": "x y"}, "on_error": "cleanup"})
+    call = PackerCall("build", Path("t.pkr.hcl"), {"var": {"a": "1", "b": "x y"}, "on_error": "cleanup"})
     code, _ = packer(tmp_path, "printf '[%s]' \"$@\"; echo").run(call, said.append, seconds=20)
     assert code == 0
     assert said == ["[build][-machine-readable][-var][a=1][-var][b=x y][-on-error=cleanup][t.pkr.hcl]"]
@@ -40,7 +40,7 @@ def test_options_reach_packer_as_it_wants_them(tmp_path: Path, said: list[str]) 
 
 def test_the_exit_code_and_what_was_said_come_back(tmp_path: Path, said: list[str]) -> None:
     script = "echo 1,b,error,broken; echo 1,,ui,error,told; echo on stderr >&2; exit 3"
-    code, output = packer(tmp_path, script).run(Call("build", Path("t")), said.append, seconds=20)
+    code, output = packer(tmp_path, script).run(PackerCall("build", Path("t")), said.append, seconds=20)
     assert (code, output.errors) == (3, ["broken"])
     assert sorted(said) == ["on stderr", "told"]
 
@@ -55,7 +55,7 @@ def test_lines_are_shown_while_it_runs(tmp_path: Path) -> None:
         if line == "first":
             fifo.write_text("")  # blocks until the script reads it: it is still running
 
-    packer(tmp_path, f"echo first; cat {fifo}; echo second").run(Call("build", Path("t")), show, seconds=20)
+    packer(tmp_path, f"echo first; cat {fifo}; echo second").run(PackerCall("build", Path("t")), show, seconds=20)
     assert seen == ["first", "second"]
 
 
@@ -64,7 +64,7 @@ CLEANS_UP = "trap 'echo cleaned up; exit 1' INT; echo busy; while :; do sleep 0.
 
 def test_when_the_time_is_over_packer_cleans_up(tmp_path: Path, said: list[str]) -> None:
     with pytest.raises(BuildTimedOut, match="Packer has removed"):
-        packer(tmp_path, CLEANS_UP).run(Call("build", Path("t")), said.append, seconds=1)
+        packer(tmp_path, CLEANS_UP).run(PackerCall("build", Path("t")), said.append, seconds=1)
     assert said == ["busy", "cleaned up"]
 
 
@@ -77,14 +77,14 @@ def test_ctrl_c_lets_packer_clean_up(tmp_path: Path) -> None:
             threading.Thread(target=os.kill, args=(os.getpid(), signal.SIGINT)).start()
 
     with pytest.raises(BuildInterrupted, match="Packer has removed"):
-        packer(tmp_path, CLEANS_UP).run(Call("build", Path("t")), show, seconds=30)
+        packer(tmp_path, CLEANS_UP).run(PackerCall("build", Path("t")), show, seconds=30)
     assert said == ["busy", "cleaned up"]
 
 
 def test_a_packer_that_will_not_end_is_killed_and_said_so(tmp_path: Path, said: list[str]) -> None:
     with pytest.raises(BuildTimedOut, match="look for an instance"):
         packer(tmp_path, "trap '' INT; echo $$; while :; do sleep 0.05; done").run(
-            Call("build", Path("t")), said.append, seconds=1, grace=0.1
+            PackerCall("build", Path("t")), said.append, seconds=1, grace=0.1
         )
     while running(int(said[0])):  # killed, and perhaps not yet buried; the test's own time limit bounds this
         time.sleep(0.01)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from auto_lambda.service import Notifier, Stop, look_up_briskly, refuse, spare_memory, stop_on_signals, trim_memory
+from auto_lambda.service import Notifier, Stop, dns_timeouts, refuse, spare_memory, stop_on_signals, trim_memory
 
 
 def test_the_first_wish_asks_and_the_second_insists() -> None:
@@ -160,5 +160,5 @@ def test_what_the_machine_says_of_lookups_stays(
         monkeypatch.delenv("RES_OPTIONS")
     if file is not None:
         (tmp_path / "resolv.conf").write_text(file)
-    look_up_briskly(tmp_path / "resolv.conf")
+    dns_timeouts(tmp_path / "resolv.conf")
     assert os.environ.get("RES_OPTIONS") == holds

@@ -11,7 +11,7 @@ from threading import Thread
 
 import pytest
 
-from auto_lambda_cli.running_stacks import Pipeline, announced, running, state_folder, without_aws
+from auto_lambda_cli.running_stacks import RunningStack, announced, running, state_folder, without_aws
 
 OUTPUTS = {
     "UploadsBucket": "uploads",
@@ -36,20 +36,20 @@ class Healthy(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def pipeline(tmp_path: Path) -> Iterator[Pipeline]:
+def pipeline(tmp_path: Path) -> Iterator[RunningStack]:
     with HTTPServer(("127.0.0.1", 0), Healthy) as server:
         Thread(target=server.serve_forever, daemon=True).start()
-        yield Pipeline.from_outputs(OUTPUTS, endpoint=f"http://127.0.0.1:{server.server_port}", folder=tmp_path)
+        yield RunningStack.from_outputs(OUTPUTS, endpoint=f"http://127.0.0.1:{server.server_port}", folder=tmp_path)
         server.shutdown()
 
 
-def test_a_running_stack_is_found(pipeline: Pipeline, tmp_path: Path) -> None:
+def test_a_running_stack_is_found(pipeline: RunningStack, tmp_path: Path) -> None:
     with announced(pipeline, tmp_path):
         assert running(tmp_path) == [pipeline]
     assert running(tmp_path) == []
 
 
-def test_a_stack_whose_process_is_gone_is_forgotten(pipeline: Pipeline, tmp_path: Path) -> None:
+def test_a_stack_whose_process_is_gone_is_forgotten(pipeline: RunningStack, tmp_path: Path) -> None:
     with subprocess.Popen([sys.executable, "-c", ""]) as ended:
         pass
     with announced(replace(pipeline, pid=ended.pid), tmp_path) as note:
@@ -57,7 +57,7 @@ def test_a_stack_whose_process_is_gone_is_forgotten(pipeline: Pipeline, tmp_path
         assert not note.exists()
 
 
-def test_a_process_that_took_over_the_number_is_no_stack(pipeline: Pipeline, tmp_path: Path) -> None:
+def test_a_process_that_took_over_the_number_is_no_stack(pipeline: RunningStack, tmp_path: Path) -> None:
     with announced(replace(pipeline, endpoint="http://127.0.0.1:1"), tmp_path):
         assert running(tmp_path) == []
 
@@ -76,14 +76,14 @@ def test_the_folder_follows_xdg() -> None:
     assert state_folder({"XDG_STATE_HOME": "/s"}) == Path("/s/auto-lambda/local")
 
 
-def test_the_ready_line_holds_all_that_a_client_needs(pipeline: Pipeline) -> None:
+def test_the_ready_line_holds_all_that_a_client_needs(pipeline: RunningStack) -> None:
     line = json.loads(json.dumps(pipeline.ready_line()))
     assert line["ready"] is True
     assert line["bucket"] == line["environ"]["AUTO_LAMBDA_UPLOADS_BUCKET"] == "uploads"
     assert line["endpoint"] == line["environ"]["AWS_ENDPOINT_URL"] == pipeline.endpoint
 
 
-def test_nothing_of_another_aws_stays_in_the_environment(pipeline: Pipeline) -> None:
+def test_nothing_of_another_aws_stays_in_the_environment(pipeline: RunningStack) -> None:
     environ = pipeline.environ_over({"AWS_PROFILE": "mine", "AWS_ENDPOINT_URL_S3": "https://s3", "HOME": "/home/me"})
     assert "AWS_PROFILE" not in environ
     assert "AWS_ENDPOINT_URL_S3" not in environ

@@ -3,11 +3,11 @@ from __future__ import annotations
 import pytest
 import typer
 
-from auto_lambda_cli.running_stacks import Pipeline
+from auto_lambda_cli.running_stacks import RunningStack
 from auto_lambda_cli.target import BUCKET, LOCAL_PORT, Target, choose
 
-HERE = Pipeline("http://127.0.0.1:1", "local-uploads", "a", "q", "d", "t", "b", "AutoLambda", "/f", 1)
-OTHER = Pipeline("http://127.0.0.1:2", "other-uploads", "a", "q", "d", "t", "b", "AutoLambda", "/f", 2)
+HERE = RunningStack("http://127.0.0.1:1", "local-uploads", "a", "q", "d", "t", "b", "AutoLambda", "/f", 1)
+OTHER = RunningStack("http://127.0.0.1:2", "other-uploads", "a", "q", "d", "t", "b", "AutoLambda", "/f", 2)
 
 
 def test_a_named_bucket_on_aws_goes_before_a_local_stack() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from auto_lambda.aws.autoscaling import Capacity, Group, GroupUnusable
+from auto_lambda.aws.autoscaling import AutoScalingGroup, Capacity, GroupUnusable
 
 
 class Client:
@@ -23,8 +23,8 @@ class Client:
         return {"AutoScalingGroups": self.answer}
 
 
-def group(answer: list[dict[str, Any]] | str) -> Group:
-    return Group(Client(answer), "workers")  # type: ignore[arg-type]
+def group(answer: list[dict[str, Any]] | str) -> AutoScalingGroup:
+    return AutoScalingGroup(Client(answer), "workers")  # type: ignore[arg-type]
 
 
 def test_machines_that_come_or_go_are_no_capacity() -> None:

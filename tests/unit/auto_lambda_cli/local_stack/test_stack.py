@@ -19,7 +19,7 @@ from auto_lambda_cli.local_stack import stack as local_stack
 from auto_lambda_cli.local_stack.embedded import EmbeddedAws
 from auto_lambda_cli.local_stack.processes import Child, ChildError
 from auto_lambda_cli.local_stack.stack import LocalStack, StackEnded, deploy_pipeline, local_client
-from auto_lambda_cli.running_stacks import Pipeline
+from auto_lambda_cli.running_stacks import RunningStack
 
 READY = """
 import os, pathlib, signal, socket, sys, time
@@ -188,7 +188,7 @@ def test_a_stack_that_does_not_come_up_leaves_nothing(
     stand_ins("raise SystemExit('no')")
     seen: list[Any] = []
 
-    def deploy(aws: EmbeddedAws, *given: Any) -> Pipeline:
+    def deploy(aws: EmbeddedAws, *given: Any) -> RunningStack:
         seen.append(aws)
         return deploy_pipeline(aws, *given)
 

@@ -10,7 +10,7 @@ import pytest
 
 from checker.simulator import arrivals, durations
 from checker.simulator.history import BadHistory, FileHistory, Past, build_seconds, replay
-from checker.simulator.model import Drop
+from checker.simulator.model import Arrival
 
 FIXED = durations.parse("fixed:30")
 
@@ -82,7 +82,7 @@ ENTRIES = [{"dropped": "2026-03-01T09:00:30Z", "build_seconds": 20}, {"dropped":
 )
 def test_recorded_drops_are_replayed_in_order_from_the_first(tmp_path: Path, text: str) -> None:
     history = written(tmp_path, text)
-    assert replay(history, repeat(7.0)) == [Drop(0, 7), Drop(30, 20)]
+    assert replay(history, repeat(7.0)) == [Arrival(0, 7), Arrival(30, 20)]
     assert build_seconds(history) == [20]
 
 
@@ -118,4 +118,4 @@ def test_anything_that_tells_its_drops_will_do() -> None:
         def drops(self) -> list[Past]:
             return [Past(10, 5), Past(4, None)]
 
-    assert replay(Journal(), repeat(9.0)) == [Drop(0, 9), Drop(6, 5)]
+    assert replay(Journal(), repeat(9.0)) == [Arrival(0, 9), Arrival(6, 5)]

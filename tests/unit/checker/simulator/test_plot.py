@@ -4,14 +4,14 @@ import pytest
 
 from checker.simulator import policies
 from checker.simulator.compare import compare, known
-from checker.simulator.model import Drop, Fleet, Outcome
+from checker.simulator.model import Arrival, Fleet, SimulationOutcome
 from checker.simulator.plot import draw
 
 FLEET = Fleet()
-DROPS = [Drop(float(at), 40.0) for at in range(5)]
+DROPS = [Arrival(float(at), 40.0) for at in range(5)]
 
 
-def outcomes(*names: str) -> list[Outcome]:
+def outcomes(*names: str) -> list[SimulationOutcome]:
     return compare(DROPS, FLEET, [(name, known(policies.ours())[name]) for name in names])
 
 

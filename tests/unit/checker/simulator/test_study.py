@@ -10,12 +10,12 @@ from checker.simulator import arrivals, durations
 from checker.simulator.compare import compare, known
 from checker.simulator.model import Fleet
 from checker.simulator.policies import ours
-from checker.simulator.report import Row, row
+from checker.simulator.report import ReportRow, row
 
 FLEET = Fleet()
 
 
-def rows(load: str, seed: int) -> dict[str, Row]:
+def rows(load: str, seed: int) -> dict[str, ReportRow]:
     drops = arrivals.make(arrivals.SHAPES[load], durations.parse("lognormal:40,120"), seed)
     policies = [(name, policy) for name, policy in known(ours()).items() if name in ("prompt", "ours", "five-minute")]
     return {outcome.policy: row(outcome, FLEET) for outcome in compare(drops, FLEET, policies, seed)}

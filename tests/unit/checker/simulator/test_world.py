@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 
 from checker.simulator import arrivals, bounds, durations, policies
 from checker.simulator.controllers import run
-from checker.simulator.model import Drop, Fleet, Outcome
+from checker.simulator.model import Arrival, Fleet, SimulationOutcome
 from checker.simulator.report import queue_over_time, row, workers_over_time
 from checker.simulator.world import World
 
 REAL = (policies.ours(), *policies.OTHERS)
 LOADS = st.lists(st.tuples(st.floats(0, 4000), st.floats(1, 400)), max_size=40).map(
-    lambda pairs: [Drop(at, seconds) for at, seconds in sorted(pairs)]
+    lambda pairs: [Arrival(at, seconds) for at, seconds in sorted(pairs)]
 )
 FLEETS = st.builds(
     lambda boot, slots, smallest, more: Fleet(boot=boot, slots=slots, smallest=smallest, largest=smallest + more),
@@ -33,7 +33,7 @@ def steps(most: list[tuple[float, int]]) -> list[int]:
 @settings(max_examples=60, deadline=None)
 @given(LOADS, FLEETS, st.sampled_from(REAL), st.integers(0, 5))
 def test_no_drop_is_lost_doubled_or_done_before_it_fell(
-    drops: list[Drop], fleet: Fleet, policy: policies.Policy, seed: int
+    drops: list[Arrival], fleet: Fleet, policy: policies.Policy, seed: int
 ) -> None:
     outcome = run(policy, drops, fleet, seed)
     assert Counter(job.drop for job in outcome.jobs) == Counter(drops)
@@ -54,7 +54,7 @@ def test_no_drop_is_lost_doubled_or_done_before_it_fell(
 @settings(max_examples=60, deadline=None)
 @given(LOADS, FLEETS, st.sampled_from(REAL), st.integers(0, 5))
 def test_the_group_stays_within_its_bounds_and_pays_for_all_work(
-    drops: list[Drop], fleet: Fleet, policy: policies.Policy, seed: int
+    drops: list[Arrival], fleet: Fleet, policy: policies.Policy, seed: int
 ) -> None:
     outcome = run(policy, drops, fleet, seed)
     assert max(steps(workers_over_time(outcome)), default=0) <= fleet.largest
@@ -68,7 +68,7 @@ def test_the_group_stays_within_its_bounds_and_pays_for_all_work(
 @settings(max_examples=60, deadline=None)
 @given(LOADS, FLEETS, st.sampled_from([policy for policy in REAL if policy.protect]))
 def test_nothing_starts_sooner_than_with_the_clairvoyant(
-    drops: list[Drop], fleet: Fleet, policy: policies.Policy
+    drops: list[Arrival], fleet: Fleet, policy: policies.Policy
 ) -> None:
     bound = bounds.clairvoyant(drops, fleet)
     for job, best in zip(run(policy, drops, fleet).jobs, bound.jobs, strict=True):
@@ -79,7 +79,7 @@ def test_nothing_starts_sooner_than_with_the_clairvoyant(
 
 @settings(max_examples=60, deadline=None)
 @given(LOADS, FLEETS)
-def test_the_clairvoyant_lets_nothing_wait_while_it_may_have_machines(drops: list[Drop], fleet: Fleet) -> None:
+def test_the_clairvoyant_lets_nothing_wait_while_it_may_have_machines(drops: list[Arrival], fleet: Fleet) -> None:
     ample = replace(fleet, largest=len(drops) + 1)
     assert set(bounds.clairvoyant(drops, ample).waits()) <= {0}
     assert all(wait <= fleet.boot + 1e-6 for wait in bounds.prompt(drops, ample).waits())
@@ -87,14 +87,14 @@ def test_the_clairvoyant_lets_nothing_wait_while_it_may_have_machines(drops: lis
 
 @pytest.mark.parametrize("policy", [policies.ONE_MINUTE, policies.FIVE_MINUTE])
 def test_without_protection_a_build_longer_than_scale_in_waits_never_gets_through(policy: policies.Policy) -> None:
-    drops, fleet = [Drop(0, 2400)], Fleet()
+    drops, fleet = [Arrival(0, 2400)], Fleet()
     assert row(run(policy, drops, fleet), fleet).unfinished == 1
     assert row(run(replace(policy, protect=True), drops, fleet), fleet).unfinished == 0
 
 
-def busy_at_scale_in(*, protect: bool) -> Outcome:
+def busy_at_scale_in(*, protect: bool) -> SimulationOutcome:
     fleet = Fleet(boot=10, largest=3)
-    world = World([Drop(0, 100), Drop(0, 100)], fleet, protect=protect, idle=None, seed=0)
+    world = World([Arrival(0, 100), Arrival(0, 100)], fleet, protect=protect, idle=None, seed=0)
     world.set_desired(2)
     world.env.run(until=50)
     world.set_desired(0)
@@ -102,7 +102,7 @@ def busy_at_scale_in(*, protect: bool) -> Outcome:
     if not protect:
         world.set_desired(2)
     world.env.run(until=world.done if protect else 400)
-    return Outcome("", world.jobs(), world.machines(), world.killed, world.env.now)
+    return SimulationOutcome("", world.jobs(), world.machines(), world.killed, world.env.now)
 
 
 def test_a_protected_machine_ends_when_it_is_idle() -> None:
@@ -130,7 +130,7 @@ def test_the_same_seed_gives_the_same_day_and_another_one_another() -> None:
 
 def test_a_fleet_that_may_have_no_machine_ready_in_a_day_leaves_drops_undone_and_says_so() -> None:
     fleet = Fleet(boot=200_000)
-    outcome = run(policies.ours(), [Drop(0, 10)], fleet)
+    outcome = run(policies.ours(), [Arrival(0, 10)], fleet)
     assert row(outcome, fleet).unfinished == 1
     assert outcome.jobs[0].wait is None
 

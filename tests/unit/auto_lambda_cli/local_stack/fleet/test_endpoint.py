@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 from moto.server import ThreadedMotoServer
 
-from auto_lambda.aws.autoscaling import Capacity, Group, Member
+from auto_lambda.aws.autoscaling import AutoScalingGroup, Capacity, Member
 from auto_lambda_cli.local_stack.fleet import group as fleet_group
 from auto_lambda_cli.local_stack.fleet.endpoint import endpoint
 from auto_lambda_cli.local_stack.fleet.rules import Rules
@@ -63,9 +63,9 @@ def embedded() -> Iterator[str]:
 
 
 @pytest.fixture
-def group() -> fleet_group.Group:
+def group() -> fleet_group.LocalGroup:
     rules = Rules(NAME, smallest=1, largest=3, warmup=30, hook=("leave", 300), tracking=(), steps=())
-    made = fleet_group.Group(rules, lambda _: Computer(), boot=0, say=lambda _: None)
+    made = fleet_group.LocalGroup(rules, lambda _: Computer(), boot=0, say=lambda _: None)
     made.set_desired(2, "a test")
     for _ in range(3):
         made.tick()
@@ -73,17 +73,17 @@ def group() -> fleet_group.Group:
 
 
 @pytest.fixture
-def double(group: fleet_group.Group, embedded: str) -> Iterator[Any]:
+def double(group: fleet_group.LocalGroup, embedded: str) -> Iterator[Any]:
     with endpoint(group, embedded) as url:
         yield client(url)
 
 
 def test_the_group_has_the_doubles_machines_and_other_groups_their_own(double: Any) -> None:
-    assert Group(double, NAME).capacity() == Capacity(in_service=2, pending=0, leaving=0, desired=2)
-    assert Group(double, "checker").capacity() == Capacity(in_service=1, pending=0, leaving=0, desired=1)
+    assert AutoScalingGroup(double, NAME).capacity() == Capacity(in_service=2, pending=0, leaving=0, desired=2)
+    assert AutoScalingGroup(double, "checker").capacity() == Capacity(in_service=1, pending=0, leaving=0, desired=1)
 
 
-def test_a_machine_finds_itself_protects_itself_and_leaves_in_order(double: Any, group: fleet_group.Group) -> None:
+def test_a_machine_finds_itself_protects_itself_and_leaves_in_order(double: Any, group: fleet_group.LocalGroup) -> None:
     first, second = group.machines()
     member = Member.find(double, first.id)
     assert member
@@ -92,7 +92,7 @@ def test_a_machine_finds_itself_protects_itself_and_leaves_in_order(double: Any,
     (seen,) = double.describe_auto_scaling_instances(InstanceIds=[first.id])["AutoScalingInstances"]
     assert (seen["ProtectedFromScaleIn"], seen["LifecycleState"]) == (True, "InService")
     member.leave()
-    assert Group(double, NAME).capacity() == Capacity(in_service=1, pending=0, leaving=1, desired=1)
+    assert AutoScalingGroup(double, NAME).capacity() == Capacity(in_service=1, pending=0, leaving=1, desired=1)
     member.still_here()
     member.ready_to_go()
     group.tick()
@@ -102,9 +102,9 @@ def test_a_machine_finds_itself_protects_itself_and_leaves_in_order(double: Any,
 
 
 def test_a_person_may_set_the_desired_count_and_others_groups_are_not_touched(
-    double: Any, group: fleet_group.Group
+    double: Any, group: fleet_group.LocalGroup
 ) -> None:
     double.set_desired_capacity(AutoScalingGroupName=NAME, DesiredCapacity=3)
     double.set_desired_capacity(AutoScalingGroupName="checker", DesiredCapacity=2)
     assert group.desired == 3
-    assert Group(double, "checker").capacity().desired == 2
+    assert AutoScalingGroup(double, "checker").capacity().desired == 2

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auto_lambda_cli.local_stack.fleet.group import FAILURES, STOPPING, Group, Hopeless, Machine, Refused
+from auto_lambda_cli.local_stack.fleet.group import FAILURES, STOPPING, Hopeless, Instance, LocalGroup, ValidationFailed
 from auto_lambda_cli.local_stack.fleet.rules import Rules
 
 RULES = Rules("workers", smallest=0, largest=3, warmup=30, hook=("leave", 300), tracking=(), steps=())
@@ -52,9 +52,9 @@ class Fleet:
     next_code: int | None = None
 
     def __post_init__(self) -> None:
-        self.group = Group(self.rules, self.computer, BOOT, self.said.append, clock=lambda: self.now)
+        self.group = LocalGroup(self.rules, self.computer, BOOT, self.said.append, clock=lambda: self.now)
 
-    def computer(self, machine: Machine) -> Computer:
+    def computer(self, machine: Instance) -> Computer:
         self.computers[machine.id] = Computer(self.next_code)
         return self.computers[machine.id]
 
@@ -179,16 +179,16 @@ def test_machines_that_fail_one_after_the_other_are_hopeless() -> None:
 def test_what_auto_scaling_would_refuse_is_refused() -> None:
     fleet = Fleet(Rules("workers", 1, 3, 30, ("leave", 300), (), ()))
     (machine,) = fleet.with_machines(1)
-    with pytest.raises(Refused, match="equals minSize"):
+    with pytest.raises(ValidationFailed, match="equals minSize"):
         fleet.group.terminate(machine, decrement=True)
-    with pytest.raises(Refused, match="No active Lifecycle Action"):
+    with pytest.raises(ValidationFailed, match="No active Lifecycle Action"):
         fleet.group.complete(machine, "leave")
-    with pytest.raises(Refused, match="No managed instance"):
+    with pytest.raises(ValidationFailed, match="No managed instance"):
         fleet.group.protect(["i-0"], wanted=True)
     fleet.group.terminate(machine, decrement=False)
-    with pytest.raises(Refused, match="not in InService"):
+    with pytest.raises(ValidationFailed, match="not in InService"):
         fleet.group.protect([machine], wanted=True)
-    with pytest.raises(Refused, match="being terminated already"):
+    with pytest.raises(ValidationFailed, match="being terminated already"):
         fleet.group.terminate(machine, decrement=False)
     assert fleet.states() == ["Terminating:Wait"]
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from auto_lambda_cli.local_stack.embedded import EmbeddedAws
-from auto_lambda_cli.local_stack.fleet.rules import NotDoubled, _steps, read_rules, told_at_boot
+from auto_lambda_cli.local_stack.fleet.rules import NotEmulated, _steps, read_rules, user_data
 from auto_lambda_cli.local_stack.stack import STACK, deploy_pipeline, local_client
 from checker.simulator.policies import ours
 
@@ -41,7 +41,7 @@ def test_the_rules_are_those_of_the_study(aws: EmbeddedAws) -> None:
 
 
 def test_a_machine_is_told_what_its_launch_template_tells(aws: EmbeddedAws) -> None:
-    told = told_at_boot(partial(local_client, aws), STACK, "WorkerTemplate")
+    told = user_data(partial(local_client, aws), STACK, "WorkerTemplate")
     assert told["AUTO_LAMBDA_IDLE_SECONDS"] == "5"
     assert told["AUTO_LAMBDA_UPLOADS_BUCKET"].startswith(f"{STACK}-uploads-")
 
@@ -57,5 +57,5 @@ def test_a_machine_is_told_what_its_launch_template_tells(aws: EmbeddedAws) -> N
 def test_what_it_does_not_do_is_refused_rather_than_left_out(policy: dict[str, Any], alarm: dict[str, Any]) -> None:
     known = {"PolicyName": "p", "PolicyARN": "arn", "StepAdjustments": []}
     told = {"AlarmName": "a", "AlarmActions": ["arn"], "EvaluationPeriods": 3}
-    with pytest.raises(NotDoubled):
+    with pytest.raises(NotEmulated):
         list(_steps([{**known, **policy}], [{**told, **alarm}]))

@@ -4,30 +4,30 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from auto_lambda_cli.local_stack.fleet.rules import Metric, Rules, Step, Tracking
+from auto_lambda_cli.local_stack.fleet.rules import Metric, Rules, StepPolicy, TrackingPolicy
 from auto_lambda_cli.local_stack.fleet.scaling import DELAY, Scaling, Size
 
 BACKLOG = Metric("AutoLambda", "BacklogSecondsWithoutWorkers", (("QueueName", "q"),), "Maximum", 10)
 PER_WORKER = Metric("AutoLambda", "BacklogSecondsPerWorker", (("QueueName", "q"),), "Average", 10)
 IDLE = Metric("AutoLambda", "WorkersIdle", (("QueueName", "q"),), "Minimum", 60)
 INFINITE = float("inf")
-LEAVE_ZERO = Step(
+LEAVE_ZERO = StepPolicy(
     "leave-zero", "policy", BACKLOG, "GreaterThanThreshold", 0, 1, "notBreaching", "ExactCapacity",
     ((0, 60, 1), (60, 120, 2), (120, INFINITE, 3)),
 )  # fmt: skip
-LET_GO = Step(
+LET_GO = StepPolicy(
     "idle", "policy", IDLE, "GreaterThanOrEqualToThreshold", 1, 2, "notBreaching", "ChangeInCapacity",
     ((0, 1, -1), (1, INFINITE, -2)),
 )  # fmt: skip
-FOLLOW = Tracking("follow", PER_WORKER, 60, scales_in=False)
+FOLLOW = TrackingPolicy("follow", PER_WORKER, 60, scales_in=False)
 
 
 @dataclass
 class Cloud:
     """A group of any size whose metrics are given; times are seconds, and 0 is the beginning of a period."""
 
-    steps: tuple[Step, ...] = ()
-    tracking: tuple[Tracking, ...] = ()
+    steps: tuple[StepPolicy, ...] = ()
+    tracking: tuple[TrackingPolicy, ...] = ()
     size: Size = field(default_factory=lambda: Size(0, 0, growing=False))
     values: dict[tuple[str, float], float] = field(default_factory=dict)
 
