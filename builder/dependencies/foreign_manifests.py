@@ -8,19 +8,19 @@ from __future__ import annotations
 
 import json
 import re
-import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
+from packaging.utils import NormalizedName, canonicalize_name
 
-from builder.dependencies.requirement_lines import KnownIndex, Lines, bad, foreign_index, parse, read_text
+from builder.dependencies.requirement_lines import KnownIndex, Lines, bad, foreign_index, frozen, parse, read_text
+from builder.source import documents
 
 _MARKERS = ("os_name", "sys_platform", "platform_machine", "platform_system", "platform_python_implementation")
 _ELSEWHERE = ("git", "hg", "svn", "url", "file")
+_MAX_DIGITS = 100  # of a number: int() takes no more than 4300
 _VENDOR = "Use a released version from a package index, or put the package into the zip and name its path."
 
 
@@ -28,11 +28,11 @@ def pipfile_lock(path: Path, tree: Path) -> Lines:
     """Every package of ``default``, pinned, with its hashes."""
     data = _table(_load(path, tree).get("default"))
     lines: list[str] = []
-    hashes: dict[str, frozenset[str]] = {}
+    hashes: dict[str, set[str]] = {}
     for name, entry in data.items():
         lines.append(_entry(name, entry, _shown(path, tree)))
         if isinstance(entry, dict) and (found := _strings(entry.get("hashes"))):
-            hashes[canonicalize_name(name)] = frozenset(found)
+            hashes[canonicalize_name(name)] = set(found)
     return _lines(lines, path, tree, hashes=hashes)
 
 
@@ -54,7 +54,7 @@ def poetry_lock(path: Path, tree: Path) -> Lines:
         raise bad(_shown(path, tree), "there is no pyproject.toml beside it", hint="Add pyproject.toml to the zip.")
     packages = [package for package in _list(_load(path, tree).get("package")) if isinstance(package, dict)]
     pins: list[str] = []
-    hashes: dict[str, frozenset[str]] = {}
+    hashes: dict[str, set[str]] = {}
     for package in packages:
         name, version = str(package.get("name", "")), str(package.get("version", ""))
         if _table(package.get("source")).get("type") in ("directory", "file", "git", "url"):
@@ -63,8 +63,7 @@ def poetry_lock(path: Path, tree: Path) -> Lines:
         pins.append(f"{name}=={version}" + (f" ; {marker}" if isinstance(marker, str) else ""))
         files = [file.get("hash") for file in _list(package.get("files")) if isinstance(file, dict)]
         if found := _strings(files):
-            known = hashes.get(canonicalize_name(name), frozenset())
-            hashes[canonicalize_name(name)] = known | frozenset(found)
+            hashes.setdefault(canonicalize_name(name), set()).update(found)
     roots = _project_lines(_load(project, tree), _shown(project, tree)) or []
     lines = _lines(roots, project, tree, hashes=hashes)
     pinned = parse("\n".join(pins), _shown(path, tree), path.parent, tree).requirements
@@ -100,20 +99,21 @@ def _project_lines(data: Mapping[str, Any], shown: str) -> list[str] | None:
         raise bad(shown, "its dependencies are dynamic: they are only known by running its build",
                   hint="List them under [project] dependencies, or in requirements.txt.")  # fmt: skip
     if isinstance(project, dict) and not (poetry and "dependencies" not in project):
-        sources = _table(_table(tool.get("uv")).get("sources"))
+        uv_sources = _table(_table(tool.get("uv")).get("sources"))
+        sources = {canonicalize_name(name): source for name, source in uv_sources.items()}
         return [_with_source(line, sources, shown) for line in _strings(project.get("dependencies"))]
     if poetry:
         return [line for name, entry in poetry.items() if name != "python" for line in _poetry(name, entry, shown)]
     return None
 
 
-def _with_source(line: str, sources: Mapping[str, Any], shown: str) -> str:
+def _with_source(line: str, sources: Mapping[NormalizedName, Any], shown: str) -> str:
     """A ``[project]`` dependency, with uv's own table saying where it is."""
-    parsed = parse(line, shown, Path("/"), Path("/")) if "@" not in line else None
-    if not parsed or not parsed.requirements:
-        return line
-    requirement = Requirement(parsed.requirements[0])
-    source = next((value for name, value in sources.items() if canonicalize_name(name) in parsed.names), None)
+    try:
+        requirement = Requirement(line)
+    except (ValueError, RecursionError):
+        return line  # refused with its place when all lines are read
+    source = None if requirement.url else sources.get(canonicalize_name(requirement.name))
     if not isinstance(source, dict) or "index" in source:
         return line
     if "path" not in source:
@@ -150,8 +150,9 @@ def _relative(path: str) -> str:
 
 
 def _python_marker(specifier: str) -> str:
-    match = re.fullmatch(r"([<>=!~]+)\s*(.+)", specifier)
-    return f"python_version {match[1]} '{match[2]}'" if match else "python_version >= '0'"
+    version = specifier.lstrip("<>=!~")
+    operator = specifier[: len(specifier) - len(version)]
+    return f"python_version {operator} '{version.strip()}'" if operator and version.strip() else "python_version >= '0'"
 
 
 def _pep440(version: str) -> str:
@@ -171,7 +172,8 @@ def _one(part: str) -> str:
 
 
 def _up_to(version: str, *, caret: bool) -> str:
-    release = [int(number) for number in re.findall(r"\d+", re.split(r"[a-z+-]", version, maxsplit=1)[0])] or [0]
+    numbers = re.findall(r"\d+", re.split(r"[a-z+-]", version, maxsplit=1)[0])
+    release = [int(number[:_MAX_DIGITS]) for number in numbers] or [0]
     if caret:
         place = next((index for index, number in enumerate(release) if number), len(release) - 1)
     else:
@@ -180,9 +182,9 @@ def _up_to(version: str, *, caret: bool) -> str:
     return f">={version},<{'.'.join(map(str, top))}"
 
 
-def _lines(lines: list[str], path: Path, tree: Path, *, hashes: Mapping[str, frozenset[str]] | None = None) -> Lines:
+def _lines(lines: list[str], path: Path, tree: Path, *, hashes: Mapping[str, set[str]] | None = None) -> Lines:
     read = parse("\n".join(lines), _shown(path, tree), path.parent, tree)
-    return Lines(read.requirements, read.local, hashes=MappingProxyType(dict(hashes or {})))
+    return Lines(read.requirements, read.local, hashes=frozen(hashes or {}))
 
 
 def _check_indexes(sources: Any, shown: str, known_index: KnownIndex) -> None:
@@ -196,7 +198,7 @@ def _load(path: Path, tree: Path) -> dict[str, Any]:
     shown = _shown(path, tree)
     text = read_text(path, shown)
     try:
-        data = json.loads(text) if path.name == "Pipfile.lock" else tomllib.loads(text)
+        data = json.loads(text) if path.name == "Pipfile.lock" else documents.parse_toml(text)
     except (ValueError, RecursionError) as error:
         raise bad(shown, f"it can't be read: {error}", hint=f"Correct {shown} at that place.") from None
     return _table(data)

@@ -14,17 +14,21 @@ from pathlib import Path
 from types import MappingProxyType
 from urllib.parse import urlsplit
 
-from packaging.requirements import InvalidRequirement, Requirement
+from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from auto_lambda.errors import AppError, Code
 from builder.sandbox.sandbox import printable
 
 MAX_BYTES = 16 * 1024 * 1024
-_COMMENT = re.compile(r"(^|\s+)#.*$")
+MAX_INCLUDES = 100  # files within files
+_MAX_PATH = 4096  # characters, as on Linux
+_MAX_MESSAGE = 2000
+# Expressions over an upload's text are linear: no repetition may give back what another one can take.
+_COMMENT = re.compile(r"(?<!\S)#.*")
 _CONTINUED = re.compile(r"\\\r?\n")
-_OPTION = re.compile(r"(-[a-zA-Z]|--[a-z-]+)(?:\s*=\s*|\s+|(?<=^-[a-zA-Z])|$)(.*)")
-_LOCAL = re.compile(r"(?P<path>[^\[;]+?)(?:\s*\[(?P<extras>[^\]]*)\])?(?:\s*;\s*(?P<marker>.*))?")
+_OPTION_NAME = re.compile(r"-[a-zA-Z]|--[a-z-]+")
+_NEXT_OPTION = re.compile(r"(?<=\s)(?=--)")
 _ARCHIVE = (".whl", ".tar.gz", ".zip", ".tar.bz2", ".tgz")
 _INDEX = {"-i", "--index-url", "--extra-index-url"}
 _PASSED_ON = {"--no-binary", "--only-binary"}
@@ -69,9 +73,16 @@ class Lines:
         return frozenset(canonicalize_name(Requirement(line).name) for line in self.requirements)
 
 
+def frozen(hashes: Mapping[str, set[str]]) -> Mapping[str, frozenset[str]]:
+    """Make collected hashes immutable."""
+    return MappingProxyType({name: frozenset(found) for name, found in hashes.items()})
+
+
 def bad(where: str, what: str, *, hint: str) -> AppError:
     """The error for a manifest that cannot be used, or not here."""
-    return AppError(Code.BAD_REQUIREMENTS, printable(f"{where}: {what}"), hint=printable(hint))
+    return AppError(
+        Code.BAD_REQUIREMENTS, printable(f"{where}: {what}"[:_MAX_MESSAGE]), hint=printable(hint[:_MAX_MESSAGE])
+    )
 
 
 def foreign_index(where: str, url: str) -> AppError:
@@ -102,6 +113,8 @@ def inside(tree: Path, base: Path, target: str, where: str) -> Path:
         AppError: ``bad-requirements``: it lies outside the zip or is not there.
     """
     try:
+        if len(target) > _MAX_PATH:
+            raise ValueError("too long")
         path = (base / target).resolve()
         there = path.exists()
     except (OSError, ValueError):
@@ -130,28 +143,34 @@ def read(path: Path, tree: Path, known_index: KnownIndex) -> Lines:
 
 
 def parse(text: str, shown: str, base: Path, tree: Path) -> Lines:
-    """Read lines that a tool wrote, with local paths relative to ``base``."""
-    reader = _Reader(tree.resolve(), lambda _: False)
+    """Read lines that a tool wrote, with local paths relative to ``base``. They cannot include files.
+
+    Raises:
+        AppError: ``bad-requirements``, with the line.
+    """
+    reader = _Reader(tree.resolve(), lambda _: False, may_include=False)
     reader.text(text, shown, base.resolve(), constraint=False)
     return reader.lines()
 
 
 class _Reader:
-    def __init__(self, tree: Path, known_index: KnownIndex) -> None:
+    def __init__(self, tree: Path, known_index: KnownIndex, *, may_include: bool = True) -> None:
         self._tree = tree
         self._known_index = known_index
+        self._may_include = may_include
+        self._depth = 0
         self._seen: set[tuple[Path, bool]] = set()
         self._requirements: list[str] = []
         self._local: list[Local] = []
         self._constraints: list[str] = []
-        self._hashes: dict[str, frozenset[str]] = {}
+        self._hashes: dict[str, set[str]] = {}
         self._options: list[str] = []
         self._prerelease = False
 
     def lines(self) -> Lines:
         return Lines(
             tuple(dict.fromkeys(self._requirements)), tuple(dict.fromkeys(self._local)),
-            tuple(dict.fromkeys(self._constraints)), MappingProxyType(self._hashes),
+            tuple(dict.fromkeys(self._constraints)), frozen(self._hashes),
             tuple(dict.fromkeys(self._options)), self._prerelease,
         )  # fmt: skip
 
@@ -162,7 +181,11 @@ class _Reader:
         shown = path.relative_to(self._tree).as_posix()
         if not path.is_file():
             raise bad(shown, "it is not a file", hint="Name a requirements file.")
+        if self._depth > MAX_INCLUDES:
+            raise bad(shown, f"it is included through more than {MAX_INCLUDES} files", hint="Use fewer files.")
+        self._depth += 1
         self.text(read_text(path, shown), shown, path.parent, constraint=constraint)
+        self._depth -= 1
 
     def text(self, text: str, shown: str, base: Path, *, constraint: bool) -> None:
         for number, line in _logical(text):
@@ -173,10 +196,8 @@ class _Reader:
                 self._requirement(line, where, base, constraint=constraint)
 
     def _option(self, line: str, where: str, base: Path, *, constraint: bool) -> None:
-        match = _OPTION.fullmatch(line)
-        name, value = match.groups() if match else (line, "")
-        value = value.strip("\"' ")
-        if name in ("-r", "--requirement", "-c", "--constraint"):
+        name, value = _name_and_value(line)
+        if self._may_include and name in ("-r", "--requirement", "-c", "--constraint"):
             self._include(value, where, base, constraint=constraint or name in ("-c", "--constraint"))
         elif name in ("-e", "--editable"):
             self._add_local(value, where, base)
@@ -196,39 +217,40 @@ class _Reader:
         self.file(inside(self._tree, base, target, where), constraint=constraint)
 
     def _requirement(self, line: str, where: str, base: Path, *, constraint: bool) -> None:
-        spec, *options = re.split(r"\s+(?=--)", line)
+        spec, *options = (part.rstrip() for part in _NEXT_OPTION.split(line))
         if _is_path(spec):
             return self._add_local(spec, where, base)
         try:
             requirement = Requirement(spec)
-        except InvalidRequirement as error:
-            raise bad(where, f"{spec!r} is not a requirement: {str(error).splitlines()[0]}",
+            written = str(requirement)
+        except (ValueError, RecursionError) as error:  # InvalidRequirement, or a number of thousands of digits
+            why = str(error).splitlines()[0]
+            raise bad(where, f"{spec[:200]!r} is not a requirement: {why}",
                       hint="Write it as name==version (PEP 508).") from None  # fmt: skip
         if requirement.url is not None:
             return self._add_local(_path_of(requirement, where), where, base)
         self._add_hashes(canonicalize_name(requirement.name), options, where)
-        (self._constraints if constraint else self._requirements).append(str(requirement))
+        (self._constraints if constraint else self._requirements).append(written)
         return None
 
     def _add_hashes(self, name: str, options: list[str], where: str) -> None:
-        found = set()
+        found: set[str] = set()
         for option in options:
             key, _, value = option.partition("=")
             if key != "--hash":
                 raise bad(where, f"the option {key} is not supported", hint="Remove the option.")
             found.add(value.strip())
         if found:
-            self._hashes[name] = self._hashes.get(name, frozenset()) | found
+            self._hashes.setdefault(name, set()).update(found)
 
     def _add_local(self, spec: str, where: str, base: Path) -> None:
-        match = _LOCAL.fullmatch(spec)
-        target = (match["path"] if match else spec).removeprefix("file:")
+        target, extras, marker = _path_extras_marker(spec)
+        target = target.removeprefix("file:")
         if "://" in target:
             raise bad(where, f"{_host(target)} is not a package index of this worker", hint=_VENDOR)
         path = inside(self._tree, base, target, where)
-        extras = f"[{match['extras']}]" if match and match["extras"] else ""
-        marker = f" ; {match['marker']}" if match and match["marker"] else ""
-        self._local.append(Local(path, path.relative_to(self._tree).as_posix(), extras + marker))
+        suffix = (f"[{extras}]" if extras else "") + (f" ; {marker}" if marker else "")
+        self._local.append(Local(path, path.relative_to(self._tree).as_posix(), suffix))
 
 
 _VENDOR = "Name a released version instead, or put its wheel or source into the zip and write ./path/to/it."
@@ -242,9 +264,33 @@ def _logical(text: str) -> Iterator[tuple[int, str]]:
         number += 1 + line.count("\x00")
 
 
+def _name_and_value(line: str) -> tuple[str, str]:
+    """Split an option: ``-rX``, ``-r X``, ``--requirement X``, ``--requirement=X``."""
+    match = _OPTION_NAME.match(line)
+    if not match:
+        return line, ""
+    name, rest = match[0], line[match.end() :]
+    value = rest.lstrip()
+    if value.startswith("="):
+        value = value[1:]
+    elif value and value == rest and name.startswith("--"):
+        return line, ""
+    return name, value.strip("\"' \t")
+
+
+def _path_extras_marker(spec: str) -> tuple[str, str, str]:
+    """Split ``path[extras] ; marker``, of which only the path must be there."""
+    front, _, marker = spec.partition(";")
+    path, bracket, rest = front.rstrip().partition("[")
+    extras, closed, after = rest.partition("]")
+    if bracket and (after or not closed or not path):
+        return spec, "", ""
+    return path.rstrip(), extras, marker.strip()
+
+
 def _is_path(spec: str) -> bool:
     before = spec.partition(";")[0].strip()
-    bare = re.sub(r"\[[^\]]*\]$", "", before)
+    bare = before.rpartition("[")[0] if before.endswith("]") else before
     if "@" in before and "://" not in before.partition("@")[0] and not before.startswith((".", "/")):
         return False
     return (

@@ -9,7 +9,7 @@ from builder.dependencies.uv import Target
 
 _LONGEST = 2000
 _LAST_LINES = 25
-_BUILD = re.compile(r"(?m)^\W*(?:error: )?(?:Failed to (?:build|download and build)|Building) `([^`]+)`")
+_BUILD = re.compile(r"(?m)^[^\w\n]*(?:error: )?(?:Failed to (?:build|download and build)|Building) `([^`]+)`")
 _BACKEND = "The build backend returned an error"  # alone where a folder was to be built, whose name nobody knows yet
 _UNKNOWN = re.compile(r"Because (\S+) was not found in the (?:package registry|provided package locations)")
 _NO_VERSION = re.compile(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+_MAX_CHARACTERS = 1000  # of a message or a line: no compiler says more, and the expressions are not linear
 _SAID = re.compile(
     r"Missing parentheses in call to '(print|exec)'"
     r"|multiple exception types must be parenthesized"
@@ -29,4 +30,4 @@ def looks_like_python2(message: str, line: str) -> bool:
         message: what the compiler said.
         line: the source line that it pointed at.
     """
-    return bool(_SAID.search(message) or _WRITTEN.search(line))
+    return bool(_SAID.search(message[:_MAX_CHARACTERS]) or _WRITTEN.search(line[:_MAX_CHARACTERS]))

@@ -14,13 +14,14 @@ import posixpath
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 
 from auto_lambda.errors import AppError, Code
 from auto_lambda.model import Architecture
 from auto_lambda.runtimes import RUNTIMES, Runtime
 from builder.dependencies.cache import keep
-from builder.dependencies.distributions import owner
+from builder.dependencies.distributions import owners
 from builder.model import Built, Layer
 from builder.proof.elf import Binary, read_tree
 from builder.proof.lambda_libraries import ADVICE, libraries
@@ -76,7 +77,7 @@ def _binary(facts: dict[str, object]) -> Binary:
     return Binary(**{name: tuple(value) if isinstance(value, list) else value for name, value in facts.items()})  # type: ignore[arg-type]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Package:
     """All shared objects of a function by their path on Lambda, and the folders that stand for Lambda's."""
 
@@ -85,12 +86,20 @@ class Package:
 
     def named(self, path: str) -> str:
         """A file as its uploader knows it: its path in the package and the distribution that brings it."""
-        root = TASK if path.startswith(f"{TASK}/") else OPT
-        relative = path.removeprefix(f"{root}/")
-        site = self.roots[root] / "python" if root == OPT else self.roots[root]
-        distribution = owner(site, relative.removeprefix("python/") if root == OPT else relative)
+        distribution = self._distributions.get(path)
         whose = f"of {distribution}" if distribution else "among the app's own files"
-        return f"{path if root == OPT else relative} ({whose})"
+        return f"{path.removeprefix(f'{TASK}/')} ({whose})"
+
+    @cached_property
+    def _distributions(self) -> Mapping[str, str]:
+        """By path. Read once and only for a message: the RECORDs of a layer may be large."""
+        sites = {f"{TASK}/": self.roots.get(TASK), f"{OPT}/python/": self.roots.get(OPT, Path()) / "python"}
+        found: dict[str, str] = {}
+        for prefix, site in sites.items():
+            files = {path.removeprefix(prefix) for path in self.binaries if path.startswith(prefix)}
+            if site and files:
+                found |= {f"{prefix}{file}": name for file, name in owners(site, files).items()}
+        return found
 
 
 def check(package: Package, runtime: Runtime, architecture: Architecture) -> tuple[str, ...]:

@@ -92,7 +92,13 @@ def _children(value: Any) -> Iterable[Any]:
     return value if isinstance(value, list) else ()
 
 
-def _toml(text: str) -> Any:
+def parse_toml(text: str) -> dict[str, Any]:
+    """Parse TOML, unless a line could be a dotted key so long that tomllib takes forever over it.
+
+    Raises:
+        ValueError: it is not TOML.
+        RecursionError: it is nested too deeply.
+    """
     if max(line.count(".") for line in text.split("\n")) > _MAX_DOTS_IN_A_LINE:
         raise RecursionError
     return tomllib.loads(text)
@@ -134,7 +140,7 @@ def _oneline(error: Exception) -> str:
 
 _PARSERS: Mapping[str, Callable[[str], Any]] = {
     ".json": json.loads,
-    ".toml": _toml,
+    ".toml": parse_toml,
     ".yml": _yaml,
     ".yaml": _yaml,
 }

@@ -17,6 +17,7 @@ from auto_lambda.runtimes import RUNTIMES, newest_first
 from builder.source import documents
 
 _MINOR = re.compile(r"(?:c?python-?)?(\d+\.\d+)(?:\.\d+)?", re.IGNORECASE)
+_MAX_SPECIFIER = 500  # characters: comparing a version of thousands of digits raises ValueError
 ARCHITECTURES: tuple[Architecture, ...] = get_args(Architecture)
 
 
@@ -131,6 +132,8 @@ def _requires_python(file: Path) -> SpecifierSet | None:
     if text is None:
         return None
     try:
+        if len(text) > _MAX_SPECIFIER:
+            raise InvalidSpecifier
         return SpecifierSet(text)
     except (InvalidSpecifier, AttributeError, TypeError):
         raise documents.refuse(

@@ -66,11 +66,11 @@ class ZappaSettings:
         return self.stage(stage).get(key)
 
     def _line(self, name: str) -> Iterator[Mapping[str, Any]]:
-        seen: list[str] = []
+        seen: dict[str, None] = {}
         follow: Any = name
         while follow:
-            if follow in seen:
-                circle = " -> ".join([*seen[-10:], follow])
+            if isinstance(follow, str) and follow in seen:
+                circle = " -> ".join([*list(seen)[-10:], follow])
                 raise documents.refuse(
                     self.file,
                     f"'extends' goes round in a circle: {circle}",
@@ -79,10 +79,10 @@ class ZappaSettings:
             if not isinstance(follow, str) or follow not in self.stages:
                 raise documents.refuse(
                     self.file,
-                    f"stage {seen[-1]!r} extends {documents.brief(follow)}, which is not there",
+                    f"stage {[*seen][-1]!r} extends {documents.brief(follow)}, which is not there",
                     hint=f"Extend one of: {documents.listed(self.stages)}.",
                 )
-            seen.append(follow)
+            seen[follow] = None
             yield self.stages[follow]
             follow = self.stages[follow].get("extends")
 

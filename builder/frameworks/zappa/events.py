@@ -164,11 +164,11 @@ def _merged(filters: list[dict[str, Any]]) -> dict[str, Any]:
     common = set.intersection(*(set(one) for one in filters))
     merged: dict[str, Any] = {}
     for key in sorted(common):
-        values: list[Any] = []
+        values: dict[str, Any] = {}
         for one in filters:
-            found = one[key] if isinstance(one[key], list) else [one[key]]
-            values += [value for value in found if value not in values]
-        merged[key] = values
+            for value in one[key] if isinstance(one[key], list) else [one[key]]:
+                values.setdefault(json.dumps(value, sort_keys=True, default=str), value)
+        merged[key] = list(values.values())
     return merged
 
 

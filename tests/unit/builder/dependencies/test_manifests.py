@@ -156,6 +156,20 @@ def test_uvs_own_table_says_where_a_local_dependency_is(tmp_path: Path) -> None:
     assert [one.shown for one in manifest.lines.local] == ["lib"]
 
 
+def test_a_file_of_the_host_is_not_read_for_a_dependency(tmp_path: Path) -> None:
+    outside = tmp_path / "secret"
+    outside.write_text("root:x")
+    for line in (f"-r {outside}", f"a\\n-r {outside}"):
+        message = refused(tmp_path / "tree", {"pyproject.toml": f'[project]\ndependencies = ["{line}"]'})
+        assert "root:x" not in message
+        assert "the option -r is not supported" in message
+
+
+@pytest.mark.parametrize("version", ["^" + "1" * 6000, "~1." + "1" * 6000])
+def test_a_version_of_thousands_of_digits_is_the_uploaders_mistake(tmp_path: Path, version: str) -> None:
+    assert "is not a requirement" in refused(tmp_path, {"Pipfile": f'[packages]\na = "{version}"'})
+
+
 @pytest.mark.parametrize(
     ("name", "text", "named"),
     [

@@ -89,6 +89,9 @@ def test_projects_and_wheels_inside_the_zip_are_local(tmp_path: Path) -> None:
         ("./" + "x" * 300, "no path"),
         ("two words", "two words"),
         ("-c limits.txt\n-Z", "-Z"),
+        ("--requirements limits.txt", "--requirements"),
+        ("--pre_release", "--pre_release"),
+        ("six; " + "(" * 5000, "is not a requirement"),
     ],
 )
 def test_what_leads_out_of_the_zip_or_makes_no_sense_is_refused_by_line(tmp_path: Path, text: str, named: str) -> None:
@@ -96,6 +99,23 @@ def test_what_leads_out_of_the_zip_or_makes_no_sense_is_refused_by_line(tmp_path
     assert named in message
     assert "line" in message
     assert "secret" not in message
+
+
+def test_files_that_include_one_another_without_end_are_refused(tmp_path: Path) -> None:
+    chain = {f"r{number}.txt": f"-r r{number + 1}.txt\n" for number in range(1500)}
+    assert "more than 100 files" in refused(tmp_path, "-r r0.txt", **chain)
+
+
+def test_what_a_tool_wrote_includes_no_file(tmp_path: Path) -> None:
+    (tmp_path / "secret.txt").write_text("root:x")
+    for option in ("-r", "--requirement", "-c", "--constraint"):
+        with pytest.raises(AppError, match=f"the option {option} is not supported"):
+            parse(f"{option} secret.txt", "pyproject.toml", tmp_path, tmp_path)
+
+
+@pytest.mark.parametrize("option", ["-e ./lib", "-e./lib", "-e\t'./lib'", "--editable=./lib", '--editable "./lib"'])
+def test_an_option_takes_its_value_in_all_of_pips_forms(tmp_path: Path, option: str) -> None:
+    assert [one.shown for one in lines(tmp_path, option, **{"lib/pyproject.toml": ""}).local] == ["lib"]
 
 
 def test_an_index_of_the_worker_and_options_without_effect_pass(tmp_path: Path) -> None:
