@@ -12,6 +12,10 @@ class Cancelled(Exception):
     """The result of the work is no longer wanted: its delivery belongs to another worker."""
 
 
+class NewerUpload(Cancelled):
+    """A newer version of the object has come while this one was being worked on."""
+
+
 class Renewable(Protocol):
     """Something that work must hold while it runs, and that expires unless it is renewed."""
 

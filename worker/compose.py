@@ -111,16 +111,15 @@ def compose(
     deployer = _deployer(chosen, session, store)
     pipeline = Pipeline(_steps(chosen, store, sandbox, deployer, defaults), room.folder)
     report = _reporter(chosen, store, began)
-    remove = deployer.remove if chosen.undeploy_on_delete else None
     handler = DeliveryHandler(
         pipeline,
         ledger,
         store,
         report,
+        deployer,
+        inbox.dead_letter,
         worker=worker,
-        dead_letter=inbox.dead_letter,
-        restore=deployer.restore,
-        remove=remove,
+        undeploys=chosen.undeploy_on_delete,
     )
     removal = inbox.announce_removal if chosen.undeploy_on_delete else None
     reconciler = Reconciler(

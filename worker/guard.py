@@ -1,16 +1,16 @@
-"""Stands between a build and the world: lets a step begin only while its result is wanted, and keeps the journal."""
+"""Guards an attempt: a step starts only while its result is wanted, and the journal records every change in AWS."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 
 from auto_lambda import logs
 from auto_lambda.aws.dynamodb import Put
 from auto_lambda.errors import AppError
-from worker.cancellation import Cancelled, CancelToken
+from worker.cancellation import Cancelled, CancelToken, NewerUpload
 from worker.model import Release, Upload
 from worker.records.journal import JournalEntry, Phase
 from worker.records.lease import HeldLease
@@ -18,59 +18,56 @@ from worker.records.ledger import put_journal, subject
 
 _log = logs.get("guard")
 
-
-class Superseded(Cancelled):
-    """A newer version of the object has come while this one was built."""
+Effect = Callable[[str], AbstractContextManager[None]]
+"""Makes the context of a change in AWS, by its step. If it raises, the change is not made."""
 
 
 class SupersedeCheck:
-    """Whether an upload is still what should be live. Asked by the heartbeat and between steps, until deploy begins.
+    """Checks whether an upload is still the newest: at each heartbeat and between steps, until the deploy starts.
 
     Args:
-        overtaken: asks S3.
+        overtaken: asks S3 whether something newer has come.
     """
 
     def __init__(self, overtaken: Callable[[], bool]) -> None:
         self._overtaken = overtaken
-        self._asking = True
+        self._committed = False
         self._superseded = False
         self._lock = threading.Lock()
 
     def renew(self) -> None:
-        """Ask; raises `Superseded`."""
+        """Ask S3; raises `NewerUpload`."""
         with self._lock:
-            if self._asking and self._overtaken():
+            if not self._committed and self._overtaken():
                 self._superseded = True
         self.check()
 
     def check(self) -> None:
-        """Raise `Superseded` if the last answer was so."""
+        """Raise `NewerUpload` if that was the last answer."""
         if self._superseded:
-            raise Superseded("a newer upload has come")
+            raise NewerUpload("a newer upload has come")
 
     def commit(self) -> None:
-        """Ask for the last time: from here on the work is brought to its end."""
+        """Ask for the last time. From here on the work is finished, whatever comes."""
         self.renew()
         with self._lock:
-            self._asking = False
+            self._committed = True
         self.check()
 
     def release(self) -> None:
-        """There is nothing to give up."""
+        """Do nothing: there is nothing to give up."""
 
 
 class Guard:
-    """One attempt's.
+    """Guards one attempt.
 
     Args:
-        upload: what it is about.
+        upload: to work on.
         hold: the lease.
-        newest: see there.
-        cancel: the daemon's wish.
+        supersede_check: of the upload.
+        cancel_token: the daemon's.
         worker: its name in the journal.
         now: the time, in UTC.
-        release: what a predecessor has finished and stored.
-        verdict: what a predecessor found wrong with it, once it was deployed.
     """
 
     def __init__(
@@ -78,64 +75,68 @@ class Guard:
         upload: Upload,
         hold: HeldLease,
         supersede_check: SupersedeCheck,
-        cancel: CancelToken,
+        cancel_token: CancelToken,
         *,
         worker: str,
         now: Callable[[], datetime],
-        release: Release | None = None,
-        verdict: AppError | None = None,
     ) -> None:
         self._upload = upload
         self._hold = hold
         self._supersede_check = supersede_check
-        self._cancel = cancel
+        self._cancel_token = cancel_token
         self._worker = worker
         self._now = now
-        self.release = release
-        self.verdict = verdict
 
     def check(self) -> None:
-        """Raise `Cancelled` unless the work is wanted, `Superseded` when that is why; asks nobody."""
+        """Raise `Cancelled` unless the work is wanted, `NewerUpload` if that is the reason. Makes no call."""
         self._supersede_check.check()
-        self._cancel.check()
+        self._cancel_token.check()
 
-    def before(self, step: str) -> None:
-        """Raise `Cancelled` unless the step's result is wanted."""
+    def before_step(self, step: str) -> None:
+        """Raise `Cancelled` unless the result of the step is wanted."""
         self.check()
         if step == "deploy":
             self._supersede_check.commit()
         else:
             self._supersede_check.renew()
 
-    @contextmanager
-    def effect(self, step: str) -> Iterator[None]:
-        """What happens inside changes something in AWS: it is in the journal before and after.
+    def effect_of(self, release: Release | None, known_failure: AppError | None = None) -> Effect:
+        """Return what puts each change in AWS into the journal, before and after.
 
-        Raises:
-            Cancelled: nothing was changed; another worker has the lease.
+        A change raises `Cancelled`, and is not made, if another worker has the lease.
+
+        Args:
+            release: what is deployed; a successor goes on with it.
+            known_failure: how the release is known to have failed; the failure of a change replaces it.
         """
-        self.check()
-        self._hold.write(self._entry(step, "begun"))
-        try:
-            yield
-        except Cancelled:
-            raise
-        except Exception as error:
-            self._note_failure(step, error)
-            raise
-        self._hold.write(self._entry(step, "done"))
 
-    def _note_failure(self, step: str, error: Exception) -> None:
-        if isinstance(error, AppError):
-            self.verdict = error
+        @contextmanager
+        def effect(step: str) -> Iterator[None]:
+            nonlocal known_failure
+            self.check()
+            self._hold.write(self._entry(step, "begun", release, known_failure))
+            try:
+                yield
+            except Cancelled:
+                raise
+            except Exception as error:
+                known_failure = error if isinstance(error, AppError) else known_failure
+                self._note_failure(self._entry(step, "failed", release, known_failure))
+                raise
+            self._hold.write(self._entry(step, "done", release, known_failure))
+
+        return effect
+
+    def _note_failure(self, entry: Put) -> None:
         try:
-            self._hold.write(self._entry(step, "failed"))
+            self._hold.write(entry)
         except Exception as second:  # noqa: BLE001 - the first failure is the one that matters
             _log.warning("journal not written", error=str(second))
 
-    def _entry(self, step: str, phase: Phase) -> Put:
-        when, release = self._now().isoformat(), self.release
+    def _entry(self, step: str, phase: Phase, release: Release | None, failure: AppError | None) -> Put:
         key, text = (release.template_key, release.text()) if release else (None, None)
-        verdict = self.verdict.text() if self.verdict else None
-        entry = JournalEntry(subject(self._upload), step, phase, key, self._worker, when, text, verdict)
+        entry = JournalEntry(
+            subject(self._upload), step, phase, key, self._worker, self._now().isoformat(), text,
+            failure.text() if failure else None,
+        )  # fmt: skip
         return put_journal(self._upload.app, entry)

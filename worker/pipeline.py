@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Protocol
 
 from auto_lambda.errors import AppError
-from auto_lambda.keys import App
-from auto_lambda.model import BuildLog, FrameworkName, Proof, Say
+from auto_lambda.model import FrameworkName, Proof, Say
 from builder.frameworks.base import Framework
 from builder.model import Built, Draft, Source
-from worker.model import Bundle, Deployment, Release, Upload
+from worker.deploy import DeployContext, Deployer
+from worker.guard import Guard
+from worker.model import Bundle, Release, Upload
+from worker.outcome import AttemptOutcome, Failed, Live, outcome_of_run
 from worker.records.receipt import Report, Step
 
 
@@ -37,61 +39,6 @@ class Builder(Protocol):
         """Resolve and install; ``requirements`` are the framework's own."""
 
 
-class Deployer(Protocol):
-    """Makes a bundle live, and sees that it answers."""
-
-    def deploy(
-        self,
-        bundle: Bundle,
-        previous: str | None,
-        log: BuildLog,
-        verifying: Callable[[], AbstractContextManager[None]],
-        effect: Callable[[str], AbstractContextManager[None]],
-        condemned: AppError | None = None,
-    ) -> Deployment:
-        """``previous`` is the template key of what was live before.
-
-        ``verifying`` wraps the trying out, ``effect`` each change in AWS. ``condemned``: it was deployed before, and
-        this is what was wrong with it.
-        """
-
-    def stored(self, app: App, template_key: str) -> Bundle | None:
-        """A release that was stored before; None if it is not there any more."""
-
-
-Effect = Callable[[str], AbstractContextManager[None]]
-"""Makes the context of a change in AWS, by name; what it raises ends the work before the change."""
-
-
-class Restore(Protocol):
-    """Deploys what was live again; None if that cannot be done, and the reason is told."""
-
-    def __call__(self, app: App, template_key: str | None, previous: str, log: BuildLog) -> Deployment | None:
-        """``template_key`` is of what may have been deployed since, ``previous`` of what was live."""
-
-
-class Remove(Protocol):
-    """Takes an app out of AWS."""
-
-    def __call__(self, app: App, previous: str | None, log: BuildLog, effect: Effect) -> None:
-        """``previous`` is the template key of what is live."""
-
-
-class Guard(Protocol):
-    """Says whether to go on, and is told of changes. What it raises ends the run."""
-
-    release: Release | None
-    """What was built, once it is: at first, what a predecessor has built and stored."""
-    verdict: AppError | None
-    """What a predecessor found wrong with it, once it was deployed."""
-
-    def before(self, step: Step) -> None:
-        """A step is about to begin."""
-
-    def effect(self, step: str) -> AbstractContextManager[None]:
-        """What happens inside changes something in AWS."""
-
-
 @dataclass(frozen=True, slots=True)
 class Steps:
     """Who does what. Each raises `AppError` for what the uploader can fix; anything else is our failure."""
@@ -107,23 +54,38 @@ class Steps:
 
 
 @dataclass(frozen=True, slots=True)
-class Released:
-    """What went live, and from what."""
+class Task:
+    """One upload to make live, with everything that all steps share.
 
-    release: Release
-    deployment: Deployment
+    Attributes:
+        upload: what to make live.
+        report: takes each step.
+        guard: asked before each step and around each change.
+        previous: template key of what is live now.
+        resumed: the release of this very upload that an earlier worker has built, proved and stored.
+        known_failure: how that release failed, once it was deployed.
+        rollback: the release that a rollback asks for.
+    """
+
+    upload: Upload
+    report: Report
+    guard: Guard
+    previous: str | None = None
+    resumed: Release | None = None
+    known_failure: AppError | None = None
+    rollback: Release | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class _Guarded:
-    """A report that begins no step which is not wanted."""
+    """A report that starts no step whose result is not wanted."""
 
     report: Report
     guard: Guard
 
     @contextmanager
     def step(self, name: Step) -> Iterator[None]:
-        self.guard.before(name)
+        self.guard.before_step(name)
         with self.report.step(name):
             yield
 
@@ -140,51 +102,36 @@ class Pipeline:
         self._steps = steps
         self._workroom = workroom
 
-    def run(
-        self, upload: Upload, report: Report, *, previous: str | None, guard: Guard, again: Release | None = None
-    ) -> Released:
-        """Take one upload all the way.
+    def run(self, task: Task) -> AttemptOutcome:
+        """Take one upload all the way. Never raises: every failure is an outcome."""
+        return outcome_of_run(lambda: self._run(task), task.guard.check)
 
-        Args:
-            upload: what to make live.
-            report: is told each step.
-            previous: template key of what is live now.
-            guard: asked before each step and around each effect.
-            again: the release that a rollback asks for.
-
-        Raises:
-            AppError: the uploader can fix it. Whatever else is raised is ours.
-        """
-        steps = _Guarded(report, guard)
+    def _run(self, task: Task) -> Live | Failed:
+        report, guarded = task.report, _Guarded(task.report, task.guard)
         with self._workroom() as work:
-            finished = self._finished(upload, steps)
-            if finished is None:
-                guard.verdict = None  # it was about what is not there any more
-            release, bundle = finished or self._from_zip(upload, steps, work, again)
-            guard.release = release
-            with steps.step("deploy"):
-                deployment = self._steps.deployer.deploy(
-                    bundle,
-                    previous,
-                    report.say,
-                    lambda: report.step("verify"),
-                    guard.effect,
-                    guard.verdict,
-                )
-        return Released(release, deployment)
+            resumed = self._resume(task)
+            release, bundle = resumed or self._from_zip(task, guarded, work)
+            # What an earlier worker found out is about its own release, and says nothing of one that is built anew.
+            known_failure = task.known_failure if resumed else None
+            context = DeployContext(
+                report.say, effect=task.guard.effect_of(release, known_failure), verifying=lambda: report.step("verify")
+            )
+            with guarded.step("deploy"):
+                deployed = self._steps.deployer.deploy(bundle, task.previous, context, known_failure)
+        return deployed if isinstance(deployed, Failed) else Live(release, deployed)
 
-    def _finished(self, upload: Upload, guarded: _Guarded) -> tuple[Release, Bundle] | None:
-        """What a predecessor has built, proved and stored of this very upload."""
-        release = guarded.guard.release
-        bundle = self._steps.deployer.stored(upload.app, release.template_key) if release else None
+    def _resume(self, task: Task) -> tuple[Release, Bundle] | None:
+        """Return what an earlier worker has built, proved and stored of this very upload."""
+        release = task.resumed
+        bundle = self._steps.deployer.stored(task.upload.app, release.template_key) if release else None
         if release is None or bundle is None:
             return None
-        guarded.report.resumed(release)
+        task.report.resumed(release)
         return release, bundle
 
-    def _from_zip(self, upload: Upload, guarded: _Guarded, work: Path, again: Release | None) -> tuple[Release, Bundle]:
-        fetched = self._fetched(upload, guarded, work)
-        return self._earlier(fetched, guarded.report, again) or self._compile(fetched, guarded, work)
+    def _from_zip(self, task: Task, guarded: _Guarded, work: Path) -> tuple[Release, Bundle]:
+        fetched = self._fetched(task.upload, guarded, work)
+        return self._roll_back(fetched, task) or self._compile(fetched, guarded, work)
 
     def _fetched(self, upload: Upload, guarded: _Guarded, work: Path) -> Fetched:
         with guarded.step("fetch"):
@@ -193,19 +140,20 @@ class Pipeline:
             guarded.report.say(f"{fetched.size:,} bytes, sha256 {fetched.sha256}")
         return fetched
 
-    def _earlier(self, fetched: Fetched, report: Report, again: Release | None) -> tuple[Release, Bundle] | None:
-        """What was live before and is asked for again, if the zip is the one that it was made from."""
-        if again is None:
+    def _roll_back(self, fetched: Fetched, task: Task) -> tuple[Release, Bundle] | None:
+        """Return the release that a rollback asks for, if the zip is the one that it was made from."""
+        release, report = task.rollback, task.report
+        if release is None:
             return None
-        if again.sha256 != fetched.sha256:
+        if release.sha256 != fetched.sha256:
             report.warn("this zip is not the one that the release asked for was made from: it is built anew")
             return None
-        bundle = self._steps.deployer.stored(fetched.upload.app, again.template_key)
+        bundle = self._steps.deployer.stored(fetched.upload.app, release.template_key)
         if bundle is None:
-            report.warn(f"{again.template_key}, which is asked for again, is not stored any more: it is built anew")
+            report.warn(f"{release.template_key}, which is asked for again, is not stored any more: it is built anew")
             return None
-        report.taken_again(again)
-        return again, bundle
+        report.restored_release(release)
+        return release, bundle
 
     def _compile(self, fetched: Fetched, guarded: _Guarded, work: Path) -> tuple[Release, Bundle]:
         steps, report = self._steps, guarded.report

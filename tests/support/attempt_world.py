@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -19,9 +18,12 @@ from auto_lambda.model import Proof
 from auto_lambda.redact import Redactor
 from worker.cancellation import CancelToken
 from worker.consumer.inbox import Delivery, InvalidKey, ParsedMessage
+from worker.deploy import DeployContext
+from worker.guard import Effect
 from worker.handler import DeliveryHandler
 from worker.model import Deployment, Release, Upload
-from worker.pipeline import Effect, Guard, Released
+from worker.outcome import AttemptOutcome, Failed, Live, outcome_of_run
+from worker.pipeline import Task
 from worker.records.ledger import AppRecord, Ledger
 from worker.records.receipt import Receipt, Report
 
@@ -62,7 +64,8 @@ class World:
     resumed: list[Release | None] = field(default_factory=list)
     rollbacks: dict[str, str] = field(default_factory=dict)
     templates: dict[str, str] = field(default_factory=dict)
-    again: list[Release | None] = field(default_factory=list)
+    rollback_releases: list[Release | None] = field(default_factory=list)
+    restores: Deployment | None = None
 
     # The object store
     def head(self, bucket: str, key: str) -> Head:
@@ -95,47 +98,54 @@ class World:
         return self.ledger.record(app)
 
     # The pipeline
-    def run(
-        self, upload: Upload, report: Report, *, previous: str | None, guard: Guard, again: Release | None = None
-    ) -> Released:
-        self.again.append(again)
+    def run(self, task: Task) -> AttemptOutcome:
+        return outcome_of_run(lambda: self._run(task), task.guard.check)
+
+    def _run(self, task: Task) -> AttemptOutcome:
+        upload, guard, report = task.upload, task.guard, task.report
+        self.rollback_releases.append(task.rollback)
         self.built.append(str(upload.version))
-        self.previous.append(previous)
-        self.resumed.append(guard.release)
-        if guard.release is None:
-            guard.before("build")
+        self.previous.append(task.previous)
+        self.resumed.append(task.resumed)
+        if task.resumed is None:
+            guard.before_step("build")
             with report.step("build"):
                 self.trouble(upload)
         template = self.templates.get(str(upload.version), f"bundles/{upload.version}.json")
         mine = replace(RELEASE, object_version=upload.version, template_key=template)
-        release = guard.release = guard.release or again or mine
-        guard.before("deploy")
+        release = task.resumed or task.rollback or mine
+        effect = guard.effect_of(release, task.known_failure)
+        guard.before_step("deploy")
         with report.step("deploy"):
-            if guard.verdict is None:
-                self._deploy(guard)
-            if guard.verdict is not None:
-                with guard.effect("going back"):
+            failure = task.known_failure or self._deploy(effect, artifacts=task.resumed is None)
+            if failure:
+                with effect("going back"):
                     self.in_going_back()
                     self.order.append("taken back")
-                raise guard.verdict
-        return Released(release, Deployment("al", "shop-dev", "2", "live", None, release.template_key, changed=True))
+                return Failed(failure, self.restores)
+        return Live(release, Deployment("al", "shop-dev", "2", "live", None, release.template_key, changed=True))
 
-    def _deploy(self, guard: Guard) -> None:
-        if self.resumed[-1] is None:
-            with guard.effect("artifacts"):
+    def _deploy(self, effect: Effect, *, artifacts: bool) -> AppError | None:
+        if artifacts:
+            with effect("artifacts"):
                 self.in_artifacts()
-        with guard.effect("stack"):
+        with effect("stack"):
             self.in_deploy()
             self.order.append("deployed")
-        with suppress(AppError), guard.effect("verify"):
-            self.in_verify()
+        try:
+            with effect("verify"):
+                self.in_verify()
+        except AppError as error:
+            return error
+        return None
 
+    # The deployer
     def restore(self, app: App, template_key: str | None, previous: str, log: object) -> Deployment:
         self.order.append(f"restored {previous} over {template_key}")
         return Deployment("al", "shop-dev", "9", "live", None, previous, changed=True)
 
-    def remove(self, app: App, previous: str | None, log: object, effect: Effect) -> None:
-        with effect("stack"):
+    def remove(self, app: App, previous: str | None, context: DeployContext) -> None:
+        with context.effect("stack"):
             self.in_removal()
             self.order.append(f"removed {app}, was {previous}")
 
@@ -149,10 +159,9 @@ def delivery_handler(world: World, worker: str = "w", *, undeploys: bool = False
         return Report(receipt, bucket, world, Redactor(), now=lambda: NOON)
 
     return DeliveryHandler(
-        world, world.ledger, world, report,  # type: ignore[arg-type]
-        worker=worker, now=lambda: NOON + timedelta(seconds=world.seconds),
-        dead_letter=lambda delivery, code, reason: world.dead_letters.append(f"{code}: {reason}"),
-        restore=world.restore, remove=world.remove if undeploys else None,
+        world, world.ledger, world, report, world,  # type: ignore[arg-type]
+        lambda delivery, code, reason: world.dead_letters.append(f"{code}: {reason}"),
+        worker=worker, undeploys=undeploys, now=lambda: NOON + timedelta(seconds=world.seconds),
     )  # fmt: skip
 
 

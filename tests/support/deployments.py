@@ -16,8 +16,9 @@ from auto_lambda.aws.s3 import ObjectStore
 from auto_lambda.errors import AppError
 from auto_lambda.keys import App
 from worker.bundle import DeployTarget
-from worker.deploy import Deployer
+from worker.deploy import DeployContext, Deployer
 from worker.model import Bundle, Deployment
+from worker.outcome import Failed
 
 CRASH = (
     "import os\ndef handler(event, context):\n    raise RuntimeError('out of ' + os.environ.get('COLOR', 'ideas'))\n"
@@ -32,21 +33,27 @@ class World:
         self.client = client
         self.s3, self.lambda_, self.cloudformation = client("s3"), client("lambda"), client("cloudformation")
         self.sqs = client("sqs")
-        self.surroundings = DeployTarget("artifacts", BOUNDARY, "us-east-1", "uploads", endpoint)
+        self.target = DeployTarget("artifacts", BOUNDARY, "us-east-1", "uploads", endpoint)
         self.app = app
-        self.make = Maker(folder, self.surroundings, app)
+        self.make = Maker(folder, self.target, app)
         self.said: list[str] = []
+        self.restored: Deployment | None = None
         self.s3.create_bucket(Bucket="artifacts")
         self.deployer = Deployer(
-            ObjectStore(self.s3), Stacks(self.cloudformation), Functions(self.lambda_), self.surroundings,
+            ObjectStore(self.s3), Stacks(self.cloudformation), Functions(self.lambda_), self.target,
             sleep=lambda _: None,
         )  # fmt: skip
 
     def deploy(
         self, bundle: Bundle, previous: str | None = None, *, known_failure: AppError | None = None
     ) -> Deployment:
+        """What is live then; raises why nothing is, and notes in ``restored`` what is live again."""
         self.said.clear()
-        return self.deployer.deploy(bundle, previous, self.said.append, known_failure=known_failure)
+        deployed = self.deployer.deploy(bundle, previous, DeployContext(self.said.append), known_failure)
+        if isinstance(deployed, Failed):
+            self.restored = deployed.restored
+            raise deployed.error
+        return deployed
 
     def wait(self, stack: str) -> None:
         """Until it stands still."""

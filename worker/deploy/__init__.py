@@ -1,5 +1,5 @@
-"""From a bundle to something live: gate, stack, bucket events, verification."""
+"""From a bundle to something live: gate, stack, bucket notifications, verification."""
 
-from worker.deploy.deployer import Deployer
+from worker.deploy.deployer import DeployContext, Deployer
 
-__all__ = ["Deployer"]
+__all__ = ["DeployContext", "Deployer"]

@@ -7,6 +7,7 @@ import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
 from typing import Any
 
 from auto_lambda.aws.cloudformation import DeployResult, Plan, Stack, StackFailed, Stacks
@@ -22,8 +23,8 @@ from worker.deploy.bucket_notifications import BucketNotifications, BucketSubscr
 from worker.deploy.drift import Drift
 from worker.deploy.gate.gate import pass_gate
 from worker.deploy.verify import HttpAnswer, Unhealthy, Verifier, get
-from worker.errors import RolledBack
 from worker.model import Artifact, Bundle, Deployment, DeployTarget
+from worker.outcome import Failed
 
 _OURS = re.compile(
     r"rate exceeded|throttl|internal ?(failure|error)|service ?unavailable|is not authorized to perform",
@@ -32,11 +33,24 @@ _OURS = re.compile(
 
 _NOTHING_LIVE = frozenset({"CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED"})
 
-Context = AbstractContextManager[None]
 
-
-def _unwatched(_: str) -> Context:
+def _unjournaled(_: str) -> AbstractContextManager[None]:
     return nullcontext()
+
+
+@dataclass(frozen=True, slots=True)
+class DeployContext:
+    """What a deployment reports to.
+
+    Attributes:
+        log: takes progress.
+        effect: makes the context of each change in AWS, by name; if it raises, the change is not made.
+        verifying: makes the context of the verification.
+    """
+
+    log: BuildLog
+    effect: Callable[[str], AbstractContextManager[None]] = _unjournaled
+    verifying: Callable[[], AbstractContextManager[None]] = nullcontext
 
 
 class Deployer:
@@ -72,31 +86,30 @@ class Deployer:
         self,
         bundle: Bundle,
         previous: str | None,
-        log: BuildLog,
-        verifying: Callable[[], Context] = nullcontext,
-        effect: Callable[[str], Context] = _unwatched,
+        context: DeployContext,
         known_failure: AppError | None = None,
-    ) -> Deployment:
+    ) -> Deployment | Failed:
         """Take a bundle through gate, artifacts, stack, bucket events and verification.
+
+        A release that fails once it is deployed is rolled back, and returned as `Failed`.
 
         Args:
             bundle: what should be live.
             previous: template key of what is live now, to roll back to; None for a first deploy.
-            log: takes progress.
-            verifying: makes the context of the verification.
-            effect: makes the context of each change in AWS, by name; if it raises, the change is not made.
+            context: takes progress.
             known_failure: how the bundle failed after a worker that has since died had deployed it.
 
         Raises:
-            AppError: refused, failed or unhealthy. What was live before is live again (or still).
+            AppError: refused, or the stack failed. What was live before is still live.
             Exception: our side failed; either what was live before or the bundle is live.
         """
+        log, effect = context.log, context.effect
         self._require_ownership(bundle.app)
         if known_failure:
             # The receipt names the step that failed, whichever worker writes it.
-            with verifying() if known_failure.code is Code.UNHEALTHY else nullcontext():
+            with context.verifying() if known_failure.code is Code.UNHEALTHY else nullcontext():
                 log("It was deployed before and failed, so it is not tried again.")
-            raise self._rolled_back(bundle, previous, known_failure, log, effect)
+            return self._roll_back(bundle, previous, known_failure, context)
         pass_gate(bundle, self._target)
         if bundle.artifacts:
             with effect("artifacts"):
@@ -108,10 +121,10 @@ class Deployer:
                 self._subscribe_buckets(
                     bundle.app, bundle.notifications, result.stack, self._notifications_of(previous), log
                 )
-            with verifying(), effect("verify"):
+            with context.verifying(), effect("verify"):
                 self._verify(bundle, result.stack, log)
         except AppError as error:
-            raise self._rolled_back(bundle, previous, error, log, effect) from error
+            return self._roll_back(bundle, previous, error, context)
         return self._deployment(bundle.template_key, result)
 
     def stored(self, app: App, template_key: str) -> Bundle | None:
@@ -119,25 +132,22 @@ class Deployer:
         template = self._template(template_key)
         return release.bundle(app, template_key, template) if template else None
 
-    def remove(
-        self, app: App, previous: str | None, log: BuildLog, effect: Callable[[str], Context] = _unwatched
-    ) -> None:
+    def remove(self, app: App, previous: str | None, context: DeployContext) -> None:
         """Remove an app from AWS; do nothing if it is not there.
 
         Args:
-            app: which.
+            app: to remove.
             previous: template key of what is live.
-            log: takes progress.
-            effect: as for `deploy`.
+            context: takes progress.
 
         Raises:
             AppError: the stack of that name is not ours, or it could not be deleted.
         """
         self._require_ownership(app)
-        with effect("events"):
-            self._bucket_notifications.apply(app, (), self._notifications_of(previous), log)
-        with effect("stack"), _stack_failures(app):
-            self._stacks.delete(app.stack, log)
+        with context.effect("events"):
+            self._bucket_notifications.apply(app, (), self._notifications_of(previous), context.log)
+        with context.effect("stack"), _stack_failures(app):
+            self._stacks.delete(app.stack, context.log)
 
     def _require_ownership(self, app: App) -> Stack | None:
         stack = self._stacks.describe(app.stack)
@@ -207,13 +217,9 @@ class Deployer:
         subscriptions = [BucketSubscription(item, stack.outputs[alias_output(item.function)]) for item in wanted]
         self._bucket_notifications.apply(app, subscriptions, previous, log)
 
-    def _rolled_back(
-        self, bundle: Bundle, previous: str | None, error: AppError, log: BuildLog, effect: Callable[[str], Context]
-    ) -> AppError:
-        """Roll back, and return the error to raise."""
-        with effect("going back"):
-            restored = self._restore_previous(bundle, previous, error, log)
-        return RolledBack(error, restored) if restored else error
+    def _roll_back(self, bundle: Bundle, previous: str | None, error: AppError, context: DeployContext) -> Failed:
+        with context.effect("going back"):
+            return Failed(error, self._restore_previous(bundle, previous, error, context.log))
 
     def _restore_previous(
         self, bundle: Bundle, previous: str | None, error: AppError, log: BuildLog

@@ -21,7 +21,7 @@ ATTRIBUTE = "attribute"
 HISTORY_DAYS = 90
 """How long an attempt is kept, in days."""
 
-Outcome = Literal["live", "failed", "superseded", "delayed", "handed back", "undeployed"]
+OutcomeName = Literal["live", "failed", "superseded", "delayed", "handed back", "undeployed"]
 RECENT = "recent"
 """The attribute by which the table's index finds the attempts of all apps, latest first."""
 Phase = Literal["begun", "done", "failed"]
@@ -79,7 +79,7 @@ class Attempt:
     started: str
     sent: str | None = None
     ended: str | None = None
-    outcome: Outcome | None = None
+    outcome: OutcomeName | None = None
     step: str | None = None
     code: str | None = None
     template_key: str | None = None

@@ -244,7 +244,7 @@ class Report:
         self._before = release.timings
         self._adopt(release)
 
-    def taken_again(self, release: Release) -> None:
+    def restored_release(self, release: Release) -> None:
         """What was live before is to be so again, as it was."""
         self.say(f"version {self._receipt.rollback} of this zip was live: its release is taken again, as it was")
         self._adopt(release)

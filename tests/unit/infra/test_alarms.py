@@ -136,9 +136,9 @@ def attempt(app: str, trouble: Exception) -> None:
         Ledger(FakeTable(), seconds=60),
         SimpleNamespace(head=head),  # type: ignore[arg-type]
         lambda receipt, bucket: Report(receipt, bucket, SimpleNamespace(put=put), Redactor()),
+        SimpleNamespace(restore=lambda *_: None),  # type: ignore[arg-type]
+        lambda *_: None,
         worker="w",
-        dead_letter=lambda *_: None,
-        restore=lambda *_: None,
     )
     upload = Upload(App("dev", app), "uploads", f"apps/dev/{app}.zip", "v1")
     delivery = Delivery(Message("m", "h", "", 1, datetime.now(UTC)), ParsedMessage((upload,), ()))
@@ -255,7 +255,7 @@ def published(written: io.StringIO, tmp_path: Path) -> set[tuple[str, frozenset[
     """Every metric that checker and worker make, with the names of its dimensions."""
     attempt("a", OURS)
     live = {"event": "finished", "outcome": "live", "step": "verify", "framework": "zappa", "since_drop": 12.5}
-    source = (template_path().parents[1] / "worker/handler.py").read_text()
+    source = (template_path().parents[1] / "worker/settlement.py").read_text()
     assert all(f"{name}=" in source for name in live if name != "event")
     (tmp_path / "worker-dead").mkdir()
     with workroom(tmp_path):

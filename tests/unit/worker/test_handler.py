@@ -15,7 +15,6 @@ from auto_lambda.errors import AppError, Code
 from worker.cancellation import Cancelled, CancelToken
 from worker.consumer.daemon import Busy
 from worker.consumer.inbox import InvalidKey
-from worker.errors import RolledBack
 from worker.model import Deployment, Upload
 
 
@@ -97,8 +96,8 @@ def test_a_failed_upload_tells_what_stays_live(world: World) -> None:
 def test_what_had_to_be_made_live_again_is_known_by_its_new_version(world: World) -> None:
     deliver(world, upload("v1"))
     world.newest[SHOP_ZIP] = "v2"
-    restored = Deployment("al", "shop-dev", "4", "live", "https://old/", "bundles/v1.json", changed=True)
-    world.trouble = fail(RolledBack(AppError(Code.UNHEALTHY, "it answers 502", hint="mend it"), restored))
+    world.restores = Deployment("al", "shop-dev", "4", "live", "https://old/", "bundles/v1.json", changed=True)
+    world.in_verify = unhealthy
     deliver(world, upload("v2"))
     live = world.record().live
     assert live

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,28 +15,37 @@ from auto_lambda.keys import App
 from auto_lambda.model import Proof, Say
 from auto_lambda.redact import Redactor
 from builder.model import Built, Draft, Source
+from worker.cancellation import Cancelled, NewerUpload
+from worker.deploy import DeployContext
 from worker.fetch import Fetched
+from worker.guard import Effect, Guard
 from worker.model import Bundle, Deployment, Release, Upload
-from worker.pipeline import Pipeline, Steps
+from worker.outcome import AttemptOutcome, Delayed, Failed, HandedBack, Live, Superseded
+from worker.pipeline import Pipeline, Steps, Task
 from worker.records.receipt import Receipt, Report
 
 UPLOAD = Upload(App("dev", "shop"), "drops", "apps/dev/shop.zip", "v1")
 
 
 @dataclass
-class Open:
-    """Lets everything pass until it is to refuse a step."""
+class OpenGuard(Guard):
+    """Lets everything pass until it is to refuse a step, or the work is cancelled."""
 
     refuses: str = ""
-    release: Release | None = None
-    verdict: AppError | None = None
+    cancelled: bool = False
+    released: Release | None = None
 
-    def before(self, step: str) -> None:
+    def check(self) -> None:
+        if self.cancelled:
+            raise Cancelled("the worker is stopping")
+
+    def before_step(self, step: str) -> None:
         if step == self.refuses:
-            raise KeyError("superseded")
+            raise NewerUpload("a newer upload has come")
 
-    def effect(self, step: str) -> AbstractContextManager[None]:
-        return nullcontext()
+    def effect_of(self, release: Release | None, known_failure: AppError | None = None) -> Effect:
+        self.released = release
+        return lambda _: nullcontext()
 
 
 class Nowhere:
@@ -50,7 +60,7 @@ class Fakes:
     calls: list[str] = field(default_factory=list)
     fail_at: str = ""
     folders: list[Path] = field(default_factory=list)
-    kept: bool = True
+    is_stored: bool = True
 
     def _call(self, name: str) -> None:
         self.calls.append(name)
@@ -113,21 +123,19 @@ class Fakes:
 
     def stored(self, app: App, template_key: str) -> Bundle | None:
         self._call(f"stored {template_key}")
-        return self._bundle(app) if self.kept else None
+        return self._bundle(app) if self.is_stored else None
 
     def deploy(
         self,
         bundle: Bundle,
         previous: str | None,
-        say: Say,
-        verifying: Callable[[], AbstractContextManager[None]],
-        effect: object,
-        condemned: AppError | None = None,
-    ) -> Deployment:
+        context: DeployContext,
+        known_failure: AppError | None = None,
+    ) -> Deployment | Failed:
         self._call(f"deploy over {previous}")
-        if condemned:
-            raise condemned
-        with verifying():
+        if known_failure:
+            return Failed(known_failure)
+        with context.verifying():
             self._call("verify")
         return Deployment("al", "fn", "1", "live", None, bundle.template_key, changed=True)
 
@@ -140,7 +148,7 @@ def steps(fakes: Fakes) -> Steps:
         builder=fakes,
         frameworks={"chalice": fakes},  # type: ignore[dict-item]
         assemble=fakes.assemble,
-        deployer=fakes,
+        deployer=fakes,  # type: ignore[arg-type]
         prove=fakes.prove,
     )
 
@@ -164,66 +172,71 @@ def room(tmp_path: Path) -> Callable[[], AbstractContextManager[Path]]:
 ORDER = ["fetch", "unpack", "inspect", "build", "compile", "assemble", "prove"]
 
 
-def test_the_steps_run_in_order_each_in_an_empty_folder_of_its_own(report: Report, room: object) -> None:
-    fakes = Fakes()
-    pipeline = Pipeline(steps(fakes), room)  # type: ignore[arg-type]
-    released = pipeline.run(UPLOAD, report, previous="bundles/0.json", guard=Open())
-    assert fakes.calls == [*ORDER, "deploy over bundles/0.json", "verify"]
-    assert len(set(fakes.folders)) == len(fakes.folders)
-    assert (released.release.sha256, released.deployment.version) == ("ab" * 32, "1")
-
-
-def test_what_was_built_proved_and_stored_before_goes_straight_to_deploy(report: Report, room: object) -> None:
-    first, second, guard = Fakes(), Fakes(), Open()
-    pipeline = Pipeline(steps(first), room)  # type: ignore[arg-type]
-    pipeline.run(UPLOAD, report, previous=None, guard=guard)
-    stored = Release.of(guard.release.text()) if guard.release else None
-    successor = Report(Receipt.of(UPLOAD, "w2"), "drops", Nowhere(), Redactor())
-    released = Pipeline(steps(second), room).run(UPLOAD, successor, previous=None, guard=Open(release=stored))  # type: ignore[arg-type]
-    assert second.calls == ["stored bundles/1.json", "deploy over None", "verify"]
-    assert released.deployment.template_key == "bundles/1.json"
-    told, before = successor.receipt, report.receipt
-    for name in ("framework", "python", "architecture", "size", "sha256", "object_version", "warnings"):
-        assert getattr(told, name) == getattr(before, name), name
-    assert told.proof
-    assert (told.proof.init_ms, told.proof.package_bytes, told.proof.package_zip_bytes) == (312, 7000, 5000)
-    assert set(told.timings) == set(before.timings)
-    assert set(successor.timings) == {"deploy", "verify"}
-
-
-@pytest.mark.parametrize("kept", [True, False])
-def test_what_was_found_unhealthy_is_not_tried_again_unless_it_is_built_anew(
-    report: Report, room: object, kept: bool
-) -> None:
-    fakes, guard = Fakes(kept=kept), Open(release=EARLIER, verdict=AppError(Code.UNHEALTHY, "502", hint="mend it"))
-    pipeline = Pipeline(steps(fakes), room)  # type: ignore[arg-type]
-    if not kept:
-        assert pipeline.run(UPLOAD, report, previous="1", guard=guard)
-        return
-    with pytest.raises(AppError, match="502"):
-        pipeline.run(UPLOAD, report, previous="1", guard=guard)
-    assert fakes.calls == ["stored bundles/0.json", "deploy over 1"]
-
-
-def test_what_is_not_stored_any_more_is_built_anew(report: Report, room: object) -> None:
-    fakes = Fakes(kept=False)
-    gone = Release("bundles/1.json", "v1", "ab" * 32, 9, "chalice", "3.12", "x86_64", Proof(1, 1, 1))
-    Pipeline(steps(fakes), room).run(UPLOAD, report, previous=None, guard=Open(release=gone))  # type: ignore[arg-type]
-    assert fakes.calls == ["stored bundles/1.json", *ORDER, "deploy over None", "verify"]
-
-
 ROLLED_BACK = replace(UPLOAD, version="v3", rollback="v1")
 EARLIER = Release(
     "bundles/0.json", "v3", "ab" * 32, 9, "zappa", "3.11", "x86_64", Proof(5, 6, 7), warnings=("it was so then",)
 )
 
 
+def run(fakes: Fakes, room: object, report: Report, upload: Upload = UPLOAD, **more: Any) -> AttemptOutcome:
+    task = Task(upload, report, **{"guard": OpenGuard(), **more})
+    return Pipeline(steps(fakes), room).run(task)  # type: ignore[arg-type]
+
+
+def test_the_steps_run_in_order_each_in_an_empty_folder_of_its_own(report: Report, room: object) -> None:
+    fakes = Fakes()
+    live = run(fakes, room, report, previous="bundles/0.json")
+    assert isinstance(live, Live)
+    assert fakes.calls == [*ORDER, "deploy over bundles/0.json", "verify"]
+    assert len(set(fakes.folders)) == len(fakes.folders)
+    assert (live.release.sha256, live.deployment.version) == ("ab" * 32, "1")
+
+
+def test_what_was_built_proved_and_stored_before_goes_straight_to_deploy(report: Report, room: object) -> None:
+    second, guard = Fakes(), OpenGuard()
+    run(Fakes(), room, report, guard=guard)
+    stored = Release.of(guard.released.text()) if guard.released else None
+    successor = Report(Receipt.of(UPLOAD, "w2"), "drops", Nowhere(), Redactor())
+    live = run(second, room, successor, resumed=stored)
+    assert isinstance(live, Live)
+    assert second.calls == ["stored bundles/1.json", "deploy over None", "verify"]
+    assert live.deployment.template_key == "bundles/1.json"
+    told, first = successor.receipt, report.receipt
+    for name in ("framework", "python", "architecture", "size", "sha256", "object_version", "warnings"):
+        assert getattr(told, name) == getattr(first, name), name
+    assert told.proof
+    assert (told.proof.init_ms, told.proof.package_bytes, told.proof.package_zip_bytes) == (312, 7000, 5000)
+    assert set(told.timings) == set(first.timings)
+    assert set(successor.timings) == {"deploy", "verify"}
+
+
+@pytest.mark.parametrize("stored", [True, False])
+def test_what_was_found_unhealthy_is_not_tried_again_unless_it_is_built_anew(
+    report: Report, room: object, stored: bool
+) -> None:
+    fakes, failure = Fakes(is_stored=stored), AppError(Code.UNHEALTHY, "502", hint="mend it")
+    outcome = run(fakes, room, report, previous="1", resumed=EARLIER, known_failure=failure)
+    if not stored:
+        assert isinstance(outcome, Live)
+        return
+    assert outcome == Failed(failure)
+    assert fakes.calls == ["stored bundles/0.json", "deploy over 1"]
+
+
+def test_what_is_not_stored_any_more_is_built_anew(report: Report, room: object) -> None:
+    fakes = Fakes(is_stored=False)
+    gone = Release("bundles/1.json", "v1", "ab" * 32, 9, "chalice", "3.12", "x86_64", Proof(1, 1, 1))
+    run(fakes, room, report, resumed=gone)
+    assert fakes.calls == ["stored bundles/1.json", *ORDER, "deploy over None", "verify"]
+
+
 def test_a_rollback_fetches_the_zip_and_deploys_what_was_live(room: object) -> None:
     fakes = Fakes()
     report = Report(Receipt.of(ROLLED_BACK, "w"), "drops", Nowhere(), Redactor())
-    released = Pipeline(steps(fakes), room).run(ROLLED_BACK, report, previous="1", guard=Open(), again=EARLIER)  # type: ignore[arg-type]
+    live = run(fakes, room, report, ROLLED_BACK, previous="1", rollback=EARLIER)
+    assert isinstance(live, Live)
     assert fakes.calls == ["fetch", "stored bundles/0.json", "deploy over 1", "verify"]
-    assert released.release == EARLIER
+    assert live.release == EARLIER
     receipt = report.receipt
     assert (receipt.framework, receipt.python, receipt.object_version) == ("zappa", "3.11", "v3")
     assert (receipt.proof, receipt.warnings) == (EARLIER.proof, EARLIER.warnings)
@@ -231,14 +244,13 @@ def test_a_rollback_fetches_the_zip_and_deploys_what_was_live(room: object) -> N
 
 
 @pytest.mark.parametrize(
-    ("kept", "sha256", "told"), [(True, "cd" * 32, "not the one"), (False, "ab" * 32, "not stored any more")]
+    ("stored", "sha256", "told"), [(True, "cd" * 32, "not the one"), (False, "ab" * 32, "not stored any more")]
 )
 def test_a_rollback_to_what_is_not_there_builds_the_zip_and_says_so(
-    report: Report, room: object, kept: bool, sha256: str, told: str
+    report: Report, room: object, stored: bool, sha256: str, told: str
 ) -> None:
-    fakes = Fakes(kept=kept)
-    again = replace(EARLIER, sha256=sha256)
-    Pipeline(steps(fakes), room).run(ROLLED_BACK, report, previous=None, guard=Open(), again=again)  # type: ignore[arg-type]
+    fakes = Fakes(is_stored=stored)
+    run(fakes, room, report, ROLLED_BACK, rollback=replace(EARLIER, sha256=sha256))
     assert [call for call in fakes.calls if not call.startswith("stored")] == [*ORDER, "deploy over None", "verify"]
     assert any(told in warning and "built anew" in warning for warning in report.receipt.warnings)
 
@@ -249,7 +261,7 @@ def test_a_release_that_a_worker_of_another_age_wrote_is_none(text: str) -> None
 
 
 def test_the_report_knows_each_step_and_each_warning_once(report: Report, room: object) -> None:
-    Pipeline(steps(Fakes()), room).run(UPLOAD, report, previous=None, guard=Open())  # type: ignore[arg-type]
+    run(Fakes(), room, report)
     receipt = report.receipt
     assert list(receipt.timings) == [
         "fetch", "unpack", "inspect", "build", "compile", "prove", "verify", "deploy",
@@ -263,15 +275,32 @@ def test_the_report_knows_each_step_and_each_warning_once(report: Report, room: 
 @pytest.mark.parametrize("step", ORDER)
 def test_an_app_error_ends_the_run_before_anything_is_deployed(step: str, report: Report, room: object) -> None:
     fakes = Fakes(fail_at=step)
-    with pytest.raises(AppError):
-        Pipeline(steps(fakes), room).run(UPLOAD, report, previous=None, guard=Open())  # type: ignore[arg-type]
+    outcome = run(fakes, room, report)
+    assert isinstance(outcome, Failed)
+    assert (outcome.error.message, outcome.restored) == (step, None)
     assert fakes.calls == ORDER[: ORDER.index(step) + 1]
 
 
 @pytest.mark.parametrize("step", ["unpack", "build", "deploy"])
 def test_a_step_that_is_not_wanted_any_more_never_begins(report: Report, room: object, step: str) -> None:
     fakes = Fakes()
-    with pytest.raises(KeyError, match="superseded"):
-        Pipeline(steps(fakes), room).run(UPLOAD, report, previous=None, guard=Open(refuses=step))  # type: ignore[arg-type]
+    assert run(fakes, room, report, guard=OpenGuard(refuses=step)) == Superseded()
     assert not [call for call in fakes.calls if call.startswith(step)]
     assert step not in report.receipt.timings
+
+
+@pytest.mark.parametrize("fail_at", ["", "build", "verify"])
+def test_whatever_cancelled_work_comes_to_it_is_handed_back(report: Report, room: object, fail_at: str) -> None:
+    outcome = run(Fakes(fail_at=fail_at), room, report, guard=OpenGuard(cancelled=True))
+    assert isinstance(outcome, HandedBack)
+    assert "stopping" in str(outcome.cause)
+
+
+def test_any_other_failure_is_a_delay(report: Report, room: object) -> None:
+    class Broken(Fakes):
+        def fetch(self, upload: Upload, into: Path) -> Fetched:
+            raise OSError("disk full")
+
+    outcome = run(Broken(), room, report)
+    assert isinstance(outcome, Delayed)
+    assert str(outcome.cause) == "disk full"

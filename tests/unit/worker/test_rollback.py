@@ -30,7 +30,7 @@ def test_a_rollback_takes_the_release_of_the_version_that_it_names(world: World)
     drop(world, "v1")
     drop(world, "v2")
     drop(world, "v3", back_to="v1")
-    assert world.again[-1] == replace(RELEASE, object_version="v3", timings={}, warnings=())
+    assert world.rollback_releases[-1] == replace(RELEASE, object_version="v3", timings={}, warnings=())
     live = world.record().live
     assert live
     assert (live.object_version, live.template_key) == ("v3", "bundles/v1.json")
@@ -47,7 +47,7 @@ def test_a_second_rollback_goes_further_back_and_not_forth_again(world: World) -
     drop(world, "v5", back_to="v1")
     assert rollback_target(world) is None
     drop(world, "v6", back_to="v4")
-    assert (world.again[-1] or RELEASE).template_key == "bundles/v2.json"
+    assert (world.rollback_releases[-1] or RELEASE).template_key == "bundles/v2.json"
     assert rollback_target(world) == "v1"
 
 
@@ -82,7 +82,7 @@ def test_a_version_that_never_went_live_is_built_anew_and_the_receipt_says_so(wo
     drop(world, "v2")
     world.trouble = lambda _: None
     drop(world, "v3", back_to="v2")
-    assert world.again[-1] is None
+    assert world.rollback_releases[-1] is None
     assert world.receipt["status"] == "live"
     assert any("v2" in warning and "built anew" in warning for warning in world.receipt["warnings"])
 
@@ -91,7 +91,7 @@ def test_a_rollback_finds_no_release_of_another_app(world: World) -> None:
     world.newest["apps/dev/blog.zip"] = "b1"
     deliver(world, upload("b1", name="blog"))
     drop(world, "v1", back_to="b1")
-    assert world.again[-1] is None
+    assert world.rollback_releases[-1] is None
     assert world.receipt["warnings"]
 
 
@@ -112,7 +112,7 @@ def test_what_was_live_long_ago_is_still_known(world: World) -> None:
     world.table.items_ = {key: item for key, item in world.table.items_.items() if "expires" not in item}
     drop(world, "v2")
     drop(world, "v3", back_to="v1")
-    assert (world.again[-1] or RELEASE).template_key == "bundles/v1.json"
+    assert (world.rollback_releases[-1] or RELEASE).template_key == "bundles/v1.json"
     assert not world.receipt["warnings"]
 
 

@@ -15,7 +15,7 @@ from typer.testing import CliRunner, Result
 from auto_lambda.aws.dynamodb import Table
 from auto_lambda.keys import App
 from auto_lambda_cli.app import app
-from worker.records.journal import Attempt, Outcome
+from worker.records.journal import Attempt, OutcomeName
 
 
 def simulate(*arguments: str) -> Result:
@@ -119,7 +119,13 @@ def ledger(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Table]:
 
 
 def tried(
-    ledger: Table, app: str, *, hours_ago: float, waited: float, seconds: float | None, outcome: Outcome | None = "live"
+    ledger: Table,
+    app: str,
+    *,
+    hours_ago: float,
+    waited: float,
+    seconds: float | None,
+    outcome: OutcomeName | None = "live",
 ) -> None:
     """One attempt, as the worker writes it."""
     started = datetime.now(UTC) - timedelta(hours=hours_ago)

@@ -16,7 +16,6 @@ from auto_lambda.errors import AppError, Code
 from auto_lambda.keys import App
 from auto_lambda.model import BucketNotification
 from builder.model import Options
-from worker.errors import restored_by
 
 
 def test_first_drop_is_live_and_answers_at_its_url(world: World) -> None:
@@ -97,9 +96,8 @@ def test_an_unhealthy_update_goes_back(world: World) -> None:
     assert "was answered 502" in caught.value.message
     assert ask(first.url).startswith("white")
     assert any("Going back" in line for line in world.said)
-    restored = restored_by(caught.value)
-    assert restored
-    assert (restored.version, restored.template_key) == (world.live(first.function), before.template_key)
+    assert world.restored
+    assert (world.restored.version, world.restored.template_key) == (world.live(first.function), before.template_key)
 
 
 def test_what_is_known_to_be_unhealthy_is_taken_back_and_not_tried_again(world: World) -> None:
@@ -111,7 +109,7 @@ def test_what_is_known_to_be_unhealthy_is_taken_back_and_not_tried_again(world: 
     with pytest.raises(AppError) as caught:
         world.deploy(broken, before.template_key, known_failure=found.value)
     assert (caught.value.code, caught.value.message) == (found.value.code, found.value.message)
-    assert restored_by(caught.value)
+    assert world.restored
     assert ask(first.url).startswith("white")
     assert not [line for line in world.said if line.startswith("GET ")]
 

@@ -15,6 +15,7 @@ from drafts import HELLO, resource, rest_template
 
 from auto_lambda.errors import AppError, Code
 from builder.model import Options
+from worker.deploy import DeployContext
 
 NETWORK = json.dumps({"Resources": {"Net": {"Type": "AWS::EC2::VPC", "Properties": {"CidrBlock": "10.9.0.0/16"}}}})
 
@@ -141,10 +142,10 @@ def test_a_stack_of_someone_else_is_refused_in_every_state(world: World) -> None
 def test_a_deleted_zip_takes_its_app_out_of_aws(world: World) -> None:
     bundle = world.make.bundle()
     function = world.deploy(bundle).function
-    world.deployer.remove(world.app, bundle.template_key, world.said.append)
+    world.deployer.remove(world.app, bundle.template_key, DeployContext(world.said.append))
     with pytest.raises(world.lambda_.exceptions.ResourceNotFoundException):
         world.lambda_.get_function(FunctionName=function)
-    world.deployer.remove(world.app, bundle.template_key, world.said.append)
+    world.deployer.remove(world.app, bundle.template_key, DeployContext(world.said.append))
     assert ask(world.deploy(world.make.bundle()).url).startswith("white"), "and a new drop brings it back"
 
 
@@ -152,7 +153,7 @@ def test_a_stack_of_someone_else_is_not_taken_out_of_aws(world: World) -> None:
     world.cloudformation.create_stack(StackName=world.app.stack, TemplateBody=NETWORK)
     world.wait(world.app.stack)
     with pytest.raises(AppError, match="was not made by this pipeline"):
-        world.deployer.remove(world.app, None, world.said.append)
+        world.deployer.remove(world.app, None, DeployContext(world.said.append))
     assert status(world) == "CREATE_COMPLETE"
 
 

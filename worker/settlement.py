@@ -1,0 +1,223 @@
+"""Settles an attempt: writes its outcome to the receipt, then to the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from auto_lambda import logs
+from auto_lambda.aws.dynamodb import Delete, Put
+from auto_lambda.errors import Code
+from auto_lambda.keys import App
+from auto_lambda.model import BuildLog
+from worker.cancellation import Cancelled
+from worker.guard import Guard
+from worker.model import Deployment, Upload
+from worker.outcome import (
+    AttemptOutcome,
+    Delayed,
+    Failed,
+    HandedBack,
+    Live,
+    NotRecorded,
+    Superseded,
+    Undeployed,
+    outcome_of,
+)
+from worker.records.journal import Attempt, JournalEntry
+from worker.records.lease import HeldLease
+from worker.records.ledger import (
+    AppRecord,
+    Claim,
+    FailedUpload,
+    LiveRelease,
+    delete_journal,
+    delete_live,
+    put_failed,
+    put_live,
+    subject,
+)
+from worker.records.receipt import Report
+from worker.rollback import rollback_records
+
+_log = logs.get("attempt")
+
+Restore = Callable[[App, str | None, str, BuildLog], Deployment | None]
+"""Deploys what was live again: app, template keys of what may have been deployed since and of what was live, log."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempting:
+    """One attempt at an upload, under its lease: what running and settling it have in common."""
+
+    claim: Claim
+    record: AppRecord
+    hold: HeldLease
+    attempt: Attempt
+    guard: Guard
+    report: Report
+
+    @property
+    def upload(self) -> Upload:
+        """The upload as it was claimed."""
+        return self.claim.upload
+
+    @property
+    def previous(self) -> str | None:
+        """Template key of what is live."""
+        return self.record.live.template_key if self.record.live else None
+
+    @property
+    def predecessor(self) -> JournalEntry | None:
+        """How far an earlier worker has got with the same upload."""
+        entry = self.record.entry
+        return entry if entry and entry.subject == subject(self.upload) else None
+
+
+class Settlement:
+    """Writes outcomes.
+
+    Args:
+        restore: see there.
+        now: the time, in UTC.
+    """
+
+    def __init__(self, restore: Restore, now: Callable[[], datetime]) -> None:
+        self._restore = restore
+        self._now = now
+
+    def settle(self, work: Attempting, outcome: AttemptOutcome) -> None:
+        """Write the receipt, then the ledger; raise what the daemon must give the delivery back for.
+
+        Killed between the two, the next worker writes the receipt again. In the other order nobody would.
+        """
+        try:
+            self._write(work, outcome)
+        except Exception as error:
+            if not isinstance(outcome, Live | Undeployed):
+                raise
+            outcome = outcome_of(error, work.guard.check)
+            self._write(work, outcome)
+        if isinstance(outcome, HandedBack | Delayed):
+            raise outcome.cause
+
+    def _write(self, work: Attempting, outcome: AttemptOutcome) -> None:
+        match outcome:
+            case Live():
+                self._write_live(work, outcome)
+            case Failed():
+                self._write_failed(work, outcome)
+            case Superseded():
+                work.report.superseded()
+                self._finish(work, outcome)
+            case Undeployed():
+                work.report.undeployed()
+                self._finish(work, outcome, *delete_live(work.upload.app), delete_journal(work.upload.app))
+            case HandedBack():
+                self._finish_quietly(work, outcome)
+            case Delayed():
+                self._write_delayed(work, outcome)
+
+    def _write_live(self, work: Attempting, outcome: Live) -> None:
+        app, deployment = work.upload.app, outcome.deployment
+        work.hold.renew()
+        work.report.live(deployment, outcome.previous_version)
+        attempt = replace(work.attempt, template_key=deployment.template_key, function_version=deployment.version)
+        live = put_live(app, self._live(work.claim, outcome))
+        rollbacks = rollback_records(app, outcome.release, outcome.previous_version)
+        self._finish(replace(work, attempt=attempt), outcome, live, *rollbacks, delete_journal(app))
+
+    def _write_failed(self, work: Attempting, outcome: Failed) -> None:
+        error, live, upload = outcome.error, work.record.live, work.upload
+        _log.info("the uploader can fix it", code=str(error.code), reason=error.message)
+        restored = outcome.restored or self._restore_interrupted(work)
+        if live and restored:
+            live = replace(live, function_version=restored.version, url=restored.url)
+            work.report.restored(restored)
+        if live:
+            work.report.say(f"what was live before stays live: {live.function} version {live.function_version}")
+        work.hold.renew()
+        work.report.failed(error)
+        failed = FailedUpload(
+            upload.key, upload.version, upload.sequencer, str(error.code), self._now().isoformat(), upload.redrive
+        )
+        restored_live = (put_live(upload.app, live),) if live and restored else ()
+        writes = (put_failed(upload.app, failed), *restored_live, delete_journal(upload.app))
+        self._finish(work, outcome, *writes, code=str(error.code))
+
+    def _restore_interrupted(self, work: Attempting) -> Deployment | None:
+        """Deploy again what was live before, if a worker died while it was replacing it."""
+        live, entry = work.record.live, work.record.entry
+        if work.upload.removed or not (live and entry and entry.may_have_replaced(live.template_key)):
+            return None
+        say = work.report.say
+        say(f"{entry.worker} left off in the middle of deploying another release: going back to what was live")
+        work.hold.renew()
+        return self._restore(work.upload.app, entry.template_key, live.template_key, say)
+
+    def _write_delayed(self, work: Attempting, outcome: Delayed) -> None:
+        if not outcome.receipt_written:
+            try:
+                work.report.delayed(outcome.cause)
+            except Exception as second:  # noqa: BLE001 - the first failure is the one that matters
+                _log.warning("receipt not written", error=str(second))
+        self._finish_quietly(work, outcome, code=str(Code.OUR_SIDE))
+
+    def _finish(
+        self, work: Attempting, outcome: AttemptOutcome, *writes: Put | Delete, code: str | None = None
+    ) -> None:
+        report = work.report
+        ended = replace(
+            work.attempt,
+            ended=self._now().isoformat(),
+            outcome=outcome.name,
+            step=report.receipt.step,
+            code=code,
+            timings=report.timings,
+        )
+        try:
+            work.hold.finish(*writes, ended.put(work.upload.app, work.hold.fence))
+        except Cancelled:
+            raise
+        except Exception as error:
+            raise NotRecorded(f"the ledger did not take the outcome {outcome.name}: {error}") from error
+        # Metric filters count these lines (docs/reference/metrics.md); a dimension must not be missing.
+        _log.info(
+            "finished",
+            outcome=outcome.name,
+            step=ended.step or "none",
+            code=code,
+            framework=report.receipt.framework,
+            since_drop=_seconds(ended.sent, ended.ended),
+        )
+
+    def _finish_quietly(self, work: Attempting, outcome: AttemptOutcome, code: str | None = None) -> None:
+        """Finish, but only log a failure: the lease expires by itself, and the history shows an unfinished attempt."""
+        try:
+            self._finish(work, outcome, code=code)
+        except Exception as error:  # noqa: BLE001 - another failure is on its way to the daemon
+            _log.warning("attempt not finished in the ledger", error=str(error))
+
+    def _live(self, claim: Claim, outcome: Live) -> LiveRelease:
+        release, deployment, upload = outcome.release, outcome.deployment, claim.upload
+        return LiveRelease(
+            key=upload.key,
+            object_version=release.object_version,
+            sequencer=upload.sequencer,
+            modified=claim.modified,
+            sha256=release.sha256,
+            framework=release.framework,
+            template_key=deployment.template_key,
+            function=deployment.function,
+            function_version=deployment.version,
+            url=deployment.url,
+            when=self._now().isoformat(),
+            previous_version=outcome.previous_version,
+        )
+
+
+def _seconds(since: str | None, until: str | None) -> float | None:
+    if since is None or until is None:
+        return None
+    return round((datetime.fromisoformat(until) - datetime.fromisoformat(since)).total_seconds(), 3)
