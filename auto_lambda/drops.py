@@ -247,8 +247,12 @@ def follow(
     raise TimedOut(f"{dropped.app} was {state} after {timeout:.0f} s")
 
 
-def every(store: ObjectStore, bucket: str) -> Iterator[tuple[str, Receipt | None]]:
-    """Each zip in the bucket with its receipt, by key; None for one that nobody has taken up yet."""
+Entry = tuple[str, Receipt | None, bool]
+"""A zip's key, its receipt (None: no worker has received it yet), and whether the zip is still there."""
+
+
+def every(store: ObjectStore, bucket: str) -> Iterator[Entry]:
+    """List each zip and each receipt in the bucket, by the zip's key."""
     zips, receipts = set(), set()
     for head in store.list(bucket, keys.PREFIX):
         if head.key.endswith(keys.SUFFIX):
@@ -256,7 +260,7 @@ def every(store: ObjectStore, bucket: str) -> Iterator[tuple[str, Receipt | None
         elif head.key.endswith(_RECEIPT):
             receipts.add(head.key.removesuffix(_RECEIPT) + keys.SUFFIX)
     for key in sorted(zips | receipts):
-        yield key, read(store, bucket, key) if key in receipts else None
+        yield key, read(store, bucket, key) if key in receipts else None, key in zips
 
 
 def _overtaken(store: ObjectStore, dropped: Drop) -> Receipt | None:

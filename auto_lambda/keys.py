@@ -1,8 +1,9 @@
-"""The grammar of object keys: which key deploys which app, and what lies beside it."""
+"""The grammar of object keys: which key deploys which app, and the objects beside it."""
 
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass
 
 DEFAULT_STAGE = "dev"
@@ -10,17 +11,18 @@ PREFIX = "apps/"
 SUFFIX = ".zip"
 RECEIPT_SUFFIX = ".receipt.json"
 ROLLBACK = "auto-lambda-rollback"
-"""Metadata of an uploaded zip that is an earlier one again: the version of the object whose release is wanted."""
+"""Metadata of a zip that was uploaded for a rollback: the object version whose release is wanted."""
 _WORD = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
+_RULE = "use 1 to 40 lower-case letters, digits and hyphens, the first one not a hyphen"
 
 
 class BadKey(ValueError):
-    """The key lies under ``apps/`` but names no app; the message says which part is wrong."""
+    """The key is under ``apps/`` but names no app; the message says which part is wrong."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class App:
-    """One deployment: an app name in one stage. Everything in AWS is named after it."""
+    """One deployment: an app in one stage. Everything in AWS is named after it."""
 
     stage: str
     name: str
@@ -28,7 +30,7 @@ class App:
     def __post_init__(self) -> None:
         for part, word in (("stage", self.stage), ("name", self.name)):
             if not _WORD.fullmatch(word):
-                raise BadKey(f"the {part} {word!r} is not of the form [a-z0-9][a-z0-9-]{{0,39}}")
+                raise BadKey(f"the {part} {word!r} is not valid: {_RULE}{_suggestion(word)}")
 
     def __str__(self) -> str:
         return f"{self.stage}/{self.name}"
@@ -40,18 +42,18 @@ class App:
 
     @property
     def keys(self) -> tuple[str, ...]:
-        """Every key that deploys it, the canonical one first."""
+        """Every key that deploys the app, the canonical one first."""
         short = f"{PREFIX}{self.name}{SUFFIX}"
         return (self.key, short) if self.stage == DEFAULT_STAGE else (self.key,)
 
     @property
     def stack(self) -> str:
-        """The CloudFormation stack. Never ``<name>-<stage>``: ``zappa update`` would replace that one."""
+        """The CloudFormation stack. Not ``<name>-<stage>``, which ``zappa update`` would replace."""
         return f"al-{self.name}-{self.stage}"
 
     @property
     def function(self) -> str:
-        """The function name where one function is the app, so that ``zappa status|tail|invoke`` find it."""
+        """The function of an app with only one, named so that ``zappa status|tail|invoke`` find it."""
         return f"{self.name}-{self.stage}"
 
 
@@ -59,7 +61,7 @@ def parse(key: str) -> App:
     """Read ``apps/<stage>/<name>.zip`` or ``apps/<name>.zip`` (stage ``dev``).
 
     Raises:
-        BadKey: the key is none of the two forms, or a part of it is not a valid word.
+        BadKey: the key has neither form, or a part of it is not valid.
     """
     if not (key.startswith(PREFIX) and key.endswith(SUFFIX)):
         raise BadKey(f"{key!r} is not apps/<name>.zip or apps/<stage>/<name>.zip")
@@ -71,16 +73,22 @@ def parse(key: str) -> App:
     raise BadKey(f"{key!r} is nested too deep: use apps/<name>.zip or apps/<stage>/<name>.zip")
 
 
+def _suggestion(word: str) -> str:
+    plain = unicodedata.normalize("NFKD", word).encode("ascii", "ignore").decode().lower()
+    better = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:40]
+    return f", for example {better!r}" if better else ""
+
+
 def receipt_key(upload_key: str) -> str:
-    """The receipt beside an upload, whatever the upload's key looks like."""
+    """The key of the receipt beside an upload, even if the upload's key is not valid."""
     return upload_key.removesuffix(SUFFIX) + RECEIPT_SUFFIX
 
 
 def upload_key(receipt_key: str) -> str:
-    """The upload that a receipt lies beside."""
+    """The key of the upload that a receipt belongs to."""
     return receipt_key.removesuffix(RECEIPT_SUFFIX) + SUFFIX
 
 
 def log_key(upload_key: str) -> str:
-    """The build log beside an upload."""
+    """The key of the build log beside an upload."""
     return upload_key.removesuffix(SUFFIX) + ".log"

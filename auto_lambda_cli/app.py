@@ -251,8 +251,7 @@ def status(
     if history:
         from auto_lambda_cli.commands.history import history as show
 
-        show(history, stage, as_json=as_json, local=local, bucket=bucket)
-        return
+        raise typer.Exit(show(history, stage, as_json=as_json, local=local, bucket=bucket))
     from auto_lambda_cli.commands.status import status as run
 
     run(as_json=as_json, local=local, bucket=bucket)
@@ -334,24 +333,32 @@ def reconcile(
     raise typer.Exit(run(deleted=deleted, dry_run=dry_run, as_json=as_json, local=local, bucket=bucket))
 
 
-# The daemons read their own arguments, `--help` among them.
-PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+@app.command()
+def worker() -> None:
+    """Run a worker in the foreground.
+
+    Its settings are AUTO_LAMBDA_* in the environment: docs/reference/settings.md
+    """
+    _become("worker")
 
 
-@app.command(context_settings=PASS_ON)
-def worker(context: typer.Context) -> None:
-    """Run a worker in the foreground; its settings come from AUTO_LAMBDA_* in the environment."""
-    _become("worker", context.args)
+@app.command()
+def checker(
+    once: Annotated[bool, typer.Option("--once", help="Take and publish one sample, print it, and end.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print samples as JSON, one per line.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print samples instead of publishing them.")] = False,
+) -> None:
+    """Run the checker in the foreground.
+
+    It samples the queue, the worker group and the ledger, and publishes the metrics that the fleet scales by to
+    CloudWatch. Its settings are AUTO_LAMBDA_* in the environment: docs/reference/settings.md
+    """
+    chosen = {"--once": once, "--json": as_json, "--dry-run": dry_run}
+    _become("checker", *(name for name, wanted in chosen.items() if wanted))
 
 
-@app.command(context_settings=PASS_ON)
-def checker(context: typer.Context) -> None:
-    """Run the checker in the foreground; its settings come from AUTO_LAMBDA_* in the environment."""
-    _become("checker", context.args)
-
-
-def _become(module: str, arguments: list[str]) -> None:
-    """A daemon needs nothing of the command line, so it takes the process over."""
+def _become(module: str, *arguments: str) -> None:
+    """Replace this process with a daemon, which needs none of the command line's memory."""
     import os
     import sys
 

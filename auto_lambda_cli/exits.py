@@ -1,4 +1,4 @@
-"""How commands end: the exit codes of the contract, and errors that are told in a line instead of a traceback."""
+"""How commands end: their exit codes, and errors as one line instead of a traceback."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import typer
 
 
 class Exit(IntEnum):
-    """What the exit code of every command means."""
+    """The exit codes of every command."""
 
     OK = 0
     FAILED = 1
@@ -20,29 +20,38 @@ class Exit(IntEnum):
 
 
 def tell(text: str) -> None:
-    """A line for people, on stderr; stdout is for results."""
+    """Print a line for people on stderr; stdout is for results."""
     typer.echo(text, err=True)
 
 
+def counted(count: int, noun: str) -> str:
+    """Say how many there are: ``1 file``, ``2 files``."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
 def leave(code: Exit, text: str) -> typer.Exit:
-    """Tell why, and the exception to raise."""
+    """Print why the command ends, and return the exception to raise."""
     tell(text)
     return typer.Exit(int(code))
 
 
 @contextmanager
 def plain_errors() -> Iterator[None]:
-    """What AWS or its client complains of, in one line; nothing was done then, so it counts as wrong usage."""
+    """Print errors of AWS or its client in one line. Nothing was done then, so they count as wrong usage."""
     from boto3.exceptions import Boto3Error
-    from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
+    from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError
 
     try:
         yield
     except NoCredentialsError:
         raise leave(
             Exit.USAGE,
-            "AWS knows nobody here: log in (for example with `aws sso login`) or set AWS_PROFILE; "
+            "there are no AWS credentials: log in (for example with `aws sso login`) or set AWS_PROFILE; "
             "to try things out without AWS: auto-lambda local up",
+        ) from None
+    except NoRegionError:
+        raise leave(
+            Exit.USAGE, "no AWS region is set: set AWS_REGION, or a profile with a region in AWS_PROFILE"
         ) from None
     except (Boto3Error, BotoCoreError, ClientError) as error:
         raise leave(Exit.USAGE, f"AWS says: {error}") from None

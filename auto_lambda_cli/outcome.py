@@ -1,4 +1,4 @@
-"""What becomes of a drop, told as it comes: for the commands that make one."""
+"""Follow a drop and report what becomes of it: for the commands that make one."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from auto_lambda_cli.exits import Exit, leave, tell
 
 @dataclass(frozen=True, slots=True)
 class Following:
-    """How a person wants to be told.
+    """How a command follows a drop.
 
     Attributes:
-        wait: whether to follow it at all; otherwise only what was dropped is told.
+        wait: whether to follow it at all; otherwise only the drop itself is printed.
         timeout: seconds to wait at most.
-        as_json: the receipt, or the drop, goes to standard output as JSON.
+        as_json: print the receipt, or the drop, as JSON on standard output.
     """
 
     wait: bool
@@ -29,13 +29,13 @@ class Following:
 
 
 def ended(store: ObjectStore, dropped: drops.Drop, began: float, following: Following) -> int:
-    """Follow a drop, or a zip's removal, to its end, tell it, and return the exit code.
+    """Follow a drop, or the removal of a zip, to its end, report it, and return the exit code.
 
     Args:
-        store: where it was dropped.
-        dropped: what is followed.
-        began: when, by `time.monotonic`.
-        following: how.
+        store: holds the bucket.
+        dropped: the drop to follow.
+        began: when the command began, by `time.monotonic`.
+        following: how to follow it.
     """
     if not following.wait:
         typer.echo(json.dumps(asdict(dropped)) if following.as_json else dropped.key)
@@ -58,12 +58,12 @@ def _followed(store: ObjectStore, dropped: drops.Drop, timeout: float) -> drops.
     except drops.TimedOut as error:
         raise leave(
             Exit.TIMED_OUT,
-            f"{error}; it goes on by itself, see: auto-lambda status, auto-lambda logs {words(dropped.app)}",
+            f"{error}; it continues in the background, see: auto-lambda status, auto-lambda logs {words(dropped.app)}",
         ) from None
     except (BotoCoreError, ClientError) as error:
-        raise leave(Exit.FAILED, f"it is on its way, but was lost sight of: {error}") from None
+        raise leave(Exit.FAILED, f"the upload is in the bucket, but following it failed: {error}") from None
     except KeyboardInterrupt:
-        raise leave(Exit.INTERRUPTED, "not followed any more; it goes on by itself, see: auto-lambda status") from None
+        raise leave(Exit.INTERRUPTED, "interrupted; it continues in the background, see: auto-lambda status") from None
     return receipt
 
 
@@ -76,16 +76,16 @@ def _conclude(receipt: drops.Receipt, dropped: drops.Drop, seconds: float, *, as
             typer.echo(receipt.url)
         return Exit.OK
     if dropped.removed and receipt.undeployed:
-        tell(f"taken out of AWS after {seconds:.1f} s")
+        tell(f"removed from AWS after {seconds:.1f} s")
         return Exit.OK
     if receipt.problem:
         tell(f"{receipt.status}: {receipt.problem['code']}\n{receipt.problem['message']}\n{receipt.problem['hint']}")
-        tell(f"the whole log: auto-lambda logs {words(dropped.app)}")
+        tell(f"the full log: auto-lambda logs {words(dropped.app)}")
     else:
-        tell(f"{receipt.status}: a newer zip of {dropped.app} has taken the place of this one")
+        tell(f"{receipt.status}: a newer zip of {dropped.app} has replaced this one")
     return Exit.FAILED
 
 
 def words(app: keys.App) -> str:
-    """How an app is named on the command line."""
+    """Return the words that name an app on the command line."""
     return app.name if app.stage == keys.DEFAULT_STAGE else f"{app.name} --stage {app.stage}"

@@ -49,17 +49,11 @@ def main(arguments: Sequence[str] = ()) -> int:
 
 
 def _options(arguments: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="auto-lambda checker", description=_DESCRIPTION)
-    parser.add_argument("--once", action="store_true", help="sample and publish once, print the sample, and end")
-    parser.add_argument("--json", action="store_true", help="print samples as JSON, one a line")
-    parser.add_argument("--dry-run", action="store_true", help="print samples instead of publishing them")
+    """Parse the options of `auto-lambda checker`, without typer: it would stay in a daemon's memory."""
+    parser = argparse.ArgumentParser(prog="python -m checker", description="See `auto-lambda checker --help`.")
+    for name in ("--once", "--json", "--dry-run"):
+        parser.add_argument(name, action="store_true")
     return parser.parse_args(arguments)
-
-
-_DESCRIPTION = (
-    "Samples the queue, the worker group and the ledger, and publishes what the fleet is scaled by to CloudWatch. "
-    "Its settings are AUTO_LAMBDA_* variables."
-)
 
 
 def _run(chosen: settings.CheckerSettings, options: argparse.Namespace) -> int:

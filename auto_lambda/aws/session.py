@@ -10,10 +10,13 @@ if TYPE_CHECKING:
 
 
 def make_session(region: str | None = None) -> boto3.Session:
-    """A session on the environment's own credentials; ``AWS_ENDPOINT_URL`` is honoured by boto3 itself."""
+    """Make a session with the environment's credentials.
+
+    boto3 reads AWS_ENDPOINT_URL itself, but only AWS_DEFAULT_REGION; AWS_REGION counts here as it does for other SDKs.
+    """
     import boto3
 
-    return boto3.Session(region_name=region)
+    return boto3.Session(region_name=region or os.environ.get("AWS_REGION") or None)
 
 
 def client(
@@ -25,15 +28,15 @@ def client(
     endpoint: str | None = None,
     attempts: int = 5,
 ) -> Any:
-    """A client that retries throttling and connection errors by itself (botocore's ``standard`` mode).
+    """Make a client that retries throttling and connection errors (botocore's ``standard`` mode).
 
     Args:
         session: from `make_session`.
         service: boto3's name of the service.
-        read_timeout: seconds without a byte before a call counts as failed; above the long-polling time for SQS.
+        read_timeout: seconds without data until a call fails; for SQS, longer than a long poll.
         connections: pool size, at least the number of threads that share the client.
-        endpoint: where to go instead of what the environment says.
-        attempts: of each call, all told.
+        endpoint: used instead of the environment's.
+        attempts: maximum number of attempts of each call, the first included.
     """
     from botocore.config import Config
 
@@ -43,7 +46,7 @@ def client(
         read_timeout=read_timeout,
         max_pool_connections=connections,
         user_agent_extra="auto-lambda",
-        # An emulator on a loopback address has no host name per bucket.
+        # An emulator on a loopback address has no host names for buckets.
         s3={"addressing_style": "path"} if endpoint or os.environ.get("AWS_ENDPOINT_URL") else None,
     )
     return session.client(service, config=config, endpoint_url=endpoint)  # type: ignore[call-overload]

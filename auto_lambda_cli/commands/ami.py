@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -76,7 +75,7 @@ def build(
     )  # fmt: skip
     with _told(), _sigterm_as_ctrl_c():
         with before_launch():
-            session = make_session(_region(region))
+            session = make_session(region)
         maker = Maker(session, find(packer), tell, clone=payload.root())
         image = maker.make(order)
     tell(f"made {image.name}; {image.parameter} names it now, so the next machines of the fleet start from it")
@@ -127,7 +126,7 @@ def inspect(
             )
             raise typer.Exit(returncode)
         with before_launch():
-            session = make_session(_region(region))
+            session = make_session(region)
             ssm, ec2 = client(session, "ssm"), client(session, "ec2")
         found = published(ssm, ec2, architecture.value, parameter)
     if as_json:
@@ -135,11 +134,6 @@ def inspect(
         return
     for name, value in found.items():
         typer.echo(f"{name:<14}{value}")
-
-
-def _region(given: str | None) -> str | None:
-    """boto3 itself reads only AWS_DEFAULT_REGION, while Lambda, Packer and the daemons know AWS_REGION too."""
-    return given or os.environ.get("AWS_REGION")
 
 
 def _pairs(variables: list[str] | None) -> dict[str, str]:

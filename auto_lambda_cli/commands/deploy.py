@@ -11,7 +11,7 @@ from pathlib import Path
 
 from auto_lambda import drops, keys
 from auto_lambda.aws.s3 import ObjectStore
-from auto_lambda_cli.exits import Exit, leave, plain_errors, tell
+from auto_lambda_cli.exits import Exit, counted, leave, plain_errors, tell
 from auto_lambda_cli.outcome import Following, ended
 from auto_lambda_cli.packing import CannotPack, zip_folder
 from auto_lambda_cli.target import choose
@@ -26,7 +26,7 @@ def deploy(
     local: bool,
     bucket: str | None,
 ) -> int:
-    """Do it and return the exit code."""
+    """Deploy an app and return the exit code."""
     app = app_of(source, name, stage)
     target = choose(local=local, bucket=bucket)
     with packed(source) as zip_path:
@@ -39,19 +39,19 @@ def deploy(
 
 
 def app_of(source: Path, name: str | None, stage: str) -> keys.App:
-    """The app that is meant; without a name it is called like the zip or the folder."""
+    """Return the app to deploy; its name is by default that of the zip or folder."""
     if name is None:
         resolved = source.resolve()
         name = resolved.name if resolved.is_dir() else resolved.stem
     try:
         return keys.App(stage, name)
     except keys.BadKey as error:
-        raise leave(Exit.USAGE, f"{error}: choose another with --name or --stage") from None
+        raise leave(Exit.USAGE, f"{error}. Choose another one with --name or --stage.") from None
 
 
 @contextmanager
 def packed(source: Path) -> Iterator[Path]:
-    """The zip to upload, made in a temporary folder if ``source`` is a folder."""
+    """Give the zip to upload; if ``source`` is a folder, it is zipped into a temporary one."""
     if source.is_dir():
         with tempfile.TemporaryDirectory(prefix="auto-lambda-") as folder:
             zip_path = Path(folder, "app.zip")
@@ -59,13 +59,13 @@ def packed(source: Path) -> Iterator[Path]:
                 count = zip_folder(source, zip_path)
             except CannotPack as error:
                 raise leave(Exit.USAGE, str(error)) from None
-            tell(f"packed {count} files, {zip_path.stat().st_size:,} bytes")
+            tell(f"packed {counted(count, 'file')}, {zip_path.stat().st_size:,} bytes")
             yield zip_path
         return
     if not source.is_file():
         raise leave(Exit.USAGE, f"{source} is neither a zip nor a folder")
     if not zipfile.is_zipfile(source):
-        raise leave(Exit.USAGE, f"{source} is not a zip: name a zip, or a folder to make one from")
+        raise leave(Exit.USAGE, f"{source} is not a zip: give a zip, or a folder to zip")
     yield source
 
 

@@ -7,14 +7,14 @@ from dataclasses import asdict
 
 import typer
 
-from auto_lambda_cli.exits import plain_errors, tell
+from auto_lambda_cli.exits import Exit, plain_errors, tell
 from auto_lambda_cli.target import app_named, choose, setting
 
 NEWEST = 50
 
 
-def history(name: str, stage: str, *, as_json: bool, local: bool, bucket: str | None) -> None:
-    """Print an app's newest attempts, the last first."""
+def history(name: str, stage: str, *, as_json: bool, local: bool, bucket: str | None) -> int:
+    """Print an app's attempts, newest first, and return the exit code."""
     from auto_lambda.aws.dynamodb import Table
     from auto_lambda.aws.session import client, make_session
     from worker.records.journal import Attempt
@@ -28,13 +28,15 @@ def history(name: str, stage: str, *, as_json: bool, local: bool, bucket: str | 
 
     def line(it: Attempt) -> str:
         took = f"{sum((it.timings or {}).values()):.1f} s" if it.timings else ""
-        words = (it.started[:19].replace("T", " "), it.outcome or "cut short or running", it.code, it.object_version)
-        back = f"back to {it.rollback}" if it.rollback else ""
+        words = (it.started[:19].replace("T", " "), it.outcome or "interrupted or running", it.code, it.object_version)
+        back = f"rollback to {it.rollback}" if it.rollback else ""
         return "  ".join(word for word in (*words, back, it.step, took, it.worker) if word)
 
     if as_json:
         typer.echo(json.dumps([asdict(it) for it in attempts], indent=2))
     elif not attempts:
-        tell(f"nobody has worked on {app} in the last 90 days")
+        tell(f"there was no attempt to deploy {app} in the last 90 days")
     else:
+        tell(f"{app}, newest first: started (UTC), outcome, zip version, step, seconds, worker")
         typer.echo("\n".join(map(line, attempts)))
+    return Exit.OK if attempts else Exit.FAILED

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import signal
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,39 +30,42 @@ NOT_UP = (EmbeddedAwsError, ChildError, StackFailed, ToolError, NotEmulated, OSE
 def up(
     port: int | None, workers: int, folder: Path | None, options: FleetOptions | None = None, *, undeploys: bool = False
 ) -> None:
-    """Start the stack, print the one line, stay until SIGINT or SIGTERM."""
+    """Start the stack, say where it is, and run until SIGINT or SIGTERM."""
     with working_folder(folder) as place, told():
         with interruptible():
             stack = LocalStack.start(place, port=port, workers=workers, options=options, undeploys=undeploys, say=tell)
         with stop_on_signals() as stop, stack, announced(stack.pipeline):
-            typer.echo(json.dumps(stack.pipeline.ready_line()))
-            tell("ready; now, in another terminal: auto-lambda deploy FOLDER|APP.zip (Ctrl-C here ends all)")
+            if sys.stdout.isatty():
+                tell(f"bucket {stack.pipeline.bucket} at {stack.pipeline.endpoint}")
+            else:
+                typer.echo(json.dumps(stack.pipeline.ready_line()))
+            tell("ready; now, in another terminal: auto-lambda deploy FOLDER|APP.zip (Ctrl-C here stops everything)")
             stack.watch(stop.requested)
-            tell("ending")
+            tell("stopping")
 
 
 def fleet_options(fleet: bool, workers: int, largest: int | None, boot_seconds: float | None) -> FleetOptions | None:
-    """What is chosen of a fleet, None without one; what does not go together is wrong usage."""
+    """Return the options of a fleet, None without one; refuse options that contradict each other."""
     if fleet and workers != 1:
-        raise typer.BadParameter("--workers are for a stack without --fleet, which has as many as the queue asks for")
+        raise typer.BadParameter("--workers is for a stack without --fleet, whose policies decide how many there are")
     if not fleet and (largest is not None or boot_seconds is not None):
         raise typer.BadParameter("--max and --boot-seconds are for --fleet")
     return FleetOptions(largest, BOOT if boot_seconds is None else boot_seconds) if fleet else None
 
 
 def demo(folder: Path | None, *, keep: bool) -> int:
-    """Run the demo; SIGINT or SIGTERM ends it at any time, with all its processes."""
+    """Run the demo; SIGINT or SIGTERM stops it at any time, with all its processes."""
     from auto_lambda_cli.local_stack.demo import run
 
     with working_folder(folder) as place, told(), interruptible():
         if run(place, keep=keep):
-            raise leave(Exit.FAILED, f"the logs of worker and checker stay in {place}")
+            raise leave(Exit.FAILED, f"the logs of worker and checker are in {place}")
     return Exit.OK
 
 
 @contextmanager
 def told() -> Iterator[None]:
-    """What keeps a stack from running is told in plain lines."""
+    """Print errors that keep a stack from running in plain lines."""
     try:
         yield
     except NOT_UP as error:
@@ -84,7 +88,7 @@ def interruptible() -> Iterator[None]:
 
 @contextmanager
 def working_folder(chosen: Path | None) -> Iterator[Path]:
-    """The folder that was asked for, else a temporary one, which stays only if something went wrong: for its logs."""
+    """Give the chosen folder, or a temporary one, which is kept, for its logs, only if something went wrong."""
     place = chosen.resolve() if chosen else Path(tempfile.mkdtemp(prefix="auto-lambda-"))
     yield place
     if not chosen:

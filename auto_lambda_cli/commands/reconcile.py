@@ -7,12 +7,12 @@ from datetime import timedelta
 
 import typer
 
-from auto_lambda_cli.exits import Exit, plain_errors, tell
+from auto_lambda_cli.exits import Exit, counted, plain_errors, tell
 from auto_lambda_cli.target import choose, setting
 
 
 def reconcile(*, deleted: bool, dry_run: bool, as_json: bool, local: bool, bucket: str | None) -> int:
-    """Announce every upload that is newer than what is live and that no worker has ever had in hand."""
+    """Announce every upload that is newer than what is live and that no worker has ever received."""
     from auto_lambda.aws.dynamodb import Table
     from auto_lambda.aws.session import client, make_session
     from auto_lambda.aws.sqs import Queue
@@ -21,15 +21,15 @@ def reconcile(*, deleted: bool, dry_run: bool, as_json: bool, local: bool, bucke
     from worker.records.ledger import Ledger
 
     target = choose(local=local, bucket=bucket)
-    session = make_session()
-    queue = Queue(client(session, "sqs"), setting("AUTO_LAMBDA_QUEUE_URL"))
-    inbox = Inbox(queue, target.bucket, dead_letters=None, poll_seconds=1)
-    ledger = Ledger(Table(client(session, "dynamodb"), setting("AUTO_LAMBDA_TABLE")))
-    removal = inbox.announce_removal if deleted else None
-    reconciler = Reconciler(
-        target.store(), ledger, inbox.announce, target.bucket, worker="cli", announce_removal=removal
-    )
     with plain_errors():
+        session = make_session()
+        queue = Queue(client(session, "sqs"), setting("AUTO_LAMBDA_QUEUE_URL"))
+        inbox = Inbox(queue, target.bucket, dead_letters=None, poll_seconds=1)
+        ledger = Ledger(Table(client(session, "dynamodb"), setting("AUTO_LAMBDA_TABLE")))
+        removal = inbox.announce_removal if deleted else None
+        reconciler = Reconciler(
+            target.store(), ledger, inbox.announce, target.bucket, worker="cli", announce_removal=removal
+        )
         now = timedelta(0)
         if dry_run:
             found = [*(key for key, _ in reconciler.missed(now)), *(reconciler.deleted() if deleted else ())]
@@ -39,8 +39,11 @@ def reconcile(*, deleted: bool, dry_run: bool, as_json: bool, local: bool, bucke
         typer.echo(json.dumps(found))
     else:
         typer.echo("\n".join(found), nl=bool(found))
-        tell(
-            f"{len(found)} {'change' if deleted else 'upload'}(s) were never announced"
-            + ("" if dry_run else "; they are now")
-        )
+        tell(_summary(len(found), "change" if deleted else "upload", dry_run=dry_run))
     return Exit.OK
+
+
+def _summary(count: int, noun: str, *, dry_run: bool) -> str:
+    if not count:
+        return f"every {noun} has been announced: nothing to do"
+    return f"{counted(count, noun)} never announced" + ("" if dry_run else ": announced now")

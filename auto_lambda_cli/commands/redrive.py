@@ -7,25 +7,25 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from auto_lambda_cli.exits import Exit, plain_errors, tell
+from auto_lambda_cli.exits import Exit, counted, plain_errors, tell
 from auto_lambda_cli.target import choose, setting
 
 if TYPE_CHECKING:
     from worker.operations.redrive import DeadLetter
 
-VISIBILITY = 60  # seconds that a look into the dead-letter queue may take
+VISIBILITY = 60  # seconds that listing the dead-letter queue may take
 
 
 def redrive(app: str | None, *, dry_run: bool, as_json: bool, local: bool, bucket: str | None) -> int:
-    """Show what lies in the dead-letter queue, and send it back."""
+    """List the messages in the dead-letter queue, and send them back to the queue."""
     from auto_lambda.aws.session import client, make_session
     from auto_lambda.aws.sqs import Queue
     from worker.operations.redrive import Redrive
 
     target = choose(local=local, bucket=bucket)
-    sqs = client(make_session(), "sqs")
-    dead_letters = Queue(sqs, setting("AUTO_LAMBDA_DEAD_LETTER_QUEUE_URL"), VISIBILITY)
     with plain_errors():
+        sqs = client(make_session(), "sqs")
+        dead_letters = Queue(sqs, setting("AUTO_LAMBDA_DEAD_LETTER_QUEUE_URL"), VISIBILITY)
         back = Redrive(dead_letters, Queue(sqs, setting("AUTO_LAMBDA_QUEUE_URL")), target.store(), target.bucket)
         rows = []
         for dead_letter in list(back.dead_letters()):
@@ -58,7 +58,9 @@ def _row(dead_letter: DeadLetter, *, sent: bool) -> dict[str, Any]:
 
 def _print(rows: list[dict[str, Any]]) -> None:
     for row in rows:
-        typer.echo(f"{' '.join(row['apps']) or row['message']}: {row['class']}, tried {row['attempts']} times")
+        typer.echo(
+            f"{' '.join(row['apps']) or row['message']}: {row['class']}, tried {counted(row['attempts'], 'time')}"
+        )
         typer.echo("\n".join(f"    {line}" for line in (row["reason"], *row["log"])))
     sent = sum(row["sent_back"] for row in rows)
-    tell(f"{len(rows)} message(s) in the dead-letter queue, {sent} sent back")
+    tell(f"{counted(len(rows), 'message')} in the dead-letter queue, {sent} sent back")

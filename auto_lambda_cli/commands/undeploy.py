@@ -1,4 +1,4 @@
-"""``auto-lambda undeploy``: delete a zip, and see its app taken out of AWS."""
+"""``auto-lambda undeploy``: delete a zip, and wait until its app is removed from AWS."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ from auto_lambda_cli.outcome import Following, ended
 from auto_lambda_cli.target import Target, app_named, choose
 
 _KEPT = (
-    "this pipeline leaves an app in AWS when its zip is deleted, so nothing was done: "
-    "the parameter UndeployOnDelete of its template is false"
+    "this pipeline keeps an app in AWS when its zip is deleted, so nothing was done: "
+    "the template's parameter UndeployOnDelete is false. A local stack undeploys apps if it is started with "
+    "`auto-lambda local up --undeploy-on-delete`"
 )
 
 
@@ -31,7 +32,7 @@ def undeploy(
     local: bool,
     bucket: str | None,
 ) -> int:
-    """Do it and return the exit code."""
+    """Undeploy an app and return the exit code."""
     app = app_named(name, stage)
     target = choose(local=local, bucket=bucket)
     with plain_errors():
@@ -39,17 +40,18 @@ def undeploy(
         if not deletions_count(store, target.bucket):
             raise leave(Exit.USAGE, _KEPT)
         key = deployed_from(app, store, target.bucket)
-        tell(f"{app}: out of AWS, with its functions, routes and roles -> {target}")
         if dry_run:
+            tell(f"would delete {key} and remove {app} from AWS, with its functions, routes and roles ({target})")
             return Exit.OK
         _confirm(app, target, yes=yes)
+        tell(f"removing {app} from AWS ({target})")
         began = time.monotonic()
         removed = drops.remove(store, target.bucket, app, key, _tell_unseen)
     return ended(store, removed, began, following)
 
 
 def deletions_count(store: ObjectStore, bucket: str) -> bool:
-    """Whether the bucket announces deletions; who may not see that is believed to know."""
+    """Tell whether the bucket announces deletions; without permission to see that, assume so."""
     try:
         announced = store.announced(bucket)
     except ClientError as error:
@@ -60,10 +62,10 @@ def deletions_count(store: ObjectStore, bucket: str) -> bool:
 
 
 def deployed_from(app: keys.App, store: ObjectStore, bucket: str) -> str:
-    """The key of the zip that is live; or, where nothing is, that was found faulty and may have left a stack.
+    """Return the key of the zip that is live; if none is, of one that failed and may have left a stack.
 
     Raises:
-        typer.Exit: there is nothing to take out, or not yet; which has been told.
+        typer.Exit: there is nothing to remove, or not yet; the reason has been printed.
     """
     key, receipt = drops.latest(store, bucket, app)
     if receipt and receipt.serving:
@@ -72,20 +74,23 @@ def deployed_from(app: keys.App, store: ObjectStore, bucket: str) -> str:
             return drops.key_of(store, bucket, app, version) if version else key
         return key
     if receipt and receipt.status in {"queued", "building", "deploying"}:
-        raise leave(Exit.USAGE, f"{app} is {receipt.status}, for the first time: wait until that has ended")
+        raise leave(Exit.USAGE, f"{app} is {receipt.status} for the first time: wait until that has ended")
     if receipt is None or receipt.status == "superseded":
-        raise leave(Exit.USAGE, f"{app} is not in AWS: there is nothing to take out")
+        raise leave(Exit.USAGE, f"{app} is not in AWS: there is nothing to remove")
     return key
 
 
 def _tell_unseen(key: str) -> None:
-    tell(f"we may not see whether there is a zip {key} too; if there is, the app comes back from it")
+    tell(f"no permission to see whether there is a zip {key} too; if there is, the app is deployed again from it")
 
 
 def _confirm(app: keys.App, target: Target, *, yes: bool) -> None:
     if yes:
         return
     if not sys.stdin.isatty():
-        raise leave(Exit.USAGE, "nobody is there to ask: say --yes if it is meant")
-    if not typer.confirm(f"Take {app} out of {target}? Its users will get no answer any more.", err=True):
+        raise leave(Exit.USAGE, "standard input is not a terminal, so there is no way to confirm: use --yes")
+    if not typer.confirm(
+        f"Remove {app} from AWS, with its functions, routes and roles ({target})? Its URL will no longer answer.",
+        err=True,
+    ):
         raise leave(Exit.USAGE, "nothing was done")

@@ -88,6 +88,7 @@ class LocalStack:
         folder.mkdir(parents=True, exist_ok=True)
         with ExitStack() as undo:
             prepare_tools()
+            say("starting the embedded AWS (the first time, its packages are installed, which takes longer)")
             aws = undo.enter_context(EmbeddedAws.start(folder, port))
             say(f"embedded AWS at {aws.endpoint}, its log is {aws.log}")
             parameters = {**(options.parameters if options else {}), _UNDEPLOYS: str(undeploys).lower()}

@@ -28,12 +28,12 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 Show = Callable[[Snapshot, str | None], None]
-"""Takes the latest moment that was seen, and why there is none newer, if anything is wrong."""
+"""Takes the latest snapshot, and the error if a newer one could not be taken."""
 _UNUSABLE = (QueueUnusable, GroupUnusable, LedgerUnusable)
 
 
 def watch(*, interval: float, as_json: bool, local: bool, bucket: str | None) -> int:
-    """Show every moment until Ctrl-C; the exit code is then that of an interruption."""
+    """Show the pipeline until Ctrl-C, and return the exit code of an interruption."""
     target = choose(local=local, bucket=bucket)
     look = looker(target)
     with suppress(KeyboardInterrupt):
@@ -44,7 +44,7 @@ def watch(*, interval: float, as_json: bool, local: bool, bucket: str | None) ->
 
 
 def looker(target: Target) -> Look:
-    """Looks at as much of the pipeline as the environment names; the bucket and the queue it must."""
+    """Return what takes snapshots of as much as the environment names; bucket and queue are required."""
     queue = setting("AUTO_LAMBDA_QUEUE_URL")
     dead_letters, group, table = (
         os.environ.get(f"AUTO_LAMBDA_{name}") for name in ("DEAD_LETTER_QUEUE_URL", "WORKER_GROUP", "TABLE")
@@ -64,7 +64,7 @@ def looker(target: Target) -> Look:
 
 
 def _first(look: Callable[[], Snapshot]) -> Snapshot:
-    """What waiting does not mend ends the command before it begins."""
+    """Take the first snapshot; an error in it ends the command, since waiting would not help."""
     try:
         with plain_errors():
             return look()
@@ -73,7 +73,7 @@ def _first(look: Callable[[], Snapshot]) -> Snapshot:
 
 
 def follow(look: Callable[[], Snapshot], show: Show, pause: Callable[[], None], seen: Snapshot) -> None:
-    """Look again after each pause, for ever; a look that fails is told, and the next one may succeed."""
+    """Take a snapshot after each pause, forever; show the error of one that fails, and go on."""
     show(seen, None)
     while True:
         pause()
@@ -87,7 +87,7 @@ def follow(look: Callable[[], Snapshot], show: Show, pause: Callable[[], None], 
 
 @contextmanager
 def shown(title: str, *, as_json: bool) -> Iterator[Show]:
-    """Where moments go: JSON lines, a live view on a terminal, elsewhere a block for each change."""
+    """Give what shows snapshots: JSON lines, a live view on a terminal, otherwise a block for each change."""
     from rich.console import Console
     from rich.live import Live
 
@@ -107,7 +107,7 @@ def _json_lines(seen: Snapshot, problem: str | None) -> None:
 
 
 def blocks(console: Console, title: str) -> Show:
-    """Print a block whenever something has changed; what is wrong goes to standard error, once."""
+    """Return what prints a block for each change; each error goes to standard error, once."""
     before: tuple[object, ...] | None = None
     told: str | None = None
 
@@ -124,7 +124,7 @@ def blocks(console: Console, title: str) -> Show:
 
 
 def view(title: str, seen: Snapshot, problem: str | None) -> RenderableType:
-    """One moment for people; a pure function. ``problem``: why there is none newer."""
+    """Render a snapshot for people; ``problem`` is why there is none newer."""
     from rich.console import Group as Lines
     from rich.text import Text
 
@@ -146,7 +146,7 @@ def _counts(seen: Snapshot) -> Table:
         of = f"{group.in_service} in service, {group.pending} starting, {group.leaving} leaving, {group.desired} wanted"
         table.add_row("workers", f"{of}; {busy} busy")
     else:
-        table.add_row("workers", f"{busy} seen at work")
+        table.add_row("workers", f"{busy} busy (idle ones are unknown without a worker group)")
     return table
 
 

@@ -124,7 +124,7 @@ def test_every_zip_is_listed_with_its_receipt_and_every_receipt_without_a_zip_to
     gone = drops.Drop(keys.App("dev", "gone"), BUCKET, "apps/dev/gone.zip", "1", "", 0)
     put_receipt(store, gone, "failed")
     store.put(BUCKET, "apps/dev/shop.log", b"lines", "text/plain")
-    found = {key: receipt.status if receipt else None for key, receipt in drops.every(store, BUCKET)}
+    found = {key: receipt.status if receipt else None for key, receipt, _ in drops.every(store, BUCKET)}
     assert found == {"apps/dev/gone.zip": "failed", "apps/dev/shop.zip": "live", "apps/prod/new.zip": None}
 
 

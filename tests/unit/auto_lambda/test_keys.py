@@ -48,6 +48,15 @@ def test_a_bad_key_is_refused_with_the_wrong_part_named(key: str, named: str) ->
         parse(key)
 
 
+@pytest.mark.parametrize(
+    ("name", "better"), [("my_app", "my-app"), ("My Shop", "my-shop"), ("Shöp!", "shop"), ("x" * 50, "x" * 40)]
+)
+def test_a_refused_name_comes_with_one_that_works(name: str, better: str) -> None:
+    with pytest.raises(BadKey, match=f"for example '{better}'"):
+        App("dev", name)
+    assert App("dev", better)
+
+
 def test_what_lies_beside_an_upload() -> None:
     assert receipt_key("apps/dev/shop.zip") == "apps/dev/shop.receipt.json"
     assert log_key("apps/dev/shop.zip") == "apps/dev/shop.log"

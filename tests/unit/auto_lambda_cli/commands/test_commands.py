@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 from auto_lambda import __version__
 from auto_lambda_cli.app import app
+from checker.__main__ import _options
 
 FAILED = {"code": "bad-config", "message": "config.json: line 3", "hint": "Mend line 3."}
 
@@ -108,6 +109,31 @@ def test_status_lists_live_failed_and_untouched(s3: Any) -> None:
     assert {app["app"]: app["status"] for app in listed} == {"shop": "live", "bad": "failed", "new": "queued"}
 
 
+def test_status_shows_a_message_to_its_point_and_a_url_in_one_piece(s3: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    error = {"code": "bad-app", "message": "app.py cannot be imported:\n  No module named 'x'", "hint": ""}
+    url = f"https://{'a' * 60}.example/"
+    told: dict[str, dict[str, Any]] = {
+        "bad": {"error": error, "status": "failed", "url": None},
+        "shop": {"url": url},
+    }
+    for name, changes in told.items():
+        body = json.dumps({**RECEIPT, "app": name, "function": None, **changes}).encode()
+        s3.put_object(Bucket=BUCKET, Key=f"apps/dev/{name}.receipt.json", Body=body)
+    _, bad, shop = run("status").stdout.splitlines()
+    assert bad.endswith("bad-app: app.py cannot be imported: No module named 'x'")
+    assert shop.endswith(url)
+
+
+def test_status_tells_an_undeployed_app_from_a_superseded_zip(s3: Any) -> None:
+    fields = {**RECEIPT, "status": "superseded", "serving": None}
+    s3.put_object(Bucket=BUCKET, Key="apps/dev/shop.receipt.json", Body=json.dumps(fields).encode())
+    assert "undeployed" in run("status").stdout
+    s3.put_object(Bucket=BUCKET, Key="apps/dev/shop.zip", Body=b"zip")
+    assert "superseded" in run("status").stdout
+    assert json.loads(run("status", "--json").stdout)[0]["status"] == "superseded"
+
+
 def test_status_of_nothing_says_what_to_do(s3: Any) -> None:
     done = run("status")
     assert (done.exit_code, done.stdout) == (0, "")
@@ -170,6 +196,22 @@ def test_every_command_is_in_the_reference_with_every_option() -> None:
             names = [name for name in parameter.opts if name.startswith("--") and name != "--help"]
             missing += [f"{heading} {name}" for name in names if f"`{name}" not in section]
     assert missing == []
+
+
+@pytest.mark.parametrize("daemon", ["worker", "checker"])
+def test_a_daemon_has_help_without_any_setting(daemon: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.execv", lambda *_: pytest.fail("it was started"))
+    done = run(daemon, "--help")
+    assert (done.exit_code, "AUTO_LAMBDA_" in done.stdout) == (0, True)
+
+
+def test_the_checker_gets_its_options_and_knows_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[list[str]] = []
+    monkeypatch.setattr("os.execv", lambda _, arguments: started.append(arguments))
+    assert run("checker", "--once", "--json", "--dry-run").exit_code == 0
+    (arguments,) = started
+    assert arguments[1:3] == ["-m", "checker"]
+    assert all(vars(_options(arguments[3:])).values())
 
 
 @pytest.mark.parametrize(

@@ -110,7 +110,7 @@ def test_the_history_shows_every_attempt_the_newest_first(aws: Aws) -> None:
     for line, words in (
         (live, ("2026-01-02 12:20:00", "live", "v2", "verify", "20.5 s", "worker-2")),
         (failed, ("12:10:00", "failed", "bad-config", "v1", "compile", "9.0 s", "worker-2")),
-        (cut_short, ("12:00:00", "cut short or running", "v1", "worker-1")),
+        (cut_short, ("12:00:00", "interrupted or running", "v1", "worker-1")),
     ):
         assert [word for word in words if word not in line] == []
 
@@ -127,8 +127,8 @@ def test_the_history_as_json_has_version_timings_outcome_and_worker(aws: Aws) ->
 
 def test_an_app_without_a_history(aws: Aws) -> None:
     done = run("status", "--history", "shop", "--stage", "prod")
-    assert (done.exit_code, done.stdout) == (0, "")
-    assert "nobody has worked on prod/shop" in done.stderr
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert "no attempt to deploy prod/shop" in done.stderr
 
 
 @pytest.mark.parametrize("arguments", [["--history", "Not A Name"], ["--history", "shop", "--stage", "UP"]])
@@ -164,7 +164,7 @@ def test_a_dry_run_shows_class_last_lines_and_count_and_leaves_all_there(put_asi
         assert f"    {line}\n" in done.stdout
     assert "line 3" not in done.stdout
     assert "prod/blog: tried-too-often" in done.stdout
-    assert "2 message(s) in the dead-letter queue, 0 sent back" in done.stderr
+    assert "2 messages in the dead-letter queue, 0 sent back" in done.stderr
     assert (put_aside.waiting(put_aside.queue), put_aside.waiting(put_aside.dead_letters)) == (0, 2)
 
 
@@ -193,10 +193,24 @@ def test_redrive_of_one_app_leaves_the_others_where_they_are(put_aside: Aws, nam
     assert put_aside.waiting(put_aside.dead_letters) == 1
 
 
+@pytest.mark.parametrize("command", ["reconcile", "redrive"])
+@pytest.mark.parametrize("region", ["us-east-1", None])
+def test_the_region_may_be_named_by_aws_region_alone(
+    aws: Aws, command: str, region: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("AWS_DEFAULT_REGION")
+    monkeypatch.setattr("boto3.DEFAULT_SESSION", None)
+    if region:
+        monkeypatch.setenv("AWS_REGION", region)
+    done = run(command, "--dry-run")
+    assert done.exit_code == (0 if region else 2), done.stderr
+    assert ("AWS_REGION" in done.stderr) is (region is None)
+
+
 def test_nothing_put_aside(aws: Aws) -> None:
     done = run("redrive")
     assert (done.exit_code, done.stdout) == (0, "")
-    assert "0 message(s) in the dead-letter queue" in done.stderr
+    assert "0 messages in the dead-letter queue" in done.stderr
 
 
 # ------------------------------------------------------------------------------------------------------- reconcile
@@ -206,6 +220,7 @@ def test_reconcile_announces_what_was_missed_as_s3_would_have_done(aws: Aws) -> 
     version = aws.s3.put_object(Bucket=BUCKET, Key="apps/dev/shop.zip", Body=b"zip")["VersionId"]
     dry = run("reconcile", "--dry-run")
     assert (dry.exit_code, dry.stdout) == (0, "apps/dev/shop.zip\n")
+    assert "1 upload never announced" in dry.stderr
     assert aws.waiting(aws.queue) == 0
     done = run("reconcile", "--json")
     assert json.loads(done.stdout) == ["apps/dev/shop.zip"]
@@ -220,7 +235,7 @@ def test_reconcile_finds_nothing_where_all_is_live(aws: Aws) -> None:
     aws.table.write(put_live(SHOP, live(version)))
     done = run("reconcile")
     assert (done.exit_code, done.stdout) == (0, "")
-    assert "0 upload(s) were never announced" in done.stderr
+    assert "every upload has been announced" in done.stderr
 
 
 @pytest.mark.parametrize("told_by", ["option", "environment"])

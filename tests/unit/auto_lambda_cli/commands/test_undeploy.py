@@ -77,7 +77,7 @@ def test_the_zip_is_deleted_and_the_app_followed_out(counting: Any, while_waitin
     done = run("undeploy", "shop", "--yes", "--json")
     assert done.exit_code == 0, done.stderr
     assert json.loads(done.stdout)["status"] == "superseded"
-    assert "taken out of AWS" in done.stderr
+    assert "removed from AWS" in done.stderr
 
 
 def test_a_newer_zip_meanwhile_is_no_success(counting: Any, while_waiting: Any) -> None:
@@ -86,7 +86,7 @@ def test_a_newer_zip_meanwhile_is_no_success(counting: Any, while_waiting: Any) 
     assert (done.exit_code, "a newer zip" in done.stderr) == (1, True)
 
 
-@pytest.mark.parametrize(("options", "told"), [(["--dry-run"], "out of AWS"), ([], "--yes")])
+@pytest.mark.parametrize(("options", "told"), [(["--dry-run"], "would delete apps/dev/shop.zip"), ([], "--yes")])
 def test_unless_it_is_meant_nothing_is_deleted(counting: Any, options: list[str], told: str) -> None:
     done = run("undeploy", "shop", *options)
     assert done.exit_code == (0 if options else 2)

@@ -59,7 +59,7 @@ def test_everything_that_goes_on_is_in_the_view() -> None:
 
 def test_what_is_not_known_is_not_made_up() -> None:
     idle = text(IDLE)
-    assert "0 seen at work" in idle
+    assert "0 busy (idle ones are unknown" in idle
     assert "dead letters" not in idle
     assert "running" not in idle
 
