@@ -1,5 +1,5 @@
 # Two commands do everything on a fresh machine: `make demo` and `make test`.
-.PHONY: help setup test-tools demo test unit machine image-test ami e2e lint policy types format bench soak chaos pictures docs lock
+.PHONY: help setup test-tools demo test unit machine image-test ami e2e lint policy types format bench soak chaos pictures docs wheel lock
 .DEFAULT_GOAL := help
 BIN := .venv/bin
 # A shell without job control starts background processes with SIGINT ignored; what a recipe runs must still stop on it.
@@ -68,6 +68,9 @@ pictures: ## redraw docs/pictures from its sources (graphviz)
 docs: setup ## build the documentation site into site/, with every link and anchor checked. Part of make unit
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	@echo "python3 -m http.server --directory site shows it"
+
+wheel: setup ## make dist/auto_lambda-VERSION-py3-none-any.whl; the same commit gives the same bytes
+	$(BIN)/python -m ami.wheel dist
 
 lock: setup ## resolve all pinned versions anew
 	scripts/lock.sh

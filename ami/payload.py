@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 import tarfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ami.problems import NotStarted
+from ami.wheel import git, make_wheel
 from auto_lambda import __version__
-from auto_lambda.tools import uv_executable
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +38,8 @@ def root() -> Path:
 
 def commit_of(clone: Path) -> str:
     """The commit that is checked out, with ``-dirty`` when files were changed since."""
-    commit = _git(clone, "rev-parse", "--short=12", "HEAD").strip()
-    return f"{commit}-dirty" if _git(clone, "status", "--porcelain").strip() else commit
+    commit = git(clone, "rev-parse", "--short=12", "HEAD").strip()
+    return f"{commit}-dirty" if git(clone, "status", "--porcelain").strip() else commit
 
 
 def make(clone: Path, origin: Origin, folder: Path) -> Path:
@@ -64,34 +63,6 @@ def make(clone: Path, origin: Origin, folder: Path) -> Path:
     return archive
 
 
-def make_wheel(clone: Path, into: Path) -> Path:
-    """Make our wheel from the files that git does not ignore, as they are now: nothing of an earlier build slips in.
-
-    Raises:
-        NotStarted: with what the build said.
-    """
-    sources = into.parent / "sources"
-    for name in _git(clone, "ls-files", "-z", "--cached", "--others", "--exclude-standard").split("\0"):
-        if name and (clone / name).is_file():
-            (sources / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(clone / name, sources / name)
-    done = subprocess.run(
-        [uv_executable(), "build", "--quiet", "--wheel", "--out-dir", str(into), str(sources)],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    shutil.rmtree(sources)
-    if done.returncode:
-        raise NotStarted(f"our own wheel could not be made:\n{done.stderr.strip()}")
-    return next(into.glob("*.whl"))
-
-
 def origin_of(clone: Path, base_image: str, base_name: str, architecture: str) -> Origin:
     """Where an image made from this clone comes from."""
     return Origin(__version__, commit_of(clone), base_image, base_name, architecture)
-
-
-def _git(clone: Path, *arguments: str) -> str:
-    done = subprocess.run(["git", *arguments], cwd=clone, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise NotStarted(f"git {arguments[0]} failed in {clone}: {done.stderr.strip()}")
-    return done.stdout

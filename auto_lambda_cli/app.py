@@ -10,6 +10,7 @@ import typer
 from auto_lambda import __version__
 from auto_lambda_cli.commands.ami import app as ami
 from auto_lambda_cli.commands.simulate import simulate
+from auto_lambda_cli.extras import needs
 from auto_lambda_cli.options import AsJson, Bucket, Local
 
 MORE_HELP = {"help_option_names": ["-h", "--help"]}
@@ -55,6 +56,7 @@ def root(
 
 
 @local.command("up")
+@needs("local")
 def local_up(
     port: Annotated[
         int | None, typer.Option(help="Port of the embedded AWS on 127.0.0.1; a free one by default.", min=1, max=65535)
@@ -97,6 +99,7 @@ def local_up(
 
 
 @app.command()
+@needs("local")
 def demo(
     folder: Annotated[
         Path | None, typer.Option(help="Where logs and work files go; a new temporary folder by default.")
@@ -274,10 +277,11 @@ def logs(
     raise typer.Exit(run(name, stage, follow=follow, local=local, bucket=bucket))
 
 
-app.command()(simulate)
+app.command()(needs("simulate")(simulate))
 
 
 @app.command()
+@needs("worker")
 def redrive(
     app_name: Annotated[
         str | None, typer.Option("--app", metavar="APP", help="Only of this app: NAME or STAGE/NAME.")
@@ -294,6 +298,7 @@ def redrive(
 
 
 @app.command()
+@needs("worker")
 def doctor(
     only_machine: Annotated[bool, typer.Option("--machine", help="Only this machine, no pipeline.")] = False,
     as_json: AsJson = False,
@@ -313,6 +318,7 @@ def doctor(
 
 
 @app.command()
+@needs("worker")
 def reconcile(
     deleted: Annotated[
         bool,
@@ -334,6 +340,7 @@ def reconcile(
 
 
 @app.command()
+@needs("worker")
 def worker() -> None:
     """Run a worker in the foreground.
 
@@ -343,6 +350,7 @@ def worker() -> None:
 
 
 @app.command()
+@needs("checker")
 def checker(
     once: Annotated[bool, typer.Option("--once", help="Take and publish one sample, print it, and end.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print samples as JSON, one per line.")] = False,

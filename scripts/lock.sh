@@ -4,8 +4,8 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 compile() { .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header "$@"; }
 compile setup.cfg --all-extras --output-file requirements.txt
-# What a machine gets that only runs the daemons: no extras, the same versions.
-compile setup.cfg --constraint requirements.txt --output-file auto_lambda/locks/installation.txt
+# What a machine gets that only runs the daemons, in the same versions.
+compile setup.cfg --extra worker --extra checker --constraint requirements.txt --output-file auto_lambda/locks/installation.txt
 for name in compiler embedded-aws farm policy runtime; do
     compile "auto_lambda/locks/$name.in" --output-file "auto_lambda/locks/$name.txt"
 done

@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 
 from auto_lambda_cli.exits import Exit, leave, tell
+from auto_lambda_cli.extras import needs
 
 app = typer.Typer(
     no_args_is_help=True, rich_markup_mode="markdown", context_settings={"help_option_names": ["-h", "--help"]}
@@ -36,6 +37,7 @@ Variables = Annotated[
 
 
 @app.command()
+@needs("image")
 def build(
     architecture: Arch = Architecture.X86_64,
     region: Region = None,
@@ -83,6 +85,7 @@ def build(
 
 
 @app.command()
+@needs("image")
 def validate(packer: PackerPath = None, variables: Variables = None) -> None:
     """Check the template, the package names and the order of the template's text. Needs no AWS account.
 
@@ -100,6 +103,7 @@ def validate(packer: PackerPath = None, variables: Variables = None) -> None:
 
 
 @app.command()
+@needs("image")
 def inspect(
     architecture: Arch = Architecture.X86_64,
     region: Region = None,

@@ -24,6 +24,7 @@ from auto_lambda.service import stop_on_signals
 from auto_lambda_cli.local_stack import plot
 from auto_lambda_cli.local_stack.board import STEPS, Board, BoardRow, live_table
 from auto_lambda_cli.local_stack.fleet.controller import FleetOptions
+from auto_lambda_cli.local_stack.sources import examples_folder
 from auto_lambda_cli.local_stack.stack import LocalStack, local_client
 from auto_lambda_cli.packing import zip_folder
 from auto_lambda_cli.running_stacks import announced
@@ -52,11 +53,6 @@ EXAMPLES = (
     Example("guestbook", "zappa, Django"),
     Example("quotes", "zappa, FastAPI"),
 )
-
-
-def examples_folder() -> Path:
-    """The examples of the checkout that we run in."""
-    return Path(__file__).parents[2] / "examples"
 
 
 def run(folder: Path, *, keep: bool = False, examples: Sequence[Example] = EXAMPLES) -> int:

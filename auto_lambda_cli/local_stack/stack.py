@@ -23,6 +23,7 @@ from auto_lambda_cli.local_stack.fleet.controller import FleetOptions, LocalFlee
 from auto_lambda_cli.local_stack.fleet.group import Hopeless
 from auto_lambda_cli.local_stack.fleet.rules import user_data
 from auto_lambda_cli.local_stack.processes import Child, ChildError, tail
+from auto_lambda_cli.local_stack.sources import template_path
 from auto_lambda_cli.running_stacks import REGION, RunningStack
 
 STACK = "auto-lambda"
@@ -35,11 +36,6 @@ Say = Callable[[str], None]
 
 class StackEnded(Exception):
     """The stack cannot go on; the message says which part ended and shows the end of its log."""
-
-
-def template_path() -> Path:
-    """The cloud side's template, from the checkout that we run in."""
-    return Path(__file__).parents[2] / "infra" / "pipeline.yaml"
 
 
 @dataclass

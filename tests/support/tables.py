@@ -12,7 +12,7 @@ from typing import Any
 from cfnlint.decode.cfn_yaml import load as load_template
 
 from auto_lambda.aws.dynamodb import Delete, Item, Put, Refused, Value
-from auto_lambda_cli.local_stack.stack import template_path
+from auto_lambda_cli.local_stack.sources import template_path
 
 _SCHEMA = ("BillingMode", "AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes")
 

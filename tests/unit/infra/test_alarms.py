@@ -29,7 +29,7 @@ from auto_lambda.aws.sqs import Depth, Message
 from auto_lambda.errors import AppError, Code
 from auto_lambda.keys import App
 from auto_lambda.redact import Redactor
-from auto_lambda_cli.local_stack.stack import template_path
+from auto_lambda_cli.local_stack.sources import template_path
 from checker.publish import to_errors, to_metrics
 from checker.sample import Sample
 from worker.cancellation import CancelToken

@@ -12,7 +12,8 @@ from cfnlint.decode.cfn_yaml import load as load_template
 
 from auto_lambda.aws.cloudformation import Plan, Stacks
 from auto_lambda_cli.local_stack.embedded import EmbeddedAws
-from auto_lambda_cli.local_stack.stack import local_client, template_path
+from auto_lambda_cli.local_stack.sources import template_path
+from auto_lambda_cli.local_stack.stack import local_client
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ from ami.build import Order
 from auto_lambda.aws.autoscaling import Capacity
 from auto_lambda.aws.sqs import Depth
 from auto_lambda.settings import PREFIX, CheckerSettings, Settings, WorkerSettings, load
-from auto_lambda_cli.local_stack.stack import template_path
+from auto_lambda_cli.local_stack.sources import template_path
 from checker.sample import Sample
 from checker.simulator.policies import ours
 from worker.fleet.idle import GRACE_SECONDS

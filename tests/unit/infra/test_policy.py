@@ -13,7 +13,7 @@ import yaml
 
 from auto_lambda.tools import ToolEnvironments
 from auto_lambda_cli.local_stack.embedded import preferred_minor
-from auto_lambda_cli.local_stack.stack import template_path
+from auto_lambda_cli.local_stack.sources import template_path
 
 EXCEPTIONS = template_path().with_name("policy-exceptions.yaml")
 # Its own rules, and no look at any network for more of them.

@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from cfnlint.decode.cfn_yaml import load as load_template
 from moto import mock_aws
 
-from auto_lambda_cli.local_stack.stack import template_path
+from auto_lambda_cli.local_stack.sources import template_path
 
 PSEUDO = {"Partition": "aws", "AccountId": "123456789012", "Region": "eu-west-1", "URLSuffix": "amazonaws.com"}
 

@@ -1,0 +1,35 @@
+"""What setup.cfg cannot say: files that live outside the packages and travel inside the wheel."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from setuptools import setup
+from setuptools.command.build_py import build_py
+
+ROOT = Path(__file__).parent
+# `auto_lambda_cli/local_stack/sources.py` finds them.
+SHIPPED = ("infra/pipeline.yaml", "examples")
+NOT_SHIPPED = shutil.ignore_patterns("__pycache__", "*.pyc", "*.sqlite3")
+
+
+class BuildPy(build_py):
+    """Copies them beside the built modules. An editable installation reads them where they are."""
+
+    def run(self) -> None:
+        super().run()
+        if self.editable_mode:
+            return
+        target = Path(self.build_lib, "auto_lambda_cli", "local_stack", "shipped")
+        shutil.rmtree(target, ignore_errors=True)
+        for name in SHIPPED:
+            source = ROOT / name
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            if source.is_dir():
+                shutil.copytree(source, target / name, ignore=NOT_SHIPPED)
+            else:
+                shutil.copy(source, target / name)
+
+
+setup(cmdclass={"build_py": BuildPy})
