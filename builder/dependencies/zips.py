@@ -19,16 +19,18 @@ import deflate
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 # What a thread is given at once: for one small module, handing it over would be most of the work.
-_TOGETHER, _BYTES_TOGETHER = 32, 1_000_000
+_BATCH_FILES, _BATCH_BYTES = 32, 1_000_000
 _CORES = len(os.sched_getaffinity(0))
-_AHEAD = _CORES + 1  # such handfuls, compressed or being compressed while one is written: bounds what is held in memory
+_MAX_PENDING = (
+    _CORES + 1
+)  # such handfuls, compressed or being compressed while one is written: bounds what is held in memory
 # Of libdeflate: a 163 MB tree takes 0.8 s and 61 MB, zlib's level 1 takes 1.7 s for 63 MB, libdeflate's 6 takes 2.0 s
 # for 57 MB. Lambda's limit counts the unzipped size.
 _LEVEL = 1
 
 
 # What the tree itself is at fault for; a full disk, for one, is not.
-_OF_THE_TREE = {errno.EACCES, errno.EPERM, errno.ELOOP, errno.ENAMETOOLONG}
+_TREE_ERRORS = {errno.EACCES, errno.EPERM, errno.ELOOP, errno.ENAMETOOLONG}
 
 
 class UnsafeTree(ValueError):
@@ -62,7 +64,7 @@ def check_plain(tree: Path) -> None:
         UnsafeTree: it does not.
     """
     for name in _names(tree):
-        with _blamed(name):
+        with _as_unsafe_tree(name):
             if not name.endswith("/") and not stat.S_ISREG((tree / name).lstat().st_mode):
                 raise UnsafeTree(f"{name} is not a plain file")
 
@@ -77,10 +79,10 @@ def _names(tree: Path) -> Iterator[str]:
 
 def _names_in(folder: Path, relative: Path, folders: list[str], files: list[str]) -> Iterator[str]:
     for name in (*folders, *files):
-        if not _utf8(name):
+        if not _is_utf8(name):
             raise UnsafeTree(f"{(relative / name).as_posix()!a} has a name that is not UTF-8")
     for name in folders:
-        with _blamed(name):
+        with _as_unsafe_tree(name):
             if (folder / name).is_symlink():
                 raise UnsafeTree(f"{relative / name} is a link")
     yield from ((relative / name).as_posix() for name in files)
@@ -88,7 +90,7 @@ def _names_in(folder: Path, relative: Path, folders: list[str], files: list[str]
         yield relative.as_posix() + "/"
 
 
-def _utf8(name: str) -> bool:
+def _is_utf8(name: str) -> bool:
     try:
         name.encode()
     except UnicodeEncodeError:
@@ -97,22 +99,22 @@ def _utf8(name: str) -> bool:
 
 
 def _raise(error: OSError) -> None:
-    with _blamed(Path(error.filename).name):
+    with _as_unsafe_tree(Path(error.filename).name):
         raise error
 
 
 @contextmanager
-def _blamed(name: str) -> Iterator[None]:
+def _as_unsafe_tree(name: str) -> Iterator[None]:
     """Errors that a tree's maker is at fault for, as such."""
     try:
         yield
     except OSError as error:
-        if error.errno not in _OF_THE_TREE:
+        if error.errno not in _TREE_ERRORS:
             raise
         raise UnsafeTree(f"{name[-200:]} cannot be read: {error.strerror}") from None
 
 
-def _entry(name: str, mode: int) -> zipfile.ZipInfo:
+def _zip_info(name: str, mode: int) -> zipfile.ZipInfo:
     info = zipfile.ZipInfo(name, _EPOCH)
     info.create_system = 3  # Unix, so that the mode counts
     info.CRC = 0
@@ -135,22 +137,22 @@ def _members(tree: Path, names: Iterable[str]) -> Iterator[_Member]:
 
     waiting: deque[Future[list[_Member]]] = deque()
     with ThreadPoolExecutor(_CORES) as pool:
-        for handful in _handfuls(tree, names):
+        for handful in _batches(tree, names):
             waiting.append(pool.submit(compressed, handful))
-            if len(waiting) > _AHEAD:
+            if len(waiting) > _MAX_PENDING:
                 yield from waiting.popleft().result()
         while waiting:
             yield from waiting.popleft().result()
 
 
-def _handfuls(tree: Path, names: Iterable[str]) -> Iterator[list[str]]:
+def _batches(tree: Path, names: Iterable[str]) -> Iterator[list[str]]:
     handful: list[str] = []
     size = 0
     for name in names:
         handful.append(name)
-        with _blamed(name):
+        with _as_unsafe_tree(name):
             size += (tree / name).lstat().st_size
-        if len(handful) == _TOGETHER or size >= _BYTES_TOGETHER:
+        if len(handful) == _BATCH_FILES or size >= _BATCH_BYTES:
             yield handful
             handful, size = [], 0
     yield handful
@@ -158,16 +160,16 @@ def _handfuls(tree: Path, names: Iterable[str]) -> Iterator[list[str]]:
 
 def _member(tree: Path, name: str) -> _Member:
     if name.endswith("/"):
-        return _Member(_entry(name, stat.S_IFDIR | 0o755), b"")
+        return _Member(_zip_info(name, stat.S_IFDIR | 0o755), b"")
     path = tree / name
-    with _blamed(name):
+    with _as_unsafe_tree(name):
         if not stat.S_ISREG(path.lstat().st_mode):
             raise UnsafeTree(f"{name} is not a plain file")
         fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     with os.fdopen(fd, "rb") as file:
         executable = os.fstat(fd).st_mode & stat.S_IXUSR
         plain = file.read()
-    info = _entry(name, stat.S_IFREG | (0o755 if executable else 0o644))
+    info = _zip_info(name, stat.S_IFREG | (0o755 if executable else 0o644))
     data = deflate.deflate_compress(plain, _LEVEL)
     info.CRC, info.file_size, info.compress_size = deflate.crc32(plain), len(plain), len(data)
     return _Member(info, data)

@@ -9,10 +9,10 @@ from collections.abc import Collection
 from auto_lambda.errors import Code
 from builder.diagnosis.syntax import clean
 
-IN_TOML = "under [environment] in auto-lambda.toml or in the framework's own settings"
-_AWS = frozenset({"botocore", "boto3", "s3transfer"})
-_OWN_MISTAKES = frozenset({"ParamValidationError", "UnknownServiceError", "ValidationError", "DataNotFoundError"})
-_NETWORK = frozenset({"gaierror", "ConnectionError", "ConnectionRefusedError", "URLError", "NewConnectionError",
+WHERE_TO_SET = "under [environment] in auto-lambda.toml or in the framework's own settings"
+_AWS_PACKAGES = frozenset({"botocore", "boto3", "s3transfer"})
+_WRONG_CALLS = frozenset({"ParamValidationError", "UnknownServiceError", "ValidationError", "DataNotFoundError"})
+_NETWORK_ERRORS = frozenset({"gaierror", "ConnectionError", "ConnectionRefusedError", "URLError", "NewConnectionError",
                       "ConnectError", "OperationalError"})  # fmt: skip
 # Bounded, and tried only where a word begins: a stranger's message may be one word of a hundred thousand letters.
 _LIBRARY = re.compile(r"(?<!\S)(\S{1,255}): cannot open shared object file")
@@ -39,11 +39,11 @@ def remedy(
         file: that an `OSError` names.
     """
     if unset is not None:
-        return Code.MISSING_ENVIRONMENT, f"Set {clean(unset)} {IN_TOML}."
-    if _AWS.intersection(origins) and not _OWN_MISTAKES.intersection(types):
+        return Code.MISSING_ENVIRONMENT, f"Set {clean(unset)} {WHERE_TO_SET}."
+    if _AWS_PACKAGES.intersection(origins) and not _WRONG_CALLS.intersection(types):
         return Code.NEEDS_AWS, (
             "The app calls AWS while it is imported, where it has neither credentials nor a network: make the call "
-            f"inside a function, when it is first needed, or set what it asks AWS for {IN_TOML}."
+            f"inside a function, when it is first needed, or set what it asks AWS for {WHERE_TO_SET}."
         )
     if number == errno.EROFS:
         return Code.WRITES_TO_READ_ONLY, (
@@ -57,7 +57,7 @@ def remedy(
         )
     if found := _VERSION.search(message):
         return Code.GLIBC_TOO_NEW, f"It needs {found[1]}: take the package's manylinux wheel."
-    if _NETWORK.intersection(types):
+    if _NETWORK_ERRORS.intersection(types):
         return Code.APP_DOES_NOT_IMPORT, (
             "There is no network while a package is tried out: connect inside functions, when it is needed."
         )

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 
 _MAX_CHARACTERS = 1000  # of a message or a line: no compiler says more, and the expressions are not linear
-_SAID = re.compile(
+_MESSAGES = re.compile(
     r"Missing parentheses in call to '(print|exec)'"
     r"|multiple exception types must be parenthesized"
     r"|leading zeros in decimal integer literals"
     r"|invalid decimal literal.*\d[lL]\b",
 )
-_WRITTEN = re.compile(
+_OLD_SYNTAX = re.compile(
     r"^\s*print\s+[^(=\s]"  # print "text", print >>file
     r"|^\s*exec\s+['\"\w]"
     r"|^\s*except\s+[\w.()\s,]+,\s*\w+\s*:"
@@ -30,4 +30,4 @@ def looks_like_python2(message: str, line: str) -> bool:
         message: what the compiler said.
         line: the source line that it pointed at.
     """
-    return bool(_SAID.search(message[:_MAX_CHARACTERS]) or _WRITTEN.search(line[:_MAX_CHARACTERS]))
+    return bool(_MESSAGES.search(message[:_MAX_CHARACTERS]) or _OLD_SYNTAX.search(line[:_MAX_CHARACTERS]))

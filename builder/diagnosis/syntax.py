@@ -6,7 +6,7 @@ from auto_lambda.errors import AppError, Code
 from builder.diagnosis.python2 import looks_like_python2
 from builder.sandbox.sandbox import printable
 
-_LONGEST = 6000  # characters
+_MAX_LENGTH = 6000  # characters
 
 
 def syntax_error(file: str, line: int | None, message: str, text: str, python: str) -> AppError:
@@ -28,4 +28,4 @@ def syntax_error(file: str, line: int | None, message: str, text: str, python: s
 
 def clean(text: str) -> str:
     """A stranger's text without control characters, bounded; of a long one, the end matters."""
-    return "\n".join(printable(line) for line in text.splitlines())[-_LONGEST:]
+    return "\n".join(printable(line) for line in text.splitlines())[-_MAX_LENGTH:]

@@ -25,11 +25,11 @@ def last_lines(text: str, shown: Mapping[Path, str], limit: int = 25) -> str:
         elif not line.startswith("    "):
             keep = True
         if keep:
-            kept.append(named(line, shown))
+            kept.append(with_names(line, shown))
     return "\n".join(kept[-limit:])
 
 
-def named(text: str, shown: Mapping[Path, str]) -> str:
+def with_names(text: str, shown: Mapping[Path, str]) -> str:
     """Text in which folders are called by their names."""
     for folder, name in sorted(shown.items(), key=lambda item: -len(str(item[0]))):
         if name != f"{folder}/":

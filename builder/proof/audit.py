@@ -29,9 +29,9 @@ from builder.proof.lambda_libraries import ADVICE, libraries
 TASK, OPT = "/var/task", "/opt"
 _FORMAT = "1"  # raised when facts of the same file come to be others
 _MODULE = re.compile(r"(?P<stem>\w+)(?P<tag>\.[\w.-]+)?\.so")
-_SEARCHED = (TASK, f"{TASK}/lib", f"{OPT}/lib")  # the part of Lambda's LD_LIBRARY_PATH that a package can fill
+_LIBRARY_FOLDERS = (TASK, f"{TASK}/lib", f"{OPT}/lib")  # the part of Lambda's LD_LIBRARY_PATH that a package can fill
 _TRIPLETS: Mapping[Architecture, str] = {"x86_64": "x86_64-linux-gnu", "arm64": "aarch64-linux-gnu"}
-_SHOWN = 5
+_MAX_LISTED = 5
 
 
 class Audits:
@@ -84,7 +84,7 @@ class Package:
     binaries: Mapping[str, Binary]
     roots: Mapping[str, Path]
 
-    def named(self, path: str) -> str:
+    def describe(self, path: str) -> str:
         """A file as its uploader knows it: its path in the package and the distribution that brings it."""
         distribution = self._distributions.get(path)
         whose = f"of {distribution}" if distribution else "among the app's own files"
@@ -109,7 +109,7 @@ def check(package: Package, runtime: Runtime, architecture: Architecture) -> tup
         AppError: something that Python imports cannot load there.
     """
     modules = _modules(package, runtime, architecture)
-    loader = _Loader(package.binaries, libraries(runtime), architecture)
+    loader = _LibraryLoader(package.binaries, libraries(runtime), architecture)
     loaded = loader.closure(modules)
     _refuse_newer(package, loaded, runtime)
     _refuse_missing(package, loader, loaded, runtime)
@@ -126,7 +126,7 @@ def _modules(package: Package, runtime: Runtime, architecture: Architecture) -> 
             builds.setdefault((folder, match["stem"]), []).append(path)
     fitting: list[str] = []
     for paths in builds.values():
-        tagged = [path for path in paths if _tag_fits(path, runtime, architecture)]
+        tagged = [path for path in paths if _abi_tag_fits(path, runtime, architecture)]
         right = [path for path in tagged if package.binaries[path].machine == architecture]
         if not right:
             _refuse_build(package, tagged or paths, runtime, architecture, abi=not tagged)
@@ -134,7 +134,7 @@ def _modules(package: Package, runtime: Runtime, architecture: Architecture) -> 
     return fitting
 
 
-def _tag_fits(path: str, runtime: Runtime, architecture: Architecture) -> bool:
+def _abi_tag_fits(path: str, runtime: Runtime, architecture: Architecture) -> bool:
     match = _MODULE.fullmatch(posixpath.basename(path))
     tag = match["tag"] if match else None
     cp = f".cpython-{runtime.minor.replace('.', '')}"
@@ -151,34 +151,34 @@ def _refuse_build(
     binary = package.binaries[path]
     if binary.machine == "unreadable":
         raise AppError(
-            Code.WRONG_ARCHITECTURE, f"{package.named(path)} is damaged or cut off: it is no loadable library",
+            Code.WRONG_ARCHITECTURE, f"{package.describe(path)} is damaged or cut off: it is no loadable library",
             hint="Pack the file again, or take the package from the index instead of the zip.",
         )  # fmt: skip
     if binary.machine != architecture:
-        if match["tag"] or _initialises(package, path, match["stem"]):
+        if match["tag"] or _is_extension_module(package, path, match["stem"]):
             raise AppError(
                 Code.WRONG_ARCHITECTURE,
-                f"{package.named(path)} is built for {binary.machine}, the function runs on {architecture}",
+                f"{package.describe(path)} is built for {binary.machine}, the function runs on {architecture}",
                 hint=f"Name the package in the requirements, so that a build for {architecture} is installed, instead "
                 "of packing the files of your machine; or set `architecture` in auto-lambda.toml.",
             )
     elif abi:
         raise AppError(
             Code.WRONG_PYTHON_ABI,
-            f"{package.named(path)} is built for another Python: its name says {str(match['tag'])[1:]}, "
+            f"{package.describe(path)} is built for another Python: its name says {str(match['tag'])[1:]}, "
             f"the function runs on Python {runtime.minor}, so it will not be found",
             hint=f"Name the package in the requirements, so that a build for Python {runtime.minor} is installed, "
             "instead of packing the files of your machine; or set `python` in auto-lambda.toml.",
         )
 
 
-def _initialises(package: Package, path: str, stem: str) -> bool:
+def _is_extension_module(package: Package, path: str, stem: str) -> bool:
     """Whether an untagged file is a module at all, and not a library to be opened by name."""
     root = TASK if path.startswith(f"{TASK}/") else OPT
     return f"PyInit_{stem}".encode() in (package.roots[root] / path.removeprefix(f"{root}/")).read_bytes()
 
 
-class _Loader:
+class _LibraryLoader:
     """Finds libraries as Lambda's loader would, in the package and in the image."""
 
     def __init__(self, binaries: Mapping[str, Binary], image: frozenset[str], architecture: Architecture) -> None:
@@ -199,8 +199,8 @@ class _Loader:
         (as `auditwheel`'s loader stubs and torch do), and whether this one does, the start shows.
         """
         origin = posixpath.dirname(asker)
-        folders = [_at(path, origin) for path in self._binaries[asker].paths]
-        for folder in (*folders, *_SEARCHED):
+        folders = [_resolve_origin(path, origin) for path in self._binaries[asker].paths]
+        for folder in (*folders, *_LIBRARY_FOLDERS):
             if (path := posixpath.normpath(f"{folder}/{name}")) in self._binaries:
                 return path
         if name in self._image:
@@ -224,7 +224,7 @@ class _Loader:
         return sorted(seen)
 
 
-def _at(path: str, origin: str) -> str:
+def _resolve_origin(path: str, origin: str) -> str:
     return path.replace("${ORIGIN}", origin).replace("$ORIGIN", origin)
 
 
@@ -234,43 +234,43 @@ def _refuse_newer(package: Package, loaded: list[str], runtime: Runtime) -> None
         worst = max(newer, key=lambda path: package.binaries[path].glibc)
         raise AppError(
             Code.GLIBC_TOO_NEW,
-            f"{package.named(worst)} needs glibc {_version(package.binaries[worst].glibc)}, Lambda's Python "
-            f"{runtime.minor} has {_version(runtime.glibc)} ({runtime.system}){_more(newer)}",
+            f"{package.describe(worst)} needs glibc {_dotted(package.binaries[worst].glibc)}, Lambda's Python "
+            f"{runtime.minor} has {_dotted(runtime.glibc)} ({runtime.system}){_and_more(newer)}",
             hint="It was built on a newer system than Lambda's: take the package's manylinux wheel "
             f"(manylinux_{runtime.glibc[0]}_{runtime.glibc[1]} or older), or build it on {runtime.system}.",
         )
 
 
-def _refuse_missing(package: Package, loader: _Loader, loaded: list[str], runtime: Runtime) -> None:
+def _refuse_missing(package: Package, loader: _LibraryLoader, loaded: list[str], runtime: Runtime) -> None:
     lacking = [path for path in loaded if loader.missing(path)]
     if not lacking:
         return
     names = list(dict.fromkeys(name for path in lacking for name in loader.missing(path)))
     where = f"neither in the package nor in Lambda's {runtime.identifier} ({runtime.system})"
-    lines = [f"{package.named(path)} needs {', '.join(loader.missing(path))}" for path in lacking[:_SHOWN]]
+    lines = [f"{package.describe(path)} needs {', '.join(loader.missing(path))}" for path in lacking[:_MAX_LISTED]]
     advice = next((ADVICE[name] for name in names if name in ADVICE), None)
     raise AppError(
         Code.MISSING_LIBRARY,
-        f"{'; '.join(lines)}{_more(lacking, _SHOWN)}: {where}",
+        f"{'; '.join(lines)}{_and_more(lacking, _MAX_LISTED)}: {where}",
         hint=advice
         or f"Require a wheel of the package that brings the library along, or put {names[0]} into the folder lib/ of "
         "the code (vendor/lib/ in a chalice project), where Lambda looks for libraries.",
     )
 
 
-def _warnings(package: Package, loader: _Loader, loaded: list[str], runtime: Runtime) -> Iterator[str]:
+def _warnings(package: Package, loader: _LibraryLoader, loaded: list[str], runtime: Runtime) -> Iterator[str]:
     others = [path for path in package.binaries if loader.binary(path) and path not in set(loaded)]
     for path in sorted(others)[:1000]:
         if missing := loader.missing(path):
-            yield f"{package.named(path)} will not load if it is used: Lambda lacks {', '.join(missing)}"
+            yield f"{package.describe(path)} will not load if it is used: Lambda lacks {', '.join(missing)}"
         elif package.binaries[path].glibc > runtime.glibc:
-            needs = _version(package.binaries[path].glibc)
-            yield f"{package.named(path)} will not load if it is used: it needs glibc {needs}"
+            needs = _dotted(package.binaries[path].glibc)
+            yield f"{package.describe(path)} will not load if it is used: it needs glibc {needs}"
 
 
-def _version(glibc: tuple[int, int]) -> str:
+def _dotted(glibc: tuple[int, int]) -> str:
     return f"{glibc[0]}.{glibc[1]}"
 
 
-def _more(paths: list[str], shown: int = 1) -> str:
+def _and_more(paths: list[str], shown: int = 1) -> str:
     return f", and {len(paths) - shown} more files" if len(paths) > shown else ""

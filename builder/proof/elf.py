@@ -16,12 +16,12 @@ from typing import Any, BinaryIO
 from elftools.elf.elffile import ELFFile
 from elftools.elf.gnuversions import GNUVerNeedSection
 
-_SHARED = re.compile(r"\.so(\.[\w.]+)?$")
+_SHARED_OBJECT = re.compile(r"\.so(\.[\w.]+)?$")
 _GLIBC = re.compile(r"GLIBC_(\d+)\.(\d+)(?:\.\d+)?")
 _MACHINES = {"EM_X86_64": "x86_64", "EM_AARCH64": "arm64", "EM_386": "i386", "EM_ARM": "32-bit arm"}
 _MACH_O = (b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe", b"\xce\xfa\xed\xfe")
-_MOST_ENTRIES = 4096  # of any table: real ones have dozens
-_LONGEST_NAME = 4096
+_MAX_ENTRIES = 4096  # of any table: real ones have dozens
+_MAX_NAME = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ def _binaries(folder: Path) -> Iterator[Binary]:
     for path, _, names in os.walk(folder):
         for name in names:
             file = Path(path, name)
-            if _SHARED.search(name) and not file.is_symlink() and file.is_file():
+            if _SHARED_OBJECT.search(name) and not file.is_symlink() and file.is_file():
                 binary = _read(file, file.relative_to(folder).as_posix())
                 if binary:
                     yield binary
@@ -68,27 +68,27 @@ def _read(file: Path, path: str) -> Binary | None:
             return Binary(path, "macOS", "", (), (), (0, 0))
         if magic != b"\x7fELF":
             return None  # a linker script, or only a name
-        return parsed(stream, path)
+        return parse(stream, path)
 
 
-def parsed(stream: BinaryIO, path: str) -> Binary:
+def parse(stream: BinaryIO, path: str) -> Binary:
     """The facts of a file that begins as a binary does; whatever is wrong with it makes it unreadable, no more."""
     try:
-        return _parsed(stream, path)
+        return _parse(stream, path)
     except Exception:  # noqa: BLE001 - a stranger's file may trip the parser anywhere
         return Binary(path, "unreadable", "", (), (), (0, 0))
 
 
-def _parsed(stream: BinaryIO, path: str) -> Binary:
+def _parse(stream: BinaryIO, path: str) -> Binary:
     elf = ELFFile(stream)
-    if elf.num_sections() > _MOST_ENTRIES or elf.num_segments() > _MOST_ENTRIES:
+    if elf.num_sections() > _MAX_ENTRIES or elf.num_segments() > _MAX_ENTRIES:
         raise ValueError("no linker makes that many sections")
     tags: dict[str, list[str]] = {"DT_NEEDED": [], "DT_RPATH": [], "DT_RUNPATH": [], "DT_SONAME": []}
     dynamic: Any = next((one for one in elf.iter_segments() if one["p_type"] == "PT_DYNAMIC"), None)
-    for tag in islice(dynamic.iter_tags() if dynamic else (), _MOST_ENTRIES):
+    for tag in islice(dynamic.iter_tags() if dynamic else (), _MAX_ENTRIES):
         kind = tag.entry.d_tag
         if kind in tags:
-            tags[kind].append(_name(getattr(tag, kind.removeprefix("DT_").lower())))
+            tags[kind].append(_checked_name(getattr(tag, kind.removeprefix("DT_").lower())))
     looked = tags["DT_RUNPATH"] or tags["DT_RPATH"]
     return Binary(
         path=path,
@@ -104,13 +104,13 @@ def _glibc(elf: Any) -> Iterator[tuple[int, int]]:
     section = elf.get_section_by_name(".gnu.version_r")
     if not isinstance(section, GNUVerNeedSection):
         return
-    for _, versions in islice(section.iter_versions(), _MOST_ENTRIES):
-        for version in islice(versions, _MOST_ENTRIES):
-            if found := _GLIBC.fullmatch(_name(version.name)):
+    for _, versions in islice(section.iter_versions(), _MAX_ENTRIES):
+        for version in islice(versions, _MAX_ENTRIES):
+            if found := _GLIBC.fullmatch(_checked_name(version.name)):
                 yield int(found[1]), int(found[2])
 
 
-def _name(text: str) -> str:
-    if len(text) > _LONGEST_NAME:
+def _checked_name(text: str) -> str:
+    if len(text) > _MAX_NAME:
         raise ValueError("no library has such a name")
     return text

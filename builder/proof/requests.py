@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
-Shape = Literal["rest-api", "http-api", "function-url"]
+EventShape = Literal["rest-api", "http-api", "function-url"]
 _HOST = "proof.invalid"  # a name that never resolves (RFC 6761)
 _AGENT = "auto-lambda"
 
 
-def get(shape: Shape, path: str, stage: str) -> Mapping[str, Any]:
+def get_event(shape: EventShape, path: str, stage: str) -> Mapping[str, Any]:
     """The event of ``GET path``.
 
     Shapes: API Gateway Developer Guide, 'Set up Lambda proxy integrations' (payload 1.0) and 'Create Lambda proxy
@@ -21,7 +21,7 @@ def get(shape: Shape, path: str, stage: str) -> Mapping[str, Any]:
         path: with a leading slash.
         stage: the API's stage; a function URL has none.
     """
-    return _rest_api(path, stage) if shape == "rest-api" else _payload_2(path, stage if shape == "http-api" else None)
+    return _rest_api(path, stage) if shape == "rest-api" else _http_api(path, stage if shape == "http-api" else None)
 
 
 def _rest_api(path: str, stage: str) -> Mapping[str, Any]:
@@ -52,7 +52,7 @@ def _rest_api(path: str, stage: str) -> Mapping[str, Any]:
     }
 
 
-def _payload_2(path: str, stage: str | None) -> Mapping[str, Any]:
+def _http_api(path: str, stage: str | None) -> Mapping[str, Any]:
     raw = f"/{stage}{path}" if stage else path
     return {
         "version": "2.0",

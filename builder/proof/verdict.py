@@ -13,13 +13,13 @@ from pydantic import BaseModel, ConfigDict
 from auto_lambda.errors import AppError, Code
 from builder.diagnosis.import_errors import remedy
 from builder.diagnosis.syntax import clean, syntax_error
-from builder.diagnosis.tracebacks import last_lines, named
+from builder.diagnosis.tracebacks import last_lines, with_names
 from builder.proof.starts import Start
 
 _CRASH = re.compile(r"^(?:Fatal Python error: .*|  File \"(?P<file>.*)\", line \d+ in .*)$", re.MULTILINE)
 
 
-class Problem(BaseModel):
+class ExceptionReport(BaseModel):
     """What the client told of an exception."""
 
     model_config = ConfigDict(strict=True, frozen=True)
@@ -46,7 +46,7 @@ class Result(BaseModel):
     init_ms: int | None
     peak_mb: int
     status: int
-    problem: Problem | None
+    problem: ExceptionReport | None
 
 
 def failure(
@@ -64,15 +64,15 @@ def failure(
     """
     problem = result.problem
     if result.ended == "memory" or (problem and problem.type == "MemoryError"):
-        return _memory(start, result)
+        return _out_of_memory(start, result)
     if result.ended in ("init-time", "event-time"):
-        return _slow(start, result, init_seconds)
+        return _too_slow(start, result, init_seconds)
     if problem:
-        return _Exception(start, problem, shown, python).error()
-    return _ended(start, result, output, shown)
+        return _AppException(start, problem, shown, python).error()
+    return _process_ended(start, result, output, shown)
 
 
-def _memory(start: Start, result: Result) -> AppError:
+def _out_of_memory(start: Start, result: Result) -> AppError:
     return AppError(
         Code.MEMORY_SIZE_TOO_SMALL,
         f"{start.function} was stopped as it started: it took {result.peak_mb} MB of memory, and has {start.memory} MB",
@@ -80,7 +80,7 @@ def _memory(start: Start, result: Result) -> AppError:
     )
 
 
-def _slow(start: Start, result: Result, init_seconds: float) -> AppError:
+def _too_slow(start: Start, result: Result, init_seconds: float) -> AppError:
     if result.ended == "init-time":
         what = f"{start.function} had not started after {init_seconds:g} seconds, which is all that Lambda allows"
     else:
@@ -92,7 +92,7 @@ def _slow(start: Start, result: Result, init_seconds: float) -> AppError:
     )  # fmt: skip
 
 
-def _ended(start: Start, result: Result, output: str, shown: Mapping[Path, str]) -> AppError:
+def _process_ended(start: Start, result: Result, output: str, shown: Mapping[Path, str]) -> AppError:
     if result.status < 0:
         number = -result.status
         how = f"was ended by signal {number} ({signal.strsignal(number)})"
@@ -100,21 +100,21 @@ def _ended(start: Start, result: Result, output: str, shown: Mapping[Path, str])
     else:
         how = f"ended its process with status {result.status}"
         hint = "Look for os._exit or exit() in what is imported: importing the app must only define it."
-    lines = "\n".join(["", *islice(_crash(output, shown), 12)])
+    lines = "\n".join(["", *islice(_crash_frames(output, shown), 12)])
     return AppError(Code.ENDED_AT_START, f"{start.function} {how} as it started{lines.rstrip()}", hint=hint)
 
 
-def _crash(output: str, shown: Mapping[Path, str]) -> Iterator[str]:
+def _crash_frames(output: str, shown: Mapping[Path, str]) -> Iterator[str]:
     """The frames that Python printed when it crashed, innermost first."""
     for match in _CRASH.finditer(output):
         if match["file"] is None or any(Path(match["file"]).is_relative_to(folder) for folder in shown):
-            yield clean(named(match[0], shown))
+            yield clean(with_names(match[0], shown))
 
 
-class _Exception:
+class _AppException:
     """An exception as the app's error."""
 
-    def __init__(self, start: Start, problem: Problem, shown: Mapping[Path, str], python: str) -> None:
+    def __init__(self, start: Start, problem: ExceptionReport, shown: Mapping[Path, str], python: str) -> None:
         self._start = start
         self._problem = problem
         self._shown = shown
@@ -123,23 +123,23 @@ class _Exception:
     def error(self) -> AppError:
         problem = self._problem
         if problem.type in ("SyntaxError", "IndentationError", "TabError") and problem.line:
-            file = named(problem.file, self._shown)
+            file = with_names(problem.file, self._shown)
             return syntax_error(file, problem.line, problem.message, problem.text, self._python)
-        if absent := self._handler():
+        if absent := self._handler_missing():
             return absent
         known = remedy(
             problem.message, types=problem.types, origins=problem.origins, unset=problem.unset, number=problem.errno,
-            file=named(problem.file, self._shown),
+            file=with_names(problem.file, self._shown),
         )  # fmt: skip
-        return self._said(*(known or (Code.APP_DOES_NOT_IMPORT, self._hint())))
+        return self._with_traceback(*(known or (Code.APP_DOES_NOT_IMPORT, self._hint())))
 
-    def _said(self, code: Code, hint: str) -> AppError:
+    def _with_traceback(self, code: Code, hint: str) -> AppError:
         # Of a call to AWS its place matters, not AWS's library under it.
         shown = {folder: name for folder, name in self._shown.items() if code != Code.NEEDS_AWS or not name}
         lines = clean(last_lines(self._problem.traceback, shown))
-        return AppError(code, f"{self._what()}:\n{lines}", hint=hint)
+        return AppError(code, f"{self._summary()}:\n{lines}", hint=hint)
 
-    def _what(self) -> str:
+    def _summary(self) -> str:
         where = self._problem.where
         if where == "handler":
             return f"{self._start.function} ({self._start.handler}) does not start"
@@ -147,7 +147,7 @@ class _Exception:
             return f"{self._start.function} starts, but does not load the app at its first request"
         return f"{clean(where)} names {clean(self._start.called.get(where, ''))}, which cannot be imported"
 
-    def _handler(self) -> AppError | None:
+    def _handler_missing(self) -> AppError | None:
         problem = self._problem
         path = self._start.handler if problem.where == "handler" else self._start.called.get(problem.where, "")
         absent = problem.missing is not None and path.startswith(f"{problem.missing}.")

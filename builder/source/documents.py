@@ -24,7 +24,7 @@ MAX_YAML_BYTES = 64 * 1024
 MAX_YAML_NODES = 50_000
 MAX_DEPTH = 40
 MAX_LISTED = 20
-_MAX_DOTS_IN_A_LINE = 500  # tomllib's time grows with the square of the parts of a dotted key
+_MAX_DOTS_PER_LINE = 500  # tomllib's time grows with the square of the parts of a dotted key
 _UNPRINTABLE = re.compile(r"[^ -~]")
 
 
@@ -43,25 +43,29 @@ def read(path: Path, shown: str) -> dict[str, Any]:
         data = _PARSERS[path.suffix](text)
         _check_depth(data)
     except RecursionError:
-        raise refuse(shown, "it is nested too deeply", hint=f"Flatten {shown}.") from None
+        raise bad_config(shown, "it is nested too deeply", hint=f"Flatten {shown}.") from None
     except (ValueError, yaml.YAMLError) as error:
-        raise refuse(shown, f"it can't be read: {_oneline(error)}", hint=f"Correct {shown} at that place.") from None
+        raise bad_config(
+            shown, f"it can't be read: {_one_line(error)}", hint=f"Correct {shown} at that place."
+        ) from None
     if not isinstance(data, dict):
-        raise refuse(shown, "its top level is not a mapping of names to values", hint=f"Start {shown} with a mapping.")
+        raise bad_config(
+            shown, "its top level is not a mapping of names to values", hint=f"Start {shown} with a mapping."
+        )
     return data
 
 
-def refuse(shown: str, what: str, *, hint: str) -> AppError:
+def bad_config(shown: str, what: str, *, hint: str) -> AppError:
     """The error for a settings file that says something it can't mean."""
     return AppError(Code.BAD_CONFIG, f"{shown}: {what}", hint=hint)
 
 
-def brief(value: Any) -> str:
+def short_repr(value: Any) -> str:
     """A value for a message: quoted, escaped, and short however large or deep it is."""
     return reprlib.repr(value)
 
 
-def listed(names: Iterable[str]) -> str:
+def join_names(names: Iterable[str]) -> str:
     """Names for a message, not too many."""
     names = list(names)
     return ", ".join(names[:MAX_LISTED]) + (", ..." if len(names) > MAX_LISTED else "")
@@ -70,11 +74,11 @@ def listed(names: Iterable[str]) -> str:
 def _text(path: Path, shown: str) -> str:
     limit = MAX_YAML_BYTES if _PARSERS[path.suffix] is _yaml else MAX_BYTES
     if path.stat().st_size > limit:
-        raise refuse(shown, f"it is larger than {limit // 1024} KB", hint="Keep data out of settings files.")
+        raise bad_config(shown, f"it is larger than {limit // 1024} KB", hint="Keep data out of settings files.")
     try:
         return path.read_text("utf-8")
     except UnicodeDecodeError:
-        raise refuse(shown, "it is not UTF-8 text", hint=f"Save {shown} as UTF-8.") from None
+        raise bad_config(shown, "it is not UTF-8 text", hint=f"Save {shown} as UTF-8.") from None
 
 
 def _check_depth(data: Any) -> None:
@@ -99,7 +103,7 @@ def parse_toml(text: str) -> dict[str, Any]:
         ValueError: it is not TOML.
         RecursionError: it is nested too deeply.
     """
-    if max(line.count(".") for line in text.split("\n")) > _MAX_DOTS_IN_A_LINE:
+    if max(line.count(".") for line in text.split("\n")) > _MAX_DOTS_PER_LINE:
         raise RecursionError
     return tomllib.loads(text)
 
@@ -108,11 +112,11 @@ def _yaml(text: str) -> Any:
     node = yaml.compose(text, Loader=yaml.SafeLoader)
     if node is None:
         return None
-    _written_out(node, {})
+    _count_nodes(node, {})
     return yaml.safe_load(text)
 
 
-def _written_out(node: yaml.Node, known: dict[int, int]) -> int:
+def _count_nodes(node: yaml.Node, known: dict[int, int]) -> int:
     """How many nodes there are with every alias written out; merge keys really do write them out."""
     if (count := known.get(id(node))) is not None:
         if count == 0:
@@ -121,16 +125,16 @@ def _written_out(node: yaml.Node, known: dict[int, int]) -> int:
     known[id(node)] = 0
     count = 1
     if isinstance(node, yaml.SequenceNode):
-        count += sum(_written_out(child, known) for child in node.value)
+        count += sum(_count_nodes(child, known) for child in node.value)
     elif isinstance(node, yaml.MappingNode):
-        count += sum(_written_out(part, known) for pair in node.value for part in pair)
+        count += sum(_count_nodes(part, known) for pair in node.value for part in pair)
     if count > MAX_YAML_NODES:
         raise ValueError("it has too many values, each alias written out")
     known[id(node)] = count
     return count
 
 
-def _oneline(error: Exception) -> str:
+def _one_line(error: Exception) -> str:
     """The parser's own words and place in one line, without the text around it or what could disturb a terminal."""
     words = str(error)
     if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark:

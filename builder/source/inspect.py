@@ -15,7 +15,7 @@ from auto_lambda.model import Architecture, FrameworkName
 from builder.model import Options, Source
 from builder.source import documents, settings
 from builder.source import options as options_file
-from builder.source.runtime import Defaults, as_architecture, choose_python
+from builder.source.runtime import Defaults, choose_python, parse_architecture
 from worker.model import Upload
 
 __all__ = ["SUBFOLDERS", "Defaults", "inspect"]
@@ -23,11 +23,11 @@ __all__ = ["SUBFOLDERS", "Defaults", "inspect"]
 SUBFOLDERS = ("api", "backend", "runtime", "server", "service", "app", "src", "lambda", "function", "web")
 """Where an app is looked for besides the top, in the order in which messages name them."""
 
-_SETTINGS = f"{settings.CHALICE_CONFIG} or {settings.ZAPPA_FILES[0]}"
+_SETTINGS_FILES = f"{settings.CHALICE_CONFIG} or {settings.ZAPPA_FILES[0]}"
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
+class _AppLocation:
     """A folder that holds an app of one framework; ``shown`` is it inside the zip, ``""`` or ending in a slash."""
 
     root: Path
@@ -52,19 +52,19 @@ def inspect(upload: Upload, tree: Path, sha256: str, size: int, defaults: Defaul
         AppError: ``no-framework``, ``ambiguous-framework``, ``bad-config``, ``unknown-stage``, ``unknown-python``,
             ``unknown-architecture``.
     """
-    top, shown = _top(tree)
+    top, shown = _skip_single_folder(tree)
     options = options_file.read(top, shown)
-    place = _find(top, shown, options)
+    place = _find_app(top, shown, options)
     warnings: tuple[str, ...] = ()
     own: settings.ChaliceConfig | settings.ZappaSettings
     if place.framework == "chalice":
         own = settings.read_chalice(place.root, place.shown)
-        _need_chalice_app(place)
+        _require_app_py(place)
     else:
         own = settings.read_zappa(place.root, place.shown)
-        warnings = _overlooked(place.root)
-    stage = _stage(upload.app, own.names, options, place)
-    python = choose_python(_named_pythons(options, place, own, stage), _upwards(place.root, tree), defaults)
+        warnings = _ignored_settings_files(place.root)
+    stage = _config_stage(upload.app, own.stage_names, options, place)
+    python = choose_python(_python_settings(options, place, own, stage), _folders_above(place.root, tree), defaults)
     return Source(
         upload=upload,
         tree=tree,
@@ -81,7 +81,7 @@ def inspect(upload: Upload, tree: Path, sha256: str, size: int, defaults: Defaul
     )
 
 
-def _top(tree: Path) -> tuple[Path, str]:
+def _skip_single_folder(tree: Path) -> tuple[Path, str]:
     """The tree, or its one folder when there is nothing else in it, as in the archives that code hosts make."""
     entries = list(tree.iterdir())
     if len(entries) == 1 and entries[0].is_dir() and not entries[0].name.startswith("."):
@@ -89,16 +89,16 @@ def _top(tree: Path) -> tuple[Path, str]:
     return tree, ""
 
 
-def _find(top: Path, shown: str, options: Options) -> _Place:
+def _find_app(top: Path, shown: str, options: Options) -> _AppLocation:
     folders = (".", *SUBFOLDERS) if options.root is None else (options.root,)
     places = [
         place
         for folder in folders
-        for place in _places(top / folder, shown if folder == "." else f"{shown}{folder}/")
+        for place in _apps_in(top / folder, shown if folder == "." else f"{shown}{folder}/")
         if options.framework in (None, place.framework)
     ]
     if not places:
-        raise _nothing(top, shown, options)
+        raise _no_app_found(top, shown, options)
     if len(places) > 1:
         raise AppError(
             Code.AMBIGUOUS_FRAMEWORK,
@@ -115,16 +115,16 @@ def _find(top: Path, shown: str, options: Options) -> _Place:
     return place
 
 
-def _places(root: Path, shown: str) -> list[_Place]:
-    found: list[_Place] = []
-    if settings.has_chalice(root):
-        found.append(_Place(root, shown, "chalice"))
-    if settings.zappa_files(root):
-        found.append(_Place(root, shown, "zappa"))
+def _apps_in(root: Path, shown: str) -> list[_AppLocation]:
+    found: list[_AppLocation] = []
+    if settings.is_chalice_project(root):
+        found.append(_AppLocation(root, shown, "chalice"))
+    if settings.zappa_settings_files(root):
+        found.append(_AppLocation(root, shown, "zappa"))
     return found
 
 
-def _nothing(top: Path, shown: str, options: Options) -> AppError:
+def _no_app_found(top: Path, shown: str, options: Options) -> AppError:
     where = shown or "the root of the zip"
     if options.root or options.framework:
         message = (
@@ -132,13 +132,13 @@ def _nothing(top: Path, shown: str, options: Options) -> AppError:
             f"there is no such app"
         )
         return AppError(Code.NO_FRAMEWORK, message, hint=f"Correct root or framework in {options_file.FILE}.")
-    message = f"no chalice or zappa app was found: no {_SETTINGS} in {where} or in {', '.join(SUBFOLDERS)}"
-    return AppError(Code.NO_FRAMEWORK, message, hint=_guess(top))
+    message = f"no chalice or zappa app was found: no {_SETTINGS_FILES} in {where} or in {', '.join(SUBFOLDERS)}"
+    return AppError(Code.NO_FRAMEWORK, message, hint=_no_app_hint(top))
 
 
-def _guess(top: Path) -> str:
+def _no_app_hint(top: Path) -> str:
     """The likeliest reason why the app was not found."""
-    elsewhere = [folder for folder in sorted(top.iterdir()) if folder.is_dir() and _places(folder, "")]
+    elsewhere = [folder for folder in sorted(top.iterdir()) if folder.is_dir() and _apps_in(folder, "")]
     if elsewhere:
         return f"There is an app in {elsewhere[0].name}/: say root = '{elsewhere[0].name}' in {options_file.FILE}."
     if (top / "app.py").is_file():
@@ -149,7 +149,7 @@ def _guess(top: Path) -> str:
     return "Zip the folder that holds .chalice/ or zappa_settings.json, not its files one by one."
 
 
-def _need_chalice_app(place: _Place) -> None:
+def _require_app_py(place: _AppLocation) -> None:
     if not any((place.root / name).is_file() for name in ("app.py", "app/__init__.py")):
         raise AppError(
             Code.NO_FRAMEWORK,
@@ -158,12 +158,12 @@ def _need_chalice_app(place: _Place) -> None:
         )
 
 
-def _overlooked(root: Path) -> tuple[str, ...]:
-    read, *others = settings.zappa_files(root)
+def _ignored_settings_files(root: Path) -> tuple[str, ...]:
+    read, *others = settings.zappa_settings_files(root)
     return tuple(f"{other} is ignored, as zappa reads only {read} when both are there" for other in others)
 
 
-def _stage(app: App, names: tuple[str, ...], options: Options, place: _Place) -> str:
+def _config_stage(app: App, names: tuple[str, ...], options: Options, place: _AppLocation) -> str:
     """The app's own stage for a bucket stage: as mapped, else of the same name, else the only one."""
     if len(names) == 1 and app.stage not in options.stages:
         return names[0]
@@ -174,14 +174,14 @@ def _stage(app: App, names: tuple[str, ...], options: Options, place: _Place) ->
     raise AppError(
         Code.UNKNOWN_STAGE,
         f"the upload's stage {app.stage!r} would be stage {chosen!r} of this {place.framework} app{told}, which "
-        f"defines only: {documents.listed(names)}",
+        f"defines only: {documents.join_names(names)}",
         hint=f"Drop it under one of those stages, or map it under [stages] in {options_file.FILE}: "
         f'{app.stage} = "{names[0]}".',
     )
 
 
-def _named_pythons(
-    options: Options, place: _Place, own: settings.ChaliceConfig | settings.ZappaSettings, stage: str
+def _python_settings(
+    options: Options, place: _AppLocation, own: settings.ChaliceConfig | settings.ZappaSettings, stage: str
 ) -> tuple[tuple[Any, str], ...]:
     named: list[tuple[Any, str]] = [(options.python, f"python in {options_file.FILE}")]
     if place.framework == "zappa":
@@ -189,16 +189,18 @@ def _named_pythons(
     return tuple(named)
 
 
-def _upwards(root: Path, tree: Path) -> tuple[Path, ...]:
+def _folders_above(root: Path, tree: Path) -> tuple[Path, ...]:
     """The app's folder and those above it, as far as the tree reaches."""
     return tuple(folder for folder in (root, *root.parents) if folder.is_relative_to(tree))
 
 
 def _architecture(
-    place: _Place, own: settings.ChaliceConfig | settings.ZappaSettings, stage: str, defaults: Defaults
+    place: _AppLocation, own: settings.ChaliceConfig | settings.ZappaSettings, stage: str, defaults: Defaults
 ) -> Architecture:
     key = "lambda_architecture" if place.framework == "chalice" else "architecture"
     value = own.get(stage, key)
     return (
-        defaults.architecture if value is None else as_architecture(value, f"{key!r} in the {place.framework} settings")
+        defaults.architecture
+        if value is None
+        else parse_architecture(value, f"{key!r} in the {place.framework} settings")
     )

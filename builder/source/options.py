@@ -11,7 +11,7 @@ from auto_lambda.errors import AppError
 from auto_lambda.keys import App, BadKey
 from builder.model import Options
 from builder.source import documents
-from builder.source.runtime import as_architecture, as_minor
+from builder.source.runtime import parse_architecture, parse_minor
 
 FILE = "auto-lambda.toml"
 MAX_ENVIRONMENT_BYTES = 4096
@@ -62,9 +62,9 @@ def read(folder: Path, shown: str = "") -> Options:
         return Options()
     data = documents.read(path, file)
     if unknown := sorted(set(data) - set(_READERS)):
-        raise documents.refuse(
+        raise documents.bad_config(
             file,
-            f"unknown setting {documents.listed(map(documents.brief, unknown))}",
+            f"unknown setting {documents.join_names(map(documents.short_repr, unknown))}",
             hint=f"The known settings are: {', '.join(_READERS)}.",
         )
     return Options(**{key: _READERS[key](file, value) for key, value in data.items()})
@@ -72,14 +72,14 @@ def read(folder: Path, shown: str = "") -> Options:
 
 def _text(file: str, key: str, value: Any) -> str:
     if not isinstance(value, str) or not value or not value.isprintable():
-        raise documents.refuse(file, f"{key} is not a text", hint=f'Write it in quotes, as in {key} = "...".')
+        raise documents.bad_config(file, f"{key} is not a text", hint=f'Write it in quotes, as in {key} = "...".')
     return value
 
 
 def _framework(file: str, value: Any) -> str:
     if value not in _FRAMEWORKS:
-        raise documents.refuse(
-            file, f"framework is {documents.brief(value)}", hint=f"Use one of: {', '.join(_FRAMEWORKS)}."
+        raise documents.bad_config(
+            file, f"framework is {documents.short_repr(value)}", hint=f"Use one of: {', '.join(_FRAMEWORKS)}."
         )
     return str(value)
 
@@ -87,20 +87,20 @@ def _framework(file: str, value: Any) -> str:
 def _root(file: str, value: Any) -> str:
     path = PurePosixPath(_text(file, "root", value))
     if path.is_absolute() or ".." in path.parts or "\\" in value:
-        raise documents.refuse(
+        raise documents.bad_config(
             file,
-            f"root {documents.brief(value)} leads out of the zip",
+            f"root {documents.short_repr(value)} leads out of the zip",
             hint=f"Name a folder below {FILE}, as in root = 'services/api'.",
         )
     return str(path)
 
 
 def _python(file: str, value: Any) -> str:
-    return as_minor(_text(file, "python", value), f"python in {file}")
+    return parse_minor(_text(file, "python", value), f"python in {file}")
 
 
 def _architecture(file: str, value: Any) -> str:
-    return as_architecture(value, f"architecture in {file}")
+    return parse_architecture(value, f"architecture in {file}")
 
 
 def _stages(file: str, value: Any) -> Mapping[str, str]:
@@ -109,16 +109,16 @@ def _stages(file: str, value: Any) -> Mapping[str, str]:
             App(bucket_stage, "any")
         except BadKey as error:
             what = f"in [stages], {str(error)[:200]}"
-            raise documents.refuse(file, what, hint="Use the stage of the upload's key.") from None
+            raise documents.bad_config(file, what, hint="Use the stage of the upload's key.") from None
         _text(file, f"stages.{bucket_stage}", own)
     return dict(value)
 
 
 def _health_path(file: str, value: Any) -> str:
     if not _HEALTH_PATH.fullmatch(_text(file, "health_path", value)):
-        raise documents.refuse(
+        raise documents.bad_config(
             file,
-            f"health_path {documents.brief(value)} is not a path",
+            f"health_path {documents.short_repr(value)} is not a path",
             hint="Start it with one slash, as in health_path = '/health'.",
         )
     return str(value)
@@ -130,11 +130,11 @@ def _environment(file: str, value: Any) -> Mapping[str, str]:
         if not _VARIABLE.fullmatch(name) or name in RESERVED_VARIABLES:
             raise _bad_variable(file, name)
         if not isinstance(content, str) or "\0" in content:
-            raise documents.refuse(
+            raise documents.bad_config(
                 file, f"environment.{name} is not a text", hint=f'Write it in quotes: {name} = "..."'
             )
     if sum(len(name) + len(content.encode()) for name, content in table.items()) > MAX_ENVIRONMENT_BYTES:
-        raise documents.refuse(
+        raise documents.bad_config(
             file,
             f"[environment] is larger than the {MAX_ENVIRONMENT_BYTES} bytes that Lambda allows",
             hint="Move large values into the parameter store, a secret or a file.",
@@ -144,17 +144,17 @@ def _environment(file: str, value: Any) -> Mapping[str, str]:
 
 def _bad_variable(file: str, name: str) -> AppError:
     if name in RESERVED_VARIABLES:
-        return documents.refuse(file, f"Lambda sets {name} itself", hint="Choose another name in [environment].")
-    return documents.refuse(
+        return documents.bad_config(file, f"Lambda sets {name} itself", hint="Choose another name in [environment].")
+    return documents.bad_config(
         file,
-        f"{documents.brief(name)} can't be the name of an environment variable",
+        f"{documents.short_repr(name)} can't be the name of an environment variable",
         hint="Use letters, digits and underscores, at least two, a letter first.",
     )
 
 
 def _table(file: str, key: str, value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise documents.refuse(file, f"{key} is not a table", hint=f"Write [{key}] on a line of its own.")
+        raise documents.bad_config(file, f"{key} is not a table", hint=f"Write [{key}] on a line of its own.")
     return value
 
 

@@ -39,7 +39,7 @@ class Defaults:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class PythonChoice:
     """A Python minor and who said so, for messages; ``named`` is False where nothing of the app did."""
 
     python: str
@@ -48,7 +48,7 @@ class Choice:
     named: bool = True
 
 
-def as_minor(text: Any, where: str) -> str:
+def parse_minor(text: Any, where: str) -> str:
     """Read ``3.12``, ``3.12.4`` or ``python3.12`` as ``3.12``; a number is refused, as 3.10 would be 3.1.
 
     Raises:
@@ -58,12 +58,12 @@ def as_minor(text: Any, where: str) -> str:
         return match[1]
     raise AppError(
         Code.UNKNOWN_PYTHON,
-        f"{where} is {documents.brief(text)}, which is no Python version",
+        f"{where} is {documents.short_repr(text)}, which is no Python version",
         hint='Write a minor, as in "3.12".',
     )
 
 
-def as_architecture(value: Any, where: str) -> Architecture:
+def parse_architecture(value: Any, where: str) -> Architecture:
     """Check an architecture's name.
 
     Raises:
@@ -74,12 +74,12 @@ def as_architecture(value: Any, where: str) -> Architecture:
             return known
     raise AppError(
         Code.UNKNOWN_ARCHITECTURE,
-        f"{where} is {documents.brief(value)}, which Lambda doesn't offer",
+        f"{where} is {documents.short_repr(value)}, which Lambda doesn't offer",
         hint=f"Use one of: {', '.join(ARCHITECTURES)}.",
     )
 
 
-def choose_python(named: tuple[tuple[Any, str], ...], folders: tuple[Path, ...], defaults: Defaults) -> Choice:
+def choose_python(named: tuple[tuple[Any, str], ...], folders: tuple[Path, ...], defaults: Defaults) -> PythonChoice:
     """The first that says something: the settings given, ``.python-version``, ``requires-python``, the default.
 
     Args:
@@ -92,30 +92,30 @@ def choose_python(named: tuple[tuple[Any, str], ...], folders: tuple[Path, ...],
             can't be read.
     """
     choice = _choose(named, folders, defaults)
-    _check(choice, defaults)
-    return replace(choice, warnings=(*choice.warnings, *_end_of_life(choice.python, defaults.today)))
+    _check_available(choice, defaults)
+    return replace(choice, warnings=(*choice.warnings, *_end_of_life_warning(choice.python, defaults.today)))
 
 
-def _choose(named: tuple[tuple[Any, str], ...], folders: tuple[Path, ...], defaults: Defaults) -> Choice:
+def _choose(named: tuple[tuple[Any, str], ...], folders: tuple[Path, ...], defaults: Defaults) -> PythonChoice:
     for value, where in named:
         if value is not None:
-            return Choice(as_minor(value, where), where)
+            return PythonChoice(parse_minor(value, where), where)
     warnings: list[str] = []
     for file in _files(folders, ".python-version"):
-        if minor := _pinned(file):
-            return Choice(minor, file.name)
+        if minor := _read_python_version(file):
+            return PythonChoice(minor, file.name)
         warnings.append(".python-version names no version that could be read; it is ignored")
     for file in _files(folders, "pyproject.toml"):
         if spec := _requires_python(file):
-            return Choice(_satisfying(spec, defaults), "requires-python in pyproject.toml", tuple(warnings))
-    return Choice(defaults.python, "the worker's default", tuple(warnings), named=False)
+            return PythonChoice(_pick_satisfying(spec, defaults), "requires-python in pyproject.toml", tuple(warnings))
+    return PythonChoice(defaults.python, "the worker's default", tuple(warnings), named=False)
 
 
 def _files(folders: tuple[Path, ...], name: str) -> Iterator[Path]:
     return (folder / name for folder in folders if (folder / name).is_file())
 
 
-def _pinned(file: Path) -> str | None:
+def _read_python_version(file: Path) -> str | None:
     """The first line that is not a comment; a name that pyenv or another tool gave an environment is no version."""
     with file.open(encoding="utf-8", errors="replace") as opened:
         text = opened.read(4096)
@@ -136,42 +136,42 @@ def _requires_python(file: Path) -> SpecifierSet | None:
             raise InvalidSpecifier
         return SpecifierSet(text)
     except (InvalidSpecifier, AttributeError, TypeError):
-        raise documents.refuse(
+        raise documents.bad_config(
             file.name,
-            f"requires-python {documents.brief(text)} is no version specifier",
+            f"requires-python {documents.short_repr(text)} is no version specifier",
             hint='Write one as in ">=3.11".',
         ) from None
 
 
-def _satisfying(spec: SpecifierSet, defaults: Defaults) -> str:
+def _pick_satisfying(spec: SpecifierSet, defaults: Defaults) -> str:
     for minor in (defaults.python, *newest_first(defaults.pythons)):
         # Lambda's patch level changes by itself and is late in its series; a bound may also name the first release.
         if spec.contains(f"{minor}.99") or spec.contains(f"{minor}.0"):
             return minor
     raise AppError(
         Code.UNKNOWN_PYTHON,
-        f"requires-python in pyproject.toml is {documents.brief(str(spec))}, and no available Python satisfies it",
-        hint=_available(defaults),
+        f"requires-python in pyproject.toml is {documents.short_repr(str(spec))}, and no available Python satisfies it",
+        hint=_available_hint(defaults),
     )
 
 
-def _check(choice: Choice, defaults: Defaults) -> None:
+def _check_available(choice: PythonChoice, defaults: Defaults) -> None:
     if choice.python not in RUNTIMES:
-        raise _unknown(choice, "Lambda doesn't offer it", defaults)
+        raise _unavailable(choice, "Lambda doesn't offer it", defaults)
     if choice.python not in defaults.pythons:
-        raise _unknown(choice, "this worker can't build for it", defaults)
+        raise _unavailable(choice, "this worker can't build for it", defaults)
 
 
-def _unknown(choice: Choice, why: str, defaults: Defaults) -> AppError:
+def _unavailable(choice: PythonChoice, why: str, defaults: Defaults) -> AppError:
     message = f"{choice.said_by} asks for Python {choice.python}, but {why}"
-    return AppError(Code.UNKNOWN_PYTHON, message, hint=_available(defaults))
+    return AppError(Code.UNKNOWN_PYTHON, message, hint=_available_hint(defaults))
 
 
-def _available(defaults: Defaults) -> str:
+def _available_hint(defaults: Defaults) -> str:
     return f"Choose one of: {', '.join(reversed(newest_first(defaults.pythons)))}."
 
 
-def _end_of_life(minor: str, today: date | None) -> tuple[str, ...]:
+def _end_of_life_warning(minor: str, today: date | None) -> tuple[str, ...]:
     runtime = RUNTIMES[minor]
     if today is None or today < runtime.deprecated:
         return ()

@@ -28,7 +28,7 @@ class ChaliceConfig:
     stages: Mapping[str, Mapping[str, Any]]
 
     @property
-    def names(self) -> tuple[str, ...]:
+    def stage_names(self) -> tuple[str, ...]:
         """The stages one can deploy: those named, or chalice's default ``dev`` when none is."""
         return tuple(self.stages) or (CHALICE_DEFAULT_STAGE,)
 
@@ -46,7 +46,7 @@ class ZappaSettings:
     stages: Mapping[str, Mapping[str, Any]]
 
     @property
-    def names(self) -> tuple[str, ...]:
+    def stage_names(self) -> tuple[str, ...]:
         """The stages one can deploy."""
         return tuple(self.stages)
 
@@ -57,7 +57,7 @@ class ZappaSettings:
             AppError: ``bad-config`` for an ``extends`` that leads nowhere or in a circle.
         """
         merged: dict[str, Any] = {}
-        for settings in reversed(list(self._line(name))):
+        for settings in reversed(list(self._extends_chain(name))):
             merged |= settings
         return merged
 
@@ -65,34 +65,34 @@ class ZappaSettings:
         """A setting of a stage after ``extends``, None when it is nowhere."""
         return self.stage(stage).get(key)
 
-    def _line(self, name: str) -> Iterator[Mapping[str, Any]]:
+    def _extends_chain(self, name: str) -> Iterator[Mapping[str, Any]]:
         seen: dict[str, None] = {}
         follow: Any = name
         while follow:
             if isinstance(follow, str) and follow in seen:
                 circle = " -> ".join([*list(seen)[-10:], follow])
-                raise documents.refuse(
+                raise documents.bad_config(
                     self.file,
                     f"'extends' goes round in a circle: {circle}",
                     hint="Let one of these stages stand alone.",
                 )
             if not isinstance(follow, str) or follow not in self.stages:
-                raise documents.refuse(
+                raise documents.bad_config(
                     self.file,
-                    f"stage {[*seen][-1]!r} extends {documents.brief(follow)}, which is not there",
-                    hint=f"Extend one of: {documents.listed(self.stages)}.",
+                    f"stage {[*seen][-1]!r} extends {documents.short_repr(follow)}, which is not there",
+                    hint=f"Extend one of: {documents.join_names(self.stages)}.",
                 )
             seen[follow] = None
             yield self.stages[follow]
             follow = self.stages[follow].get("extends")
 
 
-def has_chalice(root: Path) -> bool:
+def is_chalice_project(root: Path) -> bool:
     """Whether a folder is a chalice project: it has ``.chalice/config.json``."""
     return (root / CHALICE_CONFIG).is_file()
 
 
-def zappa_files(root: Path) -> tuple[str, ...]:
+def zappa_settings_files(root: Path) -> tuple[str, ...]:
     """The zappa settings files of a folder; zappa reads the first."""
     return tuple(name for name in ZAPPA_FILES if (root / name).is_file())
 
@@ -111,8 +111,8 @@ def read_chalice(root: Path, shown: str = "") -> ChaliceConfig:
     data = documents.read(root / CHALICE_CONFIG, file)
     stages = data.get("stages", {})
     if not isinstance(stages, dict):
-        raise documents.refuse(file, "'stages' is not a mapping", hint='Write "stages": {"dev": {}}.')
-    return ChaliceConfig(data, {name: _mapping(file, name, stage) for name, stage in stages.items()})
+        raise documents.bad_config(file, "'stages' is not a mapping", hint='Write "stages": {"dev": {}}.')
+    return ChaliceConfig(data, {name: _check_stage(file, name, stage) for name, stage in stages.items()})
 
 
 def read_zappa(root: Path, shown: str = "") -> ZappaSettings:
@@ -121,7 +121,7 @@ def read_zappa(root: Path, shown: str = "") -> ZappaSettings:
     Raises:
         AppError: ``bad-config``; ``no-framework`` when there is none.
     """
-    files = zappa_files(root)
+    files = zappa_settings_files(root)
     if not files:
         raise AppError(
             Code.NO_FRAMEWORK,
@@ -131,19 +131,19 @@ def read_zappa(root: Path, shown: str = "") -> ZappaSettings:
     file = shown + files[0]
     data = documents.read(root / files[0], file)
     if not data:
-        raise documents.refuse(file, "it defines no stage", hint='Write at least one, as in {"dev": {...}}.')
-    return ZappaSettings(file, {name: _mapping(file, name, stage) for name, stage in data.items()})
+        raise documents.bad_config(file, "it defines no stage", hint='Write at least one, as in {"dev": {...}}.')
+    return ZappaSettings(file, {name: _check_stage(file, name, stage) for name, stage in data.items()})
 
 
-def _mapping(file: str, name: Any, stage: Any) -> Mapping[str, Any]:
+def _check_stage(file: str, name: Any, stage: Any) -> Mapping[str, Any]:
     if not isinstance(name, str) or not name.isprintable() or not 0 < len(name) <= MAX_STAGE_NAME:
-        raise documents.refuse(
+        raise documents.bad_config(
             file,
-            f"{documents.brief(name)} can't be a stage's name",
+            f"{documents.short_repr(name)} can't be a stage's name",
             hint="Use a short text, in quotes if it needs them.",
         )
     if not isinstance(stage, dict) or not all(isinstance(key, str) for key in stage):
-        raise documents.refuse(
+        raise documents.bad_config(
             file, f"stage {name!r} is not a mapping of settings", hint="Give each stage its own settings."
         )
     return stage

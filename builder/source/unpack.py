@@ -20,7 +20,7 @@ from typing import BinaryIO
 
 from auto_lambda.errors import AppError, Code
 from builder.source import zip_directory
-from builder.source.zip_names import Names, entry_path, is_junk, shown
+from builder.source.zip_names import UniqueNames, entry_path, is_junk, quoted
 
 _CHUNK = 256 * 1024
 _ENCRYPTED_FLAGS = 0x1 | 0x40 | 0x2000
@@ -75,16 +75,16 @@ def unpack(zip_path: Path, into: Path, limits: ZipLimits = ZipLimits()) -> None:
     if any(into.iterdir()):
         raise FileExistsError(errno.EEXIST, "the folder to unpack into is not empty", str(into))
     with zip_path.open("rb") as file:
-        directory = zip_directory.directory(file, limits.entries)
+        directory = zip_directory.find_central_directory(file, limits.entries)
         with _zip_errors("its directory"):
             archive = zipfile.ZipFile(file)
         with archive:
-            _check_whole(file, archive.infolist(), directory, limits)
+            _check_archive(file, archive.infolist(), directory, limits)
             _write_all(archive, _entries(archive.infolist(), limits), into, limits)
 
 
-def _check_whole(
-    file: BinaryIO, infos: list[zipfile.ZipInfo], directory: zip_directory.Directory, limits: ZipLimits
+def _check_archive(
+    file: BinaryIO, infos: list[zipfile.ZipInfo], directory: zip_directory.CentralDirectory, limits: ZipLimits
 ) -> None:
     for info in infos:
         _check_kind(info)
@@ -101,7 +101,7 @@ def _check_whole(
 
 
 def _check_kind(info: zipfile.ZipInfo) -> None:
-    name = shown(info.orig_filename)
+    name = quoted(info.orig_filename)
     if info.flag_bits & _ENCRYPTED_FLAGS:
         raise AppError(Code.ZIP_ENCRYPTED, f"{name} is encrypted", hint="Make the zip without a password.")
     if stat.S_IFMT(info.external_attr >> 16) not in (0, stat.S_IFREG, stat.S_IFDIR):
@@ -118,16 +118,16 @@ def _check_kind(info: zipfile.ZipInfo) -> None:
         )
 
 
-def _check_overlap(file: BinaryIO, infos: list[zipfile.ZipInfo], directory: zip_directory.Directory) -> None:
+def _check_overlap(file: BinaryIO, infos: list[zipfile.ZipInfo], directory: zip_directory.CentralDirectory) -> None:
     """Every entry has bytes of its own, from the file's first byte to the directory."""
     end = 0
     for info in sorted(infos, key=lambda info: info.header_offset):
         if info.header_offset >= directory.start:
-            raise zip_directory.corrupt(f"{shown(info.orig_filename)} lies behind the directory")
+            raise zip_directory.corrupt(f"{quoted(info.orig_filename)} lies behind the directory")
         if info.header_offset < end:
             raise AppError(
                 Code.ZIP_BOMB,
-                f"{shown(info.orig_filename)} shares its bytes with another entry",
+                f"{quoted(info.orig_filename)} shares its bytes with another entry",
                 hint="Make the zip anew with an ordinary tool.",
             )
         if not end and info.header_offset:
@@ -138,7 +138,7 @@ def _check_overlap(file: BinaryIO, infos: list[zipfile.ZipInfo], directory: zip_
 
 
 def _entries(infos: list[zipfile.ZipInfo], limits: ZipLimits) -> list[_Entry]:
-    names = Names()
+    names = UniqueNames()
     entries: list[_Entry] = []
     for info in infos:
         path = entry_path(info, limits.depth)
@@ -146,7 +146,7 @@ def _entries(infos: list[zipfile.ZipInfo], limits: ZipLimits) -> list[_Entry]:
             continue
         folder = info.orig_filename.endswith(("/", "\\")) or stat.S_ISDIR(info.external_attr >> 16)
         if folder and info.file_size:
-            raise zip_directory.corrupt(f"the folder {shown(info.orig_filename)} has content")
+            raise zip_directory.corrupt(f"the folder {quoted(info.orig_filename)} has content")
         names.add(path, folder=folder)
         entries.append(_Entry(info, path, folder))
     if all(entry.folder for entry in entries):
@@ -175,12 +175,12 @@ def _write(archive: zipfile.ZipFile, entry: _Entry, target: Path, left: int, lim
             file.write(chunk)
         os.fchmod(fd, entry.mode)
     if size != entry.info.file_size:
-        raise zip_directory.corrupt(f"{shown(entry.info.orig_filename)} is shorter than announced")
+        raise zip_directory.corrupt(f"{quoted(entry.info.orig_filename)} is shorter than announced")
     return size
 
 
 def _chunks(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Iterator[bytes]:
-    name = shown(info.orig_filename)
+    name = quoted(info.orig_filename)
     with _zip_errors(name):
         source = archive.open(info)
     with source:
@@ -208,7 +208,7 @@ def _zip_errors(what: str) -> Iterator[None]:
 
 
 def _unreadable(what: str, error: Exception) -> AppError:
-    return zip_directory.corrupt(f"{what} can't be read ({shown(str(error) or type(error).__name__)})")
+    return zip_directory.corrupt(f"{what} can't be read ({quoted(str(error) or type(error).__name__)})")
 
 
 def _too_large(total: int, limits: ZipLimits) -> AppError:

@@ -13,11 +13,11 @@ from typing import BinaryIO
 
 from auto_lambda.errors import AppError, Code
 
-_END = struct.Struct("<4s4H2LH")
+_END_RECORD = struct.Struct("<4s4H2LH")
 _END64_LOCATOR = struct.Struct("<4sLQL")
-_END64 = struct.Struct("<4sQ2H2L4Q")
-_CENTRAL = struct.Struct("<4s24x3H12x")
-_LOCAL = struct.Struct("<4s22x2H")
+_END64_RECORD = struct.Struct("<4sQ2H2L4Q")
+_CENTRAL_HEADER = struct.Struct("<4s24x3H12x")
+_LOCAL_HEADER = struct.Struct("<4s22x2H")
 _END_MAGIC, _END64_LOCATOR_MAGIC, _END64_MAGIC = b"PK\x05\x06", b"PK\x06\x07", b"PK\x06\x06"
 _CENTRAL_MAGIC, _LOCAL_MAGIC = b"PK\x01\x02", b"PK\x03\x04"
 _MAX_COMMENT = 0xFFFF
@@ -38,7 +38,7 @@ _KNOWN_MAGIC = {
 
 
 @dataclass(frozen=True, slots=True)
-class Directory:
+class CentralDirectory:
     """Where the central directory lies: ``start`` and ``size`` in bytes, and how many entries it really has."""
 
     start: int
@@ -46,7 +46,7 @@ class Directory:
     entries: int
 
 
-def directory(file: BinaryIO, max_entries: int) -> Directory:
+def find_central_directory(file: BinaryIO, max_entries: int) -> CentralDirectory:
     """Find and count the central directory.
 
     Raises:
@@ -64,7 +64,7 @@ def directory(file: BinaryIO, max_entries: int) -> Directory:
     entries = _count(file.read(size), max_entries)
     if entries != declared:
         raise corrupt(f"it announces {declared} entries but lists {entries}")
-    return Directory(start, size, entries)
+    return CentralDirectory(start, size, entries)
 
 
 def data_start(file: BinaryIO, header: int) -> int:
@@ -74,11 +74,11 @@ def data_start(file: BinaryIO, header: int) -> int:
         AppError: ``zip-corrupt``: there is no header.
     """
     file.seek(header)
-    raw = file.read(_LOCAL.size)
-    if len(raw) < _LOCAL.size or not raw.startswith(_LOCAL_MAGIC):
+    raw = file.read(_LOCAL_HEADER.size)
+    if len(raw) < _LOCAL_HEADER.size or not raw.startswith(_LOCAL_MAGIC):
         raise corrupt("an entry points to a place where there is none")
-    _, name, extra = _LOCAL.unpack(raw)
-    return header + _LOCAL.size + int(name) + int(extra)
+    _, name, extra = _LOCAL_HEADER.unpack(raw)
+    return header + _LOCAL_HEADER.size + int(name) + int(extra)
 
 
 def corrupt(what: str) -> AppError:
@@ -90,16 +90,16 @@ def corrupt(what: str) -> AppError:
 
 def _find_end(file: BinaryIO, length: int) -> int:
     """The offset of the end record: the last one in the file, as for zipfile, and it must reach the file's end."""
-    base = max(0, length - _END.size - _MAX_COMMENT)
+    base = max(0, length - _END_RECORD.size - _MAX_COMMENT)
     file.seek(base)
     tail = file.read()
     at = tail.rfind(_END_MAGIC)
     if at < 0:
         raise _not_a_zip(file, length)
-    if len(tail) - at < _END.size:
+    if len(tail) - at < _END_RECORD.size:
         raise corrupt("its end is cut off")
-    comment = _END.unpack_from(tail, at)[7]
-    if at + _END.size + comment != len(tail):
+    comment = _END_RECORD.unpack_from(tail, at)[7]
+    if at + _END_RECORD.size + comment != len(tail):
         raise corrupt("there is other data after the archive, or its end is cut off")
     return base + at
 
@@ -107,11 +107,11 @@ def _find_end(file: BinaryIO, length: int) -> int:
 def _read_end(file: BinaryIO, end: int) -> tuple[int, int, int, int]:
     """Entries, directory size, directory offset, and where the directory has to end."""
     file.seek(end)
-    _, disk, directory_disk, here, total, size, start, _ = _END.unpack(file.read(_END.size))
+    _, disk, directory_disk, here, total, size, start, _ = _END_RECORD.unpack(file.read(_END_RECORD.size))
     tail = end
     if found := _read_end64(file, end):
         disk, directory_disk, here, total, size, start = found
-        tail = end - _END64_LOCATOR.size - _END64.size
+        tail = end - _END64_LOCATOR.size - _END64_RECORD.size
     if disk or directory_disk or here != total:
         raise AppError(
             Code.ZIP_CORRUPT,
@@ -129,10 +129,10 @@ def _read_end64(file: BinaryIO, end: int) -> tuple[int, int, int, int, int, int]
     magic, _, where, disks = _END64_LOCATOR.unpack(file.read(_END64_LOCATOR.size))
     if magic != _END64_LOCATOR_MAGIC:
         return None
-    if disks > 1 or where != at - _END64.size:
+    if disks > 1 or where != at - _END64_RECORD.size:
         raise corrupt("its zip64 end record is not where it should be")
     file.seek(where)
-    magic, _, _, _, disk, directory_disk, here, total, size, start = _END64.unpack(file.read(_END64.size))
+    magic, _, _, _, disk, directory_disk, here, total, size, start = _END64_RECORD.unpack(file.read(_END64_RECORD.size))
     if magic != _END64_MAGIC:
         raise corrupt("its zip64 end record is not one")
     return disk, directory_disk, here, total, size, start
@@ -141,10 +141,10 @@ def _read_end64(file: BinaryIO, end: int) -> tuple[int, int, int, int, int, int]
 def _count(raw: bytes, max_entries: int) -> int:
     at = count = 0
     while at < len(raw):
-        if len(raw) - at < _CENTRAL.size or not raw.startswith(_CENTRAL_MAGIC, at):
+        if len(raw) - at < _CENTRAL_HEADER.size or not raw.startswith(_CENTRAL_MAGIC, at):
             raise corrupt("its directory is not a list of entries")
-        _, name, extra, comment = _CENTRAL.unpack_from(raw, at)
-        at += _CENTRAL.size + name + extra + comment
+        _, name, extra, comment = _CENTRAL_HEADER.unpack_from(raw, at)
+        at += _CENTRAL_HEADER.size + name + extra + comment
         count += 1
         if count > max_entries:
             raise _too_many(count, max_entries)

@@ -31,7 +31,7 @@ def entry_path(info: zipfile.ZipInfo, max_depth: int) -> tuple[str, ...]:
     Raises:
         AppError: ``zip-unsafe-name``.
     """
-    name = _decoded(info)
+    name = _decode(info)
     if why := _refused_character(name):
         raise _unsafe(name, why)
     if "\\" in name:
@@ -52,7 +52,7 @@ def is_junk(path: tuple[str, ...]) -> bool:
     return _JUNK_FOLDER in path or path[-1] == _JUNK_FILE
 
 
-def shown(name: str) -> str:
+def quoted(name: str) -> str:
     """A name for messages: quoted, nothing invisible or dangerous for a terminal in it, not too long."""
     return ascii(name) if len(name) <= 120 else ascii(f"{name[:80]}...{name[-30:]}")
 
@@ -61,10 +61,10 @@ def shown(name: str) -> str:
 class _Seen:
     path: tuple[str, ...]
     folder: bool
-    said: bool
+    explicit: bool
 
 
-class Names:
+class UniqueNames:
     """Sees to it that no two names mean one place, on any file system."""
 
     def __init__(self) -> None:
@@ -79,9 +79,9 @@ class Names:
         """
         key: tuple[str, ...] = ()
         for depth, part in enumerate(path, 1):
-            key = (*key, _folded(part))
+            key = (*key, _normalised(part))
             last = depth == len(path)
-            self._note(key, _Seen(path[:depth], folder=folder or not last, said=last))
+            self._note(key, _Seen(path[:depth], folder=folder or not last, explicit=last))
 
     def _note(self, key: tuple[str, ...], new: _Seen) -> None:
         old = self._seen.setdefault(key, new)
@@ -89,18 +89,18 @@ class Names:
             return
         name, other = "/".join(new.path), "/".join(old.path)
         if old.path != new.path:
-            raise _duplicate(f"{shown(other)} and {shown(name)} differ only in case or in how accents are written")
+            raise _duplicate(f"{quoted(other)} and {quoted(name)} differ only in case or in how accents are written")
         if old.folder != new.folder:
-            raise _duplicate(f"{shown(name)} is both a file and a folder")
+            raise _duplicate(f"{quoted(name)} is both a file and a folder")
         if not new.folder:
-            raise _duplicate(f"{shown(name)} is in the zip twice")
+            raise _duplicate(f"{quoted(name)} is in the zip twice")
 
 
-def _folded(part: str) -> str:
+def _normalised(part: str) -> str:
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", part).casefold())
 
 
-def _decoded(info: zipfile.ZipInfo) -> str:
+def _decode(info: zipfile.ZipInfo) -> str:
     """The name as its maker wrote it: zips that don't say UTF-8 often are UTF-8 all the same (macOS)."""
     name = info.orig_filename
     if info.flag_bits & _UTF8_FLAG:
@@ -132,7 +132,7 @@ def _check_parts(name: str, parts: list[str], max_depth: int) -> None:
 def _unsafe(name: str, why: str) -> AppError:
     return AppError(
         Code.ZIP_UNSAFE_NAME,
-        f"the name {shown(name)} in the zip {why}",
+        f"the name {quoted(name)} in the zip {why}",
         hint="Rename it, and zip from inside the app's folder: `zip -r app.zip .`.",
     )
 

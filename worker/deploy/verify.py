@@ -16,8 +16,7 @@ from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_expo
 from auto_lambda.aws.lambda_ import Answer, Functions
 from auto_lambda.aws.urls import callable_url
 from auto_lambda.model import BuildLog
-from builder.proof.requests import Shape
-from builder.proof.requests import get as get_event
+from builder.proof.requests import EventShape, get_event
 from worker.bundle.publish import alias_output
 from worker.deploy.gate.template import TemplateView
 from worker.model import Bundle
@@ -192,7 +191,7 @@ def _of(failure: Answer, told: str) -> Unhealthy:
     return Unhealthy(told) if _PASSES.search(f"{failure.error} {failure.message}") else Broken(told)
 
 
-def _shape(bundle: Bundle) -> Shape:
+def _shape(bundle: Bundle) -> EventShape:
     kinds = {one["Type"] for one in bundle.template["Resources"].values()}
     if "AWS::ApiGateway::RestApi" in kinds:
         return "rest-api"

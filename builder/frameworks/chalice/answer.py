@@ -16,7 +16,7 @@ from builder.diagnosis.python2 import looks_like_python2
 from builder.diagnosis.syntax import clean
 from builder.frameworks.chalice.code import PACKAGED
 from builder.frameworks.chalice.sam import Expanded
-from builder.frameworks.chalice.settings import refused
+from builder.frameworks.chalice.settings import refused_setting
 from builder.model import Draft, Source
 from builder.sandbox.limit_errors import stopped_error, tampered
 from builder.sandbox.result_file import ResultFile
@@ -89,7 +89,7 @@ def read(outcome: Outcome, result: ResultFile, source: Source) -> Compiled:
         raise tampered("compiling app.py") from error
 
 
-def draft(compiled: Compiled, expanded: Expanded, code: Path) -> Draft:
+def make_draft(compiled: Compiled, expanded: Expanded, code: Path) -> Draft:
     """Put both together.
 
     Args:
@@ -141,7 +141,7 @@ def _exited(error: _Error, outcome: Outcome, source: Source) -> AppError:
     )
 
 
-def _not_imported(error: _Error, outcome: Outcome, source: Source) -> AppError:
+def _import_failed(error: _Error, outcome: Outcome, source: Source) -> AppError:
     del outcome
     message = f"app.py cannot be imported:\n{clean(error.message)}"
     known = remedy(
@@ -162,7 +162,7 @@ def _import_hint(error: _Error, source: Source) -> str:
     )
 
 
-def _wrong_syntax(error: _Error, outcome: Outcome, source: Source) -> AppError:
+def _syntax_failed(error: _Error, outcome: Outcome, source: Source) -> AppError:
     del outcome
     where = f"{clean(error.file)}, line {error.line}"
     if looks_like_python2(error.message, error.text):
@@ -174,7 +174,7 @@ def _wrong_syntax(error: _Error, outcome: Outcome, source: Source) -> AppError:
     return AppError(Code.SYNTAX_ERROR, message, hint=hint)
 
 
-def _no_policy_file(error: _Error, outcome: Outcome, source: Source) -> AppError:
+def _policy_file_missing(error: _Error, outcome: Outcome, source: Source) -> AppError:
     del outcome
     name = clean(error.message)
     return AppError(
@@ -186,10 +186,10 @@ def _no_policy_file(error: _Error, outcome: Outcome, source: Source) -> AppError
 
 def _refused_setting(error: _Error, outcome: Outcome, source: Source) -> AppError:
     del error, outcome, source
-    return refused("manage_iam_role")
+    return refused_setting("manage_iam_role")
 
 
-def _wrong_usage(error: _Error, outcome: Outcome, source: Source) -> AppError:
+def _compile_failed(error: _Error, outcome: Outcome, source: Source) -> AppError:
     del outcome, source
     return AppError(
         Code.COMPILE_FAILED,
@@ -201,9 +201,9 @@ def _wrong_usage(error: _Error, outcome: Outcome, source: Source) -> AppError:
 _FAILURES: Mapping[str, Callable[[_Error, Outcome, Source], AppError]] = {
     "ended": _ended,
     "exit": _exited,
-    "import": _not_imported,
-    "policy-file": _no_policy_file,
+    "import": _import_failed,
+    "policy-file": _policy_file_missing,
     "setting": _refused_setting,
-    "syntax": _wrong_syntax,
-    "usage": _wrong_usage,
+    "syntax": _syntax_failed,
+    "usage": _compile_failed,
 }

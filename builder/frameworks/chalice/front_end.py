@@ -23,7 +23,7 @@ from builder.sandbox.result_file import ResultFile
 from builder.sandbox.sandbox import Command, Limits, Sandbox
 from builder.source.settings import read_chalice
 
-CHALICE = "1.34.0"
+CHALICE_VERSION = "1.34.0"
 """The release in the compiler's environment."""
 
 _SCRIPT = Path(__file__).with_name("inside") / "chalice_package.py"
@@ -76,14 +76,15 @@ class Chalice:
         request = work / "request.json"
         request.write_text(json.dumps(self._request(built, code)))
         say(
-            f"importing app.py with Python {source.python} and compiling stage {source.config_stage}, chalice {CHALICE}"
+            f"importing app.py with Python {source.python} and compiling stage {source.config_stage}, "
+            f"chalice {CHALICE_VERSION}"
         )
         outcome = self._sandbox.run(self._command(built, code, request, result.path), say)
         compiled = answer.read(outcome, result, source)
         (work / "expand").mkdir()
         expanded = self._expansions.expand(compiled.sam, compiled.tracing, source.python, work / "expand", say)
-        draft = answer.draft(compiled, expanded, code)
-        return dataclasses.replace(draft, warnings=(*warnings, *_other_chalice(built), *draft.warnings))
+        draft = answer.make_draft(compiled, expanded, code)
+        return dataclasses.replace(draft, warnings=(*warnings, *_version_warning(built), *draft.warnings))
 
     def _request(self, built: Built, code: Path) -> dict[str, Any]:
         return {
@@ -121,10 +122,10 @@ class Chalice:
         }
 
 
-def _other_chalice(built: Built) -> tuple[str, ...]:
+def _version_warning(built: Built) -> tuple[str, ...]:
     """A warning if the app runs with another chalice than the one that compiles it."""
     found = next(built.site.glob("chalice-*.dist-info"), None) if built.site else None
-    version = found.name.removeprefix("chalice-").removesuffix(".dist-info") if found else CHALICE
-    if version == CHALICE:
+    version = found.name.removeprefix("chalice-").removesuffix(".dist-info") if found else CHALICE_VERSION
+    if version == CHALICE_VERSION:
         return ()
-    return (f"the app runs with chalice {version}, but is compiled with chalice {CHALICE}",)
+    return (f"the app runs with chalice {version}, but is compiled with chalice {CHALICE_VERSION}",)

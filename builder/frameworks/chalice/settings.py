@@ -10,7 +10,7 @@ from auto_lambda.errors import AppError, Code
 from builder.source import documents
 from builder.source.settings import CHALICE_CONFIG
 
-Fate = Literal["carried", "replaced", "warned", "refused"]
+Treatment = Literal["carried", "replaced", "warned", "refused"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class Setting:
     dropped, where that is harmless; ``refused``. ``why`` is what the uploader reads.
     """
 
-    fate: Fate
+    treatment: Treatment
     why: str = ""
 
 
@@ -62,7 +62,7 @@ SETTINGS: Mapping[str, Setting] = {
     ),
     "xray": CARRIED,
 }
-_UNKNOWN = Setting("warned", "chalice knows no such setting")
+_UNKNOWN_SETTING = Setting("warned", "chalice knows no such setting")
 
 
 def check_settings(config: Mapping[str, Any], stage: str) -> tuple[str, ...]:
@@ -77,19 +77,19 @@ def check_settings(config: Mapping[str, Any], stage: str) -> tuple[str, ...]:
     """
     _check_version(config.get("version"))
     warnings = []
-    for where, settings in _levels(config, stage):
+    for where, settings in _settings_levels(config, stage):
         for name, value in settings.items():
-            setting = SETTINGS.get(name, _UNKNOWN)
+            setting = SETTINGS.get(name, _UNKNOWN_SETTING)
             if value is None or (name == "manage_iam_role" and value):
                 continue
-            if setting.fate == "refused":
-                raise refused(name, where)
-            if setting.fate == "warned":
+            if setting.treatment == "refused":
+                raise refused_setting(name, where)
+            if setting.treatment == "warned":
                 warnings.append(f"{where}{name} in {CHALICE_CONFIG} is ignored: {setting.why}")
     return tuple(warnings)
 
 
-def refused(name: str, where: str = "") -> AppError:
+def refused_setting(name: str, where: str = "") -> AppError:
     """The error for a refused setting; ``where`` is its place with a trailing dot."""
     return AppError(
         Code.UNSUPPORTED_SETTING,
@@ -107,16 +107,16 @@ def _check_version(version: Any) -> None:
         )
 
 
-def _levels(config: Mapping[str, Any], stage: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def _settings_levels(config: Mapping[str, Any], stage: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """The places where chalice looks for settings of a stage, each with its name and a trailing dot."""
     yield "", config
-    yield from _functions("", config)
+    yield from _function_levels("", config)
     chosen = _mapping(_mapping(config, "stages"), stage)
     yield f"stages.{stage}.", chosen
-    yield from _functions(f"stages.{stage}.", chosen)
+    yield from _function_levels(f"stages.{stage}.", chosen)
 
 
-def _functions(where: str, settings: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def _function_levels(where: str, settings: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
     functions = _mapping(settings, "lambda_functions")
     for name in functions:
         yield f"{where}lambda_functions.{name}.", _mapping(functions, name)
@@ -127,5 +127,5 @@ def _mapping(settings: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     if value is None:
         return {}
     if not isinstance(value, dict):
-        raise documents.refuse(CHALICE_CONFIG, f"{name} is not a mapping", hint=f'Write "{name}": {{...}}.')
+        raise documents.bad_config(CHALICE_CONFIG, f"{name} is not a mapping", hint=f'Write "{name}": {{...}}.')
     return value

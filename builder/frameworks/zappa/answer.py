@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 
 from auto_lambda.errors import AppError, Code
 from builder.diagnosis.syntax import clean, syntax_error
-from builder.diagnosis.tracebacks import last_lines, named
+from builder.diagnosis.tracebacks import last_lines, with_names
 from builder.frameworks.zappa.events import Schedule
 from builder.sandbox.limit_errors import stopped_error, tampered
 from builder.sandbox.result_file import ResultFile
@@ -90,7 +90,7 @@ def read(outcome: Outcome, result: ResultFile, names: Mapping[Path, str], python
 
 def _failure(fault: _Fault, outcome: Outcome, names: Mapping[Path, str], python: str) -> AppError:
     detail = fault.detail
-    message = clean(named(fault.message, names))
+    message = clean(with_names(fault.message, names))
     if fault.kind == "syntax":
         return syntax_error(detail.file, detail.line, fault.message, detail.text, python)
     if fault.kind == "missing-file":
@@ -109,13 +109,13 @@ def _failure(fault: _Fault, outcome: Outcome, names: Mapping[Path, str], python:
             hint=f"Correct {clean(detail.setting)}; it runs in the app's folder, without credentials or network.",
         )
     if fault.kind == "ended":
-        return AppError(Code.COMPILE_FAILED, f"the process ended {_how(outcome)} while a hook of the app ran",
+        return AppError(Code.COMPILE_FAILED, f"the process ended {_how_it_ended(outcome)} while a hook of the app ran",
                         hint="Look for os._exit or a crash in the settings callback or prebuild_script.")  # fmt: skip
     hint = "Write module.object, with the module's path from the folder of the settings file, as in app.app."
     return AppError(Code.COMPILE_FAILED, message, hint=hint if fault.kind == "app" else "See the log for more.")
 
 
-def _how(outcome: Outcome) -> str:
+def _how_it_ended(outcome: Outcome) -> str:
     if outcome.returncode >= 0:
         return f"with exit status {outcome.returncode}"
     return f"by signal {-outcome.returncode} ({signal.strsignal(-outcome.returncode)})"

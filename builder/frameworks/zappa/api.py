@@ -9,24 +9,24 @@ from typing import Any
 
 from builder.frameworks.zappa.resources import (
     FUNCTION,
-    INVOCATIONS,
-    Parts,
+    INVOCATION_URI,
     Resource,
+    TemplateParts,
     allow,
-    digest,
     invoke_permission,
-    listed_tags,
+    short_hash,
     sub,
+    tag_list,
 )
-from builder.frameworks.zappa.settings import Settings, unsupported
+from builder.frameworks.zappa.settings import StageSettings, unsupported
 
 _AUTHORIZERS = {"": "TOKEN", "CUSTOM": "TOKEN", "TOKEN": "TOKEN", "REQUEST": "REQUEST",
                 "COGNITO_USER_POOLS": "COGNITO_USER_POOLS"}  # fmt: skip
 _FUNCTION_ARN = re.compile(r"arn:aws[a-z-]*:lambda:[a-z0-9-]+:\d{12}:function:[\w-]+(:[\w-]+)?")
-_METHODS_ON = {"ResourcePath": "/*", "HttpMethod": "*"}
+_ALL_METHODS = {"ResourcePath": "/*", "HttpMethod": "*"}
 
 
-def web(settings: Settings, zappas: Mapping[str, Resource], stage: str) -> Parts:
+def web_parts(settings: StageSettings, zappas: Mapping[str, Resource], stage: str) -> TemplateParts:
     """Everything that answers HTTP.
 
     Args:
@@ -37,31 +37,31 @@ def web(settings: Settings, zappas: Mapping[str, Resource], stage: str) -> Parts
     Raises:
         AppError: ``unsupported-setting``, ``bad-config``.
     """
-    parts = Parts()
+    parts = TemplateParts()
     resources = copy.deepcopy(dict(zappas))
     if "Api" in resources:
-        parts.add(_rest(settings, resources, stage))
+        parts.add(_rest_api(settings, resources, stage))
     elif "ApiV2" in resources:
-        parts.add(_http(settings, resources, stage))
+        parts.add(_http_api(settings, resources, stage))
     if "WsApi" in zappas:
         parts.add(_websocket(zappas))
     if settings.flag("function_url_enabled", default=False):
-        parts.add(_function_url(settings.part("function_url_config")))
+        parts.add(_function_url(settings.section("function_url_config")))
     return parts
 
 
-def _rest(settings: Settings, zappas: dict[str, Resource], stage: str) -> Parts:
+def _rest_api(settings: StageSettings, zappas: dict[str, Resource], stage: str) -> TemplateParts:
     resources = {name: one for name, one in zappas.items() if one["Type"].startswith("AWS::ApiGateway::")}
-    _mend_rest_api(settings, resources["Api"]["Properties"])
+    _adjust_rest_api(settings, resources["Api"]["Properties"])
     for one in resources.values():
         if one["Type"] == "AWS::ApiGateway::Method":
-            _mend_method(settings, one["Properties"])
-    parts = Parts(resources)
+            _adjust_method(settings, one["Properties"])
+    parts = TemplateParts(resources)
     if "Authorizer" in resources:
-        parts.warnings += _mend_authorizer(settings.part("authorizer"), resources["Authorizer"]["Properties"])
+        parts.warnings += _adjust_authorizer(settings.section("authorizer"), resources["Authorizer"]["Properties"])
     elif settings.values.get("authorizer"):
         parts.warnings.append("the zappa setting 'authorizer' is ignored: 'iam_authorization' wins")
-    deployment = f"ApiDeployment{digest(resources)}"
+    deployment = f"ApiDeployment{short_hash(resources)}"
     routes = sorted(name for name, one in resources.items() if one["Type"] == "AWS::ApiGateway::Method")
     parts.resources |= {
         deployment: {
@@ -78,33 +78,35 @@ def _rest(settings: Settings, zappas: dict[str, Resource], stage: str) -> Parts:
     return parts
 
 
-def _mend_rest_api(settings: Settings, api: dict[str, Any]) -> None:
+def _adjust_rest_api(settings: StageSettings, api: dict[str, Any]) -> None:
     if settings.flag("binary_support", default=True):
         api["BinaryMediaTypes"] = ["*/*"]
     if settings.flag("payload_compression", default=True):
         api["MinimumCompressionSize"] = settings.number("payload_minimum_compression_size", 0)
     if "EndpointConfiguration" in api:
         api["EndpointConfiguration"]["Types"].sort()  # it went through a set
-    if tags := settings.words("tags"):
-        api["Tags"] = listed_tags(tags)
+    if tags := settings.text_mapping("tags"):
+        api["Tags"] = tag_list(tags)
 
 
-def _mend_method(settings: Settings, method: dict[str, Any]) -> None:
+def _adjust_method(settings: StageSettings, method: dict[str, Any]) -> None:
     integration = method["Integration"]
     if integration["Type"] == "AWS_PROXY":
         integration.pop("Credentials", None)  # the permission is the function's, not a role's
-        integration["Uri"] = INVOCATIONS
+        integration["Uri"] = INVOCATION_URI
     else:
         integration.pop("Uri", None)
         if settings.flag("binary_support", default=True):
             integration["ContentHandling"] = "CONVERT_TO_TEXT"  # or the answer to a preflight is garbage
     if "AuthorizerId" in method:
         method["AuthorizationType"] = (
-            "COGNITO_USER_POOLS" if _authorizer(settings.part("authorizer")) == "COGNITO_USER_POOLS" else "CUSTOM"
+            "COGNITO_USER_POOLS"
+            if _authorizer_type(settings.section("authorizer")) == "COGNITO_USER_POOLS"
+            else "CUSTOM"
         )
 
 
-def _authorizer(authorizer: Settings) -> str:
+def _authorizer_type(authorizer: StageSettings) -> str:
     given = authorizer.text("type").upper()
     if given not in _AUTHORIZERS:
         raise unsupported(
@@ -114,17 +116,17 @@ def _authorizer(authorizer: Settings) -> str:
     return _AUTHORIZERS[given]
 
 
-def _mend_authorizer(settings: Settings, authorizer: dict[str, Any]) -> list[str]:
-    authorizer["Type"] = kind = _authorizer(settings)
+def _adjust_authorizer(settings: StageSettings, authorizer: dict[str, Any]) -> list[str]:
+    authorizer["Type"] = kind = _authorizer_type(settings)
     authorizer.pop("AuthorizerCredentials", None)
     if kind == "COGNITO_USER_POOLS":
         authorizer.pop("AuthorizerUri", None)
         if not settings.texts("provider_arns"):
-            raise settings.wrong("provider_arns", "a list of user pool ARNs")
+            raise settings.invalid("provider_arns", "a list of user pool ARNs")
         return []
     if arn := settings.text("arn"):
         if not _FUNCTION_ARN.fullmatch(arn):
-            raise settings.wrong("arn", "the ARN of a Lambda function, or of an alias or version of one")
+            raise settings.invalid("arn", "the ARN of a Lambda function, or of an alias or version of one")
         uri = f"arn:${{AWS::Partition}}:apigateway:${{AWS::Region}}:lambda:path/2015-03-31/functions/{arn}/invocations"
         authorizer["AuthorizerUri"] = sub(uri)
         return [f"the authorizer {arn} is not part of the app: let API Gateway invoke it yourself"]
@@ -132,12 +134,12 @@ def _mend_authorizer(settings: Settings, authorizer: dict[str, Any]) -> list[str
         raise unsupported("authorizer.type", "zappa's handler answers authorizers of type TOKEN only",
                           hint="Use TOKEN, or name another function by authorizer.arn.")  # fmt: skip
     if not settings.text("function"):
-        raise settings.wrong("function", "the dotted path of the function that decides")
-    authorizer["AuthorizerUri"] = INVOCATIONS
+        raise settings.invalid("function", "the dotted path of the function that decides")
+    authorizer["AuthorizerUri"] = INVOCATION_URI
     return []
 
 
-def _rest_stage(settings: Settings, deployment: str, stage: str) -> Resource:
+def _rest_stage(settings: StageSettings, deployment: str, stage: str) -> Resource:
     properties: dict[str, Any] = {
         "RestApiId": {"Ref": "Api"},
         "DeploymentId": {"Ref": deployment},
@@ -145,8 +147,8 @@ def _rest_stage(settings: Settings, deployment: str, stage: str) -> Resource:
     }
     if settings.flag("xray_tracing", default=False):
         properties["TracingEnabled"] = True
-    if tags := settings.words("tags"):
-        properties["Tags"] = listed_tags(tags)
+    if tags := settings.text_mapping("tags"):
+        properties["Tags"] = tag_list(tags)
     methods: dict[str, Any] = {}
     if settings.flag("cache_cluster_enabled", default=False):
         properties |= {
@@ -164,7 +166,7 @@ def _rest_stage(settings: Settings, deployment: str, stage: str) -> Resource:
     if settings.flag("cloudwatch_metrics_enabled", default=False):
         methods["MetricsEnabled"] = True
     if methods:
-        properties["MethodSettings"] = [_METHODS_ON | methods]
+        properties["MethodSettings"] = [_ALL_METHODS | methods]
     return {"Type": "AWS::ApiGateway::Stage", "Properties": properties}
 
 
@@ -178,10 +180,10 @@ def _api_key(existing: str) -> dict[str, Resource]:
     )
 
 
-def _http(settings: Settings, resources: dict[str, Resource], stage: str) -> Parts:
+def _http_api(settings: StageSettings, resources: dict[str, Resource], stage: str) -> TemplateParts:
     kept = {name: resources[name] for name in ("ApiV2", "IntegrationV2", "RouteV2", "StageV2")}
-    kept["IntegrationV2"]["Properties"]["IntegrationUri"] = INVOCATIONS
-    tags = settings.words("tags")
+    kept["IntegrationV2"]["Properties"]["IntegrationUri"] = INVOCATION_URI
+    tags = settings.text_mapping("tags")
     for name in ("ApiV2", "StageV2"):
         if tags:
             kept[name]["Properties"]["Tags"] = tags
@@ -192,35 +194,39 @@ def _http(settings: Settings, resources: dict[str, Resource], stage: str) -> Par
     if settings.text("cloudwatch_log_level", "OFF") != "OFF":
         ignored.append("cloudwatch_log_level")
     warnings = [f"an HTTP API (apigateway_version 'v2') has no {name}: ignored" for name in ignored]
-    return Parts(kept | {"ApiPermission": _api_permission("ApiV2")}, warnings=warnings, url=_url("ApiV2", stage))
+    return TemplateParts(
+        kept | {"ApiPermission": _api_permission("ApiV2")}, warnings=warnings, url=_url("ApiV2", stage)
+    )
 
 
-def _websocket(zappas: Mapping[str, Resource]) -> Parts:
+def _websocket(zappas: Mapping[str, Resource]) -> TemplateParts:
     resources = {name: copy.deepcopy(one) for name, one in zappas.items() if name.startswith("Ws")}
-    resources["WsIntegration"]["Properties"]["IntegrationUri"] = INVOCATIONS
+    resources["WsIntegration"]["Properties"]["IntegrationUri"] = INVOCATION_URI
     resources["WsInvokePermission"] = _api_permission("WsApi")
     routes = sorted(name for name, one in resources.items() if one["Type"] == "AWS::ApiGatewayV2::Route")
     resources["WsStage"]["DependsOn"] = routes
     answer = sub("arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${WsApi}/*/POST/@connections/*")
-    return Parts(resources, [allow(["execute-api:ManageConnections"], answer)])
+    return TemplateParts(resources, [allow(["execute-api:ManageConnections"], answer)])
 
 
-def _function_url(config: Settings) -> Parts:
+def _function_url(config: StageSettings) -> TemplateParts:
     auth = config.text("authorizer", "NONE")
     if auth not in ("NONE", "AWS_IAM"):
-        raise config.wrong("authorizer", "'NONE' or 'AWS_IAM'")
+        raise config.invalid("authorizer", "'NONE' or 'AWS_IAM'")
     properties: dict[str, Any] = {"AuthType": auth, "TargetFunctionArn": {"Ref": FUNCTION}}
     if (cors := config.values.get("cors", True)) is not False:
-        properties["Cors"] = _url_cors(Settings({}) if cors is True else config.part("cors"))
+        properties["Cors"] = _url_cors(StageSettings({}) if cors is True else config.section("cors"))
     resources = {"FunctionUrl": {"Type": "AWS::Lambda::Url", "Properties": properties}}
     if auth == "NONE":
-        resources["FunctionUrlPermission"] = _public("lambda:InvokeFunctionUrl", FunctionUrlAuthType="NONE")
+        resources["FunctionUrlPermission"] = _public_permission("lambda:InvokeFunctionUrl", FunctionUrlAuthType="NONE")
         # zappa lets the whole world invoke the function by this; only calls through the URL need it.
-        resources["FunctionUrlInvokePermission"] = _public("lambda:InvokeFunction", InvokedViaFunctionUrl=True)
-    return Parts(resources, url={"Fn::GetAtt": ["FunctionUrl", "FunctionUrl"]})
+        resources["FunctionUrlInvokePermission"] = _public_permission(
+            "lambda:InvokeFunction", InvokedViaFunctionUrl=True
+        )
+    return TemplateParts(resources, url={"Fn::GetAtt": ["FunctionUrl", "FunctionUrl"]})
 
 
-def _url_cors(cors: Settings) -> dict[str, Any]:
+def _url_cors(cors: StageSettings) -> dict[str, Any]:
     """zappa's defaults: everyone, everything."""  # noqa: D403
     return {
         "AllowCredentials": cors.flag("allowCredentials", default=False),
@@ -232,7 +238,7 @@ def _url_cors(cors: Settings) -> dict[str, Any]:
     }
 
 
-def _public(action: str, **condition: Any) -> Resource:
+def _public_permission(action: str, **condition: Any) -> Resource:
     properties = {"Action": action, "FunctionName": {"Ref": FUNCTION}, "Principal": "*", **condition}
     return {"Type": "AWS::Lambda::Permission", "Properties": properties}
 

@@ -13,24 +13,24 @@ from auto_lambda.model import BucketNotification
 from builder.frameworks.zappa.resources import (
     FUNCTION,
     FUNCTION_ARN,
-    Parts,
     Resource,
+    TemplateParts,
     allow,
-    digest,
+    escape_sub,
     invoke_permission,
+    short_hash,
     sub,
-    verbatim,
 )
-from builder.frameworks.zappa.settings import Settings, unsupported
+from builder.frameworks.zappa.settings import StageSettings, unsupported
 
-_PASSED = ("time", "detail-type", "source", "account", "region", "detail", "version", "resources", "id")
-_READS = {
+_EVENT_FIELDS = ("time", "detail-type", "source", "account", "region", "detail", "version", "resources", "id")
+_READ_ACTIONS = {
     "sqs": ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ChangeMessageVisibility"),
     "dynamodb": ("dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:DescribeStream", "dynamodb:ListStreams"),
     "kinesis": ("kinesis:GetRecords", "kinesis:GetShardIterator", "kinesis:DescribeStream", "kinesis:ListShards",
                 "kinesis:DescribeStreamSummary", "kinesis:ListStreams", "kinesis:SubscribeToShard"),
 }  # fmt: skip
-_POLLED = frozenset(_READS)
+_POLLED_SERVICES = frozenset(_READ_ACTIONS)
 _ARN = re.compile(r"arn:[a-z-]+:([a-z0-9-]+):[a-z0-9-]*:[0-9]*:\S+")
 
 
@@ -46,11 +46,11 @@ class Schedule(BaseModel):
     kwargs: dict[str, Any]
 
 
-def schedules(found: Iterable[Schedule]) -> Parts:
+def schedule_parts(found: Iterable[Schedule]) -> TemplateParts:
     """A rule and its permission for each."""
-    parts = Parts()
+    parts = TemplateParts()
     for schedule in found:
-        name = f"Schedule{digest(schedule.name)}"
+        name = f"Schedule{short_hash(schedule.name)}"
         properties = {
             "Name": schedule.name,
             "Description": schedule.description[:512],
@@ -62,7 +62,7 @@ def schedules(found: Iterable[Schedule]) -> Parts:
     return parts
 
 
-def _target(added: str, value: Any, passed: tuple[str, ...] = _PASSED) -> dict[str, Any]:
+def _target(added: str, value: Any, passed: tuple[str, ...] = _EVENT_FIELDS) -> dict[str, Any]:
     """The function, called with the event and one value more."""
     template = ", ".join([*(f'"{name}": <{name}>' for name in passed), f'"{added}": {json.dumps(value)}'])
     return {
@@ -82,51 +82,51 @@ def _rule(name: str, properties: dict[str, Any]) -> dict[str, Resource]:
     }
 
 
-def sources(settings: Settings) -> Parts:
+def event_source_parts(settings: StageSettings) -> TemplateParts:
     """What the settings' ``events`` with an ``event_source`` need.
 
     Raises:
         AppError: ``unsupported-setting`` for a service that zappa does not know, ``bad-config``.
     """
-    parts = Parts()
-    grouped: dict[str, list[Settings]] = {}
-    for event in settings.parts("events"):
+    parts = TemplateParts()
+    grouped: dict[str, list[StageSettings]] = {}
+    for event in settings.sections("events"):
         if not re.fullmatch(r"\w+(\.\w+)+", event.text("function"), re.ASCII):
-            raise event.wrong("function", "the dotted path of the function to call, as in 'tasks.cleanup'")
+            raise event.invalid("function", "the dotted path of the function to call, as in 'tasks.cleanup'")
         if "event_source" in event.values:
-            source = event.part("event_source")
+            source = event.section("event_source")
             grouped.setdefault(source.text("arn"), []).append(source)
         elif not (event.values.get("expression") or event.values.get("expressions")):
-            raise event.wrong("expression", "a schedule, unless the event has an event_source")
-        for pattern in _patterns(event):
+            raise event.invalid("expression", "a schedule, unless the event has an event_source")
+        for pattern in _event_patterns(event):
             parts.add(pattern)
     for arn, group in grouped.items():
-        parts.add(_source(arn, group))
+        parts.add(_event_source(arn, group))
     return parts
 
 
-def _source(arn: str, group: list[Settings]) -> Parts:
+def _event_source(arn: str, group: list[StageSettings]) -> TemplateParts:
     """One trigger per source: zappa's handler calls every function that asked for it."""
     service = _service(arn, group[-1])
-    if service in _POLLED:
-        return _polled(service, arn, group[-1])
+    if service in _POLLED_SERVICES:
+        return _event_source_mapping(service, arn, group[-1])
     if service == "sns":
-        return _topic(arn, group)
+        return _topic_subscription(arn, group)
     if service == "s3":
-        return _bucket(arn, group)
-    return Parts()
+        return _bucket_notifications(arn, group)
+    return TemplateParts()
 
 
-def _service(arn: str, source: Settings) -> str:
+def _service(arn: str, source: StageSettings) -> str:
     found = _ARN.fullmatch(arn)
     if not found:
-        raise source.wrong("arn", "the ARN of an event source")
-    if found[1] not in {*_POLLED, "sns", "s3", "events"}:
+        raise source.invalid("arn", "the ARN of an event source")
+    if found[1] not in {*_POLLED_SERVICES, "sns", "s3", "events"}:
         raise unsupported("events", f"zappa has no event source for {found[1]} ({arn})")
     return found[1]
 
 
-def _polled(service: str, arn: str, source: Settings) -> Parts:
+def _event_source_mapping(service: str, arn: str, source: StageSettings) -> TemplateParts:
     size = source.number("batch_size", 10)
     properties: dict[str, Any] = {
         "FunctionName": {"Ref": FUNCTION},
@@ -139,17 +139,17 @@ def _polled(service: str, arn: str, source: Settings) -> Parts:
     else:
         properties["StartingPosition"] = source.text("starting_position", "TRIM_HORIZON")
     mapping = {"Type": "AWS::Lambda::EventSourceMapping", "Properties": properties}
-    return Parts({f"Source{digest(arn)}": mapping}, [allow(_READS[service], arn)])
+    return TemplateParts({f"Source{short_hash(arn)}": mapping}, [allow(_READ_ACTIONS[service], arn)])
 
 
-def _topic(arn: str, group: list[Settings]) -> Parts:
+def _topic_subscription(arn: str, group: list[StageSettings]) -> TemplateParts:
     properties: dict[str, Any] = {"TopicArn": arn, "Protocol": "lambda", "Endpoint": FUNCTION_ARN}
     if region := arn.split(":")[3]:
         properties["Region"] = region
-    if filters := _merged([source.mapping("filters") for source in group]):
+    if filters := _merge_filters([source.mapping("filters") for source in group]):
         properties["FilterPolicy"] = filters
-    name = f"Topic{digest(arn)}"
-    return Parts(
+    name = f"Topic{short_hash(arn)}"
+    return TemplateParts(
         {
             name: {"Type": "AWS::SNS::Subscription", "Properties": properties},
             f"{name}Permission": invoke_permission("sns.amazonaws.com", arn),
@@ -157,7 +157,7 @@ def _topic(arn: str, group: list[Settings]) -> Parts:
     )
 
 
-def _merged(filters: list[dict[str, Any]]) -> dict[str, Any]:
+def _merge_filters(filters: list[dict[str, Any]]) -> dict[str, Any]:
     """Filters of several functions on one topic, made as wide as all of them: zappa's own rule."""
     if not all(filters):
         return {}
@@ -172,15 +172,15 @@ def _merged(filters: list[dict[str, Any]]) -> dict[str, Any]:
     return merged
 
 
-def _bucket(arn: str, group: list[Settings]) -> Parts:
+def _bucket_notifications(arn: str, group: list[StageSettings]) -> TemplateParts:
     bucket = arn.rpartition(":")[2]
     asked = dict.fromkeys(_notification(bucket, source) for source in group)
-    return Parts(statements=[allow(["s3:GetObject"], f"{arn}/*")], notifications=list(asked))
+    return TemplateParts(statements=[allow(["s3:GetObject"], f"{arn}/*")], notifications=list(asked))
 
 
-def _notification(bucket: str, source: Settings) -> BucketNotification:
+def _notification(bucket: str, source: StageSettings) -> BucketNotification:
     """zappa's manual says ``key_filters``, its code reads ``prefix`` and ``suffix``: both count."""  # noqa: D403
-    filters = {one.text("type"): one.text("value") for one in source.parts("key_filters")}
+    filters = {one.text("type"): one.text("value") for one in source.sections("key_filters")}
     return BucketNotification(
         bucket,
         FUNCTION,
@@ -190,9 +190,9 @@ def _notification(bucket: str, source: Settings) -> BucketNotification:
     )
 
 
-def _patterns(event: Settings) -> list[Parts]:
+def _event_patterns(event: StageSettings) -> list[TemplateParts]:
     """An ``events:`` source: the rule hands the handler the function's name, which is how it finds direct calls."""
-    source = event.part("event_source")
+    source = event.section("event_source")
     if not source.values or _service(source.text("arn"), source) != "events":
         return []
     pattern = source.values.get("event_pattern", source.values.get("pattern"))
@@ -200,13 +200,13 @@ def _patterns(event: Settings) -> list[Parts]:
         try:
             pattern = json.loads(pattern)
         except ValueError as error:
-            raise source.wrong("event_pattern", "JSON") from error
+            raise source.invalid("event_pattern", "JSON") from error
     schedule = source.text("schedule_expression") or source.text("schedule")
     if not (isinstance(pattern, dict) or schedule):
-        raise source.wrong("event_pattern", "a pattern of events")
+        raise source.invalid("event_pattern", "a pattern of events")
     function = event.text("function")
     # With a detail-type, the handler would take a schedule's event for one of zappa's own.
-    passed = tuple(name for name in _PASSED if name != "detail-type")
+    passed = tuple(name for name in _EVENT_FIELDS if name != "detail-type")
     properties: dict[str, Any] = {
         "State": "ENABLED" if source.flag("enabled", default=True) else "DISABLED",
         "Targets": [_target("command", function, passed)],
@@ -215,32 +215,32 @@ def _patterns(event: Settings) -> list[Parts]:
         properties["EventPattern"] = pattern
     if schedule:
         properties["ScheduleExpression"] = schedule
-    return [Parts(_rule(f"Pattern{digest([function, pattern, schedule])}", properties))]
+    return [TemplateParts(_rule(f"Pattern{short_hash([function, pattern, schedule])}", properties))]
 
 
-def tasks(settings: Settings, function: str) -> Parts:
+def async_task_parts(settings: StageSettings, function: str) -> TemplateParts:
     """What ``zappa.asynchronous`` needs: to call the function itself, a topic, a table for answers."""
     own = f"arn:${{AWS::Partition}}:lambda:${{AWS::Region}}:${{AWS::AccountId}}:function:{function}"
-    parts = Parts(statements=[allow(["lambda:InvokeFunction"], sub(own), sub(f"{own}:*"))])
+    parts = TemplateParts(statements=[allow(["lambda:InvokeFunction"], sub(own), sub(f"{own}:*"))])
     make = settings.flag("async_resources", default=True)
-    if by_topic(settings):
+    if tasks_use_topic(settings):
         parts.add(_task_topic(f"{function}-zappa-async", make=make))
     if table := settings.text("async_response_table"):
         parts.add(_task_table(settings, table, make=make))
     return parts
 
 
-def by_topic(settings: Settings) -> bool:
+def tasks_use_topic(settings: StageSettings) -> bool:
     """Whether tasks go through a topic, which zappa names after the function."""
     source = settings.text("async_source", "lambda")
     if source not in ("lambda", "sns"):
-        raise settings.wrong("async_source", "'lambda' or 'sns'")
+        raise settings.invalid("async_source", "'lambda' or 'sns'")
     return source == "sns"
 
 
-def _task_topic(name: str, *, make: bool) -> Parts:
+def _task_topic(name: str, *, make: bool) -> TemplateParts:
     arn = sub(f"arn:${{AWS::Partition}}:sns:${{AWS::Region}}:${{AWS::AccountId}}:{name}")
-    parts = Parts(statements=[allow(["sns:Publish"], arn)])
+    parts = TemplateParts(statements=[allow(["sns:Publish"], arn)])
     if make:
         subscription = {"TopicArn": {"Ref": "TaskTopic"}, "Protocol": "lambda", "Endpoint": FUNCTION_ARN}
         parts.resources = {
@@ -251,11 +251,11 @@ def _task_topic(name: str, *, make: bool) -> Parts:
     return parts
 
 
-def _task_table(settings: Settings, table: str, *, make: bool) -> Parts:
+def _task_table(settings: StageSettings, table: str, *, make: bool) -> TemplateParts:
     if not re.fullmatch(r"[A-Za-z0-9_.-]{3,255}", table):
-        raise settings.wrong("async_response_table", "the name of a DynamoDB table")
-    arn = sub(f"arn:${{AWS::Partition}}:dynamodb:${{AWS::Region}}:${{AWS::AccountId}}:table/{verbatim(table)}")
-    parts = Parts(statements=[allow(["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"], arn)])
+        raise settings.invalid("async_response_table", "the name of a DynamoDB table")
+    arn = sub(f"arn:${{AWS::Partition}}:dynamodb:${{AWS::Region}}:${{AWS::AccountId}}:table/{escape_sub(table)}")
+    parts = TemplateParts(statements=[allow(["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"], arn)])
     if make:
         properties = {
             "TableName": table,
@@ -271,13 +271,13 @@ def _task_table(settings: Settings, table: str, *, make: bool) -> Parts:
     return parts
 
 
-def others(settings: Settings) -> Parts:
+def cognito_and_bot_parts(settings: StageSettings) -> TemplateParts:
     """User pools and bots, which exist already and are pointed at the alias by hand."""
-    parts = Parts()
+    parts = TemplateParts()
     if cognito := settings.mapping("cognito"):
         pool = str(cognito.get("user_pool", ""))
         if not re.fullmatch(r"[\w-]+_[0-9a-zA-Z]+", pool):
-            raise settings.part("cognito").wrong("user_pool", "the id of a user pool")
+            raise settings.section("cognito").invalid("user_pool", "the id of a user pool")
         arn = f"arn:${{AWS::Partition}}:cognito-idp:${{AWS::Region}}:${{AWS::AccountId}}:userpool/{pool}"
         parts.resources["CognitoPermission"] = invoke_permission("cognito-idp.amazonaws.com", sub(arn))
         parts.warnings.append(f"point the triggers of user pool {pool} at the function's alias `live`, once")

@@ -19,11 +19,11 @@ from auto_lambda.model import FrameworkName, Say
 from auto_lambda.tools import ToolEnvironments
 from builder.frameworks.zappa import answer
 from builder.frameworks.zappa.answer import Packaged
-from builder.frameworks.zappa.events import by_topic
-from builder.frameworks.zappa.settings import TABLE, ZAPPA, Settings, check, unsupported
-from builder.frameworks.zappa.template import template
+from builder.frameworks.zappa.events import tasks_use_topic
+from builder.frameworks.zappa.settings import SETTINGS_PAGE, ZAPPA_VERSION, StageSettings, check_settings, unsupported
+from builder.frameworks.zappa.template import build_template
 from builder.model import Built, Draft, Source
-from builder.proof.requests import Shape, get
+from builder.proof.requests import EventShape, get_event
 from builder.sandbox.result_file import ResultFile
 from builder.sandbox.sandbox import Command, Limits, Sandbox
 from builder.source.settings import read_zappa
@@ -32,22 +32,22 @@ from worker.bundle.release import health_path
 
 _SCRIPT = Path(__file__).with_name("inside") / "zappa_package.py"
 _LIMITS = Limits(wall=180, cpu=180)
-_TASKS_ON_LIVE = """
+_CALL_LIVE_ALIAS = """
 # zappa.asynchronous calls the function by this name: what is live has to run the tasks, not $LATEST.
 import os
 if os.environ.get("AWS_LAMBDA_FUNCTION_NAME", ":").count(":") == 0:
     os.environ["AWS_LAMBDA_FUNCTION_NAME"] += ":live"
 """
-_ONE_FUNCTION_EACH = """
+_UNWRAP_SINGLE_FUNCTIONS = """
 # Handlers before zappa 0.63 know one function a source, and want it bare.
 AWS_EVENT_MAPPING = {arn: found[0] if len(found) == 1 else found for arn, found in AWS_EVENT_MAPPING.items()}
 """
-_MADE = ("handler.py", "zappa_settings.py", "django_zappa_app.py")
+_GENERATED_FILES = ("handler.py", "zappa_settings.py", "django_zappa_app.py")
 _CALLS_AWS = re.compile(rb"\b(?:boto3|botocore|aioboto3|aiobotocore|pynamodb|s3fs|storages|flask_s3|smart_open)\b")
 _FLASK = re.compile(rb"(?m)^(?:from|import)\s+flask\b")
-_NOT_ZAPPAS_ROLE = (
+_ROLE_WARNING = (
     "the app is granted what its triggers need, not zappa's own default role (s3:*, sqs:*, sns:*, dynamodb:*, "
-    f"kinesis:*, route53:*): say in `extra_permissions` or `attach_policy` what else it uses ({TABLE})"
+    f"kinesis:*, route53:*): say in `extra_permissions` or `attach_policy` what else it uses ({SETTINGS_PAGE})"
 )
 
 
@@ -76,7 +76,7 @@ class Zappa:
         stages = read_zappa(built_from).stages.values()
         django = any(stage.get("django_settings") for stage in stages)
         flask = any(_imports_flask(built_from, stage.get("app_function")) for stage in stages)
-        return (f"zappa=={ZAPPA}", *(["django"] if django else []), *(["flask"] if flask else []))
+        return (f"zappa=={ZAPPA_VERSION}", *(["django"] if django else []), *(["flask"] if flask else []))
 
     def compile(self, built: Built, work: Path, say: Say) -> Draft:
         """Read the settings as zappa does, package the app's files, and say the deployment as plain CloudFormation.
@@ -85,30 +85,37 @@ class Zappa:
             AppError: the settings ask for what is refused or cannot be, or a hook fails.
         """
         source = built.source
-        handler = _handler(built)
-        check(Settings(read_zappa(source.root).stage(source.config_stage)))  # before a hook runs
+        handler = _zappa_folder(built)
+        check_settings(StageSettings(read_zappa(source.root).stage(source.config_stage)))  # before a hook runs
         packaged = self._package(built, work, say)
-        settings = Settings(packaged.settings)
-        warnings = check(settings)
+        settings = StageSettings(packaged.settings)
+        warnings = check_settings(settings)
         _check_app(settings, handler)
-        described, parts = template(source.upload.app, settings, packaged.policies, packaged.rules, packaged.resources)
+        described, parts = build_template(
+            source.upload.app, settings, packaged.policies, packaged.rules, packaged.resources
+        )
         code = work / "code"
-        warnings += _code(work / "out" / "package.zip", code, packaged, settings, handler)
+        warnings += _write_code(work / "out" / "package.zip", code, packaged, settings, handler)
         return Draft(
             template=described,
             code=code,
             main="App",
             url=parts.url,
             notifications=tuple(parts.notifications),
-            warnings=(*warnings, *parts.warnings, *_about_rights(settings, code), *_about_name(settings, source)),
+            warnings=(
+                *warnings,
+                *parts.warnings,
+                *_rights_warning(settings, code),
+                *_project_name_warning(settings, source),
+            ),
             first_event=_first_event(built, parts.url, described["Resources"]),
-            called=dict(_called(settings)),
+            called=dict(_called_functions(settings)),
             remote_environment=bool(settings.values.get("remote_env") or settings.values.get("remote_env_file")),
         )
 
     def _package(self, built: Built, work: Path, say: Say) -> Packaged:
         source = built.source
-        app, out = work / "app", _made(work / "out")
+        app, out = work / "app", _make_folder(work / "out")
         shutil.copytree(source.root, app, symlinks=True)  # a prebuild script may write into it
         result = ResultFile(out / "result.json")
         request = work / "request.json"
@@ -144,19 +151,19 @@ def _request(built: Built, out: Path) -> dict[str, Any]:
     }
 
 
-def _handler(built: Built) -> Path:
+def _zappa_folder(built: Built) -> Path:
     """The folder of the zappa that the function will run: its handler has to fit its other modules."""
     folder = built.site / "zappa" if built.site else None
-    if folder is None or not _plain(folder / "handler.py"):
+    if folder is None or not _is_plain_file(folder / "handler.py"):
         raise AppError(
             Code.COMPILE_FAILED,
             "zappa is not among the app's installed dependencies",
-            hint=f"Require zappa=={ZAPPA} in the app's requirements.",
+            hint=f"Require zappa=={ZAPPA_VERSION} in the app's requirements.",
         )
     return folder
 
 
-def _check_app(settings: Settings, zappa: Path) -> None:
+def _check_app(settings: StageSettings, zappa: Path) -> None:
     api = settings.flag("use_apigateway", default=True) and settings.flag("apigateway_enabled", default=True)
     answers = api or settings.flag("function_url_enabled", default=False)
     if answers and not (settings.text("app_function") or settings.text("django_settings")):
@@ -168,14 +175,14 @@ def _check_app(settings: Settings, zappa: Path) -> None:
     if settings.text("app_type") == "asgi" and not (zappa / "asgi.py").is_file():
         raise unsupported(
             "app_type", "the zappa that the app requires is too old for ASGI apps",
-            hint=f"Require zappa=={ZAPPA}.",
+            hint=f"Require zappa=={ZAPPA_VERSION}.",
         )  # fmt: skip
 
 
-def _code(package: Path, code: Path, packaged: Packaged, settings: Settings, zappa: Path) -> tuple[str, ...]:
+def _write_code(package: Path, code: Path, packaged: Packaged, settings: StageSettings, zappa: Path) -> tuple[str, ...]:
     """Make the code folder: the app's files, the handler that fits the layer, and its settings module."""
     try:
-        if not _plain(package) or package.lstat().st_nlink != 1:
+        if not _is_plain_file(package) or package.lstat().st_nlink != 1:
             raise AppError(Code.COMPILE_FAILED, "the package is not a plain file", hint="Leave it to zappa to make it.")
         unpack(package, code)
     except AppError as error:
@@ -186,8 +193,8 @@ def _code(package: Path, code: Path, packaged: Packaged, settings: Settings, zap
     shutil.copyfile(zappa / "handler.py", code / "handler.py", follow_symlinks=False)
     if settings.text("django_settings"):
         shutil.copyfile(zappa / "ext" / "django_zappa.py", code / "django_zappa_app.py", follow_symlinks=False)
-    tasks = "" if by_topic(settings) else _TASKS_ON_LIVE
-    (code / "zappa_settings.py").write_text(packaged.settings_py + _ONE_FUNCTION_EACH + tasks, encoding="utf-8")
+    tasks = "" if tasks_use_topic(settings) else _CALL_LIVE_ALIAS
+    (code / "zappa_settings.py").write_text(packaged.settings_py + _UNWRAP_SINGLE_FUNCTIONS + tasks, encoding="utf-8")
     return warnings if replaced else ()
 
 
@@ -195,18 +202,18 @@ def _first_event(built: Built, url: Any, resources: Mapping[str, Any]) -> Mappin
     """What makes zappa's handler load the app, which it does at its first event: one GET, or an event of nobody's."""
     if url is None:
         return {}
-    shape: Shape = "rest-api" if "Api" in resources else "http-api" if "ApiV2" in resources else "function-url"
-    return get(shape, health_path(built), built.source.upload.app.stage)
+    shape: EventShape = "rest-api" if "Api" in resources else "http-api" if "ApiV2" in resources else "function-url"
+    return get_event(shape, health_path(built), built.source.upload.app.stage)
 
 
-def _called(settings: Settings) -> Iterator[tuple[str, str]]:
+def _called_functions(settings: StageSettings) -> Iterator[tuple[str, str]]:
     """Functions that the handler looks up when their event comes."""
     for name in ("events", "bot_events"):
-        for index, event in enumerate(settings.parts(name)):
+        for index, event in enumerate(settings.sections(name)):
             yield f"{name}[{index}].function", event.text("function")
-    for index, trigger in enumerate(settings.part("cognito").parts("triggers")):
+    for index, trigger in enumerate(settings.section("cognito").sections("triggers")):
         yield f"cognito.triggers[{index}].function", trigger.text("function")
-    if function := settings.part("authorizer").text("function"):
+    if function := settings.section("authorizer").text("function"):
         yield "authorizer.function", function
     if function := settings.text("exception_handler"):
         yield "exception_handler", function
@@ -217,19 +224,21 @@ def _imports_flask(root: Path, app_function: object) -> bool:
     if not isinstance(app_function, str) or not re.fullmatch(r"[\w.]+", app_function) or (root / "flask").exists():
         return False
     path = root.joinpath(*app_function.split(".")[:-1])
-    modules = [one for one in (path.with_name(f"{path.name}.py"), path / "__init__.py") if _plain(one)]
+    modules = [one for one in (path.with_name(f"{path.name}.py"), path / "__init__.py") if _is_plain_file(one)]
     return any(_FLASK.search(one.read_bytes()) for one in modules if one.is_relative_to(root))
 
 
-def _about_rights(settings: Settings, code: Path) -> tuple[str, ...]:
+def _rights_warning(settings: StageSettings, code: Path) -> tuple[str, ...]:
     """A warning to an app that seems to call AWS and says nowhere what it needs: zappa's default role allows much."""
     if settings.values.get("extra_permissions") or settings.values.get("attach_policy"):
         return ()
-    calls = any(_CALLS_AWS.search(path.read_bytes()) for path in sorted(code.rglob("*.py")) if path.name not in _MADE)
-    return (_NOT_ZAPPAS_ROLE,) if calls else ()
+    calls = any(
+        _CALLS_AWS.search(path.read_bytes()) for path in sorted(code.rglob("*.py")) if path.name not in _GENERATED_FILES
+    )
+    return (_ROLE_WARNING,) if calls else ()
 
 
-def _about_name(settings: Settings, source: Source) -> tuple[str, ...]:
+def _project_name_warning(settings: StageSettings, source: Source) -> tuple[str, ...]:
     given, name = settings.text("project_name"), source.upload.app.name
     if not given or re.sub(r"[^a-z0-9]+", "-", given.lower()) == name:
         return ()
@@ -239,7 +248,7 @@ def _about_name(settings: Settings, source: Source) -> tuple[str, ...]:
     )
 
 
-def _plain(path: Path) -> bool:
+def _is_plain_file(path: Path) -> bool:
     """Whether it is a file of its own: neither a link to another nor another's second name."""
     try:
         info = path.lstat()
@@ -248,6 +257,6 @@ def _plain(path: Path) -> bool:
     return stat.S_ISREG(info.st_mode)
 
 
-def _made(folder: Path) -> Path:
+def _make_folder(folder: Path) -> Path:
     folder.mkdir()
     return folder

@@ -18,7 +18,7 @@ FUNCTION = "App"
 
 ROLE = "AppRole"
 FUNCTION_ARN = {"Fn::GetAtt": [FUNCTION, "Arn"]}
-INVOCATIONS = {
+INVOCATION_URI = {
     "Fn::Sub": "arn:${AWS::Partition}:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions/"
     f"${{{FUNCTION}.Arn}}/invocations"
 }
@@ -26,7 +26,7 @@ INVOCATIONS = {
 
 
 @dataclass
-class Parts:
+class TemplateParts:
     """What one aspect of an app adds to its template. ``statements`` are for the function's role."""
 
     resources: dict[str, Resource] = field(default_factory=dict)
@@ -35,7 +35,7 @@ class Parts:
     warnings: list[str] = field(default_factory=list)
     url: Any = None
 
-    def add(self, other: Parts) -> None:
+    def add(self, other: TemplateParts) -> None:
         """Take over what another aspect adds; the first URL stays."""
         self.resources |= other.resources
         self.statements += other.statements
@@ -66,16 +66,16 @@ def sub(text: str) -> dict[str, str]:
     return {"Fn::Sub": text}
 
 
-def verbatim(text: str) -> str:
+def escape_sub(text: str) -> str:
     """Text of an upload inside ``Fn::Sub``: none of it is a reference."""
     return text.replace("${", "${!")
 
 
-def digest(value: Any) -> str:
+def short_hash(value: Any) -> str:
     """A short name for content, fit for a logical id."""
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:10]
 
 
-def listed_tags(tags: dict[str, str]) -> list[dict[str, str]]:
+def tag_list(tags: dict[str, str]) -> list[dict[str, str]]:
     """Tags as most resources want them."""
     return [{"Key": key, "Value": value} for key, value in tags.items()]

@@ -11,8 +11,8 @@ from typing import Any, Literal, cast
 
 from auto_lambda.errors import AppError, Code
 
-ZAPPA = "0.63.0"
-TABLE = "docs/reference/settings-zappa.md"
+ZAPPA_VERSION = "0.63.0"
+SETTINGS_PAGE = "docs/reference/settings-zappa.md"
 
 Verdict = Literal["carried", "ignored", "refused"]
 
@@ -149,12 +149,12 @@ RULES: Mapping[str, Rule] = {
     "xray_tracing": _carried("with the permission to write traces"),
 }  # fmt: skip
 
-_QUIET = {"delete_local_zip", "delete_s3_zip", "delete_zip", "profile_name", "s3_bucket", "touch", "include",
+_HARMLESS = {"delete_local_zip", "delete_s3_zip", "delete_zip", "profile_name", "s3_bucket", "touch", "include",
           "use_precompiled_packages", "alb_vpc_config", "function_url_cloudfront_config"}  # fmt: skip
 """Ignored without any consequence for what runs: told in one line together."""
 
 
-class Settings:
+class StageSettings:
     """One stage's settings as typed values. They come from an upload: every look checks the type.
 
     Raises:
@@ -175,7 +175,7 @@ class Settings:
         if isinstance(value, str) and value.isdecimal():
             return int(value)
         if isinstance(value, bool):
-            raise self.wrong(name, "a whole number")
+            raise self.invalid(name, "a whole number")
         return cast("int", self._typed(name, default, int, "a whole number"))
 
     def flag(self, name: str, default: bool) -> bool:
@@ -186,33 +186,33 @@ class Settings:
         """A mapping, empty when it is not there."""
         return cast("dict[str, Any]", self._typed(name, {}, dict, "a mapping"))
 
-    def part(self, name: str) -> Settings:
+    def section(self, name: str) -> StageSettings:
         """A mapping, as settings again."""
-        return Settings(self.mapping(name), f"{self._prefix}{name}.")
+        return StageSettings(self.mapping(name), f"{self._prefix}{name}.")
 
-    def parts(self, name: str) -> list[Settings]:
+    def sections(self, name: str) -> list[StageSettings]:
         """A list of mappings, as settings each."""
         found = self._typed(name, [], list, "a list")
         if not all(isinstance(one, dict) for one in found):
-            raise self.wrong(name, "a list of mappings")
-        return [Settings(one, f"{self._prefix}{name}[{index}].") for index, one in enumerate(found)]
+            raise self.invalid(name, "a list of mappings")
+        return [StageSettings(one, f"{self._prefix}{name}[{index}].") for index, one in enumerate(found)]
 
     def texts(self, name: str, default: tuple[str, ...] = ()) -> list[str]:
         """A list of strings."""
         found = self._typed(name, list(default), list, "a list")
         if not all(isinstance(one, str) for one in found):
-            raise self.wrong(name, "a list of texts")
+            raise self.invalid(name, "a list of texts")
         return cast("list[str]", found)
 
-    def words(self, name: str) -> dict[str, str]:
+    def text_mapping(self, name: str) -> dict[str, str]:
         """A mapping of strings to strings."""
         found = self.mapping(name)
         for key, value in found.items():
             if not isinstance(value, str):
-                raise Settings(found, f"{self._prefix}{name}.").wrong(key, "text (put quotes around it)")
+                raise StageSettings(found, f"{self._prefix}{name}.").invalid(key, "text (put quotes around it)")
         return found
 
-    def wrong(self, name: str, wanted: str) -> AppError:
+    def invalid(self, name: str, wanted: str) -> AppError:
         """The error for a value that is not what it has to be."""
         value = repr(self.values.get(name))
         shown = value if len(value) <= 80 else f"{value[:77]}..."
@@ -227,18 +227,18 @@ class Settings:
         if value is None:
             return default
         if not isinstance(value, kind):
-            raise self.wrong(name, wanted)
+            raise self.invalid(name, wanted)
         return value
 
 
-def check(settings: Settings) -> tuple[str, ...]:
+def check_settings(settings: StageSettings) -> tuple[str, ...]:
     """Refuse what cannot be carried; return warnings about what is ignored.
 
     Raises:
         AppError: ``unsupported-setting``, naming the setting and the reason.
     """
     for name, value in settings.values.items():
-        if (rule := RULES.get(name)) and rule.verdict == "refused" and _asked(name, value):
+        if (rule := RULES.get(name)) and rule.verdict == "refused" and _is_requested(name, value):
             raise unsupported(name, rule.note)
     _check_callbacks(settings)
     _check_api(settings)
@@ -250,18 +250,18 @@ def unsupported(name: str, reason: str, hint: str = "") -> AppError:
     return AppError(
         Code.UNSUPPORTED_SETTING,
         f"the zappa setting {name!r} is not supported: {reason}",
-        hint=hint or f"Take it out of the zappa settings. {TABLE} tells what becomes of each setting.",
+        hint=hint or f"Take it out of the zappa settings. {SETTINGS_PAGE} tells what becomes of each setting.",
     )
 
 
-def _asked(name: str, value: Any) -> bool:
+def _is_requested(name: str, value: Any) -> bool:
     """Whether a refused setting really asks for what is refused: `false`, `null` and empty mostly mean no."""
     return value is False if name == "manage_roles" else bool(value)
 
 
-def _check_callbacks(settings: Settings) -> None:
+def _check_callbacks(settings: StageSettings) -> None:
     for name in ("zip", "post"):
-        if settings.part("callbacks").values.get(name):
+        if settings.section("callbacks").values.get(name):
             raise unsupported(
                 f"callbacks.{name}",
                 "nothing of an app runs on the machine that deploys it after it is packaged",
@@ -269,10 +269,10 @@ def _check_callbacks(settings: Settings) -> None:
             )
 
 
-def _check_api(settings: Settings) -> None:
+def _check_api(settings: StageSettings) -> None:
     version = settings.text("apigateway_version", "v1")
     if version not in ("v1", "v2"):
-        raise settings.wrong("apigateway_version", "'v1' or 'v2'")
+        raise settings.invalid("apigateway_version", "'v1' or 'v2'")
     if version == "v2":
         for name in ("authorizer", "api_key_required", "apigateway_policy"):
             if settings.values.get(name) and not (name == "authorizer" and settings.flag("iam_authorization", False)):
@@ -282,18 +282,18 @@ def _check_api(settings: Settings) -> None:
                 )  # fmt: skip
 
 
-def _warnings(settings: Settings) -> tuple[str, ...]:
+def _warnings(settings: StageSettings) -> tuple[str, ...]:
     given = [name for name, value in settings.values.items() if value not in (None, False, "", [], {})]
     found = [
         f"the zappa setting {name!r} is ignored: {RULES[name].note}"
         for name in given
         if name in RULES
         and RULES[name].verdict == "ignored"
-        and name not in _QUIET
+        and name not in _HARMLESS
         and name != "project_name"  # `zappa` says more of that one
     ]
-    if quiet := sorted(_QUIET.intersection(given)):
+    if quiet := sorted(_HARMLESS.intersection(given)):
         found.append(f"these zappa settings mean nothing here and are ignored: {', '.join(quiet)}")
     if unknown := sorted(set(settings.values) - set(RULES)):
-        found.append(f"zappa {ZAPPA} knows no such settings, they are ignored: {', '.join(unknown)}")
+        found.append(f"zappa {ZAPPA_VERSION} knows no such settings, they are ignored: {', '.join(unknown)}")
     return tuple(found)

@@ -13,32 +13,32 @@ from builder.frameworks.zappa.events import Schedule
 from builder.frameworks.zappa.resources import (
     FUNCTION,
     ROLE,
-    Parts,
     Resource,
     Statement,
+    TemplateParts,
     allow,
-    listed_tags,
+    escape_sub,
     sub,
-    verbatim,
+    tag_list,
 )
-from builder.frameworks.zappa.settings import Settings, unsupported
+from builder.frameworks.zappa.settings import StageSettings, unsupported
 
-LONGEST_FUNCTION = 64
+MAX_FUNCTION_NAME = 64
 _LAMBDA_TRUST = {
     "Version": "2012-10-17",
     "Statement": [{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}],
 }
-_NETWORK = ("ec2:CreateNetworkInterface", "ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets",
+_VPC_ACTIONS = ("ec2:CreateNetworkInterface", "ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets",
             "ec2:DeleteNetworkInterface", "ec2:AssignPrivateIpAddresses", "ec2:UnassignPrivateIpAddresses")  # fmt: skip
 
 
-def template(
+def build_template(
     app: App,
-    settings: Settings,
+    settings: StageSettings,
     policies: Mapping[str, Any],
     schedules: Iterable[Schedule],
     zappas: Mapping[str, Resource],
-) -> tuple[Template, Parts]:
+) -> tuple[Template, TemplateParts]:
     """The draft's template, and the parts that it was made of (URL, notifications, warnings).
 
     Args:
@@ -51,22 +51,22 @@ def template(
     Raises:
         AppError: what the settings ask for cannot be said, or is not supported.
     """
-    if len(app.function) > LONGEST_FUNCTION:
+    if len(app.function) > MAX_FUNCTION_NAME:
         raise AppError(
             Code.BAD_KEY,
             f"name and stage together, {app.function!r}, are {len(app.function)} characters; Lambda takes 64",
             hint="Upload under a shorter name: the function of a zappa app is called <name>-<stage>.",
         )
-    parts = Parts()
+    parts = TemplateParts()
     for part in (
-        api.web(settings, zappas, app.stage),
-        events.schedules(schedules),
-        events.sources(settings),
-        events.tasks(settings, app.function),
-        events.others(settings),
+        api.web_parts(settings, zappas, app.stage),
+        events.schedule_parts(schedules),
+        events.event_source_parts(settings),
+        events.async_task_parts(settings, app.function),
+        events.cognito_and_bot_parts(settings),
     ):
         parts.add(part)
-    parts.statements += _own_statements(settings, app.function)
+    parts.statements += _role_statements(settings, app.function)
     resources = {
         FUNCTION: _function(app, settings),
         ROLE: _role(settings, policies, parts.statements),
@@ -76,7 +76,7 @@ def template(
     return described, parts
 
 
-def _function(app: App, settings: Settings) -> Resource:
+def _function(app: App, settings: StageSettings) -> Resource:
     properties: dict[str, Any] = {
         "FunctionName": app.function,
         "Handler": settings.text("lambda_handler", "handler.lambda_handler"),
@@ -84,7 +84,7 @@ def _function(app: App, settings: Settings) -> Resource:
         "MemorySize": settings.number("memory_size", 512),
         "Timeout": settings.number("timeout_seconds", 30),
         "Role": {"Fn::GetAtt": [ROLE, "Arn"]},
-        "Environment": {"Variables": settings.words("aws_environment_variables")},
+        "Environment": {"Variables": settings.text_mapping("aws_environment_variables")},
         "TracingConfig": {"Mode": "Active" if settings.flag("xray_tracing", default=False) else "PassThrough"},
         **_optional(settings),
     }
@@ -94,15 +94,15 @@ def _function(app: App, settings: Settings) -> Resource:
     return function
 
 
-def _optional(settings: Settings) -> dict[str, Any]:
+def _optional(settings: StageSettings) -> dict[str, Any]:
     """Properties that are there only when a setting asks for them."""
     found: dict[str, Any] = {
         "EphemeralStorage": settings.mapping("ephemeral_storage"),
-        "VpcConfig": {name: settings.part("vpc_config").texts(name) for name in settings.mapping("vpc_config")},
+        "VpcConfig": {name: settings.section("vpc_config").texts(name) for name in settings.mapping("vpc_config")},
         "FileSystemConfigs": _file_systems(settings),
         "KmsKeyArn": settings.text("aws_kms_key_arn"),
         "Layers": settings.texts("layers"),
-        "Tags": listed_tags(settings.words("tags")),
+        "Tags": tag_list(settings.text_mapping("tags")),
     }
     if target := settings.text("dead_letter_arn"):
         found["DeadLetterConfig"] = {"TargetArn": target}
@@ -113,12 +113,12 @@ def _optional(settings: Settings) -> dict[str, Any]:
     return {name: value for name, value in found.items() if value not in ("", [], {})}
 
 
-def _file_systems(settings: Settings) -> list[dict[str, str]]:
+def _file_systems(settings: StageSettings) -> list[dict[str, str]]:
     given = settings.values.get("efs_config")
     if not given:
         return []
     listed = [{}] if given is True else [given] if isinstance(given, dict) else given
-    mounts = Settings({"efs_config": listed}).parts("efs_config")
+    mounts = StageSettings({"efs_config": listed}).sections("efs_config")
     if not all(mount.text("Arn") for mount in mounts):
         raise unsupported(
             "efs_config", "a file system is not made: its data would go with the deployment",
@@ -127,14 +127,14 @@ def _file_systems(settings: Settings) -> list[dict[str, str]]:
     return [{"Arn": mount.text("Arn"), "LocalMountPath": mount.text("LocalMountPath", "/mnt/efs")} for mount in mounts]
 
 
-def _role(settings: Settings, policies: Mapping[str, Any], statements: list[Statement]) -> Resource:
+def _role(settings: StageSettings, policies: Mapping[str, Any], statements: list[Statement]) -> Resource:
     inline = [_policy("auto-lambda", statements)]
     if "attach_policy" in policies:
         attached = policies["attach_policy"]
         if not (isinstance(attached, dict) and attached.get("Statement")):
-            raise settings.wrong("attach_policy", "a file that holds a policy with a Statement")
+            raise settings.invalid("attach_policy", "a file that holds a policy with a Statement")
         inline.append({"PolicyName": "attach-policy", "PolicyDocument": attached})
-    if extra := [one.values for one in settings.parts("extra_permissions")]:
+    if extra := [one.values for one in settings.sections("extra_permissions")]:
         inline.append(_policy("extra-permissions", extra))
     return {
         "Type": "AWS::IAM::Role",
@@ -146,14 +146,14 @@ def _policy(name: str, statements: Iterable[Mapping[str, Any]]) -> dict[str, Any
     return {"PolicyName": name, "PolicyDocument": {"Version": "2012-10-17", "Statement": list(statements)}}
 
 
-def _own_statements(settings: Settings, function: str) -> list[Statement]:
+def _role_statements(settings: StageSettings, function: str) -> list[Statement]:
     """What the function needs whatever its code does, and what other settings imply."""
     group = f"arn:${{AWS::Partition}}:logs:${{AWS::Region}}:${{AWS::AccountId}}:log-group:/aws/lambda/{function}"
     found = [allow(["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"], sub(group), sub(f"{group}:*"))]
     if settings.flag("xray_tracing", default=False):
         found.append(allow(["xray:PutTraceSegments", "xray:PutTelemetryRecords"], "*"))
     if settings.mapping("vpc_config"):
-        found.append(allow(_NETWORK, "*"))
+        found.append(allow(_VPC_ACTIONS, "*"))
     for mount in _file_systems(settings):
         mine = {"StringEquals": {"elasticfilesystem:AccessPointArn": mount["Arn"]}}
         found.append(
@@ -164,11 +164,11 @@ def _own_statements(settings: Settings, function: str) -> list[Statement]:
     if key := settings.text("aws_kms_key_arn"):
         found.append(allow(["kms:Decrypt"], key))
     if place := _remote_environment(settings):
-        found.append(allow(["s3:GetObject"], sub(f"arn:${{AWS::Partition}}:s3:::{verbatim(place)}")))
+        found.append(allow(["s3:GetObject"], sub(f"arn:${{AWS::Partition}}:s3:::{escape_sub(place)}")))
     return found
 
 
-def _remote_environment(settings: Settings) -> str:
+def _remote_environment(settings: StageSettings) -> str:
     """``bucket/key`` that the handler reads variables from at start."""
     if place := settings.text("remote_env"):
         return place.removeprefix("s3://")

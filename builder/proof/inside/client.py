@@ -27,25 +27,27 @@ def main() -> None:
     """Be the runtime: load the handler, then ask for events until killed."""
     faulthandler.enable()
     sys.path[:0] = os.environ["PYTHONPATH"].split(":")
-    bootstrap._get_handler = watched(bootstrap._get_handler)
+    bootstrap._get_handler = report_load_errors(bootstrap._get_handler)
     bootstrap.run(os.environ["_HANDLER"], LambdaRuntimeClient(os.environ["AWS_LAMBDA_RUNTIME_API"]))
 
 
-def watched(load: Callable[[str], Handler]) -> Callable[[str], Handler]:
+def report_load_errors(load: Callable[[str], Handler]) -> Callable[[str], Handler]:
     """Load a handler, and tell what goes wrong then or at an event."""
 
     @functools.wraps(load)
     def loaded(path: str) -> Handler:
         try:
-            return answering(load(path))
+            return report_event_errors(load(path))
         except BaseException as error:
-            tell({"where": "handler", "fault": getattr(error, "exception_type", ""), **told(cause(error))})
+            report(
+                {"where": "handler", "fault": getattr(error, "exception_type", ""), **describe(original_error(error))}
+            )
             raise
 
     return loaded
 
 
-def answering(handler: Handler) -> Handler:
+def report_event_errors(handler: Handler) -> Handler:
     """The handler, with an answer to our own question besides."""
 
     def answer(event: Any, context: Any) -> Any:
@@ -54,28 +56,28 @@ def answering(handler: Handler) -> Handler:
             if not (isinstance(event, dict) and "proof/called" in event):
                 return handler(event, context)
             for where, path in event["proof/called"].items():  # noqa: B007 - told when it fails
-                find(path)
+                check_exists(path)
         except BaseException as error:
-            tell({"where": where, **told(error)})
+            report({"where": where, **describe(error)})
             raise
         return None
 
     return answer
 
 
-def find(path: str) -> None:
+def check_exists(path: str) -> None:
     """Import the module of a dotted path, which must have the named attribute."""
     name, _, attribute = path.rpartition(".")
     if not hasattr(importlib.import_module(name), attribute):
         raise AttributeError(f"module {name!r} has no {attribute!r}")
 
 
-def cause(error: BaseException) -> BaseException:
+def original_error(error: BaseException) -> BaseException:
     """The app's exception behind the runtime client's own, which has no traceback to speak of."""
     return (error.__context__ or error) if hasattr(error, "exception_type") else error
 
 
-def told(error: BaseException) -> dict[str, Any]:
+def describe(error: BaseException) -> dict[str, Any]:
     """What is worth knowing about an exception, as JSON."""
     known: dict[str, Any] = {
         "type": type(error).__name__,
@@ -90,11 +92,11 @@ def told(error: BaseException) -> dict[str, Any]:
         known["missing"] = error.name
     if isinstance(error, OSError) and not isinstance(error, ImportError):
         known |= {"errno": error.errno, "file": str(error.filename or "")}
-    known["unset"] = next(filter(None, map(unset, chain(error))), None)
+    known["unset"] = next(filter(None, map(unset_variable, chain(error))), None)
     return known
 
 
-def unset(error: BaseException) -> str | None:
+def unset_variable(error: BaseException) -> str | None:
     """The name of an environment variable that was asked for in vain."""
     frames = list(traceback.walk_tb(error.__traceback__))
     inside = frames[-1][0].f_globals.get("__name__") if frames else None
@@ -108,7 +110,7 @@ def chain(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__ or error.__context__
 
 
-def tell(problem: dict[str, Any]) -> None:
+def report(problem: dict[str, Any]) -> None:
     """Say it to the server, beside the Runtime API."""
     connection = http.client.HTTPConnection(os.environ["AWS_LAMBDA_RUNTIME_API"], timeout=5)
     try:

@@ -27,17 +27,17 @@ from pathlib import Path
 from typing import Any
 
 CLIENT = Path(__file__).with_name("client.py")
-TOGETHER = 2
-POLL = 0.01  # seconds
+PARALLEL_STARTS = 2
+POLL_SECONDS = 0.01  # seconds
 
 
-class Api(ThreadingHTTPServer):
+class RuntimeApi(ThreadingHTTPServer):
     """The Runtime API of one function: hands out the given events, notes what comes back."""
 
     daemon_threads = True
 
     def __init__(self, events: list[dict[str, Any]]) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
+        super().__init__(("127.0.0.1", 0), RuntimeApiHandler)
         self.events = list(events)
         self.asked = 0  # how often it asked for an event: once more than it has answered
         self.failed = False
@@ -51,10 +51,10 @@ class Api(ThreadingHTTPServer):
         return f"127.0.0.1:{self.server_address[1]}"
 
 
-class Handler(BaseHTTPRequestHandler):
+class RuntimeApiHandler(BaseHTTPRequestHandler):
     """One request of the runtime client."""
 
-    server: Api
+    server: RuntimeApi
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
@@ -104,7 +104,7 @@ class Handler(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
-class Watch:
+class ProcessMonitor:
     """A running process's time and memory, from outside."""
 
     def __init__(self, pid: int) -> None:
@@ -130,16 +130,16 @@ def start(one: dict[str, Any], request: dict[str, Any], base: dict[str, str]) ->
     events = [one["event"]] if one["event"] is not None else []
     if one["called"]:
         events.append({"proof/called": one["called"]})
-    api = Api(events)
+    api = RuntimeApi(events)
     threading.Thread(target=api.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
     environment = {**base, **one["environment"], "_HANDLER": one["handler"], "AWS_LAMBDA_RUNTIME_API": api.address}
     process = subprocess.Popen(
         [sys.executable, "-I", "-B", "-u", str(CLIENT)],
         cwd=base["LAMBDA_TASK_ROOT"], env=environment, stdin=subprocess.DEVNULL, start_new_session=True,
     )  # fmt: skip
-    watch = Watch(process.pid)
+    watch = ProcessMonitor(process.pid)
     try:
-        result = follow(process, api, watch, one, request["init_seconds"], len(events))
+        result = wait_for_start(process, api, watch, one, request["init_seconds"], len(events))
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
@@ -148,14 +148,19 @@ def start(one: dict[str, Any], request: dict[str, Any], base: dict[str, str]) ->
     return {**result, "status": status, "peak_mb": watch.peak_mb, "problem": api.problem}
 
 
-def follow(
-    process: subprocess.Popen[bytes], api: Api, watch: Watch, one: dict[str, Any], init_seconds: float, events: int
+def wait_for_start(
+    process: subprocess.Popen[bytes],
+    api: RuntimeApi,
+    watch: ProcessMonitor,
+    one: dict[str, Any],
+    init_seconds: float,
+    events: int,
 ) -> dict[str, Any]:
     """Wait until it has started and answered, or until it is clear that it does not."""
     init: float | None = None
     limit = init_seconds
     while True:
-        api.changed.wait(POLL)
+        api.changed.wait(POLL_SECONDS)
         api.changed.clear()
         taken = watch.look()
         if init is None and api.asked:
@@ -175,7 +180,7 @@ def follow(
             return {"ended": ended, "init_ms": None if init is None else round(init * 1000)}
 
 
-def surroundings(request: dict[str, Any]) -> dict[str, str]:
+def lambda_environment(request: dict[str, Any]) -> dict[str, str]:
     """Lambda's own variables: docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html."""
     isolated = not Path(request["task"][1]).exists()
     task, runtime = (request[name][0 if isolated else 1] for name in ("task", "runtime"))
@@ -207,9 +212,9 @@ def surroundings(request: dict[str, Any]) -> dict[str, str]:
 def main(request_file: str, result_file: str) -> None:
     """Start them all, a few at a time."""
     request = json.loads(Path(request_file).read_text(encoding="utf-8"))
-    base = surroundings(request)
+    base = lambda_environment(request)
     Path(result_file).write_text(json.dumps({"starts": []}), encoding="utf-8")  # stands when a start ends this process
-    with ThreadPoolExecutor(TOGETHER) as pool:
+    with ThreadPoolExecutor(PARALLEL_STARTS) as pool:
         results = list(pool.map(lambda one: start(one, request, base), request["starts"]))
     Path(result_file).write_text(json.dumps({"starts": results}), encoding="utf-8")
     sys.stdout.flush()

@@ -22,7 +22,7 @@ from builder.diagnosis.import_errors import remedy
 from builder.diagnosis.python2 import looks_like_python2
 from builder.diagnosis.tracebacks import last_lines
 from builder.frameworks.zappa import events
-from builder.frameworks.zappa.settings import Settings
+from builder.frameworks.zappa.settings import StageSettings
 from builder.source import documents
 from builder.source.settings import read_zappa
 
@@ -179,6 +179,6 @@ def test_settings_that_extend_one_another(tmp_path: Path) -> None:
 def test_filters_of_one_topic() -> None:
     def parse(text: str) -> None:
         source = {"arn": "arn:aws:sns:us-east-1:123456789012:t", "filters": {"k": text.split(",")}}
-        events.sources(Settings({"events": [{"function": "a.b", "event_source": source}]}))
+        events.event_source_parts(StageSettings({"events": [{"function": "a.b", "event_source": source}]}))
 
     assert_linear(parse, numbered("value-{:08},"))

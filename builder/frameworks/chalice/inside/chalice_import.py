@@ -16,13 +16,13 @@ from typing import Any
 
 import chalice.app
 
-LAMBDA_HAS = {"boto3", "botocore", "s3transfer", "jmespath", "dateutil", "urllib3", "six"}
+LAMBDA_PACKAGES = {"boto3", "botocore", "s3transfer", "jmespath", "dateutil", "urllib3", "six"}
 """What Lambda's own Python offers beside the standard library: an app may import it without shipping it."""
 
 LAST_LINES = 25
 
 
-class Refused(Exception):
+class CompileError(Exception):
     """The app cannot be compiled; ``details`` becomes the result's ``error``."""
 
     def __init__(self, kind: str, message: str, **more: Any) -> None:
@@ -30,7 +30,7 @@ class Refused(Exception):
         self.details = {"kind": kind, "message": message, **more}
 
 
-class LambdasOwn(importlib.abc.MetaPathFinder):
+class LambdaPackages(importlib.abc.MetaPathFinder):
     """Finds AWS's library in this program's environment, and nothing else of it."""
 
     def __init__(self, folders: Sequence[str]) -> None:
@@ -40,7 +40,7 @@ class LambdasOwn(importlib.abc.MetaPathFinder):
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
         """Answer for whole packages; what is in them is found through them."""
-        if path is not None or fullname not in LAMBDA_HAS:
+        if path is not None or fullname not in LAMBDA_PACKAGES:
             return None
         return importlib.machinery.PathFinder.find_spec(fullname, self._folders, target)
 
@@ -61,7 +61,7 @@ def lambda_surroundings(code: Path, site: Path | None) -> Iterator[None]:
     sys.path[:] = [str(folder) for folder in shipped] + [
         entry for entry in path if "site-packages" not in entry and entry != ours
     ]
-    last = LambdasOwn([entry for entry in path if "site-packages" in entry])
+    last = LambdaPackages([entry for entry in path if "site-packages" in entry])
     sys.meta_path.append(last)
     try:
         yield
@@ -81,7 +81,7 @@ def offered(name: str, shipped: list[Path]) -> bool:
     """Whether the app gets the module from here: chalice always, AWS's library unless it ships its own."""
     top = name.partition(".")[0]
     ships = any((folder / top).is_dir() or (folder / f"{top}.py").is_file() for folder in shipped)
-    return top == "chalice" or (top in LAMBDA_HAS and not ships)
+    return top == "chalice" or (top in LAMBDA_PACKAGES and not ships)
 
 
 def import_app(request: Mapping[str, Any], names: PathNames) -> chalice.app.Chalice:
@@ -101,18 +101,18 @@ def import_app(request: Mapping[str, Any], names: PathNames) -> chalice.app.Chal
     found = getattr(module, "app", None)
     if not isinstance(found, chalice.app.Chalice):
         what = "defines no name `app`" if found is None else f"defines `app` as a {type(found).__name__}"
-        raise Refused("usage", f"app.py {what}: chalice needs `app = Chalice(app_name=...)` there")
+        raise CompileError("usage", f"app.py {what}: chalice needs `app = Chalice(app_name=...)` there")
     return found
 
 
-def syntax_error(error: SyntaxError, names: PathNames) -> Refused:
+def syntax_error(error: SyntaxError, names: PathNames) -> CompileError:
     """What the compiler said, and the line that it said it about."""
     message = names.shorten(error.msg or "invalid syntax")
     file = names.shorten(error.filename or "app.py")
-    return Refused("syntax", message, file=file, line=error.lineno or 0, text=(error.text or "").strip()[:300])
+    return CompileError("syntax", message, file=file, line=error.lineno or 0, text=(error.text or "").strip()[:300])
 
 
-def import_error(error: BaseException, names: PathNames) -> Refused:
+def import_error(error: BaseException, names: PathNames) -> CompileError:
     """A traceback that begins where the app begins; an error out of chalice's own decorators is a wrong use of it."""
     told = traceback.TracebackException.from_exception(error)
     for one in chain(told):
@@ -125,7 +125,7 @@ def import_error(error: BaseException, names: PathNames) -> Refused:
     else:
         kind = "exit" if isinstance(error, SystemExit) else "import"
     message = "\n".join(lines[-LAST_LINES:])
-    return Refused(kind, message, exit=names.shorten(str(error)), **known(error, innermost, told, names))
+    return CompileError(kind, message, exit=names.shorten(str(error)), **known(error, innermost, told, names))
 
 
 def known(error: BaseException, innermost: str, told: traceback.TracebackException, names: PathNames) -> dict[str, Any]:

@@ -28,7 +28,7 @@ from chalice.deploy.appgraph import ApplicationGraphBuilder, DependencyBuilder
 from chalice.deploy.swagger import CFNSwaggerGenerator
 from chalice.deploy.validate import validate_configuration, validate_feature_flags
 from chalice.utils import OSUtils, to_cfn_resource_name
-from chalice_import import PathNames, Refused, import_app
+from chalice_import import CompileError, PathNames, import_app
 
 # ---------------------------------------------------------------- from app to SAM
 
@@ -108,26 +108,28 @@ def check_resources(resources: list[models.Model], root: Path) -> None:
         Refused: nothing to deploy, a policy file that is not there, or a role that is not ours.
     """
     if not any(isinstance(resource, models.LambdaFunction) for resource in resources):
-        raise Refused("usage", "the app has no route, no event handler and no function: there is nothing to deploy")
+        raise CompileError(
+            "usage", "the app has no route, no event handler and no function: there is nothing to deploy"
+        )
     for resource in resources:
         policy = resource.policy if isinstance(resource, models.RestAPI) else resource
         if isinstance(policy, models.FileBasedIAMPolicy):
             check_policy_file(Path(policy.filename), root)
         if isinstance(resource, models.PreCreatedIAMRole):
-            raise Refused("setting", "manage_iam_role")
+            raise CompileError("setting", "manage_iam_role")
 
 
 def check_policy_file(file: Path, root: Path) -> None:
     """See that a policy lies in the project and is a JSON object with statements."""
     name = os.path.relpath(file, root)
     if not file.resolve().is_relative_to(root.resolve()) or not file.is_file():
-        raise Refused("policy-file", name)
+        raise CompileError("policy-file", name)
     try:
         document = json.loads(file.read_text())
     except ValueError as error:
-        raise Refused("usage", f"{name} is not JSON: {error}") from error
+        raise CompileError("usage", f"{name} is not JSON: {error}") from error
     if not isinstance(document, dict) or not isinstance(document.get("Statement"), (list, dict)):
-        raise Refused("usage", f"{name} is not an IAM policy: it has no Statement")
+        raise CompileError("usage", f"{name} is not an IAM policy: it has no Statement")
 
 
 def steady_policies(resources: list[models.Model]) -> None:
@@ -153,10 +155,10 @@ def compile_app(request: Mapping[str, Any], names: PathNames) -> dict[str, Any]:
     app = import_app(request, names)
     try:
         return package(request, load_config(request, app))
-    except Refused:
+    except CompileError:
         raise
     except Exception as error:
-        raise Refused("usage", names.shorten(describe(error))) from error
+        raise CompileError("usage", names.shorten(describe(error))) from error
 
 
 def describe(error: Exception) -> str:
@@ -199,7 +201,7 @@ def main() -> None:
     write(result, {"error": {"kind": "ended", "message": ""}})
     try:
         answer = compile_app(request, names)
-    except Refused as refused:
+    except CompileError as refused:
         answer = {"error": refused.details}
     write(result, answer)
     os._exit(0)

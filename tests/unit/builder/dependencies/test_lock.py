@@ -14,7 +14,7 @@ from auto_lambda.model import Architecture, Say
 from auto_lambda.tools import interpreters
 from builder.dependencies.lock import FRESH, Lock, Locker, added
 from builder.dependencies.manifests import Manifest
-from builder.dependencies.requirement_lines import Lines, Local
+from builder.dependencies.requirement_lines import Local, Requirements
 from builder.dependencies.uv import IndexTrouble, Target, Uv, index_settings, target_of
 from builder.model import Source
 from builder.sandbox.sandbox import Command, Outcome
@@ -49,7 +49,7 @@ def locker(tmp_path: Path, sandbox: FakeSandbox, clock: Callable[[], float] = la
 
 
 def manifest(*requirements: str, **others: object) -> Manifest:
-    lines = Lines(requirements, hashes=others.pop("hashes", {}), local=others.pop("local", ()))  # type: ignore[arg-type]
+    lines = Requirements(requirements, hashes=others.pop("hashes", {}), local=others.pop("local", ()))  # type: ignore[arg-type]
     return Manifest("requirements.txt", lines, lines.names, **others)  # type: ignore[arg-type]
 
 

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from auto_lambda.errors import AppError, Code
-from builder.dependencies.requirement_lines import Lines, parse, read
+from builder.dependencies.requirement_lines import Requirements, parse, read
 
 
-def lines(tmp_path: Path, text: str, **others: str) -> Lines:
+def lines(tmp_path: Path, text: str, **others: str) -> Requirements:
     tree = tmp_path / "tree"
     for name, content in {"requirements.txt": text, **others}.items():
         path = tree / name

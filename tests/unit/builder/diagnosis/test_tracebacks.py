@@ -5,7 +5,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from builder.diagnosis.tracebacks import last_lines, named
+from builder.diagnosis.tracebacks import last_lines, with_names
 
 SHOWN = {Path("/w/app"): "", Path("/w/layer/python"): "/opt/python/"}
 TEXT = """Traceback (most recent call last):
@@ -37,5 +37,5 @@ def test_of_a_long_traceback_the_end_stays() -> None:
 
 @given(st.text(), st.lists(st.sampled_from(["/w/app", "/w/app/", "/w/layer/python/a.py", "\n", " x "])).map("".join))
 def test_no_folder_of_this_machine_is_ever_named(before: str, after: str) -> None:
-    said = named(before.replace("/w", "") + after, SHOWN)
+    said = with_names(before.replace("/w", "") + after, SHOWN)
     assert not any(str(folder) in said for folder in SHOWN)

@@ -186,7 +186,7 @@ def test_no_damage_to_a_file_gets_past_the_reader(data: st.DataObject) -> None:
     for _ in range(data.draw(st.integers(1, 8))):
         whole[data.draw(st.integers(4, 4096))] = data.draw(st.integers(0, 255))
     del whole[data.draw(st.integers(64, len(whole))) :]
-    assert isinstance(elf.parsed(BytesIO(whole), "x.so"), Binary)
+    assert isinstance(elf.parse(BytesIO(whole), "x.so"), Binary)
 
 
 def test_what_is_no_binary_is_passed_over(placed: Callable[[str, bytes], Path], tmp_path: Path) -> None:

@@ -93,9 +93,9 @@ def test_what_is_shown_of_values_is_short_and_harmless() -> None:
         deep = [deep]
 
     for value in (deep, "x" * 9999, "\x1b[2J\u202e", {"a": "b" * 9999}):
-        assert len(documents.brief(value)) < 200
-        assert documents.brief(value).isprintable()
-    assert documents.listed(str(number) for number in range(999)).endswith("18, 19, ...")
+        assert len(documents.short_repr(value)) < 200
+        assert documents.short_repr(value).isprintable()
+    assert documents.join_names(str(number) for number in range(999)).endswith("18, 19, ...")
 
 
 def test_a_yaml_mistake_is_told_without_the_text_around_it(tmp_path: Path) -> None:

@@ -7,12 +7,12 @@ import pytest
 
 from auto_lambda.errors import AppError, Code
 from auto_lambda.runtimes import RUNTIMES
-from builder.source.runtime import Choice, Defaults, as_architecture, as_minor, choose_python
+from builder.source.runtime import Defaults, PythonChoice, choose_python, parse_architecture, parse_minor
 
 DEFAULTS = Defaults(python="3.12", pythons=("3.11", "3.12", "3.13"))
 
 
-def choose(folder: Path, *named: str | None, defaults: Defaults = DEFAULTS) -> Choice:
+def choose(folder: Path, *named: str | None, defaults: Defaults = DEFAULTS) -> PythonChoice:
     return choose_python(tuple((value, f"setting {at}") for at, value in enumerate(named)), (folder,), defaults)
 
 
@@ -31,9 +31,9 @@ def test_the_order_of_who_decides(tmp_path: Path) -> None:
     requires(tmp_path, ">=3.13")
     assert choose(tmp_path).python == "3.13"
     (tmp_path / ".python-version").write_text("3.11.9\n")
-    assert choose(tmp_path) == Choice("3.11", ".python-version")
-    assert choose(tmp_path, None, "python3.13") == Choice("3.13", "setting 1")
-    assert choose(tmp_path, "3.12", "python3.13") == Choice("3.12", "setting 0")
+    assert choose(tmp_path) == PythonChoice("3.11", ".python-version")
+    assert choose(tmp_path, None, "python3.13") == PythonChoice("3.13", "setting 1")
+    assert choose(tmp_path, "3.12", "python3.13") == PythonChoice("3.12", "setting 0")
 
 
 @pytest.mark.parametrize(
@@ -118,7 +118,7 @@ def test_an_unavailable_python_is_refused_with_the_reason_and_the_choice(tmp_pat
 @pytest.mark.parametrize("text", ["3", "three", "", "3.12; rm", "pypy3.10", "3.12.1.1"])
 def test_what_is_no_version(text: str) -> None:
     with pytest.raises(AppError) as caught:
-        as_minor(text, "here")
+        parse_minor(text, "here")
 
     assert caught.value.code == Code.UNKNOWN_PYTHON
 
@@ -126,7 +126,7 @@ def test_what_is_no_version(text: str) -> None:
 @pytest.mark.parametrize("value", ["x64", "", None, 1, ["arm64"], "ARM64"])
 def test_unknown_architectures(value: object) -> None:
     with pytest.raises(AppError) as caught:
-        as_architecture(value, "here")
+        parse_architecture(value, "here")
 
     assert caught.value.code == Code.UNKNOWN_ARCHITECTURE
     assert "x86_64, arm64" in caught.value.hint

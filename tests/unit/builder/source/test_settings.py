@@ -11,10 +11,10 @@ from builder.source.settings import (
     ZAPPA_FILES,
     ChaliceConfig,
     ZappaSettings,
-    has_chalice,
+    is_chalice_project,
     read_chalice,
     read_zappa,
-    zappa_files,
+    zappa_settings_files,
 )
 
 
@@ -42,12 +42,12 @@ def test_chalice_looks_in_the_stage_first_then_at_the_top(tmp_path: Path) -> Non
 
     assert [config.get(stage, "lambda_timeout") for stage in ("dev", "prod", "other")] == [20, 10, 10]
     assert config.get("dev", "iam_role_arn") is None
-    assert config.names == ("dev", "prod")
+    assert config.stage_names == ("dev", "prod")
 
 
 @pytest.mark.parametrize("data", [{}, {"app_name": "shop"}, {"stages": {}}])
 def test_a_chalice_config_without_stages_has_chalices_default_stage(tmp_path: Path, data: Any) -> None:
-    assert chalice(tmp_path, data).names == ("dev",)
+    assert chalice(tmp_path, data).stage_names == ("dev",)
 
 
 @pytest.mark.parametrize("data", [{"stages": []}, {"stages": None}, {"stages": {"dev": 1}}, []])
@@ -67,7 +67,7 @@ def test_zappa_stages_extend_each_other_the_nearer_winning(tmp_path: Path) -> No
 
     assert settings.stage("me") == {"a": 1, "b": 2, "c": 3, "extends": "dev"}
     assert (settings.get("me", "a"), settings.get("base", "c"), settings.get("me", "none")) == (1, 1, None)
-    assert settings.names == ("base", "dev", "me")
+    assert settings.stage_names == ("base", "dev", "me")
 
 
 @pytest.mark.parametrize(
@@ -103,9 +103,9 @@ def test_of_several_settings_files_zappas_own_choice_is_read(tmp_path: Path) -> 
 
     for name, stage in zip(ZAPPA_FILES, "jtyz", strict=True):
         settings = read_zappa(tmp_path, "api/")
-        assert (settings.file, settings.names) == (f"api/{name}", (stage,))
+        assert (settings.file, settings.stage_names) == (f"api/{name}", (stage,))
         (tmp_path / name).unlink()
-    assert zappa_files(tmp_path) == ()
+    assert zappa_settings_files(tmp_path) == ()
     assert refused(read_zappa, tmp_path).code == Code.NO_FRAMEWORK
 
 
@@ -113,5 +113,5 @@ def test_folders_named_like_settings_are_none(tmp_path: Path) -> None:
     (tmp_path / ".chalice" / "config.json").mkdir(parents=True)
     (tmp_path / "zappa_settings.json").mkdir()
 
-    assert not has_chalice(tmp_path)
-    assert zappa_files(tmp_path) == ()
+    assert not is_chalice_project(tmp_path)
+    assert zappa_settings_files(tmp_path) == ()

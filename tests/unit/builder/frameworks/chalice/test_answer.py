@@ -183,7 +183,7 @@ def read(folder: Path, answer: Any, outcome: Outcome = ENDED) -> Draft:
     source = Source(upload, folder, folder, "", 0, "chalice", "dev", "3.12", "x86_64")
     compiled = chalice_answer.read(outcome, result, source)
     expanded = Expanded.model_validate({"template": TEMPLATE, "main": "F", "url": None})
-    return chalice_answer.draft(compiled, expanded, folder / "code")
+    return chalice_answer.make_draft(compiled, expanded, folder / "code")
 
 
 def test_a_good_answer_is_a_draft(tmp_path: Path) -> None:
@@ -195,7 +195,7 @@ def test_a_good_answer_is_a_draft(tmp_path: Path) -> None:
 def test_a_main_function_that_is_not_in_the_template_fails_the_app(tmp_path: Path) -> None:
     expanded = Expanded.model_validate({"template": TEMPLATE, "main": "G", "url": None})
     with pytest.raises(AppError) as raised:
-        chalice_answer.draft(chalice_answer.Compiled.model_validate(GOOD), expanded, tmp_path)
+        chalice_answer.make_draft(chalice_answer.Compiled.model_validate(GOOD), expanded, tmp_path)
     assert raised.value.code == Code.RESULT_TAMPERED
 
 

@@ -13,7 +13,7 @@ from cfnlint.api import lint_all
 
 from auto_lambda.model import BucketNotification
 from auto_lambda.tools import ToolEnvironments
-from builder.frameworks.chalice.front_end import CHALICE, Chalice
+from builder.frameworks.chalice.front_end import CHALICE_VERSION, Chalice
 from builder.model import Draft
 from builder.sandbox.sandbox import PlainSandbox
 
@@ -369,7 +369,7 @@ def test_another_stage_takes_its_own_settings(compile_app: Compile) -> None:
     draft = compile_app({"app.py": HELLO, ".chalice/config.json": json.dumps(config)}, stage="prod")
     function = draft.template["Resources"]["APIHandler"]["Properties"]
     assert function["MemorySize"] == 1024
-    assert function["Tags"][0]["Value"] == f"version={CHALICE}:stage=prod:app=shop"
+    assert function["Tags"][0]["Value"] == f"version={CHALICE_VERSION}:stage=prod:app=shop"
 
 
 # ---------------------------------------------------------------- what the app sees while it is imported
@@ -383,7 +383,7 @@ def test_the_layer_wins_over_the_tools_own_packages(compile_app: Compile) -> Non
         "chalice-1.20.0.dist-info/METADATA": "",
     }
     draft = compile_app({"app.py": app}, site=site)
-    assert draft.warnings == (f"the app runs with chalice 1.20.0, but is compiled with chalice {CHALICE}",)
+    assert draft.warnings == (f"the app runs with chalice 1.20.0, but is compiled with chalice {CHALICE_VERSION}",)
 
 
 def test_awss_own_library_is_there_without_being_shipped(compile_app: Compile) -> None:

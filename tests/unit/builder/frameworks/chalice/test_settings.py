@@ -39,8 +39,8 @@ def test_the_table_holds_every_setting_that_chalice_knows() -> None:
 
 def test_the_reference_says_the_same() -> None:
     rows = re.findall(r"^\| `(\w+)` \| (\w+) \| (.*) \|$", TABLE.read_text(), re.MULTILINE)
-    assert {name: fate for name, fate, _ in rows} == {name: one.fate for name, one in SETTINGS.items()}
-    assert all(why for _, fate, why in rows if fate != "carried")
+    assert {name: treatment for name, treatment, _ in rows} == {name: one.treatment for name, one in SETTINGS.items()}
+    assert all(why for _, treatment, why in rows if treatment != "carried")
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from auto_lambda.model import Say
 from auto_lambda.tools import ToolEnvironments
 from builder.dependencies.zips import write_zip
 from builder.frameworks.zappa.front_end import Zappa
-from builder.frameworks.zappa.settings import ZAPPA
+from builder.frameworks.zappa.settings import ZAPPA_VERSION
 from builder.model import Built, Draft, Layer, Options, Source
 from builder.proof.audit import Audits
 from builder.proof.cold_start import Prover
@@ -323,9 +323,9 @@ def test_zappa_and_django_are_required_when_the_manifests_forget_them(tmp_path: 
     zappa = Zappa(PlainSandbox(), ToolEnvironments())
     flask = write(tmp_path / "flask", {"zappa_settings.json": SETTINGS})
     django = write(tmp_path / "django", {"zappa_settings.toml": '[dev]\ndjango_settings = "site.settings"\n'})
-    assert zappa.requirements(flask) == (f"zappa=={ZAPPA}",)
+    assert zappa.requirements(flask) == (f"zappa=={ZAPPA_VERSION}",)
     write(flask, {"shop.py": "from flask import Flask\napp = Flask(__name__)\n"})
-    assert zappa.requirements(flask) == (f"zappa=={ZAPPA}", "flask")
+    assert zappa.requirements(flask) == (f"zappa=={ZAPPA_VERSION}", "flask")
     write(flask, {"flask/__init__.py": ""})
-    assert zappa.requirements(flask) == (f"zappa=={ZAPPA}",)
-    assert zappa.requirements(django) == (f"zappa=={ZAPPA}", "django")
+    assert zappa.requirements(flask) == (f"zappa=={ZAPPA_VERSION}",)
+    assert zappa.requirements(django) == (f"zappa=={ZAPPA_VERSION}", "django")

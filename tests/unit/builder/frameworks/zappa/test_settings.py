@@ -8,7 +8,7 @@ import pytest
 
 from auto_lambda.errors import AppError, Code
 from auto_lambda.tools import LOCKS, ToolEnvironments
-from builder.frameworks.zappa.settings import RULES, TABLE, ZAPPA, Settings, check
+from builder.frameworks.zappa.settings import RULES, SETTINGS_PAGE, ZAPPA_VERSION, StageSettings, check_settings
 
 ROOT = Path(__file__).parents[5]
 
@@ -23,7 +23,7 @@ def known_to_zappa() -> set[str]:
     custom = re.search(r"CUSTOM_SETTINGS = \[(.*?)\]", code, re.DOTALL)
     assert custom
     read |= set(re.findall(r'"(\w+)"', custom[1]))
-    manual = (site / f"zappa-{ZAPPA}.dist-info" / "METADATA").read_text()
+    manual = (site / f"zappa-{ZAPPA_VERSION}.dist-info" / "METADATA").read_text()
     listed = manual.split("## Advanced Settings")[-1].split("```")[1]
     return read | set(re.findall(r'^ {8}"([a-z]\w+)"\s*:', listed, re.MULTILINE))
 
@@ -35,11 +35,11 @@ def test_the_table_knows_exactly_the_settings_of_the_pinned_zappa() -> None:
 
 
 def test_the_pin_is_the_compilers() -> None:
-    assert f"zappa=={ZAPPA}" in (LOCKS / "compiler.in").read_text().split()
+    assert f"zappa=={ZAPPA_VERSION}" in (LOCKS / "compiler.in").read_text().split()
 
 
 def test_the_manual_shows_the_table() -> None:
-    rows = re.findall(r"^\| `(\w+)` \| (\w+) \| (.*?) ?\|$", (ROOT / TABLE).read_text(), re.MULTILINE)
+    rows = re.findall(r"^\| `(\w+)` \| (\w+) \| (.*?) ?\|$", (ROOT / SETTINGS_PAGE).read_text(), re.MULTILINE)
     assert rows == [(name, rule.verdict, rule.note) for name, rule in RULES.items()]
 
 
@@ -65,7 +65,7 @@ def test_whatever_is_not_carried_says_why() -> None:
 )
 def test_what_is_refused_is_refused_by_name(settings: dict[str, Any], named: str) -> None:
     with pytest.raises(AppError) as caught:
-        check(Settings(settings))
+        check_settings(StageSettings(settings))
     assert caught.value.code == Code.UNSUPPORTED_SETTING
     assert repr(named) in caught.value.message
 
@@ -78,22 +78,22 @@ def test_what_is_refused_is_refused_by_name(settings: dict[str, Any], named: str
     ],
 )
 def test_what_asks_for_nothing_refused_passes(settings: dict[str, Any]) -> None:
-    check(Settings(settings))
+    check_settings(StageSettings(settings))
 
 
 def test_ignored_settings_are_warned_about_and_those_of_no_consequence_in_one_line() -> None:
-    found = check(Settings({"slim_handler": True, "s3_bucket": "b", "touch": True, "memory_size": 512}))
+    found = check_settings(StageSettings({"slim_handler": True, "s3_bucket": "b", "touch": True, "memory_size": 512}))
     assert len(found) == 2
     assert "slim_handler" in found[0]
     assert "s3_bucket, touch" in found[1]
 
 
 def test_an_unknown_setting_is_told_of() -> None:
-    (found,) = check(Settings({"memory_sise": 512}))
+    (found,) = check_settings(StageSettings({"memory_sise": 512}))
     assert "memory_sise" in found
 
 
 def test_an_unknown_api_version_is_wrong() -> None:
     with pytest.raises(AppError) as caught:
-        check(Settings({"apigateway_version": "v3"}))
+        check_settings(StageSettings({"apigateway_version": "v3"}))
     assert caught.value.code == Code.BAD_CONFIG

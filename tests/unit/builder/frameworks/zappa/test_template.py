@@ -15,8 +15,8 @@ from auto_lambda.model import BucketNotification
 from auto_lambda.tools import ToolEnvironments
 from builder.frameworks.zappa import settings
 from builder.frameworks.zappa.events import Schedule
-from builder.frameworks.zappa.settings import Settings
-from builder.frameworks.zappa.template import template
+from builder.frameworks.zappa.settings import StageSettings
+from builder.frameworks.zappa.template import build_template
 from builder.model import Draft
 from worker.bundle.publish import Publication, publish
 from worker.deploy.gate import allow_list, wiring
@@ -139,9 +139,9 @@ def zappas() -> dict[str, Any]:
 @pytest.fixture(scope="session")
 def build(zappas: dict[str, Any]) -> Build:
     def made(variant: str, policies: dict[str, Any] | None = None, **changed: Any) -> tuple[dict[str, Any], Any]:
-        settings = Settings({**VARIANTS[variant], **changed})
+        settings = StageSettings({**VARIANTS[variant], **changed})
         rules = [Schedule.model_validate(rule) for rule in zappas[variant]["rules"]]
-        return template(APP, settings, policies or {}, rules, zappas[variant]["resources"])
+        return build_template(APP, settings, policies or {}, rules, zappas[variant]["resources"])
 
     return made
 
@@ -328,4 +328,4 @@ def test_an_authorizer_that_would_not_guard_is_refused(
 
 def test_a_name_that_lambda_would_not_take_is_refused() -> None:
     with pytest.raises(AppError, match="64"):
-        template(App("s" * 40, "n" * 40), Settings({}), {}, [], {})
+        build_template(App("s" * 40, "n" * 40), StageSettings({}), {}, [], {})
