@@ -10,10 +10,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from auto_lambda import logs, settings
-from auto_lambda.aws.attempts import Attempts, LedgerUnusable
 from auto_lambda.aws.autoscaling import AutoScalingGroup, GroupUnusable
 from auto_lambda.aws.cloudwatch import Metrics, MetricsRefused
 from auto_lambda.aws.lean import make_lean_session
+from auto_lambda.aws.recent_attempts import LedgerUnusable, RecentAttempts
 from auto_lambda.aws.session import client
 from auto_lambda.aws.sqs import Queue, QueueUnusable
 from auto_lambda.service import Notifier, Stop, dns_timeouts, refuse, spare_memory, stop_on_signals, trim_memory
@@ -91,7 +91,7 @@ def _sampler(chosen: settings.CheckerSettings, session: Session) -> Sampler:
         Queue(sqs, chosen.dead_letter_queue_url) if chosen.dead_letter_queue_url else None,
         _now,
         group=AutoScalingGroup(_client(session, "autoscaling"), chosen.worker_group) if chosen.worker_group else None,
-        history=Attempts(_client(session, "dynamodb"), chosen.table) if chosen.table else None,
+        history=RecentAttempts(_client(session, "dynamodb"), chosen.table) if chosen.table else None,
         slots=chosen.worker_slots,
     )
 

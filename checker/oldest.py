@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 
-from auto_lambda.aws.attempts import Attempt
+from auto_lambda.attempts import Attempt
 
 MOST_RECEIVES = 5
 """After so many the queue's redrive policy puts a message aside (``maxReceiveCount`` in infra/pipeline.yaml)."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from auto_lambda.aws.attempts import Attempt
+from auto_lambda.attempts import Attempt
 from auto_lambda.aws.autoscaling import Capacity
 from auto_lambda.aws.sqs import Depth
 from checker.backlog import FIRST_GUESS, Backlog, expected_seconds, percentile

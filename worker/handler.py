@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from auto_lambda import keys, logs
+from auto_lambda.attempts import Attempt
 from auto_lambda.aws.s3 import Head, ObjectMissing, ObjectStore
 from auto_lambda.errors import AppError, Code
 from worker.cancellation import Cancelled, CancelToken
@@ -18,7 +19,6 @@ from worker.guard import Guard, SupersedeCheck
 from worker.model import Upload
 from worker.outcome import AttemptOutcome, Failed, Live, Undeployed, outcome_of
 from worker.pipeline import Pipeline, Task
-from worker.records.journal import Attempt
 from worker.records.lease import HeldLease
 from worker.records.ledger import AppRecord, Claim, Ledger, LiveRelease, decide
 from worker.records.receipt import Receipt, Report, Serving
@@ -113,8 +113,8 @@ class DeliveryHandler:
             upload.version,
             self._worker,
             delivery.attempts,
-            self._now().isoformat(),
-            delivery.sent.isoformat() if delivery.sent else None,
+            self._now(),
+            delivery.sent,
             rollback=upload.rollback,
         )
         hold = self._ledger.claim(attempt, upload, record, owner=f"{self._worker}/{uuid.uuid4().hex[:12]}")

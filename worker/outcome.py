@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
+from auto_lambda.attempts import OutcomeName
 from auto_lambda.errors import AppError
 from worker.cancellation import Cancelled, NewerUpload
 from worker.model import Deployment, Release
-from worker.records.journal import OutcomeName
 
 
 @dataclass(frozen=True, slots=True)

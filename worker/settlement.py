@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from auto_lambda import logs
+from auto_lambda.attempts import Attempt
 from auto_lambda.aws.dynamodb import Delete, Put
 from auto_lambda.errors import Code
 from auto_lambda.keys import App
@@ -25,7 +26,7 @@ from worker.outcome import (
     Undeployed,
     outcome_of,
 )
-from worker.records.journal import Attempt, JournalEntry
+from worker.records.journal import JournalEntry
 from worker.records.lease import HeldLease
 from worker.records.ledger import (
     AppRecord,
@@ -170,7 +171,7 @@ class Settlement:
         report = work.report
         ended = replace(
             work.attempt,
-            ended=self._now().isoformat(),
+            ended=self._now(),
             outcome=outcome.name,
             step=report.receipt.step,
             code=code,
@@ -217,7 +218,5 @@ class Settlement:
         )
 
 
-def _seconds(since: str | None, until: str | None) -> float | None:
-    if since is None or until is None:
-        return None
-    return round((datetime.fromisoformat(until) - datetime.fromisoformat(since)).total_seconds(), 3)
+def _seconds(since: datetime | None, until: datetime | None) -> float | None:
+    return round((until - since).total_seconds(), 3) if since and until else None

@@ -67,7 +67,7 @@ class Table:
             PaginationConfig={"MaxItems": newest} if newest else {},
         )
         for page in pages:
-            yield from map(_plain, page["Items"])
+            yield from map(plain, page["Items"])
 
     def shape(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """The names of its keys, the partition's first, and those of its indexes."""
@@ -88,7 +88,7 @@ class Table:
             answer = self._client.batch_get_item(RequestItems={self._name: {"Keys": wanted, "ConsistentRead": True}})
             if answer.get("UnprocessedKeys"):
                 raise Unanswered(f"{self._name}: {len(wanted)} items asked for, not all answered")
-            items += map(_plain, answer["Responses"].get(self._name, []))
+            items += map(plain, answer["Responses"].get(self._name, []))
         return items
 
     @tenacity.retry(
@@ -151,7 +151,8 @@ def _typed(item: Item) -> dict[str, Any]:
     }
 
 
-def _plain(item: Mapping[str, Any]) -> dict[str, Value]:
+def plain(item: Mapping[str, Any]) -> dict[str, Value]:
+    """Read an item in DynamoDB's own notation."""
     return {name: value["S"] if "S" in value else _number(value["N"]) for name, value in item.items()}
 
 

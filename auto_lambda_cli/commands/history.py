@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 
 import typer
 
@@ -15,9 +14,9 @@ NEWEST = 50
 
 def history(name: str, stage: str, *, as_json: bool, local: bool, bucket: str | None) -> int:
     """Print an app's attempts, newest first, and return the exit code."""
+    from auto_lambda.attempts import Attempt
     from auto_lambda.aws.dynamodb import Table
     from auto_lambda.aws.session import client, make_session
-    from worker.records.journal import Attempt
     from worker.records.ledger import Ledger
 
     app = app_named(name, stage)
@@ -28,12 +27,12 @@ def history(name: str, stage: str, *, as_json: bool, local: bool, bucket: str | 
 
     def line(it: Attempt) -> str:
         took = f"{sum((it.timings or {}).values()):.1f} s" if it.timings else ""
-        words = (it.started[:19].replace("T", " "), it.outcome or "interrupted or running", it.code, it.object_version)
+        words = (f"{it.started:%Y-%m-%d %H:%M:%S}", it.outcome or "interrupted or running", it.code, it.object_version)
         back = f"rollback to {it.rollback}" if it.rollback else ""
         return "  ".join(word for word in (*words, back, it.step, took, it.worker) if word)
 
     if as_json:
-        typer.echo(json.dumps([asdict(it) for it in attempts], indent=2))
+        typer.echo(json.dumps([it.as_json() for it in attempts], indent=2))
     elif not attempts:
         tell(f"there was no attempt to deploy {app} in the last 90 days")
     else:

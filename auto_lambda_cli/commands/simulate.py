@@ -160,7 +160,7 @@ def _run(
 
 def _ledger(days: float, *, local: bool, bucket: str | None) -> History:
     """All of it in memory: what was dropped in the last so many days on the pipeline that is meant."""
-    from auto_lambda.aws.attempts import Attempts, LedgerUnusable
+    from auto_lambda.aws.recent_attempts import LedgerUnusable, RecentAttempts
     from auto_lambda.aws.session import client, make_session
     from auto_lambda_cli.target import choose, setting
     from checker.simulator.history import LedgerHistory
@@ -168,7 +168,7 @@ def _ledger(days: float, *, local: bool, bucket: str | None) -> History:
     target = choose(local=local, bucket=bucket)
     try:
         with plain_errors():
-            attempts = Attempts(client(make_session(), "dynamodb"), setting("AUTO_LAMBDA_TABLE"))
+            attempts = RecentAttempts(client(make_session(), "dynamodb"), setting("AUTO_LAMBDA_TABLE"))
             found = list(attempts.since(datetime.now(UTC) - timedelta(days=days)))
     except LedgerUnusable as error:
         raise leave(Exit.USAGE, str(error)) from None

@@ -10,7 +10,7 @@ from heapq import nlargest
 from typing import Any, Protocol
 
 from auto_lambda import keys
-from auto_lambda.aws.attempts import Attempt
+from auto_lambda.attempts import Attempt
 from auto_lambda.aws.autoscaling import Capacity
 from auto_lambda.aws.s3 import Head, ObjectMissing
 from auto_lambda.aws.sqs import Depth

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
 
-from auto_lambda.aws.attempts import Attempts, LedgerUnusable
 from auto_lambda.aws.autoscaling import AutoScalingGroup, GroupUnusable
+from auto_lambda.aws.recent_attempts import LedgerUnusable, RecentAttempts
 from auto_lambda.aws.session import client, make_session
 from auto_lambda.aws.sqs import Queue, QueueUnusable
 from auto_lambda_cli.exits import Exit, leave, plain_errors, tell
@@ -59,7 +59,7 @@ def looker(target: Target) -> Look:
             lambda: datetime.now(UTC),
             dead_letters=Queue(sqs, dead_letters) if dead_letters else None,
             group=AutoScalingGroup(connect("autoscaling"), group) if group else None,
-            history=Attempts(connect("dynamodb"), table) if table else None,
+            history=RecentAttempts(connect("dynamodb"), table) if table else None,
         )
 
 

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-from auto_lambda.aws.attempts import Attempt
+from auto_lambda.attempts import Attempt
 from checker.sample import tells
 from checker.simulator.model import Arrival
 

@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import urllib3
-from soaking import STEADY, Dropped, Fleet, Sample, Soak, Traffic, seconds_since_1970
+from soaking import STEADY, Dropped, Fleet, Sample, Soak, Traffic
 
+from auto_lambda.attempts import Attempt
 from auto_lambda.aws.dynamodb import Table
 from auto_lambda.keys import App
 from auto_lambda_cli.local_stack.processes import Child
-from worker.records.journal import Attempt
 from worker.records.ledger import Ledger
 
 MEGABYTE = 1_000_000
@@ -97,7 +97,7 @@ def settled(logs: Iterable[Path]) -> set[str]:
 def seconds_to_live(traffic: Traffic, attempts: Iterable[Attempt]) -> list[float]:
     dropped = {it.version: it.when for it in traffic.dropped if it.version not in traffic.late}
     return [
-        seconds_since_1970(it.ended) - dropped[str(it.object_version)]
+        it.ended.timestamp() - dropped[str(it.object_version)]
         for it in attempts
         if it.outcome == "live" and it.ended and it.object_version in dropped
     ]

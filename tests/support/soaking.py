@@ -16,7 +16,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
@@ -363,8 +362,3 @@ class Soak:
         s3.put_bucket_notification_configuration(
             Bucket=bucket, NotificationConfiguration={"QueueConfigurations": [announced]}
         )
-
-
-def seconds_since_1970(text: str) -> float:
-    """Of an ISO 8601 time."""
-    return datetime.fromisoformat(text).astimezone(UTC).timestamp()

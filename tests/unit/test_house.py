@@ -14,7 +14,7 @@ RESERVED = {"build", "dist", "env", "venv", "node_modules", "vendor"}  # tools s
 
 # Names that still stand for two things. Only ever take one out.
 KNOWN_TWICE = {
-    "Attempt", "Attempts", "Builder", "Delivery", "Deployer", "Fetched", "Group", "Guard", "Inbox", "Lines", "Member",
+    "Builder", "Fetched", "Group", "Inbox", "Lines", "Member",
     "Metadata", "Problem", "Queue", "Receipt", "Refused", "Result", "Settings", "Source", "Table",
 }  # fmt: skip
 

@@ -18,9 +18,9 @@ from soak_verdict import Verdict, judge, memory_of
 from soaking import STEADY, Dropped, Fleet, Sample, Soak, Traffic
 from tables import create_ledger
 
+from auto_lambda.attempts import Attempt
 from auto_lambda.aws.dynamodb import Table
 from auto_lambda.keys import App
-from worker.records.journal import Attempt
 from worker.records.ledger import LiveRelease, put_live
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
@@ -56,7 +56,7 @@ class Finished:
 
     def attempt(self, version: str, after: float, seconds: float = 10, outcome: Any = "live") -> None:
         """One try, so many seconds after the beginning."""
-        started, ended = (str((NOON + timedelta(seconds=it)).isoformat()) for it in (after, after + seconds))
+        started, ended = (NOON + timedelta(seconds=it) for it in (after, after + seconds))
         one = Attempt("apps/shop.zip", version, "w", 1, started, ended=ended, outcome=outcome)
         self.table.write(one.put(SHOP, int(after)))
 

@@ -10,12 +10,13 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Literal, Protocol, TypeVar
 
+from auto_lambda.attempts import Attempt, history_pk
 from auto_lambda.aws.dynamodb import Delete, Item, Put
 from auto_lambda.aws.s3 import Head
 from auto_lambda.keys import ROLLBACK, App
 from worker.model import Upload
 from worker.records import lease as leases
-from worker.records.journal import ATTRIBUTE, Attempt, JournalEntry, history_pk
+from worker.records.journal import ATTRIBUTE, JournalEntry
 from worker.records.lease import HeldLease, Lease
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auto_lambda.aws.attempts import Attempt
+from auto_lambda.attempts import Attempt, OutcomeName
 from checker.oldest import MOST_RECEIVES, oldest_seconds
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
@@ -17,9 +17,9 @@ def ago(seconds: float) -> datetime:
     return NOON - timedelta(seconds=seconds)
 
 
-def attempt(sent: float, outcome: str | None, subject: str = "a", number: int = 1) -> Attempt:
+def attempt(sent: float, outcome: OutcomeName | None, subject: str = "a", number: int = 1) -> Attempt:
     """One whose message was sent, and taken up at once, so many seconds ago."""
-    return Attempt(subject, number, ago(sent), ago(sent), ago(0) if outcome else None, outcome)
+    return Attempt(subject, None, None, number, ago(sent), ago(sent), ago(0) if outcome else None, outcome)
 
 
 def test_an_empty_queue_has_no_old_messages_whatever_the_ledger_says() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from auto_lambda.aws.attempts import Attempt
+from auto_lambda.attempts import Attempt, OutcomeName
 from auto_lambda.aws.autoscaling import Capacity
 from auto_lambda.aws.sqs import Depth
 from checker.backlog import FIRST_GUESS
@@ -35,10 +35,10 @@ class Fake:
         return self.attempts[:at_most]
 
 
-def attempt(seconds: float | None, outcome: str | None = "live", subject: str = "a") -> Attempt:
+def attempt(seconds: float | None, outcome: OutcomeName | None = "live", subject: str = "a") -> Attempt:
     began = NOON - timedelta(minutes=10)
     ended = None if seconds is None else began + timedelta(seconds=seconds)
-    return Attempt(subject, 1, began, began, ended, outcome)
+    return Attempt(subject, None, None, 1, began, began, ended, outcome)
 
 
 def sample(fake: Fake, slots: int = 1) -> dict[str, float]:

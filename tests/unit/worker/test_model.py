@@ -22,11 +22,11 @@ from hypothesis.stateful import (
 )
 from tables import FakeTable
 
+from auto_lambda.attempts import Attempt
 from auto_lambda.aws.s3 import Head
 from auto_lambda.keys import App
 from worker.cancellation import Cancelled
 from worker.model import Upload
-from worker.records.journal import Attempt
 from worker.records.lease import SKEW, HeldLease
 from worker.records.ledger import AppRecord, Claim, Ledger, LiveRelease, decide, put_live
 
@@ -108,7 +108,7 @@ class Model(RuleBasedStateMachine):
         if claim.decision != "go":
             self.cloud.queue.remove(version)
             return
-        attempt = Attempt(KEY, upload.version, "w", 1, NOON.isoformat())
+        attempt = Attempt(KEY, upload.version, "w", 1, NOON)
         hold = ledger.claim(attempt, upload, record, owner=f"{id(worker)}-{self.seconds}-{record.lease.fence}")
         if hold:
             worker.job = Job(upload, hold)

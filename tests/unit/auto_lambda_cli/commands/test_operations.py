@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +15,16 @@ from moto import mock_aws
 from tables import create_ledger
 from typer.testing import CliRunner, Result
 
+from auto_lambda.attempts import Attempt
 from auto_lambda.aws.dynamodb import Table
 from auto_lambda.keys import App
 from auto_lambda_cli.app import app
 from worker.consumer.inbox import parse_message
 from worker.model import Upload
-from worker.records.journal import Attempt
 from worker.records.ledger import Ledger, LiveRelease, put_live
 
 BUCKET, SHOP = "uploads", App("dev", "shop")
+NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 
 
 @dataclass
@@ -35,7 +37,7 @@ class Aws:
     queue: str
     dead_letters: str
 
-    def bury(self, key: str, **attributes: str) -> None:
+    def put_aside(self, key: str, **attributes: str) -> None:
         told = {name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()}
         self.sqs.send_message(QueueUrl=self.dead_letters, MessageBody=announcement(key), MessageAttributes=told)
 
@@ -87,15 +89,15 @@ def run(*arguments: str) -> Result:
 def attempted(aws: Aws) -> None:
     """One attempt that was cut short, one that failed, one that went live."""
     ledger = Ledger(aws.table)
-    began = Attempt("apps/dev/shop.zip", "v1", "worker-1", 1, "2026-01-02T12:00:00+00:00")
+    began = Attempt("apps/dev/shop.zip", "v1", "worker-1", 1, NOON)
     aws.table.write(began.put(SHOP, 1))
     failed = replace(
-        began, number=2, worker="worker-2", started="2026-01-02T12:10:00+00:00", ended="2026-01-02T12:10:09+00:00",
+        began, number=2, worker="worker-2", started=NOON + timedelta(seconds=600), ended=NOON + timedelta(seconds=609),
         outcome="failed", step="compile", code="bad-config", timings={"fetch": 1.0, "compile": 8.0},
     )  # fmt: skip
     aws.table.write(failed.put(SHOP, 2))
     live = replace(
-        failed, object_version="v2", number=1, started="2026-01-02T12:20:00+00:00", outcome="live", step="verify",
+        failed, object_version="v2", number=1, started=NOON + timedelta(minutes=20), outcome="live", step="verify",
         code=None, function_version="1", template_key="bundles/1.json", timings={"deploy": 20.5},
     )  # fmt: skip
     aws.table.write(live.put(SHOP, 3))
@@ -151,8 +153,8 @@ def put_aside(aws: Aws) -> Aws:
     """A zip that has ended workers, with its log, and one of another app that the queue has given up."""
     lines = b"\n".join(b"line %d" % number for number in range(9))
     aws.s3.put_object(Bucket=BUCKET, Key="apps/dev/shop.log", Body=lines)
-    aws.bury("apps/dev/shop.zip", code="ends-workers", reason="it has ended 3 worker processes", attempts="4")
-    aws.bury("apps/prod/blog.zip")
+    aws.put_aside("apps/dev/shop.zip", code="ends-workers", reason="it has ended 3 worker processes", attempts="4")
+    aws.put_aside("apps/prod/blog.zip")
     return aws
 
 

@@ -12,10 +12,10 @@ from moto import mock_aws
 from tables import create_ledger
 from typer.testing import CliRunner, Result
 
+from auto_lambda.attempts import Attempt, OutcomeName
 from auto_lambda.aws.dynamodb import Table
 from auto_lambda.keys import App
 from auto_lambda_cli.app import app
-from worker.records.journal import Attempt, OutcomeName
 
 
 def simulate(*arguments: str) -> Result:
@@ -129,10 +129,10 @@ def tried(
 ) -> None:
     """One attempt, as the worker writes it."""
     started = datetime.now(UTC) - timedelta(hours=hours_ago)
-    ended = (started + timedelta(seconds=seconds)).isoformat() if seconds is not None else None
-    sent = (started - timedelta(seconds=waited)).isoformat()
+    ended = started + timedelta(seconds=seconds) if seconds is not None else None
+    sent = started - timedelta(seconds=waited)
     key = f"apps/dev/{app}.zip"
-    attempt = Attempt(key, "v1", "w", 1, started.isoformat(), sent, ended, outcome if ended else None)
+    attempt = Attempt(key, "v1", "w", 1, started, sent, ended, outcome if ended else None)
     ledger.write(attempt.put(App("dev", app), 1))
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from auto_lambda.aws.attempts import Attempt
+from auto_lambda.attempts import Attempt
 from auto_lambda.aws.s3 import Head, ObjectMissing
 from auto_lambda.aws.sqs import Depth
 from auto_lambda_cli.progress.snapshot import LAST, NEWEST, Look, divide
@@ -29,7 +29,7 @@ def receipt(app: str, status: str, *, ago: float = 0, **fields: Any) -> dict[str
 def attempt(app: str, *, ago: float, ended: float | None = None) -> Attempt:
     started = NOON - timedelta(seconds=ago)
     end = NOON - timedelta(seconds=ended) if ended is not None else None
-    return Attempt(f"apps/dev/{app}.zip@v1", 1, None, started, end, "handed back" if end else None)
+    return Attempt(f"apps/dev/{app}.zip", "v1", None, 1, started, None, end, "handed back" if end else None)
 
 
 def test_a_build_runs_since_its_attempt_began_the_longest_first() -> None:

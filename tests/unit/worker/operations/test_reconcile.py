@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 from tables import FakeTable
 
+from auto_lambda.attempts import Attempt
 from auto_lambda.aws.s3 import Head, ObjectMissing
 from auto_lambda.keys import App
 from worker.model import Upload
 from worker.operations.reconcile import GRACE, Reconciler
-from worker.records.journal import Attempt
 from worker.records.ledger import FailedUpload, Ledger, LiveRelease, delete_live, put_failed, put_live
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
@@ -91,7 +91,7 @@ def test_what_has_its_answer_or_was_in_somebodys_hands_was_not_missed(world: Wor
         world.table.write(put_failed(SHOP, FailedUpload(KEY, "v1", None, "bad-config", "now")))
     else:
         upload = Upload(SHOP, "drops", KEY, "v1")
-        attempt = Attempt(KEY, "v1", "other", 1, NOON.isoformat())
+        attempt = Attempt(KEY, "v1", "other", 1, NOON)
         assert world.ledger.claim(attempt, upload, world.ledger.record(SHOP), owner="other/1")
     assert world.missed() == []
 

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from moto import mock_aws
 from tables import create_ledger
 
+from auto_lambda.attempts import Attempt
 from auto_lambda.aws.dynamodb import Delete, Put, Refused, Table, Unanswered
 from auto_lambda.aws.s3 import Head
 from auto_lambda.keys import App
 from worker.model import Upload
-from worker.records.journal import Attempt
 from worker.records.lease import Lost
 from worker.records.ledger import AppRecord, FailedUpload, Ledger, LiveRelease, decide, put_failed, put_live
 
@@ -140,7 +140,7 @@ def ledger(table: Table) -> Ledger:
 
 
 def attempt(started: datetime = NOON) -> Attempt:
-    return Attempt(KEY, "v1", "w", 1, started.isoformat(), outcome="live", timings={"build": 1.5})
+    return Attempt(KEY, "v1", "w", 1, started, outcome="live", timings={"build": 1.5})
 
 
 def test_an_unknown_app_has_an_empty_record(ledger: Ledger) -> None:
@@ -226,7 +226,7 @@ def test_a_renewal_that_came_in_time_keeps_others_out(table: Table) -> None:
 def test_the_history_comes_newest_first_and_has_an_expiry(ledger: Ledger, table: Table) -> None:
     for hours in range(3):
         table.write(attempt(NOON + timedelta(hours=hours)).put(SHOP, hours))
-    assert [it.started[11:13] for it in ledger.history(SHOP, 2)] == ["14", "13"]
+    assert [it.started.hour for it in ledger.history(SHOP, 2)] == [14, 13]
     assert ledger.history(SHOP, 1)[0].timings == {"build": 1.5}
     (item, *_) = table.items("history#dev/shop")
     assert item["expires"] == int((NOON + timedelta(days=90)).timestamp())

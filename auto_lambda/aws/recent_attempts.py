@@ -1,24 +1,24 @@
-"""The newest attempts at builds, over all apps: the ledger's history through its index ``recent``. Read only.
+"""Reads the newest attempts of all apps, through the ledger's index ``recent``.
 
-The index has the partition ``recent`` = ``attempts`` and is sorted by ``started``;
-docs/reference/ledger.md has the items.
+The index has the partition ``recent`` = ``attempts`` and is sorted by ``started``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from auto_lambda.attempts import PARTITION, RECENT, Attempt
+from auto_lambda.aws.dynamodb import plain
+
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 INDEX = "recent"
-PARTITION = "attempts"
 
 _UNUSABLE = {
     "ResourceNotFoundException": "there is no such table, or it has no index `recent`",
@@ -28,49 +28,28 @@ _UNUSABLE = {
 
 
 class LedgerUnusable(Exception):
-    """The table is not there, not ours to read or not a ledger; the message says which and names it."""
+    """The table does not exist, we may not read it, or it is no ledger; the message says which, and names it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """One try at one upload. All times are in UTC.
-
-    Attributes:
-        subject: the upload: its key and version.
-        number: how often its message has been received, this time included.
-        sent: when the queue took its message first; None if that is not known.
-        started: when a worker began.
-        ended: None while it runs, and for ever if its worker was killed.
-        outcome: ``live``, ``failed``, ``superseded``, ``delayed``, ``handed back``, ``undeployed``; None as ``ended``.
-    """
-
-    subject: str
-    number: int
-    sent: datetime | None
-    started: datetime
-    ended: datetime | None
-    outcome: str | None
-
-
-class Attempts:
-    """The index of one table. What it raises beyond `LedgerUnusable` is botocore's."""
+class RecentAttempts:
+    """The index of one table. Its other exceptions are botocore's."""
 
     def __init__(self, client: DynamoDBClient, table: str) -> None:
         self._client = client
         self._table = table
 
     def newest(self, at_most: int) -> list[Attempt]:
-        """The attempts that began last, the last first. One call.
+        """Return the attempts that started last, latest first. One call.
 
         Raises:
             LedgerUnusable: there is no such table or index, or we may not read it.
         """
         with self._usable():
             answer = self._client.query(**self._asked("#partition = :partition"), ScanIndexForward=False, Limit=at_most)
-        return [_attempt(item) for item in answer["Items"]]
+        return [Attempt.of(plain(item)) for item in answer["Items"]]
 
     def since(self, moment: datetime) -> Iterator[Attempt]:
-        """Every attempt that began then (UTC) or later, the first begun first. A call for each megabyte.
+        """Yield every attempt that started then (UTC) or later, in order of their start. One call for each megabyte.
 
         Raises:
             LedgerUnusable: as `newest`.
@@ -82,7 +61,7 @@ class Attempts:
                 page = next(pages, None)
             if page is None:
                 return
-            yield from map(_attempt, page["Items"])
+            yield from (Attempt.of(plain(item)) for item in page["Items"])
 
     def _asked(self, condition: str, **values: str) -> Any:
         texts = {"partition": PARTITION, **values}
@@ -90,7 +69,7 @@ class Attempts:
             "TableName": self._table,
             "IndexName": INDEX,
             "KeyConditionExpression": condition,
-            "ExpressionAttributeNames": {"#partition": "recent"},
+            "ExpressionAttributeNames": {"#partition": RECENT},
             "ExpressionAttributeValues": {f":{name}": {"S": text} for name, text in texts.items()},
         }
 
@@ -102,19 +81,3 @@ class Attempts:
             if why := _UNUSABLE.get(error.response.get("Error", {}).get("Code", "")):
                 raise LedgerUnusable(f"the ledger {self._table} cannot be used: {why}") from error
             raise
-
-
-def _attempt(item: Mapping[str, Any]) -> Attempt:
-    texts = {name: value["S"] for name, value in item.items() if "S" in value}
-    return Attempt(
-        subject=f"{texts.get('key')}@{texts.get('object_version')}",
-        number=int(item.get("number", {}).get("N", "1")),
-        sent=_moment(texts.get("sent")),
-        started=datetime.fromisoformat(texts["started"]),
-        ended=_moment(texts.get("ended")),
-        outcome=texts.get("outcome"),
-    )
-
-
-def _moment(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text) if text else None
