@@ -23,12 +23,12 @@ _RECEIPT = ".receipt.json"
 
 
 class TimedOut(Exception):
-    """The receipt did not come to an end in time. The drop itself goes on."""
+    """The receipt was not final in time. The drop itself continues."""
 
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """One receipt as it was read; ``fields`` is the JSON, see docs/reference/receipt.md."""
+    """A receipt as it was read; ``fields`` is its JSON, see docs/reference/receipt.md."""
 
     fields: Mapping[str, Any]
 
@@ -39,43 +39,43 @@ class Receipt:
 
     @property
     def step(self) -> str | None:
-        """The step that it is in or ended in."""
+        """The current or last step."""
         return self.fields.get("step")
 
     @property
     def final(self) -> bool:
-        """Whether nothing more will come of this version."""
+        """Tell whether this version's receipt will not change any more."""
         return self.status in FINAL
 
     @property
     def url(self) -> str | None:
-        """Where the app answers."""
+        """The app's URL."""
         return self.fields.get("url")
 
     @property
     def problem(self) -> Mapping[str, str] | None:
-        """``code``, ``message`` and ``hint`` of what went wrong."""
+        """The error: ``code``, ``message`` and ``hint``."""
         return self.fields.get("error")
 
     @property
     def serving(self) -> Mapping[str, Any] | None:
-        """What the app's users get: ``url``, ``function``, ``version``, ``upload`` and ``before``; None: nothing."""
+        """The live release: ``url``, ``function``, ``version``, ``upload`` and ``before``; None if there is none."""
         return self.fields.get("serving")
 
     @property
     def undeployed(self) -> bool:
-        """Of a removal: whether the app was taken out of AWS."""
+        """Tell, for a removal, whether the app was removed from AWS."""
         return self.status == "superseded" and "serving" in self.fields and self.serving is None
 
     @property
     def timings(self) -> Mapping[str, float]:
-        """Seconds by step."""
+        """The seconds of each step."""
         return self.fields.get("timings") or {}
 
     def tells_of(self, drop: Drop) -> bool:
-        """Whether this receipt is the one of exactly this drop."""
+        """Tell whether this is the receipt of exactly this drop."""
         upload = self.fields.get("upload") or {}
-        if drop.removed and upload.get("version") is None:  # S3's word was lost, and the removal found later
+        if drop.removed and upload.get("version") is None:  # S3's event was lost, and the removal found later
             return self.undeployed
         if drop.version is None:
             return bool(upload.get("sha256") == drop.sha256)
@@ -86,7 +86,7 @@ class Receipt:
 class Drop:
     """One version of one zip in the bucket. ``size`` in bytes; ``version`` is None on an unversioned bucket.
 
-    ``sha256`` is None of a zip that was not read. ``removed``: the version is that of a deletion.
+    ``sha256`` is None if the zip was not read. ``removed``: the version is a delete marker's.
     """
 
     app: keys.App
@@ -103,8 +103,8 @@ def drop(
 ) -> Drop:
     """Upload a zip under the app's key.
 
-    The version is asked for right after the upload; when somebody else drops the same app in that very moment it may
-    be theirs, and their receipt is then the one that counts. ``progress`` is told of bytes as they go.
+    The version is read right after the upload. If somebody else uploads the same app at that moment, it may be theirs,
+    and this follows their receipt. ``progress`` is called with the bytes as they are sent.
     """
     with zip_path.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
@@ -114,10 +114,10 @@ def drop(
 
 
 def again(store: ObjectStore, bucket: str, app: keys.App, version: str) -> Drop:
-    """Drop an earlier version of a zip once more, under its key, and ask for the release that it was.
+    """Drop an earlier version of a zip again, under its key, with the request for its release.
 
     Raises:
-        ObjectMissing: that version is not there (any more).
+        ObjectMissing: that version does not exist, or no longer.
     """
     earlier = _found(store, bucket, app, version)
     renewed = store.renew(bucket, earlier.key, version, {keys.ROLLBACK: version})
@@ -127,9 +127,9 @@ def again(store: ObjectStore, bucket: str, app: keys.App, version: str) -> Drop:
 def remove(
     store: ObjectStore, bucket: str, app: keys.App, key: str, unseen: Callable[[str], None] = lambda _: None
 ) -> Drop:
-    """Delete an app's zip under every key that it has; what is followed is the deletion under ``key``.
+    """Delete an app's zip under every key that it has, and return the deletion under ``key``.
 
-    ``unseen`` is told of a key that we may not look at: a zip there would be deployed again.
+    ``unseen`` is called with a key that may not be read: a zip there would be deployed again.
     """
     for other in app.keys:
         if other != key:
@@ -142,10 +142,10 @@ def remove(
 
 
 def key_of(store: ObjectStore, bucket: str, app: keys.App, version: str) -> str:
-    """Of the keys that an app may be dropped under the one whose object has a version.
+    """Return which of an app's keys has an object with this version.
 
     Raises:
-        ObjectMissing: none has it (any more).
+        ObjectMissing: none has it, or no longer.
     """
     return _found(store, bucket, app, version).key
 
@@ -164,7 +164,7 @@ def _find(store: ObjectStore, bucket: str, app: keys.App, version: str) -> Head 
 
 
 def latest(store: ObjectStore, bucket: str, app: keys.App) -> tuple[str, Receipt | None]:
-    """Of the keys that an app may be dropped under the one that was worked on last, and the receipt beside it."""
+    """Return which of an app's keys has the latest receipt, and that receipt."""
     return _latest(app, _receipts(store, bucket, app))
 
 
@@ -174,9 +174,9 @@ def _latest(app: keys.App, receipts: Mapping[str, Receipt | None]) -> tuple[str,
 
 
 def waiting(store: ObjectStore, bucket: str, app: keys.App) -> str | None:
-    """The key of an app's zip that nobody has taken up yet, if there is one.
+    """Return the key of an app's zip that no worker has received yet, if there is one.
 
-    Between the two keys of an app the later zip counts, so one that is older than what is live waits for nothing.
+    Of an app's two keys the later zip counts, so a zip that is older than what is live is not waiting.
     """
     receipts = _receipts(store, bucket, app)
     _, latest_one = _latest(app, receipts)
@@ -197,7 +197,7 @@ def _receipts(store: ObjectStore, bucket: str, app: keys.App) -> dict[str, Recei
 
 
 def _unless_denied(ask: Callable[[], T], *, really: bool = False) -> T | None:
-    """The answer; None from the other key of an app, where who may use one need not have rights. ``really``: raise."""
+    """Return the answer; None for the other key of an app, for which permission may be missing. ``really``: raise."""
     try:
         return ask()
     except ClientError as error:
@@ -207,7 +207,7 @@ def _unless_denied(ask: Callable[[], T], *, really: bool = False) -> T | None:
 
 
 def read(store: ObjectStore, bucket: str, key: str) -> Receipt | None:
-    """The receipt beside a zip, None as long as there is none."""
+    """Read the receipt beside a zip; None if there is none."""
     try:
         return Receipt(json.loads(store.get(bucket, keys.receipt_key(key))))
     except ObjectMissing:
@@ -222,9 +222,9 @@ def follow(
     sleep: Callable[[float], None] = time.sleep,
     clock: Callable[[], float] = time.monotonic,
 ) -> Iterator[Receipt]:
-    """Each new state of exactly this drop's receipt; the last one is final.
+    """Yield each new state of exactly this drop's receipt; the last one is final.
 
-    When a newer version of the zip takes its place before it has a receipt of its own, that counts as ``superseded``.
+    A drop that a newer version of the zip replaces before it has a receipt of its own counts as ``superseded``.
 
     Raises:
         TimedOut: no final state within ``timeout`` seconds.
@@ -264,7 +264,7 @@ def every(store: ObjectStore, bucket: str) -> Iterator[Entry]:
 
 
 def _overtaken(store: ObjectStore, dropped: Drop) -> Receipt | None:
-    """What to tell when the receipt is another version's: nothing while ours is the newest."""
+    """Return a receipt for a version that another one has replaced; None while ours is the newest."""
     try:
         newest = store.head(dropped.bucket, dropped.key).version
     except ObjectMissing:

@@ -1,7 +1,7 @@
 """The two kinds of failure: what the uploader can fix, and everything else.
 
-An `AppError` is final: the message is done and the receipt tells the uploader what to do.
-Any other exception is ours: the message goes back to the queue and is tried again.
+An `AppError` is final: the message is deleted and the receipt tells the uploader what to do.
+Any other exception is ours: the message returns to the queue and is retried.
 """
 
 from __future__ import annotations
@@ -9,11 +9,11 @@ from __future__ import annotations
 import json
 from enum import StrEnum
 
-_LONGEST = 20_000  # characters of a message in the journal, whose items have their limit
+_LONGEST = 20_000  # characters of a message in the journal, whose items are limited in size
 
 
 class Code(StrEnum):
-    """Every code a receipt can carry. Each has its paragraph in docs/reference/errors.md (a test compares)."""
+    """Every error code of receipts. Each has a section in docs/reference/errors.md, as a test checks."""
 
     # The key and the object
     BAD_KEY = "bad-key"
@@ -58,7 +58,7 @@ class Code(StrEnum):
     TOO_MUCH_DISK = "too-much-disk"
     RESULT_TAMPERED = "result-tampered"
     TOO_MANY_RESOURCES = "too-many-resources"
-    # Whether it can run on Lambda
+    # Running it on Lambda
     WRONG_ARCHITECTURE = "wrong-architecture"
     WRONG_PYTHON_ABI = "wrong-python-abi"
     GLIBC_TOO_NEW = "glibc-too-new"
@@ -78,17 +78,17 @@ class Code(StrEnum):
     UNHEALTHY = "unhealthy"
     # The worker itself
     ENDS_WORKERS = "ends-workers"
-    # Not the uploader's: carried by `delayed` receipts, never by an AppError
+    # Not the uploader's: only in `delayed` receipts, never in an AppError
     OUR_SIDE = "our-side"
 
 
 class AppError(Exception):
-    """The uploader can fix this. Never retried.
+    """An error that the uploader can fix. Never retried.
 
     Attributes:
         code: one of `Code`, stable, for programs.
-        message: what happened and where, one or a few lines for a person.
-        hint: what to do about it, imperative, one sentence or two.
+        message: what happened and where, in one or a few lines.
+        hint: what to do about it, in one or two imperative sentences.
     """
 
     def __init__(self, code: Code, message: str, *, hint: str) -> None:
@@ -101,12 +101,12 @@ class AppError(Exception):
         return f"[{self.code}] {self.message} ({self.hint})"
 
     def text(self) -> str:
-        """As the journal keeps it."""
+        """Return the text that the journal stores."""
         return json.dumps({"code": self.code, "message": self.message[:_LONGEST], "hint": self.hint})
 
     @classmethod
     def of(cls, text: str) -> AppError | None:
-        """From its text; None if a worker of another age wrote it otherwise."""
+        """Parse the journal's text; None if another version of the worker wrote it differently."""
         try:
             read = json.loads(text)
             return cls(Code(read["code"]), str(read["message"]), hint=str(read["hint"]))

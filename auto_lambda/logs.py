@@ -1,6 +1,6 @@
-"""Logging of the daemons: one JSON object a line on stderr, or coloured lines where a person watches.
+"""Logging of the daemons: one JSON object per line on stderr, or coloured lines on a terminal.
 
-Whatever is bound with `bound` (the upload, the message) is on every line logged inside it, in that thread.
+Values bound with `bound` (the upload, the message) are in every line logged inside it, in that thread.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from auto_lambda.redact import Redactor, secrets_of
 
-# structlog loads rich for tracebacks that we don't use: 7 MB that an idle daemon would hold for nothing.
+# structlog loads rich for tracebacks that we don't use: 7 MB in an idle daemon.
 _rich: object = sys.modules.setdefault("rich", None)  # type: ignore[arg-type]
 import structlog  # noqa: E402
 from structlog.contextvars import bound_contextvars as bound  # noqa: E402
@@ -26,12 +26,12 @@ __all__ = ["bound", "configure", "get"]
 
 
 def get(name: str) -> Any:
-    """A logger; ``name`` says which part of the program speaks."""
+    """Return a logger; ``name`` is the part of the program."""
     return structlog.get_logger(part=name)
 
 
 def configure(level: str = "info", stream: TextIO | None = None) -> None:
-    """Send our own and all libraries' log lines to ``stream`` (stderr). Libraries speak from warnings on."""
+    """Write our own and all libraries' log lines to ``stream`` (stderr); libraries log only warnings and errors."""
     stream = stream or sys.stderr
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,

@@ -1,4 +1,4 @@
-"""The words that both trust levels use: plain, frozen data."""
+"""Data that both trust levels use."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Template = dict[str, Any]
 """A CloudFormation template as parsed JSON."""
 
 BuildLog = Callable[[str], None]
-"""Adds one or more lines to the log that the uploader reads. Secrets are redacted behind it."""
+"""Adds lines to the log that the uploader reads, with secrets redacted."""
 Say = BuildLog
 
 Architecture = Literal["x86_64", "arm64"]
@@ -20,7 +20,7 @@ FrameworkName = Literal["chalice", "zappa"]
 
 @dataclass(frozen=True, slots=True)
 class BucketNotification:
-    """A bucket event that a function asked for; merged into the existing bucket after the stack is live."""
+    """A bucket notification that a function subscribes to, merged into the existing bucket once the stack is live."""
 
     bucket: str
     function: str
@@ -31,10 +31,10 @@ class BucketNotification:
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """What trying the package out has shown.
+    """The result of proving a package.
 
-    ``init_ms`` is the main function's start, in milliseconds, on this machine; None if it could not be tried here.
-    ``package_bytes`` and ``package_zip_bytes`` are the code's and the layer's together, unzipped and zipped.
+    ``init_ms`` is the main function's start-up time in milliseconds, on this machine; None if it could not run here.
+    ``package_bytes`` and ``package_zip_bytes`` are the sizes of code and layer together, unzipped and zipped.
     """
 
     init_ms: int | None

@@ -1,4 +1,4 @@
-"""Takes secrets and control characters out of text that people will read."""
+"""Removes secrets and control characters from text for people."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from urllib.parse import unquote, urlsplit
 
 HIDDEN = "***"
-_SHORTEST = 8  # a shorter value would blot out ordinary words
+_SHORTEST = 8  # a shorter value would hide ordinary words
 
 _ESCAPES = re.compile(
     r"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)"  # window titles and links
@@ -18,7 +18,7 @@ _ESCAPES = re.compile(
     r"|\x1b[ -/]*[0-~]"
 )
 _DIRECTION = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F, 0x061C])
-# Every repetition before a certain match is bounded: these run over whatever a hostile build prints.
+# Every repetition before a sure match is bounded, since these run over the output of hostile builds.
 _SECRET_NAME = r"[\w.-]{0,40}(?:secret|token|passw(?:or)?d|api_?key|access_?key|private_?key|credential)[\w.-]{0,40}"  # noqa: S105
 _PATTERNS = (
     (re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL), HIDDEN),
@@ -32,10 +32,10 @@ _SECRET_VARIABLE = re.compile(rf"(?i){_SECRET_NAME}")
 
 
 class Redactor:
-    """Hides credentials: those of known shapes, and the literal values it was given.
+    """Hides credentials: those of known forms, and given values.
 
     Args:
-        secrets: values to hide wherever they turn up; values under eight characters are left alone.
+        secrets: values to hide wherever they occur; values of less than eight characters are ignored.
     """
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
@@ -43,7 +43,7 @@ class Redactor:
         self._literal = re.compile("|".join(map(re.escape, values))) if values else None
 
     def __call__(self, text: str) -> str:
-        """The text with every secret replaced by ``***``."""
+        """Replace every secret in a text by ``***``."""
         if self._literal:
             text = self._literal.sub(HIDDEN, text)
         for pattern, replacement in _PATTERNS:
@@ -52,7 +52,7 @@ class Redactor:
 
 
 def secrets_of(environ: Mapping[str, str] = os.environ) -> frozenset[str]:
-    """The values of an environment that must not be shown: secret-sounding variables and passwords inside URLs."""
+    """Return the values of an environment to hide: variables whose names suggest secrets, and passwords in URLs."""
     found: set[str] = set()
     for name, value in environ.items():
         if _SECRET_VARIABLE.fullmatch(name):
@@ -71,9 +71,10 @@ def _passwords(word: str) -> set[str]:
 
 
 def printable(text: str) -> str:
-    """The text as a terminal would leave it: no escapes, no control or direction characters, progress bars' last state.
+    """Reduce a text to what a terminal would show.
 
-    Line ends become LF; tabs stay; lone surrogates become ``?``, so that the result always encodes as UTF-8.
+    Escape sequences, control and direction characters are removed, and of progress bars only the last state is kept.
+    Line ends become LF; tabs stay; lone surrogates become ``?``, so that the result can be encoded as UTF-8.
     """
     text = _ESCAPES.sub("", text).replace("\r\n", "\n").translate(_DIRECTION)
     lines = (line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n"))

@@ -18,12 +18,12 @@ class Runtime:
     """One managed runtime.
 
     Attributes:
-        minor: as in ``"3.12"``.
+        minor: the Python version, such as ``"3.12"``.
         system: the operating system's name, for messages.
-        glibc: the newest C library symbols a binary may ask for.
-        deprecated: from then on without security patches.
-        create_blocked: from then on no new function can use it.
-        update_blocked: from then on no function that uses it can be changed.
+        glibc: the newest glibc symbol version that a binary may need.
+        deprecated: no security patches from then on.
+        create_blocked: no new functions from then on.
+        update_blocked: no function updates from then on.
     """
 
     minor: str
@@ -35,7 +35,7 @@ class Runtime:
 
     @property
     def identifier(self) -> str:
-        """What Lambda calls it: ``python3.12``."""
+        """Lambda's identifier: ``python3.12``."""
         return f"python{self.minor}"
 
 
@@ -59,9 +59,9 @@ RUNTIMES: Mapping[str, Runtime] = MappingProxyType(
         )
     }
 )
-"""By minor, oldest first."""
+"""Runtimes by Python version, oldest first."""
 
 
 def newest_first(minors: tuple[str, ...]) -> tuple[str, ...]:
-    """Those of the given minors that Lambda offers, newest first."""
+    """Return those of the given Python versions that Lambda offers, newest first."""
     return tuple(minor for minor in reversed(tuple(RUNTIMES)) if minor in minors)

@@ -1,4 +1,4 @@
-"""The life of a daemon process: how it is told to stop, and what it tells systemd."""
+"""The life of a daemon process: its signals, its memory, and notifications to systemd."""
 
 from __future__ import annotations
 
@@ -24,23 +24,23 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class Stop:
-    """The wish that the process ends: ``requested`` once it is told, ``at_once`` when it is told again."""
+    """A request to stop: ``requested`` is set by the first signal, ``at_once`` by the second."""
 
     def __init__(self) -> None:
         self.requested = threading.Event()
         self.at_once = threading.Event()
 
     def request(self) -> None:
-        """Ask once more. Any number of times, from any thread."""
+        """Request a stop, again if there was a request before. Thread-safe."""
         (self.at_once if self.requested.is_set() else self.requested).set()
 
 
 @contextmanager
 def stop_on_signals() -> Iterator[Stop]:
-    """Turn SIGTERM and SIGINT into a `Stop`; the earlier handlers are back afterwards. Main thread only.
+    """Turn SIGTERM and SIGINT into a `Stop`, and restore the earlier handlers afterwards. Main thread only.
 
-    A handler may run while the main thread holds the very lock that an event needs, so ours does nothing: the
-    interpreter writes the signal's number into a socket, and a thread of its own reads it there.
+    A handler may run while the main thread holds the lock that an event needs, so ours does nothing: the interpreter
+    writes the signal's number into a socket, and a thread reads it there.
     """
     stop = Stop()
     inside, outside = socket.socketpair()
@@ -68,27 +68,27 @@ def _listen(inside: socket.socket, stop: Stop) -> None:
 
 
 class Notifier:
-    """Tells systemd how we are. Off systemd it does nothing."""
+    """Notifies systemd of the daemon's state. Without systemd it does nothing."""
 
     def __init__(self, environ: Mapping[str, str] = os.environ) -> None:
         self._systemd = sdnotify.SystemdNotifier() if environ.get("NOTIFY_SOCKET") else None
         self.watchdog_seconds = _watchdog_seconds(environ)
 
     def ready(self, status: str) -> None:
-        """We are at work."""
+        """Notify systemd that the daemon is ready."""
         self._tell(f"READY=1\nSTATUS={status}")
 
     def status(self, status: str) -> None:
-        """One line for ``systemctl status``."""
+        """Set the line for ``systemctl status``."""
         self._tell(f"STATUS={status}")
 
     def stopping(self, seconds: float = 0) -> None:
-        """We are on the way out, which may take so many seconds however the unit is configured."""
+        """Notify systemd that the daemon is stopping, and extend the unit's time-out to so many seconds."""
         more = f"\nEXTEND_TIMEOUT_USEC={int(seconds * 1e6)}" if seconds else ""
         self._tell(f"STOPPING=1{more}")
 
     def watchdog(self) -> None:
-        """We are alive."""
+        """Feed systemd's watchdog."""
         self._tell("WATCHDOG=1")
 
     def _tell(self, state: str) -> None:
@@ -97,7 +97,7 @@ class Notifier:
 
 
 def _watchdog_seconds(environ: Mapping[str, str]) -> float | None:
-    """How often to call `Notifier.watchdog`, in seconds: half of what systemd allows; None when it does not watch."""
+    """Return the interval for `Notifier.watchdog`: half of what systemd allows; None without a watchdog."""
     if environ.get("WATCHDOG_PID", str(os.getpid())) != str(os.getpid()):
         return None
     microseconds = environ.get("WATCHDOG_USEC", "")
@@ -105,10 +105,10 @@ def _watchdog_seconds(environ: Mapping[str, str]) -> float | None:
 
 
 def refuse(program: str, problems: Sequence[str], environ: Mapping[str, str] = os.environ) -> int:
-    """Say why ``program`` cannot start, however often it were tried: one entry in systemd's journal, or lines to read.
+    """Report why ``program`` can never start: as one entry in systemd's journal, or as lines of text.
 
     Returns:
-        2, which our units take for the end of all tries.
+        2, the exit code on which our units are not restarted.
     """
     Notifier(environ).status(f"cannot start: {'; '.join(problems)}")
     if _is_journal(environ):
@@ -121,7 +121,7 @@ def refuse(program: str, problems: Sequence[str], environ: Mapping[str, str] = o
 
 
 def _is_journal(environ: Mapping[str, str]) -> bool:
-    """Whether standard error is the journal: systemd names the device and inode that it has opened for it."""
+    """Tell whether standard error is the journal, whose device and inode systemd sets in JOURNAL_STREAM."""
     try:
         info = os.fstat(sys.stderr.fileno())
     except (OSError, ValueError):
@@ -130,9 +130,9 @@ def _is_journal(environ: Mapping[str, str]) -> bool:
 
 
 def spare_memory() -> None:
-    """Let threads share two heaps, where glibc would give each one of its own, and give back what is free on top.
+    """Make glibc use two heaps for all threads, instead of one each, and return free memory sooner.
 
-    At the start of a daemon.
+    Call this at the start of a daemon.
     """
     if hasattr(_libc, "mallopt"):
         _libc.mallopt(_M_ARENA_MAX, 2)
@@ -140,9 +140,9 @@ def spare_memory() -> None:
 
 
 def dns_timeouts(resolv_conf: Path = Path("/etc/resolv.conf")) -> None:
-    """Ask a name server again after two seconds, five times, where glibc would after five, twice (resolv.conf(5)).
+    """Make glibc repeat DNS queries after two seconds, five times, instead of after five, twice (resolv.conf(5)).
 
-    At the start of a daemon, as glibc reads it at the first look-up. What the machine says of either itself stays.
+    Call this at the start of a daemon: glibc reads it at the first query. The machine's own setting of either wins.
     """
     try:
         said = resolv_conf.read_text(errors="replace")
@@ -153,19 +153,19 @@ def dns_timeouts(resolv_conf: Path = Path("/etc/resolv.conf")) -> None:
 
 
 def trim_memory() -> None:
-    """Give free memory back to the system. For a daemon that has just done something large."""
+    """Return free memory to the system, after a daemon has done something large."""
     if hasattr(_libc, "malloc_trim"):
         _libc.malloc_trim(0)
 
 
 def end_descendants(thread: int | None = None) -> int:
-    """Kill every process that descends from this one, or from one ``thread`` of it; say how many there were.
+    """Kill every descendant of this process, or of one ``thread`` of it, and return their number.
 
-    For a build that is handed back or cancelled: whatever runs below it belongs to it. The kernel knows which thread
-    has started a process (`threading.Thread.native_id`).
+    For a build that is handed back or cancelled: everything that it has started belongs to it. The kernel knows which
+    thread has started a process (`threading.Thread.native_id`).
     """
     ended: set[int] = set()
-    for _ in range(3):  # what was being started during one pass is found in the next
+    for _ in range(3):  # a process that is started during one pass is found in the next
         for pid in _descendants(os.getpid(), thread):
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
@@ -174,7 +174,7 @@ def end_descendants(thread: int | None = None) -> int:
 
 
 def _descendants(pid: int, thread: int | None = None) -> list[int]:
-    """Living descendants, parents first; zombies are left out."""
+    """Return living descendants, parents first, without zombies."""
     found: list[int] = []
     for child in _children(pid, thread):
         found += [child] if _living(child) else []

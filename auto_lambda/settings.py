@@ -1,6 +1,6 @@
-"""What the daemons are told by the environment: ``AUTO_LAMBDA_*``, checked at start, all problems at once.
+"""The settings of the daemons: ``AUTO_LAMBDA_*`` in the environment, all checked at start.
 
-Each setting has its row in docs/reference/settings.md; a test compares the two.
+Each setting has its row in docs/reference/settings.md, as a test checks.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ Bucket = Annotated[str, Field(pattern=_BUCKET)]
 
 
 class SettingsError(Exception):
-    """The settings do not add up.
+    """Settings are missing or not valid.
 
     Attributes:
-        problems: one plain sentence each, all that were found.
+        problems: all problems, one sentence each.
     """
 
     def __init__(self, problems: tuple[str, ...]) -> None:
@@ -37,24 +37,22 @@ class SettingsError(Exception):
 
 
 def default_slots() -> int:
-    """One build at a time for each two cores that this process may use."""
+    """Return one slot for each two cores that this process may use."""
     return max(1, len(os.sched_getaffinity(0)) // 2)
 
 
 class Settings(BaseSettings):
-    """What worker and checker have in common."""
+    """The settings that worker and checker share."""
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX, env_ignore_empty=True, extra="ignore", frozen=True, populate_by_name=True
     )
 
     region: str = Field(validation_alias=AliasChoices(*_REGION), description="the AWS region of the pipeline")
-    queue_url: QueueUrl = Field(description="the URL of the queue that the uploads bucket announces to")
-    dead_letter_queue_url: QueueUrl | None = Field(
-        default=None, description="the URL of the queue that takes what could not be worked on"
-    )
+    queue_url: QueueUrl = Field(description="the URL of the queue that the uploads bucket notifies")
+    dead_letter_queue_url: QueueUrl | None = Field(default=None, description="the URL of the dead-letter queue")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
-        default="info", description="the least level that is logged"
+        default="info", description="the lowest level that is logged"
     )
 
     @field_validator("log_level", mode="before")
@@ -64,10 +62,10 @@ class Settings(BaseSettings):
 
 
 class WorkerSettings(Settings):
-    """What the worker is told. Seconds are seconds, folders are absolute or below the working directory."""
+    """The worker's settings. Times are in seconds; folders are absolute or relative to the working directory."""
 
-    uploads_bucket: Bucket = Field(description="the bucket that zips are dropped into")
-    artifacts_bucket: Bucket = Field(description="the bucket for what workers make")
+    uploads_bucket: Bucket = Field(description="the bucket that zips are uploaded to")
+    artifacts_bucket: Bucket = Field(description="the bucket for the workers' artifacts")
     table: str = Field(pattern=r"^[A-Za-z0-9_.-]{3,255}$", description="the name of the ledger's DynamoDB table")
     boundary_arn: str = Field(
         pattern=r"^arn:[a-z-]+:iam::(\d{12}|aws):policy/\S+$",
@@ -76,74 +74,76 @@ class WorkerSettings(Settings):
     work_dir: Path = Field(
         default_factory=lambda: cache_folder() / "work", description="the folder where uploads are unpacked and built"
     )
-    cache: Path = Field(default_factory=cache_folder, description="the folder for what can be made again")
-    cache_mb: int = Field(default=20_000, ge=1_000, description="what the cache may take, in MB")
-    slots: int = Field(default_factory=default_slots, ge=1, le=64, description="how many uploads are built at once")
+    cache: Path = Field(default_factory=cache_folder, description="the folder for caches")
+    cache_mb: int = Field(default=20_000, ge=1_000, description="the maximum size of the cache, in MB")
+    slots: int = Field(
+        default_factory=default_slots, ge=1, le=64, description="the number of uploads that are built at the same time"
+    )
     python: str | None = Field(
-        default=None, pattern=r"^3\.\d{1,2}$", description="the Python of apps that do not name theirs"
+        default=None, pattern=r"^3\.\d{1,2}$", description="the Python version of apps that do not specify one"
     )
     sandbox: Literal["bubblewrap", "off"] = Field(
-        default="bubblewrap", description="what keeps apps' code apart from this machine while it is built"
+        default="bubblewrap", description="how untrusted code is isolated while it is built"
     )
     index_hosts: str | None = Field(
         default=None,
         pattern=r"^[A-Za-z0-9._-]+(:\d+)?([\s,]+[A-Za-z0-9._-]+(:\d+)?)*$",
-        description="more hosts, or host:port pairs, that a build may reach",
+        description="additional hosts, or host:port pairs, that a build may reach",
     )
-    max_upload_mb: int = Field(default=250, ge=1, le=5_000, description="the largest zip that is taken, in MB")
-    poll_seconds: int = Field(default=20, ge=1, le=20, description="how long one receive waits for a message")
+    max_upload_mb: int = Field(default=250, ge=1, le=5_000, description="the maximum size of a zip, in MB")
+    poll_seconds: int = Field(default=20, ge=1, le=20, description="the wait time of a receive (long polling)")
     visibility_seconds: int = Field(
-        default=120, ge=10, le=3_600, description="how long a message stays hidden without a heartbeat"
+        default=120, ge=10, le=3_600, description="the visibility timeout of a message, which heartbeats extend"
     )
     undeploy_on_delete: bool = Field(
-        default=False, description="whether an app is taken out of AWS when its zip is deleted"
+        default=False, description="whether an app is removed from AWS when its zip is deleted"
     )
     reconcile_hours: float = Field(
-        default=4, ge=0, le=720, description="how often the fleet looks for uploads that were never announced; 0: never"
+        default=4, ge=0, le=720, description="how often the fleet looks for uploads without an event; 0: never"
     )
     idle_seconds: float = Field(
         default=0,
         ge=0,
         le=86_400,
-        description="after how long without work a worker ends its machine, in a group of machines; 0: never",
+        description="after how long without work a worker in an Auto Scaling group terminates its instance; 0: never",
     )
     drain_seconds: float = Field(
-        default=90, ge=0, le=7_200, description="how long running builds may go on after SIGTERM"
+        default=90, ge=0, le=7_200, description="how long running builds may continue after SIGTERM"
     )
 
     back_off_seconds: float = Field(
-        default=30, ge=1, le=900, description="the longest wait after a first failure on our side; it doubles each time"
+        default=30, ge=1, le=900, description="the maximum delay after a first failure on our side; doubled each time"
     )
-    call_seconds: float = Field(
-        default=60, ge=1, le=900, description="how long a call to AWS may stay without an answer"
-    )
-    call_attempts: int = Field(default=5, ge=1, le=10, description="how often a call to AWS is tried, all told")
+    call_seconds: float = Field(default=60, ge=1, le=900, description="the read time-out of a call to AWS")
+    call_attempts: int = Field(default=5, ge=1, le=10, description="the maximum number of attempts of a call to AWS")
 
     @model_validator(mode="after")
     def _apart(self) -> WorkerSettings:
         if self.uploads_bucket == self.artifacts_bucket:
-            raise ValueError("AUTO_LAMBDA_UPLOADS_BUCKET and AUTO_LAMBDA_ARTIFACTS_BUCKET must be two buckets")
+            raise ValueError("AUTO_LAMBDA_UPLOADS_BUCKET and AUTO_LAMBDA_ARTIFACTS_BUCKET must be different buckets")
         return self
 
 
 class CheckerSettings(Settings):
-    """What the checker is told."""
+    """The checker's settings."""
 
     metrics_namespace: str = Field(
         default="AutoLambda",
         pattern=r"^[A-Za-z0-9._/#:-]{1,255}$",
-        description="the CloudWatch namespace that is published to",
+        description="the CloudWatch namespace of the published metrics",
     )
     check_seconds: float = Field(default=5, ge=1, le=60, description="how often the queue is sampled")
     idle_check_seconds: float = Field(
-        default=30, ge=1, le=60, description="how often the queue is sampled when there has been nothing to do for long"
+        default=30, ge=1, le=60, description="how often the queue is sampled after a long time without work"
     )
     worker_group: str | None = Field(
         default=None,
         pattern=r"^[^\s:/]{1,255}$",
         description="the name of the Auto Scaling group of the workers",
     )
-    worker_slots: int = Field(default=1, ge=1, le=64, description="how many uploads one worker builds at once")
+    worker_slots: int = Field(
+        default=1, ge=1, le=64, description="the number of uploads that one worker builds at the same time"
+    )
     table: str | None = Field(
         default=None, pattern=r"^[A-Za-z0-9_.-]{3,255}$", description="the name of the ledger's DynamoDB table"
     )

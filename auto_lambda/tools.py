@@ -23,11 +23,11 @@ _PROBE = "import sys; print('%d.%d' % sys.version_info[:2]); print(getattr(sys, 
 
 
 class ToolError(Exception):
-    """A tool environment could not be made, or the machine lacks an interpreter: the machine's fault, not an app's."""
+    """A tool environment could not be created, or an interpreter is missing: the machine's fault, not an app's."""
 
 
 def cache_folder(environ: Mapping[str, str] = os.environ) -> Path:
-    """Where tool environments and other rebuildable things are kept: ``AUTO_LAMBDA_CACHE``, else the user's cache."""
+    """Return the folder for tool environments and other caches: ``AUTO_LAMBDA_CACHE``, else in the user's cache."""
     if chosen := environ.get("AUTO_LAMBDA_CACHE"):
         return Path(chosen)
     base = environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
@@ -35,7 +35,7 @@ def cache_folder(environ: Mapping[str, str] = os.environ) -> Path:
 
 
 def uv_executable() -> str:
-    """The uv that was installed with us."""
+    """Return the path of the uv that was installed with us."""
     import uv  # the checker has none
 
     return os.fsdecode(uv.find_uv_bin())
@@ -43,7 +43,7 @@ def uv_executable() -> str:
 
 @functools.cache
 def interpreters() -> Mapping[str, Path]:
-    """CPython interpreters of this machine by minor (``"3.12"``), the first working one on the search path winning."""
+    """Find the CPython interpreters of this machine, by version (``"3.12"``); the first working one on PATH wins."""
     found: dict[str, Path] = {}
     for candidate in _candidates():
         minor = candidate.name.removeprefix("python")
@@ -69,16 +69,16 @@ def _probe(candidate: Path, minor: str) -> Path | None:
             [candidate, "-I", "-c", _PROBE], capture_output=True, text=True, timeout=20, check=True
         ).stdout.split("\n")
     except (OSError, subprocess.SubprocessError):
-        return None  # a version manager's shim for a version that is switched off, for one
+        return None  # for example a version manager's shim for a version that is not active
     return Path(answer[1]) if answer[0] == minor else None
 
 
 class ToolEnvironments:
-    """Makes and hands out the pinned environments.
+    """Creates and finds the pinned environments.
 
     Args:
-        folder: where they are kept; made when missing.
-        baked: environments that the machine image brought along, looked at first and never written to.
+        folder: holds them; created if missing.
+        baked: environments in the machine image, used first and never written to.
     """
 
     def __init__(self, folder: Path | None = None, baked: Path | None = BAKED) -> None:
@@ -86,7 +86,7 @@ class ToolEnvironments:
         self._baked = baked
 
     def python(self, name: str, minor: str) -> Path:
-        """The interpreter of environment ``name`` for Python ``minor``, made now if it is not there yet.
+        """Return the interpreter of environment ``name`` for Python ``minor``, creating the environment if needed.
 
         Raises:
             ToolError: no such interpreter on this machine, or the installation failed (its output is in the message).
@@ -106,7 +106,7 @@ class ToolEnvironments:
         return target / "bin" / "python"
 
     def made(self, name: str) -> Mapping[str, Path]:
-        """The interpreters of environment ``name`` that are there, by Python minor."""
+        """Return the interpreters of the existing environments ``name``, by Python version."""
         lock = LOCKS / f"{name}.txt"
         found = {minor: self._made(_full_name(name, minor, base, lock)) for minor, base in interpreters().items()}
         return {minor: python for minor, python in found.items() if python}
@@ -140,7 +140,7 @@ def _uv(*arguments: str) -> None:
 
 @contextmanager
 def exclusive(path: Path) -> Iterator[None]:
-    """Hold a lock file against other threads and processes; it stays where it is."""
+    """Hold a lock file against other threads and processes; the file remains."""
     with path.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield

@@ -1,4 +1,4 @@
-"""Tells the group that this machine is of no use, so that another one replaces it (`autolambda-unhealthy@.service`)."""
+"""Marks this instance as unhealthy, so that its group replaces it (`autolambda-unhealthy@.service`)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _log = logs.get("unhealthy")
 
 
 class InstanceMetadata(Protocol):
-    """What the machine is told; every call may raise `NoMetadata`."""
+    """The metadata of this instance; every call may raise `NoMetadata`."""
 
     def instance(self) -> str: ...  # noqa: D102
     def region(self) -> str: ...  # noqa: D102
@@ -22,16 +22,16 @@ class InstanceMetadata(Protocol):
 
 
 Find = Callable[[str, str], Member | None]
-"""Finds a machine in its group, from its id and region."""
+"""Finds an instance in its group, by its id and region."""
 
 
 def tell(unit: str, machine: InstanceMetadata, find: Find) -> bool:
-    """Whether the group was told. It is not where there is none, nor where it ends the machine already.
+    """Mark this instance as unhealthy, unless it has no group or is terminating, and tell whether that was done.
 
     Args:
-        unit: what has failed.
-        machine: this one.
-        find: see there; what it raises is botocore's.
+        unit: the unit that has failed.
+        machine: this instance.
+        find: finds its group; exceptions are botocore's.
     """
     try:
         instance, region, leaves = machine.instance(), machine.region(), machine.terminating()
@@ -41,17 +41,17 @@ def tell(unit: str, machine: InstanceMetadata, find: Find) -> bool:
     if member is None:
         return False
     member.mark_unhealthy()
-    _log.error("this machine is of no use", unit=unit, instance=instance)
+    _log.error("marked this instance as unhealthy", unit=unit, instance=instance)
     return True
 
 
 def main(arguments: Sequence[str]) -> int:
-    """``python -m auto_lambda.unhealthy UNIT``: 0, also where there is no group; 1 when it could not be told."""
+    """Run ``python -m auto_lambda.unhealthy UNIT``; returns 0, also without a group, and 1 if it failed."""
     logs.configure()
     try:
         tell(arguments[0], Metadata(), _find)
-    except Exception as error:  # noqa: BLE001 - throttled, refused: the unit tries it again
-        _log.warning("the group was not told", unit=arguments[0], error=str(error))
+    except Exception as error:  # noqa: BLE001 - throttled, refused: the unit is restarted
+        _log.warning("marking this instance as unhealthy failed", unit=arguments[0], error=str(error))
         return 1
     return 0
 

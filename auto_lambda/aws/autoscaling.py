@@ -1,4 +1,4 @@
-"""Auto Scaling groups: what can be seen of one, and a machine's own part in it. The only module that calls it."""
+"""Auto Scaling, as far as we use it: groups, and an instance in its group. The only module that calls it."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ _FORBIDDEN = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"}
 
 
 class GroupUnusable(Exception):
-    """The group is not there or not ours to see; the message says which and names it. Waiting does not help."""
+    """The group does not exist or may not be described; the message says which and names it. Waiting does not help."""
 
 
 @dataclass(frozen=True, slots=True)
 class Capacity:
-    """Machines of a group at one moment.
+    """The instances of a group at one moment.
 
     Attributes:
-        in_service: take work.
-        pending: on their way.
-        leaving: draining, terminating, or set apart; no capacity, though they may be finishing what they have.
-        desired: as many as there should be.
+        in_service: instances that take work.
+        pending: instances that are starting.
+        leaving: instances that are terminating or in standby; no capacity, though they may still finish their builds.
+        desired: the desired capacity.
     """
 
     in_service: int
@@ -37,11 +37,11 @@ class Capacity:
 
 
 class AutoScalingGroup:
-    """One group. What it raises beyond `GroupUnusable` is botocore's.
+    """One group. All exceptions but `GroupUnusable` are botocore's.
 
     Args:
-        client: boto3's.
-        name: of the group.
+        client: boto3's client.
+        name: the group's name.
     """
 
     def __init__(self, client: AutoScalingClient, name: str) -> None:
@@ -49,10 +49,10 @@ class AutoScalingGroup:
         self._name = name
 
     def capacity(self) -> Capacity:
-        """As it is now.
+        """Describe the group as it is now.
 
         Raises:
-            GroupUnusable: there is no such group in this region, or we may not ask.
+            GroupUnusable: there is no such group in this region, or it may not be described.
         """
         try:
             groups = self._client.describe_auto_scaling_groups(AutoScalingGroupNames=[self._name])["AutoScalingGroups"]
@@ -72,7 +72,7 @@ class AutoScalingGroup:
 
 
 class Member:
-    """One machine in its group. What it raises is botocore's."""
+    """An instance in its group. All exceptions are botocore's."""
 
     def __init__(self, client: AutoScalingClient, group: str, instance: str) -> None:
         self._client = client
@@ -81,37 +81,37 @@ class Member:
 
     @classmethod
     def find(cls, client: AutoScalingClient, instance: str) -> Member | None:
-        """The machine in its group; None if it is in none."""
+        """Find the group of an instance; None if it is in none."""
         found = client.describe_auto_scaling_instances(InstanceIds=[instance])["AutoScalingInstances"]
         return cls(client, found[0]["AutoScalingGroupName"], instance) if found else None
 
     def protect(self, wanted: bool) -> None:
-        """Keep scale-in from choosing this machine, or let it."""
+        """Protect this instance from scale-in, or stop protecting it."""
         self._client.set_instance_protection(
             AutoScalingGroupName=self._group, InstanceIds=[self._instance], ProtectedFromScaleIn=wanted
         )
 
     def leave(self) -> None:
-        """Ask the group to end this machine and to be one smaller; refused where it may not be smaller."""
+        """Terminate this instance and lower the desired capacity; refused at the minimum size."""
         self._client.terminate_instance_in_auto_scaling_group(
             InstanceId=self._instance, ShouldDecrementDesiredCapacity=True
         )
 
     def mark_unhealthy(self) -> None:
-        """Ask the group to take another machine for this one, however young it is."""
+        """Have the group replace this instance, without the health check grace period."""
         self._client.set_instance_health(
             InstanceId=self._instance, HealthStatus="Unhealthy", ShouldRespectGracePeriod=False
         )
 
     def still_here(self) -> None:
-        """Ask the group to wait for longer before it ends the machine."""
+        """Extend the wait of the termination hook."""
         for hook in self._hooks():
             self._client.record_lifecycle_action_heartbeat(
                 AutoScalingGroupName=self._group, LifecycleHookName=hook, InstanceId=self._instance
             )
 
     def ready_to_go(self) -> None:
-        """Tell the group that it need not wait any longer."""
+        """Complete the lifecycle action of the termination hook."""
         for hook in self._hooks():
             self._client.complete_lifecycle_action(
                 AutoScalingGroupName=self._group,
@@ -126,7 +126,7 @@ class Member:
 
 
 def _kind(state: str) -> str:
-    """Of a life-cycle state; a machine of a warm pool is neither here nor on its way."""
+    """Classify a lifecycle state; an instance in a warm pool is neither in service nor pending."""
     if state == "InService":
         return "in service"
     if state.startswith("Warmed"):

@@ -21,7 +21,7 @@ Progress = Callable[[str], None]
 
 _NO_CHANGES = re.compile(r"didn't contain changes|no updates are to be performed", re.IGNORECASE)
 _CONSEQUENCE = re.compile(r"^Resource (creation|update|deletion) cancelled", re.IGNORECASE)
-# Failed creations: nothing in them ever served, and CloudFormation lets them only be deleted.
+# Failed creations: nothing in them was ever live, and CloudFormation allows only their deletion.
 _STILLBORN = frozenset({"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED"})
 _ABSENT = frozenset({"DELETE_COMPLETE", "REVIEW_IN_PROGRESS"})
 _DONE = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE", "DELETE_COMPLETE"})
@@ -29,13 +29,13 @@ _CAPABILITIES: Final = ("CAPABILITY_IAM", "CAPABILITY_NAMED_IAM")
 
 
 class StackFailed(Exception):
-    """A stack did not come to what was asked for. CloudFormation has rolled back, unless ``status`` says otherwise.
+    """A stack operation failed. CloudFormation has rolled it back, unless ``status`` says otherwise.
 
     Attributes:
-        stack: its name.
+        stack: the stack's name.
         resource: logical id of the first resource that failed, None if CloudFormation did not get that far.
-        reason: why, in CloudFormation's words.
-        status: what it was left in, None if CloudFormation did not begin.
+        reason: CloudFormation's reason.
+        status: the stack's status afterwards, None if CloudFormation did not begin.
     """
 
     def __init__(self, stack: str, resource: str | None, reason: str, status: str | None = None) -> None:
@@ -48,7 +48,7 @@ class StackFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """A stack as it stands. ``id`` is its ARN."""
+    """The current state of a stack. ``id`` is its ARN."""
 
     name: str
     id: str
@@ -72,13 +72,13 @@ class Plan:
 
     @property
     def token(self) -> str:
-        """Equal for equal plans: by it, whoever goes on from a dead process knows an operation as that one's."""
+        """A token that is equal for equal plans, so that a successor of a dead process recognizes its operation."""
         told = json.dumps([self.url, self.body, dict(self.parameters), dict(self.tags)], sort_keys=True)
         return f"al-{hashlib.sha256(told.encode()).hexdigest()[:16]}-"
 
     @property
     def change_set(self) -> str:
-        """The change set's name, equal for equal plans."""
+        """The name of the change set, equal for equal plans."""
         return f"{self.token}changes"
 
 
@@ -91,17 +91,17 @@ class DeployResult:
 
 
 def _silent(_: str) -> None:
-    """Nobody wants to know."""
+    """Ignore progress."""
 
 
 class Stacks:
-    """Stacks, brought to what is wanted through change sets.
+    """Creates, updates and deletes stacks, through change sets.
 
     Args:
-        client: boto3's.
-        sleep: waits that many seconds between two looks.
+        client: boto3's client.
+        sleep: waits so many seconds between two polls.
         clock: monotonic seconds.
-        patience: seconds until a stack that still moves counts as failed on our side.
+        patience: seconds until an operation that has not ended counts as failed on our side.
     """
 
     def __init__(
@@ -118,24 +118,24 @@ class Stacks:
         self._patience = patience
 
     def describe(self, name: str) -> Stack | None:
-        """A stack by name or ARN, None if there is none (or none but a reviewed change set)."""
+        """Describe a stack by name or ARN; None if there is none, or only a change set in review."""
         stack = self._look(name)
         return None if stack is None or stack.status in _ABSENT else stack
 
     def deploy(self, plan: Plan, progress: Progress = _silent) -> DeployResult:
-        """Bring a stack to what is planned, whatever state it is in, and wait for it.
+        """Deploy a plan, whatever state the stack is in, and wait until that has ended.
 
-        A failed update is rolled back by CloudFormation before this raises. What is left of a failed creation is
-        deleted by the next call. An operation under way is waited for; if it was for the same plan, by a process that
-        has died since, its outcome is the answer.
+        A failed update is rolled back by CloudFormation before this raises. The rest of a failed creation is deleted by
+        the next call. An operation in progress is waited for; if it was begun for the same plan, by a process that has
+        died since, its outcome is the result.
 
         Args:
             plan: the stack's name, template, parameters and tags.
-            progress: told of each event of a resource.
+            progress: called with each event of a resource.
 
         Raises:
             StackFailed: with the first failing resource's reason.
-            TimeoutError: it still moves after ``patience``.
+            TimeoutError: the operation has not ended after ``patience``.
         """
         before = self.settle(plan, progress)
         change_set = self._create_change_set(plan, before)
@@ -151,14 +151,14 @@ class Stacks:
         return DeployResult(after, changed=True)
 
     def settle(self, plan: Plan, progress: Progress = _silent) -> Stack | None:
-        """The stack of a plan, standing still and fit for an update; None if it has to be created.
+        """Return the stack of a plan once it can be updated; None if it has to be created.
 
-        Somebody's operation under way is waited for, a stuck rollback continued (nothing is skipped), and what is left
-        of a failed creation or deletion deleted.
+        This waits for an operation in progress, continues a stuck rollback (nothing is skipped), and deletes the rest
+        of a failed creation or deletion.
 
         Raises:
-            StackFailed: the operation under way was for this plan, and failed; or the stack cannot be made fit.
-            TimeoutError: it still moves after ``patience``.
+            StackFailed: the operation in progress was for this plan, and failed; or the stack cannot be repaired.
+            TimeoutError: the operation has not ended after ``patience``.
         """
         stack = self.describe(plan.stack)
         if stack and stack.status.endswith("_IN_PROGRESS"):
@@ -169,13 +169,13 @@ class Stacks:
         if stack and stack.status == "UPDATE_ROLLBACK_FAILED":
             stack = self._continue_rollback(stack, progress)
         if stack and stack.status in _STILLBORN:
-            progress(f"{plan.stack}: {stack.status}, deleted to be created anew")
+            progress(f"{plan.stack}: {stack.status}, deleting it to create it again")
             self.delete(stack.id, progress)
             return None
         return None if stack is None or stack.status in _ABSENT else stack
 
     def resources(self, name: str) -> dict[str, str]:
-        """Physical ids of a stack's resources by their logical ids, without those that are not there yet."""
+        """Return the physical ids of a stack's resources by logical id, without those that do not exist yet."""
         pages = self._client.get_paginator("list_stack_resources").paginate(StackName=name)
         return {
             item["LogicalResourceId"]: physical
@@ -185,11 +185,11 @@ class Stacks:
         }
 
     def delete(self, name: str, progress: Progress = _silent) -> None:
-        """Delete a stack and wait until it is gone; nothing happens if there is none. What is under way ends first.
+        """Delete a stack, if there is one, after the operation in progress, and wait until it is gone.
 
         Raises:
             StackFailed: something in it could not be deleted.
-            TimeoutError: it still moves after ``patience``.
+            TimeoutError: the operation has not ended after ``patience``.
         """
         stack = self.describe(name)
         if stack and stack.status.endswith("_IN_PROGRESS"):
@@ -228,7 +228,7 @@ class Stacks:
         return after
 
     def _create_change_set(self, plan: Plan, before: Stack | None) -> str | None:
-        """The ARN of an executable change set, None if nothing would change."""
+        """Create an executable change set and return its ARN; None if nothing would change."""
         try:
             created = self._ask_for_change_set(plan, before)
         except ClientError as error:
@@ -242,11 +242,11 @@ class Stacks:
         if before and _NO_CHANGES.search(reason):
             return None
         if before is None:
-            self._client.delete_stack(StackName=plan.stack)  # else an empty one would stay, in review for ever
+            self._client.delete_stack(StackName=plan.stack)  # otherwise a new stack would stay in review forever
         raise StackFailed(plan.stack, None, reason)
 
     def _ask_for_change_set(self, plan: Plan, before: Stack | None) -> str:
-        """One that a dead process made for the same plan and did not execute gives way: none is ever left behind."""
+        """Create the change set, in place of one that a dead process made for the same plan and did not execute."""
         asked: dict[str, Any] = {
             "StackName": plan.stack,
             "ChangeSetName": plan.change_set,
@@ -271,7 +271,7 @@ class Stacks:
                 return None
             if answer["Status"] == "FAILED":
                 return answer.get("StatusReason", "no reason was given")
-        raise TimeoutError(f"change set {change_set} was not made within {self._patience:.0f} s")
+        raise TimeoutError(f"change set {change_set} was not created within {self._patience:.0f} s")
 
     def _follow(self, name: str, seen: frozenset[str], progress: Progress) -> Stack:
         told = set(seen)
@@ -284,35 +284,35 @@ class Stacks:
                 return Stack(name, name, "DELETE_COMPLETE", {}, {})
             if not stack.status.endswith("_IN_PROGRESS"):
                 return stack
-        raise TimeoutError(f"stack {name} still moves after {self._patience:.0f} s")
+        raise TimeoutError(f"stack {name} still has an operation in progress after {self._patience:.0f} s")
 
     def _failure(self, stack: Stack, events: Iterable[Any]) -> StackFailed:
-        """Of everything that failed in these events, newest first, the first that did so by itself."""
+        """Return the event of the first resource that failed by itself; ``events`` are newest first."""
         for event in reversed(list(events)):
             reason = event.get("ResourceStatusReason", "")
             itself = event["PhysicalResourceId"] == stack.id
             if event["ResourceStatus"].endswith("_FAILED") and not itself and not _CONSEQUENCE.match(reason):
                 return StackFailed(stack.name, event["LogicalResourceId"], reason, stack.status)
-        return StackFailed(stack.name, None, f"it ended as {stack.status}", stack.status)
+        return StackFailed(stack.name, None, f"the operation ended as {stack.status}", stack.status)
 
     def _events_of(self, plan: Plan, stack: Stack) -> list[Any]:
-        """Those of the last operation, newest first, if it was begun for this plan."""
+        """Return the events of the last operation, newest first, if it was begun for this plan."""
         events = self._new_events(stack.id, frozenset())
         return list(itertools.takewhile(lambda it: it.get("ClientRequestToken", "").startswith(plan.token), events))
 
     def _new_events(self, name: str, seen: frozenset[str]) -> Iterator[Any]:
-        """Events that are not in ``seen``, newest first."""
+        """Return events that are not in ``seen``, newest first."""
         pages = self._client.get_paginator("describe_stack_events").paginate(StackName=name)
         events = itertools.chain.from_iterable(page["StackEvents"] for page in pages)
         return itertools.takewhile(lambda event: event["EventId"] not in seen, events)
 
     def _event_ids(self, name: str) -> frozenset[str]:
-        """The newest page is enough: `_new_events` stops at the first that it knows."""
+        """Read events page by page: `_new_events` stops at the first one that it knows."""
         answer = self._client.describe_stack_events(StackName=name)
         return frozenset(event["EventId"] for event in answer["StackEvents"])
 
     def _beats(self) -> Iterator[None]:
-        """Look at once, then at growing intervals, until patience runs out."""
+        """Poll at once, then at growing intervals, until ``patience`` is over."""
         end = self._clock() + self._patience
         pause = 0.05
         while self._clock() < end:

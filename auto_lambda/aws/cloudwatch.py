@@ -13,20 +13,20 @@ if TYPE_CHECKING:
 
 
 class MetricsRefused(Exception):
-    """We may not publish in this namespace; the message names it. Waiting does not help."""
+    """Publishing in this namespace is not allowed; the message names it. Waiting does not help."""
 
 
 class Metrics:
-    """High-resolution metrics of one namespace. What it raises beyond `MetricsRefused` is botocore's."""
+    """High-resolution metrics of one namespace. All exceptions but `MetricsRefused` are botocore's."""
 
     def __init__(self, client: CloudWatchClient, namespace: str) -> None:
         self._client = client
         self._namespace = namespace
 
     def publish(self, counts: Mapping[str, float], dimensions: Mapping[str, str], at: datetime) -> None:
-        """Put all counts in one call, each as one value of that moment with a resolution of one second.
+        """Publish all metrics in one call, each as one value with a resolution of one second.
 
-        Those with ``Seconds`` in their name are in seconds, the others count.
+        Metrics with ``Seconds`` in their name are in seconds, the others are counts.
         """
         try:
             self._put(counts, [{"Name": name, "Value": value} for name, value in dimensions.items()], at)
@@ -52,7 +52,7 @@ class Metrics:
         )
 
     def series(self, name: str, dimensions: Mapping[str, str], start: datetime, end: datetime) -> list[float]:
-        """The values of one metric by the second, oldest first; seconds without a value are left out."""
+        """Read the values of one metric, one per second, oldest first; seconds without a value are left out."""
         answer = self._client.get_metric_statistics(
             Namespace=self._namespace,
             MetricName=name,

@@ -1,6 +1,6 @@
 """DynamoDB, as far as we use it. The only module that calls it.
 
-Items are plain mappings of texts and numbers under ``pk`` and ``sk``; what is None is left out.
+Items are plain mappings of strings and numbers with the keys ``pk`` and ``sk``; None values are left out.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ _CONFLICTS = {"TransactionConflictException", "TransactionConflict"}
 
 
 class Refused(Exception):
-    """The item in the table is not what the writer expected; nothing was written."""
+    """The item in the table is not what the writer expected. Nothing was written."""
 
 
 @dataclass(frozen=True, slots=True)
 class Put:
-    """An item to store whole, if every attribute that ``expect`` names has that value now; None is 'not there'."""
+    """An item to write whole, if every attribute in ``expect`` has that value now; None: it does not exist."""
 
     item: Item
     expect: Item = field(default_factory=dict)
@@ -35,29 +35,29 @@ class Put:
 
 @dataclass(frozen=True, slots=True)
 class Delete:
-    """An item to remove, if it is there."""
+    """An item to delete, if it exists."""
 
     pk: str
     sk: str
 
 
 class Conflict(Exception):
-    """Somebody else writes the same item in this very moment."""
+    """Another transaction writes the same item at the same moment."""
 
 
 class Unanswered(Exception):
-    """A read of several items brought only some of them."""
+    """A batch read returned only some of the items."""
 
 
 class Table:
-    """One table. What it raises beyond `Refused` is botocore's."""
+    """One table. All exceptions but `Refused` are botocore's."""
 
     def __init__(self, client: DynamoDBClient, name: str) -> None:
         self._client = client
         self._name = name
 
     def items(self, pk: str, *, newest: int | None = None) -> Iterator[dict[str, Value]]:
-        """All items of one ``pk``, up to date, by ``sk``; or the ``newest`` so many, the last first."""
+        """Read all items of one ``pk``, consistently, by ``sk``; or the ``newest`` so many, newest first."""
         pages = self._client.get_paginator("query").paginate(
             TableName=self._name,
             KeyConditionExpression="pk = :pk",
@@ -70,24 +70,24 @@ class Table:
             yield from map(plain, page["Items"])
 
     def shape(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """The names of its keys, the partition's first, and those of its indexes."""
+        """Describe the table: the names of its keys, the partition key first, and of its indexes."""
         table = self._client.describe_table(TableName=self._name)["Table"]
         keys = sorted(table["KeySchema"], key=lambda key: key["KeyType"])
         indexes = table.get("GlobalSecondaryIndexes", [])
         return tuple(key["AttributeName"] for key in keys), tuple(index["IndexName"] for index in indexes)
 
     def get(self, keys: Sequence[tuple[str, str]]) -> list[dict[str, Value]]:
-        """The items under these pairs of ``pk`` and ``sk`` that are there, up to date, a hundred in a call.
+        """Read those of these items, given by ``pk`` and ``sk``, that exist, consistently, a hundred per call.
 
         Raises:
-            Unanswered: DynamoDB was too busy for some of them.
+            Unanswered: DynamoDB throttled some of them.
         """
         items: list[dict[str, Value]] = []
         for first in range(0, len(keys), _MOST_AT_ONCE):
             wanted = [_typed({"pk": pk, "sk": sk}) for pk, sk in keys[first : first + _MOST_AT_ONCE]]
             answer = self._client.batch_get_item(RequestItems={self._name: {"Keys": wanted, "ConsistentRead": True}})
             if answer.get("UnprocessedKeys"):
-                raise Unanswered(f"{self._name}: {len(wanted)} items asked for, not all answered")
+                raise Unanswered(f"{self._name}: {len(wanted)} items requested, not all returned")
             items += map(plain, answer["Responses"].get(self._name, []))
         return items
 
@@ -98,11 +98,11 @@ class Table:
         reraise=True,
     )
     def write(self, *writes: Put | Delete) -> None:
-        """Write all of it or nothing.
+        """Write everything in one transaction, or nothing.
 
         Raises:
-            Refused: an expectation does not hold.
-            Conflict: somebody else kept on writing one of the items.
+            Refused: an item is not as expected.
+            Conflict: other transactions kept writing one of the items.
         """
         actions = [self._action(write) for write in writes]
         try:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What an invocation came to. ``error`` is the error's type, None for a function that returned."""
+    """The result of an invocation. ``error`` is the error's type, None if the function returned."""
 
     error: str | None
     message: str
@@ -21,9 +21,9 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """How a version of a function stands.
+    """The state of a version of a function.
 
-    ``code_sha256`` is base64, of the code zip; ``settings`` all else that is published with it, as an update takes it.
+    ``code_sha256`` is the base64 hash of the code zip; ``settings`` is the rest, in the form of an update.
     """
 
     state: str
@@ -34,24 +34,24 @@ class State:
 
     @property
     def ready(self) -> bool:
-        """Whether it can be invoked."""
+        """Tell whether it can be invoked."""
         return self.state in {"Active", "Inactive"} and self.last_update in {"Successful", ""}
 
 
 @dataclass(frozen=True, slots=True)
 class Alias:
-    """What an alias points at. ``weighted``: a part of the calls goes to another version."""
+    """The version that an alias points to. ``weighted``: a share of the invocations goes to another version."""
 
     version: str
     weighted: bool
 
 
 class Functions:
-    """Functions by name or ARN; a qualified ARN (an alias's) means that version.
+    """Functions by name or ARN; a qualified ARN, such as an alias's, means that version.
 
     Args:
-        client: boto3's.
-        invoking: the same for invocations, which may take as long as functions do; ``client`` unless given.
+        client: boto3's client.
+        invoking: a client for invocations, with a time-out as long as functions may run; by default ``client``.
     """
 
     def __init__(self, client: LambdaClient, invoking: LambdaClient | None = None) -> None:
@@ -59,7 +59,7 @@ class Functions:
         self._invoking = invoking or client
 
     def invoke(self, function: str, event: Any) -> Answer:
-        """Call it and wait for the answer."""
+        """Invoke a function and wait for its result."""
         answer = self._invoking.invoke(FunctionName=function, Payload=json.dumps(event).encode())
         body = answer["Payload"].read()
         text = body.decode(errors="replace")
@@ -70,11 +70,11 @@ class Functions:
         return Answer(str(error.get("errorType") or failure), str(error.get("errorMessage") or text))
 
     def may_be_invoked(self, function: str) -> None:
-        """Ask for an invocation that is checked and not carried out; raises botocore's error if it is refused."""
+        """Make a dry-run invocation, which only checks permissions; raises botocore's error if it is refused."""
         self._client.invoke(FunctionName=function, InvocationType="DryRun", Payload=b"{}")
 
     def state(self, function: str) -> State | None:
-        """How it stands, None if there is no such function (or no such alias of it)."""
+        """Return the state of a function, None if there is no such function or alias."""
         try:
             answer = self._client.get_function_configuration(FunctionName=function)
         except self._client.exceptions.ResourceNotFoundException:
@@ -88,19 +88,19 @@ class Functions:
         )
 
     def set_code(self, function: str, bucket: str, key: str) -> None:
-        """Put a code zip into ``$LATEST``, publishing nothing, and wait until it is there."""
+        """Update the code of ``$LATEST`` without publishing, and wait until that has ended."""
         self._wait(function)
         self._client.update_function_code(FunctionName=function, S3Bucket=bucket, S3Key=key, Publish=False)
         self._wait(function)
 
     def set_settings(self, function: str, settings: Mapping[str, Any]) -> None:
-        """Give ``$LATEST`` some of a state's ``settings``, publishing nothing, and wait until it has them."""
+        """Update the configuration of ``$LATEST`` without publishing, and wait until that has ended."""
         self._wait(function)
         self._client.update_function_configuration(FunctionName=function, **settings)
         self._wait(function)
 
     def alias(self, function: str, name: str) -> Alias | None:
-        """Where an alias of a function points, None if there is none."""
+        """Return what an alias points to, None if there is no such alias."""
         try:
             answer = self._client.get_alias(FunctionName=function, Name=name)
         except self._client.exceptions.ResourceNotFoundException:
@@ -108,13 +108,13 @@ class Functions:
         return Alias(answer["FunctionVersion"], bool(answer.get("RoutingConfig", {}).get("AdditionalVersionWeights")))
 
     def point(self, function: str, name: str, version: str) -> None:
-        """Let an alias point at one version, for all calls."""
+        """Point an alias to one version, for all invocations."""
         self._client.update_alias(
             FunctionName=function, Name=name, FunctionVersion=version, RoutingConfig={"AdditionalVersionWeights": {}}
         )
 
     def _wait(self, function: str) -> None:
-        """Until no update is under way (``LastUpdateStatus``): Lambda refuses a second one meanwhile."""
+        """Wait until no update is in progress (``LastUpdateStatus``): Lambda refuses a second one."""
         self._client.get_waiter("function_updated_v2").wait(FunctionName=function)
 
 
@@ -123,7 +123,7 @@ def _as_it_is(default: Any) -> Callable[[Any], Any]:
 
 
 def _part(*names: str, **defaults: Any) -> Callable[[Any], Any]:
-    """What is told holds more than what may be set; what is not told is set by its default."""
+    """Turn a described configuration into the arguments of an update; what is not described gets its default."""
     return lambda value: {**defaults, **{name: value[name] for name in names if value and name in value}}
 
 

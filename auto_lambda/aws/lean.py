@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 
 class _Files(JSONFileLoader):
-    """Reads descriptions of services without what only people read, into plain dictionaries.
+    """Loads botocore's service descriptions without their documentation, into plain dictionaries.
 
-    Botocore reads them whole, into ordered ones, and keeps them as long as a client lives: some 15 MB.
+    Botocore loads them whole, into ordered dictionaries, and keeps them as long as a client lives: some 15 MB.
     """
 
     def load_file(self, file_path: str) -> Any:
@@ -31,7 +31,7 @@ class _Files(JSONFileLoader):
 
 
 class _Loader(Loader):
-    """Of the endpoints, loads those of a few services only."""
+    """Loads the endpoints of a few services only."""
 
     def __init__(self, services: Collection[str]) -> None:
         folders = os.environ.get("AWS_DATA_PATH", "").split(os.pathsep)
@@ -51,7 +51,7 @@ class _Loader(Loader):
 
 
 def make_lean_session(region: str, endpoint_names: Collection[str]) -> boto3.Session:
-    """As `auto_lambda.aws.session.make_session`, for the services with these endpoint names only."""
+    """Make a session like `auto_lambda.aws.session.make_session`, for services with these endpoint names only."""
     import boto3
     import botocore.session
 
@@ -61,8 +61,8 @@ def make_lean_session(region: str, endpoint_names: Collection[str]) -> boto3.Ses
 
 
 def _lean(entry: dict[str, Any]) -> dict[str, Any]:
-    """One object of a description. The same few words are its values again and again; each is kept once."""
+    """Build one object of a description, with its often repeated strings interned."""
     lean = {name: sys.intern(value) if isinstance(value, str) else value for name, value in entry.items()}
     if isinstance(lean.get("documentation"), str):
-        lean["documentation"] = ""  # botocore insists on there being some
+        lean["documentation"] = ""  # botocore requires the attribute
     return lean

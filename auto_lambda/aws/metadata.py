@@ -1,4 +1,4 @@
-"""What an EC2 machine is told about itself: the instance metadata service, version 2.
+"""The EC2 instance metadata service, version 2 (IMDSv2).
 
 See https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-retrieval.html
 """
@@ -15,23 +15,23 @@ from collections.abc import Callable, Mapping
 _ADDRESS = "http://169.254.169.254"
 _TOKEN_SECONDS = 3600
 _NOTICES = {
-    "spot/instance-action": "the spot market takes the machine back",
-    "events/recommendations/rebalance": "the spot market is about to take the machine back",
+    "spot/instance-action": "Spot Instance interruption notice",
+    "events/recommendations/rebalance": "Spot rebalance recommendation",
 }
 _STATE = "autoscaling/target-lifecycle-state"
 _LEAVING = ("Terminated", "Warmed")
 
 
 class NoMetadata(Exception):
-    """Nobody answers: this is no EC2 machine, or one that keeps its metadata to itself."""
+    """There is no answer: this is no EC2 instance, or its metadata service is off."""
 
 
 class Metadata:
-    """The service as seen from this machine.
+    """A client of the service on this instance.
 
     Args:
         environ: ``AWS_EC2_METADATA_SERVICE_ENDPOINT`` and ``AWS_EC2_METADATA_DISABLED``, as for every AWS program.
-        timeout: of one question, in seconds.
+        timeout: of one request, in seconds.
         clock: seconds, monotonic.
     """
 
@@ -50,35 +50,35 @@ class Metadata:
         self._token_until = 0.0
 
     def instance(self) -> str:
-        """This machine's id; raises `NoMetadata`."""
+        """Return the instance id; raises `NoMetadata`."""
         if answer := self._get("instance-id"):
             return answer
         raise NoMetadata("there is no instance id")
 
     def region(self) -> str:
-        """Where this machine is; raises `NoMetadata`."""
+        """Return the region; raises `NoMetadata`."""
         if answer := self._get("placement/region"):
             return answer
         raise NoMetadata("there is no region")
 
     def notice(self) -> str | None:
-        """Why this machine must leave, or None; raises `NoMetadata`."""
+        """Return why this instance will be terminated, or None; raises `NoMetadata`."""
         for path, why in _NOTICES.items():
             if self._get(path) is not None:
                 return why
-        return "the group takes the machine out of service" if self.terminating() else None
+        return "the Auto Scaling group terminates the instance" if self.terminating() else None
 
     def terminating(self) -> bool:
-        """Whether the Auto Scaling group waits for us to be ready to go; raises `NoMetadata`."""
+        """Tell whether the Auto Scaling group waits for this instance to be ready to terminate; raises `NoMetadata`."""
         return (self._get(_STATE) or "").startswith(_LEAVING)
 
     def _get(self, path: str) -> str | None:
-        """One value; None where there is none."""
+        """Read one value; None if there is none."""
         try:
             return self._ask("GET", f"meta-data/{path}", {"X-aws-ec2-metadata-token": self._fresh_token()})
         except urllib.error.HTTPError as error:
             with error:
-                if error.code == 401:  # the token has run out sooner than it should
+                if error.code == 401:  # the token has expired early
                     self._token_until = 0.0
                 if error.code == 404:
                     return None

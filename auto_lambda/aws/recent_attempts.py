@@ -42,7 +42,7 @@ class RecentAttempts:
         """Return the attempts that started last, latest first. One call.
 
         Raises:
-            LedgerUnusable: there is no such table or index, or we may not read it.
+            LedgerUnusable: there is no such table or index, or it may not be read.
         """
         with self._usable():
             answer = self._client.query(**self._asked("#partition = :partition"), ScanIndexForward=False, Limit=at_most)

@@ -17,31 +17,30 @@ if TYPE_CHECKING:
 _TAKEN = {"412", "PreconditionFailed", "ConditionalRequestConflict"}
 _MISSING = {"404", "NoSuchKey", "NoSuchVersion", "NotFound"}
 _NO_VERSION = {"400", "405", "InvalidArgument", "MethodNotAllowed"}
-"""What is said of a text that names no version at all, and of one that names a deletion; but 400 of much else, too."""
+"""Status codes for a string that is no version id, and for a delete marker's id; 400 has other causes, too."""
 
 
 Announced = Mapping[str, tuple[str, ...]]
-"""Kinds of events by the ARN of the queue that is told of them."""
+"""Event types by the ARN of the queue that is notified of them."""
 
 
 _DENIED = {"AccessDenied", "403"}
 
 
 def denied(error: ClientError) -> bool:
-    """Whether we may not do what we tried to do."""
+    """Tell whether an error is about missing permission."""
     return error.response.get("Error", {}).get("Code") in _DENIED
 
 
 class ObjectMissing(Exception):
-    """There is no such object, or not in that version, or its newest version is a delete marker."""
+    """There is no such object or version, or its newest version is a delete marker."""
 
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """What S3 says of an object. ``size`` in bytes; ``version`` is None on an unversioned bucket.
+    """The metadata of an object. ``size`` in bytes; ``version`` is None in an unversioned bucket.
 
-    ``etag`` changes with the content; None where it was not asked for. ``metadata`` is whatever the uploader put there;
-    listing does not tell it.
+    ``etag`` changes with the content; None if it was not requested. ``metadata`` is the uploader's, empty in listings.
     """
 
     key: str
@@ -53,16 +52,16 @@ class Head:
 
 
 class ObjectStore:
-    """Objects in buckets. Every call retries by itself; what it raises beyond `ObjectMissing` is botocore's."""
+    """Objects in buckets. Every call retries by itself; all exceptions but `ObjectMissing` are botocore's."""
 
     def __init__(self, client: S3Client) -> None:
         self._client = client
 
     def head(self, bucket: str, key: str, version: str | None = None) -> Head:
-        """Ask for one object, the newest version unless one is named.
+        """Read the metadata of an object, of its newest version unless one is given.
 
         Raises:
-            ObjectMissing: it is not there.
+            ObjectMissing: it does not exist.
         """
         with _missing(key):
             answer = self._client.head_object(Bucket=bucket, Key=key, **_version(version))
@@ -71,7 +70,7 @@ class ObjectStore:
         return Head(key, answer["ContentLength"], version, answer["LastModified"], metadata=metadata)
 
     def find(self, bucket: str, key: str, version: str) -> Head | None:
-        """Ask for one version by what a person says it is; None if there is none of that name."""
+        """Read the metadata of a version that a person has named; None if there is no such version."""
         try:
             return self.head(bucket, key, version)
         except ObjectMissing:
@@ -82,7 +81,7 @@ class ObjectStore:
             raise
 
     def exists(self, bucket: str, key: str) -> bool:
-        """Whether the object is there."""
+        """Tell whether the object exists."""
         try:
             self.head(bucket, key)
         except ObjectMissing:
@@ -90,31 +89,31 @@ class ObjectStore:
         return True
 
     def get(self, bucket: str, key: str) -> bytes:
-        """A small object, whole.
+        """Read a small object.
 
         Raises:
-            ObjectMissing: it is not there.
+            ObjectMissing: it does not exist.
         """
         with _missing(key):
             return self._client.get_object(Bucket=bucket, Key=key)["Body"].read()
 
     def download(self, bucket: str, key: str, version: str | None, to: Path) -> None:
-        """Write one version of an object into a file.
+        """Download one version of an object.
 
         Raises:
-            ObjectMissing: it is not there (any more).
+            ObjectMissing: it does not exist, or no longer.
         """
         with _missing(key):
             self._client.download_file(bucket, key, str(to), ExtraArgs=_version(version))
 
     def put(self, bucket: str, key: str, body: bytes, content_type: str) -> None:
-        """Store a small object."""
+        """Write a small object."""
         self._client.put_object(Bucket=bucket, Key=key, Body=body, ContentType=content_type)
 
     def put_new(self, bucket: str, key: str, body: bytes, content_type: str) -> bool:
-        """Store a small object unless there is one already; whether it was stored.
+        """Write a small object unless one exists, and tell whether it was written.
 
-        Of several that try at the same time one succeeds, where the store knows conditional writes.
+        Of several attempts at the same time one succeeds, if the store has conditional writes.
         """
         try:
             self._client.put_object(Bucket=bucket, Key=key, Body=body, ContentType=content_type, IfNoneMatch="*")
@@ -125,14 +124,14 @@ class ObjectStore:
         return True
 
     def upload(self, bucket: str, key: str, path: Path, progress: Callable[[int], None] | None = None) -> None:
-        """Store a file, in parts when it is large; ``progress`` is told of bytes as they go."""
+        """Upload a file, in parts if it is large; ``progress`` is called with the bytes as they are sent."""
         self._client.upload_file(str(path), bucket, key, Callback=progress)
 
     def renew(self, bucket: str, key: str, version: str, metadata: Mapping[str, str]) -> str | None:
-        """Make an earlier version of an object its newest one, with metadata beside its own; the version it has then.
+        """Copy an earlier version of an object over it, with more metadata, and return the new version.
 
         Raises:
-            ObjectMissing: that version is not there (any more).
+            ObjectMissing: that version does not exist, or no longer.
         """
         with _missing(key):
             earlier = self._client.head_object(Bucket=bucket, Key=key, VersionId=version)
@@ -147,21 +146,21 @@ class ObjectStore:
         return _real(answer.get("VersionId"))
 
     def delete(self, bucket: str, key: str) -> str | None:
-        """Make an object the one that is not there; its versions stay. The version of the marker that says so."""
+        """Delete an object, but not its versions, and return the version of the delete marker."""
         return _real(self._client.delete_object(Bucket=bucket, Key=key).get("VersionId"))
 
     def url(self, bucket: str, key: str) -> str:
-        """An object's address in the form that CloudFormation's ``TemplateURL`` takes, on AWS and on an emulator."""
+        """Return an object's URL in the form of CloudFormation's ``TemplateURL``, on AWS and on an emulator."""
         return f"{self._client.meta.endpoint_url}/{bucket}/{key}"
 
     def list(self, bucket: str, prefix: str) -> Iterator[Head]:
-        """Every object below a prefix, by key (versions are not listed and come as None)."""
+        """List every object below a prefix, by key; ``version`` is None."""
         for page in self._client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
             for item in page.get("Contents", []):
                 yield Head(item["Key"], item["Size"], None, item["LastModified"], item.get("ETag"))
 
     def bucket_exists(self, bucket: str) -> bool:
-        """Whether there is such a bucket."""
+        """Tell whether the bucket exists."""
         try:
             self._client.head_bucket(Bucket=bucket)
         except ClientError as error:
@@ -171,18 +170,18 @@ class ObjectStore:
         return True
 
     def versioned(self, bucket: str) -> bool:
-        """Whether the bucket keeps versions."""
+        """Tell whether the bucket is versioned."""
         return self._client.get_bucket_versioning(Bucket=bucket).get("Status") == "Enabled"
 
     def announced(self, bucket: str) -> Announced:
-        """What the bucket announces to queues."""
+        """Return the events of which the bucket notifies queues."""
         found: dict[str, tuple[str, ...]] = {}
         for item in self.notifications(bucket).get("QueueConfigurations", []):
             found[item["QueueArn"]] = (*found.get(item["QueueArn"], ()), *item["Events"])
         return found
 
     def notifications(self, bucket: str) -> dict[str, Any]:
-        """The bucket's whole notification configuration, as S3 gives it (without the response's metadata)."""
+        """Return the bucket's whole notification configuration, without the response's metadata."""
         answer: dict[str, Any] = dict(self._client.get_bucket_notification_configuration(Bucket=bucket))
         answer.pop("ResponseMetadata", None)
         return answer

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 MOST_AT_ONCE = 10
 LONGEST_DELAY = 900
-"""Seconds; SQS takes no longer delay of a new message."""
+"""Maximum delay of a new message, in seconds."""
 LONGEST_HIDDEN = 43_000
-"""Seconds; SQS hides no message longer than twelve hours from its receive on."""
+"""Maximum visibility timeout, in seconds, counted from the receive."""
 
 _Depth = Literal[
     "ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible", "ApproximateNumberOfMessagesDelayed"
@@ -33,7 +33,7 @@ _UNUSABLE = {
     "QueueDoesNotExist": "there is no such queue",
     "AccessDenied": "we are not allowed to use it",
     "AccessDeniedException": "we are not allowed to use it",
-    "InvalidAddress": "that is not the address of a queue",
+    "InvalidAddress": "that is not the URL of a queue",
 }
 
 
@@ -46,14 +46,14 @@ _GONE = {
 
 
 class MessageGone(Exception):
-    """The message is not ours any more: it has been deleted, or shown to somebody else."""
+    """The message is no longer ours: it was deleted, or received by another consumer."""
 
 
 class QueueUnusable(Exception):
-    """The queue is not there or not ours to use; the message says which and names it. Waiting does not help.
+    """The queue does not exist or may not be used; the message says which and names it. Waiting does not help.
 
     Attributes:
-        denied: it may be there, but we may not use it.
+        denied: it may exist, but may not be used.
     """
 
     def __init__(self, message: str, *, denied: bool = False) -> None:
@@ -63,9 +63,9 @@ class QueueUnusable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message as received. ``receives`` counts this receive too; ``sent`` is when the queue took it, in UTC.
+    """One received message. ``receives`` includes this receive; ``sent`` is when it was sent, in UTC.
 
-    ``attributes`` are those that its sender gave it, texts only.
+    ``attributes`` are its message attributes, strings only.
     """
 
     id: str
@@ -78,7 +78,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Depth:
-    """Messages in a queue, as SQS estimates: waiting, being worked on, not due yet."""
+    """The numbers of messages in a queue, as SQS estimates: visible, in flight, delayed."""
 
     visible: int
     in_flight: int
@@ -87,19 +87,19 @@ class Depth:
 
 @dataclass(frozen=True, slots=True)
 class Wiring:
-    """A queue's ARN, and that of the queue which takes what could not be worked on; None without one."""
+    """The ARNs of a queue and of its dead-letter queue; None without one."""
 
     arn: str
     dead_letters: str | None
 
 
 class Queue:
-    """One queue. Every call retries by itself; what it raises is botocore's.
+    """One queue. Every call retries by itself; exceptions are botocore's.
 
     Args:
-        client: its read time-out must be above the longest ``wait``.
-        url: of the queue.
-        visibility: seconds that a received message stays hidden from others.
+        client: its read time-out must be longer than the longest ``wait``.
+        url: the queue's URL.
+        visibility: the visibility timeout of received messages, in seconds.
     """
 
     def __init__(self, client: SQSClient, url: str, visibility: int = 120) -> None:
@@ -108,7 +108,7 @@ class Queue:
         self._visibility = visibility
 
     def receive(self, at_most: int, wait: int) -> tuple[Message, ...]:
-        """Up to ``at_most`` messages (SQS gives ten at the most), waiting up to ``wait`` seconds for the first."""
+        """Receive up to ``at_most`` messages (ten at most), waiting up to ``wait`` seconds for the first."""
         answer = self._client.receive_message(
             QueueUrl=self._url,
             MaxNumberOfMessages=min(at_most, MOST_AT_ONCE),
@@ -134,10 +134,10 @@ class Queue:
         )
 
     def extend(self, message: Message) -> None:
-        """Hide a message for the visibility time-out anew, from now.
+        """Restart the visibility timeout of a message.
 
         Raises:
-            MessageGone: others have it, or nobody.
+            MessageGone: it was received by another consumer, or deleted.
         """
         try:
             self.release(message, self._visibility)
@@ -147,18 +147,18 @@ class Queue:
             raise
 
     def release(self, message: Message, visibility: float = 0) -> None:
-        """Let others have the message in ``visibility`` seconds."""
+        """Make a message visible to others in ``visibility`` seconds."""
         seconds = max(0, min(round(visibility), LONGEST_HIDDEN))
         self._client.change_message_visibility(
             QueueUrl=self._url, ReceiptHandle=message.handle, VisibilityTimeout=seconds
         )
 
     def delete(self, message: Message) -> None:
-        """The message is done with."""
+        """Delete a message."""
         self._client.delete_message(QueueUrl=self._url, ReceiptHandle=message.handle)
 
     def delete_all(self, messages: Sequence[Message]) -> tuple[Message, ...]:
-        """Several messages are done with, ten in a call. Those that SQS did not delete are returned; they come back."""
+        """Delete messages, ten per call, and return those that SQS did not delete."""
         kept: list[Message] = []
         for first in range(0, len(messages), MOST_AT_ONCE):
             batch = messages[first : first + MOST_AT_ONCE]
@@ -170,7 +170,7 @@ class Queue:
         return tuple(kept)
 
     def send(self, body: str, delay: float = 0, attributes: Mapping[str, str] | None = None) -> None:
-        """Add a message that shows up in ``delay`` seconds. An attribute without text is left out."""
+        """Send a message that becomes visible in ``delay`` seconds. Empty attributes are left out."""
         self._client.send_message(
             QueueUrl=self._url,
             MessageBody=body,
@@ -181,17 +181,17 @@ class Queue:
         )
 
     def depth(self) -> Depth:
-        """How much there is to do.
+        """Return the number of messages.
 
         Raises:
-            QueueUnusable: there is no such queue, or we may not ask.
+            QueueUnusable: there is no such queue, or it may not be used.
         """
         answer = self._attributes(*_DEPTH)
         visible, in_flight, delayed = (int(answer[name]) for name in _DEPTH)
         return Depth(visible, in_flight, delayed)
 
     def wiring(self) -> Wiring:
-        """What it is called, and where its messages go in the end.
+        """Return the ARNs of the queue and of its dead-letter queue.
 
         Raises:
             QueueUnusable: as `depth`.

@@ -9,5 +9,5 @@ if TYPE_CHECKING:
 
 
 def whoami(client: STSClient) -> str:
-    """The ARN that AWS knows us by. What it raises is botocore's."""
+    """Return the ARN of the caller. Exceptions are botocore's."""
     return client.get_caller_identity()["Arn"]

@@ -1,4 +1,4 @@
-"""Where a public URL that AWS (or an emulator of it) hands out can really be called."""
+"""Public URLs of apps, on AWS and on an emulator."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ _FUNCTION = re.compile(r"https?://([^./]+)\.lambda-url\.[^/]+(?:/(.*))?")
 
 
 def callable_url(url: str, endpoint: str | None) -> str:
-    """The same URL on AWS; on an emulator, whose APIs have no host name of their own, the one below its endpoint.
+    """Return the URL to call: the same on AWS; on an emulator, whose APIs have no host names, one below its endpoint.
 
     Args:
-        url: of an API Gateway stage, a websocket stage or a function.
+        url: of an API Gateway stage, a WebSocket stage or a function.
         endpoint: ``AWS_ENDPOINT_URL``, None on AWS.
     """
     if endpoint is None:

@@ -106,7 +106,7 @@ def test_nonsense_of_the_checker(name: str, value: str, monkeypatch: pytest.Monk
 
 def test_one_bucket_for_both_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     set_all(monkeypatch, WORKER, {"AUTO_LAMBDA_ARTIFACTS_BUCKET": "my-uploads"})
-    with pytest.raises(SettingsError, match="two buckets"):
+    with pytest.raises(SettingsError, match="different buckets"):
         load(WorkerSettings)
 
 

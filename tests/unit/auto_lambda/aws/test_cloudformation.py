@@ -341,5 +341,5 @@ def test_a_change_set_that_is_refused() -> None:
 
 
 def test_a_stack_that_never_stops() -> None:
-    with pytest.raises(TimeoutError, match="shop still moves after 60 s"):
+    with pytest.raises(TimeoutError, match="shop still has an operation in progress after 60 s"):
         play(Actor(["UPDATE_COMPLETE", "UPDATE_IN_PROGRESS"])).deploy(Plan("shop", body="{}"))
