@@ -1,5 +1,5 @@
 # Two commands do everything on a fresh machine: `make demo` and `make test`.
-.PHONY: help setup test-tools demo test unit machine image-test ami e2e lint policy types format bench soak chaos pictures docs wheel lock
+.PHONY: help setup test-tools demo test check coverage unit machine image-test ami e2e lint policy types format bench soak chaos pictures docs wheel lock
 .DEFAULT_GOAL := help
 BIN := .venv/bin
 # A shell without job control starts background processes with SIGINT ignored; what a recipe runs must still stop on it.
@@ -34,6 +34,12 @@ ami: setup ## build the machine image on AWS and publish it; ARGS="--architectur
 
 e2e: setup ## whole runs on the embedded AWS
 	$(BIN)/pytest tests/e2e
+
+check: lint types ## lint, types, and the unit tests that mirror what differs from main; ARGS="FILE ..." for others
+	$(BIN)/pytest -q $$(scripts/touched_tests.py $(ARGS))
+
+coverage: setup ## what the unit tests run of the code, with a floor
+	$(BIN)/pytest tests/unit -n 2 --dist loadfile --cov --cov-report=term:skip-covered
 
 lint: setup ## ruff, import contracts, shell syntax, cfn-lint
 	$(BIN)/ruff check .
