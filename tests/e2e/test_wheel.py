@@ -39,7 +39,7 @@ HIDE = 'mount -t tmpfs none "$1" && shift && exec "$@"'
 class Installed:
     """A virtual environment with the wheel in it, and an empty folder to work in."""
 
-    def __init__(self, folder: Path, wheel: Path, extra: str = "") -> None:
+    def __init__(self, folder: Path, wheel: Path, extra: str = "", lock: Path | None = None) -> None:
         self.empty = folder / "empty"
         self.empty.mkdir(parents=True)
         self.bin = folder / "venv" / "bin"
@@ -49,9 +49,13 @@ class Installed:
             if not name.startswith(("AWS_", "AUTO_LAMBDA_", "PYTHON", "VIRTUAL_ENV"))
         }
         uv("venv", "--python", sys.executable, str(folder / "venv"))
-        wanted = f"auto-lambda[{extra}] @ {wheel.as_uri()}" if extra else str(wheel)
-        pins = ROOT / "requirements.txt"
-        uv("pip", "install", "--python", str(self.bin / "python"), "--constraint", str(pins), wanted)
+        install = ("pip", "install", "--python", str(self.bin / "python"))
+        if lock:  # as the machines' provisioning does it
+            uv(*install, "--require-hashes", "--requirement", str(lock))
+            uv(*install, "--no-deps", str(wheel))
+        else:
+            wanted = f"auto-lambda[{extra}] @ {wheel.as_uri()}" if extra else str(wheel)
+            uv(*install, "--constraint", str(ROOT / "requirements.txt"), wanted)
 
     def run(self, *argv: str, environ: Mapping[str, str] = {}) -> subprocess.CompletedProcess[str]:
         """Run a program of the environment where the clone is not to be seen."""
@@ -180,6 +184,13 @@ def test_an_extra_brings_all_that_its_modules_import(
     wheel: Path, tmp_path: Path, extra: str, packages: list[str]
 ) -> None:
     done = Installed(tmp_path, wheel, extra).run("python", "-c", IMPORT_ALL, *packages)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_machine_gets_all_that_its_services_import(wheel: Path, tmp_path: Path) -> None:
+    machine = Installed(tmp_path, wheel, lock=ROOT / "auto_lambda" / "locks" / "installation.txt")
+    modules = ("auto_lambda", "worker", "builder", "checker.loop", "checker.publish", "ami.bake", "ami.selftest")
+    done = machine.run("python", "-c", IMPORT_ALL, *modules)
     assert done.returncode == 0, done.stderr
 
 
