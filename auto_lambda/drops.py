@@ -3,83 +3,27 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from botocore.exceptions import ClientError
 
 from auto_lambda import keys
 from auto_lambda.aws.s3 import Head, ObjectMissing, ObjectStore, denied
+from auto_lambda.receipts import Receipt
 
 T = TypeVar("T")
-FINAL = frozenset({"live", "failed", "superseded"})
-_RECEIPT = ".receipt.json"
+_NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 class TimedOut(Exception):
     """The receipt was not final in time. The drop itself continues."""
-
-
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    """A receipt as it was read; ``fields`` is its JSON, see docs/reference/receipt.md."""
-
-    fields: Mapping[str, Any]
-
-    @property
-    def status(self) -> str:
-        """``queued``, ``building``, ``deploying``, ``live``, ``failed``, ``superseded`` or ``delayed``."""
-        return str(self.fields.get("status"))
-
-    @property
-    def step(self) -> str | None:
-        """The current or last step."""
-        return self.fields.get("step")
-
-    @property
-    def final(self) -> bool:
-        """Tell whether this version's receipt will not change any more."""
-        return self.status in FINAL
-
-    @property
-    def url(self) -> str | None:
-        """The app's URL."""
-        return self.fields.get("url")
-
-    @property
-    def problem(self) -> Mapping[str, str] | None:
-        """The error: ``code``, ``message`` and ``hint``."""
-        return self.fields.get("error")
-
-    @property
-    def serving(self) -> Mapping[str, Any] | None:
-        """The live release: ``url``, ``function``, ``version``, ``upload`` and ``before``; None if there is none."""
-        return self.fields.get("serving")
-
-    @property
-    def undeployed(self) -> bool:
-        """Tell, for a removal, whether the app was removed from AWS."""
-        return self.status == "superseded" and "serving" in self.fields and self.serving is None
-
-    @property
-    def timings(self) -> Mapping[str, float]:
-        """The seconds of each step."""
-        return self.fields.get("timings") or {}
-
-    def tells_of(self, drop: Drop) -> bool:
-        """Tell whether this is the receipt of exactly this drop."""
-        upload = self.fields.get("upload") or {}
-        if drop.removed and upload.get("version") is None:  # S3's event was lost, and the removal found later
-            return self.undeployed
-        if drop.version is None:
-            return bool(upload.get("sha256") == drop.sha256)
-        return bool(upload.get("version") == drop.version)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +114,7 @@ def latest(store: ObjectStore, bucket: str, app: keys.App) -> tuple[str, Receipt
 
 def _latest(app: keys.App, receipts: Mapping[str, Receipt | None]) -> tuple[str, Receipt | None]:
     found = [(key, receipt) for key, receipt in receipts.items() if receipt]
-    return max(found, key=lambda it: str(it[1].fields.get("updated")), default=(app.key, None))
+    return max(found, key=lambda it: it[1].updated or _NEVER, default=(app.key, None))
 
 
 def waiting(store: ObjectStore, bucket: str, app: keys.App) -> str | None:
@@ -180,14 +124,13 @@ def waiting(store: ObjectStore, bucket: str, app: keys.App) -> str | None:
     """
     receipts = _receipts(store, bucket, app)
     _, latest_one = _latest(app, receipts)
-    version = latest_one.serving.get("upload") if latest_one and latest_one.serving else None
+    version = latest_one.serving.object_version if latest_one and latest_one.serving else None
     live = _find(store, bucket, app, version) if version else None
     for key, receipt in receipts.items():
         with suppress(ObjectMissing):
             head = _unless_denied(partial(store.head, bucket, key))
-            upload = receipt.fields.get("upload") or {} if receipt else {}
             overtaken = head and live and live.key != key and head.modified < live.modified
-            if head and not overtaken and (receipt is None or upload.get("version") != head.version):
+            if head and not overtaken and (receipt is None or receipt.object_version != head.version):
                 return key
     return None
 
@@ -209,7 +152,7 @@ def _unless_denied(ask: Callable[[], T], *, really: bool = False) -> T | None:
 def read(store: ObjectStore, bucket: str, key: str) -> Receipt | None:
     """Read the receipt beside a zip; None if there is none."""
     try:
-        return Receipt(json.loads(store.get(bucket, keys.receipt_key(key))))
+        return Receipt.from_text(store.get(bucket, keys.receipt_key(key)))
     except ObjectMissing:
         return None
 
@@ -234,7 +177,7 @@ def follow(
     pause = 0.1
     while clock() < deadline:
         receipt = read(store, dropped.bucket, dropped.key)
-        if receipt is None or not receipt.tells_of(dropped):
+        if receipt is None or not tells_of(receipt, dropped):
             receipt = _overtaken(store, dropped) if receipt else None
         if receipt and receipt != told:
             yield receipt
@@ -251,14 +194,23 @@ Entry = tuple[str, Receipt | None, bool]
 """A zip's key, its receipt (None: no worker has received it yet), and whether the zip is still there."""
 
 
+def tells_of(receipt: Receipt, drop: Drop) -> bool:
+    """Tell whether a receipt is the one of exactly this drop."""
+    if drop.removed and receipt.object_version is None:  # S3's event was lost, and the removal found later
+        return receipt.undeployed
+    if drop.version is None:
+        return receipt.sha256 == drop.sha256
+    return receipt.object_version == drop.version
+
+
 def every(store: ObjectStore, bucket: str) -> Iterator[Entry]:
     """List each zip and each receipt in the bucket, by the zip's key."""
     zips, receipts = set(), set()
     for head in store.list(bucket, keys.PREFIX):
         if head.key.endswith(keys.SUFFIX):
             zips.add(head.key)
-        elif head.key.endswith(_RECEIPT):
-            receipts.add(head.key.removesuffix(_RECEIPT) + keys.SUFFIX)
+        elif head.key.endswith(keys.RECEIPT_SUFFIX):
+            receipts.add(head.key.removesuffix(keys.RECEIPT_SUFFIX) + keys.SUFFIX)
     for key in sorted(zips | receipts):
         yield key, read(store, bucket, key) if key in receipts else None, key in zips
 
@@ -272,5 +224,5 @@ def _overtaken(store: ObjectStore, dropped: Drop) -> Receipt | None:
     if dropped.version is None or newest == dropped.version:
         return None
     upload = {"key": dropped.key, "version": dropped.version, "sha256": dropped.sha256, "size": dropped.size}
-    return Receipt({"schema": 1, "app": dropped.app.name, "stage": dropped.app.stage, "status": "superseded",
+    return Receipt.from_json({"schema": 1, "app": dropped.app.name, "stage": dropped.app.stage, "status": "superseded",
                     "step": None, "upload": upload})  # fmt: skip

@@ -10,6 +10,7 @@ import typer
 
 from auto_lambda import drops, keys
 from auto_lambda.aws.s3 import ObjectStore
+from auto_lambda.receipts import Receipt
 from auto_lambda_cli.exits import Exit, leave, tell
 
 
@@ -42,11 +43,11 @@ def ended(store: ObjectStore, dropped: drops.Drop, began: float, following: Foll
         return Exit.OK
     receipt = _followed(store, dropped, following.timeout)
     if following.as_json:
-        typer.echo(json.dumps(receipt.fields))
+        typer.echo(json.dumps(receipt.stored))
     return _conclude(receipt, dropped, time.monotonic() - began, as_json=following.as_json)
 
 
-def _followed(store: ObjectStore, dropped: drops.Drop, timeout: float) -> drops.Receipt:
+def _followed(store: ObjectStore, dropped: drops.Drop, timeout: float) -> Receipt:
     from botocore.exceptions import BotoCoreError, ClientError
 
     from auto_lambda_cli.progress.view import following
@@ -67,19 +68,19 @@ def _followed(store: ObjectStore, dropped: drops.Drop, timeout: float) -> drops.
     return receipt
 
 
-def _conclude(receipt: drops.Receipt, dropped: drops.Drop, seconds: float, *, as_json: bool) -> int:
-    for warning in receipt.fields.get("warnings") or ():
+def _conclude(receipt: Receipt, dropped: drops.Drop, seconds: float, *, as_json: bool) -> int:
+    for warning in receipt.warnings:
         tell(f"warning: {warning}")
     if receipt.status == "live":
-        tell(f"live after {seconds:.1f} s: {receipt.fields.get('function')} version {receipt.fields.get('version')}")
+        tell(f"live after {seconds:.1f} s: {receipt.function} version {receipt.version}")
         if receipt.url and not as_json:
             typer.echo(receipt.url)
         return Exit.OK
     if dropped.removed and receipt.undeployed:
         tell(f"removed from AWS after {seconds:.1f} s")
         return Exit.OK
-    if receipt.problem:
-        tell(f"{receipt.status}: {receipt.problem['code']}\n{receipt.problem['message']}\n{receipt.problem['hint']}")
+    if error := receipt.error:
+        tell(f"{receipt.status}: {error.code}\n{error.message}\n{error.hint}")
         tell(f"the full log: auto-lambda logs {words(dropped.app)}")
     else:
         tell(f"{receipt.status}: a newer zip of {dropped.app} has replaced this one")

@@ -24,6 +24,7 @@ from usage import cpu, memory
 
 from auto_lambda import drops, keys, tools
 from auto_lambda.aws.s3 import ObjectStore
+from auto_lambda.receipts import Receipt
 from auto_lambda_cli.local_stack.board import STEPS
 from auto_lambda_cli.local_stack.stack import LocalStack, local_client, prepare_tools
 from auto_lambda_cli.packing import zip_folder
@@ -79,10 +80,10 @@ class Bench:
             receipt = self._end(dropped)
             total = time.monotonic() - began
         if receipt.status != "live":
-            raise SystemExit(f"{example} ({kind}): {receipt.status}: {json.dumps(receipt.problem, indent=2)}")
+            raise SystemExit(f"{example} ({kind}): {receipt.status}: {receipt.error}")
         return Run(example, kind, total, self._waited(dropped), dict(receipt.timings))
 
-    def _end(self, dropped: drops.Drop) -> drops.Receipt:
+    def _end(self, dropped: drops.Drop) -> Receipt:
         """Looked at each 20 ms, more often than a person's client would, so that the looking does not show."""
         states = drops.follow(self._store, dropped, timeout=TIMEOUT, sleep=lambda _: time.sleep(0.02))
         *_, last = states

@@ -19,6 +19,7 @@ from auto_lambda.aws.dynamodb import Table
 from auto_lambda.aws.lambda_ import Functions
 from auto_lambda.aws.s3 import ObjectStore
 from auto_lambda.aws.session import client
+from auto_lambda.receipts import Receipt, Step
 from auto_lambda.redact import Redactor, secrets_of
 from auto_lambda.runtimes import newest_first
 from auto_lambda.settings import WorkerSettings
@@ -48,7 +49,7 @@ from worker.model import Bundle, DeployTarget, Upload
 from worker.operations.reconcile import Reconciler
 from worker.pipeline import Fetched, Pipeline, Steps
 from worker.records.ledger import Ledger
-from worker.records.receipt import Receipt, Report, Step
+from worker.records.receipt import Report
 from worker.workdir import Workroom
 
 if TYPE_CHECKING:

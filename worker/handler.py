@@ -11,6 +11,7 @@ from auto_lambda import keys, logs
 from auto_lambda.attempts import Attempt
 from auto_lambda.aws.s3 import Head, ObjectMissing, ObjectStore
 from auto_lambda.errors import AppError, Code
+from auto_lambda.receipts import Receipt, Serving
 from worker.cancellation import Cancelled, CancelToken
 from worker.consumer.daemon import Busy
 from worker.consumer.inbox import Delivery, InvalidKey
@@ -21,7 +22,7 @@ from worker.outcome import AttemptOutcome, Failed, Live, Undeployed, outcome_of
 from worker.pipeline import Pipeline, Task
 from worker.records.lease import HeldLease
 from worker.records.ledger import AppRecord, Claim, Ledger, LiveRelease, decide
-from worker.records.receipt import Receipt, Report, Serving
+from worker.records.receipt import Report, receipt_of
 from worker.rollback import UNKNOWN, rollback_release, rollback_target
 from worker.settlement import Attempting, Settlement
 
@@ -140,7 +141,7 @@ class DeliveryHandler:
         _log.info("started", key=upload.key, waited=waited, fence=hold.fence)
         supersede_check = SupersedeCheck(lambda: self._overtaken(upload))
         guard = Guard(upload, hold, supersede_check, cancel_token, worker=self._worker, now=self._now)
-        receipt = replace(Receipt.of(upload, self._worker), serving=_serving(record.live))
+        receipt = replace(receipt_of(upload, self._worker), serving=_serving(record.live))
         with self._report(receipt, upload.bucket) as report:
             work = Attempting(claim, record, hold, attempt, guard, report)
             if hold.crashes >= MAX_CRASHES:

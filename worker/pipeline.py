@@ -10,13 +10,14 @@ from typing import Protocol
 
 from auto_lambda.errors import AppError
 from auto_lambda.model import FrameworkName, Proof, Say
+from auto_lambda.receipts import Step
 from builder.frameworks.base import Framework
 from builder.model import Built, Draft, Source
 from worker.deploy import DeployContext, Deployer
 from worker.guard import Guard
 from worker.model import Bundle, Release, Upload
 from worker.outcome import AttemptOutcome, Failed, Live, outcome_of_run
-from worker.records.receipt import Report, Step
+from worker.records.receipt import Report
 
 
 class Fetched(Protocol):

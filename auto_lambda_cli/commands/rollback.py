@@ -6,6 +6,7 @@ import time
 
 from auto_lambda import drops, keys
 from auto_lambda.aws.s3 import ObjectMissing
+from auto_lambda.receipts import Receipt
 from auto_lambda_cli.exits import Exit, leave, plain_errors, tell
 from auto_lambda_cli.outcome import Following, ended, words
 from auto_lambda_cli.target import app_named, choose
@@ -40,7 +41,7 @@ def rollback(
     return ended(store, dropped, began, following)
 
 
-def before(app: keys.App, receipt: drops.Receipt | None, waiting: str | None) -> str:
+def before(app: keys.App, receipt: Receipt | None, waiting: str | None) -> str:
     """The version of the zip that was live before what is live now.
 
     Args:
@@ -54,25 +55,25 @@ def before(app: keys.App, receipt: drops.Receipt | None, waiting: str | None) ->
     serving = receipt.serving if receipt else None
     if receipt is None or not serving:
         raise leave(Exit.USAGE, f"{app} is not live: there is nothing to go back from.\n{_see_history(app)}")
-    if not serving.get("upload"):
+    if not serving.object_version:
         raise leave(Exit.USAGE, f"the bucket of {app} keeps no versions: there is nothing to go back to")
-    earlier = serving.get("before")
+    earlier = serving.previous_version
     further = f"To go back further: --to {earlier}" if earlier else "Nothing is known to have been live before it."
     if waiting or not receipt.final:
         at = f"{waiting} was dropped and waits" if waiting else f"the newest zip of {app} is {receipt.status}"
         state = f"{at}, and {_live(receipt)} is live until that one is."
-        raise leave(Exit.USAGE, f"{state}\nTo keep what is live: --to {serving['upload']}. {further}")
+        raise leave(Exit.USAGE, f"{state}\nTo keep what is live: --to {serving.object_version}. {further}")
     if receipt.status != "live":
         state = f"the newest zip of {app} is not live ({receipt.status}): {_live(receipt)} still is."
         raise leave(Exit.USAGE, f"{state}\n{further}")
     if not earlier:
         raise leave(Exit.USAGE, f"{_live(receipt)} is live. {further}\n{_see_history(app)}")
-    return str(earlier)
+    return earlier
 
 
-def _live(receipt: drops.Receipt | None) -> str:
+def _live(receipt: Receipt | None) -> str:
     serving = receipt.serving if receipt else None
-    return f"version {serving['version']} (zip {serving['upload']})" if serving else "nothing live"
+    return f"version {serving.version} (zip {serving.object_version})" if serving else "nothing live"
 
 
 def _see_history(app: keys.App) -> str:

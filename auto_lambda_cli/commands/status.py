@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import textwrap
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
 import typer
 
 from auto_lambda import drops, keys
+from auto_lambda.receipts import Receipt
 from auto_lambda_cli.exits import plain_errors, tell
 from auto_lambda_cli.progress.view import COLOURS, words
 from auto_lambda_cli.target import choose
@@ -21,8 +21,8 @@ def status(*, as_json: bool, local: bool, bucket: str | None) -> None:
     with plain_errors():
         apps = list(drops.every(target.store(), target.bucket))
     if as_json:
-        rows = [(key, row(key, receipt)) for key, receipt, _ in apps]
-        typer.echo(json.dumps([{**fields, "key": key} for key, fields in rows], indent=2))
+        rows = [(key, receipt or queued(key)) for key, receipt, _ in apps]
+        typer.echo(json.dumps([{**(receipt.stored or {}), "key": key} for key, receipt in rows], indent=2))
     elif not apps:
         tell(f"there is no app yet in {target}: auto-lambda deploy FOLDER --name NAME")
     else:
@@ -30,15 +30,13 @@ def status(*, as_json: bool, local: bool, bucket: str | None) -> None:
         _print(apps)
 
 
-def row(key: str, receipt: drops.Receipt | None) -> Mapping[str, Any]:
-    """Return a receipt's fields; a zip without a receipt is queued."""
-    if receipt is not None:
-        return receipt.fields
+def queued(key: str) -> Receipt:
+    """Return the receipt of a zip that has none yet."""
     try:
         app = keys.parse(key)
     except keys.BadKey:
-        return {"app": None, "stage": None, "status": "queued"}
-    return {"app": app.name, "stage": app.stage, "status": "queued"}
+        return Receipt.from_json({"app": None, "stage": None, "status": "queued"})
+    return Receipt.from_json({"app": app.name, "stage": app.stage, "status": "queued"})
 
 
 def _print(apps: Iterable[drops.Entry]) -> None:
@@ -60,19 +58,19 @@ _STATUS = 2
 
 
 def _cells(entry: drops.Entry) -> tuple[str, ...]:
-    key, receipt, is_there = entry
-    fields = row(key, receipt)
-    removed = receipt and receipt.undeployed and not is_there
-    state = "undeployed" if removed else words(drops.Receipt(fields))
-    when = str(fields.get("updated") or "")[:19].replace("T", " ")
-    return (fields["app"] or key, fields.get("stage") or "", state, when, _what(fields))
+    key, found, is_there = entry
+    receipt = found or queued(key)
+    removed = found and found.undeployed and not is_there
+    state = "undeployed" if removed else words(receipt)
+    when = f"{receipt.updated:%Y-%m-%d %H:%M:%S}" if receipt.updated else ""
+    return (receipt.app or key, receipt.stage or "", state, when, _what(receipt))
 
 
-def _what(fields: Mapping[str, Any]) -> str:
-    serving = fields.get("serving") or {}
-    where = serving.get("url") or serving.get("function") or fields.get("url") or fields.get("function") or ""
-    if problem := fields.get("error"):
-        why = textwrap.shorten(f"{problem['code']}: {problem['message']}", _LONGEST, placeholder=" ...")
+def _what(receipt: Receipt) -> str:
+    serving = receipt.serving
+    where = (serving and (serving.url or serving.function)) or receipt.url or receipt.function or ""
+    if error := receipt.error:
+        why = textwrap.shorten(f"{error.code}: {error.message}", _LONGEST, placeholder=" ...")
         return f"{why} (still live: {where})" if where else why
     return where
 

@@ -69,7 +69,7 @@ def deployed_from(app: keys.App, store: ObjectStore, bucket: str) -> str:
     """
     key, receipt = drops.latest(store, bucket, app)
     if receipt and receipt.serving:
-        version = receipt.serving.get("upload")
+        version = receipt.serving.object_version
         with suppress(ObjectMissing):
             return drops.key_of(store, bucket, app, version) if version else key
         return key

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from auto_lambda.drops import Receipt
+from auto_lambda.receipts import Receipt
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -185,8 +185,8 @@ def _outcome(stack: LocalStack, example: Example, row: BoardRow) -> list[str]:
     receipt = row.receipt
     if receipt is None:
         return ["nobody took it up"]
-    if problem := receipt.problem:
-        return [f"{receipt.status}: {problem['code']}", *problem["message"].splitlines(), problem["hint"]]
+    if error := receipt.error:
+        return [f"{receipt.status}: {error.code}", *error.message.splitlines(), error.hint]
     if not receipt.url:
         return [receipt.status]
     url = callable_url(receipt.url, stack.aws.endpoint)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from heapq import nlargest
 from typing import Any, Protocol
 
@@ -14,13 +13,13 @@ from auto_lambda.attempts import Attempt
 from auto_lambda.aws.autoscaling import Capacity
 from auto_lambda.aws.s3 import Head, ObjectMissing
 from auto_lambda.aws.sqs import Depth
+from auto_lambda.receipts import MalformedReceipt, Receipt
 from checker.sample import AttemptSource, CapacitySource, DepthSource
 
 NEWEST = 100
 """Receipts that are read, those written last: what runs writes its own all the time."""
 LAST = 8
 """Receipts that are shown of uploads that nobody has in hand any more."""
-_RECEIPT = ".receipt.json"
 _RUNNING = frozenset({"building", "deploying"})
 
 
@@ -133,7 +132,7 @@ class Look:
         self._group = group
         self._history = history
         self._now = now
-        self._read: dict[str, tuple[str | None, Mapping[str, Any]]] = {}
+        self._read: dict[str, tuple[str | None, Receipt | None]] = {}
 
     def __call__(self) -> Snapshot:
         """Look now."""
@@ -146,14 +145,14 @@ class Look:
         running, rest = divide(receipts, attempts, at)
         return Snapshot(at, queue, dead_letters, capacity, running, tuple(map(_told, rest[:LAST])))
 
-    def _receipts(self) -> list[Mapping[str, Any]]:
+    def _receipts(self) -> list[Receipt]:
         """The newest ones; each is read again only when it has changed."""
-        heads = [head for head in self._store.list(self._bucket, keys.PREFIX) if head.key.endswith(_RECEIPT)]
+        heads = [head for head in self._store.list(self._bucket, keys.PREFIX) if head.key.endswith(keys.RECEIPT_SUFFIX)]
         newest = nlargest(NEWEST, heads, key=lambda head: head.modified)
         self._read = {head.key: self._receipt(head) for head in newest}
-        return [fields for _, fields in self._read.values() if fields]
+        return [receipt for _, receipt in self._read.values() if receipt]
 
-    def _receipt(self, head: Head) -> tuple[str | None, Mapping[str, Any]]:
+    def _receipt(self, head: Head) -> tuple[str | None, Receipt | None]:
         known = self._read.get(head.key)
         if known and head.etag is not None and known[0] == head.etag:
             return known
@@ -161,8 +160,8 @@ class Look:
 
 
 def divide(
-    receipts: Iterable[Mapping[str, Any]], attempts: Iterable[Attempt], now: datetime
-) -> tuple[tuple[Running, ...], list[Mapping[str, Any]]]:
+    receipts: Iterable[Receipt], attempts: Iterable[Attempt], now: datetime
+) -> tuple[tuple[Running, ...], list[Receipt]]:
     """What is running, the longest first, and the other receipts, the latest first.
 
     A receipt says ``building`` for ever when its worker was killed or has handed the upload back; the ledger, where
@@ -172,53 +171,40 @@ def divide(
     for attempt in attempts:
         newest.setdefault(attempt.subject, attempt)
     running, rest = [], []
-    for fields in receipts:
-        attempt_at_it = newest.get(_subject(fields))
-        if fields.get("status") in _RUNNING and not (attempt_at_it and attempt_at_it.ended):
-            running.append(_running(fields, attempt_at_it, now))
+    for receipt in receipts:
+        attempt_at_it = newest.get(receipt.subject)
+        if receipt.status in _RUNNING and not (attempt_at_it and attempt_at_it.ended):
+            running.append(_running(receipt, attempt_at_it, now))
         else:
-            rest.append(fields)
+            rest.append(receipt)
     running.sort(key=lambda build: (-build.seconds, build.app))
     return tuple(running), sorted(rest, key=_updated, reverse=True)
 
 
-def _running(fields: Mapping[str, Any], attempt: Attempt | None, now: datetime) -> Running:
+def _running(receipt: Receipt, attempt: Attempt | None, now: datetime) -> Running:
     if attempt:
         seconds = (now - attempt.started).total_seconds()
     else:
-        seconds = sum((fields.get("timings") or {}).values()) + (now - _updated(fields)).total_seconds()
-    step, worker = str(fields.get("step") or "fetch"), str(fields.get("worker") or "?")
-    return Running(_name(fields), step, max(0.0, seconds), worker)
+        seconds = sum(receipt.timings.values()) + (now - _updated(receipt)).total_seconds()
+    return Running(receipt.name, receipt.step or "fetch", max(0.0, seconds), receipt.worker or "?")
 
 
-def _told(fields: Mapping[str, Any]) -> Told:
-    problem = fields.get("error")
-    what = str(problem["code"]) if problem else fields.get("url") or fields.get("function") or ""
-    return Told(_name(fields), str(fields.get("status")), _updated(fields), what)
+def _told(receipt: Receipt) -> Told:
+    what = receipt.error.code if receipt.error else receipt.url or receipt.function or ""
+    return Told(receipt.name, receipt.status, _updated(receipt), what)
 
 
-def _name(fields: Mapping[str, Any]) -> str:
-    if fields.get("app") and fields.get("stage"):
-        return f"{fields['stage']}/{fields['app']}"
-    return str((fields.get("upload") or {}).get("key") or "?")
+def _updated(receipt: Receipt) -> datetime:
+    return receipt.updated or datetime.min.replace(tzinfo=UTC)
 
 
-def _subject(fields: Mapping[str, Any]) -> str:
-    upload = fields.get("upload") or {}
-    return f"{upload.get('key')}@{upload.get('version')}"
-
-
-def _updated(fields: Mapping[str, Any]) -> datetime:
-    return datetime.fromisoformat(fields["updated"])
-
-
-def _parsed(store: ReceiptStore, bucket: str, key: str) -> Mapping[str, Any]:
-    """Nothing for what was just deleted, or is no receipt of ours: whoever may drop may also write beside it."""
+def _parsed(store: ReceiptStore, bucket: str, key: str) -> Receipt | None:
+    """Return nothing for what was just deleted, or is no receipt: whoever may drop may also write beside a zip."""
     try:
-        fields = json.loads(store.get(bucket, key))
-        return fields if datetime.fromisoformat(fields["updated"]).tzinfo else {}
-    except (ObjectMissing, ValueError, KeyError, TypeError):
-        return {}
+        receipt = Receipt.from_text(store.get(bucket, key))
+    except (ObjectMissing, MalformedReceipt):
+        return None
+    return receipt if receipt.updated else None
 
 
 def _rounded(fields: dict[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from auto_lambda.drops import Receipt
+from auto_lambda.receipts import Receipt
 from auto_lambda_cli.exits import tell
 
 Show = Callable[[Receipt], None]
@@ -28,8 +28,8 @@ def following() -> Iterator[Show]:
 
 def words(receipt: Receipt) -> str:
     """A receipt's state in a few words."""
-    if receipt.status == "delayed" and receipt.problem:
-        return f"delayed: {receipt.problem['message']}"
+    if receipt.status == "delayed" and receipt.error:
+        return f"delayed: {receipt.error.message}"
     return receipt.status + (f": {receipt.step}" if receipt.step and not receipt.final else "")
 
 

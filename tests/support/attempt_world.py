@@ -15,6 +15,7 @@ from auto_lambda.aws.sqs import Message
 from auto_lambda.errors import AppError, Code
 from auto_lambda.keys import ROLLBACK, App
 from auto_lambda.model import Proof
+from auto_lambda.receipts import Receipt
 from auto_lambda.redact import Redactor
 from worker.cancellation import CancelToken
 from worker.consumer.inbox import Delivery, InvalidKey, ParsedMessage
@@ -25,7 +26,7 @@ from worker.model import Deployment, Release, Upload
 from worker.outcome import AttemptOutcome, Failed, Live, outcome_of_run
 from worker.pipeline import Task
 from worker.records.ledger import AppRecord, Ledger
-from worker.records.receipt import Receipt, Report
+from worker.records.receipt import Report
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 SHOP = App("dev", "shop")

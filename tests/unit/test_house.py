@@ -15,7 +15,7 @@ RESERVED = {"build", "dist", "env", "venv", "node_modules", "vendor"}  # tools s
 # Names that still stand for two things. Only ever take one out.
 KNOWN_TWICE = {
     "Builder", "Fetched", "Group", "Inbox", "Lines", "Member",
-    "Metadata", "Problem", "Queue", "Receipt", "Refused", "Result", "Settings", "Source", "Table",
+    "Metadata", "Problem", "Queue", "Refused", "Result", "Settings", "Source", "Table",
 }  # fmt: skip
 
 

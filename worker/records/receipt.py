@@ -11,20 +11,18 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any, Literal, Protocol, Self
+from typing import Any, Protocol, Self
 
 from auto_lambda import __version__, keys, logs
 from auto_lambda.errors import AppError, Code
 from auto_lambda.model import Proof
+from auto_lambda.receipts import Receipt, ReceiptError, Serving, Step
 from auto_lambda.redact import Redactor, printable
 from builder.model import Source
 from worker.model import Deployment, Release, Upload
 
-SCHEMA = 1
-Status = Literal["queued", "building", "deploying", "live", "failed", "superseded", "delayed"]
-Step = Literal["fetch", "unpack", "inspect", "build", "compile", "prove", "deploy", "verify"]
 _DEPLOYING: frozenset[str] = frozenset({"deploy", "verify"})
 _LOG_LIMIT = 4 * 1024 * 1024  # characters
 _REASON_LIMIT = 500  # characters
@@ -39,106 +37,12 @@ class Store(Protocol):
         """Store a small object."""
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """Why an upload is not live: a stable code for programs, a message and a hint for people."""
-
-    code: str
-    message: str
-    hint: str
-
-
-@dataclass(frozen=True, slots=True)
-class Serving:
-    """What an app's users get, whatever became of the upload that the receipt is about.
-
-    ``before`` is the version of the zip that a rollback leads to.
-    """
-
-    url: str | None
-    function: str
-    version: str
-    object_version: str | None
-    before: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    """One state of one upload. ``timings`` in seconds by step; ``updated`` in UTC; None is 'not known (yet)'."""
-
-    key: str
-    worker: str
-    app: str | None = None
-    stage: str | None = None
-    status: Status = "queued"
-    step: Step | None = None
-    object_version: str | None = None
-    rollback: str | None = None
-    sha256: str | None = None
-    size: int | None = None
-    framework: str | None = None
-    python: str | None = None
-    architecture: str | None = None
-    sandbox: str | None = None
-    timings: Mapping[str, float] = field(default_factory=dict)
-    proof: Proof | None = None
-    deployment: Deployment | None = None
-    serving: Serving | None = None
-    error: Problem | None = None
-    warnings: tuple[str, ...] = ()
-
-    @classmethod
-    def of(cls, upload: Upload, worker: str) -> Receipt:
-        """The receipt of an upload of which only the announcement is known."""
-        return cls(
-            key=upload.key, worker=worker, app=upload.app.name, stage=upload.app.stage,
-            object_version=upload.version, size=upload.size, rollback=upload.rollback,
-        )  # fmt: skip
-
-    def as_json(self, updated: datetime) -> dict[str, Any]:
-        """All fields of the contract, every one present."""
-        live = self.deployment
-        return {
-            "schema": SCHEMA,
-            "app": self.app,
-            "stage": self.stage,
-            "status": self.status,
-            "step": self.step,
-            "upload": {
-                "key": self.key, "version": self.object_version, "sha256": self.sha256, "size": self.size,
-            },
-            "rollback": self.rollback,
-            "framework": self.framework,
-            "python": self.python,
-            "architecture": self.architecture,
-            "sandbox": self.sandbox,
-            "timings": {step: round(seconds, 3) for step, seconds in self.timings.items()},
-            "init_ms": self.proof.init_ms if self.proof else None,
-            "package_bytes": self.proof.package_bytes if self.proof else None,
-            "package_zip_bytes": self.proof.package_zip_bytes if self.proof else None,
-            "url": live.url if live else None,
-            "function": live.function if live else None,
-            "version": live.version if live else None,
-            "alias": live.alias if live else None,
-            "serving": _serving_json(self.serving),
-            "error": _problem_json(self.error),
-            "warnings": list(self.warnings),
-            "log": keys.log_key(self.key),
-            "worker": self.worker,
-            "updated": updated.isoformat(timespec="milliseconds"),
-        }  # fmt: skip
-
-
-def _serving_json(it: Serving | None) -> dict[str, str | None] | None:
-    if it is None:
-        return None
-    return {
-        "url": it.url, "function": it.function, "version": it.version, "upload": it.object_version, "before": it.before,
-    }  # fmt: skip
-
-
-def _problem_json(problem: Problem | None) -> dict[str, str] | None:
-    return {"code": problem.code, "message": problem.message, "hint": problem.hint} if problem else None
+def receipt_of(upload: Upload, worker: str) -> Receipt:
+    """Return the receipt of an upload of which only the announcement is known."""
+    return Receipt(
+        key=upload.key, worker=worker, app=upload.app.name, stage=upload.app.stage,
+        object_version=upload.version, size=upload.size, rollback=upload.rollback,
+    )  # fmt: skip
 
 
 class Report:
@@ -174,7 +78,7 @@ class Report:
         self._began = began
         self._started = clock()
         self._inner_seconds = 0.0
-        self._before: Mapping[str, float] = {}
+        self._resumed_timings: Mapping[str, float] = {}
         self._lock = threading.Lock()
         self._lines = [f"auto-lambda {__version__}, {receipt.key}, {now().isoformat(timespec='seconds')}"]
         self._room = _LOG_LIMIT
@@ -241,7 +145,7 @@ class Report:
 
     def resumed(self, release: Release) -> None:
         """An earlier attempt at the same upload has finished all up to here."""
-        self._before = release.timings
+        self._resumed_timings = release.timings
         self._adopt(release)
 
     def restored_release(self, release: Release) -> None:
@@ -261,27 +165,37 @@ class Report:
     @property
     def timings(self) -> Mapping[str, float]:
         """Seconds by step, of the steps that ran in this attempt."""
-        return {step: took for step, took in self._receipt.timings.items() if step not in self._before}
+        return {step: took for step, took in self._receipt.timings.items() if step not in self._resumed_timings}
 
     def proved(self, proof: Proof) -> None:
         """It starts."""
         self._change(proof=proof)
 
-    def live(self, deployment: Deployment, before: str | None = None) -> None:
-        """It answers; ``before`` is the version of the zip that a rollback leads to. Raises what the store raises."""
+    def live(self, deployment: Deployment, previous_version: str | None = None) -> None:
+        """End as live. Raises what the store raises.
+
+        Args:
+            deployment: what is live.
+            previous_version: the version of the zip that a rollback leads to.
+        """
         where = f" at {deployment.url}" if deployment.url else ""
         self.say(f"live: {deployment.function} version {deployment.version}{where}")
-        serving = Serving(deployment.url, deployment.function, deployment.version, self._receipt.object_version, before)
-        self._finish(status="live", deployment=deployment, serving=serving, error=None)
+        serving = Serving(
+            deployment.url, deployment.function, deployment.version, self._receipt.object_version, previous_version
+        )
+        self._finish(
+            status="live", url=deployment.url, function=deployment.function, version=deployment.version,
+            alias=deployment.alias, serving=serving, error=None,
+        )  # fmt: skip
 
     def restored(self, deployment: Deployment) -> None:
         """What was live before is live again, under another version."""
-        if before := self._receipt.serving:
-            self._change(serving=replace(before, url=deployment.url, version=deployment.version))
+        if serving := self._receipt.serving:
+            self._change(serving=replace(serving, url=deployment.url, version=deployment.version))
 
     def failed(self, error: AppError) -> None:
         """The uploader has something to fix. Raises what the store raises."""
-        problem = Problem(str(error.code), self._clean(error.message), self._clean(error.hint))
+        problem = ReceiptError(str(error.code), self._clean(error.message), self._clean(error.hint))
         self.say(f"failed: {problem.code}\n{problem.message}\n{problem.hint}")
         self._finish(status="failed", error=problem)
 
@@ -303,7 +217,7 @@ class Report:
             "Nothing to do: it is tried again by itself. If it stays like this, show the log to who runs the pipeline."
         )
         self.say(f"delayed: {message}")
-        self._finish(status="delayed", error=Problem(Code.OUR_SIDE, message, hint))
+        self._finish(status="delayed", error=ReceiptError(Code.OUR_SIDE, message, hint))
 
     def _finish(self, **changes: Any) -> None:
         self._change(**changes)
@@ -330,7 +244,7 @@ class Report:
             receipt, log = self._receipt, "\n".join(self._lines) + "\n"
         # The log first: who sees the final receipt finds the whole log.
         self._store.put(self._bucket, keys.log_key(receipt.key), log.encode(), "text/plain; charset=utf-8")
-        body = json.dumps(receipt.as_json(self._now()), indent=2).encode()
+        body = json.dumps(replace(receipt, updated=self._now()).as_json(), indent=2).encode()
         self._store.put(self._bucket, keys.receipt_key(receipt.key), body, "application/json")
 
 

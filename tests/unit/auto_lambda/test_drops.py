@@ -14,6 +14,7 @@ from moto import mock_aws
 
 from auto_lambda import drops, keys
 from auto_lambda.aws.s3 import Head, ObjectMissing, ObjectStore
+from auto_lambda.receipts import Receipt
 
 BUCKET = "uploads"
 SHOP = keys.App("dev", "shop")
@@ -110,9 +111,9 @@ def test_waiting_ends_in_time(store: ObjectStore, zip_path: Path) -> None:
 
 def test_without_versions_the_content_tells_whose_receipt_it_is() -> None:
     dropped = drops.Drop(SHOP, BUCKET, SHOP.key, None, "abc", 1)
-    assert drops.Receipt({"upload": {"sha256": "abc"}}).tells_of(dropped)
-    assert not drops.Receipt({"upload": {"sha256": "def", "version": None}}).tells_of(dropped)
-    assert not drops.Receipt({}).tells_of(dropped)
+    assert drops.tells_of(Receipt.from_json({"upload": {"sha256": "abc"}}), dropped)
+    assert not drops.tells_of(Receipt.from_json({"upload": {"sha256": "def", "version": None}}), dropped)
+    assert not drops.tells_of(Receipt.from_json({}), dropped)
 
 
 def test_every_zip_is_listed_with_its_receipt_and_every_receipt_without_a_zip_too(
@@ -178,8 +179,8 @@ def test_a_removal_is_followed_until_the_app_is_gone(store: ObjectStore, zip_pat
 def test_a_removal_that_was_found_later_has_no_version(store: ObjectStore) -> None:
     removed = drops.Drop(SHOP, BUCKET, SHOP.key, "marker", None, 0, removed=True)
     no_version = {"upload": {"version": None}, "status": "superseded"}
-    assert drops.Receipt({**no_version, "serving": None}).tells_of(removed)
-    assert not drops.Receipt({**no_version, "serving": {"version": "1"}}).tells_of(removed)
+    assert drops.tells_of(Receipt.from_json({**no_version, "serving": None}), removed)
+    assert not drops.tells_of(Receipt.from_json({**no_version, "serving": {"version": "1"}}), removed)
 
 
 def test_a_zip_dropped_after_the_removal_ends_the_wait(store: ObjectStore, zip_path: Path) -> None:

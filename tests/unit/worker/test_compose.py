@@ -9,6 +9,7 @@ import pytest
 
 from auto_lambda import logs
 from auto_lambda.aws.s3 import ObjectStore
+from auto_lambda.receipts import Receipt
 from auto_lambda.runtimes import newest_first
 from auto_lambda.settings import WorkerSettings
 from auto_lambda.tools import interpreters
@@ -16,7 +17,6 @@ from builder.sandbox.bubblewrap import BubblewrapSandbox, SandboxMissing
 from builder.sandbox.sandbox import PlainSandbox
 from worker import compose
 from worker.compose import Impossible
-from worker.records.receipt import Receipt
 
 
 def settings(tmp_path: Path, **more: Any) -> WorkerSettings:

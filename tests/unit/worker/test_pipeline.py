@@ -22,7 +22,7 @@ from worker.guard import Effect, Guard
 from worker.model import Bundle, Deployment, Release, Upload
 from worker.outcome import AttemptOutcome, Delayed, Failed, HandedBack, Live, Superseded
 from worker.pipeline import Pipeline, Steps, Task
-from worker.records.receipt import Receipt, Report
+from worker.records.receipt import Report, receipt_of
 
 UPLOAD = Upload(App("dev", "shop"), "drops", "apps/dev/shop.zip", "v1")
 
@@ -155,7 +155,7 @@ def steps(fakes: Fakes) -> Steps:
 
 @pytest.fixture
 def report() -> Report:
-    return Report(Receipt.of(UPLOAD, "w"), "drops", Nowhere(), Redactor())
+    return Report(receipt_of(UPLOAD, "w"), "drops", Nowhere(), Redactor())
 
 
 @pytest.fixture
@@ -196,7 +196,7 @@ def test_what_was_built_proved_and_stored_before_goes_straight_to_deploy(report:
     second, guard = Fakes(), OpenGuard()
     run(Fakes(), room, report, guard=guard)
     stored = Release.of(guard.released.text()) if guard.released else None
-    successor = Report(Receipt.of(UPLOAD, "w2"), "drops", Nowhere(), Redactor())
+    successor = Report(receipt_of(UPLOAD, "w2"), "drops", Nowhere(), Redactor())
     live = run(second, room, successor, resumed=stored)
     assert isinstance(live, Live)
     assert second.calls == ["stored bundles/1.json", "deploy over None", "verify"]
@@ -232,7 +232,7 @@ def test_what_is_not_stored_any_more_is_built_anew(report: Report, room: object)
 
 def test_a_rollback_fetches_the_zip_and_deploys_what_was_live(room: object) -> None:
     fakes = Fakes()
-    report = Report(Receipt.of(ROLLED_BACK, "w"), "drops", Nowhere(), Redactor())
+    report = Report(receipt_of(ROLLED_BACK, "w"), "drops", Nowhere(), Redactor())
     live = run(fakes, room, report, ROLLED_BACK, previous="1", rollback=EARLIER)
     assert isinstance(live, Live)
     assert fakes.calls == ["fetch", "stored bundles/0.json", "deploy over 1", "verify"]

@@ -13,6 +13,7 @@ import pytest
 from auto_lambda.attempts import Attempt
 from auto_lambda.aws.s3 import Head, ObjectMissing
 from auto_lambda.aws.sqs import Depth
+from auto_lambda.receipts import Receipt
 from auto_lambda_cli.progress.snapshot import LAST, NEWEST, Look, divide
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
@@ -26,6 +27,10 @@ def receipt(app: str, status: str, *, ago: float = 0, **fields: Any) -> dict[str
     }  # fmt: skip
 
 
+def parsed(*receipts: dict[str, Any]) -> list[Receipt]:
+    return [Receipt.from_json(fields) for fields in receipts]
+
+
 def attempt(app: str, *, ago: float, ended: float | None = None) -> Attempt:
     started = NOON - timedelta(seconds=ago)
     end = NOON - timedelta(seconds=ended) if ended is not None else None
@@ -34,29 +39,29 @@ def attempt(app: str, *, ago: float, ended: float | None = None) -> Attempt:
 
 def test_a_build_runs_since_its_attempt_began_the_longest_first() -> None:
     receipts = [receipt("a", "building"), receipt("b", "deploying", step="verify"), receipt("c", "live")]
-    running, rest = divide(receipts, [attempt("a", ago=5), attempt("b", ago=61)], NOON)
+    running, rest = divide(parsed(*receipts), [attempt("a", ago=5), attempt("b", ago=61)], NOON)
     assert [(build.app, build.step, build.seconds) for build in running] == [
         ("dev/b", "verify", 61), ("dev/a", "build", 5),
     ]  # fmt: skip
-    assert [fields["app"] for fields in rest] == ["c"]
+    assert [one.app for one in rest] == ["c"]
 
 
 def test_without_a_ledger_it_is_at_least_what_its_steps_took() -> None:
-    (build,) = divide([receipt("a", "building", ago=2, timings={"fetch": 1.5, "unpack": 0.5})], [], NOON)[0]
+    (build,) = divide(parsed(*[receipt("a", "building", ago=2, timings={"fetch": 1.5, "unpack": 0.5})]), [], NOON)[0]
     assert build.seconds == pytest.approx(4)
 
 
 def test_a_clock_that_is_behind_gives_no_negative_time() -> None:
-    (build,) = divide([receipt("a", "building")], [attempt("a", ago=-3)], NOON)[0]
+    (build,) = divide(parsed(*[receipt("a", "building")]), [attempt("a", ago=-3)], NOON)[0]
     assert build.seconds == 0
 
 
 def test_what_the_ledger_says_has_ended_is_not_running_whatever_its_receipt_says() -> None:
-    running, rest = divide([receipt("a", "building")], [attempt("a", ago=60, ended=5)], NOON)
+    running, rest = divide(parsed(*[receipt("a", "building")]), [attempt("a", ago=60, ended=5)], NOON)
     assert running == ()
     assert len(rest) == 1
     again = [attempt("a", ago=2), attempt("a", ago=60, ended=5)]  # the last begun first
-    assert divide([receipt("a", "building")], again, NOON)[0][0].seconds == 2
+    assert divide(parsed(*[receipt("a", "building")]), again, NOON)[0][0].seconds == 2
 
 
 @dataclass

@@ -14,10 +14,11 @@ import pytest
 from auto_lambda.errors import AppError, Code
 from auto_lambda.keys import App
 from auto_lambda.model import Proof
+from auto_lambda.receipts import Status, Step
 from auto_lambda.redact import Redactor
 from builder.model import Source
 from worker.model import Deployment, Upload
-from worker.records.receipt import Latest, Receipt, Report, Status, Step
+from worker.records.receipt import Latest, Report, receipt_of
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 UPLOAD = Upload(App("prod", "shop"), "drops", "apps/prod/shop.zip", "v1", "00", 7)
@@ -71,7 +72,7 @@ def bucket() -> Bucket:
 def report(bucket: Bucket) -> Report:
     ticks = iter(range(1000))
     return Report(
-        Receipt.of(UPLOAD, "worker-1"), "drops", bucket, Redactor(["hunter2hunter2"]),
+        receipt_of(UPLOAD, "worker-1"), "drops", bucket, Redactor(["hunter2hunter2"]),
         now=lambda: NOON, clock=lambda: next(ticks),
     )  # fmt: skip
 
@@ -79,7 +80,7 @@ def report(bucket: Bucket) -> Report:
 def test_each_step_is_told_of_when_it_begins(bucket: Bucket) -> None:
     told: list[tuple[str, str]] = []
     report = Report(
-        Receipt.of(UPLOAD, "w"), "drops", bucket, Redactor([]), began=lambda key, step: told.append((key, step))
+        receipt_of(UPLOAD, "w"), "drops", bucket, Redactor([]), began=lambda key, step: told.append((key, step))
     )
     with report.step("deploy"):
         assert told == [("apps/prod/shop.zip", "deploy")]
@@ -99,7 +100,7 @@ def test_a_live_receipt_has_every_field_of_the_schema(report: Report, bucket: Bu
         with report.step("deploy"):
             report.warn("slow")
         report.proved(Proof(312, 7000, 5000))
-        report.live(DEPLOYMENT, before="v0")
+        report.live(DEPLOYMENT, previous_version="v0")
     told = bucket.receipt
     assert set(told) == SCHEMA_1
     assert told["timings"].keys() == {"fetch", "deploy"}
@@ -131,7 +132,7 @@ def test_a_failed_receipt_has_every_field_too_null_where_unknown(report: Report,
 
 def test_a_step_inside_a_step_has_its_seconds_to_itself(bucket: Bucket) -> None:
     seconds = [0.0]
-    report = Report(Receipt.of(UPLOAD, "w"), "drops", bucket, Redactor(), clock=lambda: seconds[0])
+    report = Report(receipt_of(UPLOAD, "w"), "drops", bucket, Redactor(), clock=lambda: seconds[0])
     with report.step("deploy"):
         seconds[0] += 2
         with report.step("verify"):

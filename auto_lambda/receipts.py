@@ -1,0 +1,231 @@
+"""Receipts: the JSON beside a zip that tells what became of it. Written by workers, read by the command line.
+
+docs/reference/receipt.md describes the fields, which are a contract.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Any, Literal, cast
+
+from auto_lambda import keys
+from auto_lambda.model import Proof
+
+SCHEMA = 1
+Status = Literal["queued", "building", "deploying", "live", "failed", "superseded", "delayed"]
+Step = Literal["fetch", "unpack", "inspect", "build", "compile", "prove", "deploy", "verify"]
+FINAL = frozenset({"live", "failed", "superseded"})
+
+
+class MalformedReceipt(ValueError):
+    """The text is no receipt. Whoever may drop a zip may also write beside it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiptError:
+    """Why an upload is not live: a stable code for programs, a message and a hint for people."""
+
+    code: str
+    message: str
+    hint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """What an app's users get, whatever became of the upload that the receipt is about.
+
+    ``object_version`` is the version of the zip, ``previous_version`` the one that a rollback leads to.
+    """
+
+    url: str | None
+    function: str | None
+    version: str | None
+    object_version: str | None
+    previous_version: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """One state of one upload. ``timings`` in seconds by step; ``updated`` in UTC; None is 'not known (yet)'.
+
+    ``stored`` is the JSON that a receipt was read from: it may have been written by another version.
+    """
+
+    key: str
+    worker: str
+    app: str | None = None
+    stage: str | None = None
+    status: Status = "queued"
+    step: Step | None = None
+    object_version: str | None = None
+    rollback: str | None = None
+    sha256: str | None = None
+    size: int | None = None
+    framework: str | None = None
+    python: str | None = None
+    architecture: str | None = None
+    sandbox: str | None = None
+    timings: Mapping[str, float] = field(default_factory=dict)
+    proof: Proof | None = None
+    url: str | None = None
+    function: str | None = None
+    version: str | None = None
+    alias: str | None = None
+    serving: Serving | None = None
+    error: ReceiptError | None = None
+    warnings: tuple[str, ...] = ()
+    updated: datetime | None = None
+    stored: Mapping[str, Any] | None = field(default=None, repr=False)
+
+    @property
+    def final(self) -> bool:
+        """Whether the receipt of this version will not change any more."""
+        return self.status in FINAL
+
+    @property
+    def undeployed(self) -> bool:
+        """Of a removal: whether the app was removed from AWS."""
+        known = self.stored is None or "serving" in self.stored
+        return self.status == "superseded" and known and self.serving is None
+
+    @property
+    def subject(self) -> str:
+        """The upload: its key and version, as in `Attempt.subject`."""
+        return f"{self.key}@{self.object_version}"
+
+    @property
+    def name(self) -> str:
+        """The app as ``stage/name``; the key if it names none."""
+        return f"{self.stage}/{self.app}" if self.app and self.stage else self.key or "?"
+
+    def as_json(self) -> dict[str, Any]:
+        """Return every field of the contract."""
+        proof = self.proof
+        return {
+            "schema": SCHEMA,
+            "app": self.app,
+            "stage": self.stage,
+            "status": self.status,
+            "step": self.step,
+            "upload": {
+                "key": self.key, "version": self.object_version, "sha256": self.sha256, "size": self.size,
+            },
+            "rollback": self.rollback,
+            "framework": self.framework,
+            "python": self.python,
+            "architecture": self.architecture,
+            "sandbox": self.sandbox,
+            "timings": {step: round(seconds, 3) for step, seconds in self.timings.items()},
+            "init_ms": proof.init_ms if proof else None,
+            "package_bytes": proof.package_bytes if proof else None,
+            "package_zip_bytes": proof.package_zip_bytes if proof else None,
+            "url": self.url,
+            "function": self.function,
+            "version": self.version,
+            "alias": self.alias,
+            "serving": _serving_json(self.serving),
+            "error": asdict(self.error) if self.error else None,
+            "warnings": list(self.warnings),
+            "log": keys.log_key(self.key),
+            "worker": self.worker,
+            "updated": self.updated.isoformat(timespec="milliseconds") if self.updated else None,
+        }  # fmt: skip
+
+    @classmethod
+    def from_text(cls, text: bytes | str) -> Receipt:
+        """Read the JSON of a receipt.
+
+        Raises:
+            MalformedReceipt: it is none.
+        """
+        try:
+            fields = json.loads(text)
+        except ValueError as error:
+            raise MalformedReceipt(str(error)) from error
+        if not isinstance(fields, dict):
+            raise MalformedReceipt(f"a JSON {type(fields).__name__} instead of an object")
+        return cls.from_json(fields)
+
+    @classmethod
+    def from_json(cls, fields: Mapping[str, Any]) -> Receipt:
+        """Read the fields of a receipt. What is missing, or has another type, is not known."""
+        upload, text = _mapping(fields, "upload"), _texts(fields)
+        size = upload.get("size")
+        warnings = fields.get("warnings")
+        return cls(
+            key=_texts(upload).get("key", ""),
+            worker=text.get("worker", ""),
+            app=text.get("app"),
+            stage=text.get("stage"),
+            status=cast("Status", text.get("status", "queued")),
+            step=cast("Step | None", text.get("step")),
+            object_version=_texts(upload).get("version"),
+            rollback=text.get("rollback"),
+            sha256=_texts(upload).get("sha256"),
+            size=size if isinstance(size, int) else None,
+            framework=text.get("framework"),
+            python=text.get("python"),
+            architecture=text.get("architecture"),
+            sandbox=text.get("sandbox"),
+            timings={step: took for step, took in _mapping(fields, "timings").items() if isinstance(took, int | float)},
+            proof=_proof(fields),
+            url=text.get("url"),
+            function=text.get("function"),
+            version=text.get("version"),
+            alias=text.get("alias"),
+            serving=_serving(fields),
+            error=_error(fields),
+            warnings=tuple(map(str, warnings)) if isinstance(warnings, list) else (),
+            updated=_moment(text.get("updated")),
+            stored=fields,
+        )
+
+
+def _serving_json(it: Serving | None) -> dict[str, str | None] | None:
+    if it is None:
+        return None
+    return {
+        "url": it.url, "function": it.function, "version": it.version,
+        "upload": it.object_version, "before": it.previous_version,
+    }  # fmt: skip
+
+
+def _serving(fields: Mapping[str, Any]) -> Serving | None:
+    if not isinstance(fields.get("serving"), Mapping):
+        return None
+    text = _texts(fields["serving"])
+    return Serving(text.get("url"), text.get("function"), text.get("version"), text.get("upload"), text.get("before"))
+
+
+def _error(fields: Mapping[str, Any]) -> ReceiptError | None:
+    if not isinstance(fields.get("error"), Mapping):
+        return None
+    text = _texts(fields["error"])
+    return ReceiptError(text.get("code", ""), text.get("message", ""), text.get("hint", ""))
+
+
+def _proof(fields: Mapping[str, Any]) -> Proof | None:
+    init_ms, unzipped, zipped = (fields.get(name) for name in ("init_ms", "package_bytes", "package_zip_bytes"))
+    if not isinstance(unzipped, int) or not isinstance(zipped, int):
+        return None
+    return Proof(init_ms if isinstance(init_ms, int) else None, unzipped, zipped)
+
+
+def _mapping(fields: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    value = fields.get(name)
+    return value if isinstance(value, Mapping) else {}
+
+
+def _texts(fields: Mapping[str, Any]) -> dict[str, str]:
+    return {name: value for name, value in fields.items() if isinstance(value, str)}
+
+
+def _moment(text: str | None) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(text or "")
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else None
