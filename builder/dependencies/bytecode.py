@@ -1,4 +1,4 @@
-"""Compiles the modules of a layer ahead of time, so that no cold start has to: Lambda can't write what it compiles."""
+"""Compile the modules of a layer ahead of time: Lambda cannot keep what it compiles, so every cold start would."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _SKIPPED_FOLDERS = frozenset({"test", "tests", "setuptools"})
 
 
 def compile_tree(sandbox: Sandbox, site: Path, target: Target) -> bool:
-    """Put bytecode beside the modules of a folder; False, and none, where the compiler itself failed.
+    """Write bytecode beside the modules of a folder; return False, and write none, if the compiler itself failed.
 
     The result is the same wherever and whenever it is made: unchecked hashes instead of dates, names as on Lambda.
-    Compiling executes nothing, yet parsing strangers' files may take the parser down: so it runs in the sandbox.
+    Compiling executes nothing, but untrusted files may crash the parser, so it runs in the sandbox.
     Modules with mistakes (templates, code for other Pythons) are left as they are.
     """
     shares = [share for share in _balanced_shares(site, len(os.sched_getaffinity(0))) if share]
@@ -47,12 +47,12 @@ def _compile_modules(sandbox: Sandbox, site: Path, modules: list[Path], target: 
         )  # fmt: skip
         readable = (target.interpreter.parents[1], Path(listed.name))
         outcome = sandbox.run(Command(argv, site, {}, readable, (site,), limits=_LIMITS), lambda _: None)
-    # It exits with 1 for every module with a mistake, in silence: whatever it says is of its own failure.
+    # It exits with 1 and prints nothing for modules with mistakes: any output is of its own failure.
     return outcome.returncode in (0, 1) and not outcome.stopped and not outcome.output
 
 
 def _balanced_shares(site: Path, count: int) -> list[list[Path]]:
-    """The modules, dealt out so that each core has about the same to do: the largest first, to who has least."""
+    """Deal the modules out so that each core has about the same work: the largest first, to the emptiest share."""
     sizes = {module: module.stat().st_size for module in _modules(site)}
     shares: list[list[Path]] = [[] for _ in range(count)]
     loads = [(0, number) for number in range(count)]

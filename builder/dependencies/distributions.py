@@ -1,4 +1,4 @@
-"""Which distribution a file of an installed tree belongs to."""
+"""Find the distribution that a file of an installed tree belongs to."""
 
 from __future__ import annotations
 

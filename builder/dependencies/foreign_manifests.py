@@ -1,4 +1,4 @@
-"""Manifests that uv does not read itself, told in requirements that it does: Pipenv's, Poetry's and ``[project]``.
+"""Translate manifests that uv does not read, Pipenv's, Poetry's and ``[project]``, into requirements.
 
 All of them are read as data. The forms follow the tools' own documentation: Pipfile specification, Poetry 'Dependency
 specification', and the PyPA specification of pyproject.toml.
@@ -33,7 +33,7 @@ _VENDOR_HINT = "Use a released version from a package index, or put the package 
 
 
 def pipfile_lock(path: Path, tree: Path) -> Requirements:
-    """Every package of ``default``, pinned, with its hashes."""
+    """Read every package of ``default``, pinned, with its hashes."""
     data = _table(_load(path, tree).get("default"))
     lines: list[str] = []
     hashes: dict[str, set[str]] = {}
@@ -45,7 +45,7 @@ def pipfile_lock(path: Path, tree: Path) -> Requirements:
 
 
 def pipfile(path: Path, tree: Path, known_index: KnownIndex) -> Requirements:
-    """``[packages]``, in Pipenv's notation."""
+    """Read ``[packages]``, in Pipenv's notation."""
     data = _load(path, tree)
     shown = _shown(path, tree)
     _check_indexes(data.get("source"), shown, known_index)
@@ -55,7 +55,7 @@ def pipfile(path: Path, tree: Path, known_index: KnownIndex) -> Requirements:
 
 
 def poetry_lock(path: Path, tree: Path) -> Requirements:
-    """What the ``pyproject.toml`` beside it asks for, held to the versions and files of the lock.
+    """Read the ``pyproject.toml`` beside the lock, constrained to the versions and files of the lock.
 
     Poetry's locks before 2.0 do not say which packages only development needs; resolving from the roots does.
     """
@@ -83,7 +83,7 @@ def poetry_lock(path: Path, tree: Path) -> Requirements:
 
 
 def pyproject(path: Path, tree: Path, known_index: KnownIndex) -> Requirements | None:
-    """Dependencies of ``[project]``, or of Poetry's own table; None when the file has neither."""
+    """Read the dependencies of ``[project]`` or of Poetry's own table; None if the file has neither."""
     data = _load(path, tree)
     shown = _shown(path, tree)
     lines = _project_lines(data, shown)
@@ -96,7 +96,7 @@ def pyproject(path: Path, tree: Path, known_index: KnownIndex) -> Requirements |
 
 
 def direct_names(project: Path, tree: Path) -> frozenset[str]:
-    """Normalised names of what a pyproject.toml asks for itself; empty when it says nothing."""
+    """Return the normalised names that a pyproject.toml itself asks for; empty if it asks for none."""
     if not project.is_file():
         return frozenset()
     lines = _project_lines(_load(project, tree), _shown(project, tree)) or []
@@ -122,7 +122,7 @@ def _project_lines(data: Mapping[str, Any], shown: str) -> list[str] | None:
 
 
 def _with_source(line: str, sources: Mapping[NormalizedName, Any], shown: str) -> str:
-    """A ``[project]`` dependency, with uv's own table saying where it is."""
+    """Add to a ``[project]`` dependency its place according to uv's own table."""
     try:
         requirement = Requirement(line)
     except (ValueError, RecursionError):
@@ -144,10 +144,10 @@ def _poetry_lines(name: str, entry: Any, shown: str) -> Iterator[str]:
 
 
 def _requirement_line(name: str, entry: Any, shown: str) -> str:
-    """One dependency of a Pipfile, Pipfile.lock or Poetry's table as PEP 508."""
+    """Convert one dependency of a Pipfile, Pipfile.lock or Poetry's table to PEP 508."""
     table = entry if isinstance(entry, dict) else {"version": entry}
     if source := next((key for key in _OTHER_ORIGINS if key in table), None):
-        raise bad_requirements(shown, f"{name} comes by {source}, not from a package index", hint=_VENDOR_HINT)
+        raise bad_requirements(shown, f"{name} comes from {source}, not from a package index", hint=_VENDOR_HINT)
     extras = f"[{','.join(_strings(table.get('extras')))}]" if table.get("extras") else ""
     markers = [str(table["markers"])] if table.get("markers") else []
     markers += [f"{key} {table[key]}" for key in _MARKER_KEYS if key in table]
@@ -170,7 +170,7 @@ def _python_marker(specifier: str) -> str:
 
 
 def _pep440(version: str) -> str:
-    """Poetry's and Pipenv's notation of versions as PEP 440: ``^1.2`` is ``>=1.2,<2``, a bare version is exact."""
+    """Convert Poetry's and Pipenv's versions to PEP 440: ``^1.2`` is ``>=1.2,<2``, a bare version is exact."""
     parts = [part.strip() for part in version.split(",")]
     return ",".join(spec for part in parts if (spec := _pep440_part(part)))
 

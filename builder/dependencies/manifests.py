@@ -1,4 +1,4 @@
-"""Which file says what an app depends on, and what it says."""
+"""Find the file that names an app's dependencies, and read it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ ExportUvLock = Callable[[Path, Path], str]
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What an app asks for.
+    """The dependencies that an app names.
 
     Attributes:
         shown: the manifest's path inside the zip, None when there is none.
@@ -43,7 +43,7 @@ class Manifest:
 
 
 def find(root: Path, tree: Path, known_index: KnownIndex, export: ExportUvLock) -> Manifest:
-    """The manifest of an app: the first of `ORDER` in its folder, else in the nearest folder above it in the zip.
+    """Find the manifest of an app: the first of `ORDER` in its folder, else in the nearest folder above it in the zip.
 
     Raises:
         AppError: ``bad-requirements``, with the place.
@@ -89,6 +89,6 @@ def _read(path: Path, root: Path, tree: Path, known_index: KnownIndex, export: E
 
 
 def with_requirements(manifest: Manifest, added: tuple[str, ...]) -> Manifest:
-    """The same manifest with more requirements; then it has to be resolved even if it was complete."""
+    """Add requirements to a manifest; it then has to be resolved even if it was complete."""
     lines = replace(manifest.lines, requirements=(*manifest.lines.requirements, *added))
     return replace(manifest, lines=lines, complete=manifest.complete and not added)

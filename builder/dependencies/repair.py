@@ -1,4 +1,4 @@
-"""Makes a fresh wheel carry what it needs: auditwheel copies shared libraries into it and sees that the rest is there.
+"""Make fresh wheels portable: auditwheel copies shared libraries into them and checks that the rest is on Lambda.
 
 auditwheel knows which libraries and which symbols of the C library every system of a platform (``manylinux_2_34``) has.
 Whatever else a wheel needs comes from this machine, so a machine much newer than the target makes wheels that it
@@ -27,14 +27,14 @@ _REASON = re.compile(r"(?:cannot repair|required library|too-recent|could not be
 def repaired(
     wheel: Path, shown: str, target: Target, work: Path, sandbox: Sandbox, tools: ToolEnvironments
 ) -> tuple[Path, tuple[str, ...]]:
-    """The wheel for the target's platform, and the names of the libraries that it carries now.
+    """Return the wheel for the target's platform, and the names of the libraries that it now bundles.
 
     Args:
         wheel: as built, for this machine only.
         shown: what it was built from.
         target: whose platform it must suit.
         work: a writable folder that holds the wheel.
-        sandbox: where auditwheel runs: it reads binaries that strangers' code made.
+        sandbox: where auditwheel runs: it reads binaries from untrusted builds.
         tools: has auditwheel and patchelf.
 
     Raises:
@@ -67,17 +67,17 @@ def _repaired_wheel(outcome: Outcome, out: Path, shown: str, target: Target) -> 
 
 
 def does_not_fit(what: str, target: Target) -> AppError:
-    """The error for a build whose result cannot run on the target."""
+    """Return the error for a build whose result cannot run on the target."""
     return AppError(
         Code.DEPENDENCY_DOES_NOT_FIT, what,
         hint=f"Choose a release that offers a wheel for Python {target.python} on {target.architecture} Linux (often a "
-        "package's -binary twin does), put such a wheel into the zip and name its path, or have workers on Amazon "
+        "package's -binary twin does), put such a wheel into the zip and name its path, or run workers on Amazon "
         "Linux 2023, where builds match Lambda.",
     )  # fmt: skip
 
 
 def versions() -> dict[str, str]:
-    """What builds and mends wheels here, for provenance records."""
+    """Return the versions of all tools that build and repair wheels here, for provenance records."""
     pinned = dict(_TOOL_PIN.findall((LOCKS / "farm.txt").read_text()))
     return {"uv": importlib.metadata.version("uv"), **pinned, "cc": _compiler()}
 
@@ -96,5 +96,5 @@ def _bundled_libraries(wheel: Path) -> tuple[str, ...]:
 
 
 def _reason(outcome: Outcome) -> str:
-    told = [line.strip() for line in outcome.output.splitlines() if _REASON.search(line)]
-    return " ".join(told[-3:] or outcome.output.splitlines()[-3:])[:1500]
+    reasons = [line.strip() for line in outcome.output.splitlines() if _REASON.search(line)]
+    return " ".join(reasons[-3:] or outcome.output.splitlines()[-3:])[:1500]

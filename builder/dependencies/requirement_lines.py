@@ -1,8 +1,8 @@
-"""The grammar of requirements.txt, as much of it as a build of strangers' zips can allow.
+"""The grammar of requirements.txt, as far as a build of untrusted zips can allow it.
 
 Every requirement comes from a configured package index or from a path inside the zip. So version control and other
-addresses are refused, and an option that names an index is only accepted when it names one that is configured anyway:
-ignoring it would fetch a private package's name from a public index.
+addresses are refused, and an option that names an index is accepted only if that index is configured anyway: ignoring
+it would look for a private package on a public index.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Local:
 
 @dataclass(frozen=True, slots=True)
 class Requirements:
-    """What a manifest asks for.
+    """The requirements that a manifest names.
 
     Attributes:
         requirements: PEP 508, without addresses.
@@ -69,7 +69,7 @@ class Requirements:
 
     @property
     def names(self) -> frozenset[str]:
-        """Normalised names of everything asked for by name."""
+        """Normalised names of all requirements."""
         return frozenset(canonicalize_name(Requirement(line).name) for line in self.requirements)
 
 
@@ -79,20 +79,20 @@ def frozen_hashes(hashes: Mapping[str, set[str]]) -> Mapping[str, frozenset[str]
 
 
 def bad_requirements(where: str, what: str, *, hint: str) -> AppError:
-    """The error for a manifest that cannot be used, or not here."""
+    """Return the error for a manifest that cannot be used, or not here."""
     return AppError(
         Code.BAD_REQUIREMENTS, printable(f"{where}: {what}"[:_MAX_MESSAGE]), hint=printable(hint[:_MAX_MESSAGE])
     )
 
 
 def unknown_index(where: str, url: str) -> AppError:
-    """The error for an index that the upload names and the worker does not know."""
-    hint = "Remove it: the worker's own indexes are used. Its operator can add yours to them."
+    """Return the error for an index that the upload names and the worker does not know."""
+    hint = "Remove it: the worker uses its own indexes, to which its operator can add yours."
     return bad_requirements(where, f"{_host(url)} is not a package index of this worker", hint=hint)
 
 
 def read_text(path: Path, shown: str) -> str:
-    """A manifest's text: UTF-8, or UTF-16 with its byte order mark, as some shells write it.
+    """Read a manifest: UTF-8, or UTF-16 with its byte order mark, as some shells write it.
 
     Raises:
         AppError: ``bad-requirements``: too large or not text.
@@ -109,7 +109,7 @@ def read_text(path: Path, shown: str) -> str:
 
 
 def inside(tree: Path, base: Path, target: str, where: str) -> Path:
-    """A path that a manifest names, relative to the folder ``base``.
+    """Resolve a path that a manifest names, relative to the folder ``base``.
 
     Raises:
         AppError: ``bad-requirements``: it lies outside the zip or is not there.
@@ -121,7 +121,7 @@ def inside(tree: Path, base: Path, target: str, where: str) -> Path:
         there = path.exists()
     except (OSError, ValueError):
         raise bad_requirements(
-            where, "it names no path", hint="Put it into the zip and name it by a relative path."
+            where, "it is not a valid path", hint="Put it into the zip and name it by a relative path."
         ) from None
     if not path.is_relative_to(tree.resolve()):
         raise bad_requirements(
@@ -322,7 +322,7 @@ def _local_path(requirement: Requirement, where: str) -> str:
 
 
 def _host(url: str) -> str:
-    """An address as it may be shown: without user, password and path."""
+    """Return what may be shown of an address: no user, password or path."""
     try:
         return urlsplit(url).hostname or url[:80]
     except ValueError:

@@ -1,4 +1,4 @@
-"""Which pinned distributions have to be built, told from the files that the index offers for them."""
+"""Find the pinned distributions that have to be built, from the files that the index offers for them."""
 
 from __future__ import annotations
 
@@ -43,9 +43,9 @@ class Sdist:
 
 
 def unwheeled(pylock: str, pins: tuple[Pin, ...], options: tuple[str, ...], target: Target) -> Mapping[str, Sdist]:
-    """By name, the sdists of those pins that no wheel fits, or that the options say to take no wheel of.
+    """Return, by name, the sdists of those pins that no wheel fits, or of which the options allow no wheel.
 
-    Pins that can neither be installed nor built are left out: installing tells of them.
+    Pins that can neither be installed nor built are left out: installing them fails with the reason.
 
     Args:
         pylock: the files that the index has, as uv lists them (PEP 751).
@@ -65,7 +65,7 @@ def unwheeled(pylock: str, pins: tuple[Pin, ...], options: tuple[str, ...], targ
 
 
 def outgrown(sdists: Mapping[str, Sdist], pins: tuple[Pin, ...]) -> tuple[str, ...]:
-    """Names of those among the sdists whose releases have more files: wheels, but none for a system as old as this.
+    """Return those sdists whose releases do have wheels, but none for a system as old as the target.
 
     uv lists the hashes of all files of a release, also of those that do not fit.
     """

@@ -1,4 +1,4 @@
-"""What uv says when it fails, told to the uploader: which package, what about it, what to try."""
+"""Explain uv's failures to the uploader: which package, what is wrong with it, what to try."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ from builder.dependencies.uv import Target
 _MAX_LENGTH = 2000
 _LAST_LINES = 25
 _BUILD = re.compile(r"(?m)^[^\w\n]*(?:error: )?(?:Failed to (?:build|download and build)|Building) `([^`]+)`")
-_BUILD_BACKEND_FAILED = (
-    "The build backend returned an error"  # alone where a folder was to be built, whose name nobody knows yet
-)
+# The only line that tells of it if what was built is a folder whose name is not known.
+_BUILD_BACKEND_FAILED = "The build backend returned an error"
 _UNKNOWN = re.compile(r"Because (\S+) was not found in the (?:package registry|provided package locations)")
 _NO_VERSION = re.compile(
     r"(?:there (?:is no version|are no versions) of|only the following versions of|only) ([^\s,]+)"
@@ -24,44 +23,44 @@ _NO_WHEEL = re.compile(
 
 
 class NotForThisPython(AppError):
-    """There is no solution for the target's Python; for another one there may be."""
+    """There is no solution for the target's Python, but there may be one for another."""
 
 
 def explain(output: str, manifest: str | None, target: Target) -> AppError:
-    """The error for a failed run of uv.
+    """Return the error for a failed run of uv.
 
     Args:
-        output: all that it said.
+        output: all of its output.
         manifest: what asked for the packages, for the message.
         target: named in hints.
     """
     where = manifest or "the framework's own requirements"
     if _BUILD.search(output) or _BUILD_BACKEND_FAILED in output:
         return _build_failed(output, target)
-    told = _explanation(output)
-    if "no usable wheels" in told:
-        return AppError(Code.DEPENDENCY_BUILD_FAILED, told, hint=_hint_wheel(target))
+    explanation = _explanation(output)
+    if "no usable wheels" in explanation:
+        return AppError(Code.DEPENDENCY_BUILD_FAILED, explanation, hint=_hint_wheel(target))
     if "satisfiable" in output or "No solution" in output:
-        return _no_solution(told, where, target)
-    if _NO_WHEEL.search(told):
-        return AppError(Code.DEPENDENCY_BUILD_FAILED, told, hint=_hint_wheel(target))
-    return AppError(Code.BAD_REQUIREMENTS, f"{where}: {told}", hint=f"Correct {where}.")
+        return _no_solution(explanation, where, target)
+    if _NO_WHEEL.search(explanation):
+        return AppError(Code.DEPENDENCY_BUILD_FAILED, explanation, hint=_hint_wheel(target))
+    return AppError(Code.BAD_REQUIREMENTS, f"{where}: {explanation}", hint=f"Correct {where}.")
 
 
-def _no_solution(told: str, where: str, target: Target) -> AppError:
-    if match := _UNKNOWN.search(told):
-        hint = f"Check the spelling in {where}; a private package needs its index set up on the worker."
+def _no_solution(explanation: str, where: str, target: Target) -> AppError:
+    if match := _UNKNOWN.search(explanation):
+        hint = f"Check the spelling in {where}; a private package needs its index configured on the worker."
         return AppError(
             Code.REQUIREMENT_NOT_FOUND, f"there is no package named {match[1]} on the package index", hint=hint
         )
-    if _OTHER_PYTHON.search(told):
+    if _OTHER_PYTHON.search(explanation):
         hint = f"Choose releases that support Python {target.python}, or another python in auto-lambda.toml."
-        return NotForThisPython(Code.REQUIREMENTS_CONFLICT, told, hint=hint)
-    if (match := _NO_VERSION.search(told)) and "depends on" not in told:
+        return NotForThisPython(Code.REQUIREMENTS_CONFLICT, explanation, hint=hint)
+    if (match := _NO_VERSION.search(explanation)) and "depends on" not in explanation:
         hint = f"Choose a version that exists, in {where}."
-        return AppError(Code.REQUIREMENT_NOT_FOUND, f"{match[1]} is not on the package index. {told}", hint=hint)
+        return AppError(Code.REQUIREMENT_NOT_FOUND, f"{match[1]} is not on the package index. {explanation}", hint=hint)
     hint = f"Change or loosen one of the versions named, in {where}."
-    return AppError(Code.REQUIREMENTS_CONFLICT, told, hint=hint)
+    return AppError(Code.REQUIREMENTS_CONFLICT, explanation, hint=hint)
 
 
 def _build_failed(output: str, target: Target) -> AppError:
@@ -73,7 +72,7 @@ def _build_failed(output: str, target: Target) -> AppError:
 
 
 def build_failed(name: str, output: str, target: Target) -> AppError:
-    """The error for a build that failed, with the last lines that it wrote, which are the compiler's."""
+    """Return the error for a build that failed, with its last lines, which are the compiler's."""
     lines = [line.rstrip() for line in output.splitlines() if line.strip() and not line.startswith("hint:")]
     last = "\n".join(line.removeprefix(" " * 9) for line in lines[-_LAST_LINES:])[-_MAX_LENGTH:]
     return AppError(Code.DEPENDENCY_BUILD_FAILED, f"{name} does not build:\n{last}", hint=_hint_wheel(target))
@@ -87,7 +86,7 @@ def _hint_wheel(target: Target) -> str:
 
 
 def _explanation(output: str) -> str:
-    """The explanation without its frame, trimmed."""
+    """Return the explanation without its frame, trimmed."""
     lines = [re.sub(r"^\W*(?:error|cause)?:? *", "", line).strip() for line in output.splitlines()]
     kept = [line for line in lines if line and not line.startswith(("hint", "warning", "No solution found"))]
     text = " ".join(kept).replace(", we can conclude that your requirements are unsatisfiable", "")

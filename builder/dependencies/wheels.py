@@ -1,4 +1,4 @@
-"""Wheels as files: which fit a Lambda runtime, and whether one that strangers' code made is what it should be."""
+"""Check wheels: which fit a Lambda runtime, and whether one from an untrusted build is what it should be."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ _LEGACY_PLATFORMS = {(2, 17): "manylinux2014", (2, 12): "manylinux2010", (2, 5):
 
 
 class BadWheel(ValueError):
-    """A file is no wheel, or not of the distribution that it should be; the message says what is wrong."""
+    """The file is no wheel, or not of the right distribution; the message says what is wrong."""
 
 
 def fits(filename: str, target: Target) -> bool:
-    """Whether the name of a wheel says that it runs on the target; False for a name that is none."""
+    """Return whether a wheel's name says that it runs on the target; False for a name that is no wheel's."""
     try:
         return not parse_wheel_filename(filename)[3].isdisjoint(_tags(target.python, target.platform))
     except InvalidWheelFilename:
@@ -52,12 +52,12 @@ def _platforms(platform: str) -> Iterator[str]:
 
 
 def is_for_this_machine_only(filename: str) -> bool:
-    """Whether a wheel holds native code that nobody has looked at yet (``linux_x86_64``)."""
+    """Return whether a wheel's name says that its native code is for this machine (``linux_x86_64``)."""
     return any(tag.platform.startswith("linux_") for tag in parse_wheel_filename(filename)[3])
 
 
 def check(wheel: Path, into: Path, *, name: str | None = None, version: str | None = None) -> None:
-    """Look into a wheel with the strict zip reader, and see that it is of the distribution that it should be.
+    """Check a wheel with the strict zip reader, and that it is of the right distribution.
 
     Args:
         wheel: the file.
@@ -71,14 +71,14 @@ def check(wheel: Path, into: Path, *, name: str | None = None, version: str | No
     if not stat.S_ISREG(wheel.lstat().st_mode):
         raise BadWheel(f"{wheel.name} is not a plain file")
     try:
-        told_name, told_version, _, _ = parse_wheel_filename(wheel.name)
+        given_name, given_version, _, _ = parse_wheel_filename(wheel.name)
     except InvalidWheelFilename as error:
         raise BadWheel(str(error)) from None
-    if name not in (None, told_name) or (version is not None and Version(version) != told_version):
+    if name not in (None, given_name) or (version is not None and Version(version) != given_version):
         raise BadWheel(f"{wheel.name} is not of {name} {version}")
     try:
         unpack(wheel, into, _LIMITS)
-        _check_metadata(into, str(told_name), told_version)
+        _check_metadata(into, str(given_name), given_version)
     except AppError as error:
         raise BadWheel(f"{wheel.name}: {error.message}") from None
     finally:
@@ -89,10 +89,10 @@ def _check_metadata(tree: Path, name: str, version: Version) -> None:
     infos = list(tree.glob("*.dist-info"))
     if len(infos) != 1 or not all((infos[0] / file).is_file() for file in ("METADATA", "WHEEL", "RECORD")):
         raise BadWheel("it has not exactly one .dist-info with METADATA, WHEEL and RECORD")
-    told = HeaderParser().parsestr((infos[0] / "METADATA").read_text(encoding="utf-8", errors="replace"))
+    metadata = HeaderParser().parsestr((infos[0] / "METADATA").read_text(encoding="utf-8", errors="replace"))
     try:
-        same = canonicalize_name(str(told["Name"])) == name and Version(str(told["Version"])) == version
+        same = canonicalize_name(str(metadata["Name"])) == name and Version(str(metadata["Version"])) == version
     except InvalidVersion:
         same = False
     if not same:
-        raise BadWheel(f"its METADATA is of {told['Name']} {told['Version']}, its name of {name} {version}")
+        raise BadWheel(f"its METADATA is of {metadata['Name']} {metadata['Version']}, its name of {name} {version}")

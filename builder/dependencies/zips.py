@@ -1,4 +1,4 @@
-"""Deterministic zips: the same tree gives the same bytes, whoever made it, when and where."""
+"""Make deterministic zips: the same tree gives the same bytes, wherever and whenever it is zipped."""
 
 from __future__ import annotations
 
@@ -18,23 +18,22 @@ from typing import BinaryIO
 import deflate
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)
-# What a thread is given at once: for one small module, handing it over would be most of the work.
+# The batch of a thread: for a single small file, handing it over would be most of the work.
 _BATCH_FILES, _BATCH_BYTES = 32, 1_000_000
 _CORES = len(os.sched_getaffinity(0))
-_MAX_PENDING = (
-    _CORES + 1
-)  # such handfuls, compressed or being compressed while one is written: bounds what is held in memory
+# Batches that are compressed, or being compressed, while one is written: bounds what is held in memory.
+_MAX_PENDING = _CORES + 1
 # Of libdeflate: a 163 MB tree takes 0.8 s and 61 MB, zlib's level 1 takes 1.7 s for 63 MB, libdeflate's 6 takes 2.0 s
 # for 57 MB. Lambda's limit counts the unzipped size.
 _LEVEL = 1
 
 
-# What the tree itself is at fault for; a full disk, for one, is not.
+# Errors that the tree itself causes; a full disk, for one, is not among them.
 _TREE_ERRORS = {errno.EACCES, errno.EPERM, errno.ELOOP, errno.ENAMETOOLONG}
 
 
 class UnsafeTree(ValueError):
-    """The tree holds a link, a special file, or what cannot be read or named; the message names it."""
+    """The tree holds a link, a special file, or something that cannot be read or named; the message names it."""
 
 
 def write_zip(tree: Path, to: Path) -> str:
@@ -47,7 +46,7 @@ def write_zip(tree: Path, to: Path) -> str:
 
     Raises:
         UnsafeTree: something in it is neither a file nor a folder, or cannot be read or named. Links are refused, not
-            followed: a link that a stranger's code made could point at any file of this machine.
+            followed: a link from an untrusted build could point at any file of this machine.
     """
     with to.open("w+b") as file:
         with zipfile.ZipFile(file, "w") as archive:
@@ -58,7 +57,7 @@ def write_zip(tree: Path, to: Path) -> str:
 
 
 def check_plain(tree: Path) -> None:
-    """See that a tree that strangers' code wrote holds files and folders only.
+    """Check that a tree from an untrusted build holds regular files and folders only.
 
     Raises:
         UnsafeTree: it does not.
@@ -105,7 +104,7 @@ def _raise(error: OSError) -> None:
 
 @contextmanager
 def _as_unsafe_tree(name: str) -> Iterator[None]:
-    """Errors that a tree's maker is at fault for, as such."""
+    """Turn errors that the tree's maker is responsible for into `UnsafeTree`."""
     try:
         yield
     except OSError as error:
@@ -130,15 +129,15 @@ class _Member:
 
 
 def _members(tree: Path, names: Iterable[str]) -> Iterator[_Member]:
-    """Compress on every core, as the compressor lets go of the interpreter, and hand out in the order of the names."""
+    """Compress on every core (the compressor releases the GIL), and yield in the order of the names."""
 
-    def compressed(handful: list[str]) -> list[_Member]:
-        return [_member(tree, name) for name in handful]
+    def compressed(batch: list[str]) -> list[_Member]:
+        return [_member(tree, name) for name in batch]
 
     waiting: deque[Future[list[_Member]]] = deque()
     with ThreadPoolExecutor(_CORES) as pool:
-        for handful in _batches(tree, names):
-            waiting.append(pool.submit(compressed, handful))
+        for batch in _batches(tree, names):
+            waiting.append(pool.submit(compressed, batch))
             if len(waiting) > _MAX_PENDING:
                 yield from waiting.popleft().result()
         while waiting:
@@ -146,16 +145,16 @@ def _members(tree: Path, names: Iterable[str]) -> Iterator[_Member]:
 
 
 def _batches(tree: Path, names: Iterable[str]) -> Iterator[list[str]]:
-    handful: list[str] = []
+    batch: list[str] = []
     size = 0
     for name in names:
-        handful.append(name)
+        batch.append(name)
         with _as_unsafe_tree(name):
             size += (tree / name).lstat().st_size
-        if len(handful) == _BATCH_FILES or size >= _BATCH_BYTES:
-            yield handful
-            handful, size = [], 0
-    yield handful
+        if len(batch) == _BATCH_FILES or size >= _BATCH_BYTES:
+            yield batch
+            batch, size = [], 0
+    yield batch
 
 
 def _member(tree: Path, name: str) -> _Member:
@@ -176,7 +175,7 @@ def _member(tree: Path, name: str) -> _Member:
 
 
 def _append(archive: zipfile.ZipFile, file: BinaryIO, member: _Member) -> None:
-    """What `zipfile.ZipFile.writestr` does, for data that is compressed already."""
+    """Append data that is already compressed, as `zipfile.ZipFile.writestr` would."""
     member.info.header_offset = file.tell()
     file.write(member.info.FileHeader(zip64=False))
     file.write(member.data)

@@ -1,4 +1,4 @@
-"""Exceptions whose remedy is known, wherever in the app's code they come from."""
+"""Recognise exceptions whose remedy is known, wherever in the app's code they are raised."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _AWS_PACKAGES = frozenset({"botocore", "boto3", "s3transfer"})
 _WRONG_CALLS = frozenset({"ParamValidationError", "UnknownServiceError", "ValidationError", "DataNotFoundError"})
 _NETWORK_ERRORS = frozenset({"gaierror", "ConnectionError", "ConnectionRefusedError", "URLError", "NewConnectionError",
                       "ConnectError", "OperationalError"})  # fmt: skip
-# Bounded, and tried only where a word begins: a stranger's message may be one word of a hundred thousand letters.
+# Bounded, and tried only where a word begins: an untrusted message may be one word of a hundred thousand letters.
 _LIBRARY = re.compile(r"(?<!\S)(\S{1,255}): cannot open shared object file")
 _VERSION = re.compile(r"version `(GLIBC_[\d.]+)' not found")
 
@@ -28,15 +28,15 @@ def remedy(
     number: int | None = None,
     file: str = "",
 ) -> tuple[Code, str] | None:
-    """The code and the hint of an exception, None where only its traceback says more.
+    """Return the code and the hint for an exception, None if only its traceback says more.
 
     Args:
-        message: its own.
-        types: names of its type and of those of its causes.
-        origins: top packages that these come from.
-        unset: an environment variable that was asked for in vain.
+        message: the exception's message.
+        types: names of its type and of its causes' types.
+        origins: top-level packages of these types.
+        unset: the environment variable whose absence raised it.
         number: errno.
-        file: that an `OSError` names.
+        file: the file that an `OSError` names.
     """
     if unset is not None:
         return Code.MISSING_ENVIRONMENT, f"Set {clean(unset)} {WHERE_TO_SET}."
@@ -52,13 +52,13 @@ def remedy(
         )
     if found := _LIBRARY.search(message):
         return Code.MISSING_LIBRARY, (
-            f"Require a wheel of the package that brings {clean(found[1])} along, or put it into the folder lib/ of "
+            f"Require a wheel of the package that bundles {clean(found[1])}, or put it into the folder lib/ of "
             "the code (vendor/lib/ in a chalice project), where Lambda looks for libraries."
         )
     if found := _VERSION.search(message):
-        return Code.GLIBC_TOO_NEW, f"It needs {found[1]}: take the package's manylinux wheel."
+        return Code.GLIBC_TOO_NEW, f"It needs {found[1]}: use the package's manylinux wheel."
     if _NETWORK_ERRORS.intersection(types):
         return Code.APP_DOES_NOT_IMPORT, (
-            "There is no network while a package is tried out: connect inside functions, when it is needed."
+            "There is no network while a package is tested: connect inside functions, when it is needed."
         )
     return None

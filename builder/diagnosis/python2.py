@@ -1,4 +1,4 @@
-"""Tells Python 2 from an ordinary syntax error, by what a Python 3 compiler says and by the line it says it about."""
+"""Tell Python 2 from ordinary syntax errors, by the Python 3 compiler's message and the line that it is about."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ _OLD_SYNTAX = re.compile(
 
 
 def looks_like_python2(message: str, line: str) -> bool:
-    """Whether a syntax error comes from Python 2 code.
+    """Return whether a syntax error comes from Python 2 code.
 
     Args:
-        message: what the compiler said.
-        line: the source line that it pointed at.
+        message: the compiler's.
+        line: the source line that it is about.
     """
     return bool(_MESSAGES.search(message[:_MAX_CHARACTERS]) or _OLD_SYNTAX.search(line[:_MAX_CHARACTERS]))

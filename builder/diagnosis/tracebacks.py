@@ -1,4 +1,4 @@
-"""A Python traceback as its author knows it: the app's own frames, no path of this machine."""
+"""Show a Python traceback as its author knows it: the app's own frames, no paths of this machine."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _FRAME = re.compile(r'  File "(?P<file>.*)", line (?P<rest>\d+.*)')
 
 
 def last_lines(text: str, shown: Mapping[Path, str], limit: int = 25) -> str:
-    """The last lines of a formatted traceback.
+    """Return the last lines of a formatted traceback.
 
     Args:
         text: as ``traceback.format_exception`` writes it.
@@ -30,7 +30,7 @@ def last_lines(text: str, shown: Mapping[Path, str], limit: int = 25) -> str:
 
 
 def with_names(text: str, shown: Mapping[Path, str]) -> str:
-    """Text in which folders are called by their names."""
+    """Replace folders in a text by their names."""
     for folder, name in sorted(shown.items(), key=lambda item: -len(str(item[0]))):
         if name != f"{folder}/":
             text = text.replace(f"{folder}/", name).replace(str(folder), name or ".")

@@ -1,4 +1,4 @@
-"""What a framework has to offer: turn a built source into a `Draft`. A third framework is one more file here."""
+"""The interface of a framework: it turns a built source into a `Draft`. A third framework is one more folder here."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Framework(Protocol):
     name: FrameworkName
 
     def requirements(self, built_from: Path) -> tuple[str, ...]:
-        """Requirements that the app in this root needs at run time even if its own manifest forgets them."""
+        """Return what the app needs at run time even if its own manifest forgets it."""
 
     def compile(self, built: Built, work: Path, say: Say) -> Draft:
         """Compile in the sandbox. ``work`` is an empty writable folder that outlives the draft.

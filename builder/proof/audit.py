@@ -1,9 +1,9 @@
-"""The static audit: will the package's native code load on Lambda?
+"""The static audit: does the package's native code load on Lambda?
 
-A start on this machine cannot tell everything: a newer C library here takes a binary that Lambda's refuses, and a
-library of this machine stands in for one that nobody packed. So the files themselves are read and compared with what
-the target runtime has. Strict about what Python will import (extension modules and whatever they need); about other
-shared objects, which some code may or may not open one day, it only warns.
+A start on this machine does not show everything: a newer C library here loads a binary that Lambda's refuses, and a
+library of this machine can take the place of one that is missing in the package. So the files themselves are compared
+with what the target runtime has. What Python will import (extension modules and what they need) must load; about other
+shared objects, which code may or may not open, it only warns.
 """
 
 from __future__ import annotations
@@ -85,14 +85,14 @@ class Package:
     roots: Mapping[str, Path]
 
     def describe(self, path: str) -> str:
-        """A file as its uploader knows it: its path in the package and the distribution that brings it."""
+        """Name a file as its uploader knows it: its path in the package, and the distribution that brings it."""
         distribution = self._distributions.get(path)
         whose = f"of {distribution}" if distribution else "among the app's own files"
         return f"{path.removeprefix(f'{TASK}/')} ({whose})"
 
     @cached_property
     def _distributions(self) -> Mapping[str, str]:
-        """By path. Read once and only for a message: the RECORDs of a layer may be large."""
+        """Distributions by path. Read once and only for a message: the RECORDs of a layer may be large."""
         sites = {f"{TASK}/": self.roots.get(TASK), f"{OPT}/python/": self.roots.get(OPT, Path()) / "python"}
         found: dict[str, str] = {}
         for prefix, site in sites.items():
@@ -117,7 +117,7 @@ def check(package: Package, runtime: Runtime, architecture: Architecture) -> tup
 
 
 def _modules(package: Package, runtime: Runtime, architecture: Architecture) -> list[str]:
-    """Extension modules that fit. Of one module there may be builds for several targets: one has to fit."""
+    """Return the extension modules that fit. A module may have builds for several targets: one has to fit."""
     builds: dict[tuple[str, str], list[str]] = {}
     for path in package.binaries:
         folder, name = posixpath.split(path)
@@ -144,14 +144,14 @@ def _abi_tag_fits(path: str, runtime: Runtime, architecture: Architecture) -> bo
 def _refuse_build(
     package: Package, paths: list[str], runtime: Runtime, architecture: Architecture, *, abi: bool
 ) -> None:
-    """No build of a module fits; that is no harm where Python would not import it, or has another in Python."""
+    """Refuse a module without a fitting build, unless Python would not import it or has a version in Python."""
     path = paths[0]
     match = _MODULE.fullmatch(posixpath.basename(path))
     assert match  # noqa: S101  (only such paths come here)
     binary = package.binaries[path]
     if binary.machine == "unreadable":
         raise AppError(
-            Code.WRONG_ARCHITECTURE, f"{package.describe(path)} is damaged or cut off: it is no loadable library",
+            Code.WRONG_ARCHITECTURE, f"{package.describe(path)} is damaged or cut off and cannot be loaded",
             hint="Pack the file again, or take the package from the index instead of the zip.",
         )  # fmt: skip
     if binary.machine != architecture:
@@ -173,7 +173,7 @@ def _refuse_build(
 
 
 def _is_extension_module(package: Package, path: str, stem: str) -> bool:
-    """Whether an untagged file is a module at all, and not a library to be opened by name."""
+    """Return whether an untagged file is a module, and not a library that is opened by name."""
     root = TASK if path.startswith(f"{TASK}/") else OPT
     return f"PyInit_{stem}".encode() in (package.roots[root] / path.removeprefix(f"{root}/")).read_bytes()
 
@@ -193,7 +193,7 @@ class _LibraryLoader:
         return self._binaries.get(path)
 
     def find(self, name: str, asker: str) -> str | None:
-        """The path of a needed library, ``""`` if the image has it, None if nobody has it.
+        """Return the path of a needed library, ``""`` if the image has it, None if it is nowhere.
 
         A library that lies elsewhere in the package counts: packages load such ones themselves before they are needed
         (as `auditwheel`'s loader stubs and torch do), and whether this one does, the start shows.
@@ -211,7 +211,7 @@ class _LibraryLoader:
         return [name for name in self._binaries[path].needed if self.find(name, path) is None]
 
     def closure(self, modules: Iterable[str]) -> list[str]:
-        """The modules and all of the package that loading them loads."""
+        """Return the modules and all of the package that is loaded with them."""
         seen = dict.fromkeys(modules)
         queue = list(seen)
         while queue:
@@ -236,7 +236,7 @@ def _refuse_newer(package: Package, loaded: list[str], runtime: Runtime) -> None
             Code.GLIBC_TOO_NEW,
             f"{package.describe(worst)} needs glibc {_dotted(package.binaries[worst].glibc)}, Lambda's Python "
             f"{runtime.minor} has {_dotted(runtime.glibc)} ({runtime.system}){_and_more(newer)}",
-            hint="It was built on a newer system than Lambda's: take the package's manylinux wheel "
+            hint="It was built on a newer system than Lambda's: use the package's manylinux wheel "
             f"(manylinux_{runtime.glibc[0]}_{runtime.glibc[1]} or older), or build it on {runtime.system}.",
         )
 
@@ -253,7 +253,7 @@ def _refuse_missing(package: Package, loader: _LibraryLoader, loaded: list[str],
         Code.MISSING_LIBRARY,
         f"{'; '.join(lines)}{_and_more(lacking, _MAX_LISTED)}: {where}",
         hint=advice
-        or f"Require a wheel of the package that brings the library along, or put {names[0]} into the folder lib/ of "
+        or f"Require a wheel of the package that bundles the library, or put {names[0]} into the folder lib/ of "
         "the code (vendor/lib/ in a chalice project), where Lambda looks for libraries.",
     )
 

@@ -1,6 +1,6 @@
-"""What a folder's shared objects say about themselves, read without running any of them.
+"""Read what shared objects in a folder need, without running any of them.
 
-The files are a stranger's: every loop over their tables is bounded, and what does not parse counts as no binary.
+The files are untrusted: every loop over their tables is bounded, and a file that does not parse is unreadable.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ class Binary:
 
     Attributes:
         path: below the folder that was read, with slashes.
-        machine: ``x86_64``, ``arm64``, or another's name; ``macOS`` for what that system loads,
-            ``unreadable`` for ruins.
+        machine: ``x86_64``, ``arm64``, or another's name; ``macOS`` for binaries of that system,
+            ``unreadable`` for broken ones.
         soname: its own name for the loader, else ``""``.
         needed: libraries that the loader must find for it.
         paths: where it asks the loader to look first (RUNPATH, else RPATH); ``$ORIGIN`` is its own folder.
@@ -47,7 +47,7 @@ class Binary:
 
 
 def read_tree(folder: Path) -> tuple[Binary, ...]:
-    """All shared objects below a folder, by path. Links are not followed."""
+    """Read all shared objects below a folder, sorted by path. Links are not followed."""
     return tuple(sorted(_binaries(folder), key=lambda binary: binary.path))
 
 
@@ -72,10 +72,10 @@ def _read(file: Path, path: str) -> Binary | None:
 
 
 def parse(stream: BinaryIO, path: str) -> Binary:
-    """The facts of a file that begins as a binary does; whatever is wrong with it makes it unreadable, no more."""
+    """Read a file that begins as a binary does; whatever is wrong with it only makes it ``unreadable``."""
     try:
         return _parse(stream, path)
-    except Exception:  # noqa: BLE001 - a stranger's file may trip the parser anywhere
+    except Exception:  # noqa: BLE001 - an untrusted file may trip the parser anywhere
         return Binary(path, "unreadable", "", (), (), (0, 0))
 
 

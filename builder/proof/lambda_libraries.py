@@ -1,4 +1,4 @@
-"""The shared libraries that Lambda's own image holds, as data: whatever else a package needs must travel with it.
+"""The shared libraries in Lambda's own image, as data. Whatever else a package needs must travel with it.
 
 Sources:
 
@@ -54,7 +54,7 @@ _AL2 = _names("""
 
 
 def libraries(runtime: Runtime) -> frozenset[str]:
-    """File names of what a function finds without bringing it, its interpreter's library included."""
+    """Return the file names of all libraries that a function finds on Lambda, its interpreter's included."""
     system = _AL2 if runtime.system == "Amazon Linux 2" else _AL2023
     return _BOTH | system | {f"libpython{runtime.minor}.so.1.0", "libpython3.so"}
 

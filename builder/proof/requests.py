@@ -1,4 +1,4 @@
-"""Events that are harmless: one GET, in the shapes in which Lambda gets it from the web."""
+"""Harmless events: one GET, in the shapes in which Lambda receives it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _AGENT = "auto-lambda"
 
 
 def get_event(shape: EventShape, path: str, stage: str) -> Mapping[str, Any]:
-    """The event of ``GET path``.
+    """Return the event of ``GET path``.
 
     Shapes: API Gateway Developer Guide, 'Set up Lambda proxy integrations' (payload 1.0) and 'Create Lambda proxy
     integrations for HTTP APIs' (payload 2.0, which function URLs send too).

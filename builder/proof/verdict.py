@@ -1,4 +1,4 @@
-"""Why a function does not start, in its uploader's words."""
+"""Explain to the uploader why a function does not start."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _CRASH = re.compile(r"^(?:Fatal Python error: .*|  File \"(?P<file>.*)\", line \
 
 
 class ExceptionReport(BaseModel):
-    """What the client told of an exception."""
+    """An exception as the runtime client reported it."""
 
     model_config = ConfigDict(strict=True, frozen=True)
     where: str
@@ -39,7 +39,7 @@ class ExceptionReport(BaseModel):
 
 
 class Result(BaseModel):
-    """How one start went."""
+    """The result of one start."""
 
     model_config = ConfigDict(strict=True, frozen=True)
     ended: str
@@ -52,7 +52,7 @@ class Result(BaseModel):
 def failure(
     start: Start, result: Result, output: str, shown: Mapping[Path, str], python: str, init_seconds: float
 ) -> AppError:
-    """The error of a start that failed.
+    """Return the error for a start that failed.
 
     Args:
         start: what was started.
@@ -75,8 +75,8 @@ def failure(
 def _out_of_memory(start: Start, result: Result) -> AppError:
     return AppError(
         Code.MEMORY_SIZE_TOO_SMALL,
-        f"{start.function} was stopped as it started: it took {result.peak_mb} MB of memory, and has {start.memory} MB",
-        hint="Give it more (lambda_memory_size with chalice, memory_size with zappa), or import and load less.",
+        f"{start.function} was stopped while starting: it used {result.peak_mb} MB of memory, of {start.memory} MB",
+        hint="Give it more (lambda_memory_size for chalice, memory_size for zappa), or import and load less.",
     )
 
 
@@ -88,7 +88,7 @@ def _too_slow(start: Start, result: Result, init_seconds: float) -> AppError:
     return AppError(
         Code.INIT_TOO_SLOW, what,
         hint="Do slow work and network calls inside functions, not at the top level of a module (there is no network "
-        "while a package is tried out).",
+        "while a package is tested).",
     )  # fmt: skip
 
 
@@ -105,14 +105,14 @@ def _process_ended(start: Start, result: Result, output: str, shown: Mapping[Pat
 
 
 def _crash_frames(output: str, shown: Mapping[Path, str]) -> Iterator[str]:
-    """The frames that Python printed when it crashed, innermost first."""
+    """Yield the frames that Python printed when it crashed, innermost first."""
     for match in _CRASH.finditer(output):
         if match["file"] is None or any(Path(match["file"]).is_relative_to(folder) for folder in shown):
             yield clean(with_names(match[0], shown))
 
 
 class _AppException:
-    """An exception as the app's error."""
+    """An exception of the app, turned into an error."""
 
     def __init__(self, start: Start, problem: ExceptionReport, shown: Mapping[Path, str], python: str) -> None:
         self._start = start
@@ -157,17 +157,17 @@ class _AppException:
         asker = self._start.function if problem.where == "handler" else problem.where
         return AppError(
             Code.HANDLER_MISSING,
-            f"{clean(asker)} is to call {clean(path)}, which the package does not have: {clean(problem.message)}",
-            hint="Correct the name in the settings, or see that the module is in the zip and defines it.",
+            f"{clean(asker)} would call {clean(path)}, which is not in the package: {clean(problem.message)}",
+            hint="Correct the name in the settings, or make sure that the module is in the zip and defines it.",
         )
 
     def _hint(self) -> str:
         problem = self._problem
         if problem.missing:
             return (
-                f"Name the package that brings {clean(problem.missing)} among the app's requirements, or put the "
+                f"Add the package that provides {clean(problem.missing)} to the app's requirements, or put the "
                 "module into the zip."
             )
         if problem.type == "SystemExit":
-            return 'Put what is a script under `if __name__ == "__main__":`.'
-        return "The last lines say what went wrong: correct it, and see that the import works on your machine."
+            return 'Put script code under `if __name__ == "__main__":`.'
+        return "The last lines say what went wrong: correct it, and make sure that the import works on your machine."

@@ -1,7 +1,7 @@
-"""JSON, TOML and YAML of an upload, read as plain data within bounds.
+"""Read JSON, TOML and YAML of an upload as plain data, within bounds.
 
-These files come from strangers and are parsed on the trusted side, so nothing here may take long or much memory:
-the files are small by rule, and YAML's aliases are counted as if written out before anything is built from them.
+The files are untrusted, so parsing them must take little time and memory: they are small by rule, and YAML's aliases
+are counted as if written out before anything is built from them.
 """
 
 from __future__ import annotations
@@ -56,17 +56,17 @@ def read(path: Path, shown: str) -> dict[str, Any]:
 
 
 def bad_config(shown: str, what: str, *, hint: str) -> AppError:
-    """The error for a settings file that says something it can't mean."""
+    """Return the error for a settings file with a value that makes no sense."""
     return AppError(Code.BAD_CONFIG, f"{shown}: {what}", hint=hint)
 
 
 def short_repr(value: Any) -> str:
-    """A value for a message: quoted, escaped, and short however large or deep it is."""
+    """Return a value for a message: quoted, escaped, and short however large or deep it is."""
     return reprlib.repr(value)
 
 
 def join_names(names: Iterable[str]) -> str:
-    """Names for a message, not too many."""
+    """Join names for a message, at most `MAX_LISTED` of them."""
     names = list(names)
     return ", ".join(names[:MAX_LISTED]) + (", ..." if len(names) > MAX_LISTED else "")
 
@@ -97,7 +97,7 @@ def _children(value: Any) -> Iterable[Any]:
 
 
 def parse_toml(text: str) -> dict[str, Any]:
-    """Parse TOML, unless a line could be a dotted key so long that tomllib takes forever over it.
+    """Parse TOML, but refuse lines with so many dots that a dotted key in them would take tomllib very long.
 
     Raises:
         ValueError: it is not TOML.
@@ -117,7 +117,7 @@ def _yaml(text: str) -> Any:
 
 
 def _count_nodes(node: yaml.Node, known: dict[int, int]) -> int:
-    """How many nodes there are with every alias written out; merge keys really do write them out."""
+    """Count the nodes with every alias written out, as merge keys really do."""
     if (count := known.get(id(node))) is not None:
         if count == 0:
             raise ValueError("an alias contains itself")
@@ -135,7 +135,7 @@ def _count_nodes(node: yaml.Node, known: dict[int, int]) -> int:
 
 
 def _one_line(error: Exception) -> str:
-    """The parser's own words and place in one line, without the text around it or what could disturb a terminal."""
+    """Return the parser's message and position in one line, without control characters or the text around it."""
     words = str(error)
     if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark:
         words = f"{error.problem} (at line {error.problem_mark.line + 1}, column {error.problem_mark.column + 1})"

@@ -1,4 +1,4 @@
-"""Find out what an unpacked tree is: where the app lies, its framework, its stage, its Python and architecture.
+"""Find out what an unpacked tree holds: where the app is, its framework, stage, Python and architecture.
 
 Everything is read as data; nothing of the upload runs.
 """
@@ -28,7 +28,7 @@ _SETTINGS_FILES = f"{settings.CHALICE_CONFIG} or {settings.ZAPPA_FILES[0]}"
 
 @dataclass(frozen=True, slots=True)
 class _AppLocation:
-    """A folder that holds an app of one framework; ``shown`` is it inside the zip, ``""`` or ending in a slash."""
+    """A folder that holds an app of one framework; ``shown`` is its path in the zip, ``""`` or ending in a slash."""
 
     root: Path
     shown: str
@@ -39,14 +39,14 @@ class _AppLocation:
 
 
 def inspect(upload: Upload, tree: Path, sha256: str, size: int, defaults: Defaults) -> Source:
-    """Look at an unpacked upload.
+    """Inspect an unpacked upload.
 
     Args:
         upload: whose zip it was.
         tree: where it was unpacked.
         sha256: of the zip.
         size: of the zip, bytes.
-        defaults: what holds where the app says nothing.
+        defaults: for what the app does not say.
 
     Raises:
         AppError: ``no-framework``, ``ambiguous-framework``, ``bad-config``, ``unknown-stage``, ``unknown-python``,
@@ -56,15 +56,15 @@ def inspect(upload: Upload, tree: Path, sha256: str, size: int, defaults: Defaul
     options = options_file.read(top, shown)
     place = _find_app(top, shown, options)
     warnings: tuple[str, ...] = ()
-    own: settings.ChaliceConfig | settings.ZappaSettings
+    config: settings.ChaliceConfig | settings.ZappaSettings
     if place.framework == "chalice":
-        own = settings.read_chalice(place.root, place.shown)
+        config = settings.read_chalice(place.root, place.shown)
         _require_app_py(place)
     else:
-        own = settings.read_zappa(place.root, place.shown)
+        config = settings.read_zappa(place.root, place.shown)
         warnings = _ignored_settings_files(place.root)
-    stage = _config_stage(upload.app, own.stage_names, options, place)
-    python = choose_python(_python_settings(options, place, own, stage), _folders_above(place.root, tree), defaults)
+    stage = _config_stage(upload.app, config.stage_names, options, place)
+    python = choose_python(_python_settings(options, place, config, stage), _folders_above(place.root, tree), defaults)
     return Source(
         upload=upload,
         tree=tree,
@@ -74,7 +74,7 @@ def inspect(upload: Upload, tree: Path, sha256: str, size: int, defaults: Defaul
         framework=place.framework,
         config_stage=stage,
         python=python.python,
-        architecture=options.architecture or _architecture(place, own, stage, defaults),
+        architecture=options.architecture or _architecture(place, config, stage, defaults),
         options=options,
         warnings=warnings + python.warnings,
         python_named=python.named,
@@ -82,7 +82,7 @@ def inspect(upload: Upload, tree: Path, sha256: str, size: int, defaults: Defaul
 
 
 def _skip_single_folder(tree: Path) -> tuple[Path, str]:
-    """The tree, or its one folder when there is nothing else in it, as in the archives that code hosts make."""
+    """Return the tree, or its only folder if it holds nothing else, as in archives from code hosts."""
     entries = list(tree.iterdir())
     if len(entries) == 1 and entries[0].is_dir() and not entries[0].name.startswith("."):
         return entries[0], f"{entries[0].name}/"
@@ -103,7 +103,7 @@ def _find_app(top: Path, shown: str, options: Options) -> _AppLocation:
         raise AppError(
             Code.AMBIGUOUS_FRAMEWORK,
             f"this zip holds more than one app: {'; '.join(map(str, places))}",
-            hint=f"Say in {options_file.FILE} which one is meant, by root = '...' or framework = '...'.",
+            hint=f"Choose one in {options_file.FILE}: set root = '...' or framework = '...'.",
         )
     place = places[0]
     if place.root != top and (place.root / options_file.FILE).is_file():
@@ -137,14 +137,14 @@ def _no_app_found(top: Path, shown: str, options: Options) -> AppError:
 
 
 def _no_app_hint(top: Path) -> str:
-    """The likeliest reason why the app was not found."""
+    """Guess why no app was found."""
     elsewhere = [folder for folder in sorted(top.iterdir()) if folder.is_dir() and _apps_in(folder, "")]
     if elsewhere:
-        return f"There is an app in {elsewhere[0].name}/: say root = '{elsewhere[0].name}' in {options_file.FILE}."
+        return f"There is an app in {elsewhere[0].name}/: set root = '{elsewhere[0].name}' in {options_file.FILE}."
     if (top / "app.py").is_file():
         return (
             "If it is a chalice app, the hidden folder .chalice was left out: zip with `zip -r app.zip .`, as `*` "
-            "matches no hidden names. If it is another kind of app, run `zappa init` first."
+            "does not match hidden names. If it is another kind of app, run `zappa init` first."
         )
     return "Zip the folder that holds .chalice/ or zappa_settings.json, not its files one by one."
 
@@ -160,20 +160,20 @@ def _require_app_py(place: _AppLocation) -> None:
 
 def _ignored_settings_files(root: Path) -> tuple[str, ...]:
     read, *others = settings.zappa_settings_files(root)
-    return tuple(f"{other} is ignored, as zappa reads only {read} when both are there" for other in others)
+    return tuple(f"{other} is ignored, as zappa reads only {read} if both exist" for other in others)
 
 
 def _config_stage(app: App, names: tuple[str, ...], options: Options, place: _AppLocation) -> str:
-    """The app's own stage for a bucket stage: as mapped, else of the same name, else the only one."""
+    """Map a bucket stage to the app's own: as configured, else of the same name, else the only one."""
     if len(names) == 1 and app.stage not in options.stages:
         return names[0]
     chosen = options.stages.get(app.stage, app.stage)
     if chosen in names:
         return chosen
-    told = f" ({options_file.FILE} says so)" if app.stage in options.stages else ""
+    reason = f" ({options_file.FILE} says so)" if app.stage in options.stages else ""
     raise AppError(
         Code.UNKNOWN_STAGE,
-        f"the upload's stage {app.stage!r} would be stage {chosen!r} of this {place.framework} app{told}, which "
+        f"the upload's stage {app.stage!r} would be stage {chosen!r} of this {place.framework} app{reason}, which "
         f"defines only: {documents.join_names(names)}",
         hint=f"Drop it under one of those stages, or map it under [stages] in {options_file.FILE}: "
         f'{app.stage} = "{names[0]}".',
@@ -181,24 +181,24 @@ def _config_stage(app: App, names: tuple[str, ...], options: Options, place: _Ap
 
 
 def _python_settings(
-    options: Options, place: _AppLocation, own: settings.ChaliceConfig | settings.ZappaSettings, stage: str
+    options: Options, place: _AppLocation, config: settings.ChaliceConfig | settings.ZappaSettings, stage: str
 ) -> tuple[tuple[Any, str], ...]:
     named: list[tuple[Any, str]] = [(options.python, f"python in {options_file.FILE}")]
     if place.framework == "zappa":
-        named.append((own.get(stage, "runtime"), "'runtime' in the zappa settings"))
+        named.append((config.get(stage, "runtime"), "'runtime' in the zappa settings"))
     return tuple(named)
 
 
 def _folders_above(root: Path, tree: Path) -> tuple[Path, ...]:
-    """The app's folder and those above it, as far as the tree reaches."""
+    """Return the app's folder and those above it, up to the tree."""
     return tuple(folder for folder in (root, *root.parents) if folder.is_relative_to(tree))
 
 
 def _architecture(
-    place: _AppLocation, own: settings.ChaliceConfig | settings.ZappaSettings, stage: str, defaults: Defaults
+    place: _AppLocation, config: settings.ChaliceConfig | settings.ZappaSettings, stage: str, defaults: Defaults
 ) -> Architecture:
     key = "lambda_architecture" if place.framework == "chalice" else "architecture"
-    value = own.get(stage, key)
+    value = config.get(stage, key)
     return (
         defaults.architecture
         if value is None

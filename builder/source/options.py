@@ -1,4 +1,4 @@
-"""``auto-lambda.toml``: what an app may tell us itself. Checked strictly: a typo must not silently be a default."""
+"""Read ``auto-lambda.toml``, the app's own options. Strictly: a typo must not silently become a default."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ RESERVED_VARIABLES = frozenset(
 
 
 def read(folder: Path, shown: str = "") -> Options:
-    """Read a folder's ``auto-lambda.toml``; everything at its default when there is none.
+    """Read a folder's ``auto-lambda.toml``; without one, every option has its default.
 
     Args:
         folder: the top of the app's tree.
@@ -72,7 +72,7 @@ def read(folder: Path, shown: str = "") -> Options:
 
 def _text(file: str, key: str, value: Any) -> str:
     if not isinstance(value, str) or not value or not value.isprintable():
-        raise documents.bad_config(file, f"{key} is not a text", hint=f'Write it in quotes, as in {key} = "...".')
+        raise documents.bad_config(file, f"{key} is not a string", hint=f'Write it in quotes, as in {key} = "...".')
     return value
 
 
@@ -131,7 +131,7 @@ def _environment(file: str, value: Any) -> Mapping[str, str]:
             raise _bad_variable(file, name)
         if not isinstance(content, str) or "\0" in content:
             raise documents.bad_config(
-                file, f"environment.{name} is not a text", hint=f'Write it in quotes: {name} = "..."'
+                file, f"environment.{name} is not a string", hint=f'Write it in quotes: {name} = "..."'
             )
     if sum(len(name) + len(content.encode()) for name, content in table.items()) > MAX_ENVIRONMENT_BYTES:
         raise documents.bad_config(

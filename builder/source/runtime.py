@@ -1,4 +1,4 @@
-"""Which Python and which architecture an app is built for."""
+"""Choose the Python and the architecture that an app is built for."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ ARCHITECTURES: tuple[Architecture, ...] = get_args(Architecture)
 
 @dataclass(frozen=True, slots=True)
 class Defaults:
-    """What holds where an app says nothing.
+    """Defaults for what an app does not say.
 
     Attributes:
         python: a minor, one of ``pythons``.
-        pythons: minors this worker can build for.
+        pythons: minors that this worker can build for.
         architecture: of Lambda.
-        today: to warn of runtimes past their end; None never warns.
+        today: to warn of deprecated runtimes; None never warns.
     """
 
     python: str
@@ -40,7 +40,7 @@ class Defaults:
 
 @dataclass(frozen=True, slots=True)
 class PythonChoice:
-    """A Python minor and who said so, for messages; ``named`` is False where nothing of the app did."""
+    """A Python minor and its source, for messages; ``named`` is False if nothing in the app names one."""
 
     python: str
     said_by: str
@@ -49,7 +49,7 @@ class PythonChoice:
 
 
 def parse_minor(text: Any, where: str) -> str:
-    """Read ``3.12``, ``3.12.4`` or ``python3.12`` as ``3.12``; a number is refused, as 3.10 would be 3.1.
+    """Read ``3.12``, ``3.12.4`` or ``python3.12`` as ``3.12``. Numbers are refused, as 3.10 would be 3.1.
 
     Raises:
         AppError: ``unknown-python``.
@@ -58,7 +58,7 @@ def parse_minor(text: Any, where: str) -> str:
         return match[1]
     raise AppError(
         Code.UNKNOWN_PYTHON,
-        f"{where} is {documents.short_repr(text)}, which is no Python version",
+        f"{where} is {documents.short_repr(text)}, which is not a Python version",
         hint='Write a minor, as in "3.12".',
     )
 
@@ -80,12 +80,12 @@ def parse_architecture(value: Any, where: str) -> Architecture:
 
 
 def choose_python(named: tuple[tuple[Any, str], ...], folders: tuple[Path, ...], defaults: Defaults) -> PythonChoice:
-    """The first that says something: the settings given, ``.python-version``, ``requires-python``, the default.
+    """Choose by the settings, else ``.python-version``, else ``requires-python``, else the default.
 
     Args:
-        named: values of settings with their place, most important first; None says nothing.
+        named: values of settings with their place, most important first; None is skipped.
         folders: where to look for files: the app's folder, then those above it inside the zip.
-        defaults: also says which minors can be built.
+        defaults: its Pythons are those that can be built.
 
     Raises:
         AppError: ``unknown-python`` for one that Lambda or this worker doesn't have; ``bad-config`` for a file that
@@ -104,7 +104,7 @@ def _choose(named: tuple[tuple[Any, str], ...], folders: tuple[Path, ...], defau
     for file in _files(folders, ".python-version"):
         if minor := _read_python_version(file):
             return PythonChoice(minor, file.name)
-        warnings.append(".python-version names no version that could be read; it is ignored")
+        warnings.append(".python-version is ignored: it holds no version that can be read")
     for file in _files(folders, "pyproject.toml"):
         if spec := _requires_python(file):
             return PythonChoice(_pick_satisfying(spec, defaults), "requires-python in pyproject.toml", tuple(warnings))
@@ -116,7 +116,7 @@ def _files(folders: tuple[Path, ...], name: str) -> Iterator[Path]:
 
 
 def _read_python_version(file: Path) -> str | None:
-    """The first line that is not a comment; a name that pyenv or another tool gave an environment is no version."""
+    """Read the first line that is not a comment. Names of pyenv's or other tools' environments are no versions."""
     with file.open(encoding="utf-8", errors="replace") as opened:
         text = opened.read(4096)
     for line in text.splitlines():
@@ -138,7 +138,7 @@ def _requires_python(file: Path) -> SpecifierSet | None:
     except (InvalidSpecifier, AttributeError, TypeError):
         raise documents.bad_config(
             file.name,
-            f"requires-python {documents.short_repr(text)} is no version specifier",
+            f"requires-python {documents.short_repr(text)} is not a version specifier",
             hint='Write one as in ">=3.11".',
         ) from None
 

@@ -1,4 +1,4 @@
-"""What chalice and zappa themselves are told, read as data: no code of the upload runs for it.
+"""Read the settings of chalice and zappa as data; no code of the upload runs.
 
 The lookup rules are the frameworks' own (chalice 1.34 ``config.Config``, zappa 0.63 ``cli.ZappaCLI``).
 """
@@ -22,36 +22,36 @@ ZAPPA_FILES = ("zappa_settings.json", "zappa_settings.toml", "zappa_settings.yml
 
 @dataclass(frozen=True, slots=True)
 class ChaliceConfig:
-    """``.chalice/config.json``. ``stages`` maps names to their settings, exactly as written there."""
+    """The content of ``.chalice/config.json``. ``stages`` maps names to their settings as written there."""
 
     data: Mapping[str, Any]
     stages: Mapping[str, Mapping[str, Any]]
 
     @property
     def stage_names(self) -> tuple[str, ...]:
-        """The stages one can deploy: those named, or chalice's default ``dev`` when none is."""
+        """The deployable stages: those in the file, or chalice's default ``dev`` if there are none."""
         return tuple(self.stages) or (CHALICE_DEFAULT_STAGE,)
 
     def get(self, stage: str, key: str) -> Any:
-        """A setting as chalice looks it up: the stage's own, else the top level's, else None."""
+        """Look a setting up as chalice does: in the stage, else at the top level, else None."""
         own = self.stages.get(stage, {}).get(key)
         return self.data.get(key) if own is None else own
 
 
 @dataclass(frozen=True, slots=True)
 class ZappaSettings:
-    """A zappa settings file. ``file`` is its name; ``stages`` maps names to settings, before ``extends``."""
+    """The content of a zappa settings file, named ``file``. ``stages`` maps names to settings before ``extends``."""
 
     file: str
     stages: Mapping[str, Mapping[str, Any]]
 
     @property
     def stage_names(self) -> tuple[str, ...]:
-        """The stages one can deploy."""
+        """The deployable stages."""
         return tuple(self.stages)
 
     def stage(self, name: str) -> dict[str, Any]:
-        """All settings of a stage with those it extends, the nearer winning.
+        """Merge a stage's settings with those it extends; the nearer wins.
 
         Raises:
             AppError: ``bad-config`` for an ``extends`` that leads nowhere or in a circle.
@@ -62,7 +62,7 @@ class ZappaSettings:
         return merged
 
     def get(self, stage: str, key: str) -> Any:
-        """A setting of a stage after ``extends``, None when it is nowhere."""
+        """Look a setting up in a stage and those it extends; None if it is nowhere."""
         return self.stage(stage).get(key)
 
     def _extends_chain(self, name: str) -> Iterator[Mapping[str, Any]]:
@@ -73,13 +73,13 @@ class ZappaSettings:
                 circle = " -> ".join([*list(seen)[-10:], follow])
                 raise documents.bad_config(
                     self.file,
-                    f"'extends' goes round in a circle: {circle}",
+                    f"'extends' is circular: {circle}",
                     hint="Let one of these stages stand alone.",
                 )
             if not isinstance(follow, str) or follow not in self.stages:
                 raise documents.bad_config(
                     self.file,
-                    f"stage {[*seen][-1]!r} extends {documents.short_repr(follow)}, which is not there",
+                    f"stage {[*seen][-1]!r} extends {documents.short_repr(follow)}, which does not exist",
                     hint=f"Extend one of: {documents.join_names(self.stages)}.",
                 )
             seen[follow] = None
@@ -88,17 +88,17 @@ class ZappaSettings:
 
 
 def is_chalice_project(root: Path) -> bool:
-    """Whether a folder is a chalice project: it has ``.chalice/config.json``."""
+    """Return whether a folder has ``.chalice/config.json``."""
     return (root / CHALICE_CONFIG).is_file()
 
 
 def zappa_settings_files(root: Path) -> tuple[str, ...]:
-    """The zappa settings files of a folder; zappa reads the first."""
+    """List the zappa settings files of a folder; zappa reads the first."""
     return tuple(name for name in ZAPPA_FILES if (root / name).is_file())
 
 
 def read_chalice(root: Path, shown: str = "") -> ChaliceConfig:
-    """Read ``.chalice/config.json``; ``stages`` and ``app_name`` may miss.
+    """Read ``.chalice/config.json``; ``stages`` and ``app_name`` are optional.
 
     Args:
         root: the app's folder.

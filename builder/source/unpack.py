@@ -1,7 +1,7 @@
-"""The strict zip reader: takes what ordinary tools make, refuses the rest before or while a byte is written.
+"""Read zips strictly: accept what ordinary tools make, refuse the rest before or while bytes are written.
 
-All checks of the archive as a whole come first; then the files are written, and what really comes out of the
-decompressor is counted, not what the archive says.
+The archive as a whole is checked first; then the files are written, and bytes are counted as they come out of the
+decompressor, whatever the archive declares.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class ZipLimits:
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """One entry to be made."""
+    """One entry to write."""
 
     info: zipfile.ZipInfo
     path: tuple[str, ...]
@@ -56,7 +56,7 @@ class _Entry:
 
     @property
     def mode(self) -> int:
-        """Of a file: readable to all, executable if it was for anyone; no set-id bits, no write for others."""
+        """Mode of a file: readable by all, executable if it was for anyone; no set-id bits, not writable by others."""
         return 0o755 if (self.info.external_attr >> 16) & 0o111 else 0o644
 
 
@@ -119,7 +119,7 @@ def _check_kind(info: zipfile.ZipInfo) -> None:
 
 
 def _check_overlap(file: BinaryIO, infos: list[zipfile.ZipInfo], directory: zip_directory.CentralDirectory) -> None:
-    """Every entry has bytes of its own, from the file's first byte to the directory."""
+    """Check that every entry has bytes of its own, from the file's first byte to the directory."""
     end = 0
     for info in sorted(infos, key=lambda info: info.header_offset):
         if info.header_offset >= directory.start:
@@ -164,7 +164,7 @@ def _write_all(archive: zipfile.ZipFile, entries: list[_Entry], into: Path, limi
 
 
 def _write(archive: zipfile.ZipFile, entry: _Entry, target: Path, left: int, limits: ZipLimits) -> int:
-    """Write one file; gives its size."""
+    """Write one file; return its size."""
     size = 0
     fd = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     with os.fdopen(fd, "wb") as file:
@@ -175,7 +175,7 @@ def _write(archive: zipfile.ZipFile, entry: _Entry, target: Path, left: int, lim
             file.write(chunk)
         os.fchmod(fd, entry.mode)
     if size != entry.info.file_size:
-        raise zip_directory.corrupt(f"{quoted(entry.info.orig_filename)} is shorter than announced")
+        raise zip_directory.corrupt(f"{quoted(entry.info.orig_filename)} is shorter than declared")
     return size
 
 
@@ -194,7 +194,7 @@ def _chunks(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Iterator[bytes]:
 
 @contextmanager
 def _zip_errors(what: str) -> Iterator[None]:
-    """Everything that zipfile and zlib raise for a bad archive, as one error; the disk's own errors stay ours."""
+    """Turn all that zipfile and zlib raise for a bad archive into one error. Errors of the disk pass through."""
     try:
         yield
     except OSError as error:
@@ -214,6 +214,6 @@ def _unreadable(what: str, error: Exception) -> AppError:
 def _too_large(total: int, limits: ZipLimits) -> AppError:
     return AppError(
         Code.ZIP_TOO_LARGE,
-        f"the zip unpacks to {total / _MEGABYTE:,.0f} MB; at most {limits.total_bytes // _MEGABYTE} MB are taken",
+        f"the zip unpacks to {total / _MEGABYTE:,.0f} MB; at most {limits.total_bytes // _MEGABYTE} MB are allowed",
         hint="Leave data, virtual environments and build output out of the zip.",
     )

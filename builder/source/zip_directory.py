@@ -1,6 +1,6 @@
-"""The skeleton of a zip, looked at before zipfile may parse it: its end record, the size and count of its directory.
+"""Check a zip's end record and the size and entry count of its directory before zipfile parses it.
 
-zipfile believes the end record and builds an object for every entry, so the counting must come first.
+zipfile trusts the end record and builds an object for every entry, so entries must be counted first.
 Layouts: PKWARE's APPNOTE.TXT 6.3.10, sections 4.3.7 (local header), 4.3.12 (central directory) and 4.3.14-16 (ends).
 """
 
@@ -39,7 +39,7 @@ _KNOWN_MAGIC = {
 
 @dataclass(frozen=True, slots=True)
 class CentralDirectory:
-    """Where the central directory lies: ``start`` and ``size`` in bytes, and how many entries it really has."""
+    """Position of the central directory: ``start`` and ``size`` in bytes, and its real number of entries."""
 
     start: int
     size: int
@@ -63,12 +63,12 @@ def find_central_directory(file: BinaryIO, max_entries: int) -> CentralDirectory
     file.seek(start)
     entries = _count(file.read(size), max_entries)
     if entries != declared:
-        raise corrupt(f"it announces {declared} entries but lists {entries}")
+        raise corrupt(f"it declares {declared} entries but lists {entries}")
     return CentralDirectory(start, size, entries)
 
 
 def data_start(file: BinaryIO, header: int) -> int:
-    """Where an entry's data begins, from its own local header.
+    """Return the offset of an entry's data, according to its local header.
 
     Raises:
         AppError: ``zip-corrupt``: there is no header.
@@ -82,14 +82,16 @@ def data_start(file: BinaryIO, header: int) -> int:
 
 
 def corrupt(what: str) -> AppError:
-    """The error for an archive that contradicts itself."""
+    """Return the error for an archive that contradicts itself."""
     return AppError(
-        Code.ZIP_CORRUPT, f"the zip is damaged: {what}", hint="Make the zip anew, upload it again, and compare sizes."
+        Code.ZIP_CORRUPT,
+        f"the zip is damaged: {what}",
+        hint="Create the zip again, upload it again, and compare the sizes.",
     )
 
 
 def _find_end(file: BinaryIO, length: int) -> int:
-    """The offset of the end record: the last one in the file, as for zipfile, and it must reach the file's end."""
+    """Return the offset of the end record: the last one in the file, as for zipfile, reaching the file's end."""
     base = max(0, length - _END_RECORD.size - _MAX_COMMENT)
     file.seek(base)
     tail = file.read()
@@ -105,7 +107,7 @@ def _find_end(file: BinaryIO, length: int) -> int:
 
 
 def _read_end(file: BinaryIO, end: int) -> tuple[int, int, int, int]:
-    """Entries, directory size, directory offset, and where the directory has to end."""
+    """Return the entry count, the directory's size and offset, and where the directory has to end."""
     file.seek(end)
     _, disk, directory_disk, here, total, size, start, _ = _END_RECORD.unpack(file.read(_END_RECORD.size))
     tail = end
@@ -134,7 +136,7 @@ def _read_end64(file: BinaryIO, end: int) -> tuple[int, int, int, int, int, int]
     file.seek(where)
     magic, _, _, _, disk, directory_disk, here, total, size, start = _END64_RECORD.unpack(file.read(_END64_RECORD.size))
     if magic != _END64_MAGIC:
-        raise corrupt("its zip64 end record is not one")
+        raise corrupt("its zip64 end record is not valid")
     return disk, directory_disk, here, total, size, start
 
 
@@ -156,7 +158,7 @@ def _count(raw: bytes, max_entries: int) -> int:
 def _too_many(count: int, most: int) -> AppError:
     return AppError(
         Code.ZIP_TOO_MANY_FILES,
-        f"the zip lists {count:,} entries or more; at most {most:,} are taken",
+        f"the zip lists {count:,} entries or more; at most {most:,} are allowed",
         hint="Leave .git, virtual environments, node_modules and caches out of the zip.",
     )
 

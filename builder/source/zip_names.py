@@ -1,4 +1,4 @@
-"""Which names in a zip are taken, and as which paths."""
+"""Decide which names in a zip are accepted, and as which paths."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _JUNK_FOLDER, _JUNK_FILE = "__MACOSX", ".DS_Store"
 
 
 def entry_path(info: zipfile.ZipInfo, max_depth: int) -> tuple[str, ...]:
-    """The path of an entry as its parts, ``()`` for the archive's own root.
+    """Return the path of an entry as its parts, ``()`` for the archive's own root.
 
     Backslashes are separators in zips made on Windows and refused in others; one leading ``./`` is dropped.
 
@@ -48,12 +48,12 @@ def entry_path(info: zipfile.ZipInfo, max_depth: int) -> tuple[str, ...]:
 
 
 def is_junk(path: tuple[str, ...]) -> bool:
-    """Whether it is only what macOS leaves in zips."""
+    """Return whether a path is only what macOS adds to zips."""
     return _JUNK_FOLDER in path or path[-1] == _JUNK_FILE
 
 
 def quoted(name: str) -> str:
-    """A name for messages: quoted, nothing invisible or dangerous for a terminal in it, not too long."""
+    """Quote a name for messages: bounded, and nothing in it that is invisible or dangerous for a terminal."""
     return ascii(name) if len(name) <= 120 else ascii(f"{name[:80]}...{name[-30:]}")
 
 
@@ -65,13 +65,13 @@ class _Seen:
 
 
 class UniqueNames:
-    """Sees to it that no two names mean one place, on any file system."""
+    """Checks that no two names mean the same file, on any file system."""
 
     def __init__(self) -> None:
         self._seen: dict[tuple[str, ...], _Seen] = {}
 
     def add(self, path: tuple[str, ...], *, folder: bool) -> None:
-        """Note an entry, and the folders above it.
+        """Add an entry, and the folders above it.
 
         Raises:
             AppError: ``zip-duplicate-name``: the same name again, one that differs only in case or in how its accents
@@ -101,7 +101,7 @@ def _normalised(part: str) -> str:
 
 
 def _decode(info: zipfile.ZipInfo) -> str:
-    """The name as its maker wrote it: zips that don't say UTF-8 often are UTF-8 all the same (macOS)."""
+    """Return the name as it was meant: zips without the UTF-8 flag often are UTF-8 all the same (macOS)."""
     name = info.orig_filename
     if info.flag_bits & _UTF8_FLAG:
         return name
@@ -138,4 +138,4 @@ def _unsafe(name: str, why: str) -> AppError:
 
 
 def _duplicate(what: str) -> AppError:
-    return AppError(Code.ZIP_DUPLICATE_NAME, what, hint="Remove or rename one of them and make the zip anew.")
+    return AppError(Code.ZIP_DUPLICATE_NAME, what, hint="Remove or rename one of them and create the zip again.")

@@ -1,4 +1,4 @@
-"""Reads what the sandboxed compiler answered. A stranger may have written it: shape first, trust never."""
+"""Read the answer of the sandboxed compiler. Untrusted code may have written it, so its shape is checked first."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class _Notification(_Shape):
 
 
 class Compiled(_Shape):
-    """What chalice made of the app: a SAM template, whether its API is traced, and the bucket events beside it."""
+    """The compiled app: a SAM template, whether its API is traced, and the bucket events that SAM cannot express."""
 
     sam: dict[str, Any]
     tracing: bool
@@ -65,7 +65,7 @@ class _Failed(_Shape):
 
 
 def read(outcome: Outcome, result: ResultFile, source: Source) -> Compiled:
-    """Look at the answer.
+    """Read the compiler's answer.
 
     Args:
         outcome: how the compiler's process ended.
@@ -90,7 +90,7 @@ def read(outcome: Outcome, result: ResultFile, source: Source) -> Compiled:
 
 
 def make_draft(compiled: Compiled, expanded: Expanded, code: Path) -> Draft:
-    """Put both together.
+    """Combine what chalice made and the expanded template.
 
     Args:
         compiled: what chalice made.
@@ -137,7 +137,7 @@ def _exited(error: _Error, outcome: Outcome, source: Source) -> AppError:
     return AppError(
         Code.APP_DOES_NOT_IMPORT,
         f"app.py ended the program while it was imported, by sys.exit({clean(error.exit)}):\n{clean(error.message)}",
-        hint='Importing app.py must only define the app: put what is a script under `if __name__ == "__main__":`.',
+        hint='Importing app.py must only define the app: put script code under `if __name__ == "__main__":`.',
     )
 
 
@@ -153,12 +153,12 @@ def _import_failed(error: _Error, outcome: Outcome, source: Source) -> AppError:
 
 def _import_hint(error: _Error, source: Source) -> str:
     if not error.missing:
-        return "The last lines say what went wrong: correct it, and see that `import app` works."
+        return "The last lines say what went wrong: correct it, and make sure that `import app` works."
     top = error.missing.partition(".")[0]
     if top.isidentifier() and ((source.root / f"{top}.py").is_file() or (source.root / top).is_dir()):
         return f"chalice packages only {PACKAGED}: move {top} into chalicelib/ and import it from there."
     return (
-        f"Name the package that brings {clean(error.missing)} in requirements.txt, or put the module into chalicelib/."
+        f"Add the package that provides {clean(error.missing)} to requirements.txt, or put the module into chalicelib/."
     )
 
 
@@ -194,7 +194,7 @@ def _compile_failed(error: _Error, outcome: Outcome, source: Source) -> AppError
     return AppError(
         Code.COMPILE_FAILED,
         f"chalice cannot compile the app:\n{clean(error.message)}",
-        hint="`chalice package out` says the same on your own machine: correct it there first.",
+        hint="`chalice package out` fails in the same way on your own machine: fix it there first.",
     )
 
 

@@ -1,4 +1,4 @@
-"""Which files of a chalice project become the code zip: chalice's own rule, without the dependencies."""
+"""Copy those files of a chalice project that become the code zip, by chalice's own rule and without dependencies."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PACKAGED = "app.py, chalicelib/ and vendor/"
 
 
 def copy_code(root: Path, to: Path) -> Path:
-    """Copy what chalice packages; links, devices and compiled files stay behind.
+    """Copy what chalice packages, without links, devices and compiled files.
 
     Returns:
         ``to``, which is made here.

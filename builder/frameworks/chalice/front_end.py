@@ -58,7 +58,7 @@ class Chalice:
         self._expansions = Expansions(sandbox, tools, region, expansions)
 
     def requirements(self, built_from: Path) -> tuple[str, ...]:  # noqa: ARG002  (part of the protocol)
-        """Say chalice itself, which its own deployment adds in silence, so that few manifests name it."""
+        """Require chalice, which its own deployment adds by itself, so that few manifests name it."""
         return ("chalice",)
 
     def compile(self, built: Built, work: Path, say: Say) -> Draft:
@@ -123,7 +123,7 @@ class Chalice:
 
 
 def _version_warning(built: Built) -> tuple[str, ...]:
-    """A warning if the app runs with another chalice than the one that compiles it."""
+    """Warn if the app runs with another chalice than the one that compiles it."""
     found = next(built.site.glob("chalice-*.dist-info"), None) if built.site else None
     version = found.name.removeprefix("chalice-").removesuffix(".dist-info") if found else CHALICE_VERSION
     if version == CHALICE_VERSION:

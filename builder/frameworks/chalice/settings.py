@@ -1,4 +1,4 @@
-"""What becomes of each setting of ``.chalice/config.json``; docs/reference/settings-chalice.md says it at length."""
+"""Treatment of each setting of ``.chalice/config.json``; docs/reference/settings-chalice.md has the details."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Treatment = Literal["carried", "replaced", "warned", "refused"]
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What becomes of one setting.
+    """Treatment of one setting.
 
     ``carried`` as chalice does; ``replaced`` by something of ours that serves the same end; ``warned`` about and
     dropped, where that is harmless; ``refused``. ``why`` is what the uploader reads.
@@ -62,11 +62,11 @@ SETTINGS: Mapping[str, Setting] = {
     ),
     "xray": CARRIED,
 }
-_UNKNOWN_SETTING = Setting("warned", "chalice knows no such setting")
+_UNKNOWN_SETTING = Setting("warned", "chalice has no such setting")
 
 
 def check_settings(config: Mapping[str, Any], stage: str) -> tuple[str, ...]:
-    """One warning per setting that is dropped, for the settings that the stage would use.
+    """Warn of each setting that is dropped, among those that the stage would use.
 
     Args:
         config: the whole of ``.chalice/config.json``.
@@ -90,10 +90,10 @@ def check_settings(config: Mapping[str, Any], stage: str) -> tuple[str, ...]:
 
 
 def refused_setting(name: str, where: str = "") -> AppError:
-    """The error for a refused setting; ``where`` is its place with a trailing dot."""
+    """Return the error for a refused setting; ``where`` is its place with a trailing dot."""
     return AppError(
         Code.UNSUPPORTED_SETTING,
-        f"{where}{name} in {CHALICE_CONFIG} cannot be carried: {SETTINGS[name].why}",
+        f"{where}{name} in {CHALICE_CONFIG} is not supported: {SETTINGS[name].why}",
         hint=f"Remove {name} and drop the zip again.",
     )
 
@@ -108,7 +108,7 @@ def _check_version(version: Any) -> None:
 
 
 def _settings_levels(config: Mapping[str, Any], stage: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """The places where chalice looks for settings of a stage, each with its name and a trailing dot."""
+    """Yield the places where chalice looks for settings of a stage, each with its name and a trailing dot."""
     yield "", config
     yield from _function_levels("", config)
     chosen = _mapping(_mapping(config, "stages"), stage)

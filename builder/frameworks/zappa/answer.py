@@ -1,4 +1,4 @@
-"""Reads what zappa said in the sandbox. A stranger may have written it: shape first, trust never."""
+"""Read the answer of zappa in the sandbox. Untrusted code may have written it, so its shape is checked first."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Packaged(_Shape):
 
 
 def read(outcome: Outcome, result: ResultFile, names: Mapping[Path, str], python: str) -> Packaged:
-    """The answer.
+    """Read zappa's answer.
 
     Args:
         outcome: how the process ended.
@@ -94,12 +94,12 @@ def _failure(fault: _Fault, outcome: Outcome, names: Mapping[Path, str], python:
     if fault.kind == "syntax":
         return syntax_error(detail.file, detail.line, fault.message, detail.text, python)
     if fault.kind == "missing-file":
-        return AppError(Code.MISSING_POLICY_FILE, message, hint="Put the file into the zip, or take the setting out.")
+        return AppError(Code.MISSING_POLICY_FILE, message, hint="Put the file into the zip, or remove the setting.")
     if fault.kind == "config":
         return AppError(
             Code.BAD_CONFIG,
             f"zappa does not accept the settings: {message}",
-            hint="`zappa package` says the same on your own machine: correct it there first.",
+            hint="`zappa package` fails in the same way on your own machine: fix it there first.",
         )
     if fault.kind == "hook":
         lines = clean(last_lines(detail.traceback, names))

@@ -1,4 +1,4 @@
-"""The ways in from the web: zappa's own API template put right, its stage and keys, and the function URL."""
+"""HTTP triggers: zappa's own API template, adjusted, its stage and keys, and the function URL."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _ALL_METHODS = {"ResourcePath": "/*", "HttpMethod": "*"}
 
 
 def web_parts(settings: StageSettings, zappas: Mapping[str, Resource], stage: str) -> TemplateParts:
-    """Everything that answers HTTP.
+    """Return all that serves HTTP.
 
     Args:
         settings: of the stage, after callbacks.
@@ -227,7 +227,7 @@ def _function_url(config: StageSettings) -> TemplateParts:
 
 
 def _url_cors(cors: StageSettings) -> dict[str, Any]:
-    """zappa's defaults: everyone, everything."""  # noqa: D403
+    """Apply zappa's defaults, which allow everyone everything."""
     return {
         "AllowCredentials": cors.flag("allowCredentials", default=False),
         "AllowHeaders": cors.texts("allowedHeaders", ("*",)),

@@ -1,4 +1,4 @@
-"""What calls a zappa app besides the web: schedules, queues, streams, topics, buckets, patterns, its own tasks."""
+"""Triggers besides HTTP: schedules, queues, streams, topics, buckets, event patterns, and the app's own tasks."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _ARN = re.compile(r"arn:[a-z-]+:([a-z0-9-]+):[a-z0-9-]*:[0-9]*:\S+")
 
 
 class Schedule(BaseModel):
-    """One schedule expression, with the rule name from whose end zappa's handler reads the function to run."""
+    """One schedule expression. Zappa's handler reads the function to run from the end of the rule's name."""
 
     model_config = ConfigDict(strict=True, frozen=True)
     name: str
@@ -47,7 +47,7 @@ class Schedule(BaseModel):
 
 
 def schedule_parts(found: Iterable[Schedule]) -> TemplateParts:
-    """A rule and its permission for each."""
+    """Return a rule and its permission for each schedule."""
     parts = TemplateParts()
     for schedule in found:
         name = f"Schedule{short_hash(schedule.name)}"
@@ -63,7 +63,7 @@ def schedule_parts(found: Iterable[Schedule]) -> TemplateParts:
 
 
 def _target(added: str, value: Any, passed: tuple[str, ...] = _EVENT_FIELDS) -> dict[str, Any]:
-    """The function, called with the event and one value more."""
+    """Target the function with the event and one value more."""
     template = ", ".join([*(f'"{name}": <{name}>' for name in passed), f'"{added}": {json.dumps(value)}'])
     return {
         "Id": FUNCTION,
@@ -83,7 +83,7 @@ def _rule(name: str, properties: dict[str, Any]) -> dict[str, Resource]:
 
 
 def event_source_parts(settings: StageSettings) -> TemplateParts:
-    """What the settings' ``events`` with an ``event_source`` need.
+    """Return what the settings' ``events`` with an ``event_source`` need.
 
     Raises:
         AppError: ``unsupported-setting`` for a service that zappa does not know, ``bad-config``.
@@ -106,7 +106,7 @@ def event_source_parts(settings: StageSettings) -> TemplateParts:
 
 
 def _event_source(arn: str, group: list[StageSettings]) -> TemplateParts:
-    """One trigger per source: zappa's handler calls every function that asked for it."""
+    """Make one trigger per source: zappa's handler calls every function that asked for it."""
     service = _service(arn, group[-1])
     if service in _POLLED_SERVICES:
         return _event_source_mapping(service, arn, group[-1])
@@ -158,7 +158,7 @@ def _topic_subscription(arn: str, group: list[StageSettings]) -> TemplateParts:
 
 
 def _merge_filters(filters: list[dict[str, Any]]) -> dict[str, Any]:
-    """Filters of several functions on one topic, made as wide as all of them: zappa's own rule."""
+    """Merge the filters of several functions on one topic so that each gets its messages: zappa's own rule."""
     if not all(filters):
         return {}
     common = set.intersection(*(set(one) for one in filters))
@@ -179,7 +179,7 @@ def _bucket_notifications(arn: str, group: list[StageSettings]) -> TemplateParts
 
 
 def _notification(bucket: str, source: StageSettings) -> BucketNotification:
-    """zappa's manual says ``key_filters``, its code reads ``prefix`` and ``suffix``: both count."""  # noqa: D403
+    """Read both ``key_filters``, as in zappa's manual, and ``prefix`` and ``suffix``, as in its code."""
     filters = {one.text("type"): one.text("value") for one in source.sections("key_filters")}
     return BucketNotification(
         bucket,
@@ -191,7 +191,7 @@ def _notification(bucket: str, source: StageSettings) -> BucketNotification:
 
 
 def _event_patterns(event: StageSettings) -> list[TemplateParts]:
-    """An ``events:`` source: the rule hands the handler the function's name, which is how it finds direct calls."""
+    """Make rules for an ``events:`` source. They pass the function's name as a direct call does."""
     source = event.section("event_source")
     if not source.values or _service(source.text("arn"), source) != "events":
         return []
@@ -219,7 +219,7 @@ def _event_patterns(event: StageSettings) -> list[TemplateParts]:
 
 
 def async_task_parts(settings: StageSettings, function: str) -> TemplateParts:
-    """What ``zappa.asynchronous`` needs: to call the function itself, a topic, a table for answers."""
+    """Return what ``zappa.asynchronous`` needs: the right to call the function, a topic, a table for answers."""
     own = f"arn:${{AWS::Partition}}:lambda:${{AWS::Region}}:${{AWS::AccountId}}:function:{function}"
     parts = TemplateParts(statements=[allow(["lambda:InvokeFunction"], sub(own), sub(f"{own}:*"))])
     make = settings.flag("async_resources", default=True)
@@ -231,7 +231,7 @@ def async_task_parts(settings: StageSettings, function: str) -> TemplateParts:
 
 
 def tasks_use_topic(settings: StageSettings) -> bool:
-    """Whether tasks go through a topic, which zappa names after the function."""
+    """Return whether tasks go through a topic, which zappa names after the function."""
     source = settings.text("async_source", "lambda")
     if source not in ("lambda", "sns"):
         raise settings.invalid("async_source", "'lambda' or 'sns'")
@@ -272,7 +272,7 @@ def _task_table(settings: StageSettings, table: str, *, make: bool) -> TemplateP
 
 
 def cognito_and_bot_parts(settings: StageSettings) -> TemplateParts:
-    """User pools and bots, which exist already and are pointed at the alias by hand."""
+    """Return permissions and warnings for user pools and bots, whose triggers are set by hand."""
     parts = TemplateParts()
     if cognito := settings.mapping("cognito"):
         pool = str(cognito.get("user_pool", ""))

@@ -1,7 +1,7 @@
 """The zappa front end: an app folder and its layer in, a `Draft` out.
 
-What runs code of the app (settings callbacks, the prebuild script) runs in the sandbox. Its answer is a stranger's,
-and read as such.
+Whatever runs code of the app (settings callbacks, the prebuild script) runs in the sandbox, and its answer is
+untrusted.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ from worker.bundle.release import health_path
 _SCRIPT = Path(__file__).with_name("inside") / "zappa_package.py"
 _LIMITS = Limits(wall=180, cpu=180)
 _CALL_LIVE_ALIAS = """
-# zappa.asynchronous calls the function by this name: what is live has to run the tasks, not $LATEST.
+# zappa.asynchronous calls the function by this name: tasks have to run on the live version, not on $LATEST.
 import os
 if os.environ.get("AWS_LAMBDA_FUNCTION_NAME", ":").count(":") == 0:
     os.environ["AWS_LAMBDA_FUNCTION_NAME"] += ":live"
 """
 _UNWRAP_SINGLE_FUNCTIONS = """
-# Handlers before zappa 0.63 know one function a source, and want it bare.
+# Handlers before zappa 0.63 support one function per source, which must not be in a list.
 AWS_EVENT_MAPPING = {arn: found[0] if len(found) == 1 else found for arn, found in AWS_EVENT_MAPPING.items()}
 """
 _GENERATED_FILES = ("handler.py", "zappa_settings.py", "django_zappa_app.py")
@@ -66,7 +66,7 @@ class Zappa:
         self._tools = tools
 
     def requirements(self, built_from: Path) -> tuple[str, ...]:
-        """Zappa, whose handler is the function, and the web framework that the settings clearly need.
+        """Require zappa, whose handler is the function, and the web framework that the settings clearly need.
 
         That is Django where they name a project of it, Flask where the module of ``app_function`` imports it.
 
@@ -79,7 +79,7 @@ class Zappa:
         return (f"zappa=={ZAPPA_VERSION}", *(["django"] if django else []), *(["flask"] if flask else []))
 
     def compile(self, built: Built, work: Path, say: Say) -> Draft:
-        """Read the settings as zappa does, package the app's files, and say the deployment as plain CloudFormation.
+        """Read the settings as zappa does, package the app's files, and express the deployment as CloudFormation.
 
         Raises:
             AppError: the settings ask for what is refused or cannot be, or a hook fails.
@@ -152,7 +152,7 @@ def _request(built: Built, out: Path) -> dict[str, Any]:
 
 
 def _zappa_folder(built: Built) -> Path:
-    """The folder of the zappa that the function will run: its handler has to fit its other modules."""
+    """Return the folder of the zappa that the function will run: its handler has to fit its other modules."""
     folder = built.site / "zappa" if built.site else None
     if folder is None or not _is_plain_file(folder / "handler.py"):
         raise AppError(
@@ -169,7 +169,7 @@ def _check_app(settings: StageSettings, zappa: Path) -> None:
     if answers and not (settings.text("app_function") or settings.text("django_settings")):
         raise AppError(
             Code.COMPILE_FAILED,
-            "the zappa settings name neither app_function nor django_settings, so nothing would answer a request",
+            "the zappa settings name neither app_function nor django_settings, so nothing would answer requests",
             hint='Set app_function, as in "app.app", or apigateway_enabled to false for an app of events only.',
         )
     if settings.text("app_type") == "asgi" and not (zappa / "asgi.py").is_file():
@@ -180,15 +180,15 @@ def _check_app(settings: StageSettings, zappa: Path) -> None:
 
 
 def _write_code(package: Path, code: Path, packaged: Packaged, settings: StageSettings, zappa: Path) -> tuple[str, ...]:
-    """Make the code folder: the app's files, the handler that fits the layer, and its settings module."""
+    """Write the code folder: the app's files, the handler of the layer's zappa, and its settings module."""
     try:
         if not _is_plain_file(package) or package.lstat().st_nlink != 1:
-            raise AppError(Code.COMPILE_FAILED, "the package is not a plain file", hint="Leave it to zappa to make it.")
+            raise AppError(Code.COMPILE_FAILED, "the package is not a plain file", hint="Let zappa make it.")
         unpack(package, code)
     except AppError as error:
         raise AppError(Code.COMPILE_FAILED, f"the app as packaged: {error.message}", hint=error.hint) from error
     (code / "package_info.json").unlink()  # a random id and the time: another zip each time
-    warnings = ("the app's own handler.py is replaced by zappa's, as by zappa itself",)
+    warnings = ("the app's own handler.py is replaced by zappa's, as zappa itself does",)
     replaced = (code / "handler.py").exists()
     shutil.copyfile(zappa / "handler.py", code / "handler.py", follow_symlinks=False)
     if settings.text("django_settings"):
@@ -199,7 +199,7 @@ def _write_code(package: Path, code: Path, packaged: Packaged, settings: StageSe
 
 
 def _first_event(built: Built, url: Any, resources: Mapping[str, Any]) -> Mapping[str, Any]:
-    """What makes zappa's handler load the app, which it does at its first event: one GET, or an event of nobody's."""
+    """Return an event that makes zappa's handler load the app: one GET, or an event that nothing handles."""
     if url is None:
         return {}
     shape: EventShape = "rest-api" if "Api" in resources else "http-api" if "ApiV2" in resources else "function-url"
@@ -207,7 +207,7 @@ def _first_event(built: Built, url: Any, resources: Mapping[str, Any]) -> Mappin
 
 
 def _called_functions(settings: StageSettings) -> Iterator[tuple[str, str]]:
-    """Functions that the handler looks up when their event comes."""
+    """Yield functions that the handler looks up only when their event arrives."""
     for name in ("events", "bot_events"):
         for index, event in enumerate(settings.sections(name)):
             yield f"{name}[{index}].function", event.text("function")
@@ -220,7 +220,7 @@ def _called_functions(settings: StageSettings) -> Iterator[tuple[str, str]]:
 
 
 def _imports_flask(root: Path, app_function: object) -> bool:
-    """Whether the module in the zip that holds the app imports Flask, and the zip does not bring it along."""
+    """Return whether the app's module imports Flask without the zip bringing Flask along."""
     if not isinstance(app_function, str) or not re.fullmatch(r"[\w.]+", app_function) or (root / "flask").exists():
         return False
     path = root.joinpath(*app_function.split(".")[:-1])
@@ -229,7 +229,7 @@ def _imports_flask(root: Path, app_function: object) -> bool:
 
 
 def _rights_warning(settings: StageSettings, code: Path) -> tuple[str, ...]:
-    """A warning to an app that seems to call AWS and says nowhere what it needs: zappa's default role allows much."""
+    """Warn if the app seems to call AWS but asks for no rights: zappa's default role would allow much."""
     if settings.values.get("extra_permissions") or settings.values.get("attach_policy"):
         return ()
     calls = any(
@@ -249,7 +249,7 @@ def _project_name_warning(settings: StageSettings, source: Source) -> tuple[str,
 
 
 def _is_plain_file(path: Path) -> bool:
-    """Whether it is a file of its own: neither a link to another nor another's second name."""
+    """Return whether a path is a regular file, not a link."""
     try:
         info = path.lstat()
     except OSError:

@@ -1,4 +1,4 @@
-"""What the parts of a zappa app's template are made of: resources, permissions, and how they name the function."""
+"""Building blocks of a zappa app's template: resources, permissions, and references to the function."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ INVOCATION_URI = {
     "Fn::Sub": "arn:${AWS::Partition}:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions/"
     f"${{{FUNCTION}.Arn}}/invocations"
 }
-"""What an API calls: publishing rewrites it to the alias, as it does every other name of the function."""
+"""URI that an API calls. Publishing rewrites it to the alias, like every other reference to the function."""
 
 
 @dataclass
 class TemplateParts:
-    """What one aspect of an app adds to its template. ``statements`` are for the function's role."""
+    """One aspect's parts of an app's template. ``statements`` are for the function's role."""
 
     resources: dict[str, Resource] = field(default_factory=dict)
     statements: list[Statement] = field(default_factory=list)
@@ -36,7 +36,7 @@ class TemplateParts:
     url: Any = None
 
     def add(self, other: TemplateParts) -> None:
-        """Take over what another aspect adds; the first URL stays."""
+        """Add another aspect's parts; the first URL wins."""
         self.resources |= other.resources
         self.statements += other.statements
         self.notifications += other.notifications
@@ -57,25 +57,25 @@ def invoke_permission(principal: str, source: Any, **more: Any) -> Resource:
 
 
 def allow(actions: Iterable[str], *resources: Any) -> Statement:
-    """A statement of a policy."""
+    """Return a statement of a policy."""
     return {"Effect": "Allow", "Action": list(actions), "Resource": list(resources)}
 
 
 def sub(text: str) -> dict[str, str]:
-    """``Fn::Sub``."""
+    """Return ``Fn::Sub``."""
     return {"Fn::Sub": text}
 
 
 def escape_sub(text: str) -> str:
-    """Text of an upload inside ``Fn::Sub``: none of it is a reference."""
+    """Escape text of an upload for ``Fn::Sub``, so that none of it is a reference."""
     return text.replace("${", "${!")
 
 
 def short_hash(value: Any) -> str:
-    """A short name for content, fit for a logical id."""
+    """Return a short name for content, valid in a logical id."""
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:10]
 
 
 def tag_list(tags: dict[str, str]) -> list[dict[str, str]]:
-    """Tags as most resources want them."""
+    """Return tags in the form that most resources take."""
     return [{"Key": key, "Value": value} for key, value in tags.items()]

@@ -1,4 +1,4 @@
-"""What becomes of each setting of zappa 0.63.0: carried, ignored with a warning, or refused with its reason.
+"""Treatment of each setting of zappa 0.63.0: carried, ignored with a warning, or refused with a reason.
 
 docs/reference/settings-zappa.md shows this table to users; a test keeps the two equal, and complete against zappa.
 """
@@ -19,7 +19,7 @@ Verdict = Literal["carried", "ignored", "refused"]
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What happens to a setting, and in ``note`` how or why (Markdown, one line)."""
+    """Treatment of a setting, and in ``note`` how or why (Markdown, one line)."""
 
     verdict: Verdict
     note: str = ""
@@ -151,11 +151,11 @@ RULES: Mapping[str, Rule] = {
 
 _HARMLESS = {"delete_local_zip", "delete_s3_zip", "delete_zip", "profile_name", "s3_bucket", "touch", "include",
           "use_precompiled_packages", "alb_vpc_config", "function_url_cloudfront_config"}  # fmt: skip
-"""Ignored without any consequence for what runs: told in one line together."""
+"""Ignored settings without any effect on what runs: one warning names them all."""
 
 
 class StageSettings:
-    """One stage's settings as typed values. They come from an upload: every look checks the type.
+    """One stage's settings as typed values. They come from an upload, so every access checks the type.
 
     Raises:
         AppError: ``bad-config``, from each method, where the value has another type.
@@ -166,11 +166,11 @@ class StageSettings:
         self._prefix = prefix
 
     def text(self, name: str, default: str = "") -> str:
-        """A string."""
+        """Return a string."""
         return cast("str", self._typed(name, default, str, "text"))
 
     def number(self, name: str, default: int) -> int:
-        """A whole number; a string of digits counts, as it does for AWS."""
+        """Return a whole number; a string of digits counts as one, as for AWS."""
         value = self.values.get(name)
         if isinstance(value, str) and value.isdecimal():
             return int(value)
@@ -179,33 +179,33 @@ class StageSettings:
         return cast("int", self._typed(name, default, int, "a whole number"))
 
     def flag(self, name: str, default: bool) -> bool:
-        """True or false."""
+        """Return true or false."""
         return cast("bool", self._typed(name, default, bool, "true or false"))
 
     def mapping(self, name: str) -> dict[str, Any]:
-        """A mapping, empty when it is not there."""
+        """Return a mapping, empty if the setting is absent."""
         return cast("dict[str, Any]", self._typed(name, {}, dict, "a mapping"))
 
     def section(self, name: str) -> StageSettings:
-        """A mapping, as settings again."""
+        """Return a mapping as settings."""
         return StageSettings(self.mapping(name), f"{self._prefix}{name}.")
 
     def sections(self, name: str) -> list[StageSettings]:
-        """A list of mappings, as settings each."""
+        """Return a list of mappings, each as settings."""
         found = self._typed(name, [], list, "a list")
         if not all(isinstance(one, dict) for one in found):
             raise self.invalid(name, "a list of mappings")
         return [StageSettings(one, f"{self._prefix}{name}[{index}].") for index, one in enumerate(found)]
 
     def texts(self, name: str, default: tuple[str, ...] = ()) -> list[str]:
-        """A list of strings."""
+        """Return a list of strings."""
         found = self._typed(name, list(default), list, "a list")
         if not all(isinstance(one, str) for one in found):
             raise self.invalid(name, "a list of texts")
         return cast("list[str]", found)
 
     def text_mapping(self, name: str) -> dict[str, str]:
-        """A mapping of strings to strings."""
+        """Return a mapping of strings to strings."""
         found = self.mapping(name)
         for key, value in found.items():
             if not isinstance(value, str):
@@ -213,12 +213,12 @@ class StageSettings:
         return found
 
     def invalid(self, name: str, wanted: str) -> AppError:
-        """The error for a value that is not what it has to be."""
+        """Return the error for a value of the wrong type."""
         value = repr(self.values.get(name))
         shown = value if len(value) <= 80 else f"{value[:77]}..."
         return AppError(
             Code.BAD_CONFIG,
-            f"the zappa setting {self._prefix}{name!s} is {shown}, and has to be {wanted}",
+            f"the zappa setting {self._prefix}{name!s} is {shown}, but has to be {wanted}",
             hint="Correct it in the zappa settings file.",
         )
 
@@ -246,16 +246,16 @@ def check_settings(settings: StageSettings) -> tuple[str, ...]:
 
 
 def unsupported(name: str, reason: str, hint: str = "") -> AppError:
-    """The error for a setting that is not carried."""
+    """Return the error for a setting that is not carried."""
     return AppError(
         Code.UNSUPPORTED_SETTING,
         f"the zappa setting {name!r} is not supported: {reason}",
-        hint=hint or f"Take it out of the zappa settings. {SETTINGS_PAGE} tells what becomes of each setting.",
+        hint=hint or f"Remove it from the zappa settings. {SETTINGS_PAGE} lists what happens to each setting.",
     )
 
 
 def _is_requested(name: str, value: Any) -> bool:
-    """Whether a refused setting really asks for what is refused: `false`, `null` and empty mostly mean no."""
+    """Return whether a refused setting is in use: `false`, `null` and empty mostly mean that it is not."""
     return value is False if name == "manage_roles" else bool(value)
 
 
@@ -265,7 +265,7 @@ def _check_callbacks(settings: StageSettings) -> None:
             raise unsupported(
                 f"callbacks.{name}",
                 "nothing of an app runs on the machine that deploys it after it is packaged",
-                hint="Use `prebuild_script` to make files before packaging, and take the callback out.",
+                hint="Use `prebuild_script` to make files before packaging, and remove the callback.",
             )
 
 
@@ -278,7 +278,7 @@ def _check_api(settings: StageSettings) -> None:
             if settings.values.get(name) and not (name == "authorizer" and settings.flag("iam_authorization", False)):
                 raise unsupported(
                     name, "an HTTP API (apigateway_version 'v2') would serve without it, open to all",
-                    hint="Use apigateway_version 'v1', or take the setting out.",
+                    hint="Use apigateway_version 'v1', or remove the setting.",
                 )  # fmt: skip
 
 
@@ -290,10 +290,10 @@ def _warnings(settings: StageSettings) -> tuple[str, ...]:
         if name in RULES
         and RULES[name].verdict == "ignored"
         and name not in _HARMLESS
-        and name != "project_name"  # `zappa` says more of that one
+        and name != "project_name"  # the front end has a better warning for it
     ]
     if quiet := sorted(_HARMLESS.intersection(given)):
-        found.append(f"these zappa settings mean nothing here and are ignored: {', '.join(quiet)}")
+        found.append(f"these zappa settings have no effect here and are ignored: {', '.join(quiet)}")
     if unknown := sorted(set(settings.values) - set(RULES)):
-        found.append(f"zappa {ZAPPA_VERSION} knows no such settings, they are ignored: {', '.join(unknown)}")
+        found.append(f"zappa {ZAPPA_VERSION} has no such settings, they are ignored: {', '.join(unknown)}")
     return tuple(found)

@@ -1,4 +1,4 @@
-"""The whole of a zappa app as one plain template: the function, its role, and whatever calls it."""
+"""The whole template of a zappa app: the function, its role, and its triggers."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def build_template(
     schedules: Iterable[Schedule],
     zappas: Mapping[str, Resource],
 ) -> tuple[Template, TemplateParts]:
-    """The draft's template, and the parts that it was made of (URL, notifications, warnings).
+    """Return the draft's template, and the parts that it was made of (URL, notifications, warnings).
 
     Args:
         app: whose.
@@ -49,7 +49,7 @@ def build_template(
         zappas: resources of zappa's own API template.
 
     Raises:
-        AppError: what the settings ask for cannot be said, or is not supported.
+        AppError: the settings ask for what cannot be expressed, or is not supported.
     """
     if len(app.function) > MAX_FUNCTION_NAME:
         raise AppError(
@@ -95,7 +95,7 @@ def _function(app: App, settings: StageSettings) -> Resource:
 
 
 def _optional(settings: StageSettings) -> dict[str, Any]:
-    """Properties that are there only when a setting asks for them."""
+    """Return the properties that are present only if a setting asks for them."""
     found: dict[str, Any] = {
         "EphemeralStorage": settings.mapping("ephemeral_storage"),
         "VpcConfig": {name: settings.section("vpc_config").texts(name) for name in settings.mapping("vpc_config")},
@@ -147,7 +147,7 @@ def _policy(name: str, statements: Iterable[Mapping[str, Any]]) -> dict[str, Any
 
 
 def _role_statements(settings: StageSettings, function: str) -> list[Statement]:
-    """What the function needs whatever its code does, and what other settings imply."""
+    """Return the rights that every function needs, and those that other settings imply."""
     group = f"arn:${{AWS::Partition}}:logs:${{AWS::Region}}:${{AWS::AccountId}}:log-group:/aws/lambda/{function}"
     found = [allow(["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"], sub(group), sub(f"{group}:*"))]
     if settings.flag("xray_tracing", default=False):
@@ -169,7 +169,7 @@ def _role_statements(settings: StageSettings, function: str) -> list[Statement]:
 
 
 def _remote_environment(settings: StageSettings) -> str:
-    """``bucket/key`` that the handler reads variables from at start."""
+    """Return the ``bucket/key`` from which the handler reads variables when it starts."""
     if place := settings.text("remote_env"):
         return place.removeprefix("s3://")
     bucket, file = settings.text("remote_env_bucket"), settings.text("remote_env_file")

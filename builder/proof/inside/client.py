@@ -1,7 +1,7 @@
-"""AWS's own runtime client with one addition: it tells the whole story of an exception, not only what Lambda logs.
+"""Run AWS's own runtime client, and report exceptions in full, not only what Lambda logs.
 
-It also answers the question whether named functions exist (an event ``{"proof/called": {name: dotted path}}``), which
-a framework's handler would only find out when their event comes.
+An event ``{"proof/called": {name: dotted path}}`` checks that functions exist which a framework's handler looks up only
+when their event arrives.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Handler = Callable[[Any, Any], Any]
 
 
 def main() -> None:
-    """Be the runtime: load the handler, then ask for events until killed."""
+    """Run the runtime: load the handler, then ask for events until killed."""
     faulthandler.enable()
     sys.path[:0] = os.environ["PYTHONPATH"].split(":")
     bootstrap._get_handler = report_load_errors(bootstrap._get_handler)
@@ -32,7 +32,7 @@ def main() -> None:
 
 
 def report_load_errors(load: Callable[[str], Handler]) -> Callable[[str], Handler]:
-    """Load a handler, and tell what goes wrong then or at an event."""
+    """Wrap the loader of handlers, so that errors while loading and later at events are reported."""
 
     @functools.wraps(load)
     def loaded(path: str) -> Handler:
@@ -48,14 +48,14 @@ def report_load_errors(load: Callable[[str], Handler]) -> Callable[[str], Handle
 
 
 def report_event_errors(handler: Handler) -> Handler:
-    """The handler, with an answer to our own question besides."""
+    """Wrap a handler, so that errors are reported and our own question is answered."""
 
     def answer(event: Any, context: Any) -> Any:
         where = "event"
         try:
             if not (isinstance(event, dict) and "proof/called" in event):
                 return handler(event, context)
-            for where, path in event["proof/called"].items():  # noqa: B007 - told when it fails
+            for where, path in event["proof/called"].items():  # noqa: B007 - reported when it fails
                 check_exists(path)
         except BaseException as error:
             report({"where": where, **describe(error)})
@@ -73,12 +73,12 @@ def check_exists(path: str) -> None:
 
 
 def original_error(error: BaseException) -> BaseException:
-    """The app's exception behind the runtime client's own, which has no traceback to speak of."""
+    """Return the app's exception behind the runtime client's own, whose traceback says little."""
     return (error.__context__ or error) if hasattr(error, "exception_type") else error
 
 
 def describe(error: BaseException) -> dict[str, Any]:
-    """What is worth knowing about an exception, as JSON."""
+    """Describe an exception, as JSON."""
     known: dict[str, Any] = {
         "type": type(error).__name__,
         "message": str(error),
@@ -97,21 +97,21 @@ def describe(error: BaseException) -> dict[str, Any]:
 
 
 def unset_variable(error: BaseException) -> str | None:
-    """The name of an environment variable that was asked for in vain."""
+    """Return the name of an environment variable whose absence raised the exception."""
     frames = list(traceback.walk_tb(error.__traceback__))
     inside = frames[-1][0].f_globals.get("__name__") if frames else None
     return str(error.args[0]) if isinstance(error, KeyError) and error.args and inside == "os" else None
 
 
 def chain(error: BaseException | None) -> Iterator[BaseException]:
-    """An exception and what caused it."""
+    """Yield an exception and its causes."""
     while error:
         yield error
         error = error.__cause__ or error.__context__
 
 
 def report(problem: dict[str, Any]) -> None:
-    """Say it to the server, beside the Runtime API."""
+    """Send a report to the server that also is the Runtime API."""
     connection = http.client.HTTPConnection(os.environ["AWS_LAMBDA_RUNTIME_API"], timeout=5)
     try:
         connection.request("POST", "/proof/problem", json.dumps(problem))

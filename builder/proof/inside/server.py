@@ -1,14 +1,14 @@
-"""Start functions as Lambda does, against a Runtime API of our own: ``server.py REQUEST RESULT``, two JSON files.
+"""Start functions as Lambda does, with a Runtime API of our own: ``server.py REQUEST RESULT``, two JSON files.
 
 Run in the sandbox by a Python like Lambda's. Request: ``task``, ``layer`` and ``runtime`` (each the folder's place on
 Lambda and its real one, for where nothing is isolated; ``layer`` may be null), ``init_seconds``, and ``starts``, each
 with ``handler``, ``environment``, ``memory`` (MB), ``seconds`` (for one event), ``event`` (or null) and ``called``
 (name -> dotted path of a function that must exist). Result: ``starts``, each with ``ended``, ``init_ms``, ``peak_mb``,
-``status`` (how the process ended, negative for a signal) and ``problem`` (what the client told about an exception, or
+``status`` (how the process ended, negative for a signal) and ``problem`` (what the client reported of an exception, or
 null).
 
-The API: docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html. Measured time leaves out what this process waited for a
-processor, so that a busy machine makes no function too slow.
+The API: docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html. Measured time excludes waiting for a processor, so that
+no function is too slow because this machine is busy.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ POLL_SECONDS = 0.01  # seconds
 
 
 class RuntimeApi(ThreadingHTTPServer):
-    """The Runtime API of one function: hands out the given events, notes what comes back."""
+    """The Runtime API of one function: hands out the given events and records the responses."""
 
     daemon_threads = True
 
@@ -47,7 +47,7 @@ class RuntimeApi(ThreadingHTTPServer):
 
     @property
     def address(self) -> str:
-        """As AWS_LAMBDA_RUNTIME_API names it."""
+        """The address, in the form of AWS_LAMBDA_RUNTIME_API."""
         return f"127.0.0.1:{self.server_address[1]}"
 
 
@@ -58,7 +58,7 @@ class RuntimeApiHandler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
-        """`next`: an event, or silence until the end."""
+        """Answer `next` with an event, or not at all when there are no more."""
         api = self.server
         api.asked += 1
         api.changed.set()
@@ -74,7 +74,7 @@ class RuntimeApiHandler(BaseHTTPRequestHandler):
         })  # fmt: skip
 
     def do_POST(self) -> None:
-        """A response, an error, or (ours) the whole story of an error."""
+        """Take a response, an error, or (ours) the full report of an error."""
         api = self.server
         length = self.headers.get("Content-Length")
         body = self.rfile.read(int(length)) if length else self._chunks()
@@ -101,11 +101,11 @@ class RuntimeApiHandler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 class ProcessMonitor:
-    """A running process's time and memory, from outside."""
+    """Watches a running process's time and memory from outside."""
 
     def __init__(self, pid: int) -> None:
         self._proc = Path("/proc", str(pid))
@@ -114,7 +114,7 @@ class ProcessMonitor:
         self.peak_mb = 0
 
     def look(self) -> float:
-        """Seconds since the start, without those spent waiting for a processor; updates the peak of memory."""
+        """Return the seconds since the start without those spent waiting for a processor; update the peak of memory."""
         try:
             self._waited = int((self._proc / "schedstat").read_text().split()[1]) / 1e9
             for line in (self._proc / "status").read_text().splitlines():
@@ -126,7 +126,7 @@ class ProcessMonitor:
 
 
 def start(one: dict[str, Any], request: dict[str, Any], base: dict[str, str]) -> dict[str, Any]:
-    """Start one function, hand it its events, end it."""
+    """Start one function, send it its events, end it."""
     events = [one["event"]] if one["event"] is not None else []
     if one["called"]:
         events.append({"proof/called": one["called"]})
@@ -156,7 +156,7 @@ def wait_for_start(
     init_seconds: float,
     events: int,
 ) -> dict[str, Any]:
-    """Wait until it has started and answered, or until it is clear that it does not."""
+    """Wait until the function has started and answered, or has failed to."""
     init: float | None = None
     limit = init_seconds
     while True:
@@ -181,7 +181,7 @@ def wait_for_start(
 
 
 def lambda_environment(request: dict[str, Any]) -> dict[str, str]:
-    """Lambda's own variables: docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html."""
+    """Return Lambda's own variables: docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html."""
     isolated = not Path(request["task"][1]).exists()
     task, runtime = (request[name][0 if isolated else 1] for name in ("task", "runtime"))
     layer = request["layer"][0 if isolated else 1] if request["layer"] else "/opt"
@@ -210,10 +210,10 @@ def lambda_environment(request: dict[str, Any]) -> dict[str, str]:
 
 
 def main(request_file: str, result_file: str) -> None:
-    """Start them all, a few at a time."""
+    """Start all functions, a few at a time."""
     request = json.loads(Path(request_file).read_text(encoding="utf-8"))
     base = lambda_environment(request)
-    Path(result_file).write_text(json.dumps({"starts": []}), encoding="utf-8")  # stands when a start ends this process
+    Path(result_file).write_text(json.dumps({"starts": []}), encoding="utf-8")  # remains if a start ends this process
     with ThreadPoolExecutor(PARALLEL_STARTS) as pool:
         results = list(pool.map(lambda one: start(one, request, base), request["starts"]))
     Path(result_file).write_text(json.dumps({"starts": results}), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Imports a chalice app as Lambda would see it, and says in the uploader's terms why it cannot be imported."""
+"""Import a chalice app as Lambda would, and explain to the uploader why it cannot be imported."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class CompileError(Exception):
 
 
 class LambdaPackages(importlib.abc.MetaPathFinder):
-    """Finds AWS's library in this program's environment, and nothing else of it."""
+    """Finds AWS's libraries in this program's environment, and nothing else of it."""
 
     def __init__(self, folders: Sequence[str]) -> None:
         self._folders = folders
@@ -39,7 +39,7 @@ class LambdaPackages(importlib.abc.MetaPathFinder):
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> importlib.machinery.ModuleSpec | None:
-        """Answer for whole packages; what is in them is found through them."""
+        """Find whole packages; what is in them is found through them."""
         if path is not None or fullname not in LAMBDA_PACKAGES:
             return None
         return importlib.machinery.PathFinder.find_spec(fullname, self._folders, target)
@@ -47,7 +47,7 @@ class LambdaPackages(importlib.abc.MetaPathFinder):
 
 @contextlib.contextmanager
 def lambda_surroundings(code: Path, site: Path | None) -> Iterator[None]:
-    """Show the app the modules that Lambda would show it: its own, its layer's, chalice and AWS's library.
+    """Show the app only the modules that it has on Lambda: its own, its layer's, chalice and AWS's libraries.
 
     What this program needed for itself is hidden meanwhile, so that a forgotten requirement is found missing, and
     a pinned one is not replaced by ours.
@@ -73,12 +73,12 @@ def lambda_surroundings(code: Path, site: Path | None) -> Iterator[None]:
 
 
 def is_tool(module: ModuleType) -> bool:
-    """Whether a loaded module belongs to the compiler environment rather than to Python itself."""
+    """Return whether a loaded module belongs to the compiler environment rather than to Python itself."""
     return f"{os.sep}site-packages{os.sep}" in (getattr(module, "__file__", None) or "")
 
 
 def offered(name: str, shipped: list[Path]) -> bool:
-    """Whether the app gets the module from here: chalice always, AWS's library unless it ships its own."""
+    """Return whether the app gets the module from here: chalice always, AWS's libraries unless it ships them."""
     top = name.partition(".")[0]
     ships = any((folder / top).is_dir() or (folder / f"{top}.py").is_file() for folder in shipped)
     return top == "chalice" or (top in LAMBDA_PACKAGES and not ships)
@@ -106,18 +106,18 @@ def import_app(request: Mapping[str, Any], names: PathNames) -> chalice.app.Chal
 
 
 def syntax_error(error: SyntaxError, names: PathNames) -> CompileError:
-    """What the compiler said, and the line that it said it about."""
+    """Report the compiler's message and the line that it is about."""
     message = names.shorten(error.msg or "invalid syntax")
     file = names.shorten(error.filename or "app.py")
     return CompileError("syntax", message, file=file, line=error.lineno or 0, text=(error.text or "").strip()[:300])
 
 
 def import_error(error: BaseException, names: PathNames) -> CompileError:
-    """A traceback that begins where the app begins; an error out of chalice's own decorators is a wrong use of it."""
-    told = traceback.TracebackException.from_exception(error)
-    for one in chain(told):
+    """Report a traceback that begins in the app. An error raised by chalice's decorators is a wrong use of them."""
+    report = traceback.TracebackException.from_exception(error)
+    for one in chain(report):
         one.stack = traceback.StackSummary.from_list([f for f in one.stack if names.is_apps(f.filename)])
-    lines = names.shorten("".join(told.format())).strip().splitlines()
+    lines = names.shorten("".join(report.format())).strip().splitlines()
     frames = list(traceback.walk_tb(error.__traceback__))
     innermost = frames[-1][0].f_globals.get("__name__", "") if frames else ""
     if innermost.partition(".")[0] == "chalice" and not isinstance(error, ImportError):
@@ -125,12 +125,14 @@ def import_error(error: BaseException, names: PathNames) -> CompileError:
     else:
         kind = "exit" if isinstance(error, SystemExit) else "import"
     message = "\n".join(lines[-LAST_LINES:])
-    return CompileError(kind, message, exit=names.shorten(str(error)), **known(error, innermost, told, names))
+    return CompileError(kind, message, exit=names.shorten(str(error)), **known(error, innermost, report, names))
 
 
-def known(error: BaseException, innermost: str, told: traceback.TracebackException, names: PathNames) -> dict[str, Any]:
-    """What tells an exception's remedy."""
-    types = [one.exc_type for one in chain(told) if one.exc_type]
+def known(
+    error: BaseException, innermost: str, report: traceback.TracebackException, names: PathNames
+) -> dict[str, Any]:
+    """Collect what identifies an exception's remedy."""
+    types = [one.exc_type for one in chain(report) if one.exc_type]
     system = error if isinstance(error, OSError) else None
     return {
         "missing": error.name if isinstance(error, ModuleNotFoundError) else None,
@@ -142,16 +144,16 @@ def known(error: BaseException, innermost: str, told: traceback.TracebackExcepti
     }
 
 
-def chain(told: traceback.TracebackException) -> Iterator[traceback.TracebackException]:
-    """An exception's report and those of its causes."""
-    current: traceback.TracebackException | None = told
+def chain(report: traceback.TracebackException) -> Iterator[traceback.TracebackException]:
+    """Yield an exception's report and those of its causes."""
+    current: traceback.TracebackException | None = report
     while current:
         yield current
         current = current.__cause__ or current.__context__
 
 
 class PathNames:
-    """Says paths as the uploader knows them."""
+    """Shortens paths to what the uploader knows."""
 
     def __init__(self, request: Mapping[str, Any]) -> None:
         self._apps = [path for path in (request["code"], request["root"], request["site"]) if path]
@@ -160,11 +162,11 @@ class PathNames:
         self._named = sorted(named, key=lambda pair: -len(pair[0]))
 
     def is_apps(self, filename: str) -> bool:
-        """Whether a file is the app's or of its dependencies."""
+        """Return whether a file belongs to the app or its dependencies."""
         return any(filename.startswith(path + os.sep) for path in self._apps)
 
     def shorten(self, text: str) -> str:
-        """The text without folders of this machine."""
+        """Remove folders of this machine from a text."""
         for path, name in self._named:
             text = text.replace(path + os.sep, name).replace(path, name or ".")
         return text

@@ -1,4 +1,4 @@
-"""Compiles one chalice app to a SAM template. Runs in the sandbox, under the compiler environment's Python.
+"""Compile a chalice app to a SAM template. Runs in the sandbox, with the compiler environment's Python.
 
 ``chalice_package.py REQUEST RESULT``, two JSON files.
 
@@ -34,7 +34,7 @@ from chalice_import import CompileError, PathNames, import_app
 
 
 class Templater(chalice.package.SAMTemplateGenerator):
-    """chalice's own template generator, which hands bucket events out instead of refusing them."""
+    """chalice's own template generator, except that it reports bucket events instead of refusing them."""
 
     def __init__(self, config: Config, options: chalice.package.PackageOptions) -> None:
         super().__init__(config, options)
@@ -57,16 +57,16 @@ class Templater(chalice.package.SAMTemplateGenerator):
 
 
 class NoPackager(deployer.BaseDeployStep):
-    """Stands where chalice would run pip: code and dependencies are packaged elsewhere."""
+    """Takes the place of chalice's pip run: code and dependencies are packaged elsewhere."""
 
     def handle_deploymentpackage(self, config: Config, resource: models.DeploymentPackage) -> None:
-        """Name a location that the template's reader replaces."""
+        """Set a placeholder location, which is replaced later."""
         del config
         resource.filename = "s3://code-goes-here/code-goes-here"
 
 
 def load_config(request: Mapping[str, Any], app: chalice.app.Chalice | None) -> Config:
-    """The configuration of one stage as chalice's own command line would see it."""
+    """Load the configuration of one stage as chalice's own command line does."""
     file = Path(request["root"], ".chalice", "config.json")
     from_disk = json.loads(file.read_text()) if file.is_file() else {}
     defaults = {
@@ -83,7 +83,7 @@ def load_config(request: Mapping[str, Any], app: chalice.app.Chalice | None) -> 
 
 
 def build_resources(config: Config, root: Path) -> list[models.Model]:
-    """Let chalice plan the app and fill every placeholder in."""
+    """Let chalice plan the app and fill in every placeholder."""
     application = ApplicationGraphBuilder().build(config, config.chalice_stage)
     resources = DependencyBuilder().build_dependencies(application)
     check_resources(resources, root)
@@ -102,7 +102,7 @@ def build_resources(config: Config, root: Path) -> list[models.Model]:
 
 
 def check_resources(resources: list[models.Model], root: Path) -> None:
-    """Refuse what chalice would only stumble over later, or not at all.
+    """Refuse what chalice itself would report late, or not at all.
 
     Raises:
         Refused: nothing to deploy, a policy file that is not there, or a role that is not ours.
@@ -120,7 +120,7 @@ def check_resources(resources: list[models.Model], root: Path) -> None:
 
 
 def check_policy_file(file: Path, root: Path) -> None:
-    """See that a policy lies in the project and is a JSON object with statements."""
+    """Check that a policy file is in the project and is a JSON object with statements."""
     name = os.path.relpath(file, root)
     if not file.resolve().is_relative_to(root.resolve()) or not file.is_file():
         raise CompileError("policy-file", name)
@@ -133,7 +133,7 @@ def check_policy_file(file: Path, root: Path) -> None:
 
 
 def steady_policies(resources: list[models.Model]) -> None:
-    """Take the random ids out of generated policies: same source, same template."""
+    """Remove the random ids from generated policies, so that the same source gives the same template."""
     for resource in resources:
         if isinstance(resource, models.AutoGenIAMPolicy):
             for statement in resource.document["Statement"]:
@@ -144,7 +144,7 @@ def steady_policies(resources: list[models.Model]) -> None:
 
 
 def compile_app(request: Mapping[str, Any], names: PathNames) -> dict[str, Any]:
-    """All steps in order.
+    """Import the app and compile it.
 
     Raises:
         Refused: whatever the uploader can fix.
@@ -162,7 +162,7 @@ def compile_app(request: Mapping[str, Any], names: PathNames) -> dict[str, Any]:
 
 
 def describe(error: Exception) -> str:
-    """Say an error: chalice's own complaints are whole sentences, any other needs its type's name."""
+    """Describe an error: chalice's own messages are whole sentences, others need the type's name."""
     own = type(error).__module__.startswith("chalice.")
     if own or type(error) in (ValueError, RuntimeError, NotImplementedError):
         return str(error)
@@ -170,7 +170,7 @@ def describe(error: Exception) -> str:
 
 
 def package(request: Mapping[str, Any], config: Config) -> dict[str, Any]:
-    """Plan and generate."""
+    """Plan the resources and generate the template."""
     validate_feature_flags(config.chalice_app)
     validate_configuration(config)
     resources = build_resources(config, Path(request["root"]))
@@ -186,18 +186,18 @@ def package(request: Mapping[str, Any], config: Config) -> dict[str, Any]:
 
 
 def write(result: Path, answer: Mapping[str, Any]) -> None:
-    """Replace the result at once."""
+    """Replace the result file atomically."""
     fresh = result.with_suffix(".new")
     fresh.write_text(json.dumps(answer))
     fresh.replace(result)
 
 
 def main() -> None:
-    """Read the request, answer, and end whatever the app left running."""
+    """Read the request, write the result, and end whatever the app left running."""
     request = json.loads(Path(sys.argv[1]).read_text())
     result = Path(sys.argv[2])
     names = PathNames(request)
-    # Stands when the app ends the process before it can be told.
+    # Remains if the app ends the process.
     write(result, {"error": {"kind": "ended", "message": ""}})
     try:
         answer = compile_app(request, names)

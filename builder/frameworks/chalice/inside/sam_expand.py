@@ -1,4 +1,4 @@
-"""Expands chalice's SAM template to plain CloudFormation. Runs in the sandbox, under the compiler environment's Python.
+"""Expand chalice's SAM template to CloudFormation. Runs in the sandbox, with the compiler environment's Python.
 
 ``sam_expand.py REQUEST RESULT``, two JSON files. No code of an app runs here, so what comes out depends on the request
 alone. Request: ``sam`` (the template), ``tracing`` (whether the API is traced), ``region``.
@@ -23,7 +23,7 @@ REGION_LATER = {"AWS::Region": "${AWS::Region}", "AWS::Partition": "${AWS::Parti
 
 
 def expand(sam: dict[str, Any], region: str, *, tracing: bool) -> dict[str, Any]:
-    """Expand; take out what is the publisher's business, unsteady or a leftover; put in what chalice leaves out."""
+    """Expand; remove what is set on publishing, unstable or a leftover; add what chalice leaves out."""
     session = boto3.Session(region_name=region)
     translator = Translator({}, Parser(), boto_session=session)
     template: dict[str, Any] = translator.translate(sam, parameter_values=dict(REGION_LATER))
@@ -48,22 +48,22 @@ def expand(sam: dict[str, Any], region: str, *, tracing: bool) -> dict[str, Any]
 
 
 def bare_function(properties: dict[str, Any]) -> None:
-    """Leave only what the app said about the function."""
+    """Keep only what the app says about the function."""
     for name in ("Code", "Runtime", "Architectures"):
         properties.pop(name, None)
     properties["Tags"] = [tag for tag in properties.get("Tags", []) if tag["Key"] != "lambda:createdBy"]
 
 
 def say_binary_types(properties: dict[str, Any]) -> None:
-    """Say them as a property too, as SAM does for APIs of its own: not everything reads them in the body."""
+    """Set them as a property too, as SAM does for its own APIs: not every reader looks into the body."""
     if types := properties["Body"].get("x-amazon-apigateway-binary-media-types"):
         properties["BinaryMediaTypes"] = types
 
 
 def rename_deployment(resources: dict[str, Any], old: str) -> None:
-    """Name the deployment after everything about the API, so that each change of it is deployed.
+    """Name the deployment after all of the API, so that every change of it is deployed.
 
-    SAM's own hash covers the paths only, and its StageName makes a stage called `Stage` that nobody asked for.
+    SAM's own hash covers the paths only, and its StageName would make an additional stage called `Stage`.
     """
     deployment = resources.pop(old)
     deployment["Properties"].pop("StageName", None)
@@ -78,14 +78,14 @@ def rename_deployment(resources: dict[str, Any], old: str) -> None:
 
 
 def plain_integration(properties: dict[str, Any]) -> None:
-    """Name a websocket handler as a REST integration names its function."""
+    """Refer to a websocket handler as a REST integration refers to its function."""
     handler = properties["IntegrationUri"]["Fn::Sub"][1]["WebsocketHandler"]["Ref"]
     prefix = "arn:${AWS::Partition}:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions"
     properties["IntegrationUri"] = {"Fn::Sub": f"{prefix}/${{{handler}.Arn}}/invocations"}
 
 
 def deploy_websockets(resources: dict[str, Any]) -> None:
-    """Let the stage deploy itself: chalice's deployment has a constant id, so later changes would never go live."""
+    """Let the stage deploy automatically: chalice's deployment has a constant id, so changes would never go live."""
     routes = resources.pop("WebsocketAPIDeployment").get("DependsOn", [])
     stage = resources["WebsocketAPIStage"]
     stage["Properties"].pop("DeploymentId")
@@ -94,19 +94,19 @@ def deploy_websockets(resources: dict[str, Any]) -> None:
 
 
 def name_log_group(properties: dict[str, Any]) -> None:
-    """Name the API handler's group after the function that it is for, which chalice spells in another way."""
+    """Name the API handler's log group after its function, which chalice spells differently."""
     if properties["LogGroupName"] == {"Fn::Sub": "/aws/lambda/${ApiHandler}"}:
         properties["LogGroupName"] = {"Fn::Sub": "/aws/lambda/${APIHandler}"}
 
 
 def main_function(resources: dict[str, Any]) -> str:
-    """The function that stands for the app: what answers requests, else messages, else the first one declared."""
+    """Choose the main function: the one for requests, else for websocket messages, else the first."""
     functions = [name for name, one in resources.items() if one["Type"] == "AWS::Lambda::Function"]
     return next((name for name in ("APIHandler", "WebsocketMessage") if name in functions), functions[0])
 
 
 def url(outputs: dict[str, Any]) -> Any:
-    """The address of the REST API, else of the websocket API, else None."""
+    """Return the address of the REST API, else of the websocket API, else None."""
     for name in ("EndpointURL", "WebsocketConnectEndpointURL"):
         if name in outputs:
             return outputs[name]["Value"]
@@ -114,14 +114,14 @@ def url(outputs: dict[str, Any]) -> Any:
 
 
 def describe(error: Exception) -> str:
-    """Say an error: the translator's own complaints are whole sentences, any other needs its type's name."""
+    """Describe an error: the translator's own messages are whole sentences, others need the type's name."""
     own = type(error).__module__.startswith("samtranslator.") or type(error) in (ValueError, RuntimeError)
     told = str(error) if own else f"{type(error).__name__}: {error}"
     return told.replace(sys.prefix, "").replace(sys.base_prefix, "")
 
 
 def answer(request: str) -> str:
-    """All that is said of a request, as JSON."""
+    """Answer a request, as JSON."""
     try:
         asked = json.loads(request)
         template = expand(asked["sam"], asked["region"], tracing=asked["tracing"])
@@ -132,9 +132,9 @@ def answer(request: str) -> str:
 
 
 def main() -> None:
-    """Read the request, answer."""
+    """Read the request and write the result."""
     result = Path(sys.argv[2])
-    # Stands when the template brings this process down: until here, nothing of it was looked at.
+    # Remains if the template makes this process crash; until here, nothing of it was read.
     result.write_text(json.dumps({"error": "the translator fell over it"}))
     result.write_text(answer(Path(sys.argv[1]).read_text()))
 

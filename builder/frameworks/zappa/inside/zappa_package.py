@@ -31,13 +31,13 @@ from typing import Any
 
 LIVE, REGION, ROLE = "@@LIVE@@", "@@REGION@@", "@@ROLE@@"
 SETTINGS_NAMES = ("zappa_settings.json", "zappa_settings.toml", "zappa_settings.yml", "zappa_settings.yaml")
-# zappa's own list of excludes misses these; what is in them is of this machine, not of the app.
+# zappa's own list of excludes misses these, which belong to this machine, not to the app.
 ALWAYS_EXCLUDED = ["__pycache__", ".venv", *SETTINGS_NAMES]
 POLICY_FILES = ("attach_policy", "assume_policy", "apigateway_policy")
 
 
 class Fault(Exception):
-    """What the uploader has to hear: a kind for the worker, a message, and details such as a traceback."""
+    """An error of the uploader: a kind for the caller, a message, and details such as a traceback."""
 
     def __init__(self, kind: str, message: str, **detail: object) -> None:
         super().__init__(message)
@@ -45,10 +45,10 @@ class Fault(Exception):
 
 
 def main(request_file: str, result_file: str) -> None:
-    """Answer, and end whatever the app's hooks left running."""
+    """Write the result, and end whatever the app's hooks left running."""
     request = json.loads(Path(request_file).read_text(encoding="utf-8"))
     result: dict[str, Any] = {"error": {"kind": "ended", "message": "", "detail": {}}}
-    write(Path(result_file), result)  # stands when a hook ends the process
+    write(Path(result_file), result)  # remains if a hook ends the process
     try:
         result = package(request)
     except Fault as fault:
@@ -59,14 +59,14 @@ def main(request_file: str, result_file: str) -> None:
 
 
 def write(file: Path, result: dict[str, Any]) -> None:
-    """Replace the result at once."""
+    """Replace the result file atomically."""
     fresh = file.with_suffix(".new")
     fresh.write_text(json.dumps(result, default=str), encoding="utf-8")
     fresh.replace(file)
 
 
 def package(request: dict[str, Any]) -> dict[str, Any]:
-    """All steps in order."""
+    """Load the settings, run the hooks, and package the app."""
     cli = loaded(request)
     before = plain(vars(cli))
     sys.path[:0] = [str(Path.cwd()), *filter(None, [request["site"]])]  # after zappa itself, which stays the tool's own
@@ -86,7 +86,7 @@ def package(request: dict[str, Any]) -> dict[str, Any]:
 
 
 def loaded(request: dict[str, Any]) -> Any:
-    """A ZappaCLI with this stage's settings. The project's name is the upload's, so that names in AWS are."""
+    """Return a ZappaCLI with this stage's settings. The project is named after the upload, so names in AWS are too."""
     from zappa.cli import ZappaCLI
 
     class Loader(ZappaCLI):
@@ -104,7 +104,7 @@ def loaded(request: dict[str, Any]) -> Any:
     try:
         cli.load_settings(request["settings_file"])
     except FileNotFoundError as error:
-        raise Fault("missing-file", f"the settings name the file {error.filename!r}, and it is not there") from error
+        raise Fault("missing-file", f"the settings name the file {error.filename!r}, which does not exist") from error
     except Exception as error:
         raise Fault("config", one_line(error)) from error
     cli.zappa_settings = cli.written  # zappa adds permissions of its own to the settings that it read
@@ -112,7 +112,7 @@ def loaded(request: dict[str, Any]) -> Any:
 
 
 def plain(values: dict[str, Any]) -> dict[str, Any]:
-    """What of these can be said in JSON, copied."""
+    """Copy those values that JSON can express."""
     kept = {}
     for name, value in values.items():
         with contextlib.suppress(TypeError, ValueError):
@@ -121,12 +121,12 @@ def plain(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def changes(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
-    """Attributes that a callback set; those named like a setting mean it."""
+    """Return the attributes that a callback changed; those named like a setting set it."""
     return {name: value for name, value in after.items() if name in before and before[name] != value}
 
 
 def hook(setting: str, run: Any) -> None:
-    """Run a hook of the app, of this process's standing, and tell which one failed."""
+    """Run a hook of the app in this process, and report which one failed."""
     try:
         run()
     except SystemExit as error:
@@ -141,7 +141,7 @@ def hook(setting: str, run: Any) -> None:
 
 
 def check_app(settings: dict[str, Any]) -> None:
-    """What answers must be in a module of the app, or in something installed; found without importing it."""
+    """Check, without importing it, that the app's module is in the zip or installed."""
     if settings.get("django_settings"):
         check_module("django_settings", str(settings["django_settings"]), str(settings["django_settings"]))
     if settings.get("app_function"):
@@ -153,7 +153,7 @@ def check_app(settings: dict[str, Any]) -> None:
 
 
 def check_module(setting: str, value: str, module: str) -> None:
-    """Look for a dotted path, to its end where it leads into the app's own folders."""
+    """Look for a dotted path; in the app's own folders, to its end."""
     top = module.split(".")[0]
     missing = None
     if not top or not any(is_module(Path(folder, top)) for folder in sys.path if folder):
@@ -165,12 +165,12 @@ def check_module(setting: str, value: str, module: str) -> None:
 
 
 def is_module(path: Path) -> bool:
-    """Whether a path without its ending is a package, a module, or a compiled one."""
+    """Return whether a path without its suffix is a package, a module, or a compiled one."""
     return path.is_dir() or path.with_name(f"{path.name}.py").is_file() or any(path.parent.glob(f"{path.name}.*.so"))
 
 
 def policy(file: str) -> Any:
-    """The content of a policy file."""
+    """Read a policy file."""
     try:
         return json.loads(Path(file).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -178,7 +178,7 @@ def policy(file: str) -> Any:
 
 
 def write_zip(cli: Any, settings: dict[str, Any], target: Path) -> None:
-    """The app's own files, less what the settings exclude, by zappa's rules. Dependencies are not in it."""
+    """Zip the app's own files except what the settings exclude, by zappa's rules and without dependencies."""
     with tempfile.TemporaryDirectory() as folder:
         venv = Path(folder, "no-virtualenv")
         (venv / "lib" / "python{}.{}".format(*sys.version_info[:2]) / "site-packages").mkdir(parents=True)
@@ -198,7 +198,7 @@ def write_zip(cli: Any, settings: dict[str, Any], target: Path) -> None:
 
 
 def check_syntax(target: Path) -> None:
-    """Parse, not run, each of the app's modules as this Python would."""
+    """Parse each of the app's modules with this Python, without running them."""
     with zipfile.ZipFile(target) as file, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for name in sorted(file.namelist()):
@@ -214,7 +214,7 @@ def check_syntax(target: Path) -> None:
 
 
 def settings_module(cli: Any, request: dict[str, Any], settings: dict[str, Any]) -> str:
-    """The text of ``zappa_settings.py``, for the bucket's stage and without what only zappa's own deploy needs."""
+    """Return the text of ``zappa_settings.py`` for the bucket's stage, without what only zappa's own deploy needs."""
     config = {name: value for name, value in settings.items() if name not in ("slim_handler", "include", "extends")}
     cli.api_stage = request["stage"]
     cli.zappa_settings[request["stage"]] = config
@@ -229,7 +229,7 @@ def settings_module(cli: Any, request: dict[str, Any], settings: dict[str, Any])
 
 
 def rules(cli: Any, function: str, settings: dict[str, Any]) -> list[dict[str, Any]]:
-    """One rule per schedule expression. The handler reads the function to run from the end of the rule's name."""
+    """Make one rule per schedule expression. The handler reads the function to run from the end of the rule's name."""
     found = []
     try:
         for event in [*(settings.get("events") or []), *keep_warm(function, settings)]:
@@ -251,7 +251,7 @@ def rules(cli: Any, function: str, settings: dict[str, Any]) -> list[dict[str, A
 
 
 def keep_warm(function: str, settings: dict[str, Any]) -> list[dict[str, Any]]:
-    """The event that zappa adds by itself."""
+    """Return the event that zappa adds by itself."""
     if not settings.get("keep_warm", True):
         return []
     return [
@@ -265,7 +265,7 @@ def keep_warm(function: str, settings: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def resources(cli: Any, request: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:
-    """The API as zappa's own template has it: REST or HTTP, and of the websocket API where the app has one."""
+    """Return the API as in zappa's own template: REST or HTTP, and the websocket API if the app has one."""
     if not (cli.use_apigateway and settings.get("apigateway_enabled", True)):
         return {}
     cli.zappa.boto_session = SimpleNamespace(region_name=REGION)
@@ -291,7 +291,7 @@ def resources(cli: Any, request: dict[str, Any], settings: dict[str, Any]) -> di
 
 
 def cors(given: Any, version: str) -> Any:
-    """The setting for HTTP APIs in the form that zappa takes for these: it fails on true, and overlooks an origin."""
+    """Convert the setting to the form that zappa wants for HTTP APIs, where true fails and an origin is ignored."""
     if version != "v2" or not given:
         return given
     wide = {"max_age": 0} if given is True else given
@@ -299,7 +299,7 @@ def cors(given: Any, version: str) -> Any:
 
 
 def one_line(error: BaseException) -> str:
-    """An exception in a line; zappa's own complaints are whole sentences and need no type."""
+    """Describe an exception in one line; zappa's own messages are whole sentences and need no type."""
     text = " ".join(str(getattr(error, "message", None) or error).split())
     return text if type(error).__name__ == "ClickException" else f"{type(error).__name__}: {text}"
 

@@ -86,7 +86,7 @@ def test_projects_and_wheels_inside_the_zip_are_local(tmp_path: Path) -> None:
         ("--no-index", "--no-index"),
         ("x --global-option=y", "--global-option"),
         ("flask=3", "flask=3"),
-        ("./" + "x" * 300, "no path"),
+        ("./" + "x" * 300, "not a valid path"),
         ("two words", "two words"),
         ("-c limits.txt\n-Z", "-Z"),
         ("--requirements limits.txt", "--requirements"),

@@ -148,7 +148,7 @@ def test_a_handler_of_another_function_is_looked_up_without_another_start(provin
     }
     error = refused(proving, {"app.py": "print('loaded')\n" + HANDLER}, functions=functions, said=said)
     assert error.code == Code.HANDLER_MISSING
-    assert "Alike is to call app.missing" in error.message
+    assert "Alike would call app.missing" in error.message
     assert said.count("loaded") == 1
 
 
@@ -182,7 +182,7 @@ def test_an_answer_of_any_status_counts_as_started(proving: Any) -> None:
 def test_what_is_called_later_is_looked_up_now(proving: Any) -> None:
     error = refused(proving, {"app.py": HANDLER, "jobs.py": ""}, called={"events[0].function": "jobs.nightly"})
     assert error.code == Code.HANDLER_MISSING
-    assert "events[0].function is to call jobs.nightly" in error.message
+    assert "events[0].function would call jobs.nightly" in error.message
 
 
 def test_where_variables_come_from_elsewhere_a_failing_start_is_a_warning(proving: Any) -> None:

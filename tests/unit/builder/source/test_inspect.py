@@ -179,7 +179,7 @@ def test_a_second_zappa_settings_file_is_warned_of(tmp_path: Path) -> None:
     (tmp_path / "zappa_settings.yml").write_text("other: {}")
 
     assert look(tmp_path).warnings == (
-        "zappa_settings.yml is ignored, as zappa reads only zappa_settings.json when both are there",
+        "zappa_settings.yml is ignored, as zappa reads only zappa_settings.json if both exist",
     )
 
 

@@ -75,8 +75,8 @@ def test_zappa_stages_extend_each_other_the_nearer_winning(tmp_path: Path) -> No
     [
         ({"a": {"extends": "b"}, "b": {"extends": "a"}}, "a -> b -> a"),
         ({"a": {"extends": "a"}}, "a -> a"),
-        ({"a": {"extends": "gone"}}, "'gone', which is not there"),
-        ({"a": {"extends": ["b"]}}, "['b'], which is not there"),
+        ({"a": {"extends": "gone"}}, "'gone', which does not exist"),
+        ({"a": {"extends": ["b"]}}, "['b'], which does not exist"),
     ],
 )
 def test_an_extends_that_leads_nowhere_or_round_is_refused(tmp_path: Path, data: Any, said: str) -> None:

@@ -56,11 +56,11 @@ class Impatient:
 FAILURES = [
     pytest.param(
         {"app.py": HELLO + "import requests\n"}, Code.APP_DOES_NOT_IMPORT,
-        'File "app.py", line 8', "Name the package that brings requests", id="a forgotten requirement of a tool",
+        'File "app.py", line 8', "Add the package that provides requests", id="a forgotten requirement of a tool",
     ),
     pytest.param(
         {"app.py": "import sys\nsys.meta_path.pop()\nimport nowhere\n"}, Code.APP_DOES_NOT_IMPORT,
-        "No module named 'nowhere'", "Name the package", id="an importer less",
+        "No module named 'nowhere'", "Add the package", id="an importer less",
     ),
     pytest.param(
         {"app.py": HELLO + "import helper\n", "helper.py": ""}, Code.APP_DOES_NOT_IMPORT,
@@ -80,7 +80,7 @@ FAILURES = [
     ),
     pytest.param(
         {"app.py": "import ctypes\nctypes.CDLL('libno.so.7')\n"}, Code.MISSING_LIBRARY,
-        'File "app.py", line 2', "brings libno.so.7 along", id="a library that is not there",
+        'File "app.py", line 2', "bundles libno.so.7", id="a library that is not there",
     ),
     pytest.param(
         {"app.py": "import sys\nprint('{}')\nsys.exit(3)\n"}, Code.APP_DOES_NOT_IMPORT,

@@ -77,7 +77,7 @@ def test_other_stages_and_empty_settings_do_not_count() -> None:
 def test_dropped_and_unknown_settings_are_warned_about() -> None:
     profile, typo = check_settings({"profile": "me", "stages": {"dev": {"lambda_memory": 1}}}, "dev")
     assert profile == "profile in .chalice/config.json is ignored: the pipeline deploys with its own credentials"
-    assert typo == "stages.dev.lambda_memory in .chalice/config.json is ignored: chalice knows no such setting"
+    assert typo == "stages.dev.lambda_memory in .chalice/config.json is ignored: chalice has no such setting"
 
 
 def test_a_format_of_the_future_is_refused() -> None:
