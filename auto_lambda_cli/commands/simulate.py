@@ -160,8 +160,8 @@ def _run(
 
 def _ledger(days: float, *, local: bool, bucket: str | None) -> History:
     """All of it in memory: what was dropped in the last so many days on the pipeline that is meant."""
-    from auto_lambda.aws.recent_attempts import LedgerUnusable, RecentAttempts
     from auto_lambda.aws.session import client, make_session
+    from auto_lambda.recent_attempts import LedgerUnusable, RecentAttempts
     from auto_lambda_cli.target import choose, setting
     from checker.simulator.history import LedgerHistory
 

@@ -15,9 +15,9 @@ import typer
 from botocore.exceptions import BotoCoreError, ClientError
 
 from auto_lambda.aws.autoscaling import AutoScalingGroup, GroupUnusable
-from auto_lambda.aws.recent_attempts import LedgerUnusable, RecentAttempts
 from auto_lambda.aws.session import client, make_session
 from auto_lambda.aws.sqs import Queue, QueueUnusable
+from auto_lambda.recent_attempts import LedgerUnusable, RecentAttempts
 from auto_lambda_cli.exits import Exit, leave, plain_errors, tell
 from auto_lambda_cli.progress.snapshot import Look, Snapshot
 from auto_lambda_cli.progress.view import COLOURS

@@ -60,7 +60,7 @@ def test_rollback_complete_of_a_first_create_is_deleted_and_created(world: World
     assert "Nothing was live before" in caught.value.hint
     assert status(world) == "ROLLBACK_COMPLETE"
     assert world.deploy(world.make.bundle()).version == "1"
-    assert f"{world.app.stack}: ROLLBACK_COMPLETE, deleted to be created anew" in world.said
+    assert f"{world.app.stack}: ROLLBACK_COMPLETE, deleting it to create it again" in world.said
 
 
 def test_create_failed_is_deleted_and_created(world: World) -> None:

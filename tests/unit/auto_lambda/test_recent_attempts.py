@@ -14,8 +14,8 @@ from tables import create_ledger
 
 from auto_lambda.attempts import Attempt
 from auto_lambda.aws.dynamodb import Table
-from auto_lambda.aws.recent_attempts import LedgerUnusable, RecentAttempts
 from auto_lambda.keys import App
+from auto_lambda.recent_attempts import LedgerUnusable, RecentAttempts
 
 STARTED = datetime(2026, 1, 2, 12, tzinfo=UTC)
 
