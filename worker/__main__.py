@@ -17,7 +17,7 @@ from auto_lambda.service import (
     stop_on_signals,
     trim_memory,
 )
-from worker.consumer.status import Status
+from worker.consumer.status import StatusLine
 
 if TYPE_CHECKING:
     from worker.cancellation import CancelToken
@@ -77,7 +77,7 @@ def _run(chosen: settings.WorkerSettings) -> int:
         removals=chosen.undeploy_on_delete,
     )
     notifier = Notifier()
-    status = Status(notifier.status)
+    status = StatusLine(notifier.status)
     with workroom(chosen.work_dir) as room:
         try:
             name = f"{socket.gethostname()}-{os.getpid()}"
@@ -87,7 +87,9 @@ def _run(chosen: settings.WorkerSettings) -> int:
         return _serve(chosen, inbox, worker, notifier, status)
 
 
-def _serve(chosen: settings.WorkerSettings, inbox: Inbox, worker: Worker, notifier: Notifier, status: Status) -> int:
+def _serve(
+    chosen: settings.WorkerSettings, inbox: Inbox, worker: Worker, notifier: Notifier, status: StatusLine
+) -> int:
     from auto_lambda.aws.metadata import Metadata
     from worker.consumer.backoff import BackOff
     from worker.consumer.daemon import Daemon, Hooks, Timing

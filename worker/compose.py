@@ -43,11 +43,11 @@ from worker.bundle.assemble import assemble
 from worker.consumer.deduplication import Deduplicator
 from worker.consumer.inbox import Inbox
 from worker.deploy.deployer import Deployer
-from worker.fetch import fetch
+from worker.fetch import Fetched, fetch
 from worker.handler import DeliveryHandler
 from worker.model import Bundle, DeployTarget, Upload
 from worker.operations.reconcile import Reconciler
-from worker.pipeline import Fetched, Pipeline, Steps
+from worker.pipeline import Pipeline, Steps
 from worker.records.ledger import Ledger
 from worker.records.receipt import Report
 from worker.workdir import Workroom

@@ -14,23 +14,11 @@ from auto_lambda.receipts import Step
 from builder.frameworks.base import Framework
 from builder.model import Built, Draft, Source
 from worker.deploy import DeployContext, Deployer
+from worker.fetch import Fetched
 from worker.guard import Guard
 from worker.model import Bundle, Release, Upload
 from worker.outcome import AttemptOutcome, Failed, Live, outcome_of_run
 from worker.records.receipt import Report
-
-
-class Fetched(Protocol):
-    """A zip on disk. ``upload`` has version and size filled in; ``size`` in bytes."""
-
-    @property
-    def upload(self) -> Upload: ...  # noqa: D102
-    @property
-    def path(self) -> Path: ...  # noqa: D102
-    @property
-    def sha256(self) -> str: ...  # noqa: D102
-    @property
-    def size(self) -> int: ...  # noqa: D102
 
 
 class Builder(Protocol):

@@ -91,12 +91,6 @@ class Table:
             items += map(plain, answer["Responses"].get(self._name, []))
         return items
 
-    @tenacity.retry(
-        retry=tenacity.retry_if_exception_type(Conflict),
-        wait=tenacity.wait_random_exponential(0.05, max=1),
-        stop=tenacity.stop_after_attempt(8),
-        reraise=True,
-    )
     def write(self, *writes: Put | Delete) -> None:
         """Write everything in one transaction, or nothing.
 
@@ -104,7 +98,15 @@ class Table:
             Refused: an item is not as expected.
             Conflict: other transactions kept writing one of the items.
         """
-        actions = [self._action(write) for write in writes]
+        retrying = tenacity.Retrying(
+            retry=tenacity.retry_if_exception_type(Conflict),
+            wait=tenacity.wait_random_exponential(0.05, max=1),
+            stop=tenacity.stop_after_attempt(8),
+            reraise=True,
+        )
+        retrying(self._write, [self._action(write) for write in writes])
+
+    def _write(self, actions: Sequence[Any]) -> None:
         try:
             if len(actions) == 1 and "Put" in actions[0]:
                 self._client.put_item(**actions[0]["Put"])

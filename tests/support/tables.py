@@ -11,7 +11,7 @@ from typing import Any
 
 from cfnlint.decode.cfn_yaml import load as load_template
 
-from auto_lambda.aws.dynamodb import Delete, Item, Put, Refused, Value
+from auto_lambda.aws.dynamodb import Delete, Item, Put, Refused, Table, Value
 from auto_lambda_cli.local_stack.sources import template_path
 
 _SCHEMA = ("BillingMode", "AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes")
@@ -30,7 +30,9 @@ def _schema() -> dict[str, Any]:
 
 
 @dataclass
-class FakeTable:
+class FakeTable(Table):
+    """Keeps its items in memory."""
+
     items_: dict[tuple[str, str], dict[str, Value]] = field(default_factory=dict)
     writes: list[Item] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -55,9 +57,9 @@ class FakeTable:
                 if isinstance(write, Delete):
                     self.items_.pop((write.pk, write.sk), None)
                 else:
-                    kept: dict[str, Value] = {name: value for name, value in write.item.items() if value is not None}
-                    self.items_[_key(write.item)] = kept
-                    self.writes.append(kept)
+                    stored: dict[str, Value] = {name: value for name, value in write.item.items() if value is not None}
+                    self.items_[_key(write.item)] = stored
+                    self.writes.append(stored)
 
 
 def _key(item: Item) -> tuple[str, str]:

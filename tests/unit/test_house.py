@@ -13,10 +13,7 @@ MOST_MODULES = 18
 RESERVED = {"build", "dist", "env", "venv", "node_modules", "vendor"}  # tools skip folders with these names
 
 # Names that still stand for two things. Only ever take one out.
-KNOWN_TWICE = {
-    "Builder", "Fetched", "Group", "Inbox", "Lines", "Member",
-    "Metadata", "Problem", "Queue", "Refused", "Result", "Settings", "Source", "Table",
-}  # fmt: skip
+KNOWN_TWICE = {"Builder", "Group", "Lines", "Refused", "Result", "Settings", "Source"}
 
 
 def modules(*packages: str) -> list[Path]:

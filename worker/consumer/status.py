@@ -8,7 +8,7 @@ from collections.abc import Callable
 WAITING = "waiting"
 
 
-class Status:
+class StatusLine:
     """Keeps the line up to date. Used by the threads that work, each on one upload at a time.
 
     Args:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from auto_lambda import logs
-from auto_lambda.aws.metadata import NoMetadata
+from auto_lambda.aws.metadata import Metadata, NoMetadata
 from auto_lambda.service import Stop
 
 POLL_SECONDS = 5.0  # between two polls
@@ -21,14 +21,6 @@ METADATA_TRIES = 5  # before we conclude that there is no metadata service
 TERMINATION_SECONDS = 60.0  # that the metadata service may take to show a termination that the group has accepted
 
 _log = logs.get("termination")
-
-
-class MachineMetadata(Protocol):
-    """The metadata service; every call may raise `NoMetadata`."""
-
-    def instance(self) -> str: ...  # noqa: D102
-    def notice(self) -> str | None: ...  # noqa: D102
-    def terminating(self) -> bool: ...  # noqa: D102
 
 
 class GroupMember(Protocol):
@@ -53,7 +45,7 @@ class TerminationWatcher:
 
     def __init__(
         self,
-        metadata: MachineMetadata,
+        metadata: Metadata,
         member: Callable[[str], GroupMember | None],
         stop: Stop,
         *,

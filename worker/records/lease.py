@@ -11,10 +11,9 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 from auto_lambda import logs
-from auto_lambda.aws.dynamodb import Delete, Item, Put, Refused
+from auto_lambda.aws.dynamodb import Delete, Item, Put, Refused, Table
 from worker.cancellation import Cancelled
 
 SKEW = 10.0
@@ -22,13 +21,6 @@ SKEW = 10.0
 SK = "lease"
 
 _log = logs.get("lease")
-
-
-class Writes(Protocol):
-    """The part of the table that leases use."""
-
-    def write(self, *writes: Put | Delete) -> None:
-        """Write all or nothing; raises `Refused`."""
 
 
 class Lost(Cancelled):
@@ -104,7 +96,7 @@ class HeldLease:
 
     def __init__(
         self,
-        table: Writes,
+        table: Table,
         pk: str,
         lease: Lease,
         seconds: float,
@@ -183,7 +175,7 @@ class HeldLease:
 
 
 def claim(
-    table: Writes,
+    table: Table,
     pk: str,
     seen: Lease,
     *,

@@ -6,12 +6,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, fields, replace
-from typing import TYPE_CHECKING, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from auto_lambda.attempts import Attempt, history_pk
-from auto_lambda.aws.dynamodb import Delete, Item, Put
+from auto_lambda.aws.dynamodb import Delete, Item, Put, Table
 from auto_lambda.aws.s3 import Head
 from auto_lambda.keys import ROLLBACK, App
 from worker.model import Upload
@@ -191,19 +191,6 @@ def subject(upload: Upload) -> str:
     """Name an upload in a lease. Two messages about one version have the same name, unless one was redriven."""
     parts = (upload.key, upload.version or upload.sequencer or "", upload.redrive or "")
     return "@".join(part for part in parts if part)
-
-
-class Table(Protocol):
-    """The part of the table that the ledger uses."""
-
-    def items(self, pk: str, *, newest: int | None = None) -> Iterator[dict[str, str | int | float | None]]:
-        """Return all items of one ``pk``, or the ``newest`` ones, latest first."""
-
-    def get(self, keys: Sequence[tuple[str, str]]) -> list[dict[str, str | int | float | None]]:
-        """Return the existing items among pairs of ``pk`` and ``sk``."""
-
-    def write(self, *writes: Put | Delete) -> None:
-        """Write all or nothing; raises `Refused`."""
 
 
 class Ledger:

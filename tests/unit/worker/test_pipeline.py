@@ -144,7 +144,7 @@ def steps(fakes: Fakes) -> Steps:
     return Steps(
         fetch=fakes.fetch,
         unpack=fakes.unpack,
-        inspect=fakes.inspect,  # type: ignore[arg-type]
+        inspect=fakes.inspect,
         builder=fakes,
         frameworks={"chalice": fakes},  # type: ignore[dict-item]
         assemble=fakes.assemble,

@@ -10,7 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from auto_lambda.aws.sqs import QueueUnusable
 
-Verdict = Literal["fine", "warning", "broken", "unknown"]
+Health = Literal["fine", "warning", "broken", "unknown"]
 _DENIED = {"AccessDenied", "AccessDeniedException", "AuthorizationError", "403", "UnauthorizedOperation"}
 _STRANGERS = {
     "ExpiredToken",
@@ -35,7 +35,7 @@ class Finding:
     """
 
     what: str
-    verdict: Verdict
+    verdict: Health
     found: str
     advice: str | None = None
 

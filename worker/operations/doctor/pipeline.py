@@ -2,37 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Protocol
-
-from auto_lambda.aws.s3 import Announced
-from auto_lambda.aws.sqs import Depth, Wiring
+from auto_lambda.aws.dynamodb import Table
+from auto_lambda.aws.s3 import ObjectStore
+from auto_lambda.aws.sqs import Queue
 from worker.operations.doctor.finding import Finding
 
 _STACK = "Compare the setting with the outputs of the pipeline's stack, or deploy infra/pipeline.yaml again."
 
 
-class Buckets(Protocol):
-    """S3."""
-
-    def bucket_exists(self, bucket: str) -> bool: ...  # noqa: D102
-    def versioned(self, bucket: str) -> bool: ...  # noqa: D102
-    def announced(self, bucket: str) -> Announced: ...  # noqa: D102
-
-
-class Queue(Protocol):
-    """The queue."""
-
-    def depth(self) -> Depth: ...  # noqa: D102
-    def wiring(self) -> Wiring: ...  # noqa: D102
-
-
-class Table(Protocol):
-    """The ledger's table."""
-
-    def shape(self) -> tuple[tuple[str, ...], tuple[str, ...]]: ...  # noqa: D102
-
-
-def uploads(buckets: Buckets, bucket: str) -> Finding:
+def uploads(buckets: ObjectStore, bucket: str) -> Finding:
     """The bucket that zips are dropped into."""
     if not buckets.bucket_exists(bucket):
         return Finding("uploads bucket", "broken", f"there is no bucket {bucket}", _STACK)
@@ -42,7 +20,7 @@ def uploads(buckets: Buckets, bucket: str) -> Finding:
     return Finding("uploads bucket", "fine", f"{bucket} keeps versions")
 
 
-def announcements(buckets: Buckets, bucket: str, queue: Queue) -> Finding:
+def announcements(buckets: ObjectStore, bucket: str, queue: Queue) -> Finding:
     """Whether that bucket tells our queue of drops."""
     arn = queue.wiring().arn
     if not any(event.startswith("s3:ObjectCreated:") for event in buckets.announced(bucket).get(arn, ())):
@@ -50,7 +28,7 @@ def announcements(buckets: Buckets, bucket: str, queue: Queue) -> Finding:
     return Finding("announcements", "fine", f"{bucket} announces drops to the queue")
 
 
-def artifacts(buckets: Buckets, bucket: str) -> Finding:
+def artifacts(buckets: ObjectStore, bucket: str) -> Finding:
     """The bucket for what workers make."""
     if not buckets.bucket_exists(bucket):
         return Finding("artifacts bucket", "broken", f"there is no bucket {bucket}", _STACK)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import threading
 
-from worker.consumer.status import Status
+from worker.consumer.status import StatusLine
 
 
 def test_the_line_names_what_each_thread_is_doing() -> None:
     lines: list[str] = []
-    status = Status(lines.append)
+    status = StatusLine(lines.append)
     other_is_there, other_may_go = threading.Event(), threading.Event()
 
     def other() -> None:
@@ -37,5 +37,5 @@ def test_the_line_names_what_each_thread_is_doing() -> None:
 
 def test_who_did_nothing_has_nothing_to_end() -> None:
     lines: list[str] = []
-    Status(lines.append).over()
+    StatusLine(lines.append).over()
     assert lines == []
