@@ -1,4 +1,4 @@
-"""Every command with its options and its help. What a command does lies in a module of its own."""
+"""Every command with its options and its help. Each command is implemented in a module of its own."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ app.add_typer(local, name="local", help="The whole pipeline on this machine, wit
 app.add_typer(ami, name="ami", help="The machine image that workers and the checker run on.")
 
 Name = Annotated[str, typer.Argument(help="The app's name.", show_default=False)]
-Wait = Annotated[bool, typer.Option("--wait/--no-wait", help="Follow it until it is live or has failed.")]
+Wait = Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until it is live or has failed.")]
 Timeout = Annotated[float, typer.Option(help="Seconds to wait at most.", min=1)]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Only show it.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only show what would be done.")]
 Stage = Annotated[str, typer.Option("--stage", "-s", help="The stage it is deployed to.", metavar="STAGE")]
 
 
@@ -43,15 +43,15 @@ def _version(wanted: bool) -> None:
 def root(
     _: Annotated[bool, typer.Option("--version", help="Show the version.", callback=_version, is_eager=True)] = False,
 ) -> None:
-    """Drop the zip of a chalice or zappa app into a bucket, and it becomes a live AWS Lambda.
+    """Upload the zip of a chalice or zappa app to a bucket, and it becomes a live AWS Lambda function.
 
-    Try it here, without AWS:
+    To try it without AWS:
 
-    - `auto-lambda demo`: four real apps go live, and you watch
-    - `auto-lambda local up`: the same stack, left running for your own zips; then, in another terminal,
+    - `auto-lambda demo`: watch four real apps go live
+    - `auto-lambda local up`: the same stack, kept running for your own zips; then, in another terminal,
       `auto-lambda deploy FOLDER --name shop`
 
-    With a pipeline on AWS: name its bucket in AUTO_LAMBDA_UPLOADS_BUCKET, and `auto-lambda deploy` works the same.
+    With a pipeline on AWS, set AUTO_LAMBDA_UPLOADS_BUCKET to its bucket; `auto-lambda deploy` works the same.
     """
 
 
@@ -59,38 +59,40 @@ def root(
 @needs("local")
 def local_up(
     port: Annotated[
-        int | None, typer.Option(help="Port of the embedded AWS on 127.0.0.1; a free one by default.", min=1, max=65535)
+        int | None,
+        typer.Option(help="The port of the embedded AWS on 127.0.0.1; a free one by default.", min=1, max=65535),
     ] = None,
-    workers: Annotated[int, typer.Option(help="How many workers.", min=1, max=16)] = 1,
+    workers: Annotated[int, typer.Option(help="The number of workers.", min=1, max=16)] = 1,
     fleet: Annotated[
-        bool, typer.Option("--fleet", help="Start and end workers as Auto Scaling would, by the template's policies.")
+        bool, typer.Option("--fleet", help="Start and stop workers as Auto Scaling would, by the template's policies.")
     ] = False,
     largest: Annotated[
-        int | None, typer.Option("--max", help="With --fleet: the most workers.", min=1, max=50, show_default="10")
+        int | None,
+        typer.Option("--max", help="With --fleet: the maximum number of workers.", min=1, max=50, show_default="10"),
     ] = None,
     boot_seconds: Annotated[
         float | None,
-        typer.Option(help="With --fleet: how long a machine takes to boot.", min=0, max=600, show_default="3"),
+        typer.Option(help="With --fleet: how long an instance takes to boot.", min=0, max=600, show_default="3"),
     ] = None,
     undeploy_on_delete: Annotated[
-        bool, typer.Option("--undeploy-on-delete", help="Take an app out of AWS when its zip is deleted.")
+        bool, typer.Option("--undeploy-on-delete", help="Remove an app from AWS when its zip is deleted.")
     ] = False,
     folder: Annotated[
         Path | None, typer.Option(help="Where logs and work files go; a new temporary folder by default.")
     ] = None,
 ) -> None:
-    """Start an embedded AWS with the whole pipeline in it, and keep it running until Ctrl-C.
+    """Start an embedded AWS with the whole pipeline in it, and run until Ctrl-C.
 
-    When all is ready, one line of JSON on standard output names everything: endpoint, bucket, queue, and the
-    environment variables that lead any AWS client there. Everything else goes to standard error.
+    When everything is ready, this prints one line of JSON, unless standard output is a terminal: endpoint, bucket,
+    queue, and the environment variables that point any AWS client there. Everything else goes to standard error.
 
     Then, in another terminal:
 
     - `auto-lambda deploy examples/quotes --name quotes`
     - `auto-lambda status`
 
-    With `--fleet` there is no worker at first: a double for Auto Scaling, which no emulator has, follows the queue by
-    the policies and alarms of the template.
+    With `--fleet` there is no worker at first: an Auto Scaling emulator starts and stops workers by the policies and
+    alarms of the template.
     """
     from auto_lambda_cli.commands.local import fleet_options, up
 
@@ -106,9 +108,9 @@ def demo(
     ] = None,
     keep: Annotated[bool, typer.Option("--keep", help="Leave the stack running at the end, until Ctrl-C.")] = False,
 ) -> None:
-    """Start a local stack, drop four real apps into it, and watch them go live.
+    """Start a local stack, upload four real apps, and watch them go live.
 
-    Exit code 0 when all four answer, else 1.
+    Exit code 0 if all four answer, else 1.
     """
     from auto_lambda_cli.commands.local import demo as run
 
@@ -118,7 +120,7 @@ def demo(
 @app.command()
 def deploy(
     source: Annotated[
-        Path, typer.Argument(metavar="APP.zip|FOLDER", help="A zip, or a folder to make one from.", show_default=False)
+        Path, typer.Argument(metavar="APP.zip|FOLDER", help="A zip, or a folder to zip.", show_default=False)
     ],
     name: Annotated[
         str | None,
@@ -139,8 +141,8 @@ def deploy(
 ) -> None:
     """Upload an app and follow it until it is live.
 
-    Of a folder everything is packed but version control, virtual environments and caches. What is told while it
-    runs goes to standard error; standard output gets the URL, or the receipt with `--json`.
+    A folder is zipped without files of version control, virtual environments and caches. Progress goes to standard
+    error; standard output gets the URL, or the receipt with `--json`.
 
     Exit codes: 0 live, 1 failed, 2 wrong usage (nothing was uploaded), 3 not live in time.
 
@@ -165,7 +167,7 @@ def rollback(
         typer.Option(
             "--to",
             metavar="VERSION",
-            help="The zip's version in the bucket; by default what was live before.",
+            help="The version of the zip in the bucket; by default the one that was live before.",
             show_default=False,
         ),
     ] = None,
@@ -176,12 +178,12 @@ def rollback(
     local: Local = False,
     bucket: Bucket = None,
 ) -> None:
-    """Make live again what was live before, exactly as it was: nothing is resolved or built again.
+    """Make the previous release live again, unchanged: nothing is resolved or built again.
 
-    The earlier zip becomes the newest one in the bucket, so the bucket goes on saying what should be live. A second
-    rollback goes further back; `--to` goes anywhere, forth too. `auto-lambda status --history NAME` shows what was.
+    The earlier zip becomes the newest version in the bucket, so the bucket still says what should be live. A second
+    rollback goes back one further; `--to` selects any release. `auto-lambda status --history NAME` lists them.
 
-    Exit codes: 0 live, 1 failed (and what was live still is), 2 nothing was done, 3 not live in time.
+    Exit codes: 0 live, 1 failed (what was live still is), 2 nothing was done, 3 not live in time.
 
     For example:
 
@@ -207,10 +209,10 @@ def undeploy(
     local: Local = False,
     bucket: Bucket = None,
 ) -> None:
-    """Delete an app's zip, and follow until the app is out of AWS: its functions, routes and roles.
+    """Delete an app's zip, and wait until the app is removed from AWS, with its functions, routes and roles.
 
-    For a pipeline with `UndeployOnDelete`; any other leaves the app where it is, and is left alone. Versions of the zip
-    stay in the bucket: `auto-lambda rollback NAME --to VERSION` brings one back.
+    Only for a pipeline with `UndeployOnDelete`; any other would keep the app, so nothing is done there. The versions of
+    the zip stay in the bucket: `auto-lambda rollback NAME --to VERSION` restores one.
 
     Exit codes: 0 gone, 1 failed, 2 nothing was done, 3 not gone in time.
 
@@ -226,27 +228,30 @@ def undeploy(
 @app.command()
 def status(
     history: Annotated[
-        str | None, typer.Option("--history", metavar="APP", help="Every attempt at one app, of the last 90 days.")
+        str | None,
+        typer.Option("--history", metavar="APP", help="List the attempts to deploy one app in the last 90 days."),
     ] = None,
     stage: Stage = "dev",
     watch: Annotated[
         bool,
-        typer.Option("--watch", "-w", help="Watch queue, workers, running builds, last receipts."),
+        typer.Option("--watch", "-w", help="Watch the queue, workers, running builds and latest receipts."),
     ] = False,
-    interval: Annotated[float, typer.Option(help="Seconds between two looks of --watch.", min=0.5, max=3600)] = 2,
+    interval: Annotated[
+        float, typer.Option(help="With --watch: the seconds between two updates.", min=0.5, max=3600)
+    ] = 2,
     as_json: AsJson = False,
     local: Local = False,
     bucket: Bucket = None,
 ) -> None:
-    """Show every app in the bucket: what state its newest zip is in, and where it answers.
+    """List every app in the bucket with the status of its newest zip and its URL.
 
-    With `--watch`: what the whole pipeline is doing. On a terminal one view that moves, elsewhere a block for each
-    change; with `--json` one line for each look.
+    With `--watch`: show what the whole pipeline is doing. On a terminal the view is redrawn in place, otherwise each
+    change is printed as a block; with `--json` each update is one line.
     """
     if watch and history:
         from auto_lambda_cli.exits import Exit, leave
 
-        raise leave(Exit.USAGE, "--watch shows the whole pipeline, --history one app: choose one of them")
+        raise leave(Exit.USAGE, "--watch shows the whole pipeline, --history one app: use only one of them")
     if watch:
         from auto_lambda_cli.progress.watch import watch as follow
 
@@ -264,11 +269,11 @@ def status(
 def logs(
     name: Name,
     stage: Stage = "dev",
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the deployment has ended.")] = False,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Continue until the deployment has ended.")] = False,
     local: Local = False,
     bucket: Bucket = None,
 ) -> None:
-    """Show the log of an app's last deployment: what was run, what it said, what failed and what to do.
+    """Print the log of an app's last deployment: each step, its output, what failed and what to do.
 
     Example: `auto-lambda logs shop --stage prod --follow`
     """
@@ -284,14 +289,14 @@ app.command()(needs("simulate")(simulate))
 @needs("worker")
 def redrive(
     app_name: Annotated[
-        str | None, typer.Option("--app", metavar="APP", help="Only of this app: NAME or STAGE/NAME.")
+        str | None, typer.Option("--app", metavar="APP", help="Only messages about this app: NAME or STAGE/NAME.")
     ] = None,
     dry_run: DryRun = False,
     as_json: AsJson = False,
     local: Local = False,
     bucket: Bucket = None,
 ) -> None:
-    """Show what was put aside in the dead-letter queue, why, and have it tried again."""
+    """List the messages in the dead-letter queue, with the reason, and return them to the queue to be retried."""
     from auto_lambda_cli.commands.redrive import redrive as run
 
     raise typer.Exit(run(app_name, dry_run=dry_run, as_json=as_json, local=local, bucket=bucket))
@@ -300,17 +305,17 @@ def redrive(
 @app.command()
 @needs("worker")
 def doctor(
-    only_machine: Annotated[bool, typer.Option("--machine", help="Only this machine, no pipeline.")] = False,
+    only_machine: Annotated[bool, typer.Option("--machine", help="Check only this machine, not the pipeline.")] = False,
     as_json: AsJson = False,
     local: Local = False,
 ) -> None:
-    """Look at what a worker needs, of this machine and of its pipeline, and say what is wrong and what to do.
+    """Check what a worker needs from this machine and its pipeline, and say what is wrong and how to fix it.
 
-    It takes the settings of a worker, AUTO_LAMBDA_* in the environment, or a local stack that is up; it only reads.
+    It uses a worker's settings, AUTO_LAMBDA_* in the environment, or a running local stack. It only reads.
 
-    Exit codes: 0 nothing is broken, 1 something is.
+    Exit codes: 0 nothing is broken, 1 something is broken.
 
-    How to see with the eyes of the service on a machine of the fleet: docs/reference/command-line.md
+    To run it as the worker's user on an instance of the fleet: docs/reference/command-line.md
     """
     from auto_lambda_cli.commands.doctor import doctor as run
 
@@ -325,7 +330,7 @@ def reconcile(
         typer.Option(
             "--deleted",
             envvar="AUTO_LAMBDA_UNDEPLOY_ON_DELETE",
-            help="Deleted zips too, in a pipeline that takes their apps out of AWS.",
+            help="Deleted zips too, in a pipeline with UndeployOnDelete.",
         ),
     ] = False,
     dry_run: DryRun = False,
@@ -333,7 +338,7 @@ def reconcile(
     local: Local = False,
     bucket: Bucket = None,
 ) -> None:
-    """Find uploads that were never announced, and announce them. Workers do the same every few hours."""
+    """Find uploads that no worker has received, and send a message for each. Workers do the same every few hours."""
     from auto_lambda_cli.commands.reconcile import reconcile as run
 
     raise typer.Exit(run(deleted=deleted, dry_run=dry_run, as_json=as_json, local=local, bucket=bucket))

@@ -1,4 +1,4 @@
-"""Which commands need more than the base installation, and what is said where it is missing."""
+"""Commands that need more than the base installation, and the message if it is missing."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def needs(extra: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
 
 
 def missing(extra: str) -> list[str]:
-    """The packages of an extra that are not installed, by name."""
+    """List the packages of an extra that are not installed."""
     return sorted({name for name in _packages(extra) if not _installed(name)})
 
 
@@ -56,7 +56,7 @@ def _requirements() -> list[str]:
     try:
         return metadata.requires(DISTRIBUTION) or []
     except metadata.PackageNotFoundError:
-        return []  # run from sources that nobody installed: an import will tell
+        return []  # run from sources that are not installed: an import will fail
 
 
 def _installed(name: str) -> bool:

@@ -10,7 +10,7 @@ Local = Annotated[
     bool,
     typer.Option(
         "--local",
-        help="Use the local stack that is up, whatever the environment says. If several are up, "
+        help="Use the running local stack, whatever the environment says. If several run, "
         "AUTO_LAMBDA_LOCAL_PORT selects one.",
     ),
 ]
@@ -20,7 +20,7 @@ Bucket = Annotated[
         "--bucket",
         envvar="AUTO_LAMBDA_UPLOADS_BUCKET",
         metavar="BUCKET",
-        help="The pipeline's uploads bucket. Without one, a local stack that is up.",
+        help="The pipeline's uploads bucket. By default that of a running local stack.",
         show_default=False,
     ),
 ]

@@ -1,4 +1,4 @@
-"""Local stacks that are up: what each one says of itself, so that other commands of the same person find it."""
+"""Running local stacks, as each one records itself for other commands of the same user."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ HOST = "127.0.0.1"
 
 @dataclass(frozen=True, slots=True)
 class RunningStack:
-    """A pipeline in an embedded AWS: where it is and the names of its parts.
+    """A pipeline in an embedded AWS: its endpoint and the names of its parts.
 
-    ``autoscaling`` is the URL of the double for that service; None without a fleet that follows the queue.
-    ``undeploys``: an app goes when its zip is deleted.
+    ``autoscaling`` is the URL of the Auto Scaling emulator; None without a fleet.
+    ``undeploys``: deleting a zip undeploys its app.
     """
 
     endpoint: str
@@ -57,16 +57,16 @@ class RunningStack:
 
     @property
     def port(self) -> str:
-        """The port of the embedded AWS, which tells stacks on one machine apart."""
+        """The port of the embedded AWS, which distinguishes stacks on one machine."""
         return self.endpoint.rpartition(":")[2]
 
     def ready_line(self) -> dict[str, Any]:
-        """What ``local up`` prints: all names, and what a client's environment needs."""
+        """Return what ``local up`` prints: all names, and the environment variables of a client."""
         return {"ready": True, "region": REGION, "account": ACCOUNT, **asdict(self), "environ": self.environ}
 
     @property
     def environ(self) -> dict[str, str]:
-        """What worker, checker and command line need in their environment: the clients' part and our settings."""
+        """The environment variables of worker, checker and command line: those of AWS clients, and our settings."""
         return {
             **client_environ(self.endpoint),
             **self._fleet_environ,
@@ -87,16 +87,16 @@ class RunningStack:
         return {"AWS_ENDPOINT_URL_AUTO_SCALING": self.autoscaling, "AUTO_LAMBDA_WORKER_GROUP": self.group}
 
     def environ_over(self, base: Mapping[str, str]) -> dict[str, str]:
-        """That, over a person's own environment, of which nothing that concerns AWS is left."""
+        """Add these variables to a person's own environment, without its variables for AWS."""
         return {**without_aws(base), **self.environ}
 
 
 def client_environ(endpoint: str) -> dict[str, str]:
-    """Environment variables that lead every AWS client to an embedded AWS, and away from a person's own profiles."""
+    """Return the variables that point every AWS client to an embedded AWS, and away from a person's own profiles."""
     return {
         "AWS_ENDPOINT_URL": endpoint,
         "AWS_ACCESS_KEY_ID": "local",
-        "AWS_SECRET_ACCESS_KEY": "local",  # any value will do: the emulator checks none
+        "AWS_SECRET_ACCESS_KEY": "local",  # any value: the emulator does not check it
         "AWS_DEFAULT_REGION": REGION,
         "AWS_REGION": REGION,
         "AWS_CONFIG_FILE": os.devnull,
@@ -106,19 +106,19 @@ def client_environ(endpoint: str) -> dict[str, str]:
 
 
 def without_aws(environ: Mapping[str, str]) -> dict[str, str]:
-    """An environment less everything that could lead a client to another AWS."""
+    """Return an environment without everything that could point a client to another AWS."""
     return {name: value for name, value in environ.items() if not name.startswith("AWS_")}
 
 
 def state_folder(environ: Mapping[str, str] = os.environ) -> Path:
-    """Where running local stacks are written down, one file each."""
+    """Return the folder with a file for each running local stack."""
     base = environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
     return Path(base) / "auto-lambda" / "local"
 
 
 @contextmanager
 def announced(pipeline: RunningStack, registry: Path | None = None) -> Iterator[Path]:
-    """A stack that other commands may find as long as this lasts."""
+    """Let other commands find a stack as long as this lasts."""
     path = (registry or state_folder()) / f"{pipeline.pid}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_suffix(".new")
@@ -131,7 +131,7 @@ def announced(pipeline: RunningStack, registry: Path | None = None) -> Iterator[
 
 
 def running(registry: Path | None = None) -> list[RunningStack]:
-    """Local stacks that are up, the latest started first. Notes that dead ones left behind are removed."""
+    """List running local stacks, the latest first. Files of stacks that have died are removed."""
     files = sorted((registry or state_folder()).glob("*.json"), key=_modified, reverse=True)
     return [pipeline for file in files if (pipeline := _read(file)) is not None]
 
@@ -147,7 +147,7 @@ def _read(file: Path) -> RunningStack | None:
     try:
         pipeline = RunningStack(**json.loads(file.read_text()))
     except (OSError, TypeError, ValueError):
-        return None  # being written by another version of us, or just gone
+        return None  # written by another version of us, or just removed
     if _alive(pipeline.pid) and answers(pipeline.endpoint):
         return pipeline
     file.unlink(missing_ok=True)
@@ -165,7 +165,7 @@ def _alive(pid: int) -> bool:
 
 
 def answers(endpoint: str, timeout: float = 5.0) -> bool:
-    """Whether an embedded AWS answers there."""
+    """Tell whether an embedded AWS answers there."""
     connection = http.client.HTTPConnection(endpoint.removeprefix("http://"), timeout=timeout)
     try:
         connection.request("GET", "/_ministack/health")

@@ -1,4 +1,4 @@
-"""Which pipeline a command talks to: the one that the environment names, else a local stack that is up."""
+"""The choice of a pipeline: the one that the environment names, else a running local stack."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LOCAL_PORT = "AUTO_LAMBDA_LOCAL_PORT"
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A bucket to drop into, and words for it. ``endpoint`` is None on AWS itself."""
+    """A bucket to upload to. ``endpoint`` is None on AWS itself."""
 
     bucket: str
     endpoint: str | None
@@ -31,7 +31,7 @@ class Target:
         return f"bucket {self.bucket} on AWS"
 
     def store(self) -> ObjectStore:
-        """Its objects."""
+        """Return its objects."""
         from auto_lambda.aws.s3 import ObjectStore
         from auto_lambda.aws.session import client, make_session
 
@@ -45,11 +45,11 @@ def choose(
     environ: MutableMapping[str, str] = os.environ,
     stacks: list[RunningStack] | None = None,
 ) -> Target:
-    """Decide, and lead this process's AWS clients there.
+    """Choose a pipeline, and point this process's AWS clients to it.
 
-    ``--local`` asks for a local stack that is up. Without it a named bucket (``--bucket`` or
-    ``AUTO_LAMBDA_UPLOADS_BUCKET``) is it; with none named and no ``AWS_ENDPOINT_URL`` a local stack that is up, if any.
-    If several are up, ``AUTO_LAMBDA_LOCAL_PORT`` selects one.
+    ``--local`` chooses a running local stack. Without it, a given bucket counts (``--bucket`` or
+    ``AUTO_LAMBDA_UPLOADS_BUCKET``); without a bucket and without ``AWS_ENDPOINT_URL``, a running local stack.
+    If several run, ``AUTO_LAMBDA_LOCAL_PORT`` selects one.
 
     Raises:
         typer.Exit: with code 2; the message says what is missing, or which stacks there are.
@@ -62,7 +62,7 @@ def choose(
     if up:
         return _enter(_only(up, environ.get(LOCAL_PORT)), environ)
     if local:
-        raise leave(Exit.USAGE, "no local stack is up: start one in another terminal with `auto-lambda local up`")
+        raise leave(Exit.USAGE, "no local stack is running: start one in another terminal with `auto-lambda local up`")
     raise leave(
         Exit.USAGE,
         f"which pipeline? Name its bucket with --bucket or {BUCKET},\n"
@@ -71,21 +71,21 @@ def choose(
 
 
 def _only(up: list[RunningStack], port: str | None) -> RunningStack:
-    """The one stack that is meant; never a guess."""
+    """Return the one stack that is meant, without guessing."""
     found = [stack for stack in up if not port or stack.port == port]
     if len(found) == 1:
         return found[0]
     names = "\n".join(f"  {LOCAL_PORT}={stack.port}  (process {stack.pid}, files in {stack.folder})" for stack in up)
     if not found:
-        raise leave(Exit.USAGE, f"{LOCAL_PORT} is {port}, but no local stack is up on that port. There is:\n{names}")
-    raise leave(Exit.USAGE, f"{len(found)} local stacks are up. Set one of these to choose:\n{names}")
+        raise leave(Exit.USAGE, f"{LOCAL_PORT} is {port}, but no local stack runs on that port. Running:\n{names}")
+    raise leave(Exit.USAGE, f"{len(found)} local stacks are running. Choose one by setting:\n{names}")
 
 
 def app_named(name: str, stage: str) -> keys.App:
-    """The app that is meant.
+    """Return the app of this name and stage.
 
     Raises:
-        typer.Exit: with code 2; what is wrong with the name or stage has been told.
+        typer.Exit: with code 2; what is wrong with the name or stage has been printed.
     """
     try:
         return keys.App(stage, name)
@@ -94,10 +94,10 @@ def app_named(name: str, stage: str) -> keys.App:
 
 
 def setting(name: str, environ: MutableMapping[str, str] = os.environ) -> str:
-    """What else a command needs of the chosen pipeline.
+    """Return a setting of the chosen pipeline.
 
     Raises:
-        typer.Exit: with code 2; what is missing has been told.
+        typer.Exit: with code 2; which setting is missing has been printed.
     """
     if value := environ.get(name):
         return value

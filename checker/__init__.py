@@ -1,1 +1,1 @@
-"""Samples the queue and the worker group, and publishes what drives the scaling."""
+"""The checker: samples the queue and the worker group, and publishes the metrics for scaling."""

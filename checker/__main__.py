@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] = ()) -> int:
         arguments: ``--once``, ``--json``, ``--dry-run``.
 
     Returns:
-        0 when it was asked to stop; 1 when ``--once`` failed or the loop broke; 2 for settings that cannot work.
+        0 after a request to stop; 1 if ``--once`` or the loop failed; 2 for invalid settings.
     """
     options = _options(arguments)
     try:
@@ -75,8 +75,8 @@ def _run(chosen: settings.CheckerSettings, options: argparse.Namespace) -> int:
             _all(publishers)(first)
     except _UNUSABLE as error:
         return refuse("checker", (str(error),))
-    except Exception as error:  # noqa: BLE001 - whatever passes by itself is the loop's to live through
-        logs.get("checker").warning("the first look failed", error=str(error))
+    except Exception as error:  # noqa: BLE001 - the loop survives whatever passes by itself
+        logs.get("checker").warning("the first sample failed", error=str(error))
     trim_memory()
     if options.once:
         return 0 if loop.tick() else 1
@@ -97,7 +97,7 @@ def _sampler(chosen: settings.CheckerSettings, session: Session) -> Sampler:
 
 
 def _client(session: Session, service: str) -> Any:
-    """Few attempts, and short ones: the next tick is the better retry."""
+    """Make a client with few attempts and short time-outs: the next tick is the better retry."""
     return client(session, service, read_timeout=3, attempts=2, connections=1)
 
 
@@ -106,7 +106,7 @@ def _now() -> datetime:
 
 
 def _until(stop: Stop, loop: Loop, seconds: float) -> int:
-    """Run the loop in a thread of its own: a call that hangs must not keep the process from leaving within a tick."""
+    """Run the loop in a thread, so that a call that hangs does not delay the end of the process."""
     thread = threading.Thread(target=loop.run, args=(stop,), name="loop", daemon=True)
     thread.start()
     while thread.is_alive() and not stop.requested.wait(1):

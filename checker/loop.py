@@ -1,4 +1,4 @@
-"""Sample and publish, quickly while there is work and slowly when there is none, until asked to stop."""
+"""The checker's loop: it samples and publishes, often while there is work and less often when there is none."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from checker.publish import Publish
 from checker.sample import Sample
 
 LONG = 300.0
-"""Seconds without any work after which samples become rarer."""
+"""Seconds without work after which the interval grows."""
 SLOWEST = 60.0
-"""Seconds between two ticks at the most, while AWS throttles us."""
+"""Maximum seconds between two ticks while AWS throttles us."""
 AHEAD = 1.0
-"""Seconds before the end of CloudWatch's periods, which keep step with the clock, that a tick comes."""
+"""Seconds between a tick and the end of a CloudWatch period; periods are aligned with the clock."""
 _THROTTLED = {"Throttling", "ThrottlingException", "RequestThrottled", "RequestLimitExceeded", "SlowDown",
               "ThrottledException", "TooManyRequestsException", "ProvisionedThroughputExceededException"}  # fmt: skip
 
@@ -31,19 +31,19 @@ class Pace:
     """Seconds from one tick to the next.
 
     Attributes:
-        busy: while there is work, and for a while after.
-        idle: when there has been none for long; twice as long each minute until it is reached.
+        busy: while there is work, and for some time after.
+        idle: after a long time without work; until then the pause doubles each minute.
     """
 
     busy: float
     idle: float
 
     def seconds(self, quiet: float, throttled: int) -> float:
-        """The pause after a tick.
+        """Return the pause after a tick.
 
         Args:
-            quiet: seconds since there was work last.
-            throttled: ticks in a row that AWS has refused for being too many.
+            quiet: seconds since there was work.
+            throttled: consecutive ticks that AWS has throttled.
         """
         if throttled:
             return min(max(SLOWEST, self.busy), self.busy * (1 << min(throttled, 10)))
@@ -53,7 +53,7 @@ class Pace:
 
 
 def until_beat(now: float, pause: float) -> float:
-    """Seconds until the next tick on the beat: `AHEAD` of a multiple of ``pause``, and a tenth of it away at least.
+    """Return the seconds until the next aligned tick: `AHEAD` of a multiple of ``pause``, at least a tenth of it away.
 
     Args:
         now: the time of day, in seconds since 1970.
@@ -63,17 +63,17 @@ def until_beat(now: float, pause: float) -> float:
 
 
 class Loop:
-    """A failing tick publishes nothing, rather than something stale, and never ends the loop.
+    """Samples and publishes. A failed tick publishes nothing, rather than old values, and never ends the loop.
 
     Args:
-        sampler: looks at the world.
-        publish: takes the sample.
-        pace: how often.
-        failed: is told how many ticks have failed since it last took the news; what it raises is ignored.
-        notifier: is told of our state.
+        sampler: takes a sample.
+        publish: publishes it.
+        pace: the pauses.
+        failed: called with the number of ticks that have failed since its last success; its exceptions are ignored.
+        notifier: notifies systemd.
         clock: seconds, monotonic.
         now: seconds since 1970.
-        wait: waits for the wish to stop for so many seconds, and says whether it is there.
+        wait: waits up to so many seconds for a request to stop, and tells whether there is one.
     """
 
     def __init__(
@@ -101,7 +101,7 @@ class Loop:
         self._untold = 0
 
     def run(self, stop: Stop) -> None:
-        """Tick until ``stop``, the first time at once; a tick that takes longer than a pause leaves out the next."""
+        """Tick until ``stop``, at first at once; a tick that takes longer than a pause skips the next one."""
         self._notifier.ready(f"sampling every {self._pace.busy:g} s")
         _log.info("ready", seconds=self._pace.busy, idle_seconds=self._pace.idle)
         seconds = 0.0
@@ -114,7 +114,7 @@ class Loop:
         _log.info("stopped")
 
     def tick(self) -> bool:
-        """Sample and publish once; False when that failed, which is logged and counted."""
+        """Sample and publish once; return False if that failed, which is logged and counted."""
         try:
             sample = self._sampler()
             self._publish(sample)

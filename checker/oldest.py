@@ -1,8 +1,8 @@
-"""How long the oldest message has been there, without touching any: nobody can look into a queue without receiving.
+"""The age of the oldest message, found without receiving any.
 
-CloudWatch's ApproximateAgeOfOldestMessage leaves out what was received three times, so it is blind to the very messages
-that go wrong. What a worker has had in hand stands in the ledger with the time it was sent. What nobody has had in hand
-was sent, since the queue hands out roughly in order, after the last one that a worker was given.
+CloudWatch's ApproximateAgeOfOldestMessage ignores messages that were received three times, those that fail.
+The ledger has the send time of messages that a worker has received. Any other message was sent after the latest of
+those, since the queue delivers roughly in order.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from datetime import datetime
 from auto_lambda.attempts import Attempt
 
 MOST_RECEIVES = 5
-"""After so many the queue's redrive policy puts a message aside (``maxReceiveCount`` in infra/pipeline.yaml)."""
+"""Receives after which a message moves to the dead-letter queue (``maxReceiveCount`` in infra/pipeline.yaml)."""
 _STAYS = frozenset({None, "delayed", "handed back"})
 """Outcomes after which the message is still in the queue."""
 
@@ -21,16 +21,16 @@ _STAYS = frozenset({None, "delayed", "handed back"})
 def oldest_seconds(
     now: datetime, attempts: Iterable[Attempt], *, visible: int, in_flight: int, waiting_since: datetime | None
 ) -> float | None:
-    """Seconds that the oldest message has been in the queue; 0 for an empty one, None if nothing is known of it.
+    """Return the age of the oldest message in seconds; 0 for an empty queue, None if it is not known.
 
-    Exact for messages that a worker has had in hand; for others the most it can be.
+    Exact for messages that a worker has received; for others an upper bound.
 
     Args:
         now: in UTC.
-        attempts: recent ones, the last begun first.
-        visible: messages that wait.
-        in_flight: messages that are hidden: in work, or backing off.
-        waiting_since: the last moment at which nothing was seen to wait; None if there always was something.
+        attempts: recent attempts, newest first.
+        visible: visible messages.
+        in_flight: messages that are processed, or delayed for a retry.
+        waiting_since: the last moment without a visible message; None if there always was one.
     """
     if not visible and not in_flight:
         return 0.0
@@ -43,7 +43,7 @@ def oldest_seconds(
 
 
 def _unsettled(attempts: Iterable[Attempt]) -> Iterator[Attempt]:
-    """Of each upload the last attempt, if its message is there still."""
+    """Return the last attempt at each upload whose message is still in the queue."""
     known: set[str] = set()
     for attempt in attempts:
         if attempt.subject not in known and attempt.outcome in _STAYS and attempt.number < MOST_RECEIVES:

@@ -1,4 +1,4 @@
-"""Where a sample goes."""
+"""Publishing a sample."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ Publish = Callable[[Sample], None]
 
 
 class MetricSink(Protocol):
-    """Takes metrics."""
+    """Publishes metrics."""
 
     def publish(self, counts: Mapping[str, float], dimensions: Mapping[str, str], at: datetime) -> None:
-        """All in one call."""
+        """Publish all metrics in one call."""
 
 
 def dimensions(queue_url: str) -> dict[str, str]:
-    """What all our metrics are published under: ``QueueName``."""
+    """Return the dimensions of all our metrics: ``QueueName``."""
     return {"QueueName": queue_url.rpartition("/")[2]}
 
 
 def to_metrics(metrics: MetricSink, queue_url: str) -> Publish:
-    """Publish to CloudWatch, one call a sample."""
+    """Publish to CloudWatch, one call per sample."""
 
     def publish(sample: Sample) -> None:
         metrics.publish(sample.metrics(), dimensions(queue_url), sample.at)
@@ -34,7 +34,7 @@ def to_metrics(metrics: MetricSink, queue_url: str) -> Publish:
 
 
 def to_errors(metrics: MetricSink, queue_url: str, now: Callable[[], datetime]) -> Callable[[int], None]:
-    """Publish how many ticks have failed, as ``CheckerErrors``."""
+    """Publish the number of failed ticks, as ``CheckerErrors``."""
 
     def publish(failures: int) -> None:
         metrics.publish({"CheckerErrors": failures}, dimensions(queue_url), now())
@@ -43,7 +43,7 @@ def to_errors(metrics: MetricSink, queue_url: str, now: Callable[[], datetime]) 
 
 
 def to_text(stream: TextIO, *, as_json: bool) -> Publish:
-    """Write one line a sample, JSON or for people."""
+    """Write one line per sample, as JSON or for people."""
 
     def publish(sample: Sample) -> None:
         counts = {name: _short(value) for name, value in sample.metrics().items()}

@@ -1,4 +1,4 @@
-"""One look at the queues, the group and the ledger, and what follows from it."""
+"""Samples of the queues, the group and the ledger, and the metrics that follow from them."""
 
 from __future__ import annotations
 
@@ -15,44 +15,44 @@ from checker.backlog import FIRST_GUESS, Backlog, expected_seconds, percentile
 from checker.oldest import oldest_seconds
 
 RECENT = 100
-"""Attempts that are looked at."""
+"""The number of attempts that are read."""
 _WORK = frozenset({"live", "failed", "superseded", "delayed"})
-"""Outcomes of attempts that tell how long a message occupies a worker."""
+"""Outcomes of attempts whose duration is the time that a message occupies a worker."""
 
 
 class DepthSource(Protocol):
-    """What can tell its depth."""
+    """Has a depth: a queue."""
 
     def depth(self) -> Depth:
-        """Now, as SQS estimates."""
+        """Return the number of messages, as SQS estimates."""
 
 
 class CapacitySource(Protocol):
-    """What can tell its machines."""
+    """Has a capacity: an Auto Scaling group."""
 
     def capacity(self) -> Capacity:
-        """Now."""
+        """Return the capacity."""
 
 
 class AttemptSource(Protocol):
-    """What can tell of recent builds."""
+    """Has recent attempts: the ledger."""
 
     def newest(self, at_most: int) -> Sequence[Attempt]:
-        """The last begun first."""
+        """Return the newest attempts, newest first."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One moment (UTC).
+    """A sample.
 
     Attributes:
-        at: when.
+        at: the time, in UTC.
         depth: messages in the queue.
-        dead_letters: messages that were put aside; None when no dead-letter queue is known.
-        capacity: of the group; None when no group is known.
-        build_seconds: of recent builds, in seconds.
-        oldest: seconds that the oldest message has been there; None if that is not known.
-        slots: builds that one worker does at a time.
+        dead_letters: messages in the dead-letter queue; None if it is not known.
+        capacity: the group's; None if it is not known.
+        build_seconds: the durations of recent builds.
+        oldest: the age of the oldest message in seconds; None if it is not known.
+        slots: concurrent builds of one worker.
     """
 
     at: datetime
@@ -65,12 +65,12 @@ class Sample:
 
     @property
     def idle(self) -> bool:
-        """Whether there is nothing to do, and nothing on its way."""
+        """Tell whether there is nothing to do and no instance is starting."""
         load = self.depth.visible + self.depth.in_flight + self.depth.delayed
         return load == 0 and not (self.capacity and self.capacity.pending)
 
     def metrics(self) -> dict[str, float]:
-        """By CloudWatch name, as docs/reference/metrics.md has them; what is not known is left out."""
+        """Return the metrics by CloudWatch name, see docs/reference/metrics.md; unknown ones are left out."""
         found: dict[str, float | None] = {
             "QueueVisible": self.depth.visible,
             "QueueInFlight": self.depth.in_flight,
@@ -85,7 +85,7 @@ class Sample:
         if self.capacity:
             found["WorkersInService"] = self.capacity.in_service
             busy = min(self.capacity.in_service, math.ceil(self.depth.in_flight / self.slots))
-            # A message that waits is about to make somebody busy.
+            # A visible message is about to occupy a worker.
             idle = max(0, self.capacity.in_service - self.depth.in_flight - self.depth.visible)
             found |= {"WorkersBusy": busy, "WorkersIdle": idle}
             found |= self._backlog(self.capacity.in_service).metrics()
@@ -97,14 +97,14 @@ class Sample:
 
 
 class Sampler:
-    """Looks at everything that is known. What it raises is theirs.
+    """Takes samples. Exceptions are those of its sources.
 
     Args:
-        queue: announces the uploads.
-        dead_letters: takes what was put aside.
-        group: of the workers.
-        history: of builds.
-        slots: builds that one worker does at a time.
+        queue: the queue of upload events.
+        dead_letters: the dead-letter queue.
+        group: the worker group.
+        history: the ledger's attempts.
+        slots: concurrent builds of one worker.
         now: the time, in UTC.
     """
 
@@ -127,7 +127,7 @@ class Sampler:
         self._nothing_waited: datetime | None = None
 
     def __call__(self) -> Sample:
-        """Look now."""
+        """Take a sample."""
         now = self._now()
         depth = self._queue.depth()
         attempts = self._history.newest(RECENT) if self._history else ()
@@ -154,5 +154,5 @@ class Sampler:
 
 
 def tells(attempt: Attempt) -> bool:
-    """Whether it shows how long a message occupies a worker."""
+    """Tell whether the attempt shows how long a message occupies a worker."""
     return attempt.ended is not None and attempt.outcome in _WORK

@@ -1,4 +1,4 @@
-"""``auto-lambda ami``: make the machine image of the fleet, check its template, look at what is published."""
+"""``auto-lambda ami``: build the machine image of the fleet, check its template, show what is published."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ app = typer.Typer(
 
 
 class Architecture(StrEnum):
-    """What Lambda and EC2 both have."""
+    """The architectures of both Lambda and EC2."""
 
     X86_64 = "x86_64"
     ARM64 = "arm64"
 
 
-Arch = Annotated[Architecture, typer.Option("--architecture", "-a", help="The machines' architecture.")]
+Arch = Annotated[Architecture, typer.Option("--architecture", "-a", help="The architecture of the instances.")]
 Region = Annotated[str | None, typer.Option("--region", help="The AWS region; by default the environment's.")]
-PackerPath = Annotated[Path | None, typer.Option("--packer", help="The Packer to use; by default that on PATH.")]
+PackerPath = Annotated[Path | None, typer.Option("--packer", help="The Packer to use; by default the one on PATH.")]
 Variables = Annotated[
     list[str] | None, typer.Option("--var", metavar="NAME=VALUE", help="A variable of the template; repeatable.")
 ]
@@ -41,27 +41,29 @@ Variables = Annotated[
 def build(
     architecture: Arch = Architecture.X86_64,
     region: Region = None,
-    instance_type: Annotated[str, typer.Option(help="What to build on; by default an m7 large.")] = "",
-    volume_gb: Annotated[int, typer.Option(help="The image's disk, in GB.", min=8, max=16_000)] = 30,
-    subnet: Annotated[str, typer.Option(help="Where to build; by default in the default VPC.")] = "",
+    instance_type: Annotated[str, typer.Option(help="The instance type to build on; by default an m7 large.")] = "",
+    volume_gb: Annotated[int, typer.Option(help="The size of the image's volume, in GB.", min=8, max=16_000)] = 30,
+    subnet: Annotated[str, typer.Option(help="The subnet to build in; by default in the default VPC.")] = "",
     kernel: Annotated[str, typer.Option(help="The kernel of the base image; by default the pinned one.")] = "",
-    base_image: Annotated[str, typer.Option(help="Start from this image instead of AWS's newest.")] = "",
+    base_image: Annotated[str, typer.Option(help="The base image; by default AWS's newest.")] = "",
     parameter: Annotated[
         str, typer.Option(help="The SSM parameter to publish to; by default /auto-lambda/image/ARCHITECTURE.")
     ] = "",
-    timeout: Annotated[float, typer.Option(help="Minutes it may take.", min=0.01)] = 60,
-    grace: Annotated[float, typer.Option(help="Seconds that Packer gets to clean up when stopped.", min=1)] = 600,
+    timeout: Annotated[float, typer.Option(help="The maximum number of minutes.", min=0.01)] = 60,
+    grace: Annotated[
+        float, typer.Option(help="Seconds that Packer has for its clean-up when it is stopped.", min=1)
+    ] = 600,
     variables: Variables = None,
     packer: PackerPath = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
 ) -> None:
-    """Make the image and publish its id to an SSM parameter, which the fleet's launch template reads.
+    """Build the image and publish its id in an SSM parameter, which the fleet's launch template reads.
 
-    The id goes to standard output, everything else to standard error. Ctrl-C stops it, and waits until Packer has
+    The id goes to standard output, everything else to standard error. Ctrl-C stops it and waits until Packer has
     removed what it had launched.
 
-    Exit codes: 0 made and published, 1 failed, 2 not started (the reason is told, nothing was launched), 3 not ready
-    in time, 130 interrupted.
+    Exit codes: 0 made and published, 1 failed, 2 not started (nothing was launched), 3 not ready in
+    time, 130 interrupted.
     """
     from ami import payload
     from ami.base import KERNEL
@@ -80,16 +82,16 @@ def build(
             session = make_session(region)
         maker = Maker(session, find(packer), tell, clone=payload.root())
         image = maker.make(order)
-    tell(f"made {image.name}; {image.parameter} names it now, so the next machines of the fleet start from it")
+    tell(f"built {image.name}; {image.parameter} refers to it now, so new instances of the fleet use it")
     typer.echo(json.dumps(asdict(image)) if as_json else image.image)
 
 
 @app.command()
 @needs("image")
 def validate(packer: PackerPath = None, variables: Variables = None) -> None:
-    """Check the template, the package names and the order of the template's text. Needs no AWS account.
+    """Check the template, its format and the package names. Needs no AWS account.
 
-    Exit codes: 0 valid, 1 not valid, 2 no Packer that could tell.
+    Exit codes: 0 valid, 1 not valid, 2 no usable Packer.
     """
     from ami import payload
     from ami.check import check
@@ -107,14 +109,14 @@ def validate(packer: PackerPath = None, variables: Variables = None) -> None:
 def inspect(
     architecture: Arch = Architecture.X86_64,
     region: Region = None,
-    parameter: Annotated[str, typer.Option(help="The SSM parameter to look at.")] = "",
+    parameter: Annotated[str, typer.Option(help="The SSM parameter to read.")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
     template: Annotated[bool, typer.Option("--template", help="Show Packer's view of the template instead.")] = False,
     packer: PackerPath = None,
 ) -> None:
     """Show which image is published: version, commit, base image, age.
 
-    Exit codes: 0 shown, 2 there is none, or AWS cannot be asked.
+    Exit codes: 0 shown, 2 there is none, or AWS cannot be reached.
     """
     from ami import payload
     from ami.packer import PackerCall, find
@@ -152,7 +154,7 @@ def _pairs(variables: list[str] | None) -> dict[str, str]:
 
 @contextmanager
 def _told() -> Iterator[None]:
-    """Each way of failing in a few words, with its exit code."""
+    """End with an error message and the exit code of each failure."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     from ami.problems import BuildFailed, BuildInterrupted, BuildTimedOut, ImageError, NotStarted

@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from worker.operations.doctor.finding import Finding
 
 _NAMES = ("AUTO_LAMBDA_QUEUE_URL", "AUTO_LAMBDA_ARTIFACTS_BUCKET", "AUTO_LAMBDA_TABLE", "AUTO_LAMBDA_BOUNDARY_ARN")
-"""What only a worker is told: an uploader's environment has the bucket alone."""
+"""Settings of a worker only: an uploader's environment has only the bucket."""
 _SIGNS = {"fine": ("ok", "green"), "warning": ("!", "yellow"), "broken": ("X", "red"), "unknown": ("?", "yellow")}
 
 
 def doctor(*, as_json: bool, local: bool, only_machine: bool) -> int:
-    """Tell each finding as it comes; the exit code says whether anything is broken."""
+    """Print each finding as it comes, and return whether anything is broken as exit code."""
     findings = []
     for finding in _findings(local=local, only_machine=only_machine):
         findings.append(finding)
@@ -33,7 +33,7 @@ def doctor(*, as_json: bool, local: bool, only_machine: bool) -> int:
     if as_json:
         typer.echo(json.dumps([asdict(finding) for finding in findings], indent=2))
     broken = sum(finding.verdict == "broken" for finding in findings)
-    tell(f"{len(findings)} looked at, {broken} broken")
+    tell(f"{len(findings)} checks, {broken} broken")
     return Exit.FAILED if broken else Exit.OK
 
 
@@ -43,7 +43,7 @@ def _findings(*, local: bool, only_machine: bool) -> Iterator[Finding]:
     from worker.operations.doctor.finding import Finding
 
     if local and only_machine:
-        raise leave(Exit.USAGE, "--local looks at a stack, --machine at none: choose one of them")
+        raise leave(Exit.USAGE, "--local checks a stack, --machine does not: use only one of them")
     if only_machine:
         yield from examine.machine(None)
         return
@@ -51,7 +51,7 @@ def _findings(*, local: bool, only_machine: bool) -> Iterator[Finding]:
     if local or (not named and BUCKET not in os.environ and running()):
         tell(f"pipeline: {choose(local=True, bucket=None)}")
     elif not named:
-        tell("only this machine: a pipeline is looked at by the settings of a worker, AUTO_LAMBDA_*")
+        tell("checking only this machine: to check a pipeline, set the settings of a worker, AUTO_LAMBDA_*")
         yield from examine.machine(None)
         return
     try:
@@ -61,7 +61,7 @@ def _findings(*, local: bool, only_machine: bool) -> Iterator[Finding]:
             yield Finding("settings", "broken", problem)
         yield from examine.machine(None)
         return
-    yield Finding("settings", "fine", f"a worker would start with them, for {chosen.uploads_bucket}")
+    yield Finding("settings", "fine", f"valid for a worker, for {chosen.uploads_bucket}")
     yield from examine.machine(chosen)
     yield from examine.pipeline(
         chosen, lambda service: client(make_session(chosen.region), service, read_timeout=10, attempts=2)

@@ -14,7 +14,7 @@ from auto_lambda_cli.target import app_named, choose
 
 
 def logs(name: str, stage: str, *, follow: bool, local: bool, bucket: str | None) -> int:
-    """Print the log, and what is added to it as long as it is asked for."""
+    """Print the log, with ``follow`` also what is added to it, and return the exit code."""
     app = app_named(name, stage)
     target = choose(local=local, bucket=bucket)
     try:
@@ -27,7 +27,7 @@ def logs(name: str, stage: str, *, follow: bool, local: bool, bucket: str | None
 def print_log(
     store: ObjectStore, bucket: str, app: keys.App, *, follow: bool, sleep: Callable[[float], None] = time.sleep
 ) -> int:
-    """Print to stdout; exit code 1 if there is none, 0 otherwise."""
+    """Print to stdout, and return exit code 1 if there is no log, else 0."""
     printed = ""
     while True:
         key, receipt = drops.latest(store, bucket, app)  # first, so that a final receipt comes with its whole log
@@ -36,7 +36,7 @@ def print_log(
             typer.echo(added(printed, text), nl=False)
             printed = text
         if text is None and not follow:
-            tell(f"{app} has no log here" + ("" if receipt else ": nothing was dropped, or nobody has taken it up yet"))
+            tell(f"{app} has no log" + ("" if receipt else ": nothing was uploaded, or no worker has received it yet"))
             return Exit.FAILED
         if not follow or (receipt and receipt.final):
             return Exit.OK
@@ -44,7 +44,7 @@ def print_log(
 
 
 def added(before: str, now: str) -> str:
-    """What to print after ``before`` was: the rest, or all of it if another deployment has begun."""
+    """Return what to print after ``before``: the rest, or all of it if another deployment has begun."""
     return now[len(before) :] if now.startswith(before) else f"\n{now}"
 
 

@@ -1,4 +1,4 @@
-"""``auto-lambda rollback``: an earlier zip is the newest one again, and its release the one that is live."""
+"""``auto-lambda rollback``: make an earlier zip the newest one again, and its release live."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def rollback(
     local: bool,
     bucket: str | None,
 ) -> int:
-    """Do it and return the exit code."""
+    """Roll an app back and return the exit code."""
     app = app_named(name, stage)
     target = choose(local=local, bucket=bucket)
     began = time.monotonic()
@@ -37,26 +37,26 @@ def rollback(
                 return Exit.OK
             dropped = drops.again(store, target.bucket, app, version)
         except ObjectMissing:
-            raise leave(Exit.USAGE, f"{app} has no zip {version} (any more). {_see_history(app)}") from None
+            raise leave(Exit.USAGE, f"{app} has no zip {version}, or no longer. {_see_history(app)}") from None
     return ended(store, dropped, began, following)
 
 
 def before(app: keys.App, receipt: Receipt | None, waiting: str | None) -> str:
-    """The version of the zip that was live before what is live now.
+    """Return the version of the zip that was live before the live one.
 
     Args:
-        app: that is meant.
+        app: the app to roll back.
         receipt: its latest one.
-        waiting: the key of a zip of it that nobody has taken up yet.
+        waiting: the key of a zip of it that no worker has received yet.
 
     Raises:
-        typer.Exit: there is none, or going there may not be what is meant; what to do has been told.
+        typer.Exit: there is none, or it is not clear that it is meant; what to do has been printed.
     """
     serving = receipt.serving if receipt else None
     if receipt is None or not serving:
-        raise leave(Exit.USAGE, f"{app} is not live: there is nothing to go back from.\n{_see_history(app)}")
+        raise leave(Exit.USAGE, f"{app} is not live: there is nothing to roll back.\n{_see_history(app)}")
     if not serving.object_version:
-        raise leave(Exit.USAGE, f"the bucket of {app} keeps no versions: there is nothing to go back to")
+        raise leave(Exit.USAGE, f"the bucket of {app} is not versioned: there is nothing to roll back to")
     earlier = serving.previous_version
     further = f"To go back further: --to {earlier}" if earlier else "Nothing is known to have been live before it."
     if waiting or not receipt.final:

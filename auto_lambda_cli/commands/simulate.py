@@ -44,39 +44,41 @@ Builds = Annotated[
         show_default=False,
     ),
 ]
-DropCount = Annotated[int | None, typer.Option(help="How many drops, for a made load.", min=0, max=1_000_000)]
-Hours = Annotated[float | None, typer.Option(help="Within how many hours, for a made load.", min=0.01)]
+DropCount = Annotated[int | None, typer.Option(help="The number of drops of a generated load.", min=0, max=1_000_000)]
+Hours = Annotated[float | None, typer.Option(help="The hours over which a generated load is spread.", min=0.01)]
 FromLedger = Annotated[
     bool,
     typer.Option(
-        help="What was dropped on a pipeline and how long its builds took; with a LOAD, the build times only.",
+        help="Use a pipeline's uploads and build times; with a LOAD, only the build times.",
         rich_help_panel=WHAT,
     ),
 ]
-Days = Annotated[float, typer.Option(help="So many days back.", min=0.01, max=90, rich_help_panel=WHAT)]
+Days = Annotated[float, typer.Option(help="How many days back.", min=0.01, max=90, rich_help_panel=WHAT)]
 Only = Annotated[
-    list[str] | None, typer.Option(metavar="NAME", help="Only this policy; may be repeated.", show_default=False)
+    list[str] | None, typer.Option(metavar="NAME", help="Only this policy; repeatable.", show_default=False)
 ]
 Boot = Annotated[
-    float, typer.Option(help="Seconds from ordering a machine to its first message.", min=1, rich_help_panel=FLEET)
+    float,
+    typer.Option(help="Seconds from the launch of an instance to its first message.", min=1, rich_help_panel=FLEET),
 ]
-Slots = Annotated[int, typer.Option(help="Builds at a time on a machine.", min=1, rich_help_panel=FLEET)]
-Smallest = Annotated[int, typer.Option("--min", help="Fewest machines.", min=0, rich_help_panel=FLEET)]
-Largest = Annotated[int, typer.Option("--max", help="Most machines.", min=1, rich_help_panel=FLEET)]
-Price = Annotated[float, typer.Option(help="Dollars for a machine-hour.", min=0, rich_help_panel=FLEET)]
-Aim = Annotated[float, typer.Option(help="Seconds of work for each worker, the target.", min=1, rich_help_panel=OURS)]
+Slots = Annotated[int, typer.Option(help="Concurrent builds on an instance.", min=1, rich_help_panel=FLEET)]
+Smallest = Annotated[int, typer.Option("--min", help="Minimum number of instances.", min=0, rich_help_panel=FLEET)]
+Largest = Annotated[int, typer.Option("--max", help="Maximum number of instances.", min=1, rich_help_panel=FLEET)]
+Price = Annotated[float, typer.Option(help="Dollars per instance-hour.", min=0, rich_help_panel=FLEET)]
+Aim = Annotated[float, typer.Option(help="The target: seconds of work per worker.", min=1, rich_help_panel=OURS)]
 Warmup = Annotated[float, typer.Option(help="Seconds of instance warm-up.", min=0, rich_help_panel=OURS)]
 Idle = Annotated[
-    float, typer.Option(help="Seconds after which an idle machine ends itself.", min=1, rich_help_panel=OURS)
+    float, typer.Option(help="Seconds after which an idle instance terminates itself.", min=1, rich_help_panel=OURS)
 ]
 SampleEvery = Annotated[float, typer.Option(help="Seconds between samples.", min=1, rich_help_panel=OURS)]
 Period = Annotated[float, typer.Option(help="Seconds of a metric period.", min=10, rich_help_panel=OURS)]
-Delay = Annotated[float, typer.Option(help="Seconds until an alarm can see a sample.", min=0, rich_help_panel=OURS)]
+Delay = Annotated[float, typer.Option(help="Seconds until an alarm sees a sample.", min=0, rich_help_panel=OURS)]
 Plot = Annotated[
-    Path | None, typer.Option(help="Draw queue, workers and waits to this .png, .svg or .html.", show_default=False)
+    Path | None,
+    typer.Option(help="Plot queue, workers and wait times to this .png, .svg or .html.", show_default=False),
 ]
 Window = Annotated[
-    tuple[float, float] | None, typer.Option(metavar="FROM TO", help="Plot these hours only.", show_default=False)
+    tuple[float, float] | None, typer.Option(metavar="FROM TO", help="Plot only these hours.", show_default=False)
 ]
 
 
@@ -85,7 +87,7 @@ def simulate(
     builds: Builds = None,
     drops: DropCount = None,
     hours: Hours = None,
-    seed: Annotated[int, typer.Option(help="Another number, another day.")] = 1,
+    seed: Annotated[int, typer.Option(help="Seed of the random numbers.")] = 1,
     policy: Only = None,
     from_ledger: FromLedger = False,
     days: Days = DAYS,
@@ -108,9 +110,9 @@ def simulate(
 ) -> None:
     """Show how long drops would wait, and what the fleet would cost, under one scaling policy or another.
 
-    `clairvoyant` boots ahead of drops that it knows beforehand: no policy has shorter waits. `prompt` knows a drop the
-    instant it falls: what a policy that reacts can hope for. `ours` is the template's, `direct` sets the desired count
-    as buildkite's scaler does, `one-minute` and `five-minute` are target tracking on slower metrics.
+    `clairvoyant` knows every drop in advance and boots ahead: no policy has shorter waits. `prompt` knows a drop the
+    moment it arrives: the best that a reactive policy can do. `ours` is the template's, `direct` sets the desired
+    capacity as Buildkite's scaler does, `one-minute` and `five-minute` are target tracking on slower metrics.
 
     For example:
 
@@ -159,7 +161,7 @@ def _run(
 
 
 def _ledger(days: float, *, local: bool, bucket: str | None) -> History:
-    """All of it in memory: what was dropped in the last so many days on the pipeline that is meant."""
+    """Load the chosen pipeline's attempts of the last so many days into memory."""
     from auto_lambda.aws.session import client, make_session
     from auto_lambda.recent_attempts import LedgerUnusable, RecentAttempts
     from auto_lambda_cli.target import choose, setting
@@ -173,7 +175,7 @@ def _ledger(days: float, *, local: bool, bucket: str | None) -> History:
     except LedgerUnusable as error:
         raise leave(Exit.USAGE, str(error)) from None
     if not found:
-        raise leave(Exit.USAGE, f"nothing was dropped on {target} in the last {days:g} days")
+        raise leave(Exit.USAGE, f"nothing was uploaded to {target} in the last {days:g} days")
     return LedgerHistory(found)
 
 
@@ -194,7 +196,7 @@ def _drops(
     if made in SHAPES:
         return make(SHAPES[made], durations, seed, drops, hours)
     if drops is not None or hours is not None:
-        raise leave(Exit.USAGE, "--drops and --hours are for made loads; what was recorded says itself what fell when")
+        raise leave(Exit.USAGE, "--drops and --hours are for generated loads, not for recorded ones")
     return _replayed(ledger if ledger and not made else _file(made or LOAD, SHAPES), durations, seed)
 
 
@@ -212,12 +214,12 @@ def _file(load: str, shapes: Iterable[str]) -> History:
     from checker.simulator.history import FileHistory
 
     if not Path(load).is_file():
-        raise leave(Exit.USAGE, f"{load!r} is neither a file nor one of the made loads: {', '.join(shapes)}")
+        raise leave(Exit.USAGE, f"{load!r} is neither a file nor one of the generated loads: {', '.join(shapes)}")
     return FileHistory(Path(load))
 
 
 def _durations(builds: str | None, ledger: History | None) -> Durations:
-    """What ``builds`` says, else what the ledger does, else the usual."""
+    """Return the build times of ``builds``, else of the ledger, else the default."""
     from checker.simulator.durations import BadDistribution, drawn_from, parse
     from checker.simulator.history import BadHistory, FileHistory, build_seconds
 
@@ -231,11 +233,11 @@ def _durations(builds: str | None, ledger: History | None) -> Durations:
             return drawn_from(seconds)
     except (BadDistribution, BadHistory) as error:
         raise leave(Exit.USAGE, str(error)) from None
-    raise leave(Exit.USAGE, f"{builds or 'the ledger'} has no build_seconds in it")
+    raise leave(Exit.USAGE, f"{builds or 'the ledger'} contains no build_seconds")
 
 
 def _plotter(path: Path | None) -> Callable[..., None] | None:
-    """What draws to ``path``; asked for before the run, so that nobody waits for nothing."""
+    """Return what plots to ``path``, before the run, so that errors come at once."""
     if path is None:
         return None
     from checker.simulator.plot import FORMATS, plot
@@ -243,7 +245,7 @@ def _plotter(path: Path | None) -> Callable[..., None] | None:
     if find_spec("matplotlib") is None:
         raise leave(Exit.USAGE, "--plot needs matplotlib: install auto-lambda[plot]")
     if path.suffix not in FORMATS or not path.parent.is_dir():
-        raise leave(Exit.USAGE, f"--plot takes a {', '.join(FORMATS)} file in a folder that is there, not {path}")
+        raise leave(Exit.USAGE, f"--plot takes a {', '.join(FORMATS)} file in an existing folder, not {path}")
     return lambda outcomes, title, window: plot(outcomes, title, path, window)
 
 
@@ -261,7 +263,7 @@ def _print(load: str, rows: Sequence[ReportRow]) -> None:
     console.print(table, soft_wrap=not console.is_terminal)
     for row in rows:
         if row.unfinished:
-            console.print(f"{row.policy}: {row.unfinished} drops were not done a day after the last one fell")
+            console.print(f"{row.policy}: {row.unfinished} drops were not done a day after the last one arrived")
 
 
 def _cells(row: ReportRow) -> list[str]:

@@ -1,4 +1,4 @@
-"""What the demo shows: who is in which step since when. Drops write it from their threads, one view reads it."""
+"""The state of the demo's apps: threads write it, one view reads it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _DOTS = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 
 @dataclass(frozen=True, slots=True)
 class BoardRow:
-    """One app: its last receipt, when it was dropped and how long it took (seconds; None: not yet)."""
+    """One app: its latest receipt, when it was uploaded and how long it took (in seconds; None: not yet)."""
 
     name: str
     dropped: float | None = None
@@ -28,12 +28,12 @@ class BoardRow:
     answer: str = ""
 
     def elapsed(self, now: float) -> float:
-        """Seconds since the drop, standing still when it is over."""
+        """Return the seconds from the drop until now, or until its end."""
         return self.took if self.took is not None else now - self.dropped if self.dropped is not None else 0.0
 
     @property
     def words(self) -> str:
-        """Its state in a word or two."""
+        """The app's state in a word or two."""
         if self.receipt is None:
             return "waiting" if self.dropped is None else "queued"
         if self.receipt.final or not self.receipt.step:
@@ -45,8 +45,8 @@ class Board:
     """Rows by app name.
 
     Args:
-        names: in the order to show.
-        changed: told of each row whose words changed, from the thread that changed it.
+        names: the apps' names, in the order of the rows.
+        changed: called with each row whose state has changed, in the thread that changed it.
         clock: seconds, monotonic.
     """
 
@@ -59,27 +59,27 @@ class Board:
         self._lock = threading.Lock()
 
     def rows(self) -> list[BoardRow]:
-        """As they are now."""
+        """Return all rows as they are now."""
         with self._lock:
             return list(self._rows.values())
 
     def now(self) -> float:
-        """The clock that ``dropped`` is of."""
+        """Return the time, on the same clock as ``dropped``."""
         return self._clock()
 
     def dropped(self, name: str) -> None:
-        """It is on its way into the bucket."""
+        """Record that an app is being uploaded."""
         self._set(replace(self._rows[name], dropped=self._clock()))
 
     def receipt(self, name: str, receipt: Receipt) -> None:
-        """A new receipt was seen."""
+        """Record a new receipt."""
         row = replace(self._rows[name], receipt=receipt)
         if receipt.final:
             row = replace(row, took=row.elapsed(self._clock()))
         self._set(row)
 
     def answer(self, name: str, text: str) -> None:
-        """What its URL answered."""
+        """Record the answer of an app's URL."""
         self._set(replace(self._rows[name], answer=text))
 
     def _set(self, row: BoardRow) -> None:
@@ -90,7 +90,7 @@ class Board:
 
 
 def live_table(board: Board) -> Table:
-    """The board on a terminal: a line an app, with its steps."""
+    """Render the board for a terminal, one line per app."""
     from rich.table import Table
     from rich.text import Text
 

@@ -1,6 +1,6 @@
-"""Becomes another program, which gets SIGTERM when its starter ends, however that ends.
+"""Replaces itself by another program, which gets SIGTERM when its parent dies, however that dies.
 
-``python -m auto_lambda_cli.local_stack.child <starter's pid> -m worker``. The kernel keeps the promise across `exec`.
+``python -m auto_lambda_cli.local_stack.child <parent's pid> -m worker``. The setting survives `exec`.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ _PR_SET_PDEATHSIG = 1
 
 
 def main() -> None:
-    """Ask the kernel, then become what the arguments say, under this Python."""
-    starter = int(sys.argv[1])
+    """Set the parent death signal, then run the program of the arguments with this Python."""
+    parent = int(sys.argv[1])
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-    if os.getppid() != starter:
-        raise SystemExit("the starter is gone already")
+    if os.getppid() != parent:
+        raise SystemExit("the parent has died already")
     os.execv(sys.executable, [sys.executable, *sys.argv[2:]])  # noqa: S606 - this is what it is for
 
 

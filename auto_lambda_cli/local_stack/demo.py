@@ -1,4 +1,4 @@
-"""``make demo``: a local stack, four real apps dropped into it, and everything to watch while they go live."""
+"""``make demo``: start a local stack, upload four real apps, and show how they go live."""
 
 from __future__ import annotations
 
@@ -33,20 +33,20 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 TIMEOUT = 300.0  # seconds for all of it
-FLEET = FleetOptions(largest=2, boot_seconds=1)  # nobody watches machines boot for a minute
-REST = 30.0  # seconds for the workers to find out that there is no more work
+FLEET = FleetOptions(largest=2, boot_seconds=1)  # instances take longer to boot, but this is for people who watch
+REST = 30.0  # seconds for the workers to notice that there is no more work
 
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One of ``examples/``. ``path`` is what to ask it for; ``shows`` tells a person what is in it."""
+    """One of ``examples/``. ``path`` is the path to request; ``shows`` describes the app."""
 
     name: str
     shows: str
     path: str = ""
 
 
-# The one that takes longest first: so all are live soonest.
+# The one that takes longest is first, so that all are live soonest.
 EXAMPLES = (
     Example("statistics", "zappa, Flask, pandas"),
     Example("thumbnails", "chalice, Pillow", "demo"),
@@ -61,15 +61,15 @@ def run(folder: Path, *, keep: bool = False, examples: Sequence[Example] = EXAMP
     Args:
         folder: for logs and work files.
         keep: leave the stack running until SIGINT or SIGTERM.
-        examples: which to drop.
+        examples: the examples to upload.
     """
     from rich.console import Console
 
     began = time.monotonic()
     console = Console(highlight=False)
-    console.print("[bold]1. A stack of its own[/]")
+    console.print("[bold]1. A local stack[/]")
     with LocalStack.start(folder, options=FLEET, say=lambda text: _line(console, text)) as stack:
-        console.print(f"   up after {time.monotonic() - began:.1f} s\n\n[bold]2. Four zips into the bucket[/]")
+        console.print(f"   up after {time.monotonic() - began:.1f} s\n\n[bold]2. Four uploads[/]")
         start = datetime.now(UTC)
         rows = _drop_all(stack, examples, console)
         took = time.monotonic() - began
@@ -79,16 +79,16 @@ def run(folder: Path, *, keep: bool = False, examples: Sequence[Example] = EXAMP
         good = sum(1 for row in rows if _is_good(row))
         console.print(f"\n{good} of {len(rows)} apps live, {took:.0f} s after the command was given")
         if not keep:
-            console.print("It all ends here. To go on with your own zips: auto-lambda local up")
+            console.print("The demo stops here. To try your own zips: auto-lambda local up")
         else:
-            console.print("The stack goes on; in another terminal: auto-lambda status. Ctrl-C ends it.")
+            console.print("The stack keeps running; in another terminal: auto-lambda status. Ctrl-C stops it.")
             with stop_on_signals() as stop, announced(stack.pipeline):
                 stack.watch(stop.requested)
     return 0 if good == len(rows) else 1
 
 
 def _line(console: Console, text: str, indent: int = 3) -> None:
-    """Plain text as it is: no markup in it counts, and the terminal wraps it, so that it can be copied."""
+    """Print plain text without markup; the terminal wraps it, so that it can be copied."""
     console.print(" " * indent + text, markup=False, soft_wrap=True)
 
 
@@ -131,7 +131,7 @@ def _follow(example: Example, dropped: drops.Drop, endpoint: str, store: ObjectS
 
 @contextmanager
 def _shown(names: Sequence[str], console: Console) -> Iterator[Board]:
-    """A board that is seen: moving on a terminal, a line a change elsewhere."""
+    """Show a board: redrawn in place on a terminal, otherwise one line per change."""
     from rich.live import Live
 
     if not console.is_terminal:
@@ -144,7 +144,7 @@ def _shown(names: Sequence[str], console: Console) -> Iterator[Board]:
 
 
 def ask(url: str, path: str, timeout: float = 30.0) -> str:
-    """What a URL answers to GET: the status and the beginning of the text, in one line."""
+    """Send a GET request, and return the status and the beginning of the text in one line."""
     request = urllib.request.Request(url.rstrip("/") + "/" + path, headers={"Accept": "*/*"})  # noqa: S310 - the receipt's
     try:
         with urllib.request.urlopen(request, timeout=timeout) as answer:  # noqa: S310
@@ -156,7 +156,7 @@ def ask(url: str, path: str, timeout: float = 30.0) -> str:
 
 
 def in_a_line(text: str, width: int = 100) -> str:
-    """Text without markup, on one line, shortened."""
+    """Return text without markup, on one line, shortened."""
     if "<html" in text.lower():
         text = html.unescape(re.sub(r"(?is)<(style|script|head)\b.*?</\1>|<[^>]+>", " ", text))
     text = " ".join(text.split())
@@ -168,23 +168,23 @@ def _is_good(row: BoardRow) -> bool:
 
 
 def _report(stack: LocalStack, examples: Sequence[Example], rows: Sequence[BoardRow], console: Console) -> None:
-    console.print("\n[bold]3. What they answer[/]")
+    console.print("\n[bold]3. Their answers[/]")
     for example, row in zip(examples, rows, strict=True):
         console.print(f"   [bold]{example.name}[/] ({example.shows})")
         for line in _outcome(stack, example, row):
             _line(console, line, 6)
-    console.print("\n   Receipts and logs lie beside the zips:")
+    console.print("\n   Receipts and logs are beside the zips:")
     for row in rows:
         key = keys.receipt_key(keys.App(keys.DEFAULT_STAGE, row.name).key)
         _line(console, f"s3://{stack.pipeline.bucket}/{key}", 6)
-    console.print("\n[bold]4. Where the seconds went[/] (the rest of each total is waiting)")
+    console.print("\n[bold]4. Seconds per step[/] (the rest of each total is waiting)")
     _timings(rows, console)
 
 
 def _outcome(stack: LocalStack, example: Example, row: BoardRow) -> list[str]:
     receipt = row.receipt
     if receipt is None:
-        return ["nobody took it up"]
+        return ["no worker received it"]
     if error := receipt.error:
         return [f"{receipt.status}: {error.code}", *error.message.splitlines(), error.hint]
     if not receipt.url:
@@ -209,7 +209,7 @@ def _timings(rows: Sequence[BoardRow], console: Console) -> None:
 
 
 def _await_rest(stack: LocalStack) -> None:
-    """Let the workers end themselves, and the checker publish that there are none, for the plot to show it."""
+    """Wait until the idle workers have stopped and the checker has published that, for the plot."""
     deadline = time.monotonic() + REST
     while stack.fleet and stack.fleet.group.machines() and time.monotonic() < deadline:
         stack.check()
@@ -218,7 +218,7 @@ def _await_rest(stack: LocalStack) -> None:
 
 
 def _plot(stack: LocalStack, start: datetime, console: Console) -> None:
-    """The queue's depth and the workers over the run, from what the checker published."""
+    """Plot the queue's depth and the workers during the run, as published by the checker."""
     metrics = Metrics(local_client(stack.aws, "cloudwatch"), stack.pipeline.namespace)
     end = datetime.now(UTC) + timedelta(seconds=1)
     queue = {"QueueName": stack.pipeline.queue.rpartition("/")[2]}
@@ -226,9 +226,9 @@ def _plot(stack: LocalStack, start: datetime, console: Console) -> None:
         metrics.series(name, queue, start, end) for name in ("QueueVisible", "QueueInFlight", "WorkersInService")
     )
     depth = [sum(both) for both in zip(visible, in_flight, strict=False)]
-    console.print("\n[bold]5. The queue, and the fleet that follows it[/]")
-    for title, values in (("messages, waiting and in work", depth), ("workers in service", workers)):
+    console.print("\n[bold]5. The queue, and the fleet that scales with it[/]")
+    for title, values in (("messages, visible and in flight", depth), ("workers in service", workers)):
         _line(console, title)
         for line in plot.bars(values, width=72, height=4 if values is depth else 2):
             _line(console, line)
-    _line(console, f"{len(depth)} samples that the checker published to CloudWatch, from the first drop on")
+    _line(console, f"{len(depth)} samples that the checker published to CloudWatch since the first upload")

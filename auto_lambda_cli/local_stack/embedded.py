@@ -1,4 +1,4 @@
-"""The embedded AWS: an emulator on a loopback port, in an environment of its own, that never outlives its starter."""
+"""The embedded AWS: an emulator on a loopback port, in an environment of its own, that never outlives its parent."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ _RUNTIME = "import sys; from auto_lambda.tools import ToolEnvironments as T; pri
 
 
 class EmbeddedAwsError(Exception):
-    """The embedded AWS did not come up; the message holds the end of its log."""
+    """The embedded AWS did not start; the message has the end of its log."""
 
 
 @dataclass
 class EmbeddedAws:
-    """A running embedded AWS. Use it as a context manager; leaving it ends the emulator and every function in it.
+    """A running embedded AWS. Use it as a context manager: at its end, the emulator and all its functions are killed.
 
     Attributes:
         endpoint: ``http://127.0.0.1:<port>``, for ``AWS_ENDPOINT_URL``.
@@ -46,14 +46,14 @@ class EmbeddedAws:
         """Start it and wait until it answers.
 
         Args:
-            folder: where its log and its functions' code lie; made when missing.
+            folder: for its log and its functions' code; created if missing.
             port: a loopback port; a free one by default.
             patience: seconds until it must answer.
 
         Raises:
-            EmbeddedAwsError: it ended or stayed silent.
-            OSError: the port is taken.
-            auto_lambda.tools.ToolError: its environment could not be made.
+            EmbeddedAwsError: it exited or did not answer.
+            OSError: the port is in use.
+            auto_lambda.tools.ToolError: its environment could not be created.
         """
         python = ToolEnvironments().python("embedded-aws", preferred_minor())
         scratch = folder / "functions"
@@ -72,7 +72,7 @@ class EmbeddedAws:
 
     @property
     def environ(self) -> dict[str, str]:
-        """What a client's environment needs to talk to it, and to nothing else."""
+        """The environment variables that point a client to it, and nowhere else."""
         return client_environ(self.endpoint)
 
     @property
@@ -81,11 +81,11 @@ class EmbeddedAws:
         return self._process.pid
 
     def running(self) -> bool:
-        """Whether it still runs."""
+        """Tell whether it is running."""
         return self._process.poll() is None
 
     def stop(self) -> None:
-        """End it now, with its functions. It holds nothing that should be saved. May be called again."""
+        """Kill it and its functions; nothing in it is saved. May be called again."""
         if self._process.stdin:
             self._process.stdin.close()
         with contextlib.suppress(ProcessLookupError):
@@ -107,12 +107,12 @@ class EmbeddedAws:
             if answers(self.endpoint):
                 return
             time.sleep(0.05)
-        reason = "stayed silent" if self.running() else f"ended with {self._process.returncode}"
+        reason = "did not answer" if self.running() else f"exited with {self._process.returncode}"
         raise EmbeddedAwsError(f"the embedded AWS {reason}; the end of {self.log}:\n{_tail(self.log)}")
 
 
 def preferred_minor() -> str:
-    """The Python minor for our own tools: the one that we run on, else the newest that this machine has."""
+    """Return the Python version for our own tools: our own, else the newest on this machine."""
     own = "{}.{}".format(*sys.version_info)
     return own if own in interpreters() else max(interpreters(), default=own, key=lambda minor: int(minor[2:]))
 
@@ -149,7 +149,7 @@ def _spawn(python: Path, listener: socket.socket, scratch: Path, log: Path) -> s
         "environ": dict(os.environ),
     }
     assert process.stdin is not None  # noqa: S101 - for the type checker: we asked for a pipe
-    with contextlib.suppress(BrokenPipeError):  # it is gone already; the wait tells why
+    with contextlib.suppress(BrokenPipeError):  # it has exited already; waiting for it reports why
         process.stdin.write(json.dumps(orders) + "\n")
         process.stdin.flush()
     return process

@@ -1,6 +1,6 @@
-"""A double of the instance metadata service, version 2: a token, 404 for what is not set, and any notice wanted.
+"""A fake instance metadata service, version 2: tokens, 404 for what is not set, and notices on request.
 
-The local fleet tells its workers by it which machine they are.
+The local fleet uses it to tell its workers which instance they run on.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 @dataclass
 class Imds:
-    """What the service says.
+    """The answers of the service.
 
     Attributes:
-        values: by path below ``meta-data/``.
-        answers: the same, for what changes.
-        tokens: how many were asked for.
-        refuse_once: whether the next token is taken for an old one.
-        url: where it is.
+        values: fixed values by path below ``meta-data/``.
+        answers: functions that return changing values, by path.
+        tokens: the number of tokens that were requested.
+        refuse_once: whether the next token is treated as expired.
+        url: the service's URL.
     """
 
     values: dict[str, str] = field(default_factory=lambda: {"instance-id": "i-0123456789abcdef0"})
@@ -32,13 +32,13 @@ class Imds:
 
     @property
     def environ(self) -> dict[str, str]:
-        """What leads an AWS program here."""
+        """The environment variables that point an AWS program to it."""
         return {"AWS_EC2_METADATA_SERVICE_ENDPOINT": self.url}
 
 
 @contextmanager
 def imds() -> Iterator[Imds]:
-    """One, on a free port of the loopback address, as long as this lasts."""
+    """Run the service on a free loopback port as long as this lasts."""
     state = Imds()
 
     class Handler(BaseHTTPRequestHandler):
@@ -57,7 +57,7 @@ def imds() -> Iterator[Imds]:
             self.answer(404 if value is None else 200, value or "")
 
         def answer(self, status: int, text: str) -> None:
-            with suppress(ConnectionError):  # who asks does not wait for long
+            with suppress(ConnectionError):  # clients have short time-outs
                 self.send_response(status)
                 self.send_header("Content-Length", str(len(text)))
                 self.end_headers()

@@ -1,9 +1,9 @@
 """Runs the embedded AWS. A script for the Python of the ``embedded-aws`` environment, which has nothing of ours.
 
 Reads one JSON line from standard input: ``{"socket": fd, "runtimes": {minor: path}, "runtime": [command...],
-"environ": {...}}``. ``runtimes`` has interpreters for functions by Python minor; for another minor ``runtime``, run in
-``environ`` with the minor behind it, makes one and prints it. Standard input stays open as long as the starter lives;
-when it ends, so do we, with every function process.
+"environ": {...}}``. ``runtimes`` has the interpreters for functions by Python version; for another version the command
+``runtime``, run in ``environ`` with the version appended, creates one and prints its path. Standard input stays open as
+long as the parent lives; at its end this process and all functions are killed.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-WORTH_SHARING = 30_000_000  # bytes: starting other processes takes as long as unpacking this much
-LONG_POLL = 0.02  # seconds between two looks; the emulator's own 0.1 would be the longest wait of a build
+WORTH_SHARING = 30_000_000  # bytes: starting other processes takes as long as unpacking so many
+LONG_POLL = 0.02  # seconds between two polls; the emulator's own 0.1 would be the longest wait of a build
 OURS = ("BIND_HOST", "GATEWAY_PORT", "MINISTACK_ACCOUNT_ID", "LAMBDA_EXECUTOR", "IOT_MTLS_ENABLED", "HOME")
 
-# Runs first in every function's process: what the emulator itself needs is not for functions to see, and, as in Lambda,
-# no two instances share their temporary files.
+# Runs first in every function's process: it hides the emulator's own variables, and, as in Lambda, no two instances
+# share temporary files.
 PROLOGUE = """
 import os, sys, tempfile
-sys.path.remove(os.path.dirname(os.getcwd()))  # else the folder `code` in it hides the module of that name
+sys.path.remove(os.path.dirname(os.getcwd()))  # otherwise the folder `code` in it hides the module of that name
 tempfile.tempdir = os.path.join(os.path.dirname(os.getcwd()), "tmp")
 os.makedirs(tempfile.tempdir, exist_ok=True)
 for _name in {ours!r}:
@@ -45,7 +45,7 @@ os.environ.update(AWS_EXECUTION_ENV={execution_env!r}, TZ=":UTC", LANG="en_US.UT
 
 
 def main() -> None:
-    """Serve until the starter is gone."""
+    """Serve until the parent has died."""
     orders = json.loads(sys.stdin.readline())
     threading.Thread(target=die_with_parent, daemon=True, name="lifeline").start()
     tempfile.tempdir = str(Path.cwd())  # not TMPDIR: functions would inherit that
@@ -56,13 +56,13 @@ def main() -> None:
 
 
 def die_with_parent() -> None:
-    """Kill our whole process group, functions included, as soon as nobody holds the other end of standard input."""
+    """Kill our process group, functions included, as soon as standard input is closed."""
     sys.stdin.read()
     os.killpg(0, signal.SIGKILL)
 
 
 def honour_runtimes(made: Mapping[str, str], command: Sequence[str], environ: Mapping[str, str]) -> None:
-    """Give a Python function the interpreter that its runtime names; the emulator would use its own for all."""
+    """Run Python functions with the interpreter of their runtime; the emulator would use its own for all."""
     from ministack.core import lambda_runtime  # type: ignore[import-not-found,unused-ignore]
 
     detect = lambda_runtime._detect_runtime_binary
@@ -86,17 +86,17 @@ def honour_runtimes(made: Mapping[str, str], command: Sequence[str], environ: Ma
 
 
 def share_layers(folder: Path) -> None:
-    """Unpack a layer once for all instances of all functions, where the emulator would for each anew."""
+    """Unpack a layer once for all instances of all functions; the emulator would unpack it for each."""
     from ministack.core import lambda_runtime  # type: ignore[import-not-found,unused-ignore]
 
     folder.mkdir()
     one_at_a_time = threading.Lock()
 
     class ZipFile(zipfile.ZipFile):
-        """What the emulator unpacks code with, and layers: those into folders called ``layer_<number>``."""
+        """Replaces the class with which the emulator unpacks code, and layers into folders ``layer_<number>``."""
 
         def namelist(self) -> list[str]:
-            return []  # asked for only to check each name at length, which extracting does too
+            return []  # used only to check each name, slowly, which extracting does too
 
         def extractall(self, path: Any = None, *_: Any) -> None:
             if not Path(path).name.startswith("layer_"):
@@ -115,27 +115,27 @@ def share_layers(folder: Path) -> None:
 
 
 def unpack(file: Path, members: Sequence[zipfile.ZipInfo], to: Path) -> None:
-    """Unpack, if it is much, on every processor: a layer is up to 250 MB, and a function waits for it."""
+    """Unpack large zips on all processors: a layer has up to 250 MB, and a function waits for it."""
     names = [member.filename for member in members]
     plain = not any(Path(name).is_absolute() or ".." in Path(name).parts for name in names)
     if sum(member.file_size for member in members) < WORTH_SHARING or not plain:
         unpack_share(file, names, to)
         return
     for folder in {Path(to, name).parent for name in names}:
-        folder.mkdir(parents=True, exist_ok=True)  # here, as of two that make the same one a share would fall over
+        folder.mkdir(parents=True, exist_ok=True)  # here, since two processes that create the same one would fail
     count = len(os.sched_getaffinity(0))
     with ProcessPoolExecutor(count, get_context("spawn")) as pool:
         list(pool.map(unpack_share, repeat(file), [names[start::count] for start in range(count)], repeat(to)))
 
 
 def unpack_share(file: Path, names: Sequence[str], to: Path) -> None:
-    """Unpack some of a zip's members."""
+    """Unpack some members of a zip."""
     with zipfile.ZipFile(file) as archive:
         archive.extractall(to, names)
 
 
 def long_poll_patch() -> None:
-    """Look at a queue often while somebody waits for a message: AWS answers as soon as one comes."""
+    """Poll a queue often during a long poll: AWS answers as soon as a message arrives."""
     from ministack.services import sqs  # type: ignore[import-not-found,unused-ignore]
 
     def sleep(seconds: float) -> Awaitable[None]:
@@ -145,7 +145,7 @@ def long_poll_patch() -> None:
 
 
 def serve(socket: int) -> None:
-    """Answer on a socket that the starter has bound, so that nobody else can take the port in between."""
+    """Serve on a socket that the parent has bound, so that no one else can take the port in between."""
     from hypercorn.asyncio import serve as hypercorn_serve  # type: ignore[import-not-found,unused-ignore]
     from hypercorn.config import Config  # type: ignore[import-not-found,unused-ignore]
     from ministack.app import app  # type: ignore[import-not-found,unused-ignore]

@@ -9,17 +9,17 @@ _EIGHTHS = " ▁▂▃▄▅▆▇█"
 
 
 def bars(values: Sequence[float], *, width: int, height: int) -> list[str]:
-    """Values over time as bars of Unicode blocks, top line first, with the scale on the left.
+    """Plot values over time as bars of Unicode blocks, top line first, with the scale on the left.
 
     Args:
-        values: not negative; more of them than fit are gathered by their maximum.
-        width: columns for bars, at least 1.
-        height: lines.
+        values: not negative; if there are more than ``width``, maxima of groups are shown.
+        width: the number of columns for bars, at least 1.
+        height: the number of lines.
     """
     gathered = _gather(values, width)
     top = max(1.0, *gathered) if gathered else 1.0
     eighths = [round(value / top * height * 8) for value in gathered]
-    # Something that is there must be seen, however small.
+    # Every value above zero must be visible.
     eighths = [max(1, size) if value > 0 else 0 for size, value in zip(eighths, gathered, strict=True)]
     label = len(f"{top:g}")
     lines = []

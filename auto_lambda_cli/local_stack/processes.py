@@ -1,4 +1,4 @@
-"""Worker and checker as processes of their own: started, waited for as systemd would, ended."""
+"""Worker and checker as child processes: started, waited for as systemd would, stopped."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from pathlib import Path
 
 
 class ChildError(Exception):
-    """A process did not come up; the message holds the end of its log."""
+    """A process did not start; the message has the end of its log."""
 
 
 @dataclass
 class Child:
-    """``python -m <module>``, which ends when its starter's main thread does.
+    """A process ``python -m <module>``, which gets SIGTERM when the main thread of its parent ends.
 
-    It says by systemd's protocol when it is at work. ``log`` takes its output; a restart appends to it.
+    It reports by systemd's protocol when it is ready. ``log`` takes its output; a restart appends to it.
     """
 
     name: str
@@ -36,7 +36,7 @@ class Child:
     _ready: bool = field(default=False, init=False)
 
     def start(self) -> None:
-        """Start it; `wait_until_ready` tells when it is at work. Main thread only: its end would end the child."""
+        """Start it; see `wait_until_ready`. Main thread only: the child gets SIGTERM when the thread ends."""
         self._close_notices()
         self._ready = False
         address = f"auto-lambda-{os.getpid()}-{secrets.token_hex(4)}"
@@ -59,42 +59,42 @@ class Child:
         return self._process.pid if self._process else None
 
     def returncode(self) -> int | None:
-        """How it ended; None while it runs or before it was started."""
+        """Return its exit code; None while it runs or before it was started."""
         return self._process.poll() if self._process else None
 
     def wait_until_ready(self, patience: float) -> None:
-        """Wait until it says that it is at work.
+        """Wait until it reports that it is ready.
 
         Args:
             patience: seconds.
 
         Raises:
-            ChildError: it ended, or said nothing in that time.
+            ChildError: it exited, or did not report in that time.
         """
         deadline = time.monotonic() + patience
         while time.monotonic() < deadline:
             if self.is_ready(0.1):
                 return
             if (code := self.returncode()) is not None:
-                raise ChildError(f"the {self.name} ended with {code}; the end of {self.log}:\n{tail(self.log)}")
+                raise ChildError(f"the {self.name} exited with {code}; the end of {self.log}:\n{tail(self.log)}")
         raise ChildError(
-            f"the {self.name} was not at work after {patience:.0f} s; the end of {self.log}:\n{tail(self.log)}"
+            f"the {self.name} was not ready after {patience:.0f} s; the end of {self.log}:\n{tail(self.log)}"
         )
 
     def is_ready(self, patience: float = 0.0) -> bool:
-        """Whether it has said that it is at work; waits ``patience`` seconds for its next word."""
+        """Tell whether it has reported that it is ready, waiting up to ``patience`` seconds for its next message."""
         if self._notices and self._said_ready(self._notices, patience):
-            self._close_notices()  # a socket that nobody reads would fill up and make the sender wait
+            self._close_notices()  # a socket that is not read would fill up and block the sender
             self._ready = True
         return self._ready
 
     def ask_to_stop(self) -> None:
-        """SIGTERM, if it still runs."""
+        """Send SIGTERM, if it is running."""
         if self._process and self.returncode() is None:
             self._process.send_signal(signal.SIGTERM)
 
     def end(self, patience: float) -> None:
-        """Wait for it to stop, ``patience`` seconds at most, then kill it with whatever it left in its group."""
+        """Wait up to ``patience`` seconds for it to stop, then kill it and all processes in its group."""
         if self._process is None:
             return
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -119,5 +119,5 @@ class Child:
 
 
 def tail(log: Path, lines: int = 12) -> str:
-    """The last lines of a log file."""
+    """Return the last lines of a log file."""
     return "\n".join(log.read_text(errors="replace").splitlines()[-lines:])

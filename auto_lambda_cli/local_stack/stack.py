@@ -1,4 +1,4 @@
-"""The whole pipeline on this machine: the embedded AWS, ``infra/pipeline.yaml`` in it, workers and a checker."""
+"""The whole pipeline on this machine: the embedded AWS with ``infra/pipeline.yaml``, workers and a checker."""
 
 from __future__ import annotations
 
@@ -27,25 +27,25 @@ from auto_lambda_cli.local_stack.sources import template_path
 from auto_lambda_cli.running_stacks import REGION, RunningStack
 
 STACK = "auto-lambda"
-PATIENCE = 60.0  # seconds for a process to come up
-DRAIN = 5.0  # seconds that a worker may go on for at the end; what it leaves undone dies with the stack anyway
-HEALTHY_AFTER = 10.0  # seconds; a process that ends sooner than that would end again
+PATIENCE = 60.0  # seconds for a process to start
+DRAIN = 5.0  # seconds for running builds at the end; what is not done by then is lost with the stack anyway
+HEALTHY_AFTER = 10.0  # seconds; a process that exits sooner would exit again
 _UNDEPLOYS = "UndeployOnDelete"  # a parameter of the template
 Say = Callable[[str], None]
 
 
 class StackEnded(Exception):
-    """The stack cannot go on; the message says which part ended and shows the end of its log."""
+    """The stack has failed; the message says which part has exited and shows the end of its log."""
 
 
 @dataclass
 class LocalStack:
-    """A running local stack. Use it as a context manager; leaving it ends every process.
+    """A running local stack. Use it as a context manager: at its end, all processes are stopped.
 
     Attributes:
-        pipeline: where it is, and its names.
+        pipeline: its endpoint and names.
         children: the workers, then the checker; the checker alone with a fleet.
-        fleet: the worker group, if there is one that follows the queue.
+        fleet: the worker group, if it is scaled.
     """
 
     pipeline: RunningStack
@@ -67,19 +67,19 @@ class LocalStack:
         settings: Mapping[str, str] | None = None,
         say: Say = lambda _: None,
     ) -> LocalStack:
-        """Start everything and wait until worker and checker are at work.
+        """Start everything and wait until worker and checker are ready.
 
         Args:
-            folder: for logs, work folders and functions; made when missing.
+            folder: for logs, work folders and functions; created if missing.
             port: of the embedded AWS on the loopback address, a free one by default.
-            workers: how many, without a fleet.
-            options: of a fleet that follows the queue; None: no fleet.
-            undeploys: whether an app goes when its zip is deleted.
+            workers: the number of workers, without a fleet.
+            options: of a fleet that scales with the queue; None: no fleet.
+            undeploys: whether deleting a zip undeploys its app.
             settings: more environment for worker and checker, ``AUTO_LAMBDA_*``.
-            say: told of progress, for people.
+            say: prints progress.
 
         Raises:
-            EmbeddedAwsError, ChildError, StackFailed, ToolError, NotDoubled, OSError: what did not come up, and why.
+            EmbeddedAwsError, ChildError, StackFailed, ToolError, NotDoubled, OSError: what did not start, and why.
         """
         folder.mkdir(parents=True, exist_ok=True)
         with ExitStack() as undo:
@@ -103,22 +103,22 @@ class LocalStack:
                 child.start()
             for child in children:
                 child.wait_until_ready(PATIENCE)
-                say(f"{child.name} at work (process {child.pid}), its log is {child.log}")
+                say(f"{child.name} is ready (process {child.pid}), its log is {child.log}")
             return cls(pipeline, aws, children, machines, undo.pop_all(), say)
 
     def watch(self, stop: threading.Event, pause: float = 0.2) -> None:
-        """Return when ``stop`` is set. Until then a worker or checker that ends is told of and started again.
+        """Run until ``stop`` is set. A worker or checker that exits is reported and restarted.
 
         Raises:
-            StackEnded: the embedded AWS ended, or a process that ends again and again.
+            StackEnded: the embedded AWS has exited, or a process exits again and again.
         """
         while not stop.wait(pause):
             self.check()
 
     def check(self) -> None:
-        """One look at every process, and the fleet's next move: see `watch`. Main thread only."""
+        """Check every process once, and scale the fleet: see `watch`. Main thread only."""
         if not self.aws.running():
-            raise StackEnded(f"the embedded AWS ended; the end of {self.aws.log}:\n{tail(self.aws.log)}")
+            raise StackEnded(f"the embedded AWS exited; the end of {self.aws.log}:\n{tail(self.aws.log)}")
         for child in self.children:
             if (code := child.returncode()) is not None:
                 self._revive(child, code)
@@ -129,7 +129,7 @@ class LocalStack:
                 raise StackEnded(str(reason)) from reason
 
     def stop(self) -> None:
-        """End everything. May be called again."""
+        """Stop everything. May be called again."""
         self._exit.close()
 
     def __enter__(self) -> Self:
@@ -141,10 +141,10 @@ class LocalStack:
         self.stop()
 
     def _revive(self, child: Child, code: int) -> None:
-        what = f"the {child.name} ended with {code}; the end of {child.log}:\n{tail(child.log)}"
+        what = f"the {child.name} exited with {code}; the end of {child.log}:\n{tail(child.log)}"
         if time.monotonic() - child.started < HEALTHY_AFTER:
             raise StackEnded(what)
-        self._say(f"{what}\nstarting it again")
+        self._say(f"{what}\nrestarting it")
         child.end(0)
         child.start()
         try:
@@ -154,7 +154,7 @@ class LocalStack:
 
 
 def local_client(aws: EmbeddedAws, service: str) -> Any:
-    """A client of the embedded AWS, whatever this process's own environment says."""
+    """Make a client of the embedded AWS, whatever this process's own environment says."""
     import boto3
 
     session = boto3.Session(aws_access_key_id="local", aws_secret_access_key="local", region_name=REGION)  # noqa: S106
@@ -175,11 +175,11 @@ def deploy_pipeline(aws: EmbeddedAws, folder: Path, parameters: Mapping[str, str
 
 
 def prepare_tools() -> threading.Thread:
-    """Make, in the background, the environments that the first drop will need; on a second run they are there."""
+    """Create, in the background, the environments that the first drop will need, unless they exist."""
 
     def make() -> None:
         for name in ("runtime", "compiler"):
-            with contextlib.suppress(ToolError):  # who really needs it tells of it
+            with contextlib.suppress(ToolError):  # reported when it is needed
                 ToolEnvironments().python(name, default_minor())
 
     thread = threading.Thread(target=make, name="tools", daemon=True)
@@ -188,7 +188,7 @@ def prepare_tools() -> threading.Thread:
 
 
 def default_minor() -> str:
-    """The Python of an app that names none, as the worker decides it."""
+    """Return the Python version of an app that specifies none, as the worker chooses it."""
     from auto_lambda.runtimes import newest_first
 
     chosen = os.environ.get("AUTO_LAMBDA_PYTHON")
@@ -199,14 +199,14 @@ def _defaults() -> dict[str, str]:
     given = {
         "AUTO_LAMBDA_DRAIN_SECONDS": str(DRAIN),
         "AUTO_LAMBDA_CHECK_SECONDS": "1",
-        "AUTO_LAMBDA_POLL_SECONDS": "1",  # a receive is waited for at the end; receives cost nothing here
+        "AUTO_LAMBDA_POLL_SECONDS": "1",  # stopping waits for a receive, and receives cost nothing here
         "PYTHONUNBUFFERED": "1",
     }
     return {name: os.environ.get(name, value) for name, value in given.items()}
 
 
 def _sandbox(say: Say) -> dict[str, str]:
-    """A person's own machine may lack what a fleet's must have: then apps are built without, and it is said."""
+    """Turn the sandbox off, with a message, on a machine that lacks what a fleet's instances must have."""
     from builder.index.hosts import Indexes
     from builder.sandbox.bubblewrap import BubblewrapSandbox, SandboxMissing
     from builder.sandbox.sandbox import PlainSandbox
@@ -216,7 +216,7 @@ def _sandbox(say: Say) -> dict[str, str]:
     try:
         BubblewrapSandbox(PlainSandbox(), (), lambda: Indexes((), frozenset())).check()
     except SandboxMissing as reason:
-        say(f"apps are built without isolation here, so drop only what you trust: {reason}")
+        say(f"apps are built without isolation here, so upload only what you trust: {reason}")
         return {"AUTO_LAMBDA_SANDBOX": "off"}
     return {}
 
@@ -225,10 +225,10 @@ def _fleet(
     aws: EmbeddedAws, folder: Path, pipeline: RunningStack, options: FleetOptions, chosen: Mapping[str, str], say: Say
 ) -> AbstractContextManager[LocalFleet]:
     def environ(told: Mapping[str, str], url: str) -> dict[str, str]:
-        """As a machine's: what it is told at boot counts, unless this process was told otherwise."""
+        """Combine an instance's user data with this process's settings, which win."""
         here = {**_defaults(), "AWS_ENDPOINT_URL_AUTO_SCALING": url, **chosen}
         if "AUTO_LAMBDA_DRAIN_SECONDS" not in os.environ:
-            del here["AUTO_LAMBDA_DRAIN_SECONDS"]  # a machine that goes has the time that it has on AWS
+            del here["AUTO_LAMBDA_DRAIN_SECONDS"]  # an instance that terminates has as much time as on AWS
         return {**told, **pipeline.environ_over(os.environ), **here}
 
     clients = partial(local_client, aws)
@@ -238,7 +238,7 @@ def _fleet(
 def _checker_environ(aws: EmbeddedAws, pipeline: RunningStack, chosen: Mapping[str, str]) -> dict[str, str]:
     told = user_data(partial(local_client, aws), STACK, "CheckerTemplate")
     environ = {**told, **pipeline.environ_over(os.environ), **_defaults(), **chosen}
-    if slots := environ.get("AUTO_LAMBDA_SLOTS"):  # the workers', if that is not what the template says
+    if slots := environ.get("AUTO_LAMBDA_SLOTS"):  # the workers', if it is not the template's
         environ["AUTO_LAMBDA_WORKER_SLOTS"] = slots
     return environ
 

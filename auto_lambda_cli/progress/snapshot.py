@@ -1,4 +1,4 @@
-"""What a pipeline is doing at one moment, from its queue, its group, its ledger and its receipts. Only reads."""
+"""Snapshots of a pipeline, from its queue, group, ledger and receipts. Only reads."""
 
 from __future__ import annotations
 
@@ -17,31 +17,31 @@ from auto_lambda.receipts import MalformedReceipt, Receipt
 from checker.sample import AttemptSource, CapacitySource, DepthSource
 
 NEWEST = 100
-"""Receipts that are read, those written last: what runs writes its own all the time."""
+"""The number of receipts that are read, the latest ones: running builds update theirs often."""
 LAST = 8
-"""Receipts that are shown of uploads that nobody has in hand any more."""
+"""The number of receipts that are shown of uploads that are not being built."""
 _RUNNING = frozenset({"building", "deploying"})
 
 
 class ReceiptStore(Protocol):
-    """Where the receipts lie."""
+    """Holds the receipts."""
 
     def list(self, bucket: str, prefix: str) -> Iterable[Head]:
-        """Every object below a prefix."""
+        """List every object below a prefix."""
 
     def get(self, bucket: str, key: str) -> bytes:
-        """One of them; raises `ObjectMissing`."""
+        """Read one of them; raises `ObjectMissing`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """An upload that a worker has in hand.
+    """An upload that is being built or deployed.
 
     Attributes:
         app: ``stage/name``.
-        step: that it is in.
-        seconds: since the worker took it up; at least so many where no ledger is known.
-        worker: its name.
+        step: the current step.
+        seconds: since the worker received it; without a ledger, at least so many.
+        worker: the worker's name.
     """
 
     app: str
@@ -52,7 +52,7 @@ class Running:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A receipt in short. ``what`` is where the app answers, or the code of what is wrong; ``updated`` in UTC."""
+    """A receipt in short. ``what`` is the app's URL or the error code; ``updated`` in UTC."""
 
     app: str
     status: str
@@ -62,15 +62,15 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """One moment (UTC).
+    """A snapshot.
 
     Attributes:
-        at: when.
-        queue: messages in it.
-        dead_letters: messages that were put aside; None where no dead-letter queue is known.
-        capacity: of the worker group; None where no group is known.
-        running: the longest in work first.
-        last: receipts of what nobody has in hand, the latest first.
+        at: the time, in UTC.
+        queue: the numbers of messages in the queue.
+        dead_letters: messages in the dead-letter queue; None if it is not known.
+        capacity: the worker group's; None if it is not known.
+        running: running builds, the longest first.
+        last: other receipts, the latest first.
     """
 
     at: datetime
@@ -82,16 +82,16 @@ class Snapshot:
 
     @property
     def at_work(self) -> tuple[str, ...]:
-        """The workers that have something in hand, by name."""
+        """The names of the busy workers."""
         return tuple(sorted({build.worker for build in self.running}))
 
     def facts(self) -> tuple[object, ...]:
-        """All but the passing of time: equal for two moments between which nothing happened."""
+        """Return all but times: equal for two snapshots between which nothing happened."""
         steps = tuple((build.app, build.step, build.worker) for build in self.running)
         return self.queue, self.dead_letters, self.capacity, frozenset(steps), self.last
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON; seconds are rounded to tenths."""
+        """Return the JSON form, with seconds rounded to tenths."""
         return {
             "at": self.at.isoformat(timespec="milliseconds"),
             "queue": {**asdict(self.queue), "dead_letters": self.dead_letters},
@@ -102,16 +102,16 @@ class Snapshot:
 
 
 class Look:
-    """Looks at everything that is known of a pipeline. What it raises is theirs.
+    """Takes snapshots of a pipeline. Exceptions are those of its sources.
 
     Args:
-        store: of the receipts.
-        bucket: that uploads are dropped into.
-        queue: announces them.
+        store: holds the receipts.
+        bucket: the uploads bucket.
+        queue: the queue of upload events.
         now: the time, in UTC.
-        dead_letters: takes what was put aside.
-        group: of the workers.
-        history: of attempts.
+        dead_letters: the dead-letter queue.
+        group: the worker group.
+        history: the latest attempts.
     """
 
     def __init__(
@@ -135,7 +135,7 @@ class Look:
         self._read: dict[str, tuple[str | None, Receipt | None]] = {}
 
     def __call__(self) -> Snapshot:
-        """Look now."""
+        """Take a snapshot."""
         queue = self._queue.depth()
         dead_letters = self._dead_letters.depth().visible if self._dead_letters else None
         capacity = self._group.capacity() if self._group else None
@@ -146,7 +146,7 @@ class Look:
         return Snapshot(at, queue, dead_letters, capacity, running, tuple(map(_told, rest[:LAST])))
 
     def _receipts(self) -> list[Receipt]:
-        """The newest ones; each is read again only when it has changed."""
+        """Return the latest receipts; each is read again only if it has changed."""
         heads = [head for head in self._store.list(self._bucket, keys.PREFIX) if head.key.endswith(keys.RECEIPT_SUFFIX)]
         newest = nlargest(NEWEST, heads, key=lambda head: head.modified)
         self._read = {head.key: self._receipt(head) for head in newest}
@@ -162,10 +162,10 @@ class Look:
 def divide(
     receipts: Iterable[Receipt], attempts: Iterable[Attempt], now: datetime
 ) -> tuple[tuple[Running, ...], list[Receipt]]:
-    """What is running, the longest first, and the other receipts, the latest first.
+    """Return what is running, the longest first, and the other receipts, the latest first.
 
-    A receipt says ``building`` for ever when its worker was killed or has handed the upload back; the ledger, where
-    there is one, knows that the attempt has ended.
+    A receipt stays ``building`` if its worker was killed or has handed the upload back; the ledger, if known, tells
+    that the attempt has ended.
     """
     newest: dict[str, Attempt] = {}
     for attempt in attempts:

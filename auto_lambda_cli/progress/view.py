@@ -15,7 +15,7 @@ COLOURS = {"live": "green", "failed": "red", "delayed": "yellow", "superseded": 
 
 @contextmanager
 def following() -> Iterator[Show]:
-    """Call what comes out of it with each new state."""
+    """Give a function to call with each new state."""
     from rich.console import Console
 
     console = Console(stderr=True)
@@ -27,7 +27,7 @@ def following() -> Iterator[Show]:
 
 
 def words(receipt: Receipt) -> str:
-    """A receipt's state in a few words."""
+    """Return a receipt's state in a few words."""
     if receipt.status == "delayed" and receipt.error:
         return f"delayed: {receipt.error.message}"
     return receipt.status + (f": {receipt.step}" if receipt.step and not receipt.final else "")

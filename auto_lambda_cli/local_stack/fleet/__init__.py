@@ -1,7 +1,7 @@
-"""A double for what Auto Scaling does with the worker group of ``infra/pipeline.yaml``, since no emulator does it.
+"""An emulator of Auto Scaling for the worker group of ``infra/pipeline.yaml``, since the embedded AWS does not scale.
 
-It follows the very policies that CloudFormation has put into the embedded AWS, by the metrics that the checker really
-publishes; its machines are worker processes. What it does with them is taken from AWS's documents, and nothing of it
-was seen on AWS. It has no instance types, no spot market, no zones, and one health check: a worker that ends unasked is
-replaced. A machine is in service when its worker asks for messages, as in docs/explanation/scaling.md.
+It evaluates the policies that CloudFormation has created in the embedded AWS with the metrics that the checker
+publishes; its instances are worker processes. Its behaviour is taken from AWS's documentation and was not compared with
+AWS. It has no instance types, no Spot Instances, no Availability Zones, and one health check: a worker that crashes is
+replaced. An instance is in service when its worker polls for messages, as in docs/explanation/scaling.md.
 """

@@ -1,4 +1,4 @@
-"""The local fleet: policies, group and machines together, moved on by whoever runs the local stack."""
+"""The local fleet: policies, group and instances together, driven by the local stack."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from auto_lambda_cli.local_stack.fleet.rules import Clients, Metric, read_rules,
 from auto_lambda_cli.local_stack.fleet.scaling import Scaling
 
 BOOT = 3.0
-"""Seconds that a machine takes to boot, unless it is chosen: real ones take a minute, and nobody wants to wait."""
+"""Default boot time of an instance, in seconds: a real one takes a minute, which is long to watch."""
 
 
 @dataclass(frozen=True, slots=True)
 class FleetOptions:
-    """What may be chosen.
+    """The options of a fleet.
 
     Attributes:
-        largest: the most machines, parameter `WorkersMax` of the template; None leaves it to the template.
-        boot_seconds: from an order until the machine's worker starts.
+        largest: the template's parameter `WorkersMax`; None: its default.
+        boot_seconds: from the launch of an instance until its worker starts.
     """
 
     largest: int | None = None
@@ -35,7 +35,7 @@ class FleetOptions:
 
     @property
     def parameters(self) -> dict[str, str]:
-        """For the template."""
+        """The template's parameters."""
         return {} if self.largest is None else {"WorkersMax": str(self.largest)}
 
 
@@ -43,8 +43,8 @@ class LocalFleet:
     """A running fleet; `tick` it often, from the main thread.
 
     Attributes:
-        group: its machines.
-        url: where its double of the Auto Scaling service answers.
+        group: its instances.
+        url: the URL of the Auto Scaling emulator.
     """
 
     def __init__(self, group: LocalGroup, scaling: Scaling, url: str) -> None:
@@ -53,10 +53,10 @@ class LocalFleet:
         self._scaling = scaling
 
     def tick(self) -> None:
-        """Look at the metrics whose periods are over, and move machines on.
+        """Evaluate the metrics whose periods are over, and start and stop instances.
 
         Raises:
-            Hopeless: machines fail one after the other.
+            Hopeless: one instance after the other fails.
         """
         for wish in self._scaling.wishes(time.time(), self.group.size):
             self.group.set_desired(wish.desired, wish.why)
@@ -68,18 +68,17 @@ def fleet(
     clients: Clients, stack: str, name: str, embedded: str, options: FleetOptions, *,
     folder: Path, environ: Callable[[Mapping[str, str], str], Mapping[str, str]], say: Say,
 ) -> Iterator[LocalFleet]:  # fmt: skip
-    """A fleet for the group ``name`` of the deployed ``stack``, empty at first; it ends with all its machines.
+    """Run a fleet for the group ``name`` of a ``stack``, empty at first; at the end its instances are stopped.
 
     Args:
-        clients: of the embedded AWS.
-        stack: the pipeline's.
-        name: of the group.
-        embedded: URL of the embedded AWS.
-        options: what may be chosen.
+        clients: makes clients of the embedded AWS.
+        stack: the pipeline's stack.
+        name: the group's name.
+        embedded: the URL of the embedded AWS.
+        options: the fleet's options.
         folder: for logs and work folders.
-        environ: makes a worker's environment from the settings that its launch template tells and from the URL of the
-            double.
-        say: told of each decision.
+        environ: makes a worker's environment from the settings in the user data and the URL of the emulator.
+        say: prints each decision.
 
     Raises:
         NotDoubled: see there.
@@ -93,8 +92,8 @@ def fleet(
     group = LocalGroup(rules, host, options.boot_seconds, lambda text: say(f"fleet: {text}"))
     with endpoint(group, embedded) as url:
         say(
-            f"a double for Auto Scaling, which no emulator has, follows the policies of group {name}: "
-            f"{rules.smallest} to {rules.largest} machines, each boots for {options.boot_seconds:g} s"
+            f"an Auto Scaling emulator follows the policies of group {name}: "
+            f"{rules.smallest} to {rules.largest} instances, each boots for {options.boot_seconds:g} s"
         )
         try:
             yield LocalFleet(group, Scaling(rules, partial(_datapoint, clients("cloudwatch")), time.time()), url)

@@ -1,6 +1,6 @@
-"""The Auto Scaling service as workers and checker see it: the double's group, all else from the embedded AWS.
+"""The Auto Scaling API for workers and checker: the emulated group, and everything else from the embedded AWS.
 
-The query protocol, as far as our own calls need it: https://docs.aws.amazon.com/autoscaling/ec2/APIReference.
+It speaks the query protocol, as far as our own calls need it: https://docs.aws.amazon.com/autoscaling/ec2/APIReference.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ Parameters = Mapping[str, str]
 
 @contextmanager
 def endpoint(group: LocalGroup, embedded: str) -> Iterator[str]:
-    """Serve on a free port of the loopback address as long as this lasts; its URL is for AWS_ENDPOINT_URL_AUTO_SCALING.
+    """Serve on a free loopback port as long as this lasts, and give the URL for AWS_ENDPOINT_URL_AUTO_SCALING.
 
     Args:
-        group: the double's.
-        embedded: URL of the embedded AWS.
+        group: the emulated group.
+        embedded: the URL of the embedded AWS.
     """
     service = Service(group, embedded)
 
@@ -38,7 +38,7 @@ def endpoint(group: LocalGroup, embedded: str) -> Iterator[str]:
             try:
                 status, answer = service.answer(body, dict(self.headers))
             except (OSError, http.client.HTTPException) as error:
-                status, answer = 503, str(error).encode()  # the embedded AWS is busy; clients ask again
+                status, answer = 503, str(error).encode()  # the embedded AWS is busy; clients retry
             with suppress(ConnectionError):  # the client has given up waiting
                 self.send_response(status)
                 self.send_header("Content-Type", "text/xml")
@@ -64,8 +64,8 @@ class Service:
     """Answers requests.
 
     Args:
-        group: the double's.
-        embedded: URL of the embedded AWS.
+        group: the emulated group.
+        embedded: the URL of the embedded AWS.
     """
 
     def __init__(self, group: LocalGroup, embedded: str) -> None:
@@ -78,11 +78,11 @@ class Service:
             ),
             "RecordLifecycleActionHeartbeat": lambda it: group.heartbeat(it["InstanceId"], it["LifecycleHookName"]),
             "CompleteLifecycleAction": lambda it: group.complete(it["InstanceId"], it["LifecycleHookName"]),
-            "SetDesiredCapacity": lambda it: group.set_desired(int(it["DesiredCapacity"]), "asked for by a person"),
+            "SetDesiredCapacity": lambda it: group.set_desired(int(it["DesiredCapacity"]), "set by a person"),
         }
 
     def answer(self, body: bytes, headers: Mapping[str, str]) -> Answer:
-        """One request's status and XML."""
+        """Return the status and XML for a request."""
         parameters = dict(parse_qsl(body.decode(), keep_blank_values=True))
         action = parameters.get("Action", "")
         if self._is_ours(parameters) and (call := self._own.get(action)):
@@ -99,7 +99,7 @@ class Service:
         return status, answer
 
     def _is_ours(self, parameters: Parameters) -> bool:
-        """Whether it is about the group; a call that names a machine only is, there are no others."""
+        """Tell whether a request is about the group; one that names only an instance is, since there are no others."""
         return parameters.get("AutoScalingGroupName", self._group.rules.group) == self._group.rules.group
 
     def _instances(self, wanted: Sequence[str]) -> ET.Element:

@@ -1,4 +1,4 @@
-"""The worker group: which machines there are, in which state of life, and what happens to them next.
+"""The worker group: its instances, their lifecycle states and transitions.
 
 States and transitions are those of https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-lifecycle.html.
 """
@@ -16,22 +16,22 @@ from auto_lambda_cli.local_stack.fleet.rules import Rules
 from auto_lambda_cli.local_stack.fleet.scaling import Size
 
 STOPPING = 10.0
-"""Seconds that a worker has to stop once its machine is shut down: it was asked before, if there is a hook."""
+"""Seconds that a worker has to stop when its instance is shut down; with a hook it was asked before."""
 FAILURES = 3
-"""Machines in a row that fail before they were at work, until nobody believes in the next."""
+"""Instances in a row that fail before they are in service, until the fleet gives up."""
 Say = Callable[[str], None]
 
 
 class ValidationFailed(Exception):
-    """What Auto Scaling answers with a `ValidationError`; the message is what it says."""
+    """Auto Scaling's `ValidationError`, with its message."""
 
 
 class Hopeless(Exception):
-    """Machines fail one after the other; the message shows why."""
+    """One instance after the other fails; the message shows why."""
 
 
 class Host(Protocol):
-    """A computer with a worker on it. Main thread only."""
+    """A host with a worker. Main thread only."""
 
     def boot(self) -> None: ...  # noqa: D102
     def is_ready(self) -> bool: ...  # noqa: D102
@@ -43,7 +43,7 @@ class Host(Protocol):
 
 @dataclass
 class Instance:
-    """One of the group's. Times are those of the group's clock, in seconds."""
+    """An instance of the group. Times are those of the group's clock, in seconds."""
 
     id: str
     ordered: float
@@ -57,26 +57,26 @@ class Instance:
 
     @property
     def target(self) -> str:
-        """What the metadata service says as ``autoscaling/target-lifecycle-state``."""
+        """The value of ``autoscaling/target-lifecycle-state`` in the instance metadata."""
         return "Terminated" if self.going else "InService"
 
     @property
     def going(self) -> bool:
-        """Whether it is on its way out, and no capacity."""
+        """Tell whether it is terminating, and no capacity."""
         return self.state.startswith("Terminating")
 
 
 @dataclass
 class LocalGroup:
-    """The group. `tick` is for the main thread, all else for any.
+    """The group. `tick` is for the main thread only, everything else for any thread.
 
     Attributes:
-        rules: its bounds, its warm-up, its hook.
-        host: makes a computer for a machine.
-        boot: seconds from an order until the machine's worker starts.
-        say: told of each change, for people.
+        rules: its size limits, warm-up and hook.
+        host: makes a host for an instance.
+        boot: seconds from the launch of an instance until its worker starts.
+        say: prints each change.
         clock: seconds, monotonic.
-        desired: how many there should be.
+        desired: the desired capacity.
     """
 
     rules: Rules
@@ -93,19 +93,19 @@ class LocalGroup:
         self.desired = self.rules.smallest
 
     def machines(self) -> Sequence[Instance]:
-        """As they are now, the oldest first."""
+        """Return the instances, the oldest first."""
         with self._lock:
             return list(self._machines)
 
     def size(self) -> Size:
-        """For the policies."""
+        """Return the group's size, for the policies."""
         with self._lock:
             staying = self._staying()
             warm = sum(1 for one in staying if self.clock() - one.in_service >= self.rules.warmup)
             return Size(self.desired, warm, growing=warm < len(staying) or len(staying) < self.desired)
 
     def set_desired(self, count: int, why: str) -> None:
-        """Want so many, within the group's bounds."""
+        """Set the desired capacity, within the group's limits."""
         with self._lock:
             wanted = min(max(count, self.rules.smallest), self.rules.largest)
             if wanted != self.desired:
@@ -114,7 +114,7 @@ class LocalGroup:
                 self.desired = wanted
 
     def protect(self, instances: Sequence[str], wanted: bool) -> None:
-        """Keep scale-in from machines, or let it; raises `ValidationFailed`."""
+        """Protect instances from scale-in, or stop protecting them; raises `ValidationFailed`."""
         with self._lock:
             for one in [self._find(instance) for instance in instances]:
                 if one.state != "InService":
@@ -122,7 +122,7 @@ class LocalGroup:
                 one.protected = wanted
 
     def terminate(self, instance: str, *, decrement: bool) -> None:
-        """End one machine, protected or not; with ``decrement`` nobody replaces it. Raises `ValidationFailed`."""
+        """Terminate an instance, protected or not; with ``decrement`` it is not replaced. Raises `ValidationFailed`."""
         with self._lock:
             one = self._find(instance)
             if one.going:
@@ -138,23 +138,23 @@ class LocalGroup:
             self._let_go(one, "it asked to go")
 
     def heartbeat(self, instance: str, hook: str) -> None:
-        """The machine needs longer; raises `ValidationFailed`."""
+        """Extend the wait for an instance; raises `ValidationFailed`."""
         with self._lock:
             one, seconds = self._waiting(instance, hook)
             one.until = self.clock() + seconds
 
     def complete(self, instance: str, hook: str) -> None:
-        """The machine need not be waited for any longer; raises `ValidationFailed`."""
+        """End the wait for an instance; raises `ValidationFailed`."""
         with self._lock:
             one, _ = self._waiting(instance, hook)
             self.say(f"{instance} is ready to go")
             one.until = self.clock()
 
     def tick(self) -> None:
-        """Order, move on and end machines, as far as it is time.
+        """Launch, advance and terminate instances, as far as it is time.
 
         Raises:
-            Hopeless: machines fail one after the other.
+            Hopeless: one instance after the other fails.
         """
         with self._lock:
             while len(self._staying()) < self.desired:
@@ -164,7 +164,7 @@ class LocalGroup:
                 self._move_on(one)
 
     def end(self) -> None:
-        """End all machines, now."""
+        """Stop all instances at once."""
         with self._lock:
             for one in self._machines:
                 if one.host:
@@ -193,10 +193,10 @@ class LocalGroup:
         one = Instance(f"i-{secrets.token_hex(8)}0", self.clock())
         one.host = self.host(one)
         self._machines.append(one)
-        self.say(f"{one.id} ordered, boots for {self.boot:g} s")
+        self.say(f"{one.id} launched, boots for {self.boot:g} s")
 
     def _scale_in(self) -> None:
-        """The oldest first, none that is protected: the desired count goes down at once, the machine when it may."""
+        """Choose the oldest first, but no protected one: it goes once its protection ends."""
         while len(self._staying()) > self.desired:
             loose = [one for one in self._staying() if not one.protected]
             if not loose:
@@ -221,7 +221,7 @@ class LocalGroup:
         if one.state == "Pending":
             self._bring_up(one, one.host)
         elif one.state == "InService" and (code := one.host.ended()) is not None:
-            self.say(f"{one.id} is replaced: its worker ended with {code}\n{one.host.last_words()}")
+            self.say(f"{one.id} is replaced: its worker exited with {code}\n{one.host.last_words()}")
             self._remove(one, one.host)
         elif one.state == "Terminating:Wait" and self.clock() >= one.until:
             self._shut_down(one)
@@ -238,7 +238,7 @@ class LocalGroup:
             self.say(f"{one.id} InService")
         elif one.booted and (code := host.ended()) is not None:
             self._failures += 1
-            what = f"{one.id} never came into service: its worker ended with {code}\n{host.last_words()}"
+            what = f"{one.id} never came into service: its worker exited with {code}\n{host.last_words()}"
             if self._failures >= FAILURES:
                 raise Hopeless(what)
             self.say(what)
@@ -249,7 +249,7 @@ class LocalGroup:
             self.say(f"{one.id} gone: {one.why}")
             self._remove(one, host)
         elif self.clock() >= one.until:
-            self.say(f"{one.id} gone: {one.why}; its worker was still at work and was killed")
+            self.say(f"{one.id} gone: {one.why}; its worker was still running and was killed")
             self._remove(one, host)
 
     def _remove(self, one: Instance, host: Host) -> None:

@@ -1,4 +1,4 @@
-"""A machine of the local fleet: a worker process that is told by a metadata service of its own which machine it is."""
+"""An instance of the local fleet: a worker process with a metadata service of its own."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from auto_lambda_cli.local_stack.processes import Child, tail
 
 
 class WorkerHost:
-    """One computer.
+    """The host of one instance.
 
     Args:
-        machine: what the group knows of it.
-        folder: for its log and its work folder.
-        environ: of its worker.
+        machine: the instance, as the group sees it.
+        folder: for its log and work folder.
+        environ: the worker's environment.
     """
 
     def __init__(self, machine: Instance, folder: Path, environ: Mapping[str, str]) -> None:
@@ -37,22 +37,22 @@ class WorkerHost:
         self._child.start()
 
     def is_ready(self) -> bool:
-        """Whether it is at work."""
+        """Tell whether the worker is ready."""
         return self._child.is_ready()
 
     def ended(self) -> int | None:
-        """How it ended; None as long as it runs."""
+        """Return the worker's exit code; None while it runs."""
         return self._child.returncode()
 
     def last_words(self) -> str:
-        """The end of its log."""
+        """Return the end of the worker's log."""
         return tail(self._child.log)
 
     def ask_to_stop(self) -> None:
-        """SIGTERM, as when a machine shuts down."""
+        """Send SIGTERM, as when an instance shuts down."""
         self._child.ask_to_stop()
 
     def end(self) -> None:
-        """Now, whatever it does."""
+        """Kill the worker at once."""
         self._child.end(0)
         self._undo.close()

@@ -1,4 +1,4 @@
-"""What CloudFormation made of the worker group, its policies and their alarms, read from the embedded AWS."""
+"""The worker group, its policies and their alarms, as CloudFormation has created them in the embedded AWS."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _TERMINATING = "autoscaling:EC2_INSTANCE_TERMINATING"
 
 
 class NotEmulated(Exception):
-    """The template asks for something that the double does not do; the message says what."""
+    """The template uses a feature that is not emulated; the message says which."""
 
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """What an alarm looks at: one statistic of a metric over periods of so many seconds."""
+    """The metric of an alarm: one statistic over periods of so many seconds."""
 
     namespace: str
     name: str
@@ -47,13 +47,13 @@ class StepPolicy:
     Attributes:
         alarm: its name.
         policy: the policy's name.
-        metric: what the alarm looks at.
+        metric: the alarm's metric.
         comparison: CloudWatch's name of the operator.
         threshold: in the metric's unit.
-        points: datapoints in a row that must breach.
+        points: consecutive datapoints that must breach.
         missing: how CloudWatch treats a missing datapoint.
         adjustment: `ExactCapacity` or `ChangeInCapacity`.
-        steps: lower bound, upper bound and adjustment, the bounds as distances from the threshold.
+        steps: lower bound, upper bound and adjustment; bounds are relative to the threshold.
     """
 
     alarm: str
@@ -69,14 +69,14 @@ class StepPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """The group's.
+    """The rules of the group.
 
     Attributes:
         group: its name.
-        smallest: machines that are always there.
-        largest: the most that there may be.
-        warmup: seconds for which a new machine counts as none to target tracking.
-        hook: the life-cycle hook of machines that go, and its heartbeat timeout in seconds; None without one.
+        smallest: the minimum size.
+        largest: the maximum size.
+        warmup: seconds for which a new instance does not count for target tracking.
+        hook: the termination hook and its heartbeat timeout in seconds; None without one.
         tracking: the target tracking policies.
         steps: the step policies, once for each alarm.
     """
@@ -91,10 +91,10 @@ class Rules:
 
 
 def read_rules(clients: Clients, group: str, stack: str) -> Rules:
-    """Read them; ``stack`` made the group.
+    """Read the rules of a ``group`` of a ``stack``.
 
     Raises:
-        NotDoubled: there is a policy or alarm of a kind that is not known here.
+        NotDoubled: there is a policy or alarm of a kind that is not emulated.
     """
     autoscaling = clients("autoscaling")
     (found,) = autoscaling.describe_auto_scaling_groups(AutoScalingGroupNames=[group])["AutoScalingGroups"]
@@ -112,7 +112,7 @@ def read_rules(clients: Clients, group: str, stack: str) -> Rules:
 
 
 def user_data(clients: Clients, stack: str, launch_template: str) -> dict[str, str]:
-    """The settings that the user data of a launch template writes; ``launch_template`` is its name in the template."""
+    """Return the settings in the user data of a launch template, which is given by its logical id."""
     resource = clients("cloudformation").describe_stack_resource(StackName=stack, LogicalResourceId=launch_template)
     made = resource["StackResourceDetail"]["PhysicalResourceId"]
     versions = clients("ec2").describe_launch_template_versions(LaunchTemplateId=made)["LaunchTemplateVersions"]
@@ -125,7 +125,7 @@ def _tracking(policy: Mapping[str, Any]) -> TrackingPolicy:
     configuration = policy["TargetTrackingConfiguration"]
     metric = configuration.get("CustomizedMetricSpecification")
     if not metric:
-        raise NotEmulated(f"policy {policy['PolicyName']} tracks a metric of AWS's own")
+        raise NotEmulated(f"policy {policy['PolicyName']} tracks a predefined metric")
     return TrackingPolicy(
         policy["PolicyName"],
         _metric(metric),
@@ -146,7 +146,7 @@ def _steps(policies: Iterable[Mapping[str, Any]], alarms: Iterable[Mapping[str, 
 def _step(policy: Mapping[str, Any], alarm: Mapping[str, Any]) -> StepPolicy:
     points = alarm["EvaluationPeriods"]
     if alarm.get("DatapointsToAlarm", points) != points:
-        raise NotEmulated(f"alarm {alarm['AlarmName']} does not take all of its datapoints in a row")
+        raise NotEmulated(f"alarm {alarm['AlarmName']} does not evaluate all of its datapoints")
     return StepPolicy(
         alarm=alarm["AlarmName"],
         policy=policy["PolicyName"],
@@ -179,14 +179,14 @@ def _hook(hooks: Iterable[Mapping[str, Any]]) -> tuple[str, float] | None:
 
 
 def _warmup(cloudformation: Any, stack: str) -> float:
-    """The emulator does not keep this one property, but the template that it was given."""
+    """Read the warm-up from the template: the emulator does not keep this property."""
     body = cloudformation.get_template(StackName=stack)["TemplateBody"]
     resources = (yaml.load(body, _Plain) if isinstance(body, str) else body)["Resources"]  # noqa: S506 - a SafeLoader
     return float(resources["WorkerGroup"]["Properties"].get("DefaultInstanceWarmup", 0))
 
 
 class _Plain(yaml.SafeLoader):
-    """Reads a template with its functions (``!Ref``, ``!Sub``) as what they are given."""
+    """Reads a template, with its functions (``!Ref``, ``!Sub``) as their arguments."""
 
 
 def _given(loader: yaml.SafeLoader, _: str, node: yaml.Node) -> Any:

@@ -1,4 +1,4 @@
-"""The policies at work: datapoints in, desired counts out. The arithmetic of alarms is the simulator's."""
+"""Evaluation of the policies: datapoints in, desired capacities out. The arithmetic of alarms is the simulator's."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ Datapoint = Callable[[Metric, float], float | None]
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """A group at one moment: how many machines it should have, and how many have warmed up.
+    """The size of a group: its desired capacity, and how many instances have warmed up.
 
-    ``growing`` is whether machines are on their way or warming up: nothing is scaled in then.
+    ``growing``: instances are pending or warming up, which prevents scale-in.
     """
 
     desired: int
@@ -39,19 +39,19 @@ class Size:
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """A desired count, and which alarm wants it for which value."""
+    """A new desired capacity, and which alarm sets it for which value."""
 
     desired: int
     why: str
 
 
 class Scaling:
-    """Every policy of a group.
+    """All policies of a group.
 
     Args:
-        rules: the group's.
-        datapoint: looks one up.
-        now: seconds of the epoch; periods that end sooner don't count.
+        rules: the group's rules.
+        datapoint: reads a datapoint.
+        now: seconds since the epoch; periods that end before do not count.
     """
 
     def __init__(self, rules: Rules, datapoint: Datapoint, now: float) -> None:
@@ -63,7 +63,7 @@ class Scaling:
         self._seen = {metric: self._visible(metric, now) for metric in {it.metric for it in self._policies}}
 
     def wishes(self, now: float, size: Callable[[], Size]) -> Iterator[Wish]:
-        """What the policies want by the periods that could be seen since the last time; ``size`` is asked for each."""
+        """Evaluate the periods that have become visible since the last call; ``size`` is read for each."""
         for metric, seen in self._seen.items():
             visible = self._seen[metric] = self._visible(metric, now)
             for period in range(seen, visible):
@@ -75,7 +75,7 @@ class Scaling:
 
     @staticmethod
     def _visible(metric: Metric, now: float) -> int:
-        """How many periods since the epoch an alarm can see."""
+        """Return the number of periods since the epoch that an alarm can see."""
         return math.floor((now - DELAY) / metric.period)
 
 
@@ -98,7 +98,7 @@ class _Step:
         return Wish(desired, f"{step.metric.name} {value:g} {self._sign} {step.threshold:g}, alarm {step.alarm}")
 
     def _desired(self, excess: float, size: Size) -> int:
-        """Bounds as AWS has them: above the threshold a step begins with its lower bound, below it with its upper one.
+        """Apply the steps as AWS does: above the threshold the lower bound is inclusive, below it the upper one.
 
         https://docs.aws.amazon.com/autoscaling/ec2/userguide/as-scaling-simple-step.html
         """

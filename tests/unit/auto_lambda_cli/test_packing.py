@@ -86,7 +86,7 @@ def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
 
 def test_a_folder_with_nothing_in_it_is_refused(tmp_path: Path) -> None:
     app = tree(tmp_path / "app", ".git/config")
-    with pytest.raises(CannotPack, match="holds nothing to deploy"):
+    with pytest.raises(CannotPack, match="contains nothing to deploy"):
         zip_folder(app, tmp_path / "a.zip")
 
 

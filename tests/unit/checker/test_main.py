@@ -204,7 +204,7 @@ def test_sigterm_ends_it_even_while_a_call_hangs() -> None:
     )
     with subprocess.Popen([sys.executable, "-c", script], env=environ, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
-        assert "the first look failed" in process.stderr.readline()
+        assert "the first sample failed" in process.stderr.readline()
         assert "ready" in process.stderr.readline()
         process.send_signal(signal.SIGTERM)
         assert process.wait(4) == 0

@@ -65,12 +65,12 @@ def test_the_plot_is_what_its_name_says(tmp_path: Path, suffix: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (("nowhere.csv",), "neither a file nor one of the made loads: steady, burst"),
+        (("nowhere.csv",), "neither a file nor one of the generated loads: steady, burst"),
         (("burst", "--policy", "best"), "no policy 'best'; there are: clairvoyant"),
         (("burst", "--builds", "slow"), "no distribution"),
         (("burst", "--min", "9", "--max", "3"), "--min 9 is more than --max 3"),
         (("burst", "--plot", "picture.gif"), ".png, .svg, .html"),
-        (("burst", "--plot", "nowhere/picture.png"), "a folder that is there"),
+        (("burst", "--plot", "nowhere/picture.png"), "an existing folder"),
     ],
 )
 def test_what_can_not_work_is_told_in_a_line(arguments: tuple[str, ...], says: str) -> None:
@@ -170,7 +170,7 @@ def test_a_made_load_takes_only_the_build_times_from_the_ledger(ledger: Table) -
 def test_only_the_days_that_are_asked_for_count(ledger: Table) -> None:
     tried(ledger, "old", hours_ago=49, waited=0, seconds=5)
     assert (
-        "nothing was dropped on bucket uploads on AWS in the last 2 days"
+        "nothing was uploaded to bucket uploads on AWS in the last 2 days"
         in simulate("--from-ledger", "--days", "2").stderr
     )
     tried(ledger, "new", hours_ago=47, waited=0, seconds=5)
@@ -184,7 +184,7 @@ def test_only_the_days_that_are_asked_for_count(ledger: Table) -> None:
         ("AUTO_LAMBDA_TABLE", "typo", (), "there is no such table"),
         ("AUTO_LAMBDA_TABLE", "", (), "AUTO_LAMBDA_TABLE is not set"),
         ("AUTO_LAMBDA_UPLOADS_BUCKET", "", (), "which pipeline?"),
-        ("AUTO_LAMBDA_TABLE", "ledger", ("--drops", "3"), "what was recorded says itself"),
+        ("AUTO_LAMBDA_TABLE", "ledger", ("--drops", "3"), "not for recorded ones"),
     ],
 )
 def test_a_ledger_that_can_not_be_read_is_told_in_a_line(

@@ -189,5 +189,5 @@ def test_an_emulator_that_dies_at_start_shows_the_end_of_its_log(
     broken = tmp_path / "broken.py"
     broken.write_text("raise SystemExit('nothing works today')")
     monkeypatch.setattr("auto_lambda_cli.local_stack.embedded._LAUNCHER", broken)
-    with pytest.raises(EmbeddedAwsError, match=r"(?s)ended with 1.*nothing works today"):
+    with pytest.raises(EmbeddedAwsError, match=r"(?s)exited with 1.*nothing works today"):
         EmbeddedAws.start(tmp_path / "aws")

@@ -82,12 +82,12 @@ class TestChild:
 
     def test_one_that_ends_instead_is_told_with_its_last_words(self, start_child: Callable[[str], Child]) -> None:
         child = start_child("raise SystemExit('the settings are wrong')")
-        with pytest.raises(ChildError, match=r"(?s)stand-in ended with 1.*the settings are wrong"):
+        with pytest.raises(ChildError, match=r"(?s)stand-in exited with 1.*the settings are wrong"):
             child.wait_until_ready(20)
 
     def test_one_that_says_nothing_is_not_waited_for_for_ever(self, start_child: Callable[[str], Child]) -> None:
         child = start_child("import time; time.sleep(60)")
-        with pytest.raises(ChildError, match="not at work after 0 s"):
+        with pytest.raises(ChildError, match="not ready after 0 s"):
             child.wait_until_ready(0.3)
 
     def test_what_heeds_no_signal_is_killed(self, start_child: Callable[[str], Child]) -> None:
@@ -162,7 +162,7 @@ def test_a_worker_that_dies_is_told_of_and_started_again(
         stack.check()
         assert worker.pid != first
         assert worker.returncode() is None
-    assert any("the worker ended with -9" in line and "at work" in line for line in told)
+    assert any("the worker exited with -9" in line and "at work" in line for line in told)
 
 
 def test_a_worker_that_dies_at_once_again_ends_the_stack(stand_ins: Callable[[str], None], tmp_path: Path) -> None:
@@ -171,7 +171,7 @@ def test_a_worker_that_dies_at_once_again_ends_the_stack(stand_ins: Callable[[st
         worker = stack.children[0]
         assert worker.pid is not None
         os.kill(worker.pid, signal.SIGKILL)
-        with pytest.raises(StackEnded, match="the worker ended with -9"):
+        with pytest.raises(StackEnded, match="the worker exited with -9"):
             stack.watch(threading.Event(), pause=0.01)
 
 
@@ -179,7 +179,7 @@ def test_the_end_of_the_embedded_aws_is_the_end(stand_ins: Callable[[str], None]
     stand_ins(READY)
     with LocalStack.start(tmp_path / "stack") as stack:
         os.kill(stack.aws.pid, signal.SIGKILL)
-        with pytest.raises(StackEnded, match="the embedded AWS ended"):
+        with pytest.raises(StackEnded, match="the embedded AWS exited"):
             stack.watch(threading.Event(), pause=0.01)
 
 

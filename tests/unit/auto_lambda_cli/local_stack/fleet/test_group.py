@@ -164,7 +164,7 @@ def test_a_machine_that_goes_without_decrement_is_replaced_and_so_is_one_whose_w
     fleet.tick()
     fleet.tick()
     assert fleet.states() == ["Terminating:Wait", "Pending", "Pending"]
-    assert any(f"{second} is replaced: its worker ended with 1\nlast words" in line for line in fleet.said)
+    assert any(f"{second} is replaced: its worker exited with 1\nlast words" in line for line in fleet.said)
 
 
 def test_machines_that_fail_one_after_the_other_are_hopeless() -> None:
@@ -172,7 +172,7 @@ def test_machines_that_fail_one_after_the_other_are_hopeless() -> None:
     fleet.group.set_desired(1, "a test")
     for _ in range(3 * FAILURES - 1):  # ordered, booted, seen to have failed
         fleet.tick(BOOT)
-    with pytest.raises(Hopeless, match=r"ended with 2\nlast words"):
+    with pytest.raises(Hopeless, match=r"exited with 2\nlast words"):
         fleet.tick(BOOT)
 
 
