@@ -128,7 +128,7 @@ def _serve(
             notifier=notifier,
         )
         termination.start()
-        worker.reconciler.keep_on(chosen.reconcile_hours, stop.requested)
+        worker.reconciler.start(chosen.reconcile_hours, stop.requested)
         handed_back = daemon.run(stop)
         termination.finish()
     if handed_back:

@@ -1,4 +1,4 @@
-"""Bring one version of an upload onto this machine."""
+"""Downloads one version of an upload."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ _MEGABYTE = 1024 * 1024
 
 
 class ObjectChanging(Exception):
-    """On a bucket without versions the object was replaced faster than it could be read. Ours: try again later."""
+    """The object of an unversioned bucket was replaced faster than it could be read. It is retried later."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """An upload's zip on disk. ``upload`` has the version and size that S3 named; ``size`` in bytes."""
+    """An upload's zip on disk. ``upload`` has the version and size from S3; ``size`` in bytes."""
 
     upload: Upload
     path: Path
@@ -31,8 +31,8 @@ class Fetched:
 def fetch(upload: Upload, store: ObjectStore, into: Path, max_bytes: int) -> Fetched:
     """Download exactly one version of an upload, the newest when it names none.
 
-    Whatever replaces the object meanwhile can't mix with it: a version never changes, and on a bucket without
-    versions an object whose size changed is read again.
+    A replacement meanwhile cannot mix with it: a version never changes, and an object of an unversioned bucket is read
+    again if its size has changed.
 
     Args:
         upload: what to fetch; the size and content type that were announced don't matter.
@@ -62,7 +62,7 @@ def fetch(upload: Upload, store: ObjectStore, into: Path, max_bytes: int) -> Fet
 
 
 def _head(upload: Upload, store: ObjectStore) -> Head:
-    """The version to fetch. An object whose newest version is a delete marker is deleted, whatever was announced."""
+    """Return the version to fetch. If the newest version is a delete marker, the object counts as deleted."""
     newest = store.head(upload.bucket, upload.key)
     if upload.version in (None, newest.version):
         return newest
@@ -73,7 +73,7 @@ def _check_size(head: Head, max_bytes: int) -> None:
     if head.size > max_bytes:
         raise AppError(
             Code.UPLOAD_TOO_LARGE,
-            f"{head.key} is {_megabytes(head.size)} MB; at most {_megabytes(max_bytes)} MB are taken",
+            f"{head.key} is {_megabytes(head.size)} MB; at most {_megabytes(max_bytes)} MB are allowed",
             hint="Leave virtual environments, data and build output out of the zip: dependencies are installed here.",
         )
 

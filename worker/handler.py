@@ -24,10 +24,10 @@ from worker.records.lease import HeldLease
 from worker.records.ledger import AppRecord, Claim, Ledger, LiveRelease, decide
 from worker.records.receipt import Report, receipt_of
 from worker.rollback import UNKNOWN, rollback_release, rollback_target
-from worker.settlement import Attempting, Settlement
+from worker.settlement import AttemptContext, Settlement
 
 MAX_CRASHES = 3
-"""How many worker processes an upload may crash before it is not touched any more."""
+"""Number of worker processes that an upload may crash before it is not processed any more."""
 
 _log = logs.get("attempt")
 
@@ -143,7 +143,7 @@ class DeliveryHandler:
         guard = Guard(upload, hold, supersede_check, cancel_token, worker=self._worker, now=self._now)
         receipt = replace(receipt_of(upload, self._worker), serving=_serving(record.live))
         with self._report(receipt, upload.bucket) as report:
-            work = Attempting(claim, record, hold, attempt, guard, report)
+            work = AttemptContext(claim, record, hold, attempt, guard, report)
             if hold.crashes >= MAX_CRASHES:
                 self._settlement.settle(work, self._quarantine(work, delivery))
                 return
@@ -154,13 +154,13 @@ class DeliveryHandler:
 
     # -- the work
 
-    def _run(self, work: Attempting) -> AttemptOutcome:
+    def _run(self, work: AttemptContext) -> AttemptOutcome:
         try:
             return self._undeploy(work) if work.upload.removed else self._build(work)
         except Exception as error:  # noqa: BLE001 - every failure is an outcome
             return outcome_of(error, work.guard.check)
 
-    def _build(self, work: Attempting) -> AttemptOutcome:
+    def _build(self, work: AttemptContext) -> AttemptOutcome:
         entry, upload = work.predecessor, work.upload
         resumed = entry.finished_release if entry else None
         if resumed:
@@ -178,26 +178,26 @@ class DeliveryHandler:
             return replace(outcome, previous_version=target)
         return outcome
 
-    def _tell_of_predecessor(self, work: Attempting) -> None:
+    def _tell_of_predecessor(self, work: AttemptContext) -> None:
         if entry := work.predecessor:
-            work.report.say(f"{entry.worker} was here before, and came to: {entry.step} {entry.phase}")
+            work.report.say(f"{entry.worker} worked on this before, and got as far as: {entry.step} {entry.phase}")
 
-    def _undeploy(self, work: Attempting) -> Undeployed:
+    def _undeploy(self, work: AttemptContext) -> Undeployed:
         upload, log = work.upload, work.report.say
         self._tell_of_predecessor(work)
         work.guard.before_step("deploy")
-        log(f"{upload.key} was deleted: the app is taken out of AWS")
+        log(f"{upload.key} was deleted: the app is removed from AWS")
         self._deployer.remove(upload.app, work.previous, DeployContext(log, effect=work.guard.effect_of(None)))
         return Undeployed()
 
-    def _quarantine(self, work: Attempting, delivery: Delivery) -> Failed:
+    def _quarantine(self, work: AttemptContext, delivery: Delivery) -> Failed:
         """Refuse to touch the zip. The message is in the dead-letter queue before receipt and ledger say so."""
-        reason = f"it has ended {work.hold.crashes} worker processes"
+        reason = f"it has crashed {work.hold.crashes} worker processes"
         error = AppError(
             Code.ENDS_WORKERS,
-            f"{work.upload.key} is not touched any more: {reason} that tried to build it.",
-            hint="Drop a zip without whatever makes it special, or ask who runs the pipeline: the message lies in the "
-            "dead-letter queue, and `auto-lambda redrive` has it tried again.",
+            f"{work.upload.key} is not processed any more: {reason} that tried to build it.",
+            hint="Drop a zip that does not do this, or ask whoever runs the pipeline: the message is in the "
+            "dead-letter queue, and `auto-lambda redrive` retries it.",
         )
         self._dead_letter(delivery, str(error.code), reason)
         return Failed(error)

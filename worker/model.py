@@ -1,6 +1,6 @@
-"""What flows from step to step in the worker. Frozen: a step makes a new value, it never changes an old one.
+"""The data that flows from step to step in the worker. It is frozen: a step makes new values.
 
-``Upload -> Bundle -> Deployment``; the receipt tells of all of them.
+``Upload -> Bundle -> Deployment``; the receipt reports all of them.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from auto_lambda.model import Architecture, BucketNotification, FrameworkName, P
 class Upload:
     """One version of one object that should become live.
 
-    ``version`` and ``sequencer`` are optional: not every S3 sends them; `source.fetch` asks S3 where they miss.
-    ``size`` in bytes, as announced; the fetch trusts only S3's own answer. ``redrive`` names the wish of a person to
-    have it tried again, although it has its answer. ``removed`` says that the announcement was of a deletion.
-    ``rollback`` is the version of the object whose release is wanted again, whatever its zip would come to today.
+    ``version`` and ``sequencer`` are optional, since not every S3 sends them; `worker.fetch` asks S3 if they are
+    missing. ``size`` in bytes, as announced; the fetch trusts only S3's own answer. ``redrive`` identifies a redrive,
+    which retries an upload that already has its receipt. ``removed``: the object was deleted. ``rollback`` is the
+    version of the object whose release is to be deployed again, as it was built then.
     """
 
     app: App
@@ -37,10 +37,10 @@ class Upload:
 
 @dataclass(frozen=True, slots=True)
 class DeployTarget:
-    """Where bundles are made for and deployed to.
+    """The environment that bundles are made for and deployed to.
 
-    ``endpoint`` is ``AWS_ENDPOINT_URL`` where an emulator stands for AWS: its APIs answer below that address.
-    ``uploads_bucket`` is named so that no app hangs its own triggers on it.
+    ``endpoint`` is ``AWS_ENDPOINT_URL`` if an emulator takes the place of AWS: its APIs answer below that address.
+    ``uploads_bucket`` is named so that no app may subscribe to it.
     """
 
     artifacts_bucket: str
@@ -52,7 +52,7 @@ class DeployTarget:
 
 @dataclass(frozen=True, slots=True)
 class Artifact:
-    """One file to put into the artifacts bucket under a key that its content decides."""
+    """One file for the artifacts bucket. Its key depends on its content."""
 
     path: Path
     key: str
@@ -60,7 +60,7 @@ class Artifact:
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """The intermediate form that every framework compiles to; the back end knows nothing else.
+    """The form that every framework compiles to; the back end knows no other.
 
     ``template`` is final: versions, ``live`` aliases, layer, code location, boundary. ``artifacts`` holds the code
     zip, the layer zip and the template itself. ``template_key`` identifies the whole release.
@@ -82,7 +82,7 @@ class Bundle:
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """A bundle that was built, proved and stored, with what the receipt tells of that: enough to deploy it.
+    """A bundle that was built, proved and stored, with what the receipt says about it: enough to deploy it.
 
     ``sha256`` and ``size`` (in bytes) are the zip's, ``timings`` seconds by step.
     """
@@ -99,12 +99,12 @@ class Release:
     warnings: tuple[str, ...] = ()
 
     def text(self) -> str:
-        """As the journal keeps it."""
+        """Return the text for the journal."""
         return json.dumps(asdict(self))
 
     @classmethod
     def of(cls, text: str) -> Release | None:
-        """From its text; None if a worker of another age wrote it otherwise."""
+        """Read the text; None if another version wrote it in another format."""
         try:
             read = json.loads(text)
             proof = Proof(**{**read.pop("proof"), "warnings": ()})
@@ -115,7 +115,7 @@ class Release:
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """What is live. ``function`` is the physical name, ``version`` the number that alias ``live`` points at."""
+    """A live deployment. ``function`` is the physical name, ``version`` the number that alias ``live`` points at."""
 
     stack: str
     function: str

@@ -1,4 +1,4 @@
-"""How an attempt at an upload ends: one frozen dataclass for each outcome, which `DeliveryHandler` settles."""
+"""The outcomes of an attempt at an upload, one frozen dataclass each. `Settlement` writes them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The way of one upload: each step in order, each on the report."""
+"""Takes one upload from fetch to verification: each step in order, each on the report."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class _Guarded:
 
 
 class Pipeline:
-    """Runs the steps in a work folder of their own, which is gone afterwards.
+    """Runs the steps in a work folder of their own, which is removed afterwards.
 
     Args:
         steps: the collaborators.
@@ -100,7 +100,7 @@ class Pipeline:
         with self._workroom() as work:
             resumed = self._resume(task)
             release, bundle = resumed or self._from_zip(task, guarded, work)
-            # What an earlier worker found out is about its own release, and says nothing of one that is built anew.
+            # The failure is that of the earlier worker's release; it says nothing about one that is built anew.
             known_failure = task.known_failure if resumed else None
             context = DeployContext(
                 report.say, effect=task.guard.effect_of(release, known_failure), verifying=lambda: report.step("verify")

@@ -45,12 +45,12 @@ from worker.rollback import rollback_records
 _log = logs.get("attempt")
 
 Restore = Callable[[App, str | None, str, BuildLog], Deployment | None]
-"""Deploys what was live again: app, template keys of what may have been deployed since and of what was live, log."""
+"""Deploys an earlier release again: app, template key of what may be deployed now, template key to restore, log."""
 
 
 @dataclass(frozen=True, slots=True)
-class Attempting:
-    """One attempt at an upload, under its lease: what running and settling it have in common."""
+class AttemptContext:
+    """One attempt at an upload, under its lease: the context in which it is run and settled."""
 
     claim: Claim
     record: AppRecord
@@ -71,13 +71,13 @@ class Attempting:
 
     @property
     def predecessor(self) -> JournalEntry | None:
-        """How far an earlier worker has got with the same upload."""
+        """The last journal entry of an earlier worker about the same upload."""
         entry = self.record.entry
         return entry if entry and entry.subject == subject(self.upload) else None
 
 
 class Settlement:
-    """Writes outcomes.
+    """Writes the outcomes of attempts.
 
     Args:
         restore: see there.
@@ -88,8 +88,8 @@ class Settlement:
         self._restore = restore
         self._now = now
 
-    def settle(self, work: Attempting, outcome: AttemptOutcome) -> None:
-        """Write the receipt, then the ledger; raise what the daemon must give the delivery back for.
+    def settle(self, work: AttemptContext, outcome: AttemptOutcome) -> None:
+        """Write the receipt, then the ledger; raise if the daemon must give the delivery back.
 
         Killed between the two, the next worker writes the receipt again. In the other order nobody would.
         """
@@ -103,7 +103,7 @@ class Settlement:
         if isinstance(outcome, HandedBack | Delayed):
             raise outcome.cause
 
-    def _write(self, work: Attempting, outcome: AttemptOutcome) -> None:
+    def _write(self, work: AttemptContext, outcome: AttemptOutcome) -> None:
         match outcome:
             case Live():
                 self._write_live(work, outcome)
@@ -120,7 +120,7 @@ class Settlement:
             case Delayed():
                 self._write_delayed(work, outcome)
 
-    def _write_live(self, work: Attempting, outcome: Live) -> None:
+    def _write_live(self, work: AttemptContext, outcome: Live) -> None:
         app, deployment = work.upload.app, outcome.deployment
         work.hold.renew()
         work.report.live(deployment, outcome.previous_version)
@@ -129,7 +129,7 @@ class Settlement:
         rollbacks = rollback_records(app, outcome.release, outcome.previous_version)
         self._finish(replace(work, attempt=attempt), outcome, live, *rollbacks, delete_journal(app))
 
-    def _write_failed(self, work: Attempting, outcome: Failed) -> None:
+    def _write_failed(self, work: AttemptContext, outcome: Failed) -> None:
         error, live, upload = outcome.error, work.record.live, work.upload
         _log.info("the uploader can fix it", code=str(error.code), reason=error.message)
         restored = outcome.restored or self._restore_interrupted(work)
@@ -147,17 +147,17 @@ class Settlement:
         writes = (put_failed(upload.app, failed), *restored_live, delete_journal(upload.app))
         self._finish(work, outcome, *writes, code=str(error.code))
 
-    def _restore_interrupted(self, work: Attempting) -> Deployment | None:
+    def _restore_interrupted(self, work: AttemptContext) -> Deployment | None:
         """Deploy again what was live before, if a worker died while it was replacing it."""
         live, entry = work.record.live, work.record.entry
         if work.upload.removed or not (live and entry and entry.may_have_replaced(live.template_key)):
             return None
         say = work.report.say
-        say(f"{entry.worker} left off in the middle of deploying another release: going back to what was live")
+        say(f"{entry.worker} stopped while deploying another release: rolling back to what was live")
         work.hold.renew()
         return self._restore(work.upload.app, entry.template_key, live.template_key, say)
 
-    def _write_delayed(self, work: Attempting, outcome: Delayed) -> None:
+    def _write_delayed(self, work: AttemptContext, outcome: Delayed) -> None:
         if not outcome.receipt_written:
             try:
                 work.report.delayed(outcome.cause)
@@ -166,7 +166,7 @@ class Settlement:
         self._finish_quietly(work, outcome, code=str(Code.OUR_SIDE))
 
     def _finish(
-        self, work: Attempting, outcome: AttemptOutcome, *writes: Put | Delete, code: str | None = None
+        self, work: AttemptContext, outcome: AttemptOutcome, *writes: Put | Delete, code: str | None = None
     ) -> None:
         report = work.report
         ended = replace(
@@ -193,7 +193,7 @@ class Settlement:
             since_drop=_seconds(ended.sent, ended.ended),
         )
 
-    def _finish_quietly(self, work: Attempting, outcome: AttemptOutcome, code: str | None = None) -> None:
+    def _finish_quietly(self, work: AttemptContext, outcome: AttemptOutcome, code: str | None = None) -> None:
         """Finish, but only log a failure: the lease expires by itself, and the history shows an unfinished attempt."""
         try:
             self._finish(work, outcome, code=code)

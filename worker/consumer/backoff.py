@@ -1,4 +1,4 @@
-"""When a delivery that failed on our side is tried again: the one place that decides it."""
+"""Decides when a delivery that failed on our side is retried."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ LEAST = 1.0  # seconds
 
 @dataclass(frozen=True, slots=True)
 class BackOff:
-    """Exponential, with full jitter: anything between a second and a bound that doubles with each attempt.
+    """Exponential back-off with full jitter: between a second and a bound that doubles with each attempt.
 
     Attributes:
         base: the first bound, in seconds.
@@ -23,7 +23,7 @@ class BackOff:
     cap: float = 900
 
     def delay(self, attempts: int) -> float:
-        """How long to leave a delivery alone that has failed ``attempts`` times, in seconds."""
+        """Return the delay after ``attempts`` failed attempts, in seconds."""
         wait = tenacity.wait_random_exponential(multiplier=self.base, max=self.cap, min=LEAST)
         state = tenacity.RetryCallState(cast(Any, None), None, (), {})
         state.attempt_number = max(1, attempts)

@@ -25,7 +25,7 @@ from worker.consumer.status import WAITING
 _log = logs.get("daemon")
 
 BUSY_SECONDS = 3.0
-"""How long a delivery is delayed when its app is being worked on, in seconds."""
+"""Seconds by which a delivery is delayed when its app is being worked on."""
 _SHORTEST_BEAT = 1.0
 _LONGEST_BEAT = 10.0  # seconds until a build notices that it has lost its lease, or that a newer zip has come
 _TICK = 0.05  # seconds between two checks while draining
@@ -63,7 +63,7 @@ class Timing:
 
 @dataclass(frozen=True, slots=True)
 class Hooks:
-    """What the daemon calls when something changes.
+    """Callbacks for changes of the daemon's state.
 
     Attributes:
         on_cancel: ends the processes that a thread (by its native id) has started, when its work is cancelled.

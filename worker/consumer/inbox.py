@@ -27,7 +27,7 @@ _SNS_CHATTER = ("SubscriptionConfirmation", "UnsubscribeConfirmation")
 _SHOWN = 500  # characters of an unreadable body in the log
 _MAX_KEY = 1024  # bytes, S3's limit
 MAX_ATTEMPTS = 5
-"""How often a message is tried. The queue counts too, but starts again with each message that was requeued."""
+"""Maximum number of attempts at a message. The queue counts too, but starts again with each requeued message."""
 FIRST_SENT, ATTEMPTS, REDRIVE = "first-sent", "attempts", "redrive"
 """Message attributes: when the first message was sent (ISO 8601), the number of earlier attempts, a redrive's id."""
 
@@ -72,7 +72,7 @@ class Delivery:
 
     @property
     def attempts(self) -> int:
-        """How often the message has been received to be worked on, including this time."""
+        """Number of times the message has been received to be worked on, including this time."""
         return self.carried + self.message.receives
 
     @property

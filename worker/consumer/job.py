@@ -31,7 +31,7 @@ D = TypeVar("D", bound=Deliverable)
 
 
 class MessageSource(Protocol[D]):
-    """Where deliveries come from. Any call may raise anything; an unsettled delivery comes back by itself."""
+    """The queue, for the daemon. Any call may raise anything; an unsettled delivery comes back by itself."""
 
     def receive(self, at_most: int) -> Sequence[D]:
         """Wait a while for deliveries."""

@@ -1,4 +1,4 @@
-"""What the worker does, in one line for ``systemctl status``."""
+"""The worker's state in one line, for ``systemctl status``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ WAITING = "waiting"
 
 
 class StatusLine:
-    """Keeps the line up to date. Used by the threads that work, each on one upload at a time.
+    """Keeps the line up to date. Used by the slots' threads, each on one upload at a time.
 
     Args:
         tell: takes the line, at each change.
@@ -21,13 +21,13 @@ class StatusLine:
         self._lock = threading.Lock()
 
     def step(self, key: str, step: str) -> None:
-        """This thread is at a step of the upload with this key."""
+        """Note the step that this thread has reached with an upload."""
         with self._lock:
             self._doing[threading.get_ident()] = f"{key.removesuffix('.zip')} {step}"
             self._tell(self._line())
 
     def over(self) -> None:
-        """This thread has nothing more to do."""
+        """Note that this thread has ended its work."""
         with self._lock:
             if self._doing.pop(threading.get_ident(), None):
                 self._tell(self._line())

@@ -1,4 +1,4 @@
-"""From a bundle to something live: gate, stack, bucket notifications, verification."""
+"""Deploys bundles: gate, stack, bucket notifications, verification."""
 
 from worker.deploy.deployer import DeployContext, Deployer
 

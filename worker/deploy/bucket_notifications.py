@@ -115,9 +115,9 @@ class BucketNotifications:
             return
         raise AppError(
             Code.BUCKET_NOTIFICATION_FAILED,
-            f"The app wants to hear of events in bucket {bucket}, and S3 refused: {code}: {message}",
-            hint="See that the bucket exists in this account and region, that the pipeline may set its notifications, "
-            "and that no other notification has the same events with an overlapping prefix and suffix.",
+            f"The app subscribes to events of bucket {bucket}, and S3 refused: {code}: {message}",
+            hint="Check that the bucket exists in this account and region, that the pipeline may set its "
+            "notifications, and that no other notification has the same events with an overlapping prefix and suffix.",
         ) from error
 
 

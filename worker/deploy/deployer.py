@@ -40,7 +40,7 @@ def _unjournaled(_: str) -> AbstractContextManager[None]:
 
 @dataclass(frozen=True, slots=True)
 class DeployContext:
-    """What a deployment reports to.
+    """The log and the contexts of a deployment.
 
     Attributes:
         log: takes progress.
@@ -176,7 +176,7 @@ class Deployer:
         with _stack_failures(app):
             stack = self._stacks.settle(self._plan(app, bundle.template_key), log)
             if stack and (missing := self._drift.missing(stack)):
-                log(f"{missing} was deleted by hand: {app.stack} is deleted and created anew; its URL may be another")
+                log(f"{missing} was deleted by hand: {app.stack} is deleted and created again; its URL may change")
                 self._stacks.delete(stack.id, log)
                 stack = None
         if stack:
@@ -226,9 +226,9 @@ class Deployer:
     ) -> Deployment | None:
         # Roll back even if we have not changed the stack: a worker that died before us may have done it.
         if previous is None or previous == bundle.template_key:
-            log(f"{error.message}\nThere is no earlier release to go back to; this one stays deployed.")
+            log(f"{error.message}\nThere is no earlier release to roll back to; this one stays deployed.")
             return None
-        log(f"{error.message}\nGoing back to what was live before.")
+        log(f"{error.message}\nRolling back to what was live before.")
         return self.restore(bundle.app, bundle.template_key, previous, log)
 
     def restore(self, app: App, template_key: str | None, previous: str, log: BuildLog) -> Deployment | None:
@@ -285,7 +285,7 @@ def _stack_failures(app: App) -> Iterator[None]:
         where = f"{failure.resource}: " if failure.resource else ""
         raise AppError(
             Code.STACK_FAILED,
-            f"CloudFormation could not bring the stack {app.stack} about: {where}{failure.reason}",
+            f"CloudFormation could not create or update the stack {app.stack}: {where}{failure.reason}",
             hint=_hint(failure),
         ) from failure
 
@@ -295,8 +295,8 @@ def _hint(failure: StackFailed) -> str:
     match failure.status:
         case "UPDATE_ROLLBACK_FAILED":
             return (
-                f"AWS could not go back either. See to {which} in AWS, then drop the zip again: the rollback is "
-                f"continued first. To leave {which} as it is, whoever runs the pipeline may say so: aws cloudformation "
+                f"AWS could not roll back either. Fix {which} in AWS, then drop the zip again: the rollback is "
+                f"continued first. To leave {which} as it is, whoever runs the pipeline can run: aws cloudformation "
                 f"continue-update-rollback --stack-name {failure.stack} --resources-to-skip {which}"
             )
         case "DELETE_FAILED":

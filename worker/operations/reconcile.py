@@ -1,4 +1,4 @@
-"""Finds what nobody has ever announced, uploads and deletions: the bucket, compared with what the ledger knows."""
+"""Finds uploads and deletions that were never announced, by comparing the bucket with the ledger."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from worker.model import Upload
 from worker.records.ledger import Ledger
 
 GRACE = timedelta(minutes=10)
-"""So young an upload's announcement may still be on its way."""
+"""The announcement of an upload younger than this may still be on its way."""
 DUTY = "reconcile"
 _RENEWAL = timedelta(seconds=10)
 
@@ -22,15 +22,15 @@ _log = logs.get("reconcile")
 
 
 class Reconciler:
-    """Compares bucket and ledger.
+    """Compares the bucket with the ledger.
 
     Args:
         store: S3.
-        ledger: knows what is live and what has been in hand.
+        ledger: knows what is live, and what workers have received.
         announce: sends the message that S3 should have sent.
         bucket: of the uploads.
-        worker: who does it, in the ledger.
-        announce_removal: the same for the deletion of a zip; None where that asks nothing of us.
+        worker: its name in the ledger.
+        announce_removal: the same for a deleted zip; None if deletions need no work.
         now: the time, in UTC.
     """
 
@@ -56,9 +56,9 @@ class Reconciler:
     def missed(
         self, grace: timedelta = GRACE, alive: Callable[[], object] = lambda: None
     ) -> Iterator[tuple[str, Head]]:
-        """Keys whose newest version has no answer and was never in anybody's hands, unless it is younger than that.
+        """Yield keys whose newest version has no receipt and was never received by a worker, with their head.
 
-        ``alive`` is called between any two of them.
+        Uploads younger than ``grace`` are left out. ``alive`` is called for each object.
         """
         for listed in self._store.list(self._bucket, keys.PREFIX):
             alive()
@@ -73,7 +73,7 @@ class Reconciler:
                 yield listed.key, head
 
     def deleted(self, alive: Callable[[], object] = lambda: None) -> Iterator[str]:
-        """Keys whose zip is gone while their app is still there. A receipt stays, so it tells of them."""
+        """Yield keys whose zip is gone while their app is still deployed, found by the receipt that stays."""
         listed = {it.key for it in self._store.list(self._bucket, keys.PREFIX)}
         for receipt in sorted(key for key in listed if key.endswith(keys.RECEIPT_SUFFIX)):
             alive()
@@ -86,7 +86,7 @@ class Reconciler:
                 yield key
 
     def run(self, grace: timedelta = GRACE, alive: Callable[[], object] = lambda: None) -> list[str]:
-        """Announce what was missed; the keys."""
+        """Announce what was missed, and return the keys."""
         found = []
         for key, head in self.missed(grace, alive):
             self._announce(key, head)
@@ -97,13 +97,13 @@ class Reconciler:
                 found.append(key)
         return found
 
-    def in_turn(self, hours: float) -> None:
-        """Do it, if nobody of the fleet has done it for so long."""
+    def run_if_due(self, hours: float) -> None:
+        """Reconcile, unless a worker of the fleet has done so within that time."""
         duty = self._ledger.duty(DUTY, owner=f"{self._worker}/{uuid.uuid4().hex[:12]}", every=hours * 3600)
         if duty is None:
             return
         try:
-            announced = self.run(alive=self._seldom(duty.hold.renew))
+            announced = self.run(alive=self._throttled(duty.hold.renew))
             for key in announced:
                 _log.info("was never announced", key=key)
             _log.info("reconciled", announced=len(announced))
@@ -113,8 +113,8 @@ class Reconciler:
         finally:
             duty.hold.release()
 
-    def _seldom(self, act: Callable[[], None]) -> Callable[[], None]:
-        """The same, but a good while apart."""
+    def _throttled(self, act: Callable[[], None]) -> Callable[[], None]:
+        """Wrap a call so that it is made only once in a while."""
         last = self._now()
 
         def perhaps() -> None:
@@ -125,13 +125,13 @@ class Reconciler:
 
         return perhaps
 
-    def keep_on(self, hours: float, stop: threading.Event) -> threading.Thread:
-        """Do it now and every so many hours, in a thread of its own, until ``stop``. Its failures are only logged."""
+    def start(self, hours: float, stop: threading.Event) -> threading.Thread:
+        """Reconcile now and every so many hours, in a thread of its own, until ``stop``. Failures are only logged."""
 
         def run() -> None:
             while not stop.is_set():
                 try:
-                    self.in_turn(hours)
+                    self.run_if_due(hours)
                 except Exception as error:  # noqa: BLE001 - the next time may succeed
                     _log.warning("not reconciled", error=str(error))
                 stop.wait(hours * 3600)

@@ -1,4 +1,4 @@
-"""What was put aside, and how it comes back: reads the dead-letter queue and sends its messages to the queue again."""
+"""Reads the dead-letter queue, and sends its messages back to the main queue."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from auto_lambda.aws.sqs import MOST_AT_ONCE, Message, Queue
 from worker.consumer.inbox import ATTEMPTS, FIRST_SENT, REDRIVE, parse_message
 
 LINES = 5
-"""How many of the log's last lines are shown."""
+"""Number of the log's last lines that are shown."""
 
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """One message that was put aside.
+    """One message of the dead-letter queue.
 
     Attributes:
-        message: as it lies there.
+        message: as it was received.
         code: ``unreadable``, ``ends-workers``, ``tried-too-often``.
         reason: for people.
-        apps: as ``<stage>/<name>``, those that it is about.
+        apps: that it is about, as ``<stage>/<name>``.
         attempts: how often it was tried.
         log: the last lines of the apps' build logs.
     """
@@ -37,11 +37,11 @@ class DeadLetter:
 
 
 class Redrive:
-    """The way back.
+    """Inspects and redrives dead letters.
 
     Args:
-        dead_letters: its visibility must outlast the whole run, so that no message is seen twice.
-        queue: where they go.
+        dead_letters: the dead-letter queue; its visibility timeout must outlast the run, or messages come twice.
+        queue: the main queue.
         store: has the logs.
         bucket: of the uploads.
     """
@@ -53,15 +53,15 @@ class Redrive:
         self._bucket = bucket
 
     def dead_letters(self) -> Iterator[DeadLetter]:
-        """Everything that lies there. What is not sent back or released stays hidden for the queue's visibility."""
+        """Yield every message. One that is neither sent back nor released stays hidden for the visibility timeout."""
         empty = 0
-        while empty < 2:  # a short poll may see nothing of what there is
+        while empty < 2:  # a short poll may return nothing although there are messages
             messages = self._dead_letters.receive(MOST_AT_ONCE, 1)
             empty = 0 if messages else empty + 1
             yield from map(self._dead_letter, messages)
 
     def send_back(self, dead_letter: DeadLetter) -> None:
-        """Let a worker try it again, as often as a new one. It is sent before it is deleted: twice is harmless."""
+        """Let workers retry it, as often as a new message. It is sent before it is deleted; a duplicate is harmless."""
         attributes = {FIRST_SENT: dead_letter.message.attributes.get(FIRST_SENT, ""), REDRIVE: uuid.uuid4().hex[:12]}
         if not attributes[FIRST_SENT] and dead_letter.message.sent:
             attributes[FIRST_SENT] = dead_letter.message.sent.isoformat()
@@ -69,14 +69,14 @@ class Redrive:
         self._dead_letters.delete(dead_letter.message)
 
     def release(self, dead_letter: DeadLetter) -> None:
-        """Leave it where it is, for everybody to see."""
+        """Leave it in the dead-letter queue, and make it visible again."""
         self._dead_letters.release(dead_letter.message)
 
     def _dead_letter(self, message: Message) -> DeadLetter:
         content = parse_message(message.body, self._bucket)
         told = message.attributes
         code = told.get("code") or ("unreadable" if content.unreadable else "tried-too-often")
-        reason = told.get("reason") or content.unreadable or "the queue has handed it out too often"
+        reason = told.get("reason") or content.unreadable or "it was received too often"
         count = told.get(ATTEMPTS, "")
         attempts = int(count) if count.isdecimal() else message.receives - 1
         zips = [upload.key for upload in content.uploads]

@@ -122,7 +122,7 @@ class HeldLease:
 
     @property
     def crashes(self) -> int:
-        """How many holders before us vanished while working on the same subject."""
+        """Number of holders before us that vanished while working on the same subject."""
         return self._lease.crashes
 
     def check(self) -> None:

@@ -1,7 +1,7 @@
-"""What the uploader sees: ``<name>.receipt.json`` and ``<name>.log`` beside the zip.
+"""Writes the files that the uploader reads: ``<name>.receipt.json`` and ``<name>.log`` beside the zip.
 
-The receipt's fields are a contract, described in docs/reference/receipt.md. Intermediate states are written by a thread
-of their own, as well as may be; the final one is written before the message counts as done, or the attempt has failed.
+A thread of its own writes intermediate states, on a best-effort basis. The final state must be written before the
+message counts as done; otherwise the attempt has failed.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _log = logs.get("receipt")
 
 
 class Store(Protocol):
-    """Where receipts and logs are put."""
+    """The bucket for receipts and logs."""
 
     def put(self, bucket: str, key: str, body: bytes, content_type: str) -> None:
         """Store a small object."""
@@ -46,16 +46,16 @@ def receipt_of(upload: Upload, worker: str) -> Receipt:
 
 
 class Report:
-    """Tells the uploader of one attempt. A context manager; one of `live`, `failed`, `superseded`, `delayed` ends it.
+    """Reports one attempt to the uploader. A context manager; `live`, `failed`, `superseded` or `delayed` ends it.
 
     Args:
-        receipt: where the report starts.
+        receipt: the first state.
         bucket: of the upload; receipt and log go beside it.
-        store: where to write.
-        redact: takes secrets out of every line.
+        store: S3.
+        redact: removes secrets from every line.
         now: the time, in UTC.
         clock: seconds, monotonic.
-        began: is told of each step that begins, with the upload's key.
+        began: takes each step that starts, with the upload's key.
     """
 
     def __init__(
@@ -82,31 +82,31 @@ class Report:
         self._lock = threading.Lock()
         self._lines = [f"auto-lambda {__version__}, {receipt.key}, {now().isoformat(timespec='seconds')}"]
         self._room = _LOG_LIMIT
-        self._latest = Latest(self._write)
+        self._writer = BackgroundWriter(self._write)
 
     @property
     def receipt(self) -> Receipt:
-        """The present state."""
+        """The current state."""
         return self._receipt
 
     def __enter__(self) -> Self:
-        self._latest.start()
+        self._writer.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._latest.close()
+        self._writer.close()
 
     @contextmanager
     def step(self, name: Step) -> Iterator[None]:
-        """What happens inside is this step: the receipt names it, the log has its title, its seconds are kept.
+        """Report what happens inside as this step: in the receipt, as a heading in the log, and with its seconds.
 
-        A step inside a step has its seconds to itself.
+        The seconds of a nested step do not count for the outer one.
         """
         began, outside = self._clock(), self._inner_seconds
         self._inner_seconds = 0.0
         self._change(step=name, status="deploying" if name in _DEPLOYING else "building")
         self._append(f"== {name}")
-        self._latest.want()
+        self._writer.request()
         self._began(self._receipt.key, name)
         try:
             yield
@@ -114,43 +114,43 @@ class Report:
             took = self._clock() - began
             self._change(timings={**self._receipt.timings, name: took - self._inner_seconds})
             self._inner_seconds = outside + took
-            self._latest.want()
+            self._writer.request()
 
     def say(self, text: str) -> None:
         """Add lines to the log."""
         for line in self._clean(text).split("\n"):
             self._append(f"   {line}")
-        self._latest.want_sometime()
+        self._writer.request_debounced()
 
     def warn(self, text: str) -> None:
-        """Add something that is no obstacle, but that the uploader should know; once is enough."""
+        """Add a warning; a repeated one is ignored."""
         text = self._clean(text)
         if text not in self._receipt.warnings:
             self._change(warnings=(*self._receipt.warnings, text))
             self.say(f"warning: {text}")
 
     def fetched(self, upload: Upload, sha256: str, size: int) -> None:
-        """The zip is here."""
+        """Report the fetched zip."""
         self._change(object_version=upload.version, sha256=sha256, size=size)
 
     def inspected(self, source: Source) -> None:
-        """We know what it is."""
+        """Report what was recognised."""
         self._change(framework=source.framework, python=source.python, architecture=source.architecture)
 
     def follow(self, log: str) -> None:
-        """An earlier attempt at the same upload came to something: what it told comes before what is told now."""
+        """Put the log of an earlier attempt at the same upload before our own."""
         with self._lock:
             self._lines[:0] = log.splitlines()
             self._room -= len(log)
 
     def resumed(self, release: Release) -> None:
-        """An earlier attempt at the same upload has finished all up to here."""
+        """Report a release that an earlier attempt at the same upload has finished."""
         self._resumed_timings = release.timings
         self._adopt(release)
 
     def restored_release(self, release: Release) -> None:
-        """What was live before is to be so again, as it was."""
-        self.say(f"version {self._receipt.rollback} of this zip was live: its release is taken again, as it was")
+        """Report a release that a rollback deploys again."""
+        self.say(f"version {self._receipt.rollback} of this zip was live: its release is deployed again, unchanged")
         self._adopt(release)
 
     def _adopt(self, release: Release) -> None:
@@ -164,11 +164,11 @@ class Report:
 
     @property
     def timings(self) -> Mapping[str, float]:
-        """Seconds by step, of the steps that ran in this attempt."""
+        """Seconds by step, for the steps that ran in this attempt."""
         return {step: took for step, took in self._receipt.timings.items() if step not in self._resumed_timings}
 
     def proved(self, proof: Proof) -> None:
-        """It starts."""
+        """Report that the package starts."""
         self._change(proof=proof)
 
     def live(self, deployment: Deployment, previous_version: str | None = None) -> None:
@@ -189,39 +189,40 @@ class Report:
         )  # fmt: skip
 
     def restored(self, deployment: Deployment) -> None:
-        """What was live before is live again, under another version."""
+        """Report that what was live before is live again, as another function version."""
         if serving := self._receipt.serving:
             self._change(serving=replace(serving, url=deployment.url, version=deployment.version))
 
     def failed(self, error: AppError) -> None:
-        """The uploader has something to fix. Raises what the store raises."""
+        """End as failed: the uploader has something to fix. Raises what the store raises."""
         problem = ReceiptError(str(error.code), self._clean(error.message), self._clean(error.hint))
         self.say(f"failed: {problem.code}\n{problem.message}\n{problem.hint}")
         self._finish(status="failed", error=problem)
 
     def superseded(self) -> None:
-        """A newer version of the object takes this one's place. Raises what the store raises."""
+        """End as superseded: a newer version of the object takes the place. Raises what the store raises."""
         self.say("superseded: a newer upload takes its place")
         self._finish(status="superseded", error=None)
 
     def undeployed(self) -> None:
-        """The zip was deleted, and the app with it. Raises what the store raises."""
-        self.say("superseded: the zip was deleted, and the app is taken out of AWS")
+        """End as undeployed: the zip was deleted, and the app with it. Raises what the store raises."""
+        self.say("superseded: the zip was deleted, and the app was removed from AWS")
         self._finish(status="superseded", serving=None, error=None)
 
     def delayed(self, reason: Exception) -> None:
-        """Our side failed; it is tried again. Raises what the store raises."""
+        """End as delayed: our side failed, and the upload is retried. Raises what the store raises."""
         what = self._clean(f"{type(reason).__name__}: {reason}")[:_REASON_LIMIT]
         message = f"Something failed on our side, not in your app: {what}"
         hint = (
-            "Nothing to do: it is tried again by itself. If it stays like this, show the log to who runs the pipeline."
+            "No action needed: it is retried automatically. If this does not end, show the log to whoever runs the "
+            "pipeline."
         )
         self.say(f"delayed: {message}")
         self._finish(status="delayed", error=ReceiptError(Code.OUR_SIDE, message, hint))
 
     def _finish(self, **changes: Any) -> None:
         self._change(**changes)
-        self._latest.close()
+        self._writer.close()
         self._write()
 
     def _clean(self, text: str) -> str:
@@ -242,45 +243,45 @@ class Report:
     def _write(self) -> None:
         with self._lock:
             receipt, log = self._receipt, "\n".join(self._lines) + "\n"
-        # The log first: who sees the final receipt finds the whole log.
+        # The log first, so that whoever sees the final receipt finds the whole log.
         self._store.put(self._bucket, keys.log_key(receipt.key), log.encode(), "text/plain; charset=utf-8")
         body = json.dumps(replace(receipt, updated=self._now()).as_json(), indent=2).encode()
         self._store.put(self._bucket, keys.receipt_key(receipt.key), body, "application/json")
 
 
-class Latest:
-    """Writes the latest state in a thread of its own, so that no step waits for it. Its failures are only logged.
+class BackgroundWriter:
+    """Writes the latest state in a thread of its own, so that no step waits for it. Failures are only logged.
 
     Args:
-        write: writes the present state.
-        spacing: seconds between two writes, at least.
-        sometime: seconds after which `want_sometime` counts.
+        write: writes the current state.
+        spacing: minimum seconds between two writes.
+        debounce: seconds since the last write after which `request_debounced` takes effect.
     """
 
-    def __init__(self, write: Callable[[], None], *, spacing: float = 0.25, sometime: float = 5.0) -> None:
+    def __init__(self, write: Callable[[], None], *, spacing: float = 0.25, debounce: float = 5.0) -> None:
         self._write = write
         self._spacing = spacing
-        self._sometime = sometime
+        self._debounce = debounce
         self._written = time.monotonic()
         self._wanted = threading.Event()
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._run, name="receipt", daemon=True)
 
     def start(self) -> None:
-        """Begin to listen."""
+        """Start the thread."""
         self._thread.start()
 
-    def want(self) -> None:
-        """There is something new to write."""
+    def request(self) -> None:
+        """Request a write."""
         self._wanted.set()
 
-    def want_sometime(self) -> None:
-        """There is something new that can wait a few seconds."""
-        if time.monotonic() - self._written > self._sometime:
+    def request_debounced(self) -> None:
+        """Request a write for a change that can wait a few seconds."""
+        if time.monotonic() - self._written > self._debounce:
             self._wanted.set()
 
     def close(self) -> None:
-        """Wait for a write in flight; none happens afterwards. Any number of times."""
+        """Wait for a write in progress; none happens afterwards. May be called repeatedly."""
         self._closed.set()
         self._wanted.set()
         if self._thread.is_alive():
@@ -291,7 +292,7 @@ class Latest:
             self._wanted.clear()
             try:
                 self._write()
-            except Exception as error:  # noqa: BLE001 - a missed intermediate state harms nobody
+            except Exception as error:  # noqa: BLE001 - a missing intermediate state does no harm
                 _log.warning("intermediate receipt not written", error=str(error))
             self._written = time.monotonic()
             self._closed.wait(self._spacing)

@@ -331,7 +331,7 @@ def test_an_upload_that_has_ended_three_workers_is_not_touched_again(world: Worl
     deliver(world, upload())
     assert world.built == []
     assert (world.receipt["status"], world.receipt["error"]["code"]) == ("failed", "ends-workers")
-    assert world.dead_letters == ["ends-workers: it has ended 3 worker processes"]
+    assert world.dead_letters == ["ends-workers: it has crashed 3 worker processes"]
     deliver(world, upload())
     assert len(world.dead_letters) == 1
 
@@ -395,7 +395,7 @@ def test_a_successor_tells_how_far_its_predecessor_came(world: World) -> None:
     world.table.items_, world.in_deploy = claimed, lambda: None
     world.seconds += 71
     deliver(world, upload(), worker="second")
-    assert "first was here before, and came to: stack begun" in world.logs["apps/dev/shop.log"]
+    assert "first worked on this before, and got as far as: stack begun" in world.logs["apps/dev/shop.log"]
 
 
 def die_in(world: World, moment: str, what: Upload | None = None) -> None:
@@ -427,7 +427,7 @@ def test_a_successor_goes_on_with_what_its_predecessor_has_stored(world: World) 
     log = world.logs["apps/dev/shop.log"]
     assert (
         log.index("what the first has told")
-        < log.index("first was here before, and came to: stack begun")
+        < log.index("first worked on this before, and got as far as: stack begun")
         < log.index("live:")
     )
 
@@ -531,7 +531,7 @@ def test_what_was_stored_of_one_version_is_nothing_to_the_next(world: World) -> 
     world.newest[SHOP_ZIP] = "v2"
     deliver(world, upload("v2"), worker="second")
     assert world.resumed == [None, None]
-    assert "was here before" not in world.logs["apps/dev/shop.log"]
+    assert "worked on this before" not in world.logs["apps/dev/shop.log"]
 
 
 def test_after_a_failure_of_ours_in_deploy_nothing_is_built_again(world: World) -> None:
@@ -582,7 +582,7 @@ def test_deleting_the_zip_undeploys_only_where_that_is_asked_for(world: World) -
     assert "removed dev/shop, was bundles/v1.json" in world.order
     assert world.record().live is None
     assert (world.receipt["status"], world.receipt["serving"]) == ("superseded", None)
-    assert "the app is taken out of AWS" in world.logs["apps/dev/shop.log"]
+    assert "the app is removed from AWS" in world.logs["apps/dev/shop.log"]
 
 
 def test_a_deletion_that_is_told_late_does_not_undeploy_a_newer_zip(world: World) -> None:

@@ -1,7 +1,7 @@
-"""What a template may hold at all. It comes from the untrusted side, and CloudFormation runs it with our rights.
+"""The allow-list: what a template may contain. It comes from untrusted code, and is deployed with our rights.
 
-An allow-list of resource types and intrinsic functions, and for the types that can hand out rights, of what in them.
-That the template is also wired right is the business of `worker.deploy.check`.
+There are lists of resource types and intrinsic functions, and rules for the types that can grant rights.
+`worker.deploy.gate.wiring` checks that the template is also wired correctly.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ _TYPES = frozenset(
     }.items()
     for kind in kinds
 )
-# Properties that would bring in what this gate cannot read, or reach past it.
+# Properties that would bring in what this gate cannot read, or bypass it.
 _FORBIDDEN: Mapping[str, frozenset[str]] = {
     "AWS::ApiGateway::RestApi": frozenset({"BodyS3Location", "CloneFrom"}),
     "AWS::ApiGateway::Deployment": frozenset({"StageName", "StageDescription"}),
@@ -91,7 +91,7 @@ _DYNAMIC = re.compile(r"\{\{\s*resolve\s*:", re.IGNORECASE)
 
 
 def problems(template: Template) -> Iterator[Violation]:
-    """Everything in it that may not be."""
+    """Yield everything in the template that is not allowed."""
     for section in sorted(template.keys() - _SECTIONS):
         yield Violation(section, "this section of a template is not allowed")
     for section in ("Resources", "Outputs"):
@@ -119,7 +119,7 @@ def _resource(resource: _Resource, resources: Mapping[str, _Resource]) -> Iterat
 
 
 def _unreadable(value: Any) -> Iterator[str]:
-    """Functions that this gate does not evaluate, and dynamic references, which would read secrets with our rights."""
+    """Find functions that the gate does not evaluate, and dynamic references, which read secrets with our rights."""
     if isinstance(value, list):
         for item in value:
             yield from _unreadable(item)
@@ -174,7 +174,7 @@ def _permission(properties: _Resource, _: Mapping[str, _Resource]) -> Iterator[s
     if not isinstance(principal, str) or principal not in _CALLERS:
         yield f"{principal!r} may not be allowed to call a function (may be: {', '.join(sorted(_CALLERS))})"
     elif "SourceArn" not in properties:
-        yield "it must name by SourceArn what may call, or any account could"
+        yield "it must name the caller by SourceArn, or any account could call"
 
 
 def _layer(value: Any, resources: Mapping[str, _Resource]) -> bool:
@@ -196,7 +196,7 @@ def _subscription(properties: _Resource, _: Mapping[str, _Resource]) -> Iterator
 
 
 def _refers_to_own(value: Any, resources: Mapping[str, _Resource], kind: str) -> bool:
-    """Whether a value refers to a resource of this template of that type, as a whole."""
+    """Tell whether a whole value refers to a resource of this template of that type."""
     try:
         name = lone_symbol(render(value))
     except Unreadable:

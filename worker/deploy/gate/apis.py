@@ -1,6 +1,6 @@
-"""The APIs of a template: what their routes invoke, and that who asked for an authorizer has got one.
+"""Checks the APIs of a template: what their routes invoke, and that every wanted authorizer is in place.
 
-API Gateway serves a route without any check when its authorizer is missing or of a wrong type, and says nothing.
+If an authorizer is missing or of a wrong type, API Gateway silently serves the route without any check.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from worker.deploy.gate.template import Call, Properties, TemplateView, Violatio
 _SERVICE = "apigateway.amazonaws.com"
 _FOREIGN = re.compile(r"arn:aws[a-z-]*:lambda:[a-z0-9-]+:\d{12}:function:([\w-]+)(?::[\w$-]+)?")
 _METHODS = frozenset({"get", "put", "post", "delete", "options", "head", "patch", "x-amazon-apigateway-any-method"})
-# By what a route says of its authorization: the types of authorizer that it then needs.
+# By the authorization type of a route: the types of authorizer that it needs.
 _REST_AUTHORIZATION: Mapping[str, frozenset[str]] = {
     "NONE": frozenset(),
     "AWS_IAM": frozenset(),
@@ -31,7 +31,7 @@ _HTTP_AUTHORIZATION: Mapping[str, frozenset[str]] = {
 
 
 def calls(view: TemplateView) -> Iterator[Call]:
-    """Every invocation that an API of the template makes, of a route or of an authorizer."""
+    """Yield every invocation that an API of the template makes, of a route or of an authorizer."""
     for name, properties in view.of("ApiGateway::RestApi"):
         yield from _body_calls(view, name, properties.get("Body", {}))
     for name, properties in view.of("ApiGateway::Method"):
@@ -52,7 +52,7 @@ def calls(view: TemplateView) -> Iterator[Call]:
 
 
 def problems(view: TemplateView) -> Iterator[Violation]:
-    """Integrations that invoke something else than functions, and authorizers that guard nothing."""
+    """Yield integrations that invoke anything but functions, and authorizers that guard nothing."""
     for name, properties in view.of("ApiGateway::RestApi"):
         yield from (Violation(name, rule) for rule in _body(properties.get("Body", {})))
     for name, properties in view.of("ApiGateway::Method"):
@@ -65,7 +65,7 @@ def problems(view: TemplateView) -> Iterator[Violation]:
 
 
 def _foreign(view: TemplateView, uri: Any) -> bool:
-    """Whether an authorizer is a function of somebody else's, who has to permit the calls."""
+    """Tell whether an authorizer is another owner's function. That owner has to permit the calls."""
     found = _FOREIGN.fullmatch(invoked(uri))
     own = {text(properties.get("FunctionName")) for _, properties in view.of("Lambda::Function")}
     return found is not None and found[1] not in own
@@ -165,7 +165,7 @@ def _http_authorizers(view: TemplateView) -> Iterator[Violation]:
     for name, properties in routes:
         for rule in _guard(view, properties, "ApiGatewayV2", _HTTP_AUTHORIZATION, "AuthorizerType"):
             yield Violation(name, rule)
-    # A websocket is authorized once, when it connects.
+    # A WebSocket API authorizes once, when the client connects.
     sockets = {name for name, api in view.of("ApiGatewayV2::Api") if api.get("ProtocolType") == "WEBSOCKET"}
     guarded = [
         (name, properties)
@@ -202,7 +202,7 @@ def _guard(
 def _unguarded(
     authorizers: Mapping[str, Properties], routes: list[tuple[str, Properties]], api_key: str
 ) -> Iterator[Violation]:
-    """An authorizer made as a resource is meant for the whole API: no route of it is left open."""
+    """Check that no route is open beside an authorizer: one made as a resource is meant for the whole API."""
     for name, authorizer in authorizers.items():
         api = text(authorizer.get(api_key))
         own = [(route, properties) for route, properties in routes if text(properties.get(api_key)) == api]

@@ -1,4 +1,4 @@
-"""Nothing is deployed that has not passed here: first what may be in a template at all, then how it is wired."""
+"""The gate that every deployment passes: first what a template may contain, then how it is wired."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from auto_lambda.errors import AppError, Code
 from worker.deploy.gate import allow_list, wiring
 from worker.model import Bundle, DeployTarget
 
-_TOLD = 10
+_SHOWN = 10
 
 
 def pass_gate(bundle: Bundle, target: DeployTarget) -> None:
@@ -20,14 +20,14 @@ def pass_gate(bundle: Bundle, target: DeployTarget) -> None:
         found = found or list(wiring.problems(bundle.template, target, bundle.notifications))
         reasons = [str(problem) for problem in dict.fromkeys(found)]
     except (AttributeError, IndexError, KeyError, RecursionError, TypeError, ValueError) as error:
-        # What cannot be read is refused: a stranger may have put anything anywhere.
+        # What cannot be read is refused: untrusted code may have put anything anywhere.
         reasons = [f"it cannot be read ({type(error).__name__}: {error})"]
     reasons += _own_buckets(bundle, target)
     if reasons:
-        more = [f"and {len(reasons) - _TOLD} more"] if len(reasons) > _TOLD else []
+        more = [f"and {len(reasons) - _SHOWN} more"] if len(reasons) > _SHOWN else []
         raise AppError(
             Code.TEMPLATE_REFUSED,
-            "What the app compiled to may not be deployed:\n" + "\n".join([*reasons[:_TOLD], *more]),
+            "What the app compiled to may not be deployed:\n" + "\n".join([*reasons[:_SHOWN], *more]),
             hint="Take out of the app or its settings what the lines name; the error reference lists what is allowed.",
         )
 
@@ -35,7 +35,7 @@ def pass_gate(bundle: Bundle, target: DeployTarget) -> None:
 def _own_buckets(bundle: Bundle, target: DeployTarget) -> list[str]:
     reserved = {target.artifacts_bucket, target.uploads_bucket}
     return [
-        f"{item.function}: bucket {item.bucket} belongs to the pipeline and announces to no app"
+        f"{item.function}: bucket {item.bucket} belongs to the pipeline, and no app may subscribe to it"
         for item in bundle.notifications
         if item.bucket in reserved
     ]

@@ -1,7 +1,6 @@
-"""Evaluate CloudFormation intrinsics as far as one can without AWS: references become symbols in the text.
+"""Evaluates CloudFormation intrinsics as far as possible without AWS: references become symbols in the text.
 
-The static gate compares what templates *mean*, not how they are written, and shares nothing with the code that
-wrote them.
+The gate compares what templates *mean*, not how they are written, and shares nothing with the code that wrote them.
 """
 
 from __future__ import annotations
@@ -15,11 +14,11 @@ _SYMBOL = re.compile(f"{_OPEN}([^{_CLOSE}]*){_CLOSE}")
 
 
 class Unreadable(ValueError):
-    """Not text, or written with an intrinsic function that is not allowed."""
+    """The value is not text, or uses an intrinsic function that is not allowed."""
 
 
 def symbol(name: str) -> str:
-    """What a reference renders to: ``Fn`` for ``Ref``, ``Fn.Arn`` for ``Fn::GetAtt``, ``AWS::Region``..."""
+    """Return what a reference renders to: ``Fn`` for ``Ref``, ``Fn.Arn`` for ``Fn::GetAtt``, ``AWS::Region``..."""
     return f"{_OPEN}{name}{_CLOSE}"
 
 
@@ -27,26 +26,26 @@ PARTITION, REGION, ACCOUNT = (symbol(f"AWS::{name}") for name in ("Partition", "
 
 
 def lone_symbol(text: str) -> str | None:
-    """The name of the symbol that the whole text is, None if it is anything else."""
+    """Return the name of the symbol if the whole text is one, else None."""
     found = _SYMBOL.fullmatch(text)
     return found[1] if found else None
 
 
 def symbols(text: str) -> list[str]:
-    """The names of all symbols in a text."""
+    """Return the names of all symbols in a text."""
     return _SYMBOL.findall(text)
 
 
 def readable(text: str) -> str:
-    """A rendered text in the notation of ``Fn::Sub``, for messages."""
+    """Return a rendered text in the notation of ``Fn::Sub``, for messages."""
     return _SYMBOL.sub(r"${\1}", text)
 
 
 def render(value: Any) -> str:
-    """The text that a value stands for.
+    """Render a value as text.
 
     Raises:
-        Unreadable: it stands for none, or uses a function other than Ref, GetAtt, Sub and Join.
+        Unreadable: it is no text, or uses a function other than Ref, GetAtt, Sub and Join.
     """
     match value:
         case str():

@@ -1,4 +1,4 @@
-"""A template as the static gate looks at it, and the findings that it makes."""
+"""The gate's view of a template, and its findings."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Properties = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """Why a template is refused. ``resource`` is a logical id, or a section of the template."""
+    """A reason to refuse a template. ``resource`` is a logical id, or a section of the template."""
 
     resource: str
     rule: str
@@ -29,10 +29,10 @@ class Call:
     """Something that invokes a function.
 
     Attributes:
-        resource: logical id of what calls.
+        resource: logical id of the caller.
         target: rendered; right if it is the lone symbol of an alias.
-        service: the principal that needs a permission, None where the caller acts under a role.
-        sources: for each ARN that the caller may come with, the ways to write it; one of them must be permitted.
+        service: the principal that needs a permission, None if the caller acts under a role.
+        sources: for each ARN that the caller may have, the ways to write it; one of them must be permitted.
     """
 
     resource: str
@@ -43,25 +43,25 @@ class Call:
 
 @dataclass(frozen=True)
 class TemplateView:
-    """The resources of a template, by what the gate asks of them."""
+    """The resources of a template, with the look-ups that the gate needs."""
 
     resources: Mapping[str, Mapping[str, Any]]
 
     def of(self, kind: str) -> Iterator[tuple[str, Properties]]:
-        """Logical id and properties of each resource of a type, without its ``AWS::``."""
+        """Yield logical id and properties of each resource of a type, which is given without ``AWS::``."""
         for name, resource in sorted(self.resources.items()):
             if resource["Type"] == f"AWS::{kind}":
                 yield name, resource.get("Properties", {})
 
     def refers_to(self, value: Any, kind: str, attribute: str | None = None) -> str | None:
-        """The logical id if the value is nothing but a reference to a resource of that type (or its attribute)."""
+        """Return the logical id if the value is only a reference to a resource of that type (or its attribute)."""
         name, _, asked = (lone_symbol(text(value)) or "").partition(".")
         if asked != (attribute or "") or self.resources.get(name, {}).get("Type") != f"AWS::{kind}":
             return None
         return name
 
     def function(self, value: Any) -> str | None:
-        """The logical id of the function that a value names or whose ARN it is."""
+        """Return the logical id of the function whose name or ARN a value is."""
         kind = "Lambda::Function"
         return self.refers_to(value, kind) or self.refers_to(value, kind, "Arn")
 
@@ -77,7 +77,7 @@ class TemplateView:
 
 
 def text(value: Any) -> str:
-    """The value rendered, empty if it stands for no text (and so fits nothing that is asked for)."""
+    """Return the rendered value, empty if it is no text (and so matches nothing)."""
     try:
         return render(value)
     except Unreadable:
@@ -90,19 +90,19 @@ _INVOCATION = re.compile(rf"arn:{_PARTITION}:apigateway:{_REGION}:lambda:path/20
 
 
 def invoked(uri: Any) -> str:
-    """What an API's integration or authorizer URI invokes, rendered; the URI itself if it has another form."""
+    """Return what the URI of an integration or authorizer invokes, rendered; the URI itself if it has another form."""
     rendered = text(uri)
     found = _INVOCATION.fullmatch(rendered)
     return found[1] if found else rendered
 
 
 def api_source(api: str, request: str) -> tuple[str, ...]:
-    """The ARN that a request of an API comes with, as ``stage/METHOD/path``."""
+    """Return the source ARN of an API's request, which is given as ``stage/METHOD/path``."""
     return (f"arn:{PARTITION}:execute-api:{REGION}:{ACCOUNT}:{symbol(api)}/{request}",)
 
 
 def allows(pattern: str, source: str) -> bool:
-    """Whether the ``SourceArn`` of a permission, with its wildcards, covers a source."""
+    """Tell whether the ``SourceArn`` of a permission, with its wildcards, covers a source."""
     expression = "".join({"*": ".*", "?": "."}.get(char, re.escape(char)) for char in _general(pattern))
     return re.fullmatch(expression, _general(source), re.DOTALL) is not None
 

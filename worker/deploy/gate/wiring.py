@@ -1,8 +1,8 @@
-"""The static gate: is the template wired so that what it promises happens?
+"""The wiring check: does every part of the template work together as it should?
 
-AWS and its emulators accept, and answer 200 with, a permission that is missing or on the wrong target, a role without
-boundary, an authorizer that guards nothing. So every template passes here before it is deployed. It is written
-from what CloudFormation does with a template, and shares no code with what writes them.
+AWS and its emulators accept a permission that is missing or on the wrong target, a role without a boundary, and an
+authorizer that guards nothing. So every template is checked before it is deployed. The check is written from what
+CloudFormation does with a template, and shares no code with what writes templates.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from worker.deploy.gate.template import Call, Properties, TemplateView, Violatio
 from worker.model import DeployTarget
 
 ROLE_PATH = "/auto-lambda/"
-# Roles that whoever runs the pipeline made for apps to share, under the boundary as well.
+# Roles that apps share. Whoever runs the pipeline made them, under the boundary as well.
 SHARED_ROLE = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/auto-lambda/shared/[\w+=,.@-]+")
 _DIGEST = "[0-9a-f]{64}"
 
@@ -26,12 +26,12 @@ _DIGEST = "[0-9a-f]{64}"
 def problems(
     template: Template, target: DeployTarget, notifications: Iterable[BucketNotification] = ()
 ) -> Iterator[Violation]:
-    """Everything in it that is not as it must be.
+    """Yield everything in the template that is wired wrongly.
 
     Args:
-        template: a final template, already found to hold only what the policy allows.
+        template: a final template, which holds only what the allow-list allows.
         target: the bucket and the boundary that it must name.
-        notifications: the bucket events that will be hung on after the stack.
+        notifications: the bucket notifications that will be added after the stack.
     """
     view = TemplateView(template["Resources"])
     yield from _functions(view, target.artifacts_bucket)
@@ -63,7 +63,7 @@ def _layers(view: TemplateView, bucket: str) -> Iterator[Violation]:
 
 
 def _stored(place: Any, bucket: str, key: str) -> bool:
-    """Whether code or content is one file of that bucket with that form of key, and nothing else."""
+    """Tell whether code or content is a file of that bucket with a key of that form, and nothing else."""
     if not isinstance(place, dict) or place.keys() != {"S3Bucket", "S3Key"} or place["S3Bucket"] != bucket:
         return False
     return isinstance(place["S3Key"], str) and re.fullmatch(key, place["S3Key"]) is not None
@@ -82,7 +82,7 @@ def _aliases(view: TemplateView) -> Iterator[Violation]:
     for name, _ in view.of("Lambda::Version"):
         resource = view.resources[name]
         if resource.get("DeletionPolicy") not in {"Retain", "RetainExceptOnCreate"}:
-            yield Violation(name, "a version must outlive its update, or there is nothing to go back to")
+            yield Violation(name, "a version must outlive its update, or there is nothing to roll back to")
 
 
 def _roles(view: TemplateView, boundary: str) -> Iterator[Violation]:
@@ -100,7 +100,7 @@ def _permissions(view: TemplateView) -> Iterator[Violation]:
 
 
 def _qualified(view: TemplateView) -> Iterator[Violation]:
-    """What names function and alias apart: function URLs and settings of asynchronous calls."""
+    """Check what names function and alias separately: function URLs and settings of asynchronous calls."""
     for kind, key in (("Lambda::Url", "TargetFunctionArn"), ("Lambda::EventInvokeConfig", "FunctionName")):
         for name, properties in view.of(kind):
             if not view.function(properties.get(key)) or properties.get("Qualifier") != "live":

@@ -1,1 +1,1 @@
-"""What keeps a machine or a pipeline from doing its work, looked for before it does. Looks, and changes nothing."""
+"""Checks what would keep a machine or a pipeline from working. Read-only."""

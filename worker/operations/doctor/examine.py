@@ -1,4 +1,4 @@
-"""Composition of an examination: what a worker with these settings would work with, one thing after the other."""
+"""Puts the checks together: everything that a worker with these settings would use."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from worker.operations.doctor.finding import Finding, asked
 
 
 def machine(chosen: WorkerSettings | None) -> Iterator[Finding]:
-    """What there is to say of this machine; without settings, by the defaults."""
+    """Check this machine; without settings, by the defaults."""
     yield machines.pythons(interpreters(), chosen.python if chosen else None)
     nothing = BubblewrapSandbox(PlainSandbox(), (), lambda: Indexes((), frozenset()))
     yield machines.sandbox(nothing.check, chosen.sandbox if chosen else "bubblewrap")
@@ -32,8 +32,8 @@ def machine(chosen: WorkerSettings | None) -> Iterator[Finding]:
 
 
 def pipeline(chosen: WorkerSettings, clients: Callable[[str], Any]) -> Iterator[Finding]:
-    """What there is to say of its pipeline; ``clients`` makes one of AWS's by the service's name."""
-    made = cache(clients)  # inside each question, as what makes a client may itself be what is wrong
+    """Check its pipeline; ``clients`` makes a boto3 client by the service's name."""
+    made = cache(clients)  # called inside each check, since making a client may be what fails
 
     def store() -> ObjectStore:
         return ObjectStore(made("s3"))

@@ -1,4 +1,4 @@
-"""What a worker needs of its machine."""
+"""Checks of the machine that a worker runs on."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from builder.sandbox.bubblewrap import SandboxMissing
 from worker.operations.doctor.finding import Finding
 
 LITTLE = 5 * 1024**3
-"""Bytes: what a few large builds and their cache take."""
+"""Bytes that a few large builds and their cache take."""
 _SECONDS = 15.0
 _PROBED = "pip/"  # a project that every index has, or has heard of
 
@@ -26,11 +26,11 @@ Get = Callable[[str, dict[str, str]], int]
 
 
 def pythons(found: Collection[str], wanted: str | None = None) -> Finding:
-    """Interpreters for apps.
+    """Check the interpreters for apps.
 
     Args:
-        found: the minors of this machine.
-        wanted: what the settings name for apps that name none.
+        found: the minor versions on this machine.
+        wanted: the setting for apps that name none.
     """
     if not found:
         advice = "Install one, with its pip: `apt-get install python3` or `dnf install python3.13`."
@@ -38,7 +38,7 @@ def pythons(found: Collection[str], wanted: str | None = None) -> Finding:
     known = ", ".join(newest_first(tuple(found)))
     if wanted and wanted not in found:
         advice = f"Install Python {wanted}, or set AUTO_LAMBDA_PYTHON to another."
-        return Finding("Python", "broken", f"apps are to get {wanted}, but here is only {known}", advice)
+        return Finding("Python", "broken", f"apps should get {wanted}, but this machine only has {known}", advice)
     return Finding("Python", "fine", f"apps may run on {known}")
 
 
@@ -55,7 +55,7 @@ def sandbox(check: Callable[[], None], chosen: str = "bubblewrap") -> Finding:
 
 
 def compiler(which: Callable[[str], str | None] = shutil.which) -> Finding:
-    """What compiles a dependency that has no wheel."""
+    """Check the compiler for dependencies without a wheel."""
     missing = [name for name in ("cc", "c++", "make") if not which(name)]
     if missing:
         found = f"missing: {', '.join(missing)}; a dependency without a wheel will fail"
@@ -64,7 +64,7 @@ def compiler(which: Callable[[str], str | None] = shutil.which) -> Finding:
 
 
 def disks(folders: Iterable[Path], free: Callable[[Path], int] | None = None) -> Iterator[Finding]:
-    """Room for builds and for the cache, once for each file system; ``free`` says the bytes of a folder's."""
+    """Check the space for builds and cache, once for each file system; ``free`` returns the free bytes of a folder."""
     seen = set()
     for folder in folders:
         there = next(place for place in (folder, *folder.parents) if place.exists())
@@ -75,7 +75,10 @@ def disks(folders: Iterable[Path], free: Callable[[Path], int] | None = None) ->
         found = f"{bytes_ / 1024**3:.1f} GB free at {folder}"
         if bytes_ < LITTLE:
             yield Finding(
-                "disk", "warning", found, "Make room: a build that fills the disk fails, and is tried elsewhere."
+                "disk",
+                "warning",
+                found,
+                "Free some space: a build that fills the disk fails, and is retried elsewhere.",
             )
         else:
             yield Finding("disk", "fine", found)

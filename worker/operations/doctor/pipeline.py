@@ -1,4 +1,4 @@
-"""What a worker needs of its pipeline in AWS. Every question only reads; what AWS raises is for `finding.asked`."""
+"""Checks of the pipeline in AWS. Every check only reads; `finding.asked` handles the exceptions."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ _STACK = "Compare the setting with the outputs of the pipeline's stack, or deplo
 
 
 def uploads(buckets: ObjectStore, bucket: str) -> Finding:
-    """The bucket that zips are dropped into."""
+    """Check the bucket that zips are dropped into."""
     if not buckets.bucket_exists(bucket):
         return Finding("uploads bucket", "broken", f"there is no bucket {bucket}", _STACK)
     if not buckets.versioned(bucket):
-        found = f"{bucket} keeps no versions: a drop could not be told from the next"
-        return Finding("uploads bucket", "broken", found, "Switch versioning on; the template does.")
-    return Finding("uploads bucket", "fine", f"{bucket} keeps versions")
+        found = f"{bucket} is not versioned: one drop cannot be told from the next"
+        return Finding("uploads bucket", "broken", found, "Enable versioning, as the template does.")
+    return Finding("uploads bucket", "fine", f"{bucket} is versioned")
 
 
 def announcements(buckets: ObjectStore, bucket: str, queue: Queue) -> Finding:
-    """Whether that bucket tells our queue of drops."""
+    """Check that the bucket announces drops to our queue."""
     arn = queue.wiring().arn
     if not any(event.startswith("s3:ObjectCreated:") for event in buckets.announced(bucket).get(arn, ())):
         return Finding("announcements", "broken", f"{bucket} does not announce drops to {arn}", _STACK)
@@ -29,34 +29,36 @@ def announcements(buckets: ObjectStore, bucket: str, queue: Queue) -> Finding:
 
 
 def artifacts(buckets: ObjectStore, bucket: str) -> Finding:
-    """The bucket for what workers make."""
+    """Check the bucket for artifacts."""
     if not buckets.bucket_exists(bucket):
         return Finding("artifacts bucket", "broken", f"there is no bucket {bucket}", _STACK)
-    return Finding("artifacts bucket", "fine", f"{bucket} is there")
+    return Finding("artifacts bucket", "fine", f"{bucket} exists")
 
 
 def queue(it: Queue) -> Finding:
-    """The queue: to be read, and with somewhere to put what cannot be worked on."""
+    """Check that the queue can be read, and has a dead-letter queue."""
     depth, wiring = it.depth(), it.wiring()
     waiting = f"{depth.visible} waiting, {depth.in_flight} in flight, {depth.delayed} delayed"
     if wiring.dead_letters is None:
-        advice = "Give it one: a message that ends workers would come back until it expires."
+        advice = "Give it one: a message that crashes workers would come back until it expires."
         return Finding("queue", "warning", f"{waiting}; it has no dead-letter queue", advice)
     return Finding("queue", "fine", waiting)
 
 
 def dead_letters(it: Queue) -> Finding:
-    """What was put aside."""
+    """Check whether there are dead letters."""
     if count := it.depth().visible:
-        return Finding("dead letters", "warning", f"{count} put aside", "See why: auto-lambda redrive --dry-run")
+        return Finding(
+            "dead letters", "warning", f"{count} in the dead-letter queue", "To see why: auto-lambda redrive --dry-run"
+        )
     return Finding("dead letters", "fine", "none")
 
 
 def ledger(table: Table, name: str) -> Finding:
-    """The table: with our keys, and with the index that `status --watch` and the checker read."""
+    """Check that the table has our keys, and the index that `status --watch` and the checker read."""
     keys, indexes = table.shape()
     if keys != ("pk", "sk"):
-        return Finding("ledger", "broken", f"{name} has the keys {', '.join(keys)} and not pk, sk", _STACK)
+        return Finding("ledger", "broken", f"{name} has the keys {', '.join(keys)} instead of pk, sk", _STACK)
     if "recent" not in indexes:
         advice = "Update the stack with this version's infra/pipeline.yaml."
         return Finding("ledger", "warning", f"{name} has no index `recent`: builds cannot be watched", advice)

@@ -153,7 +153,7 @@ def put_aside(aws: Aws) -> Aws:
     """A zip that has ended workers, with its log, and one of another app that the queue has given up."""
     lines = b"\n".join(b"line %d" % number for number in range(9))
     aws.s3.put_object(Bucket=BUCKET, Key="apps/dev/shop.log", Body=lines)
-    aws.put_aside("apps/dev/shop.zip", code="ends-workers", reason="it has ended 3 worker processes", attempts="4")
+    aws.put_aside("apps/dev/shop.zip", code="ends-workers", reason="it has crashed 3 worker processes", attempts="4")
     aws.put_aside("apps/prod/blog.zip")
     return aws
 
@@ -162,7 +162,7 @@ def test_a_dry_run_shows_class_last_lines_and_count_and_leaves_all_there(put_asi
     done = run("redrive", "--dry-run")
     assert done.exit_code == 0
     assert "dev/shop: ends-workers, tried 4 times" in done.stdout
-    for line in ("it has ended 3 worker processes", *(f"line {number}" for number in range(4, 9))):
+    for line in ("it has crashed 3 worker processes", *(f"line {number}" for number in range(4, 9))):
         assert f"    {line}\n" in done.stdout
     assert "line 3" not in done.stdout
     assert "prod/blog: tried-too-often" in done.stdout

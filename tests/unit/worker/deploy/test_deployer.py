@@ -95,7 +95,7 @@ def test_an_unhealthy_update_goes_back(world: World) -> None:
     assert caught.value.code is Code.UNHEALTHY
     assert "was answered 502" in caught.value.message
     assert ask(first.url).startswith("white")
-    assert any("Going back" in line for line in world.said)
+    assert any("Rolling back" in line for line in world.said)
     assert world.restored
     assert (world.restored.version, world.restored.template_key) == (world.live(first.function), before.template_key)
 
@@ -117,7 +117,7 @@ def test_what_is_known_to_be_unhealthy_is_taken_back_and_not_tried_again(world: 
 def test_an_unhealthy_first_deploy_stays_and_says_so(world: World) -> None:
     with pytest.raises(AppError, match="was answered 502"):
         world.deploy(world.make.bundle(code=CRASH))
-    assert "There is no earlier release to go back to; this one stays deployed." in world.said[-1]
+    assert "There is no earlier release to roll back to; this one stays deployed." in world.said[-1]
 
 
 def test_a_stack_of_someone_else_is_refused(world: World) -> None:

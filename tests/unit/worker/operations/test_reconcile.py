@@ -178,7 +178,7 @@ def test_once_in_so_many_hours_for_the_whole_fleet(world: World) -> None:
     for hours, expected in ((0, 1), (0.1, 1), (3.9, 1), (4.1, 2), (4.2, 2)):
         world.hours = hours
         for worker in ("one", "two"):
-            world.reconciler(worker).in_turn(4)
+            world.reconciler(worker).run_if_due(4)
         assert len(world.announced) == expected, hours
 
 
@@ -188,9 +188,9 @@ def test_while_one_is_at_it_no_other_begins(world: World) -> None:
 
     def meanwhile(key: str, head: Head) -> None:
         world.announced.append(key)
-        other.in_turn(4)
+        other.run_if_due(4)
 
-    Reconciler(world, world.ledger, meanwhile, "drops", worker="one", now=world.now).in_turn(4)  # type: ignore[arg-type]
+    Reconciler(world, world.ledger, meanwhile, "drops", worker="one", now=world.now).run_if_due(4)  # type: ignore[arg-type]
     assert world.announced == [KEY]
 
 
@@ -201,11 +201,11 @@ def test_a_large_bucket_takes_longer_than_a_lease_lasts(world: World) -> None:
     def slowly(key: str, head: Head) -> None:
         world.announced.append(key)
         world.hours += 30 / 3600
-        world.reconciler("other").in_turn(4)
+        world.reconciler("other").run_if_due(4)
 
-    Reconciler(world, world.ledger, slowly, "drops", worker="one", now=world.now).in_turn(4)  # type: ignore[arg-type]
+    Reconciler(world, world.ledger, slowly, "drops", worker="one", now=world.now).run_if_due(4)  # type: ignore[arg-type]
     assert len(world.announced) == 20
-    world.reconciler("other").in_turn(4)
+    world.reconciler("other").run_if_due(4)
     assert len(world.announced) == 20, "it is done for these hours"
 
 
@@ -213,9 +213,9 @@ def test_a_failure_leaves_the_duty_to_the_next(world: World) -> None:
     world.drop()
     world.fails = True
     with pytest.raises(OSError, match="no S3"):
-        world.reconciler("one").in_turn(4)
+        world.reconciler("one").run_if_due(4)
     world.fails = False
-    world.reconciler("two").in_turn(4)
+    world.reconciler("two").run_if_due(4)
     assert world.announced == [f"{KEY}@v1"]
 
 
@@ -227,7 +227,7 @@ def test_a_worker_does_it_at_its_start_and_lives_through_failures(world: World) 
         looked.set()
         raise OSError("no SQS")
 
-    thread = Reconciler(world, world.ledger, announce, "drops", worker="w", now=world.now).keep_on(4, stop)  # type: ignore[arg-type]
+    thread = Reconciler(world, world.ledger, announce, "drops", worker="w", now=world.now).start(4, stop)  # type: ignore[arg-type]
     assert looked.wait(30)
     assert thread.is_alive()
     stop.set()
@@ -237,5 +237,5 @@ def test_a_worker_does_it_at_its_start_and_lives_through_failures(world: World) 
 
 def test_zero_hours_mean_never(world: World) -> None:
     world.drop()
-    assert not world.reconciler().keep_on(0, threading.Event()).is_alive()
+    assert not world.reconciler().start(0, threading.Event()).is_alive()
     assert world.announced == []

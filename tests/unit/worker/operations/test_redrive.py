@@ -1,4 +1,4 @@
-"""The way of a message that is put off, put aside, and sent back."""
+"""The way of a message that is requeued, dead-lettered, and sent back."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_a_message_that_was_put_off_in_between_is_not_tried_for_ever(queues: Que
 def test_what_was_put_aside_is_shown_with_its_class_its_count_and_its_last_lines(queues: Queues) -> None:
     queues.main.send(BODY)
     (delivery,) = queues.inbox.receive(1)
-    queues.inbox.dead_letter(delivery, "ends-workers", "it has ended 3 worker processes")
+    queues.inbox.dead_letter(delivery, "ends-workers", "it has crashed 3 worker processes")
     (dead_letter,) = queues.redrive.dead_letters()
     assert (dead_letter.code, dead_letter.apps, dead_letter.attempts) == ("ends-workers", ("dev/x",), 1)
     assert dead_letter.log == tuple(f"line {number}" for number in range(4, 9))

@@ -18,7 +18,7 @@ from auto_lambda.receipts import Status, Step
 from auto_lambda.redact import Redactor
 from builder.model import Source
 from worker.model import Deployment, Upload
-from worker.records.receipt import Latest, Report, receipt_of
+from worker.records.receipt import BackgroundWriter, Report, receipt_of
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 UPLOAD = Upload(App("prod", "shop"), "drops", "apps/prod/shop.zip", "v1", "00", 7)
@@ -218,10 +218,10 @@ def test_latest_survives_failing_writes_and_repeated_closing() -> None:
         tried.release()
         raise OSError("away")
 
-    latest = Latest(write, spacing=0)
+    latest = BackgroundWriter(write, spacing=0)
     latest.start()
     for _ in range(3):
-        latest.want()
+        latest.request()
         assert tried.acquire(timeout=10)
     latest.close()
     latest.close()

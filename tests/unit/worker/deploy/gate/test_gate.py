@@ -132,7 +132,7 @@ def test_no_trigger_may_name_the_function(path: Path_) -> None:
         ("SocketIntegration", {"CredentialsArn": "arn:aws:iam::*:user/*"}, "may not carry credentials"),
         ("News", {"Protocol": "https"}, "may only call a function"),
         ("RulePermission", {"Principal": "999999999999"}, "may not be allowed to call"),
-        ("RulePermission", {"SourceArn": None}, "must name by SourceArn"),
+        ("RulePermission", {"SourceArn": None}, "must name the caller by SourceArn"),
         ("RulePermission", {"Principal": "*"}, "through its URL only"),
         ("RulePermission", {"SourceArn": "arn:aws:events:us-east-1:123456789012:rule/other"}, "no permission lets"),
         ("RestPermission", {"SourceArn": {"Fn::Sub": "arn:aws:execute-api:us-east-1:1:${Old}/*"}}, "no permission"),

@@ -111,7 +111,7 @@ def test_a_queue_that_puts_nothing_aside(aws: Aws) -> None:
 def test_messages_that_were_put_aside(aws: Aws) -> None:
     aws.sqs.send_message(QueueUrl=aws.dead, MessageBody="?")
     finding = pipeline.dead_letters(Queue(aws.sqs, aws.dead))
-    assert (finding.verdict, finding.found) == ("warning", "1 put aside")
+    assert (finding.verdict, finding.found) == ("warning", "1 in the dead-letter queue")
 
 
 @pytest.mark.parametrize(("keys", "verdict"), [(("pk", "sk"), "warning"), (("id", "range"), "broken")])
