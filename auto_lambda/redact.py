@@ -20,9 +20,15 @@ _ESCAPES = re.compile(
 _DIRECTION = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F, 0x061C])
 # Every repetition before a sure match is bounded, since these run over the output of hostile builds.
 _SECRET_NAME = r"[\w.-]{0,40}(?:secret|token|passw(?:or)?d|api_?key|access_?key|private_?key|credential)[\w.-]{0,40}"  # noqa: S105
+# Forms of tokens that need no name before them: GitHub, GitLab, Slack, Stripe, npm, PyPI, SendGrid, JSON Web Tokens.
+_TOKENS = (
+    r"(?<![\w-])(?:gh[oprsu]_\w{36}|github_pat_\w{22}|gl(?:agent|cbt|dt|ft|oas|pat|ptt|rt|soat)-[\w-]{20}|xox[abeoprs]-[\w-]{10}"
+    r"|[rs]k_live_\w{24}|npm_\w{36}|pypi-AgE[\w-]{50}|SG\.[\w-]{22}\.[\w-]{43}|eyJ[\w-]{8,200}\.eyJ[\w-]{8})[\w.-]*"
+)
 _PATTERNS = (
     (re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.DOTALL), HIDDEN),
     (re.compile(r"\b(?:AKIA|ASIA|AROA|AIDA)[A-Z0-9]{16}\b"), HIDDEN),
+    (re.compile(_TOKENS), HIDDEN),
     (re.compile(r"(?<=://)[^\s/@'\"<>]+(?=@)"), HIDDEN),
     (re.compile(r"(?i)([?&](?:x-amz-)?(?:signature|credential|security-token|token)=)[^&\s'\"]+"), r"\1" + HIDDEN),
     (re.compile(r"(?i)\b(bearer|basic)\s+[a-z0-9._~+/=-]{8,}"), r"\1 " + HIDDEN),

@@ -32,8 +32,22 @@ def test_credentials_are_known_by_their_shape(text: str, secret: str, kept: str)
 
 
 @pytest.mark.parametrize(
+    ("prefix", "length"),
+    [
+        ("ghp_", 36), ("ghs_", 36), ("github_pat_", 82), ("glpat-", 20), ("glcbt-64_", 20), ("xoxb-", 50),
+        ("sk_live_", 24), ("npm_", 36), ("pypi-AgE", 170), ("SG." + "b" * 22 + ".", 43),
+        ("eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.", 43),
+    ],
+)  # fmt: skip
+def test_tokens_of_known_services_need_no_name_before_them(prefix: str, length: int) -> None:
+    token = prefix + "a1" * (length // 2) + "a" * (length % 2)
+    assert Redactor()(f"cloning with {token} failed") == f"cloning with {HIDDEN} failed"
+
+
+@pytest.mark.parametrize(
     "text",
     [
+        "the package npm_run and the key sk_live_ are too short, as is eyJhbGci.eyJ",
         "error: requirement flask==99 was not found in the registry",
         "File \"app.py\", line 3, in index: token = parse()",
         "password: ***",
