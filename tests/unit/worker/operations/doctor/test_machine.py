@@ -22,7 +22,7 @@ from worker.operations.doctor import machine
     [
         (("3.11", "3.13"), None, "fine", "3.13, 3.11"),
         (("3.11", "3.13"), "3.11", "fine", "3.13, 3.11"),
-        (("3.11",), "3.13", "broken", "here is only 3.11"),
+        (("3.11",), "3.13", "broken", "this machine only has 3.11"),
         ((), None, "broken", "no Python"),
     ],
 )

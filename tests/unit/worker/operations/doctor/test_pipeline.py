@@ -88,7 +88,7 @@ def test_a_bucket_that_is_not_there(aws: Aws) -> None:
 
 def test_a_bucket_without_versions(aws: Aws) -> None:
     aws.s3.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Suspended"})
-    assert "no versions" in pipeline.uploads(aws.store, BUCKET).found
+    assert "not versioned" in pipeline.uploads(aws.store, BUCKET).found
 
 
 @pytest.mark.parametrize("events", [(), ("s3:ObjectRemoved:*",)])
