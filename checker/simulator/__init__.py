@@ -1,1 +1,1 @@
-"""How long drops would wait and what the fleet would cost, under one scaling policy or another."""
+"""The fleet simulator: wait times of drops and cost of the fleet under different scaling policies."""

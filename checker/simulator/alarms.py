@@ -1,4 +1,4 @@
-"""Alarms and target tracking as AWS documents them, without time of their own."""
+"""Alarms and target tracking as AWS documents them; the caller provides the time."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ LOW = 0.9
 
 
 class Alarm:
-    """An alarm whose action is a scaling policy: ``points`` datapoints in a row must breach.
+    """An alarm with a scaling policy as its action: ``points`` consecutive datapoints must breach.
 
-    While it stays in ALARM it invokes the policy once a minute, however short its period is:
+    While it stays in ALARM it invokes the policy once a minute, even if its period is shorter:
     https://repost.aws/knowledge-center/autoscaling-policy-cloudwatch-alarm
     """
 
@@ -23,7 +23,7 @@ class Alarm:
         self._invoked: float | None = None
 
     def invokes(self, value: float, now: float) -> bool:
-        """Take a datapoint; whether the policy is invoked at ``now`` (seconds)."""
+        """Take a datapoint, and tell whether the policy is invoked at ``now`` (seconds)."""
         self._last.append(self._breaches(value))
         if len(self._last) < (self._last.maxlen or 0) or not all(self._last):
             self._invoked = None
@@ -35,39 +35,39 @@ class Alarm:
 
 
 def tracked_capacity(current: int, value: float, target: float) -> int:
-    """The capacity that would bring the metric to its target, for a metric that is inverse to the capacity.
+    """Return the capacity that brings a metric, which is inverse to the capacity, to its target.
 
     Additions are rounded up and removals down, which is the same rounding of the capacity:
-    https://docs.aws.amazon.com/autoscaling/ec2/userguide/as-scaling-target-tracking.html. Zero machines stay zero:
-    "you must use step scaling if you want to enable an endpoint to scale out from zero", as AWS says of the same
+    https://docs.aws.amazon.com/autoscaling/ec2/userguide/as-scaling-target-tracking.html. Zero instances stay zero:
+    "you must use step scaling if you want to enable an endpoint to scale out from zero", as AWS writes about the same
     algorithm in https://docs.aws.amazon.com/sagemaker/latest/dg/endpoint-auto-scaling-policy.html.
 
     Args:
-        current: machines in service that have warmed up.
-        value: of the metric.
-        target: in the same unit.
+        current: instances in service that have warmed up.
+        value: the metric's value.
+        target: the target value.
     """
     return math.ceil(round(current * value / target, 9))
 
 
 class TargetTracking:
-    """A target tracking policy with the two alarms that it keeps.
+    """A target tracking policy with its two alarms.
 
-    The alarm for scale-out breaches above the target, three datapoints in a row; that for scale-in more than 10%
-    below it, fifteen in a row. The page above says only that scale-in is more gradual; the counts are those of the
-    alarms that AWS makes, as users find them (for instance https://github.com/aws/containers-roadmap/issues/638).
-    For periods under a minute nobody documents them: the same counts are taken, and scale-out is what matters here.
-    The lowest period is 10 seconds:
+    The alarm for scale-out breaches above the target, for three consecutive datapoints; the one for scale-in more than
+    10% below it, for fifteen. The page above says only that scale-in is more gradual; the counts are those of the
+    alarms that AWS creates, as users report them (for instance https://github.com/aws/containers-roadmap/issues/638).
+    For periods under a minute they are not documented: the same counts are assumed; scale-out is what matters here.
+    The shortest period is 10 seconds:
     https://docs.aws.amazon.com/autoscaling/ec2/userguide/policy-creating-high-resolution-metrics.html.
 
-    There are no cool-downs: they are for simple scaling only. What keeps the policy from ordering twice is that
-    machines on their way are no part of the capacity it multiplies, but of the desired count, which it never lowers
-    when it scales out: https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-default-instance-warmup.html.
+    There are no cooldowns, which are for simple scaling only. The policy does not scale out twice, because instances
+    that start are not part of the capacity that it multiplies, but of the desired capacity, which it never lowers when
+    it scales out: https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-default-instance-warmup.html.
 
     Args:
-        target: of the metric.
-        out: datapoints for scale-out.
-        in_: datapoints for scale-in; None with DisableScaleIn.
+        target: the target value of the metric.
+        out: the number of datapoints for scale-out.
+        in_: the number of datapoints for scale-in; None with DisableScaleIn.
     """
 
     def __init__(self, target: float, out: int = 3, in_: int | None = 15) -> None:
@@ -76,14 +76,14 @@ class TargetTracking:
         self._low = Alarm(lambda value: value < target * LOW, in_) if in_ is not None else None
 
     def desired(self, value: float, now: float, *, desired: int, warm: int, busy_scaling_out: bool) -> int:
-        """The desired count after a datapoint.
+        """Return the desired capacity after a datapoint.
 
         Args:
             value: the datapoint.
             now: seconds.
-            desired: the count so far.
-            warm: machines in service that have warmed up.
-            busy_scaling_out: machines are booting or warming up; no scale-in starts then.
+            desired: the current desired capacity.
+            warm: instances in service that have warmed up.
+            busy_scaling_out: instances are booting or warming up, which prevents scale-in.
         """
         wanted = tracked_capacity(warm, value, self._target)
         out = self._high.invokes(value, now)

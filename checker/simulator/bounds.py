@@ -1,14 +1,14 @@
-"""What no real policy can beat: fleets that know more than anybody can.
+"""Bounds that no real policy can beat, because they know more than a policy can.
 
-Both take jobs first come, first served, on machines that boot as slowly as everybody's, and start from nothing.
+Both serve jobs in order of arrival, on machines with the same boot time, and start with none.
 
-`clairvoyant` knows every drop beforehand and boots ahead, so that machines are ready when drops fall: nothing waits
-unless the largest fleet is full. No policy has shorter waits, whatever it spends.
+`clairvoyant` knows every drop in advance and boots ahead, so that machines are ready when drops arrive: nothing waits
+unless the largest fleet is full. No policy has shorter waits, at any cost.
 
-`prompt` knows a drop the instant it falls, not before, and exactly how long every build takes. It takes the machine
-that is free soonest, and orders another one exactly when that would be ready sooner. It keeps an idle machine exactly
-when the next job for it comes within the time to boot, since booting again would cost no less. This is what a policy
-that reacts can hope for: its waits are those that are left when detection costs nothing and nothing is wasted.
+`prompt` knows a drop the moment it arrives, and exactly how long every build takes. It uses the machine that is free
+soonest, and launches another one only if that would be ready sooner. It keeps an idle machine only if the next job for
+it arrives within the boot time, since booting again would cost no less. This is the best that a reactive policy can do:
+its waits remain if detection costs nothing and nothing is wasted.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from checker.simulator.model import Arrival, Fleet, SimulatedJob, SimulatedMachi
 
 @dataclass(slots=True)
 class _Host:
-    """A machine and, for each of its slots, the time from which on it is free."""
+    """A machine and, for each of its slots, the time from which it is free."""
 
     ordered: float
     ready: float
     free: list[float]
     until: float = 0.0
-    """When it has nothing more to do, as far as is known."""
+    """The time at which it becomes idle, as far as is known."""
 
     def take(self, start: float, seconds: float) -> None:
         slot = self.free.index(min(self.free))
@@ -40,7 +40,7 @@ class _Host:
 
 
 def clairvoyant(drops: Sequence[Arrival], fleet: Fleet) -> SimulationOutcome:
-    """Boot ahead of every drop. Machines may be ordered before the run begins."""
+    """Boot ahead of every drop. Machines may be launched before the run begins."""
     starts = _earliest_starts(drops, fleet.largest * fleet.slots)
     alive: list[_Host] = []
     gone: list[_Host] = []
@@ -57,7 +57,7 @@ def clairvoyant(drops: Sequence[Arrival], fleet: Fleet) -> SimulationOutcome:
 
 
 def _earliest_starts(drops: Sequence[Arrival], slots: int) -> list[float]:
-    """When each would start with ``slots`` that are always there."""
+    """Return when each job would start if there were always ``slots``."""
     free = [float("-inf")] * slots
     starts = []
     for drop in drops:
@@ -68,7 +68,7 @@ def _earliest_starts(drops: Sequence[Arrival], slots: int) -> list[float]:
 
 
 def prompt(drops: Sequence[Arrival], fleet: Fleet) -> SimulationOutcome:
-    """Order a machine the instant that it is needed."""
+    """Launch a machine the moment that it is needed."""
     alive: list[_Host] = []
     gone: list[_Host] = []
     starts = []
@@ -87,7 +87,7 @@ def prompt(drops: Sequence[Arrival], fleet: Fleet) -> SimulationOutcome:
 
 
 def _soonest(alive: Sequence[_Host], now: float, fleet: Fleet) -> _Host | None:
-    """The machine to wait for: a free one, else the one that is free soonest; None when a new one is there sooner."""
+    """Return a free machine, else the one that is free soonest; None if a new one would be ready sooner."""
     free = [host for host in alive if min(host.free) <= now]
     if free:
         return max(free, key=lambda one: one.until)

@@ -1,4 +1,4 @@
-"""One load, all policies, side by side."""
+"""Comparing policies under one load."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ BOUNDS = {"clairvoyant": bounds.clairvoyant, "prompt": bounds.prompt}
 
 
 def known(ours: Policy) -> Mapping[str, Policy | None]:
-    """Every policy by its name, in the order that they are shown in; None: a bound."""
+    """Return every policy by its name, in the order of the report; None is a bound."""
     return {**dict.fromkeys(BOUNDS), **{policy.name: policy for policy in (ours, *OTHERS)}}
 
 
 def compare(
     drops: Sequence[Arrival], fleet: Fleet, chosen: Iterable[tuple[str, Policy | None]], seed: int = 0
 ) -> list[SimulationOutcome]:
-    """What becomes of the same drops under each of the policies.
+    """Simulate the same drops under each of the policies.
 
     Args:
-        drops: in order of time.
+        drops: ordered by time.
         fleet: the machines.
         chosen: entries of `known`.
-        seed: of what is left to chance.
+        seed: the seed of random choices.
     """
     return [
         BOUNDS[name](drops, fleet) if policy is None else run(policy, drops, fleet, seed) for name, policy in chosen

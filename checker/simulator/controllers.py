@@ -1,4 +1,4 @@
-"""What moves a group: the checker's samples, the alarms, the policies, each at its own pace."""
+"""Scaling of a group: the checker's samples, the alarms and the policies, each at its own interval."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from checker.simulator.policies import Direct, MetricName, Policy, Step, Trackin
 from checker.simulator.world import Process, World
 
 PATIENCE = 86_400.0
-"""Seconds that a run may go on after the last drop; what is not done by then never will be."""
+"""Seconds that a run may last after the last drop; what is not done by then never will be."""
 
 
 def run(policy: Policy, drops: Sequence[Arrival], fleet: Fleet, seed: int = 0) -> SimulationOutcome:
-    """Let drops fall on a fleet until all is done and the fleet is as small as it may be.
+    """Simulate drops on a fleet until all are done and the fleet has its minimum size.
 
-    The same arguments give the same outcome. ``drops`` are in order of time.
+    The same arguments give the same outcome. ``drops`` are ordered by time.
     """
     world = World(drops, fleet, protect=policy.protect, idle=policy.idle, first=policy.first, seed=seed)
     Checker(world, policy, random.Random(seed).random()).start()  # noqa: S311 - a simulation
@@ -28,10 +28,10 @@ def run(policy: Policy, drops: Sequence[Arrival], fleet: Fleet, seed: int = 0) -
 
 
 class Checker:
-    """Samples the world and feeds the policies of ``policy``.
+    """Samples the world and evaluates the policies of ``policy``.
 
-    ``phase`` (0 to 1) is the share of the time between two looks at which the first one happens, for policies that
-    keep no step with the periods of CloudWatch.
+    ``phase`` (0 to 1) is the time of the first sample as a share of the interval, for policies whose samples are not
+    aligned with CloudWatch's periods.
     """
 
     def __init__(self, world: World, policy: Policy, phase: float) -> None:
@@ -41,7 +41,7 @@ class Checker:
         self._samples: list[tuple[float, dict[MetricName, float]]] = []
 
     def start(self) -> None:
-        """From now on, with the world's clock."""
+        """Start, with the world's clock."""
         env, policy = self._world.env, self._policy
         if policy.direct:
             env.process(self._set_directly(policy.direct))
@@ -74,7 +74,7 @@ class Checker:
             yield self._world.env.timeout(every)
 
     def _values(self, metric: MetricName, period: float) -> list[float]:
-        """The samples of the period that ended ``delay`` ago."""
+        """Return the samples of the period that ended ``delay`` ago."""
         end = self._world.env.now - self._policy.delay
         return [metrics[metric] for at, metrics in self._samples if end - period < at <= end]
 
@@ -106,10 +106,10 @@ class Checker:
                 world.set_desired(max(world.desired, step.capacity(value)))
 
     def _set_directly(self, direct: Direct) -> Process:
-        """Desired is what is queued and running, by the builds one machine does; only ever raised.
+        """Set the desired capacity for what is queued and running, but never lower it.
 
         So does https://github.com/buildkite/buildkite-agent-scaler with DISABLE_SCALE_IN, as the Elastic CI Stack
-        runs it: machines end themselves when idle.
+        runs it: idle machines terminate themselves.
         """
         world = self._world
         yield world.env.timeout(direct.period * self._phase)

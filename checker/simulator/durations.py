@@ -1,4 +1,4 @@
-"""How long builds take."""
+"""Distributions of build times."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ import random
 from collections.abc import Callable, Sequence
 
 Durations = Callable[[random.Random], float]
-"""Draws the seconds of one build."""
+"""Draws the duration of one build, in seconds."""
 
 _Z95 = 1.6448536269514722
 
 
 class BadDistribution(ValueError):
-    """The text describes no distribution; the message says what would."""
+    """The text describes no distribution; the message lists the valid forms."""
 
 
 def parse(text: str) -> Durations:
-    """A distribution from ``fixed:SECONDS``, ``lognormal:MEDIAN,P95`` or ``exponential:MEAN``.
+    """Parse a distribution: ``fixed:SECONDS``, ``lognormal:MEDIAN,P95`` or ``exponential:MEAN``.
 
     Raises:
         BadDistribution: for anything else.
@@ -36,11 +36,11 @@ def parse(text: str) -> Durations:
             case "lognormal", [median, p95] if p95 >= median:
                 return lambda rng: rng.lognormvariate(math.log(median), math.log(p95 / median) / _Z95)
     raise BadDistribution(
-        f"{text!r} is no distribution of build times; these are: fixed:45, exponential:45, "
+        f"{text!r} is no distribution of build times; use fixed:45, exponential:45, "
         "lognormal:40,120 (median and 95th percentile), all in seconds"
     )
 
 
 def drawn_from(seconds: Sequence[float]) -> Durations:
-    """Measured build times, drawn with replacement."""
+    """Return a distribution that draws from measured build times, with replacement."""
     return lambda rng: rng.choice(seconds)

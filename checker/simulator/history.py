@@ -1,4 +1,4 @@
-"""Drops that were recorded: a file of them, or anything else that can tell its history."""
+"""Recorded loads: from a file, or from the ledger."""
 
 from __future__ import annotations
 
@@ -17,38 +17,38 @@ from checker.simulator.model import Arrival
 
 
 class BadHistory(ValueError):
-    """The file is no history; the message says where, what is wrong and what would do."""
+    """The file is no valid history; the message says where, what is wrong and what is valid."""
 
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """A drop that was. ``dropped``: seconds since any moment; ``build_seconds``: None where nobody measured it."""
+    """A recorded drop. ``dropped``: seconds since any moment; ``build_seconds``: None if unknown."""
 
     dropped: float
     build_seconds: float | None
 
 
 class History(Protocol):
-    """What can tell its drops."""
+    """A source of recorded drops."""
 
     def drops(self) -> Iterable[Past]:
-        """All, in any order."""
+        """Return all drops, in any order."""
 
 
 class FileHistory:
     """A CSV with a header, a JSON list, or JSON lines; every entry has ``dropped`` and may have ``build_seconds``.
 
-    ``dropped`` is a number of seconds, or a time in ISO 8601 (UTC where it names no zone). Other columns are ignored.
+    ``dropped`` is a number of seconds, or a time in ISO 8601 (UTC if it has no time zone). Other columns are ignored.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
     def drops(self) -> Iterator[Past]:
-        """One entry after the other.
+        """Yield the entries.
 
         Raises:
-            BadHistory: for a file that can't be read or an entry that makes no sense.
+            BadHistory: the file cannot be read, or an entry is not valid.
         """
         for place, entry in self._entries():
             try:
@@ -60,7 +60,7 @@ class FileHistory:
         try:
             text = self._path.read_text(encoding="utf-8-sig")
         except (OSError, UnicodeDecodeError) as error:
-            raise BadHistory(f"{self._path} can't be read: {error}") from None
+            raise BadHistory(f"{self._path} cannot be read: {error}") from None
         if text.lstrip()[:1] in ("[", "{"):
             return self._json(text)
         return self._csv(text)
@@ -85,17 +85,17 @@ class FileHistory:
 
 
 class LedgerHistory:
-    """Uploads as the ledger has them: each fell when its message was sent first; its last full attempt is its build.
+    """Uploads in the ledger: each was dropped when its message was first sent; its last complete attempt is its build.
 
     Args:
-        attempts: of all apps, in order of their start. What was only handed back or runs still tells no build time.
+        attempts: of all apps, ordered by start. Handed-back and running attempts have no build time.
     """
 
     def __init__(self, attempts: Iterable[Attempt]) -> None:
         self._attempts = attempts
 
     def drops(self) -> Iterator[Past]:
-        """One for each version of an object, however often it was tried."""
+        """Yield one drop for each version of an object, whatever the number of attempts."""
         fell: dict[str, float] = {}
         took: dict[str, float] = {}
         for attempt in self._attempts:
@@ -128,25 +128,25 @@ def _seconds(value: object) -> float | None:
     try:
         number = float(str(value))
     except ValueError:
-        raise ValueError(f"«build_seconds» is {value!r}, which is no number") from None
+        raise ValueError(f"«build_seconds» is {value!r}, which is not a number") from None
     if _finite(number) <= 0:
-        raise ValueError(f"«build_seconds» is {number:g}; a build takes longer than that")
+        raise ValueError(f"«build_seconds» is {number:g}; a build takes longer")
     return number
 
 
 def _finite(number: float) -> float:
     if not math.isfinite(number):
-        raise ValueError(f"{number} is no time")
+        raise ValueError(f"{number} is not a time")
     return number
 
 
 def build_seconds(history: History) -> list[float]:
-    """Of every drop whose build was measured."""
+    """Return the build times of all drops that have one."""
     return [past.build_seconds for past in history.drops() if past.build_seconds is not None]
 
 
 def replay(history: History, otherwise: Iterator[float]) -> list[Arrival]:
-    """The drops again, in order of time, the first at 0; ``otherwise`` gives the seconds that nobody measured."""
+    """Return the drops, ordered by time, the first at 0; ``otherwise`` gives missing build times."""
     pasts = sorted(history.drops(), key=lambda past: past.dropped)
     first = pasts[0].dropped if pasts else 0.0
     return [

@@ -1,4 +1,4 @@
-"""What goes in and what comes out. All times are seconds since the run began."""
+"""Input and output of a simulation. All times are seconds since the run began."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A zip that falls into the bucket at ``at`` and takes one slot ``seconds`` to build and deploy."""
+    """A zip that arrives at ``at`` and occupies one slot for ``seconds``."""
 
     at: float
     seconds: float
@@ -15,16 +15,16 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True)
 class Fleet:
-    """The machines that a policy has to do with.
+    """The machines of a fleet.
 
     Attributes:
-        boot: seconds from the order of a machine until its worker asks for messages.
-        slots: builds at a time on one machine.
-        smallest: machines that are always there.
-        largest: machines there can be at once.
-        price: of a machine for an hour, in dollars. EC2 bills by the second, at least ``billed_at_least``:
+        boot: seconds from the launch of a machine until its worker polls for messages.
+        slots: concurrent builds on one machine.
+        smallest: the minimum size.
+        largest: the maximum size.
+        price: dollars per machine-hour. EC2 bills by the second, at least ``billed_at_least``:
             https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-on-demand-instances.html
-        visibility: seconds until the message of a worker that was stopped while busy is seen again.
+        visibility: seconds until the message of a worker that was stopped while busy is visible again.
     """
 
     boot: float = 60.0
@@ -38,7 +38,7 @@ class Fleet:
 
 @dataclass(frozen=True, slots=True)
 class SimulatedJob:
-    """A drop and what became of it; ``started`` is its last, successful start. None: not within the run."""
+    """A drop and its build; ``started`` is its last, successful start. None: not within the run."""
 
     drop: Arrival
     started: float | None
@@ -47,13 +47,13 @@ class SimulatedJob:
 
     @property
     def wait(self) -> float | None:
-        """Seconds from the drop until the build that went through began."""
+        """Seconds from the drop until its successful build began."""
         return None if self.started is None else self.started - self.drop.at
 
 
 @dataclass(frozen=True, slots=True)
 class SimulatedMachine:
-    """From the order to the end; it took messages from ``ready`` on, unless it was stopped before."""
+    """A machine from launch to end; it received messages from ``ready`` on, unless it was stopped before."""
 
     ordered: float
     ready: float
@@ -62,7 +62,7 @@ class SimulatedMachine:
 
 @dataclass(frozen=True, slots=True)
 class SimulationOutcome:
-    """A run under one policy: every drop is one of ``jobs``. ``killed`` counts machines stopped while busy."""
+    """The outcome of a run under one policy; ``killed`` counts machines that were stopped while busy."""
 
     policy: str
     jobs: tuple[SimulatedJob, ...]
@@ -71,14 +71,14 @@ class SimulationOutcome:
     ended: float = field(default=0.0)
 
     def machine_seconds(self) -> float:
-        """Seconds of machines, booting or not."""
+        """Return the machine time in seconds, with boot times."""
         return sum(machine.stopped - machine.ordered for machine in self.machines)
 
     def cost(self, fleet: Fleet) -> float:
-        """Dollars."""
+        """Return the cost in dollars."""
         billed = sum(max(machine.stopped - machine.ordered, fleet.billed_at_least) for machine in self.machines)
         return billed / 3600 * fleet.price
 
     def waits(self) -> list[float]:
-        """Seconds each finished drop waited."""
+        """Return the wait times of finished drops, in seconds."""
         return [wait for job in self.jobs if job.finished is not None and (wait := job.wait) is not None]

@@ -1,4 +1,4 @@
-"""Queue, workers and waits over time, as a picture. Needs matplotlib, which the extra ``plot`` brings."""
+"""Queue, workers and waits over time, as a picture. Needs matplotlib."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ _SHORT = 2.0
 def plot(
     outcomes: Sequence[SimulationOutcome], title: str, path: Path, window: tuple[float, float] | None = None
 ) -> None:
-    """Draw to ``path``, as its suffix says (one of `FORMATS`).
+    """Plot to ``path``, in the format of its suffix (one of `FORMATS`).
 
     Args:
-        outcomes: each policy keeps its colour, whichever others are shown.
-        title: above it all.
-        path: is overwritten.
+        outcomes: the outcomes to plot; each policy always has the same colour.
+        title: the title of the picture.
+        path: the file, which is overwritten.
         window: the hours to show; None: all.
     """
     figure = draw(outcomes, title, window)
@@ -46,12 +46,12 @@ def plot(
         picture = base64.b64encode(buffer.getvalue()).decode()
         path.write_text(_PAGE.format(title=title, picture=picture), encoding="utf-8")
     else:
-        # Without a date the same run gives the same file.
+        # Without a date, the same run gives the same file.
         figure.savefig(path, dpi=110, metadata={"Date": None} if path.suffix == ".svg" else None)
 
 
 def draw(outcomes: Sequence[SimulationOutcome], title: str, window: tuple[float, float] | None = None) -> Figure:
-    """Three panels over one axis of time."""
+    """Plot three panels over one time axis."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(9, 7), layout="constrained")

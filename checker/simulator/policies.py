@@ -1,4 +1,4 @@
-"""The policies that are compared, as data. `controllers` acts on them."""
+"""The policies that are compared, as data for `controllers`."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ MetricName = Literal["BacklogPerWorker", "BacklogSecondsPerWorker", "BacklogSeco
 
 @dataclass(frozen=True, slots=True)
 class Tracking:
-    """A target tracking policy. ``period`` in seconds, ``out`` and ``in_`` in datapoints that must breach in a row.
+    """A target tracking policy. ``period`` is in seconds, ``out`` and ``in_`` are numbers of consecutive datapoints.
 
-    ``in_`` None is DisableScaleIn.
+    If ``in_`` is None, scale-in is disabled.
     """
 
     metric: MetricName
@@ -28,11 +28,11 @@ class Step:
     """A step policy of type ExactCapacity, and alarms on any value above 0 that invoke it.
 
     Attributes:
-        metric: its maximum over a period is the datapoint.
-        steps: pairs of the value from which on a step counts, ascending from 0, and the capacity it sets.
+        metric: the metric; a datapoint is its maximum over a period.
+        steps: pairs of the lower bound of a step, ascending from 0, and the capacity that it sets.
         period: seconds.
-        points: for each alarm, the datapoints in a row it takes. An alarm acts when it goes off and then only once a
-            minute; several that go off one period after the other follow a queue that still grows.
+        points: for each alarm, its number of consecutive datapoints. An alarm acts when it goes off and then once a
+            minute; several that go off one period after the other follow a growing queue.
     """
 
     metric: MetricName
@@ -41,30 +41,29 @@ class Step:
     points: tuple[int, ...] = (1,)
 
     def capacity(self, value: float) -> int:
-        """What the steps say of a value above 0; a lower bound belongs to its step, as with AWS."""
+        """Return the capacity for a value above 0; lower bounds are inclusive, as with AWS."""
         return [capacity for bound, capacity in self.steps if value >= bound][-1]
 
 
 @dataclass(frozen=True, slots=True)
 class Direct:
-    """The desired count is set to what the queue needs, every ``period`` seconds."""
+    """A policy that sets the desired capacity to what the queue needs, every ``period`` seconds."""
 
     period: float = 10.0
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """A fleet's way of scaling.
+    """A scaling policy of a fleet.
 
     Attributes:
-        sample: seconds from one look at the queue to the next.
-        delay: seconds from a look until an alarm can see it.
+        sample: seconds between two samples.
+        delay: seconds from a sample until an alarm sees it.
         protect: whether a busy machine is protected from scale-in.
-        idle: seconds after which a worker with nothing to do ends its own machine and lowers the desired count;
-            None: never.
-        first: the least of them that a machine waits for its first drop, which others may have taken meanwhile.
+        idle: seconds after which an idle worker terminates its machine and lowers the desired capacity; None: never.
+        first: the minimum of those seconds for a machine's first drop, which others may have received meanwhile.
         counts_in_flight: whether messages in flight count as backlog.
-        ahead: seconds before the end of each metric period that a look is taken; None: looks keep no step with them.
+        ahead: seconds between a sample and the end of a metric period; None: samples are not aligned with periods.
     """
 
     name: str
@@ -81,7 +80,7 @@ class Policy:
 
 
 def steps(target: float, sizes: tuple[int, ...]) -> tuple[tuple[float, int], ...]:
-    """The steps that give each worker at most about ``target`` of the metric: up to twenty, AWS's quota.
+    """Return steps that give each worker at most about ``target`` of the metric: up to twenty, AWS's quota.
 
     See https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-quotas.html
     """
@@ -92,7 +91,7 @@ def steps(target: float, sizes: tuple[int, ...]) -> tuple[tuple[float, int], ...
 SIZES = (1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 18, 22, 26, 32, 38, 44, 50)
 
 TARGET = 60.0
-"""Seconds of work for each worker: a further machine pays when the wait would be longer than its boot."""
+"""Default target, in seconds of work per worker; another machine pays if waiting takes longer than its boot."""
 
 
 def ours(
@@ -105,11 +104,11 @@ def ours(
     sample: float = 5,
     delay: float = 3,
 ) -> Policy:
-    """Target tracking as the template has it; leaving zero and scale-in are not left to it. All in seconds.
+    """Return the template's policy: target tracking, with steps from zero and without scale-in. All in seconds.
 
-    Six alarms that take one to six datapoints share the step policy, so that it hears of a growing queue every period
-    until the first machine is there. The warm-up is longer than a sample takes to become a datapoint: were it shorter,
-    a capacity that has just grown would be multiplied with a datapoint from before it grew.
+    Six alarms with one to six datapoints share the step policy, so that it follows a growing queue every period until
+    the first machine is ready. The warm-up is longer than a sample takes to become a datapoint; otherwise a capacity
+    that has just grown would be multiplied with a datapoint from before.
     """
     return Policy(
         name="ours",
@@ -132,7 +131,7 @@ ONE_MINUTE = Policy(
     protect=False,
     counts_in_flight=False,
 )
-"""As AWS's guide to queues has it: messages for each machine, once a minute, no protection."""
+"""As in AWS's guide for queues: messages per machine, once a minute, no protection."""
 
 FIVE_MINUTE = Policy(
     name="five-minute",
@@ -143,9 +142,9 @@ FIVE_MINUTE = Policy(
     protect=False,
     counts_in_flight=False,
 )
-"""The same on a metric of every five minutes, with alarms that don't wait for a second datapoint to scale out."""
+"""The same with a metric every five minutes, and alarms that scale out at the first datapoint."""
 
 DIRECT = Policy(name="direct", sample=10, delay=1, direct=Direct(), idle=600)
-"""As the Elastic CI Stack scales: a machine for each build, which ends itself after ten idle minutes."""
+"""As in the Elastic CI Stack: a machine for each build, which terminates itself after ten idle minutes."""
 
 OTHERS = (DIRECT, ONE_MINUTE, FIVE_MINUTE)

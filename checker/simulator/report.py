@@ -1,4 +1,4 @@
-"""What an outcome comes down to."""
+"""Figures of an outcome."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from checker.simulator.model import Fleet, SimulationOutcome
 
 @dataclass(frozen=True, slots=True)
 class ReportRow:
-    """An outcome in figures: waits and drop-to-done in seconds, cost in dollars.
+    """The figures of an outcome: wait and drop-to-done times in seconds, cost in dollars.
 
-    ``busy`` is the share of machine time in which builds ran, to the end or not.
+    ``busy`` is the share of machine time in which builds ran, successful or not.
     """
 
     policy: str
@@ -31,12 +31,12 @@ class ReportRow:
     stopped_busy: int
 
     def as_dict(self) -> dict[str, object]:
-        """For JSON."""
+        """Return the figures for JSON."""
         return asdict(self)
 
 
 def row(outcome: SimulationOutcome, fleet: Fleet) -> ReportRow:
-    """Sum an outcome up."""
+    """Summarize an outcome."""
     waits = outcome.waits()
     done = [job.finished - job.drop.at for job in outcome.jobs if job.finished is not None]
     built = sum(job.drop.seconds for job in outcome.jobs if job.finished is not None)
@@ -59,13 +59,13 @@ def row(outcome: SimulationOutcome, fleet: Fleet) -> ReportRow:
 
 
 def queue_over_time(outcome: SimulationOutcome) -> list[tuple[float, int]]:
-    """Drops that wait, as steps: (seconds, count from then on)."""
+    """Return the number of waiting drops over time, as steps: (seconds, count from then on)."""
     falls = [(job.drop.at, 1) for job in outcome.jobs]
     return _steps(falls + [(job.started, -1) for job in outcome.jobs if job.started is not None])
 
 
 def workers_over_time(outcome: SimulationOutcome) -> list[tuple[float, int]]:
-    """Machines, booting or in service, as steps: (seconds, count from then on)."""
+    """Return the number of machines over time, booting or in service, as steps: (seconds, count from then on)."""
     return _steps([change for one in outcome.machines for change in ((one.ordered, 1), (one.stopped, -1))])
 
 

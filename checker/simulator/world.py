@@ -1,4 +1,4 @@
-"""Queue, machines and group as a SimPy world. Who decides how many machines there are is none of its business."""
+"""Queue, machines and group as a SimPy world. The number of machines is decided elsewhere."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Process = Generator[simpy.Event, Any, None]
 
 
 class _Work:
-    """A drop on its way. ``started`` None: in the queue or hidden."""
+    """A drop in progress. ``started`` is None while it is in the queue or hidden."""
 
     def __init__(self, drop: Arrival) -> None:
         self.drop = drop
@@ -28,7 +28,7 @@ class _Work:
 
 
 class _Host:
-    """A machine of the group."""
+    """A machine of the group in progress."""
 
     def __init__(self, ordered: float) -> None:
         self.ordered = ordered
@@ -39,17 +39,17 @@ class _Host:
 
 
 class World:
-    """A group of machines that takes drops off a queue, first come, first served.
+    """A group of machines that receive drops from a queue, in order of arrival.
 
     Args:
-        drops: what falls, in order of time.
+        drops: the drops, ordered by time.
         fleet: the machines.
         protect: busy machines are protected from scale-in, as in
             https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-instance-protection.html:
-            the desired count goes down at once, the machine when it is idle.
-        idle: seconds after which an idle machine ends itself, with the desired count; None: never.
-        first: the least of them that a machine waits for its first drop.
-        seed: of the choices that nobody makes: which idle worker gets a message, which machine is scaled in.
+            the desired capacity is lowered at once, the machine terminates when it is idle.
+        idle: seconds after which an idle machine terminates and lowers the desired capacity; None: never.
+        first: the minimum of those seconds for a machine's first drop.
+        seed: the seed of random choices: which idle worker gets a message, which machine is scaled in.
     """
 
     def __init__(
@@ -83,38 +83,38 @@ class World:
 
     @property
     def visible(self) -> int:
-        """Messages that wait."""
+        """The number of visible messages."""
         return len(self._queue)
 
     @property
     def in_flight(self) -> int:
-        """Messages that are worked on, or hidden after their worker was stopped."""
+        """The number of messages that are processed, or hidden after their worker was stopped."""
         return self._in_flight
 
     @property
     def booting(self) -> int:
-        """Machines on their way."""
+        """The number of starting machines."""
         return sum(host.ready is None for host in self._hosts)
 
     def in_service(self, warmup: float = 0.0) -> int:
-        """Machines whose workers have taken messages for ``warmup`` seconds or more."""
+        """Return the number of machines in service for at least ``warmup`` seconds."""
         return sum(host.ready is not None and self.env.now - host.ready >= warmup for host in self._hosts)
 
     def set_desired(self, count: int) -> None:
-        """Order machines, or end some, until there are ``count``, within the fleet's bounds."""
+        """Launch or terminate machines until there are ``count``, within the fleet's limits."""
         self.desired = min(max(count, self.fleet.smallest), self.fleet.largest)
         self._reconcile()
 
     def settled(self) -> bool:
-        """All drops are done and no more machines are there than the least."""
+        """Tell whether all drops are done and the fleet has its minimum size."""
         return self._left == 0 and len(self._hosts) <= self.fleet.smallest
 
     def jobs(self) -> tuple[SimulatedJob, ...]:
-        """Every drop and what became of it."""
+        """Return every drop and its build."""
         return tuple(work.job() for work in self._works)
 
     def machines(self) -> tuple[SimulatedMachine, ...]:
-        """Every machine there was, in the order of orders; those that run still are stopped now."""
+        """Return every machine, in order of launch; those that still run are stopped now."""
         now = self.env.now
         hosts = sorted([*self._gone, *self._hosts], key=lambda host: host.ordered)
         ends = [(host, now if host.stopped is None else host.stopped) for host in hosts]
@@ -134,7 +134,7 @@ class World:
         self._dispatch()
 
     def _dispatch(self) -> None:
-        """Hand out messages while there are both messages and free slots; who polls for one gets one by chance."""
+        """Deliver messages to random free slots while there are both."""
         while self._queue:
             free = [host for host in self._hosts if host.ready is not None and len(host.busy) < self.fleet.slots]
             if not free:
@@ -146,7 +146,7 @@ class World:
             host.busy[work] = self.env.process(self._build(host, work))
 
     def _build(self, host: _Host, work: _Work) -> Process:
-        # The clock adds delays up, so that it may be a rounding short of the drop.
+        # The clock adds up delays, so it may be short of the drop by a rounding error.
         work.started = max(self.env.now, work.drop.at)
         try:
             yield self.env.timeout(work.drop.seconds)
@@ -174,7 +174,7 @@ class World:
             self._dispatch()
 
     def _rest(self, host: _Host, at_least: float = 0.0) -> None:
-        """A machine has nothing to do: scale-in may take it now, or it ends itself after a while."""
+        """Let an idle machine be scaled in now, or terminate itself later."""
         host.idle_since = self.env.now
         self._reconcile()
         if host.stopped is None and self._idle is not None:

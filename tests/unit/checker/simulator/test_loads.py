@@ -106,10 +106,10 @@ def test_a_file_that_makes_no_sense_says_where(tmp_path: Path, text: str, says: 
 
 
 def test_a_file_that_can_not_be_read_is_told(tmp_path: Path) -> None:
-    with pytest.raises(BadHistory, match="can't be read"):
+    with pytest.raises(BadHistory, match="cannot be read"):
         list(FileHistory(tmp_path / "none").drops())
     (tmp_path / "binary").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(BadHistory, match="can't be read"):
+    with pytest.raises(BadHistory, match="cannot be read"):
         list(FileHistory(tmp_path / "binary").drops())
 
 
