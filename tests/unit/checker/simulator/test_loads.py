@@ -93,7 +93,7 @@ def test_recorded_drops_are_replayed_in_order_from_the_first(tmp_path: Path, tex
         ("", "no column «dropped»"),
         ("dropped\nyesterday\n", "line 2.*yesterday"),
         ("dropped,build_seconds\n1,\n,3\n", "line 3.*missing"),
-        ("dropped,build_seconds\n1,long\n", "line 2.*long.*no number"),
+        ("dropped,build_seconds\n1,long\n", "line 2.*long.*not a number"),
         ("dropped,build_seconds\n1,-3\n", "line 2.*-3"),
         ("dropped\nnan\n", "line 2.*nan"),
         ('[{"dropped": 1}, 3]', "entry 2.*object"),
