@@ -8,37 +8,37 @@ SHELL := $(shell env --default-signal=INT true 2>/dev/null && echo env --default
 help: ## show this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' Makefile | expand -t 12
 
-setup: ## make .venv with auto-lambda in it
+setup: ## create .venv with auto-lambda in it
 	@scripts/setup.sh
 
-demo: setup ## drop four real apps on an embedded AWS and watch them go live
+demo: setup ## upload four real apps to an embedded AWS and watch them go live
 	@$(BIN)/auto-lambda demo
 
-test: setup lint types unit machine e2e ## everything that must hold, some twelve minutes on two cores
+test: setup lint types unit machine e2e ## all checks and tests, some twelve minutes on two cores
 
 unit: setup ## the tests of each module, two at a time
 	$(BIN)/pytest tests/unit -n 2 --dist loadfile
 
-test-tools: ## what the tests of the machine image need from the distribution
+test-tools: ## install what the tests of the machine image need from the distribution
 	@scripts/test-tools.sh
 
-machine: setup test-tools ## the machine image: its template, Packer's builder, the provisioning on a booted machine
+machine: setup test-tools ## test the machine image: the template, Packer's builder, the provisioning on a booted machine
 	$(BIN)/pytest tests/machine -m "not slow"
 
-image-test: setup ## the long ladder of the machine image: all of make machine, an installed box, a virtual machine
+image-test: setup ## all tests of the machine image: make machine, an installed box, a virtual machine
 	@scripts/test-tools.sh --vm
 	$(BIN)/pytest tests/machine
 
-ami: setup ## build the machine image on AWS and publish it; ARGS="--architecture arm64" for more
+ami: setup ## build the machine image on AWS and publish it; ARGS="--architecture arm64" for its options
 	$(BIN)/auto-lambda ami build $(ARGS)
 
-e2e: setup ## whole runs on the embedded AWS
+e2e: setup ## the end-to-end tests, on the embedded AWS
 	$(BIN)/pytest tests/e2e
 
 check: lint types ## lint, types, and the unit tests that mirror what differs from main; ARGS="FILE ..." for others
 	$(BIN)/pytest -q $$(scripts/touched_tests.py $(ARGS))
 
-coverage: setup ## what the unit tests run of the code, with a floor
+coverage: setup ## the coverage of the unit tests, with a minimum
 	$(BIN)/pytest tests/unit -n 2 --dist loadfile --cov --cov-report=term:skip-covered
 
 lint: setup ## ruff, import contracts, shell syntax, cfn-lint
@@ -48,24 +48,24 @@ lint: setup ## ruff, import contracts, shell syntax, cfn-lint
 	for script in scripts/*.sh; do bash -n "$$script" || exit 1; done
 	$(BIN)/cfn-lint infra/pipeline.yaml
 
-policy: setup ## infra/pipeline.yaml against checkov; what it finds is fixed or explained. Part of make unit
+policy: setup ## check infra/pipeline.yaml with checkov; every finding is fixed or explained. Part of make unit
 	$(BIN)/pytest tests/unit/infra/test_policy.py
 
 types: setup ## mypy --strict
 	$(BIN)/mypy
 
-format: setup ## let ruff put the code in order
+format: setup ## fix and format the code with ruff
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
 
-bench: setup ## drop to live for each example, then ours against chalice, zappa and aws-lambda-builders
+bench: setup ## measure drop to live for each example, and compare with chalice, zappa and aws-lambda-builders
 	$(BIN)/python bench/drop_to_live.py
 	$(BIN)/python bench/peers.py
 
-chaos: setup ## each AWS call of the worker spoilt in turn, in every way; an hour. ARGS="--scenario 'zappa update'" for less
+chaos: setup ## make each AWS call of the worker fail in turn, in every way; an hour. ARGS="--scenario 'zappa update'" for less
 	$(BIN)/python tests/chaos $(ARGS)
 
-soak: setup ## 1,000 drops while workers are killed, events doubled and reordered, calls throttled (ARGS="--seed 2")
+soak: setup ## 1,000 drops while workers are killed, events duplicated and reordered, calls throttled (ARGS="--seed 2")
 	$(BIN)/python bench/soak.py $(ARGS)
 
 pictures: ## redraw docs/pictures from its sources (graphviz)
@@ -75,8 +75,8 @@ docs: setup ## build the documentation site into site/, with every link and anch
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	@echo "python3 -m http.server --directory site shows it"
 
-wheel: setup ## make dist/auto_lambda-VERSION-py3-none-any.whl; the same commit gives the same bytes
+wheel: setup ## build dist/auto_lambda-VERSION-py3-none-any.whl; the same commit gives the same bytes
 	$(BIN)/python -m ami.wheel dist
 
-lock: setup ## resolve all pinned versions anew
+lock: setup ## resolve all pinned versions again
 	scripts/lock.sh

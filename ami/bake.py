@@ -1,4 +1,4 @@
-"""On the machine that becomes the image: make every tool environment of every interpreter, so that no worker has to."""
+"""Runs on the build instance: creates every tool environment for every interpreter, so that no worker has to."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from pathlib import Path
 
 from auto_lambda.tools import LOCKS, ToolEnvironments, interpreters
 
-# Of no use to a worker: the emulator of AWS, what templates are checked with, what is installed beside this very file.
+# Not needed by a worker: the AWS emulator, the template checker, and the lock of Auto-Lambda itself.
 _NOT_HERE = ("embedded-aws", "installation", "policy")
 
 
 def main() -> int:
-    """``python -m ami.bake FOLDER``."""
+    """Run ``python -m ami.bake FOLDER``."""
     tools = ToolEnvironments(Path(sys.argv[1]), baked=None)
     names = sorted({lock.stem for lock in LOCKS.glob("*.txt")} - {*_NOT_HERE})
     for minor in sorted(interpreters()):

@@ -1,4 +1,4 @@
-"""The Amazon Linux 2023 image to start from, as AWS publishes it."""
+"""The base image: Amazon Linux 2023, as published by AWS."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ KERNEL = "6.18"
 
 @dataclass(frozen=True, slots=True)
 class Base:
-    """A base image: its id in one region, its name, and the public parameter that named it."""
+    """A base image: its id in one region, its name, and the public parameter that it was read from."""
 
     image: str
     name: str
@@ -22,12 +22,12 @@ class Base:
 
 
 def parameter(architecture: str, kernel: str = KERNEL) -> str:
-    """AWS's public SSM parameter for Amazon Linux 2023 with one kernel; the patch level follows AWS."""
+    """Return AWS's public SSM parameter for the latest Amazon Linux 2023 with this kernel."""
     return f"/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-{kernel}-{architecture}"
 
 
 def find(ssm: Any, ec2: Any, architecture: str, kernel: str = KERNEL) -> Base:
-    """Resolve the parameter and look at the image it names.
+    """Read the parameter and describe its image.
 
     Raises:
         NotStarted: no such parameter in this region, or no such image.
@@ -43,7 +43,7 @@ def find(ssm: Any, ec2: Any, architecture: str, kernel: str = KERNEL) -> Base:
 
 
 def given(ec2: Any, image: str) -> Base:
-    """A base image that was named by its id.
+    """Describe a base image that is given by its id.
 
     Raises:
         NotStarted: no such image.

@@ -1,4 +1,4 @@
-"""Making an image: check, gather, run Packer, publish."""
+"""Building an image: check, pack, run Packer, publish."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ INSTANCE_TYPES = {"x86_64": "m7i.large", "arm64": "m7g.large"}
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What image to make.
+    """The options of a build.
 
     Attributes:
-        parameter: the SSM parameter to publish to; empty for the architecture's own below `PREFIX`.
+        parameter: the SSM parameter to publish to; if empty, the architecture's own below `PREFIX`.
         base_image: an image id instead of AWS's newest.
-        minutes: how long it may take.
-        grace: seconds that Packer gets to clean up once it was stopped.
-        variables: further variables of the template, which win over all others.
+        minutes: the maximum duration.
+        grace: seconds that Packer has for its clean-up after it was stopped.
+        variables: more variables of the template, which override all others.
     """
 
     architecture: str = "x86_64"
@@ -52,13 +52,13 @@ class Order:
     variables: Mapping[str, str] = field(default_factory=dict)
 
     def published_as(self) -> str:
-        """The SSM parameter that will name the image."""
+        """The SSM parameter that will hold the image's id."""
         return self.parameter or PREFIX + self.architecture
 
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """A finished image, and the parameter that names it now."""
+    """A finished image, and the parameter that holds its id."""
 
     image: str
     name: str
@@ -71,14 +71,14 @@ Gather = Callable[[Path, Origin, Path], Path]
 
 
 class Maker:
-    """Makes images from a clone.
+    """Builds images from a clone.
 
     Args:
-        session: whose credentials and region are used, by us and by Packer.
+        session: has the credentials and region for us and for Packer.
         packer: from `ami.packer.find`.
-        show: is told every line for people.
+        show: prints a line.
         clone: the repository.
-        gather: makes the archive for the machine.
+        gather: makes the archive for the build instance.
         now: the clock, for the image's name.
     """
 
@@ -94,7 +94,7 @@ class Maker:
         self._now = now
 
     def make(self, order: Order) -> Image:
-        """Make, tag and publish an image.
+        """Build, tag and publish an image.
 
         Raises:
             NotStarted: nothing was launched.
@@ -119,7 +119,7 @@ class Maker:
 
     def _prepare(self, order: Order) -> tuple[Origin, dict[str, str]]:
         if not self._session.region_name:
-            raise NotStarted("no AWS region is chosen: name one with --region, or in AWS_REGION")
+            raise NotStarted("no AWS region is set: use --region, or set AWS_REGION")
         credentials = self._session.get_credentials()
         if credentials is None:
             raise NoCredentialsError
@@ -175,13 +175,13 @@ class Maker:
             )  # fmt: skip
         except (BotoCoreError, ClientError) as error:
             raise BuildFailed(
-                f"the image {image} is made, but no machine will start from it: "
+                f"the image {image} was built, but new instances do not use it: "
                 f"{parameter} could not be written: {error}"
             ) from error
 
 
 def _handed_to_packer(credentials: Any) -> dict[str, str]:
-    """Packer's own search knows fewer kinds of credentials than boto3's, so it gets what boto3 found."""
+    """Pass boto3's credentials to Packer, which by itself supports fewer kinds of credentials."""
     frozen = credentials.get_frozen_credentials()
     handed = {"AWS_ACCESS_KEY_ID": frozen.access_key, "AWS_SECRET_ACCESS_KEY": frozen.secret_key}
     return {**handed, "AWS_SESSION_TOKEN": frozen.token} if frozen.token else handed

@@ -12,7 +12,7 @@ from ami.problems import NotStarted
 
 
 def check(packer: Packer, clone: Path, show: Show, variables: Mapping[str, str]) -> tuple[str, ...]:
-    """Everything that is wrong with the template or the list of packages, for both architectures.
+    """Return everything that is wrong with the template or the list of packages, for both architectures.
 
     Raises:
         NotStarted: Packer's plug-ins could not be fetched.
@@ -31,9 +31,7 @@ def check(packer: Packer, clone: Path, show: Show, variables: Mapping[str, str])
         for architecture in ("x86_64", "arm64"):
             given = {"architecture": architecture, "payload": archive.name, **variables}
             problems += _run(packer, PackerCall("validate", template, {"var": given}), f"{template}, {architecture}")
-    problems += _run(
-        packer, PackerCall("fmt", clone / "ami", {"check": True}), "written otherwise than `packer fmt` does"
-    )
+    problems += _run(packer, PackerCall("fmt", clone / "ami", {"check": True}), "not formatted as by `packer fmt`")
     return tuple(problems)
 
 

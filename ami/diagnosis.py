@@ -1,4 +1,4 @@
-"""From what Packer said to what went wrong and what to do about it."""
+"""Diagnosis: from Packer's output to what went wrong and what to do about it."""
 
 from __future__ import annotations
 
@@ -6,29 +6,29 @@ import re
 
 from ami.output import Output
 
-# What stands in the output, and what to say about it; the first that fits wins.
+# Patterns in the output and their messages; the first match counts.
 _KNOWN = (
     (r"No space left on device|Disk quota exceeded|needs at least \S+ more space",
-     "the disk of the machine that is built on is full: build with a larger --volume-gb"),
+     "the disk of the build instance is full: use a larger --volume-gb"),
     (r"(?:Unable to find a match|No match for argument|Unable to locate package)[: ]+(?P<what>\S+)",
-     "the distribution knows no package {what}: mend ami/packages.tsv"),
+     "the distribution has no package {what}: correct ami/packages.tsv"),
     (r"InvalidAMIID\.(?:NotFound|Malformed)[^\n]*",
      "there is no such base image in this region: {0}"),
     (r"UnauthorizedOperation[^\n]*|AccessDenied[^\n]*",
-     "these credentials may not do what a build needs (docs/how-to/build-the-image.md has the policy): {0}"),
+     "these credentials lack permissions for a build (docs/how-to/build-the-image.md has the policy): {0}"),
     (r"ExpiredToken[^\n]*|RequestExpired[^\n]*",
-     "the credentials ran out while the image was built: log in again and repeat"),
+     "the credentials have expired during the build: log in again and repeat it"),
     (r"VcpuLimitExceeded[^\n]*|InsufficientInstanceCapacity[^\n]*|Unsupported: [^\n]*|InstanceLimitExceeded[^\n]*",
-     "EC2 has no such machine for you now: try another --instance-type or region: {0}"),
+     "EC2 has no such instance for you now: try another --instance-type or region: {0}"),
     (r"VPCIdNotSpecified[^\n]*|No default VPC[^\n]*|DefaultVpcNotFound[^\n]*",
-     "this region has no default VPC: name a public subnet with --subnet"),
+     "this region has no default VPC: choose a public subnet with --subnet"),
     (r"[Tt]imeout waiting for SSH[^\n]*|no supported methods remain[^\n]*",
-     "the machine that is built on could not be reached by SSH: does the subnet have a way in from here? {0}"),
+     "the build instance could not be reached by SSH: is the subnet reachable from here? {0}"),
 )  # fmt: skip
 
 
 def diagnose(output: Output) -> str:
-    """One paragraph about a failed run: our own findings first, then known troubles, then Packer's own words."""
+    """Return a paragraph about a failed run: our own findings, else known problems, else Packer's own errors."""
     told = [finding.text for finding in output.findings if not finding.code]
     named = [finding for finding in output.findings if finding.code]
     everything = "\n".join((*output.text, *output.errors))
@@ -41,4 +41,4 @@ def diagnose(output: Output) -> str:
             return sentence.format(found.group(0).strip(), **found.groupdict())
     if named:
         return named[0].text
-    return "\n".join(output.errors) or "\n".join(output.text[-10:]) or "Packer said nothing"
+    return "\n".join(output.errors) or "\n".join(output.text[-10:]) or "Packer printed no error"

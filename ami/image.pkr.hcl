@@ -18,7 +18,7 @@ variable "architecture" {
 
 variable "instance_type" {
   type        = string
-  description = "What the image is built on; must have the image's architecture."
+  description = "The instance type to build on; must have the image's architecture."
   default     = "m7i.large"
 }
 
@@ -50,7 +50,7 @@ variable "image_name" {
 
 variable "payload" {
   type        = string
-  description = "The archive of what the image is made from: provisioning scripts, rootfs, units, our wheel and its lock."
+  description = "The archive that the image is built from: provisioning scripts, rootfs, units, our wheel and its lock."
   default     = "payload.tar.gz"
 }
 
@@ -61,13 +61,13 @@ variable "volume_gb" {
 
 variable "subnet_id" {
   type        = string
-  description = "Where to build; empty for the default VPC."
+  description = "The subnet to build in; if empty, one of the default VPC."
   default     = ""
 }
 
 variable "ssh_from" {
   type        = string
-  description = "Who may reach the sshd of the machine that is built on, while it is built."
+  description = "The addresses that may reach the sshd of the build instance."
   default     = "0.0.0.0/0"
 }
 
@@ -78,7 +78,7 @@ variable "ssh_username" {
 
 variable "ssh_keypair_name" {
   type        = string
-  description = "A key pair that EC2 knows. The driver makes an Ed25519 one for each build: the RSA keys of Packer 1.6 are refused by the sshd of Amazon Linux 2023."
+  description = "The name of a key pair in EC2. The driver creates an Ed25519 one for each build: the sshd of Amazon Linux 2023 refuses the RSA keys of Packer 1.6."
   default     = ""
 }
 
@@ -87,7 +87,7 @@ variable "ssh_private_key_file" {
   default = ""
 }
 
-# What stands below is for an emulated EC2, whose instances are no machines.
+# The variables below are for an emulated EC2, whose instances are not machines.
 variable "endpoint" {
   type    = string
   default = ""

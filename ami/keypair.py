@@ -12,9 +12,9 @@ from ami.problems import before_launch
 
 @contextmanager
 def temporary_key_pair(ec2: Any, name: str, folder: Path) -> Iterator[dict[str, str]]:
-    """The template's variables for a fresh Ed25519 key pair, which is gone afterwards.
+    """Give the template's variables for a new Ed25519 key pair, which is deleted afterwards.
 
-    Packer 1.6 makes RSA keys and signs with SHA-1, which the sshd of Amazon Linux 2023 refuses.
+    Packer 1.6 creates RSA keys and signs with SHA-1, which the sshd of Amazon Linux 2023 refuses.
     """
     tags = [{"ResourceType": "key-pair", "Tags": [{"Key": "Name", "Value": f"building {name}"}]}]
     with before_launch():

@@ -1,4 +1,4 @@
-"""On the machine that becomes the image: write down what is in it."""
+"""Runs on the build instance: writes the manifest of the image."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _PIN = re.compile(r"^([a-z0-9._-]+)==([^ ;\\]+)", re.MULTILINE | re.IGNORECASE)
 
 
 def describe(payload: Path) -> dict[str, Any]:
-    """What the image is made from (``payload.json``) and which versions of everything it has."""
+    """Return what the image is built from (``payload.json``) and the versions of everything in it."""
     return {
         **json.loads(payload.read_text()),
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -37,7 +37,7 @@ def _said(*command: str) -> str:
 
 
 def main() -> int:
-    """``python -m ami.manifest PAYLOAD.json IMAGE.json``."""
+    """Run ``python -m ami.manifest PAYLOAD.json IMAGE.json``."""
     payload, target = map(Path, sys.argv[1:])
     target.write_text(json.dumps(describe(payload), indent=2) + "\n")
     target.chmod(0o644)

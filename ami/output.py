@@ -1,8 +1,8 @@
 """Packer's machine-readable output: lines of ``time,target,type,data...``.
 
 Source: Packer's documentation, "Machine-Readable Output". A comma in data comes as ``%!(PACKER_COMMA)``, a line break
-as a backslash and an n. ``ui,error`` carries whatever a provisioner wrote to standard error, so it says nothing of
-success.
+as a backslash and an n. ``ui,error`` is whatever a provisioner wrote to standard error, so it does not
+indicate failure.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class ProvisioningProblem:
-    """What a provisioning step found wrong; ``code`` is "" for one of several problems of the validation."""
+    """A problem that a provisioning step has found; ``code`` is "" for one of several of the validation."""
 
     code: str
     text: str
 
 
 def parse(raw: str) -> Line | None:
-    """Read one line; None for what is no line of this form (Go's own panic, a plug-in's chatter)."""
+    """Parse one line; None if it has another form (a Go panic, output of a plug-in)."""
     parts = raw.rstrip("\r\n").split(",")
     if len(parts) < 3 or not parts[0].isdigit():
         return None
@@ -45,13 +45,13 @@ def _decode(text: str) -> str:
 
 @dataclass(slots=True)
 class Output:
-    """Gathers what a run of Packer said.
+    """Collects the output of a run of Packer.
 
     Attributes:
         images: image id by region.
-        errors: what Packer itself calls errors.
-        findings: what our own provisioning steps found.
-        text: all that was shown, a line each.
+        errors: Packer's own errors.
+        findings: problems that our provisioning steps have found.
+        text: everything that was shown, line by line.
     """
 
     images: dict[str, str] = field(default_factory=dict)
@@ -60,7 +60,7 @@ class Output:
     text: list[str] = field(default_factory=list)
 
     def take(self, raw: str) -> tuple[str, ...]:
-        """Take in one line, and return what of it people should see."""
+        """Process one line, and return what to show of it."""
         line = parse(raw)
         if line is None:
             return self._shown(raw)

@@ -9,7 +9,7 @@ from ami.problems import NotStarted
 
 
 def dnf_names(table: Path) -> tuple[str, ...]:
-    """Every dnf name of ``packages.tsv``, in order.
+    """Return every dnf name in ``packages.tsv``, in order.
 
     Raises:
         NotStarted: a row does not have three columns.
@@ -20,16 +20,16 @@ def dnf_names(table: Path) -> tuple[str, ...]:
             continue
         columns = line.split("\t")
         if len(columns) != 3:
-            raise NotStarted(f"{table}:{number}: a group, its dnf names and its apt names, with a tab between each")
+            raise NotStarted(f"{table}:{number}: needs a group, its dnf names and its apt names, separated by tabs")
         names += [name for name in columns[1].split() if name != "-"]
     return tuple(names)
 
 
 def check(table: Path, known: Path) -> None:
-    """Find misspelt names before a machine is launched for them.
+    """Find misspelt names before an instance is launched.
 
     Raises:
-        NotStarted: names that are not on the list, with what they may have been meant to be.
+        NotStarted: names that are not on the list, with similar ones.
     """
     listed = {line for line in known.read_text().splitlines() if line and not line.startswith("#")}
     wrong = [name for name in dnf_names(table) if name not in listed]

@@ -1,4 +1,4 @@
-"""The Packer of this machine: which one it is, and running it with streaming, a time-out and a way to stop it."""
+"""Packer on this machine: finding it, and running it with streaming, a time-out and a way to stop it."""
 
 from __future__ import annotations
 
@@ -24,9 +24,7 @@ from ami.problems import BuildInterrupted, BuildTimedOut, NotStarted
 OLDEST = (1, 6, 6)
 _WITH_PLUGINS = (1, 7, 0)
 _VERSION = re.compile(r"^Packer v(\d+)\.(\d+)\.(\d+)", re.MULTILINE)
-_GET_IT = (
-    "`apt-get install packer` on Debian, or a release of HashiCorp's, and name it with --packer if it is not on PATH"
-)
+_GET_IT = "`apt-get install packer` on Debian, or a release of HashiCorp's, and --packer if it is not on PATH"
 
 Show = Callable[[str], None]
 
@@ -43,27 +41,26 @@ class PackerCall:
 
 @dataclass(frozen=True, slots=True)
 class Packer:
-    """An executable that has said its version."""
+    """A Packer executable and its version."""
 
     executable: Path
     version: tuple[int, int, int]
 
     def template(self, folder: Path) -> Path:
-        """What to hand to this version: the whole folder, or without the plug-in block that 1.6 refuses."""
+        """Return the template for this version: the folder, or a file without the plug-in block that 1.6 refuses."""
         return folder if self.version >= _WITH_PLUGINS else folder / "image.pkr.hcl"
 
     def needs_init(self) -> bool:
-        """Whether plug-ins have to be fetched with ``packer init`` first."""
+        """Tell whether ``packer init`` must fetch plug-ins first."""
         return self.version >= _WITH_PLUGINS
 
     def run(self, call: PackerCall, show: Show, *, seconds: float, grace: float = 600) -> tuple[int, Output]:
-        """Run to the end, showing each line.
+        """Run Packer to its end, showing each line.
 
-        On Ctrl-C, and when the time is over, Packer is interrupted and gets ``grace`` seconds to remove what it has
-        launched.
+        On Ctrl-C, and after ``seconds``, Packer is interrupted and has ``grace`` seconds to remove what it launched.
 
         Returns:
-            Packer's exit code, and what it said.
+            Packer's exit code, and its output.
 
         Raises:
             BuildTimedOut: it took longer than ``seconds``.
@@ -74,7 +71,7 @@ class Packer:
 
 
 def find(given: Path | None = None) -> Packer:
-    """The Packer to use.
+    """Find the Packer to use.
 
     Raises:
         NotStarted: there is none, it is another program, or it is too old.
@@ -131,7 +128,7 @@ def _signal(process: subprocess.Popen[str], number: signal.Signals) -> None:
 
 
 class _Following:
-    """Reads a process's lines in a thread, so that waiting for them can be bounded and interrupted."""
+    """Reads a process's output in a thread, so that waiting for it can be bounded and interrupted."""
 
     def __init__(self, process: subprocess.Popen[str], show: Show) -> None:
         self._process = process
@@ -151,7 +148,7 @@ class _Following:
         return self._process.wait(), self._output
 
     def _until(self, deadline: float) -> bool:
-        """Show lines until there are no more; False if the deadline comes first."""
+        """Show lines until the end of the output; return False if the deadline comes first."""
         while (left := deadline - time.monotonic()) > 0:
             try:
                 line = self._lines.get(timeout=left)
@@ -165,7 +162,7 @@ class _Following:
 
     def _stop(self, grace: float) -> None:
         _signal(self._process, signal.SIGINT)
-        with contextlib.suppress(KeyboardInterrupt):  # a second Ctrl-C: no patience with the clean-up
+        with contextlib.suppress(KeyboardInterrupt):  # a second Ctrl-C: do not wait for the clean-up
             self._until(time.monotonic() + grace)
 
     def _left_behind(self) -> str:
@@ -173,7 +170,7 @@ class _Following:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(2)
         if self._process.poll() is None:
-            return "Packer did not end, so look for an instance and a security group named after the image"
+            return "Packer did not exit, so look for an instance and a security group named after the image"
         return "Packer has removed what it had launched"
 
     def _read(self) -> None:

@@ -1,4 +1,4 @@
-"""What is carried to the machine that becomes the image: one archive, made from a clone of the repository."""
+"""The archive for the build instance, made from a clone of the repository."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from auto_lambda import __version__
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """What an image is made from. ``commit`` ends in ``-dirty`` with changes on top of it, which are in the image."""
+    """What an image is built from. ``commit`` ends in ``-dirty`` if there are uncommitted changes, also included."""
 
     version: str
     commit: str
@@ -25,28 +25,28 @@ class Origin:
 
 
 def root() -> Path:
-    """The clone that this code is in.
+    """Return the clone that this code is in.
 
     Raises:
-        NotStarted: it was installed without its sources.
+        NotStarted: the package was installed without its sources.
     """
     folder = Path(__file__).resolve().parents[1]
     if not (folder / "ami" / "image.pkr.hcl").is_file() or not (folder / ".git").exists():
-        raise NotStarted("images are made from a clone of the repository; this auto-lambda was installed without it")
+        raise NotStarted("images are built from a clone of the repository; this auto-lambda was installed without one")
     return folder
 
 
 def commit_of(clone: Path) -> str:
-    """The commit that is checked out, with ``-dirty`` when files were changed since."""
+    """Return the current commit, with ``-dirty`` if files were changed since."""
     commit = git(clone, "rev-parse", "--short=12", "HEAD").strip()
     return f"{commit}-dirty" if git(clone, "status", "--porcelain").strip() else commit
 
 
 def make(clone: Path, origin: Origin, folder: Path) -> Path:
-    """Make the archive in ``folder``.
+    """Create the archive in ``folder``.
 
     Raises:
-        NotStarted: our wheel could not be made.
+        NotStarted: our wheel could not be built.
     """
     tree = folder / "payload"
     ami = clone / "ami"
@@ -64,5 +64,5 @@ def make(clone: Path, origin: Origin, folder: Path) -> Path:
 
 
 def origin_of(clone: Path, base_image: str, base_name: str, architecture: str) -> Origin:
-    """Where an image made from this clone comes from."""
+    """Return the origin of an image that is built from this clone."""
     return Origin(__version__, commit_of(clone), base_image, base_name, architecture)

@@ -1,4 +1,4 @@
-"""How making an image can end badly. Each says what happened and what to do, in a sentence or two."""
+"""The failures of a build. Each message says what happened and what to do, in one or two sentences."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
 
 class ImageError(Exception):
-    """The image was not made, or not published."""
+    """The image was not built, or not published."""
 
 
 class NotStarted(ImageError):
-    """Something that must be there was missing, and nothing was launched."""
+    """Something required is missing; nothing was launched."""
 
 
 class BuildFailed(ImageError):
@@ -23,16 +23,16 @@ class BuildFailed(ImageError):
 
 
 class BuildTimedOut(ImageError):
-    """It was not ready in time; Packer was told to stop and to remove what it had launched."""
+    """The build took too long; Packer was stopped, to remove what it had launched."""
 
 
 class BuildInterrupted(ImageError):
-    """Somebody stopped it; Packer was told to remove what it had launched."""
+    """The build was interrupted; Packer was stopped, to remove what it had launched."""
 
 
 @contextmanager
 def before_launch() -> Iterator[None]:
-    """What goes wrong before anything is launched, in words that say what to do."""
+    """Turn errors before the launch into messages that say what to do."""
     try:
         yield
     except NoCredentialsError:
@@ -44,5 +44,5 @@ def before_launch() -> Iterator[None]:
             raise
         raise NotStarted(
             f"the disk of this machine is full while packing ({error.filename or tempfile.gettempdir()}): "
-            "make room, or name another folder in TMPDIR"
+            "free some space, or set TMPDIR to another folder"
         ) from error

@@ -1,4 +1,4 @@
-"""Which image the fleet starts from now."""
+"""The image that the fleet uses now."""
 
 from __future__ import annotations
 
@@ -9,20 +9,24 @@ from ami.problems import NotStarted, before_launch
 
 
 def published(ssm: Any, ec2: Any, architecture: str, parameter: str = "") -> dict[str, str]:
-    """What the parameter and the image's tags say.
+    """Read the parameter and the image's tags.
 
     Raises:
-        NotStarted: nothing is published, the image is gone, or AWS cannot be asked.
+        NotStarted: nothing is published, the image was deleted, or AWS cannot be reached.
     """
     name = parameter or PREFIX + architecture
     with before_launch():
         try:
             image: str = ssm.get_parameter(Name=name)["Parameter"]["Value"]
         except ssm.exceptions.ParameterNotFound:
-            raise NotStarted(f"no image is published: {name} does not exist; make one: auto-lambda ami build") from None
+            raise NotStarted(
+                f"no image is published: {name} does not exist; build one: auto-lambda ami build"
+            ) from None
         found = ec2.describe_images(Filters=[{"Name": "image-id", "Values": [image]}])["Images"]
     if not found:
-        raise NotStarted(f"{name} names {image}, which is gone: make a new one with auto-lambda ami build")
+        raise NotStarted(
+            f"{name} names {image}, which does not exist any more: build a new one with auto-lambda ami build"
+        )
     tags = {tag["Key"].removeprefix("auto-lambda:"): tag["Value"] for tag in found[0].get("Tags", ())}
     return {"parameter": name, "image": image, "made": found[0]["CreationDate"], "name": found[0]["Name"],
             **{key: tags.get(key, "?") for key in ("version", "commit", "base-name", "base-image")}}  # fmt: skip

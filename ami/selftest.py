@@ -1,7 +1,7 @@
-"""On the machine that becomes the image: every interpreter builds a C extension and proves an app with it.
+"""Runs on the build instance: every interpreter builds a C extension and proves an app with it.
 
-They go the way of an upload: uv, isolated by bubblewrap, with the build's own requirements coming through the index
-proxy; then the app's cold start without any network, under the tool environment that the image holds.
+As for an upload: uv, isolated by bubblewrap, fetches the build requirements through the index proxy; then the app
+starts without network, in the tool environment of the image.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _TEMPLATE = {"Resources": {"Main": {"Type": "AWS::Lambda::Function", "Properties
 
 
 def build_and_prove(sandbox: Sandbox, minor: str, folder: Path) -> str:
-    """What went wrong for one interpreter, "" if nothing did. ``folder`` is missing or empty."""
+    """Return what failed for one interpreter, "" if nothing did. ``folder`` is missing or empty."""
     code = folder / "code"
     for path, text in (
         (folder / "native" / "native.c", _NATIVE), (folder / "native" / "setup.py", _SETUP), (code / "app.py", _APP)
@@ -94,7 +94,7 @@ def _say(line: str) -> None:
 
 
 def main() -> int:
-    """``python -m ami.selftest FOLDER``: 0 if every interpreter does."""
+    """Run ``python -m ami.selftest FOLDER``; returns 0 if every interpreter passes."""
     folder = Path(sys.argv[1])
     homes = {path.parents[1] for path in interpreters().values()} - {Path("/usr"), Path("/")}
     sandbox = BubblewrapSandbox(PlainSandbox(), homes, partial(discover, os.environ))

@@ -1,6 +1,6 @@
-"""What the checker costs: resident memory, and processor time at the default tick, on an embedded AWS. `--help`.
+"""Measure the checker's memory and processor time at the default interval, on an embedded AWS. See `--help`.
 
-There is work all the time, so that it never slows down; a group of three; and 100 attempts in the ledger.
+There is work all the time, so that it never slows down, a group of three, and 100 attempts in the ledger.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from auto_lambda_cli.running_stacks import RunningStack
 
 
 def main() -> int:
-    """Print a line every ten seconds, the last one being the result."""
+    """Print a line every ten seconds; the last one is the result."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--minutes", type=float, default=10)
     seconds = parser.parse_args().minutes * 60
@@ -38,7 +38,7 @@ def main() -> int:
 
 
 def furnish(aws: EmbeddedAws, pipeline: RunningStack) -> str:
-    """Work, history and machines; the group's name."""
+    """Create work, history and instances, and return the group's name."""
     sqs, ledger = local_client(aws, "sqs"), local_client(aws, "dynamodb")
     for number in range(5):
         sqs.send_message(QueueUrl=pipeline.queue, MessageBody=str(number))
@@ -54,7 +54,7 @@ def furnish(aws: EmbeddedAws, pipeline: RunningStack) -> str:
 
 
 def attempt(number: int, began: datetime) -> dict[str, str]:
-    """One item of the ledger's history."""
+    """Return an item of the ledger's history."""
     started, ended = began.isoformat(), (began + timedelta(seconds=30 + number)).isoformat()
     return {
         "pk": f"history#dev/a{number}", "sk": f"{started}#{number:012d}", "recent": "attempts", "outcome": "live",
@@ -63,7 +63,7 @@ def attempt(number: int, began: datetime) -> dict[str, str]:
 
 
 def watch(pid: int, seconds: float) -> None:
-    """Of the processor's time the start is left out, which happens once; of the memory nothing is."""
+    """Measure processor time without the start-up, and memory with it."""
     time.sleep(10)
     start, began = cpu(pid), time.monotonic()
     print(f"started: {start:.2f} s of processor time")

@@ -1,7 +1,7 @@
-"""Drop to live, for each example: cold, warm, and with only its code changed. `make bench`; `--help` tells the rest.
+"""Measure drop to live for each example: cold, warm, and with only its code changed. See `make bench` and `--help`.
 
-cold: nothing of its dependencies is cached (the frameworks' own tool environments are there, as on any worker).
-warm: the same dependencies were built before; the app itself is new.
+cold: its dependencies are not cached (the frameworks' tool environments exist, as on any worker).
+warm: the same dependencies were built before; the app is new.
 code: the app is live, and one line of its code has changed.
 """
 
@@ -31,14 +31,14 @@ from auto_lambda_cli.packing import zip_folder
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 NAMES = ("quotes", "events", "thumbnails", "guestbook", "statistics")
-# The file of each that a change of code touches.
+# The file of each example that a code change touches.
 CHANGED = {"guestbook": "entries/views.py"}
 TIMEOUT = 600.0
 
 
 @dataclass(frozen=True)
 class Run:
-    """One drop: seconds from before the upload until the receipt says live, seconds by step, and until it was begun."""
+    """One drop: seconds from the upload until the receipt says live, of each step, and until the first step."""
 
     example: str
     kind: str
@@ -49,7 +49,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Idle:
-    """A worker without work: resident megabytes, and percent of one processor."""
+    """An idle worker: resident memory in MB, and percent of one processor."""
 
     when: str
     rss_mb: float
@@ -71,7 +71,7 @@ class Bench:
             return self.drop_tree(tree, example, kind, name)
 
     def drop_tree(self, tree: Path, example: str, kind: str, name: str) -> Run:
-        """Zip a folder, drop it under a name, and follow it until it is live."""
+        """Zip a folder, upload it under a name, and wait until it is live."""
         with tempfile.TemporaryDirectory() as folder:
             zip_path = Path(folder, "app.zip")
             zip_folder(tree, zip_path)
@@ -84,13 +84,13 @@ class Bench:
         return Run(example, kind, total, self._waited(dropped), dict(receipt.timings))
 
     def _end(self, dropped: drops.Drop) -> Receipt:
-        """Looked at each 20 ms, more often than a person's client would, so that the looking does not show."""
+        """Poll every 20 ms, more often than the command line, so that polling does not count."""
         states = drops.follow(self._store, dropped, timeout=TIMEOUT, sleep=lambda _: time.sleep(0.02))
         *_, last = states
         return last
 
     def _waited(self, dropped: drops.Drop) -> float | None:
-        """From S3's event to the first step, as the worker saw it."""
+        """Return the seconds from S3's event to the first step, as the worker saw them."""
         for line in reversed(self._stack.children[0].log.read_text().splitlines()):
             event = json.loads(line)
             if event.get("event") == "started" and str(dropped.version)[:12] in str(event.get("upload")):
@@ -106,7 +106,7 @@ class Bench:
 
 @contextmanager
 def fresh_stack() -> Iterator[LocalStack]:
-    """A stack whose caches hold nothing but the tool environments, with a worker as it runs by default."""
+    """Start a stack with only the tool environments in its caches and a worker with default settings."""
     prepare_tools().join()
     ours = tools.cache_folder() / "tools"
     with tempfile.TemporaryDirectory(prefix="auto-lambda-bench-") as folder:
@@ -120,7 +120,7 @@ def fresh_stack() -> Iterator[LocalStack]:
 
 
 def make_what_events_listens_to(stack: LocalStack) -> None:
-    """The bucket and the queue that the example `events` names: an app's own, so there before it."""
+    """Create the bucket and the queue of the example `events`, which must exist before the app."""
     local_client(stack.aws, "s3").create_bucket(Bucket="events-example")
     local_client(stack.aws, "sqs").create_queue(QueueName="events-example-orders")
 
@@ -145,7 +145,7 @@ def _told(run: Run) -> Run:
 
 
 def table(runs: Sequence[Run]) -> Iterator[str]:
-    """The median of each example and kind, a line each."""
+    """Print the median of each example and kind, one per line."""
     used = [step for step in STEPS if any(step in run.steps for run in runs)]
     yield f"{'example':<12} {'kind':<5} {'total':>7} {'waited':>7} " + " ".join(f"{step:>7}" for step in used)
     for example, kind in dict.fromkeys((run.example, run.kind) for run in runs):
@@ -165,10 +165,12 @@ def _median(values: Sequence[float]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("examples", nargs="*", default=NAMES, help=f"which; by default {' '.join(NAMES)}")
-    parser.add_argument("--rounds", type=int, default=3, help="of warm and code drops; the median is shown")
-    parser.add_argument("--idle", type=float, default=10, metavar="SECONDS", help="how long idleness is watched")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write every single figure there too")
+    parser.add_argument("examples", nargs="*", default=NAMES, help=f"examples; by default {' '.join(NAMES)}")
+    parser.add_argument("--rounds", type=int, default=3, help="rounds of warm and code drops; the median is shown")
+    parser.add_argument(
+        "--idle", type=float, default=10, metavar="SECONDS", help="how many seconds an idle worker is measured"
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write every figure to this file")
     options = parser.parse_args()
     runs, idle = measure(options.examples, options.rounds, options.idle)
     print("Seconds; median of the rounds.")

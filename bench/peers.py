@@ -1,16 +1,17 @@
-"""Ours against its peers on three sets of dependencies. `make bench` runs it whole; `--quick` shows that it works.
+"""Compare Auto-Lambda with its peers on three sets of dependencies. See `make bench`; `--quick` is a short run.
 
-cold: nothing is cached (the tools themselves are installed). seen: the same dependencies were built before, by another
-app; peers keep the cache of their installer. code: one line of the app has changed, and whatever a tool keeps of the
-last time is there.
+cold: nothing is cached (the tools themselves are installed). seen: the same dependencies were built before, for another
+app; peers keep the cache of their installer. code: one line of the app has changed, and a tool has its caches of the
+previous run.
 
-Ours is measured until the app is live and has answered on the embedded AWS; the peers only until their package is made,
-which is the ratio. For comparison, `packaged` is ours without deploying and verifying: the package is made and proven.
-zappa's times hold making the virtual environment that it packages, but for code. Peak memory is that of all processes
-together, looked at ten times a second: for ours the worker with its builds, without the embedded AWS.
+Auto-Lambda is measured until the app is live and has answered on the embedded AWS; the peers only until their package
+is finished; the ratio compares these. `packaged` is Auto-Lambda without deploying and verifying: the package is
+finished and proven. zappa's times include creating the virtual environment that it packages, except for code. Peak
+memory is that of all processes together, measured ten times a second: for Auto-Lambda the worker with its builds,
+without the embedded AWS.
 
-Two lines are no tools but bounds, what no tool can leave out: `only installing` is uv putting the dependencies into a
-folder, nothing locked, checked, compiled or zipped; `only answering` is the app's first request on the embedded AWS.
+Two lines are not tools but lower bounds: `only installing` is uv installing the dependencies into a folder, with
+nothing locked, checked, compiled or zipped; `only answering` is the app's first request on the embedded AWS.
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ _AWS = {"AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "AWS_DEFAULT_REG
 
 @dataclass(frozen=True)
 class Dependencies:
-    """One set, and the framework of the app that we and chalice are given with it."""
+    """A set of dependencies, and the framework of the app for Auto-Lambda and chalice."""
 
     name: str
     requirements: tuple[str, ...]
@@ -75,7 +76,7 @@ SETS = (
 
 @dataclass(frozen=True)
 class Figure:
-    """One measurement: seconds, megabytes."""
+    """One measurement, in seconds and MB."""
 
     tool: str
     dependencies: str
@@ -105,7 +106,7 @@ def change(tree: Path) -> None:
 
 
 class Peak:
-    """The most memory that a process and all its descendants had at once, in MB."""
+    """The peak memory of a process and all its descendants together, in MB."""
 
     def __init__(self, pid: int) -> None:
         self._pid = pid
@@ -146,7 +147,7 @@ def _tree_mb(root: int) -> float:
 
 
 def timed(commands: Sequence[Sequence[str]], cwd: Path, env: Mapping[str, str]) -> tuple[float, float]:
-    """Run one after the other; seconds and peak MB. The output of one that fails ends everything."""
+    """Run commands in sequence, and return seconds and peak MB. A failed one ends the program with its output."""
     began, peak = time.monotonic(), 0.0
     for command in commands:
         with (cwd.parent / "output.log").open("w+b") as log:
@@ -161,7 +162,7 @@ def timed(commands: Sequence[Sequence[str]], cwd: Path, env: Mapping[str, str]) 
 
 
 Commands = Callable[[Path, str], list[list[str]]]
-"""From the project and the kind of run to what a person would type."""
+"""Returns the commands that a person would type, for a project and a kind of run."""
 
 
 def _chalice(python: Path) -> Commands:
@@ -225,7 +226,7 @@ def _builders(folder: Path) -> Commands:
 
 
 def peers(folder: Path) -> dict[str, tuple[str, Commands]]:
-    """By name, the framework of the app that each is given, and how it is run."""
+    """Peers by name, with the framework of their app and their commands."""
     compiler = tools.ToolEnvironments().python("compiler", MINOR)
     return {
         "chalice package": ("chalice", _chalice(compiler)),
@@ -290,7 +291,7 @@ def measure(sets: Sequence[Dependencies], names: Sequence[str], rounds: int) -> 
 
 
 def table(figures: Sequence[Figure]) -> Iterator[str]:
-    """For each set and kind of run a line for each tool, the fastest first: seconds, and how many times ours."""
+    """Print a line per set, kind and tool, the fastest first: seconds, and the ratio to Auto-Lambda."""
     yield f"{'set':<8} {'kind':<5} {'tool':<26} {'seconds':>8} {'ratio':>6} {'peak MB':>8}"
     for group in dict.fromkeys((one.dependencies, one.kind) for one in figures):
         same = [one for one in figures if (one.dependencies, one.kind) == group]
@@ -312,7 +313,7 @@ def main() -> None:
     parser.add_argument("--sets", nargs="*", default=[one.name for one in SETS], help="small, large, sdists")
     parser.add_argument("--tools", nargs="*", default=[], help="auto-lambda and names of peers; by default all")
     parser.add_argument("--quick", action="store_true", help="one round of the small set")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write every single figure there too")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write every figure to this file")
     options = parser.parse_args()
     wanted = ["small"] if options.quick else options.sets
     sets = [one for one in SETS if one.name in wanted]

@@ -1,9 +1,9 @@
-"""The figures of docs/explanation/scaling.md, as Markdown tables: what each setting of the scaling costs and brings.
+"""Compute the figures of docs/explanation/scaling.md, as Markdown tables: wait times and cost for each setting.
 
     .venv/bin/python bench/scaling_study.py
 
 Takes about five minutes on one core. Every figure is a ratio to `prompt`, the fleet that reacts at once, as the mean
-over several days: p95 wait, cost.
+of several days: p95 wait, cost.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ def settings() -> None:
 
 
 def bursts(drops: int, within: float, seed: int) -> list[Arrival]:
-    """Six of them, four hours apart."""
+    """Return six bursts, four hours apart."""
     rng, draw = random.Random(seed), durations.parse(BUILDS)
     begins = [number * 4 * 3600 + 60 + rng.uniform(0, 10) for number in range(6)]
     return [

@@ -1,7 +1,7 @@
-"""Drops by the hundred on workers that are killed, with doubled and reordered events and throttled calls: `make soak`.
+"""Upload hundreds of zips while workers are killed, events duplicated and reordered, and calls throttled: `make soak`.
 
-Ends by itself. Exit code 0: every version's fate is known and every app is what was dropped last; 1: not so, or it did
-not come to an end before the deadline.
+Exit code 0: the outcome of every version is known and every app is its latest upload; 1: otherwise, or the deadline has
+passed.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def run(plan: Plan, folder: Path) -> tuple[Verdict, dict[str, object], list[str]
     began = time.monotonic()
     with Soak(plan, folder, _say) as soak:
         fleet, traffic, ended = soak.run()
-        _say(f"quiet after {time.monotonic() - began:.0f} s; looking at every version and every app")
+        _say(f"quiet after {time.monotonic() - began:.0f} s; checking every version and every app")
         verdict, memory = judge(soak, fleet, traffic, ended), memory_of(fleet.samples)
         pace = duplicates_a_second(soak, traffic.events, DUPLICATES) if ended else 0.0
         calls = dict(soak.proxy.calls)
@@ -40,7 +40,7 @@ def run(plan: Plan, folder: Path) -> tuple[Verdict, dict[str, object], list[str]
 
 def _traffic(plan: Plan, fleet: Fleet, traffic: Traffic, calls: dict[str, int], seconds: float) -> Iterator[str]:
     yield (
-        f"{len(traffic.dropped)} drops of {plan.apps} apps in {seconds:.0f} s: {traffic.doubled} events doubled, "
+        f"{len(traffic.dropped)} drops of {plan.apps} apps in {seconds:.0f} s: {traffic.doubled} events duplicated, "
         f"{len(traffic.late)} held back, {fleet.kills.total()} times a worker killed, "
         f"{calls.get('throttled', 0)} of {calls.get('all', 0)} calls throttled"
     )
@@ -64,7 +64,7 @@ def _lines(verdict: Verdict, memory: Memory, pace: float) -> Iterator[str]:
     )
     yield f"duplicates and superseded: {pace:.0f} messages a second for one worker"
     if not verdict.ended:
-        yield "it did not come to an end before the deadline"
+        yield "the deadline has passed"
 
 
 def _mb(size: int) -> str:
@@ -78,14 +78,14 @@ def _say(text: str) -> None:
 def main() -> int:
     usual = Plan()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--drops", type=int, default=usual.drops, help="how many zips (%(default)s)")
-    parser.add_argument("--apps", type=int, default=usual.apps, help="of how many apps (%(default)s)")
-    parser.add_argument("--rate", type=float, default=usual.rate, help="zips a second (%(default)s)")
-    parser.add_argument("--kills", type=int, default=usual.kills, help="how many workers are killed (%(default)s)")
-    parser.add_argument("--seed", type=int, default=usual.seed, help="of all that is drawn by lot (%(default)s)")
+    parser.add_argument("--drops", type=int, default=usual.drops, help="the number of zips (%(default)s)")
+    parser.add_argument("--apps", type=int, default=usual.apps, help="the number of apps (%(default)s)")
+    parser.add_argument("--rate", type=float, default=usual.rate, help="zips per second (%(default)s)")
+    parser.add_argument("--kills", type=int, default=usual.kills, help="the number of workers to kill (%(default)s)")
+    parser.add_argument("--seed", type=int, default=usual.seed, help="the seed of random choices (%(default)s)")
     parser.add_argument("--deadline", type=float, default=usual.deadline, help="seconds (%(default)s)")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
-    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="leave the logs there")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures to this file")
+    parser.add_argument("--keep", type=Path, metavar="FOLDER", help="keep the logs in this folder")
     options = parser.parse_args()
     plan = Plan(
         drops=options.drops, apps=options.apps, rate=options.rate, kills=options.kills, seed=options.seed,

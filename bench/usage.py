@@ -1,4 +1,4 @@
-"""What a process has used, from /proc."""
+"""Resource usage of a process, from /proc."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from pathlib import Path
 
 
 def cpu(pid: int | None) -> float:
-    """Seconds of processor time so far."""
+    """Return the processor time so far, in seconds."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def memory(pid: int | None, field: str = "VmRSS") -> float:
-    """``VmRSS``, resident now, or ``VmHWM``, the most that ever was; in MB."""
+    """Return ``VmRSS``, the resident memory now, or ``VmHWM``, its peak, in MB."""
     line = next(line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith(f"{field}:"))
     return int(line.split()[1]) * 1024 / 1e6

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Auto-Lambda on one machine: worker and checker as services of systemd. See docs/how-to/single-box.md.
+# Installs Auto-Lambda on one machine: worker and checker as systemd services. See docs/how-to/single-box.md.
 set -euo pipefail
 
 usage() {
@@ -7,17 +7,17 @@ usage() {
 usage: scripts/install.sh [--wheel FILE] [--no-packages]
        scripts/install.sh --uninstall [--purge]
 
-Puts worker and checker on this machine (Debian 12, Amazon Linux 2023, or another Linux with systemd), as root.
-Run again, it changes nothing; run from newer sources, it upgrades.
+Installs worker and checker on this machine (Debian 12, Amazon Linux 2023, or another Linux with systemd), as root.
+Running it again changes nothing; running it from newer sources upgrades.
 
-  --wheel FILE    install this wheel, not the clone that this script is in
-  --no-packages   leave the distribution's packages alone: bubblewrap, Python 3.11 or newer with venv, and what native
-                  builds need are there already
-  --uninstall     remove everything but /etc/auto-lambda and the distribution's packages
-  --purge         with --uninstall: /etc/auto-lambda too
-  --help          this
+  --wheel FILE    install this wheel instead of the clone that contains this script
+  --no-packages   install no packages of the distribution: bubblewrap, Python 3.11 or newer with venv, and what native
+                  builds need are installed already
+  --uninstall     remove everything except /etc/auto-lambda and the distribution's packages
+  --purge         with --uninstall: remove /etc/auto-lambda, too
+  --help          show this help
 
-exit codes: 0 done, 1 failed, 2 nothing was tried
+exit codes: 0 done, 1 failed, 2 nothing was changed
 END
 }
 
@@ -53,7 +53,7 @@ main() {
         esac
         shift
     done
-    [ "$purge" = no ] || [ "$uninstall" = yes ] || refuse "--purge goes with --uninstall"
+    [ "$purge" = no ] || [ "$uninstall" = yes ] || refuse "--purge is only for --uninstall"
     [ "$(id -u)" = 0 ] || refuse "this must run as root: sudo $0"
     [ -d /run/systemd/system ] || refuse "this machine was not booted by systemd"
     if [ "$uninstall" = yes ]; then
@@ -90,10 +90,10 @@ install() {
     done
 }
 
-# One step of the machine image's provisioning.
+# Runs one provisioning step of the machine image.
 step() {
     bash "$payload/provision/$1.sh" || {
-        echo "auto-lambda: $1 failed; what it said is above" >&2
+        echo "auto-lambda: $1 failed; its output is above" >&2
         exit 1
     }
 }
@@ -101,7 +101,7 @@ step() {
 take_clone() {
     local clone name
     clone=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-    [ -f "$clone/ami/packages.tsv" ] || refuse "this script is not in a clone of the repository: name a --wheel"
+    [ -f "$clone/ami/packages.tsv" ] || refuse "this script is not in a clone of the repository: use --wheel"
     mkdir "$payload/units" "$payload/sources"
     for name in ami auto_lambda auto_lambda_cli builder checker worker examples infra systemd scripts setup.cfg setup.py \
         pyproject.toml README.md LICENSE; do
@@ -114,7 +114,7 @@ take_clone() {
 take_wheel() {
     local inside=$scratch/inside
     [ -f "$1" ] || refuse "there is no file $1"
-    command -v python3 >/dev/null || refuse "a wheel is unpacked by Python: install python3 first"
+    command -v python3 >/dev/null || refuse "unpacking a wheel needs Python: install python3 first"
     python3 -m zipfile -e "$1" "$inside" 2>/dev/null || refuse "$1 is not a wheel"
     [ -f "$inside/ami/packages.tsv" ] || refuse "$1 is not a wheel of Auto-Lambda"
     mkdir "$payload/units"
@@ -122,7 +122,7 @@ take_wheel() {
     take_parts "$inside/ami" "$(echo "$inside"/auto_lambda-*.data/data/share/auto-lambda/systemd)" "$inside/auto_lambda/locks"
 }
 
-# What the steps expect beside them.
+# The files that the steps expect beside them.
 take_parts() {
     local ami=$1 systemd=$2 locks=$3 part
     cp --recursive "$ami/provision" "$ami/packages.tsv" "$locks/installation.txt" "$payload"
@@ -137,13 +137,13 @@ make_wheel() {
     local python
     # shellcheck disable=SC2016  # the inner shell's
     python=$(bash -c '. "$0" && newest_python' "$payload/provision/lib.sh")
-    say "making a wheel of this clone"
+    say "building a wheel of this clone"
     "$python" -m venv "$scratch/venv"
     "$scratch/venv/bin/python" -m pip --quiet --disable-pip-version-check --no-cache-dir wheel --no-deps \
         --wheel-dir "$payload/wheel" "$payload/sources"
 }
 
-# Templates, where nothing is yet: what is set is never touched again.
+# Writes templates of missing files; existing settings are never changed.
 write_settings() {
     local service
     for service in "${services[@]}"; do
@@ -180,24 +180,24 @@ bring_up() {
     local name=${1#autolambda-} missing
     if ! missing=$(is_set "$name"); then
         systemctl disable --quiet "$1"
-        say "$1 is not started: $settings/$name.env is not complete; run this again when it is"
+        say "$1 is not started: $settings/$name.env is not complete; complete it and run this again"
         while read -r line; do say "  $line"; done <<<"$missing"
         return
     fi
     if systemctl is-active --quiet "$1" && [ "$changed" = no ]; then
-        say "$1 runs, nothing has changed"
+        say "$1 is running, nothing has changed"
         return
     fi
     systemctl enable --quiet "$1"
     systemctl restart "$1" || {
-        echo "auto-lambda: $1 did not come up; its last words:" >&2
+        echo "auto-lambda: $1 did not start; the end of its log:" >&2
         journalctl --no-pager --quiet --unit "$1" --lines 10 --output cat >&2
         exit 1
     }
-    say "$1 runs"
+    say "$1 is running"
 }
 
-# Reads the settings as the service will, and says what is missing.
+# Reads the settings as the service does, and prints what is missing.
 is_set() {
     # shellcheck disable=SC2016  # Python's, not the shell's
     systemd-run --quiet --pipe --wait --collect --property=EnvironmentFile="$settings/$1.env" \
@@ -217,7 +217,7 @@ uninstall() {
         systemctl disable --quiet --now "$service"
         systemctl clean --what=all "$service" 2>/dev/null || true # it may have nothing
     done
-    [ ! -e $units/autolambda.slice ] || systemctl stop autolambda.slice # else it lives on without its file
+    [ ! -e $units/autolambda.slice ] || systemctl stop autolambda.slice # otherwise it stays without its file
     rm -f $units/autolambda-{worker,checker,unhealthy@}.service $units/autolambda.slice /usr/lib/sysusers.d/autolambda.conf
     systemctl daemon-reload
     systemctl reset-failed 'autolambda-*' 2>/dev/null || true

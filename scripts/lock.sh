@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Re-resolve every pinned set: ours (requirements.txt) and the tool environments (auto_lambda/locks).
+# Resolves every lock again: ours (requirements.txt) and those of the tool environments (auto_lambda/locks).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 compile() { .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header "$@"; }

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Make .venv at the root with auto-lambda and everything that its tests need in it. Quick when nothing has changed.
+# Creates .venv at the root, with auto-lambda and everything that its tests need. Quick if nothing has changed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-# A bare Debian or Ubuntu has Python without what makes virtual environments, and no bubblewrap.
+# A minimal Debian or Ubuntu has Python without venv, and no bubblewrap.
 system_package() {
     local sudo=()
     command -v apt-get >/dev/null || return 1
@@ -27,7 +27,7 @@ wanted=$(cat setup.cfg pyproject.toml requirements.txt scripts/setup.sh | sha256
 up_to_date() { [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ] && .venv/bin/python -c '' 2>/dev/null; }
 up_to_date && exit 0
 
-exec 9<. # one at a time: two `make` in one folder would mix up their halves
+exec 9<. # one at a time: two `make` in one folder would get in each other's way
 flock 9
 up_to_date && exit 0
 
@@ -40,7 +40,7 @@ find_python() {
             return
         fi
     done
-    echo "auto-lambda needs Python 3.11 or newer; install it, or name one in AUTO_LAMBDA_SETUP_PYTHON" >&2
+    echo "auto-lambda needs Python 3.11 or newer; install it, or set AUTO_LAMBDA_SETUP_PYTHON to it" >&2
     exit 1
 }
 
@@ -48,7 +48,7 @@ python=$(find_python)
 if ! "$python" -c 'import ensurepip' 2>/dev/null; then
     package=$("$python" -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')
     system_package "$package" || {
-        echo "$python cannot make virtual environments: install $package (sudo apt-get install $package)" >&2
+        echo "$python cannot create virtual environments: install $package (sudo apt-get install $package)" >&2
         exit 1
     }
 fi

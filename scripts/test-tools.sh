@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# What tests need from the distribution, those of the machine image and of native builds above all. Installs it as root on Debian, else says what is
-# missing and which tests are skipped for it. Quick when all is there. With --vm also what virtual machines need.
+# Installs what tests need from the distribution, mostly those of the machine image and of native builds, as root on
+# Debian; elsewhere it prints what is missing. With --vm also what virtual machines need.
 set -euo pipefail
 
 declare -A package_of=(

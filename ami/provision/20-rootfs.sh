@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Files of ours at their places, and the units.
+# Our files, and the units.
 # shellcheck source=ami/provision/lib.sh
 . "$(dirname "$0")/lib.sh"
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Our own wheel with its dependencies locked by hash, and the tool environment of every Python minor.
+# Our wheel with its dependencies, locked by hash, and the tool environments of every Python version.
 # shellcheck source=ami/provision/lib.sh
 . "$(dirname "$0")/lib.sh"
 
@@ -10,7 +10,7 @@ trap 'rm -rf "$cache"' EXIT
 export UV_CACHE_DIR=$cache UV_PYTHON_DOWNLOADS=never UV_NO_PROGRESS=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 
 [ -x $home/venv/bin/python ] || "$python" -m venv $home/venv
-# uv first, by its own line of the lock and its hashes; uv then installs the rest much faster than pip.
+# uv first, from its lines in the lock; it installs the rest much faster than pip.
 sed -n '/^uv==/,/^[^ ]/{/^uv==/p;/^ /p}' "$payload/installation.txt" >"$cache/uv.txt"
 $home/venv/bin/python -m pip install --quiet --require-hashes --requirement "$cache/uv.txt"
 uv=$home/venv/bin/uv

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What starts at boot. The units are enabled, not started: their settings come with the first boot.
+# Services that start at boot. They are enabled, not started: their settings are written at first boot.
 # shellcheck source=ami/provision/lib.sh
 . "$(dirname "$0")/lib.sh"
 

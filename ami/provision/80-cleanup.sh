@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Nothing that belongs to one machine, or to whoever built the image, stays in it.
+# Removes everything that belongs to one machine, or to the person who built the image.
 # shellcheck source=ami/provision/lib.sh
 . "$(dirname "$0")/lib.sh"
 
@@ -13,7 +13,7 @@ fi
 if command -v cloud-init >/dev/null; then
     cloud-init clean --logs --seed
 fi
-# Host keys are made anew at boot; whoever may log in comes with the instance.
+# Host keys are created at boot; authorized keys come with the instance.
 rm -f /etc/ssh/ssh_host_*
 find / -xdev \( -path /proc -o -path /sys \) -prune -o -type f -name authorized_keys -exec rm -f {} +
 find /root /home -xdev -type f \( -name '.*_history' -o -name .lesshst -o -name .viminfo -o -name .netrc \) -delete
@@ -24,5 +24,5 @@ if [ -d /var/log/journal ]; then
     rm -rf /var/log/journal/*
 fi
 find /var/tmp -mindepth 1 -maxdepth 1 ! -path "$payload" ! -name 'systemd-private-*' -exec rm -rf {} +
-# Empty, not missing: systemd then makes a new one at first boot and keeps it.
+# Empty, not missing: systemd then creates a new one at first boot and keeps it.
 truncate --size=0 /etc/machine-id

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The image holds what it must and nothing that it must not; every finding is told, then the build fails.
+# Checks what must be in the image and what must not; reports every problem, then fails.
 # shellcheck source=ami/provision/lib.sh
 . "$(dirname "$0")/lib.sh"
 
@@ -14,19 +14,19 @@ units_are_enabled_and_sound() {
     shopt -s nullglob
     for unit in "$payload"/units/*.service; do
         unit=$(basename "$unit")
-        # A template is not enabled, it is started by others; it is verified by an instance.
+        # A template unit is not enabled but started by others; an instance of it is verified.
         case $unit in
             *@.service) unit=${unit%.service}image.service ;;
             *) systemctl is-enabled --quiet "$unit" || problem "$unit is not enabled" ;;
         esac
-        # It exits 0 on misspelt settings, but never in silence.
+        # It exits 0 on misspelt settings, but prints them.
         said=$(systemd-analyze verify "$unit" 2>&1) || true
         [ -z "$said" ] || problem "$unit: $said"
     done
 }
 
 builds_work() {
-    # As the least user, for that is what the worker will be.
+    # As an unprivileged user, like the worker.
     local folder
     folder=$(mktemp --directory --tmpdir=/var/tmp auto-lambda-selftest.XXXXXX)
     chown nobody: "$folder"
@@ -42,14 +42,14 @@ nothing_is_left() {
     [ -z "$found" ] || problem "left behind: $found"
     found=$(find /var/log -xdev -type f -size +0 ! -path '/var/log/journal/*')
     [ -z "$found" ] || problem "logs are left: $found"
-    [ ! -s /etc/machine-id ] || problem "/etc/machine-id is not empty: every machine would be the same"
+    [ ! -s /etc/machine-id ] || problem "/etc/machine-id is not empty: all machines would have the same id"
     for found in /root/.aws /home/*/.aws; do
         [ ! -e "$found" ] || problem "credentials are left: $found"
     done
 }
 
 metadata_wants_a_token() {
-    # The base image says so to EC2; if it did not, any build could have read this machine's role without a token.
+    # The base image sets this in EC2; otherwise any build could read the role's credentials without a token.
     on_amazon_linux || return 0
     local status
     status=$(curl --silent --output /dev/null --write-out '%{http_code}' --max-time 5 http://169.254.169.254/latest/meta-data/) || true
@@ -66,6 +66,6 @@ metadata_wants_a_token
 builds_work
 nothing_is_left
 disk_is_free
-[ "$problems" = 0 ] || fail invalid "the image has $problems problem(s), told above"
+[ "$problems" = 0 ] || fail invalid "the image has $problems problem(s), see above"
 $home/venv/bin/python -m ami.manifest "$payload/payload.json" /etc/auto-lambda/image.json
 say "valid"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Every step in order, as root, on the machine that becomes the image.
+# Runs every step in order, as root, on the build instance.
 # shellcheck source=ami/provision/lib.sh
 . "$(dirname "$0")/lib.sh"
 

@@ -1,16 +1,16 @@
 # shellcheck shell=bash
-# What every step of the provisioning uses. Steps are idempotent: running them again changes nothing.
+# Functions of the provisioning steps. Steps are idempotent: running them again changes nothing.
 set -euo pipefail
 
 # The unpacked payload: provision/, rootfs/, units/, wheel/, packages.tsv, installation.txt, payload.json.
 payload=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-# Not below /opt: there a build's sandbox shows the dependency layer, as Lambda does.
+# Not below /opt, where the sandbox of a build has the dependency layer, as on Lambda.
 # shellcheck disable=SC2034  # the steps use it
 home=/usr/local/lib/auto-lambda
 
 say() { echo "auto-lambda image: $*"; }
 
-# The driver finds these lines again in Packer's output: a word for programs, then the sentence.
+# The driver looks for these lines in Packer's output: a code for programs, then a sentence.
 fail() {
     local code=$1
     shift
@@ -25,7 +25,7 @@ distribution() {
 
 on_amazon_linux() { [ "$(distribution)" = amzn ]; }
 
-# The names of a group of packages.tsv for one package manager, one a line.
+# The names of a group of packages.tsv for one package manager, one per line.
 pkg_names() {
     awk -F '\t' -v group="$1" -v column="$([ "$2" = dnf ] && echo 2 || echo 3)" \
         '$1 == group { n = split($column, names, " "); for (i = 1; i <= n; i++) if (names[i] != "-") print names[i] }' \
@@ -43,9 +43,9 @@ pkg_install() {
 pkg_install_with_dnf() {
     local unknown
     rpm --query --quiet --whatprovides "$@" && return 0
-    # dnf names what it does not know only among much else.
+    # dnf reports unknown names only among much else.
     unknown=$(dnf --quiet repoquery --queryformat '%{name}\n' "$@" | sort -u | comm -13 - <(printf '%s\n' "$@" | sort -u))
-    [ -z "$unknown" ] || fail unknown-package "dnf knows no package ${unknown//$'\n'/, }: mend packages.tsv"
+    [ -z "$unknown" ] || fail unknown-package "dnf knows no package ${unknown//$'\n'/, }: correct packages.tsv"
     dnf install --assumeyes --quiet --setopt=install_weak_deps=False "$@"
 }
 
@@ -55,10 +55,10 @@ pkg_install_with_apt() {
         [ "$(dpkg-query --show --showformat='${db:Status-Status}' "$name" 2>/dev/null)" = installed ] || missing+=("$name")
     done
     [ "${#missing[@]}" -gt 0 ] || return 0
-    # The lists that came with a machine are old or missing; once a run is enough.
+    # The machine's package lists are old or missing; one update per run is enough.
     [ -e "$payload/.apt-updated" ] || { apt-get update --quiet --quiet && touch "$payload/.apt-updated"; }
     for name in "${missing[@]}"; do
-        apt-cache show "$name" >/dev/null 2>&1 || fail unknown-package "apt knows no package $name: mend packages.tsv"
+        apt-cache show "$name" >/dev/null 2>&1 || fail unknown-package "apt knows no package $name: correct packages.tsv"
     done
     DEBIAN_FRONTEND=noninteractive apt-get install --yes --quiet --quiet --no-install-recommends "${missing[@]}" >/dev/null
 }
@@ -71,5 +71,5 @@ newest_python() {
     fail no-python "none of Python 3.11 to 3.14 is installed"
 }
 
-# Megabytes that are free below a folder.
+# Free space below a folder, in MB.
 free_mb() { df --output=avail --block-size=1M "$1" | tail -n 1 | tr -d ' '; }

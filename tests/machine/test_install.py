@@ -89,14 +89,14 @@ def test_a_bare_machine_becomes_a_worker_and_is_left_as_it_was(box: nspawn.Machi
 
     settle(box, pipeline)
     said = install(box)
-    assert all(f"{service} runs\n" in said for service in SERVICES)
+    assert all(f"{service} is running\n" in said for service in SERVICES)
     stack = Stack(pipeline.ready_line(), {})
     live = stack.live(stack.drop("boxed", make_zip(small_chalice())))
     assert stack.http(live["url"]).json == {"hello": "world"}
 
     before = state(box)
     said = install(box)
-    assert all(f"{service} runs, nothing has changed" in said for service in SERVICES)
+    assert all(f"{service} is running, nothing has changed" in said for service in SERVICES)
     assert state(box) == before
 
     assert "are kept" in install(box, "--uninstall")

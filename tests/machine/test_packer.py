@@ -118,7 +118,7 @@ def test_no_region(cloud: Cloud, tmp_path: Path) -> None:
     without = {name: value for name, value in cloud.environ.items() if name not in ("AWS_REGION", "AWS_DEFAULT_REGION")}
     run = start("build", environ={**without, "HOME": str(tmp_path)})
     assert run.end()[0] == 2
-    assert "no AWS region is chosen" in run.text
+    assert "no AWS region is set" in run.text
 
 
 @pytest.mark.parametrize("option", [("--kernel", "9.99"), ("--base-image", "ami-0123456789abcdef0")])
@@ -214,7 +214,7 @@ def test_a_full_disk_on_the_machine_is_told_with_the_option_to_change(
     payload = toy_payload(tmp_path, script)
     run = start("build", *instance.variables(payload=str(payload)), environ=cloud.environ)
     assert run.end() == (1, "")
-    assert "disk of the machine that is built on is full" in run.lines[-1]
+    assert "disk of the build instance is full" in run.lines[-1]
     assert "--volume-gb" in run.lines[-1]
 
 

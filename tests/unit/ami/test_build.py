@@ -94,7 +94,7 @@ def test_a_failure_leaves_neither_key_nor_parameter(session: boto3.Session, tmp_
 
 def test_an_image_that_cannot_be_published_is_told_by_id(session: boto3.Session, image: str, tmp_path: Path) -> None:
     order = Order(parameter="/aws/not-ours")
-    with pytest.raises(BuildFailed, match=f"the image {image} is made, but .*/aws/not-ours could not be written"):
+    with pytest.raises(BuildFailed, match=f"the image {image} was built, but .*/aws/not-ours could not be written"):
         maker(session, tmp_path, f"echo 1,b,artifact,0,id,{REGION}:{image}").make(order)
 
 

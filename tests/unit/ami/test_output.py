@@ -80,7 +80,7 @@ def test_known_troubles_are_told_with_what_to_do(said: str, told: str) -> None:
 def test_what_the_validation_found_comes_before_all_else() -> None:
     gathered = output(
         ui("auto-lambda image: PROBLEM a key is left"),
-        ui("auto-lambda image: FAILED [invalid] the image has 1 problem(s), told above"),
+        ui("auto-lambda image: FAILED [invalid] the image has 1 problem(s), see above"),
         "1,b,error,Script exited with non-zero exit status: 1",
     )
     assert diagnose(gathered) == "the image is not valid:\n- a key is left"
@@ -88,13 +88,13 @@ def test_what_the_validation_found_comes_before_all_else() -> None:
 
 def test_an_unknown_package_comes_before_the_step_that_ended_for_it() -> None:
     gathered = output(
-        ui("auto-lambda image: FAILED [unknown-package] dnf knows no package gc: mend packages.tsv"),
+        ui("auto-lambda image: FAILED [unknown-package] dnf knows no package gc: correct packages.tsv"),
         ui("auto-lambda image: FAILED [10-packages] step 10-packages ended with exit code 1; 9 MB are free"),
     )
-    assert diagnose(gathered) == "dnf knows no package gc: mend packages.tsv"
+    assert diagnose(gathered) == "dnf knows no package gc: correct packages.tsv"
 
 
 def test_without_a_clue_packers_last_words_are_told() -> None:
     assert diagnose(output("1,b,error,something new")) == "something new"
     assert diagnose(output(ui("only this"))) == "only this"
-    assert diagnose(Output()) == "Packer said nothing"
+    assert diagnose(Output()) == "Packer printed no error"

@@ -88,7 +88,7 @@ def test_a_name_that_dnf_does_not_know_ends_the_step(machine: Path) -> None:
     program(machine, "dnf", 'case "$*" in *repoquery*) echo gcc;; *) exit 9;; esac')
     done = install(machine, "compilers")
     assert done.returncode == 1
-    assert "FAILED [unknown-package] dnf knows no package make: mend packages.tsv" in done.stderr
+    assert "FAILED [unknown-package] dnf knows no package make: correct packages.tsv" in done.stderr
 
 
 def test_a_group_may_be_empty_for_a_distribution(machine: Path) -> None:

@@ -1,4 +1,4 @@
-"""A machine that is of no use, seen by its group (moto)."""
+"""Marking an instance as unhealthy in its group (moto)."""
 
 from __future__ import annotations
 
