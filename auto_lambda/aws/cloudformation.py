@@ -137,7 +137,7 @@ class Stacks:
             StackFailed: with the first failing resource's reason.
             TimeoutError: the operation has not ended after ``patience``.
         """
-        before = self.settle(plan, progress)
+        before = self.prepare(plan, progress)
         change_set = self._create_change_set(plan, before)
         if change_set is None:
             assert before is not None  # noqa: S101 - a creation always changes something
@@ -150,7 +150,7 @@ class Stacks:
             raise self._failure(after, self._new_events(after.id, seen))
         return DeployResult(after, changed=True)
 
-    def settle(self, plan: Plan, progress: Progress = _silent) -> Stack | None:
+    def prepare(self, plan: Plan, progress: Progress = _silent) -> Stack | None:
         """Return the stack of a plan once it can be updated; None if it has to be created.
 
         This waits for an operation in progress, continues a stuck rollback (nothing is skipped), and deletes the rest

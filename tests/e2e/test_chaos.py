@@ -13,7 +13,7 @@ from faulty_aws import Call, Fault, Kind
 OUTCOME = Call("dynamodb:TransactWriteItems lease(given up)+live+release+journal(over)+attempt(live)")
 EXECUTE = Call("cloudformation:ExecuteChangeSet")
 GOING_BACK = Call(EXECUTE.name, 2)
-EARLIER = Call("dynamodb:BatchGetItem", 2)  # the first is the sieve's
+EARLIER = Call("dynamodb:BatchGetItem", 2)  # the first is the deduplication's
 SPREAD = {
     Scenario.CHALICE_FIRST: (Fault(EXECUTE, Kind.KILL_AFTER), Fault(Call("sqs:DeleteMessage"), Kind.CUT)),
     Scenario.CHALICE_UPDATE: (

@@ -46,5 +46,5 @@ def test_each_rollback_goes_one_further_back_and_to_goes_anywhere(stack: Stack, 
     history = json.loads(stack.cli("status", "--history", "rolled", "--json").stdout)
     assert [attempt["rollback"] for attempt in history] == [uploads[2], uploads[0], uploads[1], None, None, None]
     said = stack.log(Drop("apps/rolled.zip", ""))
-    assert f"version {uploads[2]} of this zip was live: its release is taken again" in said
+    assert f"version {uploads[2]} of this zip was live: its release is deployed again" in said
     assert stack.cli("logs", "rolled").stdout == said

@@ -174,7 +174,7 @@ class Deployer:
         """Create or update the stack, whatever its state and whatever was changed by hand."""
         app = bundle.app
         with _stack_failures(app):
-            stack = self._stacks.settle(self._plan(app, bundle.template_key), log)
+            stack = self._stacks.prepare(self._plan(app, bundle.template_key), log)
             if stack and (missing := self._drift.missing(stack)):
                 log(f"{missing} was deleted by hand: {app.stack} is deleted and created again; its URL may change")
                 self._stacks.delete(stack.id, log)

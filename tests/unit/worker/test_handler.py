@@ -150,7 +150,7 @@ def test_cancelled_work_changes_nothing_more(world: World, error: Exception | No
     cancel_token = CancelToken()
 
     def cancelled(_: Upload) -> None:
-        cancel_token.cancel("the worker leaves")
+        cancel_token.cancel("the worker is stopping")
         if error:
             raise error
 

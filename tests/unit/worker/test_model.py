@@ -66,7 +66,7 @@ class Cloud:
 class Model(RuleBasedStateMachine):
     fenced = True
     compares = True
-    sifts = True
+    deduplicates = True
 
     def __init__(self) -> None:
         super().__init__()
@@ -115,7 +115,7 @@ class Model(RuleBasedStateMachine):
         elif not self.fenced:
             worker.job = Job(upload, HeldLease(self.table, "none", record.lease, 1e9, 0))
 
-    @precondition(lambda self: self.sifts and self.cloud.queue)
+    @precondition(lambda self: self.deduplicates and self.cloud.queue)
     @rule(which=st.integers(0, 1), picks=st.lists(st.integers(0, 9), min_size=1, max_size=4))
     def receive_some(self, which: int, picks: list[int]) -> None:
         """Several messages share one reading of the ledger."""
@@ -125,7 +125,7 @@ class Model(RuleBasedStateMachine):
 
     @precondition(lambda self: any(worker.batch for worker in self.workers))
     @rule(which=st.integers(0, 1))
-    def sift(self, which: int) -> None:
+    def deduplicate(self, which: int) -> None:
         """Much may have happened since that reading. What needs work stays for `receive`."""
         worker = self.workers[which]
         versions, record = worker.batch or ([], AppRecord())
@@ -226,12 +226,12 @@ class Model(RuleBasedStateMachine):
 
 class WithoutFence(Model):
     fenced = False
-    sifts = False  # what was sifted out can do no harm, and would only make the harm rarer
+    deduplicates = False  # what was sorted out can do no harm, and would only make the harm rarer
 
 
 class WithoutComparison(Model):
     compares = False
-    sifts = False
+    deduplicates = False
 
 
 QUICK = settings(

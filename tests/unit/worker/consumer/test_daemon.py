@@ -133,7 +133,7 @@ def nothing(parcel: Parcel, token: CancelToken) -> None:
 
 
 class Gate:
-    """Work that lasts until it is let go."""
+    """Work that lasts until the gate opens."""
 
     def __init__(self) -> None:
         self.started: dict[str, threading.Event] = {}
@@ -320,7 +320,7 @@ def test_known_bug_2_what_does_not_fit_the_drain_is_handed_back_once_and_never_d
 
 
 class FakeLease:
-    """Notes in the inbox's diary when it is given up."""
+    """Notes in the inbox's diary when it is released."""
 
     def __init__(self, inbox: FakeInbox, parcel: Parcel) -> None:
         self._inbox = inbox
@@ -333,7 +333,7 @@ class FakeLease:
         """It is ours."""
 
     def release(self) -> None:
-        self._inbox._note("lease given up", self._parcel)
+        self._inbox._note("lease released", self._parcel)
 
 
 @pytest.mark.parametrize("at_once", [False, True])
@@ -352,7 +352,7 @@ def test_the_lease_is_given_up_before_the_message_is_handed_back(at_once: bool) 
             run.stop.at_once.set()
         assert run.end() == 2
         for parcel in ("a", "b"):
-            assert inbox.fates(parcel) == ["lease given up", "given back"]
+            assert inbox.fates(parcel) == ["lease released", "given back"]
             assert inbox.delays[parcel] == 0
         gate.open.set()
 
@@ -558,7 +558,7 @@ def test_a_message_in_other_hands_cancels_its_work_at_once_and_ends_its_processe
 
     class Taken(FakeInbox):
         def extend(self, parcel: Parcel) -> None:
-            raise Cancelled("in other hands")
+            raise Cancelled("another worker has it")
 
     def work(parcel: Parcel, token: CancelToken) -> None:
         deadline = time.monotonic() + PATIENCE
