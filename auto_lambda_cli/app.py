@@ -86,9 +86,9 @@ def local_up(
     When everything is ready, this prints one line of JSON, unless standard output is a terminal: endpoint, bucket,
     queue, and the environment variables that point any AWS client there. Everything else goes to standard error.
 
-    Then, in another terminal:
+    Then, in another terminal (in a folder of the examples, if you have no app yet):
 
-    - `auto-lambda deploy examples/quotes --name quotes`
+    - `auto-lambda deploy . --name quotes`
     - `auto-lambda status`
 
     With `--fleet` there is no worker at first: an Auto Scaling emulator starts and stops workers by the policies and

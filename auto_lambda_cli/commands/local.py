@@ -21,6 +21,7 @@ from auto_lambda_cli.local_stack.embedded import EmbeddedAwsError
 from auto_lambda_cli.local_stack.fleet.controller import BOOT, FleetOptions
 from auto_lambda_cli.local_stack.fleet.rules import NotEmulated
 from auto_lambda_cli.local_stack.processes import ChildError
+from auto_lambda_cli.local_stack.sources import examples_folder
 from auto_lambda_cli.local_stack.stack import LocalStack, StackEnded
 from auto_lambda_cli.running_stacks import announced
 
@@ -39,6 +40,7 @@ def up(
                 tell(f"bucket {stack.pipeline.bucket} at {stack.pipeline.endpoint}")
             else:
                 typer.echo(json.dumps(stack.pipeline.ready_line()))
+            tell(f"example apps: {examples_folder()}")
             tell("ready; now, in another terminal: auto-lambda deploy FOLDER|APP.zip (Ctrl-C here stops everything)")
             stack.watch(stop.requested)
             tell("stopping")
