@@ -62,9 +62,9 @@ def test_the_fleet_follows_the_queue_from_nothing_and_back(up: LocalUp) -> None:
 
 
 def all_gone(log: str) -> bool:
-    """Every machine that was ordered ended itself for idleness."""
-    ordered = set(re.findall(r"(i-\w+) ordered", log))
-    return bool(ordered) and ordered == set(re.findall(r"(i-\w+) gone: it asked to go", log))
+    """Tell whether every instance that was launched has terminated itself."""
+    launched = set(re.findall(r"(i-\w+) launched", log))
+    return bool(launched) and launched == set(re.findall(r"(i-\w+) gone: it asked to go", log))
 
 
 def assert_nobody_was_stopped_busy(folder: Path) -> None:
