@@ -1,7 +1,7 @@
 """Runs on the build instance: every interpreter builds a C extension and proves an app with it.
 
-As for an upload: uv, isolated by bubblewrap, fetches the build requirements through the index proxy; then the app
-starts without network, in the tool environment of the image.
+It takes the worker's part. Each build runs as for an upload: in a builder with the settings of its unit, where uv,
+isolated by bubblewrap, fetches the build requirements through the index proxy; then the app starts without network.
 """
 
 from __future__ import annotations
@@ -9,21 +9,24 @@ from __future__ import annotations
 import os
 import platform
 import sys
+import tempfile
+import zipfile
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
 from auto_lambda.errors import AppError
-from auto_lambda.keys import App
-from auto_lambda.model import Architecture
-from auto_lambda.tools import ToolEnvironments, ToolError, interpreters, uv_executable
-from builder.dependencies.uv import index_settings
-from builder.index.hosts import discover
-from builder.model import Built, Draft, Layer, Source
-from builder.proof.audit import Audits
-from builder.proof.cold_start import Prover
-from builder.sandbox.bubblewrap import BubblewrapSandbox, SandboxMissing
-from builder.sandbox.sandbox import Command, Limits, Outcome, PlainSandbox, Sandbox
-from worker.model import Bundle, Upload
+from auto_lambda.tools import ToolEnvironments, cache_folder, interpreters
+from builder.protocol.messages import AppRequest
+from worker.builds.action_cache import ActionCache
+from worker.builds.client import Builds, check_isolation
+from worker.builds.conversation import BuilderServices, BuildTrouble, NoListener
+from worker.builds.launcher import SocketLauncher
+from worker.builds.spares import Spares
+from worker.builds.toolchain import IndexGate, Machine, runtime_folder
+from worker.builds.wheel_store import NoWheelStore
+from worker.index.hosts import discover
 
 _NATIVE = """
 #include <Python.h>
@@ -36,77 +39,84 @@ _SETUP = "from setuptools import Extension, setup\n"
 _SETUP += "setup(name='native', version='1', ext_modules=[Extension('native', ['native.c'])])\n"
 _APP = """
 import native
+from chalice import Chalice
+
 assert native.answer() == 42
-def handler(event, context):
+app = Chalice(app_name="selftest")
+
+@app.route("/")
+def index():
     return native.answer()
 """
-_TEMPLATE = {"Resources": {"Main": {"Type": "AWS::Lambda::Function", "Properties": {"Handler": "app.handler"}}}}
+_CONFIG = '{"version": "2.0", "app_name": "selftest", "stages": {"dev": {"lambda_architecture": "ARCHITECTURE"}}}'
 
 
-def build_and_prove(sandbox: Sandbox, minor: str, folder: Path) -> str:
-    """Return what failed for one interpreter, "" if nothing did. ``folder`` is missing or empty."""
-    code = folder / "code"
-    for path, text in (
-        (folder / "native" / "native.c", _NATIVE), (folder / "native" / "setup.py", _SETUP), (code / "app.py", _APP)
-    ):  # fmt: skip
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-    built = _build(sandbox, interpreters()[minor], folder)
-    if not built.ok:
-        return f"Python {minor} does not build a C extension: {built.output}"
+class _Printed(NoListener):
+    """Prints what the uploader would be told."""
+
+    def say(self, text: str) -> None:
+        print("\n".join(f"  {line}" for line in text.splitlines()), flush=True)  # noqa: T201
+
+
+def build_and_prove(builds: Builds, minor: str, folder: Path) -> str:
+    """Return what went wrong for one interpreter, "" if nothing did. ``folder`` is empty."""
+    request = AppRequest(
+        name="selftest", stage="dev", python=minor, pythons=[minor], today=datetime.now(UTC).date().isoformat()
+    )
+    into = folder / "result"
+    into.mkdir()
     try:
-        _prove(sandbox, minor, folder, code)
-    except (AppError, RuntimeError, ToolError) as error:
-        return f"Python {minor} does not start what it built: {error}"
+        builds.build(request, _zipped(_upload(), folder / "upload.zip"), into, _Printed())
+    except AppError as error:
+        return f"Python {minor} does not build and start an app with a C extension: {error.message}"
+    except BuildTrouble as error:
+        return f"a build for Python {minor} failed: {error}"
     return ""
 
 
-def _prove(sandbox: Sandbox, minor: str, folder: Path, code: Path) -> None:
-    architecture: Architecture = "arm64" if platform.machine() in ("aarch64", "arm64") else "x86_64"
-    source = Source(
-        upload=Upload(App("dev", "selftest"), "none", "apps/dev/selftest.zip"), tree=code, root=code, sha256="", size=0,
-        framework="chalice", config_stage="dev", python=minor, architecture=architecture,
-    )  # fmt: skip
-    bundle = Bundle(
-        app=source.upload.app, framework="chalice", python=minor, architecture=architecture, template=_TEMPLATE,
-        template_key="", artifacts=(), main="Main", has_url=False, health_path="/",
-    )  # fmt: skip
-    layer = Layer(folder / "layer", folder / "layer.zip", "", 0, 0)
-    work = folder / "work"
-    work.mkdir()
-    prover = Prover(sandbox, ToolEnvironments(), Audits(folder / "audits"))
-    prover.prove(Draft(_TEMPLATE, code, "Main"), bundle, Built(source, "", layer), work, _say)
+def _upload() -> Mapping[str, str]:
+    architecture = "arm64" if platform.machine() in ("aarch64", "arm64") else "x86_64"
+    return {
+        "app.py": _APP,
+        ".chalice/config.json": _CONFIG.replace("ARCHITECTURE", architecture),
+        "requirements.txt": "./native\n",
+        "native/setup.py": _SETUP,
+        "native/native.c": _NATIVE,
+    }
 
 
-def _build(sandbox: Sandbox, interpreter: Path, folder: Path) -> Outcome:
-    uv = Path(uv_executable())
-    environ = {**index_settings(os.environ), "UV_NO_CACHE": "1", "UV_PYTHON_DOWNLOADS": "never"}
-    command = Command(
-        (str(uv), "pip", "install", "--quiet", "--python", str(interpreter), "--target", "layer/python", "./native"),
-        folder, environ, readable=(uv, interpreter.parents[1]), writable=(folder,), network=True,
-        limits=Limits(wall=300),
-    )  # fmt: skip
-    return sandbox.run(command, _say)
-
-
-def _say(line: str) -> None:
-    print(f"  {line}", flush=True)  # noqa: T201
+def _zipped(files: Mapping[str, str], to: Path) -> Path:
+    with zipfile.ZipFile(to, "w") as archive:
+        for name, text in files.items():
+            archive.writestr(name, text)
+    return to
 
 
 def main() -> int:
-    """Run ``python -m ami.selftest FOLDER``; returns 0 if every interpreter passes."""
-    folder = Path(sys.argv[1])
-    homes = {path.parents[1] for path in interpreters().values()} - {Path("/usr"), Path("/")}
-    sandbox = BubblewrapSandbox(PlainSandbox(), homes, partial(discover, os.environ))
-    try:
-        sandbox.check()
-    except SandboxMissing as error:
-        print(f"auto-lambda image: PROBLEM {error}")  # noqa: T201
-        return 1
-    problems = [build_and_prove(sandbox, minor, folder / minor) for minor in sorted(interpreters())]
+    """Run ``python -m ami.selftest SOCKET``, with the builders' socket; returns 0 if every interpreter passes."""
+    machine = Machine(ToolEnvironments(), "bubblewrap", "us-east-1", os.environ)
+    machine.tools.prepare()
+    cache = ActionCache(cache_folder() / "actions", NoWheelStore())
+    services = BuilderServices(Spares(SocketLauncher(Path(sys.argv[1])), 0), cache, machine)
+    gate = IndexGate(partial(discover, os.environ), runtime_folder())
+    problems = [_isolation(services)]
+    if not problems[0]:
+        with tempfile.TemporaryDirectory() as folder:
+            for minor in sorted(interpreters()):
+                own = Path(folder, minor)
+                own.mkdir()
+                problems.append(build_and_prove(Builds(services, gate), minor, own))
+    gate.close()
     for problem in filter(None, problems):
         print(f"auto-lambda image: PROBLEM {problem}")  # noqa: T201
     return 1 if any(problems) else 0
+
+
+def _isolation(services: BuilderServices) -> str:
+    try:
+        return check_isolation(services) or ""
+    except BuildTrouble as error:
+        return str(error)
 
 
 if __name__ == "__main__":

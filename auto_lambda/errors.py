@@ -76,7 +76,8 @@ class Code(StrEnum):
     STACK_FAILED = "stack-failed"
     BUCKET_NOTIFICATION_FAILED = "bucket-notification-failed"
     UNHEALTHY = "unhealthy"
-    # The worker itself
+    # The processes that work on it
+    BUILDER_BROKE_OFF = "builder-broke-off"
     ENDS_WORKERS = "ends-workers"
     # Not the uploader's: only in `delayed` receipts, never in an AppError
     OUR_SIDE = "our-side"

@@ -11,7 +11,6 @@ Template = dict[str, Any]
 
 BuildLog = Callable[[str], None]
 """Adds lines to the log that the uploader reads, with secrets redacted."""
-Say = BuildLog
 
 Architecture = Literal["x86_64", "arm64"]
 

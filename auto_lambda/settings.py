@@ -85,6 +85,12 @@ class WorkerSettings(Settings):
     sandbox: Literal["bubblewrap", "off"] = Field(
         default="bubblewrap", description="how untrusted code is isolated while it is built"
     )
+    builder_socket: Path | None = Field(
+        default=None, description="the socket by which systemd starts builders; without it the worker starts them"
+    )
+    spare_builders: int = Field(
+        default_factory=lambda: 2 * default_slots(), ge=0, le=64, description="how many builders stand by"
+    )
     index_hosts: str | None = Field(
         default=None,
         pattern=r"^[A-Za-z0-9._-]+(:\d+)?([\s,]+[A-Za-z0-9._-]+(:\d+)?)*$",

@@ -6,6 +6,7 @@ use and kept in the cache folder under the hash of its lock, so that processes a
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import functools
 import hashlib
@@ -13,12 +14,15 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO, Protocol
 
 LOCKS = Path(__file__).with_name("locks")
 BAKED = Path("/usr/local/lib/auto-lambda/tools")
+_LOCK_SECONDS = 0.1  # between two tries
 _PROBE = "import sys; print('%d.%d' % sys.version_info[:2]); print(getattr(sys, '_base_executable', sys.executable))"
 
 
@@ -73,6 +77,13 @@ def _probe(candidate: Path, minor: str) -> Path | None:
     return Path(answer[1]) if answer[0] == minor else None
 
 
+class Tools(Protocol):
+    """Hands out the interpreters of tool environments."""
+
+    def python(self, name: str, minor: str) -> Path:
+        """Return the interpreter of environment ``name`` for Python ``minor``; raise `ToolError` without one."""
+
+
 class ToolEnvironments:
     """Creates and finds the pinned environments.
 
@@ -84,6 +95,17 @@ class ToolEnvironments:
     def __init__(self, folder: Path | None = None, baked: Path | None = BAKED) -> None:
         self._folder = folder or cache_folder() / "tools"
         self._baked = baked
+
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """The folders that environments are looked for in."""
+        return tuple(folder for folder in (self._baked, self._folder) if folder)
+
+    def prepare(self) -> None:
+        """Make the folder for new environments, readable for builders, which are other users."""
+        self._folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+        with contextlib.suppress(PermissionError):  # another user's, who has made it readable
+            self._folder.chmod(0o755)
 
     def python(self, name: str, minor: str) -> Path:
         """Return the interpreter of environment ``name`` for Python ``minor``, creating the environment if needed.
@@ -99,7 +121,7 @@ class ToolEnvironments:
         if made := self._made(full_name):
             return made
         target = self._folder / full_name
-        self._folder.mkdir(parents=True, exist_ok=True)
+        self.prepare()
         with exclusive(self._folder / f"{full_name}.making"):
             if not target.exists():
                 self._make(target, base, lock)
@@ -112,8 +134,7 @@ class ToolEnvironments:
         return {minor: python for minor, python in found.items() if python}
 
     def _made(self, full_name: str) -> Path | None:
-        folders = [folder / full_name for folder in (self._baked, self._folder) if folder]
-        return next((folder / "bin" / "python" for folder in folders if folder.exists()), None)
+        return made_in(self.folders, full_name)
 
     def _make(self, target: Path, base: Path, lock: Path) -> None:
         fresh = target.with_name(f"{target.name}.new")  # not with_suffix: the minor's dot is no suffix
@@ -126,6 +147,17 @@ class ToolEnvironments:
         fresh.rename(target)
 
 
+def made_in(folders: Iterable[Path], full_name: str) -> Path | None:
+    """Return the interpreter of an environment that one of the folders holds."""
+    found = (folder / full_name for folder in folders)
+    return next((folder / "bin" / "python" for folder in found if folder.exists()), None)
+
+
+def environment_name(name: str, minor: str, base: Path) -> str:
+    """Return the folder name of environment ``name`` for Python ``minor``, made from interpreter ``base``."""
+    return _full_name(name, minor, base, LOCKS / f"{name}.txt")
+
+
 def _full_name(name: str, minor: str, base: Path, lock: Path) -> str:
     digest = hashlib.sha256(lock.read_bytes() + os.fsencode(base)).hexdigest()[:12]
     return f"{name}-{minor}-{digest}"
@@ -133,14 +165,33 @@ def _full_name(name: str, minor: str, base: Path, lock: Path) -> str:
 
 def _uv(*arguments: str) -> None:
     environ = {**os.environ, "UV_PYTHON_DOWNLOADS": "never"}
-    done = subprocess.run([uv_executable(), *arguments], capture_output=True, text=True, env=environ, check=False)
+    done = subprocess.run(
+        [uv_executable(), *arguments], capture_output=True, text=True, env=environ, umask=0o022, check=False
+    )
     if done.returncode:
         raise ToolError(f"uv {' '.join(arguments[:2])} failed:\n{done.stderr.strip()}")
 
 
 @contextmanager
-def exclusive(path: Path) -> Iterator[None]:
-    """Hold a lock file against other threads and processes; the file remains."""
+def exclusive(path: Path, check: Callable[[], None] | None = None) -> Iterator[None]:
+    """Hold a lock file against other threads and processes; it stays where it is.
+
+    Args:
+        path: the lock file.
+        check: called several times a second while another holds it; ends the wait by what it raises.
+    """
     with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        while check and not _locked(file):
+            check()
+            time.sleep(_LOCK_SECONDS)
+        if check is None:
+            fcntl.flock(file, fcntl.LOCK_EX)
         yield
+
+
+def _locked(file: IO[str]) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

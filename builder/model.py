@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from auto_lambda.keys import App
 from auto_lambda.model import Architecture, BucketNotification, FrameworkName, Template
-from worker.model import Upload
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,11 @@ class Options:
     health_path: str | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def asked_path(self) -> str:
+        """The path that is asked for after a deployment, always with a leading slash."""
+        return "/" + (self.health_path or "").lstrip("/")
+
 
 @dataclass(frozen=True, slots=True)
 class Source:
@@ -33,14 +38,12 @@ class Source:
 
     ``tree`` is where the zip was unpacked; ``root``, in it, is the app's folder (holds ``.chalice/`` or the zappa
     settings). ``config_stage`` is the stage of the app's own config that the bucket's stage picked.
-    ``python`` is a minor, as in ``"3.12"``; ``python_named``: the app asked for it. ``sha256`` is of the zip.
+    ``python`` is a minor, as in ``"3.12"``; ``python_named``: the app asked for it.
     """
 
-    upload: Upload
+    app: App
     tree: Path
     root: Path
-    sha256: str
-    size: int
     framework: FrameworkName
     config_stage: str
     python: str
@@ -54,7 +57,8 @@ class Source:
 class Layer:
     """The dependency layer: ``tree/python/...`` and the deterministic zip of it.
 
-    ``key`` is its content-addressed place in the artifacts bucket (``layers/<sha256>.zip``).
+    ``key`` is its content-addressed place in the artifacts bucket (``layers/<sha256>.zip``); ``shared`` is the key of
+    the action that made it, None where this upload alone has it.
     """
 
     tree: Path
@@ -62,6 +66,7 @@ class Layer:
     key: str
     zip_bytes: int
     tree_bytes: int
+    shared: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,8 @@ END
 home=/usr/local/lib/auto-lambda
 settings=/etc/auto-lambda
 services=(autolambda-worker autolambda-checker)
-units=/usr/lib/systemd/system
+socket=autolambda-builder.socket
+unit_files=/usr/lib/systemd/system
 
 say() { echo "auto-lambda: $*"; }
 
@@ -177,9 +178,10 @@ END
 }
 
 bring_up() {
-    local name=${1#autolambda-} missing
+    local name=${1#autolambda-} missing units=("$1")
+    [ "$name" != worker ] || units=("$socket" "$1") # by which its builders are started
     if ! missing=$(is_set "$name"); then
-        systemctl disable --quiet "$1"
+        systemctl disable --quiet "${units[@]}"
         say "$1 is not started: $settings/$name.env is not complete; complete it and run this again"
         while read -r line; do say "  $line"; done <<<"$missing"
         return
@@ -188,8 +190,8 @@ bring_up() {
         say "$1 is running, nothing has changed"
         return
     fi
-    systemctl enable --quiet "$1"
-    systemctl restart "$1" || {
+    systemctl enable --quiet "${units[@]}"
+    systemctl restart "${units[@]}" || {
         echo "auto-lambda: $1 did not start; the end of its log:" >&2
         journalctl --no-pager --quiet --unit "$1" --lines 10 --output cat >&2
         exit 1
@@ -213,12 +215,14 @@ except settings.SettingsError as error:
 uninstall() {
     local purge=$1 service
     for service in "${services[@]}"; do
-        [ -e "$units/$service.service" ] || continue
+        [ -e "$unit_files/$service.service" ] || continue
         systemctl disable --quiet --now "$service"
         systemctl clean --what=all "$service" 2>/dev/null || true # it may have nothing
     done
-    [ ! -e $units/autolambda.slice ] || systemctl stop autolambda.slice # otherwise it stays without its file
-    rm -f $units/autolambda-{worker,checker,unhealthy@}.service $units/autolambda.slice /usr/lib/sysusers.d/autolambda.conf
+    [ ! -e $unit_files/$socket ] || systemctl disable --quiet --now $socket
+    [ ! -e $unit_files/autolambda.slice ] || systemctl stop autolambda.slice # otherwise it stays without its file
+    rm -f $unit_files/autolambda-{worker,checker,unhealthy@,builder@}.service $unit_files/$socket
+    rm -f $unit_files/autolambda{,-builders}.slice /usr/lib/sysusers.d/autolambda.conf
     systemctl daemon-reload
     systemctl reset-failed 'autolambda-*' 2>/dev/null || true
     ! id autolambda >/dev/null 2>&1 || userdel autolambda

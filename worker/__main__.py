@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import sys
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from auto_lambda import logs, settings
@@ -48,7 +49,8 @@ def _run(chosen: settings.WorkerSettings) -> int:
     from auto_lambda.aws.lean import make_lean_session
     from auto_lambda.aws.session import client
     from auto_lambda.aws.sqs import Queue, QueueUnusable
-    from worker.compose import Impossible, compose
+    from worker.builds.compose import MisconfiguredMachine
+    from worker.compose import compose
     from worker.consumer.inbox import Inbox
     from worker.workdir import workroom
 
@@ -78,11 +80,11 @@ def _run(chosen: settings.WorkerSettings) -> int:
     )
     notifier = Notifier()
     status = StatusLine(notifier.status)
-    with workroom(chosen.work_dir) as room:
+    with workroom(chosen.work_dir) as room, ExitStack() as closing:
         try:
             name = f"{socket.gethostname()}-{os.getpid()}"
-            worker = compose(chosen, session, room, inbox, worker=name, began=status.step)
-        except Impossible as error:
+            worker = compose(chosen, session, room, closing, inbox, worker=name, began=status.step)
+        except MisconfiguredMachine as error:
             return refuse("worker", error.problems)
         return _serve(chosen, inbox, worker, notifier, status)
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import os
-import re
-import socket
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,26 +17,18 @@ from auto_lambda.aws.dynamodb import Table
 from auto_lambda.aws.lambda_ import Functions
 from auto_lambda.aws.s3 import ObjectStore
 from auto_lambda.aws.session import client
+from auto_lambda.keys import App
 from auto_lambda.receipts import Receipt, Step
 from auto_lambda.redact import Redactor, secrets_of
 from auto_lambda.runtimes import newest_first
 from auto_lambda.settings import WorkerSettings
-from auto_lambda.tools import ToolEnvironments, interpreters
-from builder.dependencies.builder import Builder
-from builder.dependencies.wheel_store import BucketShelf
-from builder.frameworks.chalice.front_end import Chalice
-from builder.frameworks.zappa.front_end import Zappa
-from builder.index.hosts import discover
-from builder.index.pip_configuration import PipConfiguration
-from builder.model import Built, Draft, Source
-from builder.proof.audit import Audits
-from builder.proof.cold_start import Prover
-from builder.sandbox import cgroups
-from builder.sandbox.bubblewrap import BubblewrapSandbox, SandboxMissing
-from builder.sandbox.sandbox import MEGABYTE, PlainSandbox, Sandbox
-from builder.source.inspect import inspect
-from builder.source.runtime import Defaults
-from builder.source.unpack import unpack
+from auto_lambda.tools import interpreters
+from builder.protocol.messages import AppRequest
+from worker.builds.client import Builds, BuiltApp
+from worker.builds.compose import MisconfiguredMachine, open_building
+from worker.builds.conversation import BuildListener
+from worker.builds.eviction import Evictor
+from worker.builds.wheel_store import BucketWheelStore
 from worker.bundle.assemble import assemble
 from worker.consumer.deduplication import Deduplicator
 from worker.consumer.inbox import Inbox
@@ -56,18 +46,10 @@ if TYPE_CHECKING:
     import boto3
 
 _log = logs.get("worker")
+_MEGABYTE = 1024 * 1024
 _LEDGER_SECONDS = 10.0  # a lease must be renewed in time
 _LONGEST_FUNCTION = 900.0  # seconds, Lambda's limit
-_WITHOUT = "AUTO_LAMBDA_SANDBOX=off works without it, where every uploader may do what this worker may"
 _OFF = "built without a sandbox (AUTO_LAMBDA_SANDBOX=off): the app's code could do what the worker may"
-
-
-class Impossible(Exception):
-    """This machine cannot do what the settings ask for; ``problems`` says what, one sentence each."""
-
-    def __init__(self, *problems: str) -> None:
-        super().__init__("\n".join(problems))
-        self.problems = problems
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +66,7 @@ def compose(
     chosen: WorkerSettings,
     session: boto3.Session,
     room: Workroom,
+    closing: ExitStack,
     inbox: Inbox,
     *,
     worker: str,
@@ -94,23 +77,23 @@ def compose(
     Args:
         chosen: the settings.
         session: of AWS.
-        room: to build in.
+        room: for the files of an upload.
+        closing: ends what has apps built.
         inbox: to put aside and to announce.
         worker: its name.
         began: is told of each step that begins, by the thread that works, with the upload's key.
 
     Raises:
-        Impossible: the machine lacks an interpreter or the sandbox that the settings name.
+        MisconfiguredMachine: the machine lacks an interpreter that the settings name.
     """
-    defaults = _defaults(chosen)
-    sandbox = _sandbox(chosen)
     # Uploads in parts use ten connections, and each slot has a report that writes beside it.
     store = ObjectStore(_client(chosen, session, "s3", connections=10 + 2 * chosen.slots))
     dynamodb = _client(chosen, session, "dynamodb", longest=_LEDGER_SECONDS, connections=4 + 2 * chosen.slots)
     table = Table(dynamodb, chosen.table)
     ledger = Ledger(table, seconds=chosen.visibility_seconds)
     deployer = _deployer(chosen, session, store)
-    pipeline = Pipeline(_steps(chosen, store, sandbox, deployer, defaults), room.folder)
+    building = closing.enter_context(open_building(chosen, room.path, BucketWheelStore(store, chosen.artifacts_bucket)))
+    pipeline = Pipeline(_steps(chosen, store, building.builds, building.evictor, deployer), room.folder)
     report = _reporter(chosen, store, began)
     handler = DeliveryHandler(
         pipeline,
@@ -177,71 +160,33 @@ def _deploy_target(chosen: WorkerSettings) -> DeployTarget:
     )
 
 
-def _steps(
-    chosen: WorkerSettings,
-    store: ObjectStore,
-    sandbox: Sandbox,
-    deployer: Deployer,
-    defaults: Callable[[], Defaults],
-) -> Steps:
-    target = _deploy_target(chosen)
+def _steps(chosen: WorkerSettings, store: ObjectStore, builds: Builds, evictor: Evictor, deployer: Deployer) -> Steps:
+    target, python = _deploy_target(chosen), _default_python(chosen)
 
     def fetched(upload: Upload, into: Path) -> Fetched:
-        return fetch(upload, store, into, chosen.max_upload_mb * MEGABYTE)
+        return fetch(upload, store, into, chosen.max_upload_mb * _MEGABYTE)
 
-    def inspected(zipped: Fetched, tree: Path) -> Source:
-        return inspect(zipped.upload, tree, zipped.sha256, zipped.size, defaults())
+    def built(zipped: Fetched, into: Path, listener: BuildListener) -> BuiltApp:
+        evictor.evict()
+        app = zipped.upload.app
+        request = AppRequest(
+            name=app.name, stage=app.stage, python=python, pythons=list(interpreters()),
+            today=datetime.now(UTC).date().isoformat(),
+        )  # fmt: skip
+        return builds.build(request, zipped.path, into, listener)
 
-    def assembled(draft: Draft, built: Built, work: Path) -> Bundle:
-        return assemble(draft, built, work, target)
+    def assembled(app: App, made: BuiltApp, work: Path) -> Bundle:
+        return assemble(app, made, work, target)
 
-    tools, audits = ToolEnvironments(chosen.cache / "tools"), Audits(chosen.cache / "audits")
-    return Steps(
-        fetch=fetched,
-        unpack=unpack,
-        inspect=inspected,
-        builder=Builder(
-            sandbox,
-            chosen.cache,
-            shelf=BucketShelf(store, chosen.artifacts_bucket),
-            tools=tools,
-            worker=socket.gethostname(),
-            cache_bytes=chosen.cache_mb * MEGABYTE,
-        ),
-        frameworks={
-            "chalice": Chalice(sandbox, tools, chosen.region, audits.audit, chosen.cache / "expansions"),
-            "zappa": Zappa(sandbox, tools),
-        },
-        assemble=assembled,
-        deployer=deployer,
-        prove=Prover(sandbox, tools, audits, chosen.region).prove,
-    )
+    return Steps(fetch=fetched, build=built, assemble=assembled, deployer=deployer)
 
 
-def _defaults(chosen: WorkerSettings) -> Callable[[], Defaults]:
+def _default_python(chosen: WorkerSettings) -> str:
+    """Return the Python for apps that name none."""
     pythons = newest_first(tuple(interpreters()))
     if not pythons:
-        raise Impossible("this machine has no Python that Lambda offers (3.11 to 3.14)")
+        raise MisconfiguredMachine("this machine has no Python that Lambda offers (3.11 to 3.14)")
     python = chosen.python or pythons[0]
     if python not in pythons:
-        raise Impossible(f"AUTO_LAMBDA_PYTHON is {python!r}, but this machine has {', '.join(pythons)}")
-    return lambda: Defaults(python, pythons, today=datetime.now(UTC).date())
-
-
-def _sandbox(chosen: WorkerSettings) -> Sandbox:
-    """Bubblewrap, unless the settings say `off`."""
-    plain = PlainSandbox(cgroups.find())
-    if chosen.sandbox == "off":
-        return plain
-    homes = {path.parents[1] for path in interpreters().values()} - {Path("/usr"), Path("/")}
-    pip_options = PipConfiguration(os.environ).options
-    isolated = BubblewrapSandbox(plain, homes, partial(discover, os.environ, _index_hosts(chosen), pip_options))
-    try:
-        isolated.check()
-    except SandboxMissing as error:
-        raise Impossible(f"{error}. {_WITHOUT}") from error
-    return isolated
-
-
-def _index_hosts(chosen: WorkerSettings) -> tuple[str, ...]:
-    return tuple(re.findall(r"[^\s,]+", (chosen.index_hosts or "").lower()))
+        raise MisconfiguredMachine(f"AUTO_LAMBDA_PYTHON is {python!r}, but this machine has {', '.join(pythons)}")
+    return python

@@ -77,7 +77,6 @@ class Bundle:
     has_url: bool
     health_path: str
     notifications: tuple[BucketNotification, ...] = ()
-    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

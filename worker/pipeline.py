@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from types import TracebackType
+from typing import Self
 
 from auto_lambda.errors import AppError
-from auto_lambda.model import FrameworkName, Proof, Say
+from auto_lambda.keys import App
+from auto_lambda.model import Architecture, FrameworkName, Proof
 from auto_lambda.receipts import Step
-from builder.frameworks.base import Framework
-from builder.model import Built, Draft, Source
+from builder.protocol.messages import ProofMessage
+from worker.builds.client import BuiltApp
+from worker.builds.conversation import BuildListener
 from worker.deploy import DeployContext, Deployer
 from worker.fetch import Fetched
 from worker.guard import Guard
@@ -20,12 +23,8 @@ from worker.model import Bundle, Release, Upload
 from worker.outcome import AttemptOutcome, Failed, Live, outcome_of_run
 from worker.records.receipt import Report
 
-
-class Builder(Protocol):
-    """Makes the dependency layer."""
-
-    def build(self, source: Source, requirements: tuple[str, ...], work: Path, say: Say) -> Built:
-        """Resolve and install; ``requirements`` are the framework's own."""
+Build = Callable[[Fetched, Path, BuildListener], BuiltApp]
+"""Has a zip built into an empty folder, and tells how it goes on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +32,9 @@ class Steps:
     """Who does what. Each raises `AppError` for what the uploader can fix; anything else is our failure."""
 
     fetch: Callable[[Upload, Path], Fetched]
-    unpack: Callable[[Path, Path], None]
-    inspect: Callable[[Fetched, Path], Source]
-    builder: Builder
-    frameworks: Mapping[FrameworkName, Framework]
-    assemble: Callable[[Draft, Built, Path], Bundle]
+    build: Build
+    assemble: Callable[[App, BuiltApp, Path], Bundle]
     deployer: Deployer
-    prove: Callable[[Draft, Bundle, Built, Path, Say], Proof]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +72,43 @@ class _Guarded:
         self.guard.before_step(name)
         with self.report.step(name):
             yield
+
+
+class _BuildReport:
+    """Passes on what a builder tells. A context manager, which ends the builder's last step."""
+
+    def __init__(self, guarded: _Guarded) -> None:
+        self._guarded = guarded
+        self._running = ExitStack()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._running.__exit__(kind, error, trace)
+
+    def step(self, step: Step) -> None:
+        """Begin a step; the one before it has ended."""
+        self._running.close()
+        self._running.enter_context(self._guarded.step(step))
+
+    def say(self, text: str) -> None:
+        """Add lines to the log."""
+        self._guarded.report.say(text)
+
+    def warn(self, text: str) -> None:
+        """Add a warning to the receipt."""
+        self._guarded.report.warn(text)
+
+    def recognised(self, framework: FrameworkName, python: str, architecture: Architecture) -> None:
+        """Put the app's framework and target into the receipt."""
+        self._guarded.report.recognised(framework, python, architecture)
+
+    def check(self) -> None:
+        """Raise when the build is not wanted any more."""
+        self._guarded.guard.check()
 
 
 class Pipeline:
@@ -145,47 +177,28 @@ class Pipeline:
         return release, bundle
 
     def _compile(self, fetched: Fetched, guarded: _Guarded, work: Path) -> tuple[Release, Bundle]:
-        steps, report = self._steps, guarded.report
-        source = self._source(fetched, guarded, work)
-        framework = steps.frameworks[source.framework]
-        with guarded.step("build"):
-            built = steps.builder.build(source, framework.requirements(source.root), _made(work / "build"), report.say)
-            _warn(report, built.warnings)
-            if built.source != source:  # the dependencies wanted another Python
-                source = built.source
-                report.inspected(source)
-        with guarded.step("compile"):
-            draft = framework.compile(built, _made(work / "compile"), report.say)
-            bundle = steps.assemble(draft, built, _made(work / "bundle"))
-            _warn(report, (*draft.warnings, *bundle.warnings))
-        with guarded.step("prove"):
-            proof = steps.prove(draft, bundle, built, _made(work / "prove"), report.say)
-            report.proved(proof)
-            _warn(report, proof.warnings)
-        return _release(source, bundle, proof, report), bundle
-
-    def _source(self, fetched: Fetched, guarded: _Guarded, work: Path) -> Source:
         report = guarded.report
-        with guarded.step("unpack"):
-            self._steps.unpack(fetched.path, _made(work / "tree"))
-        with guarded.step("inspect"):
-            source = self._steps.inspect(fetched, work / "tree")
-            report.inspected(source)
-            _warn(report, source.warnings)
-            stage = f"stage {source.config_stage}"
-            report.say(f"{source.framework}, {stage}, Python {source.python}, {source.architecture}")
-        return source
+        with _BuildReport(guarded) as listener:
+            built = self._steps.build(fetched, _made(work / "built"), listener)
+            bundle = self._steps.assemble(fetched.upload.app, built, _made(work / "bundle"))
+            proof = _proof(built.result.proof)
+            report.proved(proof)
+        return _release(fetched, bundle, proof, report), bundle
 
 
-def _release(source: Source, bundle: Bundle, proof: Proof, report: Report) -> Release:
+def _proof(told: ProofMessage) -> Proof:
+    return Proof(told.init_ms, told.package_bytes, told.package_zip_bytes)
+
+
+def _release(fetched: Fetched, bundle: Bundle, proof: Proof, report: Report) -> Release:
     return Release(
         template_key=bundle.template_key,
-        object_version=source.upload.version,
-        sha256=source.sha256,
-        size=source.size,
-        framework=source.framework,
-        python=source.python,
-        architecture=source.architecture,
+        object_version=fetched.upload.version,
+        sha256=fetched.sha256,
+        size=fetched.size,
+        framework=bundle.framework,
+        python=bundle.python,
+        architecture=bundle.architecture,
         proof=proof,
         timings={step: round(seconds, 3) for step, seconds in report.timings.items()},
         warnings=report.receipt.warnings,
@@ -195,8 +208,3 @@ def _release(source: Source, bundle: Bundle, proof: Proof, report: Report) -> Re
 def _made(folder: Path) -> Path:
     folder.mkdir()
     return folder
-
-
-def _warn(report: Report, warnings: tuple[str, ...]) -> None:
-    for warning in warnings:
-        report.warn(warning)

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from auto_lambda import logs
-from builder.sandbox.sandbox import remove_tree
+from auto_lambda.files import remove_tree
 
 _PREFIX = "worker-"
 _log = logs.get("workroom")
@@ -18,7 +18,7 @@ _log = logs.get("workroom")
 
 @contextmanager
 def workroom(base: Path) -> Iterator[Workroom]:
-    """A room of this process alone below ``base``; rooms that dead processes left there are removed first."""
+    """Make a folder for this process alone below ``base``, and remove those that dead processes left there."""
     base.mkdir(parents=True, exist_ok=True)
     with (base / ".lock").open("w") as door:
         fcntl.flock(door, fcntl.LOCK_EX)
@@ -39,6 +39,11 @@ class Workroom:
 
     def __init__(self, room: Path) -> None:
         self._room = room
+
+    @property
+    def path(self) -> Path:
+        """The folder that all of them are in."""
+        return self._room
 
     @contextmanager
     def folder(self) -> Iterator[Path]:

@@ -3,8 +3,9 @@
 # shellcheck source=ami/provision/lib.sh
 . "$(dirname "$0")/lib.sh"
 
+# Only the modes of what comes with us are ours to set: settings lie beside it, and may hold keys.
+chmod -R u=rwX,go=rX "$payload/rootfs"
 cp --recursive --no-preserve=ownership,timestamps "$payload/rootfs/." /
-chmod -R u=rwX,go=rX /etc/auto-lambda
 
 systemd-sysusers /usr/lib/sysusers.d/autolambda.conf
 

@@ -12,7 +12,7 @@ problem() {
 units_are_enabled_and_sound() {
     local unit said
     shopt -s nullglob
-    for unit in "$payload"/units/*.service; do
+    for unit in "$payload"/units/*.{service,socket}; do
         unit=$(basename "$unit")
         # A template unit is not enabled but started by others; an instance of it is verified.
         case $unit in
@@ -26,13 +26,16 @@ units_are_enabled_and_sound() {
 }
 
 builds_work() {
-    # As an unprivileged user, like the worker.
-    local folder
-    folder=$(mktemp --directory --tmpdir=/var/tmp auto-lambda-selftest.XXXXXX)
-    chown nobody: "$folder"
-    runuser --user nobody -- env HOME="$folder" $home/venv/bin/python -m ami.selftest "$folder" ||
+    # As the worker does, with the builders' own unit.
+    local run=/run/autolambda-worker cache=/var/cache/auto-lambda
+    systemctl start autolambda-builder.socket
+    install --directory --owner=autolambda --mode=0711 $run
+    install --directory --owner=autolambda --mode=0700 $cache
+    (umask 077 && runuser --user autolambda -- env HOME=$cache AUTO_LAMBDA_CACHE=$cache RUNTIME_DIRECTORY=$run \
+        $home/venv/bin/python -I -m ami.selftest /run/autolambda-builder.sock) ||
         problem "not every interpreter builds and proves an app with a C extension in the sandbox"
-    rm -rf "$folder"
+    systemctl stop autolambda-builder.socket
+    rm -rf $run $cache
 }
 
 nothing_is_left() {

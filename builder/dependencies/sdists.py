@@ -10,7 +10,7 @@ from packaging.pylock import Package, Pylock, PylockValidationError
 from packaging.utils import canonicalize_name
 
 from auto_lambda.errors import AppError, Code
-from builder.dependencies.uv import Target
+from builder.dependencies.uv import BuildTarget
 from builder.dependencies.wheels import fits
 
 
@@ -42,7 +42,7 @@ class Sdist:
     sha256: str
 
 
-def unwheeled(pylock: str, pins: tuple[Pin, ...], options: tuple[str, ...], target: Target) -> Mapping[str, Sdist]:
+def unwheeled(pylock: str, pins: tuple[Pin, ...], options: tuple[str, ...], target: BuildTarget) -> Mapping[str, Sdist]:
     """Return, by name, the sdists of those pins that no wheel fits, or of which the options allow no wheel.
 
     Pins that can neither be installed nor built are left out: installing them fails with the reason.
@@ -72,7 +72,7 @@ def outgrown(sdists: Mapping[str, Sdist], pins: tuple[Pin, ...]) -> tuple[str, .
     return tuple(pin.name for pin in pins if pin.name and pin.name in sdists and len(pin.hashes) > 1)
 
 
-def _has_wheel(package: Package, hashes: frozenset[str] | None, options: tuple[str, ...], target: Target) -> bool:
+def _has_wheel(package: Package, hashes: frozenset[str] | None, options: tuple[str, ...], target: BuildTarget) -> bool:
     if {"--no-binary :all:", f"--no-binary {package.name}"} & set(options):
         return False
     wheels = [wheel for wheel in package.wheels or () if _has_known_hash(wheel.hashes, hashes)]

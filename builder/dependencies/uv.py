@@ -12,34 +12,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from auto_lambda.model import Architecture, Say
+from auto_lambda.model import Architecture, BuildLog
 from auto_lambda.runtimes import RUNTIMES
-from auto_lambda.tools import ToolError, interpreters, uv_executable
-from builder.model import Source
+from auto_lambda.tools import ToolError, uv_executable
+from builder.actions import OurTrouble
 from builder.sandbox.limit_errors import stopped_error
 from builder.sandbox.sandbox import MEGABYTE, Command, Limits, Outcome, Sandbox
 
 _LIMITS = Limits(wall=900, cpu=1800, memory=8192 * MEGABYTE)
-_PASSED_ON = re.compile(
-    r"UV_(DEFAULT_INDEX|INDEX|EXTRA_INDEX|FIND_LINKS|HTTP_|REQUEST_|INSECURE_HOST|NATIVE_TLS|SYSTEM_CERTS"
-    r"|EXCLUDE_NEWER|CONCURRENT_|OFFLINE)\w*"
-    r"|PIP_(INDEX_URL|EXTRA_INDEX_URL|CERT|TRUSTED_HOST)|SSL_CERT_(FILE|DIR)|REQUESTS_CA_BUNDLE"
-    r"|(HTTPS?|ALL|NO)_PROXY|(https?|all|no)_proxy"
-)
-_SAME = {
-    "UV_DEFAULT_INDEX": ("UV_INDEX_URL", "PIP_INDEX_URL"),
-    "UV_INDEX": ("UV_EXTRA_INDEX_URL", "PIP_EXTRA_INDEX_URL"),
-}
 # The glibc of each manylinux platform that uv knows.
 _MANYLINUX = ((2, 17), (2, 28), (2, 31), (2, 32), (2, 33), (2, 34))
 
 
-class IndexTrouble(Exception):
-    """The package index could not be reached or this machine failed uv: ours, and worth another try."""
+class IndexTrouble(OurTrouble):
+    """The package index could not be reached, or this machine failed uv."""
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class BuildTarget:
     """The Lambda runtime that a layer is for. ``platform`` is uv's word for system, architecture and C library."""
 
     python: str
@@ -48,28 +38,24 @@ class Target:
     interpreter: Path
 
 
-def target_of(source: Source) -> Target:
-    """The target of an app.
+def target_of(python: str, architecture: Architecture, interpreters: Mapping[str, Path]) -> BuildTarget:
+    """Return the target for a Python minor and an architecture.
+
+    Args:
+        python: the minor.
+        architecture: of the Lambda.
+        interpreters: those of this machine, by minor.
 
     Raises:
         ToolError: this machine has no such interpreter; `inspect` chose one that it has.
     """
-    interpreter = interpreters().get(source.python)
+    interpreter = interpreters.get(python)
     if interpreter is None:
-        raise ToolError(f"this machine has no python{source.python}")
-    ceiling = max(version for version in _MANYLINUX if version <= RUNTIMES[source.python].glibc)
-    machine = "aarch64" if source.architecture == "arm64" else "x86_64"
+        raise ToolError(f"this machine has no python{python}")
+    ceiling = max(version for version in _MANYLINUX if version <= RUNTIMES[python].glibc)
+    machine = "aarch64" if architecture == "arm64" else "x86_64"
     platform = f"{machine}-manylinux_{ceiling[0]}_{ceiling[1]}"
-    return Target(source.python, source.architecture, platform, interpreter)
-
-
-def index_settings(environ: Mapping[str, str]) -> dict[str, str]:
-    """Of the worker's environment, what a build must know to reach the package indexes; pip's names count for uv."""
-    passed = {name: value for name, value in environ.items() if _PASSED_ON.fullmatch(name)}
-    for ours, others in _SAME.items():
-        if not any(passed.get(name) for name in (ours, *others[:-1])) and passed.get(others[-1]):
-            passed[ours] = passed[others[-1]]
-    return passed
+    return BuildTarget(python, architecture, platform, interpreter)
 
 
 class Uv:
@@ -77,16 +63,16 @@ class Uv:
 
     Args:
         sandbox: where it runs.
-        cache: a cache kept between runs, for runs that build nothing; None for runs that may execute strangers' code:
+        cache: a cache kept between runs, for runs that build nothing; None for runs that may execute untrusted code:
             each has its own in its work folder, as who can write to a cache decides what others install from it.
-        environ: index settings, as `index_settings` gives them.
+        settings: variables for uv, as `auto_lambda.index_settings.build_settings` gives them.
     """
 
-    def __init__(self, sandbox: Sandbox, cache: Path | None, environ: Mapping[str, str]) -> None:
+    def __init__(self, sandbox: Sandbox, cache: Path | None, settings: Mapping[str, str]) -> None:
         self._sandbox = sandbox
         self._cache = cache
         self._environ = {
-            **environ,
+            **settings,
             "UV_PYTHON_DOWNLOADS": "never",
             "UV_NO_PROGRESS": "1",
             "UV_NO_CONFIG": "1",
@@ -94,7 +80,7 @@ class Uv:
         }
 
     def run(
-        self, arguments: tuple[str, ...], target: Target, say: Say, *, cwd: Path, writable: tuple[Path, ...],
+        self, arguments: tuple[str, ...], target: BuildTarget, log: BuildLog, *, cwd: Path, writable: tuple[Path, ...],
         readable: tuple[Path, ...] = (), network: bool = True,
         env: Mapping[str, str] = MappingProxyType({}),
     ) -> Outcome:  # fmt: skip
@@ -116,7 +102,7 @@ class Uv:
                 {**self._environ, **env, "UV_CACHE_DIR": str(cache)},
                 (executable, target.interpreter.parent.parent, *readable), tuple(folders), network, _LIMITS,
             ),
-            say,
+            log,
         )  # fmt: skip
         if outcome.stopped:
             hint = "Use packages that offer wheels for Lambda, or fewer of them."
@@ -125,7 +111,7 @@ class Uv:
             raise IndexTrouble(trouble)
         return outcome
 
-    def script(self, script: Path, arguments: tuple[str, ...], target: Target, work: Path) -> Outcome:
+    def script(self, script: Path, arguments: tuple[str, ...], target: BuildTarget, work: Path) -> Outcome:
         """Run a plain Python script of ours that needs the index, as uv would reach it."""
         argv = (str(target.interpreter), "-I", str(script), *arguments)
         readable = (target.interpreter.parent.parent, script)
@@ -133,14 +119,14 @@ class Uv:
 
 
 # Only uv's own lines count: a build's output is indented, so it cannot claim to be an index that failed.
+_OWN_LINES = ("error: ", "  cause: ")
 _TROUBLE = re.compile(
-    r"(?:error|  cause): .*(?:"
     r"client error|dns error|error sending request|timed? ?out|Connection (?:refused|reset)|HTTP status server error"
     r"|status code: 5\d\d|\b5\d\d (?:Internal|Bad Gateway|Service|Gateway)|Too Many Requests|No space left on device"
-    r"|Failed to (?:fetch|download|initialize cache)|Network is unreachable|Too many open files).*"
+    r"|Failed to (?:fetch|download|initialize cache)|Network is unreachable|Too many open files"
 )
 
 
 def _trouble(output: str) -> str | None:
-    lines = [line for line in output.splitlines() if _TROUBLE.fullmatch(line)]
+    lines = [line for line in output.splitlines() if line.startswith(_OWN_LINES) and _TROUBLE.search(line)]
     return "; ".join(line.strip() for line in lines[:4])[:500] if lines else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from auto_lambda.errors import AppError, Code
-from builder.dependencies.uv import Target
+from builder.dependencies.uv import BuildTarget
 
 _MAX_LENGTH = 2000
 _LAST_LINES = 25
@@ -26,7 +26,7 @@ class NotForThisPython(AppError):
     """There is no solution for the target's Python, but there may be one for another."""
 
 
-def explain(output: str, manifest: str | None, target: Target) -> AppError:
+def explain(output: str, manifest: str | None, target: BuildTarget) -> AppError:
     """Return the error for a failed run of uv.
 
     Args:
@@ -47,7 +47,7 @@ def explain(output: str, manifest: str | None, target: Target) -> AppError:
     return AppError(Code.BAD_REQUIREMENTS, f"{where}: {explanation}", hint=f"Correct {where}.")
 
 
-def _no_solution(explanation: str, where: str, target: Target) -> AppError:
+def _no_solution(explanation: str, where: str, target: BuildTarget) -> AppError:
     if match := _UNKNOWN.search(explanation):
         hint = f"Check the spelling in {where}; a private package needs its index configured on the worker."
         return AppError(
@@ -63,7 +63,7 @@ def _no_solution(explanation: str, where: str, target: Target) -> AppError:
     return AppError(Code.REQUIREMENTS_CONFLICT, explanation, hint=hint)
 
 
-def _build_failed(output: str, target: Target) -> AppError:
+def _build_failed(output: str, target: BuildTarget) -> AppError:
     match = _BUILD.search(output)
     name = re.sub(r" @ file://\S*/local/\d+/", " @ ./", match[1]) if match else "a dependency"
     error = build_failed(name, output, target)
@@ -71,14 +71,14 @@ def _build_failed(output: str, target: Target) -> AppError:
     return NotForThisPython(error.code, error.message, hint=error.hint) if "==" in name else error
 
 
-def build_failed(name: str, output: str, target: Target) -> AppError:
+def build_failed(name: str, output: str, target: BuildTarget) -> AppError:
     """Return the error for a build that failed, with its last lines, which are the compiler's."""
     lines = [line.rstrip() for line in output.splitlines() if line.strip() and not line.startswith("hint:")]
     last = "\n".join(line.removeprefix(" " * 9) for line in lines[-_LAST_LINES:])[-_MAX_LENGTH:]
     return AppError(Code.DEPENDENCY_BUILD_FAILED, f"{name} does not build:\n{last}", hint=_hint_wheel(target))
 
 
-def _hint_wheel(target: Target) -> str:
+def _hint_wheel(target: BuildTarget) -> str:
     return (
         f"Choose a release that offers a wheel for Python {target.python} on {target.architecture} Linux, "
         "or put a wheel for it into the zip and name its path."

@@ -1,4 +1,4 @@
-"""Builds what has no fitting wheel, once per fleet: alone in the sandbox, checked, mended, kept with its provenance.
+"""Builds what has no fitting wheel: alone in the sandbox, checked, repaired, with a record of its provenance.
 
 A build starts with nothing but the source, the interpreter and an empty cache, so that what comes out depends on what
 its key says and on nobody else's code.
@@ -12,26 +12,30 @@ import os
 import platform
 import shutil
 import sys
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from auto_lambda.errors import AppError, Code
-from auto_lambda.model import Say
-from auto_lambda.tools import ToolEnvironments, exclusive
+from auto_lambda.model import BuildLog
+from auto_lambda.tools import Tools
+from builder.actions import Actions, OurTrouble
 from builder.dependencies import repair
 from builder.dependencies.lock import content_digest
 from builder.dependencies.sdists import Sdist
-from builder.dependencies.uv import IndexTrouble, Target, Uv
+from builder.dependencies.uv import BuildTarget, IndexTrouble, Uv
 from builder.dependencies.uv_errors import build_failed
-from builder.dependencies.wheel_store import Record, Shelf, Spoiled, checked, key_of, verify
 from builder.dependencies.wheels import BadWheel, check, fits, is_for_this_machine_only
-from builder.sandbox.sandbox import MEGABYTE, Sandbox, remove_tree
+from builder.protocol.messages import Action
+from builder.sandbox.result_file import read_plain
+from builder.sandbox.sandbox import MEGABYTE, Sandbox
 
+RECORD = "record.json"
 _DOWNLOAD = Path(__file__).with_name("inside") / "download.py"
 _MOST_BYTES = 512 * MEGABYTE
 _AT_ONCE = 2 * len(os.sched_getaffinity(0))  # half of a small build is waiting for the index
@@ -40,13 +44,13 @@ _ENVIRONMENT = {"SOURCE_DATE_EPOCH": "315532800", "CFLAGS": "-g0", "CXXFLAGS": "
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class BuildInput:
     """What a wheel is built from.
 
     Attributes:
         shown: for people: ``psycopg2 2.9.9``, or a path inside the zip.
         sha256: of the sdist, or of the content of a local project.
-        origin: an `Sdist` on the index, or a file or folder of our own.
+        origin: an `Sdist` on the index, or a file or folder of the upload.
     """
 
     shown: str
@@ -62,168 +66,146 @@ class Wheel:
     sha256: str
 
 
-class Farm:
-    """Makes wheels, and keeps what it made.
+class WheelBuilder:
+    """Makes wheels.
 
     Args:
         uv: builds, with a cache of its own each time.
-        sandbox: fetches sources and mends wheels.
+        sandbox: fetches sources and repairs wheels.
         tools: has auditwheel.
-        folder: where wheels are kept on this machine.
-        shelf: where all workers keep them.
-        worker: our name in provenance records.
+        actions: build what comes from the index, each in a builder of its own.
         clock: seconds since the epoch.
     """
 
     def __init__(
-        self, uv: Uv, sandbox: Sandbox, tools: ToolEnvironments, folder: Path, shelf: Shelf, *, worker: str = "",
-        clock: Callable[[], float] = time.time,
-    ) -> None:  # fmt: skip
+        self, uv: Uv, sandbox: Sandbox, tools: Tools, actions: Actions, clock: Callable[[], float] = time.time
+    ) -> None:
         self._uv = uv
         self._sandbox = sandbox
         self._tools = tools
-        self.folder = folder
-        self._shelf = shelf
-        self._worker = worker
+        self._actions = actions
         self._clock = clock
 
-    def wheels(self, sources: tuple[Source, ...], target: Target, work: Path, say: Say) -> tuple[Wheel, ...]:
-        """A wheel for each source, from this machine, from the shelf, or built now, a few at a time.
+    def wheels(
+        self, inputs: tuple[BuildInput, ...], target: BuildTarget, work: Path, log: BuildLog
+    ) -> tuple[Wheel, ...]:
+        """Return a wheel for each input, a few at a time.
 
-        Safe with other threads, processes and workers: on one machine one builds and the others wait; of two workers
-        that build the same, both use what the shelf kept.
+        Raises:
+            AppError: ``dependency-build-failed``, ``dependency-does-not-fit``, or a limit was passed.
+            OurTrouble: not the uploader's fault.
+        """
+
+        def make(numbered: tuple[int, BuildInput]) -> Wheel:
+            number, one = numbered
+            if isinstance(one.origin, Sdist):
+                return _wheel_in(self._actions.run(wheel_action(one.origin, target), log).folder)
+            place = work / f"wheel-{number}"
+            place.mkdir()
+            return _wheel_in(self.build(one, target, place, log))
+
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            return tuple(pool.map(make, enumerate(inputs)))
+
+    def build(self, source: BuildInput, target: BuildTarget, work: Path, log: BuildLog) -> Path:
+        """Build one wheel here and now; return a folder with it and the record of its provenance.
 
         Raises:
             AppError: ``dependency-build-failed``, ``dependency-does-not-fit``, or a limit was passed.
             IndexTrouble: not the uploader's fault.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
-
-        def make(numbered: tuple[int, Source]) -> Wheel:
-            place = work / f"farm-{numbered[0]}"
-            place.mkdir()
-            return self._wheel(numbered[1], target, place, say)
-
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
-            return tuple(pool.map(make, enumerate(sources)))
+        record, wheel = self._build(source, target, work, log)
+        out = work / "out"
+        out.mkdir()
+        shutil.move(wheel, out / wheel.name)
+        (out / RECORD).write_text(json.dumps(record))
+        return out
 
     def adopt(self, wheel: Path, shown: str, work: Path) -> Wheel:
-        """Take in a wheel that came in the zip, under its hash, after a strict look into it.
+        """Take in a copy of a wheel that came in the zip, after a strict look into it.
 
         Raises:
             AppError: ``bad-requirements``: it is no sound wheel.
         """
+        place = Path(tempfile.mkdtemp(prefix="adopted-", dir=work))
         try:
-            check(wheel, work / "look")
+            check(wheel, place / "look")
         except BadWheel as error:
             raise AppError(
                 Code.BAD_REQUIREMENTS, f"{shown} can't be used: {error}", hint="Build that wheel again."
             ) from None
-        digest = _sha256(wheel)
-        place = self.folder / f"own-{digest}"
-        place.mkdir(parents=True, exist_ok=True)
-        fresh = place / f"{wheel.name}.{os.getpid()}-{time.monotonic_ns()}"
-        shutil.copyfile(wheel, fresh)
-        fresh.replace(place / wheel.name)
-        return Wheel(place / wheel.name, digest)
+        shutil.copyfile(wheel, place / wheel.name, follow_symlinks=False)
+        return Wheel(place / wheel.name, _sha256(place / wheel.name))
 
-    def _wheel(self, source: Source, target: Target, work: Path, say: Say) -> Wheel:
-        parts = _key_parts(source, target)
-        place = self.folder / key_of(parts)
-        with exclusive(place.with_suffix(".making")):
-            if kept := _kept(place, say, source):
-                return kept
-            fresh = place.with_suffix(".new")
-            remove_tree(fresh)
-            fresh.mkdir()
-            record = self._from_shelf(place.name, source, fresh, say)
-            if isinstance(record, Spoiled) or record is None:
-                made = self._build(source, parts, target, work, say)
-                record = self._offered(place.name, made, work, fresh, anew=record is not None)
-            (fresh / "record.json").write_text(json.dumps(record))
-            remove_tree(place)
-            fresh.rename(place)
-        return Wheel(place / record["wheel"]["file"], record["wheel"]["sha256"])
-
-    def _from_shelf(self, key: str, source: Source, into: Path, say: Say) -> Record | Spoiled | None:
-        try:
-            record = self._shelf.fetch(key, into)
-        except Spoiled as error:
-            say(f"{source.shown}: the wheel that was stored is spoiled ({error}): built anew")
-            remove_tree(into)
-            into.mkdir()
-            return error
-        if record:
-            say(f"{source.shown}: built before by {record.get('worker') or 'a worker'}")
-        return record
-
-    def _offered(self, key: str, made: tuple[Record, Path], work: Path, into: Path, *, anew: bool) -> Record:
-        """Store what was built, then take what is stored: the other worker's where that one was quicker."""
-        record, wheel = made
-        self._shelf.store(key, record, wheel, anew=anew)
-        stored = work / "stored"
-        stored.mkdir()
-        kept = self._shelf.fetch(key, stored) or record
-        path = stored / kept["wheel"]["file"]
-        shutil.move(path if path.exists() else wheel, into / kept["wheel"]["file"])
-        return kept
-
-    def _build(
-        self, source: Source, parts: dict[str, str], target: Target, work: Path, say: Say
-    ) -> tuple[Record, Path]:
+    def _build(self, source: BuildInput, target: BuildTarget, work: Path, log: BuildLog) -> tuple[dict[str, Any], Path]:
         started = self._clock()
-        say(f"{source.shown}: no wheel fits, building it from source")
+        log(f"{source.shown}: no wheel fits, building it from source")
         path = self._fetched(source.origin, target, work) if isinstance(source.origin, Sdist) else _copied(source, work)
         wheel = self._compiled(source, path, target, work)
         bundled: tuple[str, ...] = ()
         if is_for_this_machine_only(wheel.name) and _compiles_for(target):
-            wheel, bundled = repair.repaired(wheel, source.shown, target, work, self._sandbox, self._tools)
-            say(f"{source.shown}: carries {', '.join(bundled)}" if bundled else f"{source.shown}: {wheel.name}")
+            wheel, bundled = self._repaired(wheel, source, target, work)
+            log(f"{source.shown}: carries {', '.join(bundled)}" if bundled else f"{source.shown}: {wheel.name}")
         if not fits(wheel.name, target):
             raise repair.does_not_fit(f"{source.shown} built to {wheel.name}", target)
-        self._checked(wheel, source, work)
-        return self._record(source, parts, target, wheel, bundled, started), wheel
+        return self._record(source, target, wheel, bundled, started), wheel
 
-    def _compiled(self, source: Source, path: Path, target: Target, work: Path) -> Path:
-        out = work / "built"
-        out.mkdir()
+    def _compiled(self, source: BuildInput, path: Path, target: BuildTarget, work: Path) -> Path:
+        """Run the source's build where it can write to nothing else, and take out a copy of the wheel."""
+        arena = work / "build"
+        out = arena / "out"
+        out.mkdir(parents=True)
         arguments = ("build", "--wheel", str(path), "--out-dir", str(out), "--no-create-gitignore", "--no-sources")
-        outcome = self._uv.run(arguments, target, lambda _: None, cwd=work, writable=(work,), env=_ENVIRONMENT)
+        writable = (arena, path) if path.is_dir() else (arena,)
+        outcome = self._uv.run(
+            arguments, target, lambda _: None, cwd=arena, readable=(path,), writable=writable, env=_ENVIRONMENT
+        )
         if not outcome.ok:
             raise build_failed(source.shown, outcome.output, target)
-        found = [entry for entry in sorted(out.iterdir()) if entry.suffix == ".whl"]
+        found = [entry for entry in sorted(out.iterdir()) if entry.suffix == ".whl"] if _is_folder(out) else []
         if len(found) != 1:
             raise _bad(source, f"left {len(found)} wheels instead of one")
-        self._checked(found[0], source, work)
-        return found[0]
+        return self._taken(found[0], source, work / "wheel")
 
-    def _checked(self, wheel: Path, source: Source, work: Path) -> None:
+    def _repaired(
+        self, wheel: Path, source: BuildInput, target: BuildTarget, work: Path
+    ) -> tuple[Path, tuple[str, ...]]:
+        arena = work / "repair"
+        arena.mkdir()
+        repaired, bundled = repair.repaired(wheel, source.shown, target, arena, self._sandbox, self._tools)
+        return self._taken(repaired, source, work / "repaired"), bundled
+
+    @staticmethod
+    def _taken(wheel: Path, source: BuildInput, into: Path) -> Path:
+        """Copy a wheel out of a folder that untrusted code could write to, and check the copy."""
         wanted = source.origin if isinstance(source.origin, Sdist) else None
+        into.mkdir()
+        copy = into / wheel.name
         try:
-            check(
-                wheel, work / "look", name=wanted.name if wanted else None, version=wanted.version if wanted else None
-            )
-        except BadWheel as error:
+            copy.write_bytes(read_plain(wheel, _MOST_BYTES))
+            check(copy, into / "look", name=wanted.name if wanted else None, version=wanted.version if wanted else None)
+        except (BadWheel, ValueError) as error:
             raise _bad(source, f"made no sound wheel: {error}") from None
+        return copy
 
-    def _fetched(self, sdist: Sdist, target: Target, work: Path) -> Path:
-        path = work / Path(sdist.filename).name
-        outcome = self._uv.script(_DOWNLOAD, (sdist.url, str(path), str(_MOST_BYTES)), target, work)
+    def _fetched(self, sdist: Sdist, target: BuildTarget, work: Path) -> Path:
+        path = work / "fetched" / Path(sdist.filename).name
+        path.parent.mkdir()
+        outcome = self._uv.script(_DOWNLOAD, (sdist.url, str(path), str(_MOST_BYTES)), target, path.parent)
         if not outcome.ok:
             raise IndexTrouble(f"{sdist.filename} could not be fetched: {outcome.output.splitlines()[-1:]}")
-        if path.is_symlink() or not path.is_file() or _sha256(path) != sdist.sha256:
+        if not path.is_file() or _sha256(path) != sdist.sha256:
             raise IndexTrouble(f"{sdist.filename} came with another hash than the index promised")
         return path
 
     def _record(
-        self, source: Source, parts: dict[str, str], target: Target, wheel: Path, bundled: tuple[str, ...],
-        started: float,
-    ) -> dict[str, Any]:  # fmt: skip
+        self, source: BuildInput, target: BuildTarget, wheel: Path, bundled: tuple[str, ...], started: float
+    ) -> dict[str, Any]:
         origin = source.origin
         now = self._clock()
         return {
             "schema": 1,
-            "key": parts,
+            "key": key_parts(source.sha256, target),
             "wheel": {"file": wheel.name, "sha256": _sha256(wheel), "bytes": wheel.stat().st_size},
             "source": {
                 "file": origin.filename if isinstance(origin, Sdist) else source.shown,
@@ -232,31 +214,38 @@ class Farm:
             },
             "bundled": list(bundled),
             "tools": {**repair.versions(), "interpreter": str(target.interpreter), "worker_python": sys.version},
-            "worker": self._worker,
             "built": datetime.fromtimestamp(now, UTC).isoformat(timespec="seconds"),
             "seconds": round(now - started, 1),
         }
 
 
-def _kept(place: Path, say: Say, source: Source) -> Wheel | None:
-    """What this machine has, if it is still what it was."""
-    try:
-        record = checked((place / "record.json").read_bytes(), place.name)
-        wheel = place / record["wheel"]["file"]
-        verify(wheel, record)
-    except FileNotFoundError:
-        return None
-    except Spoiled as error:
-        say(f"{source.shown}: the wheel that was kept is spoiled ({error})")
-        return None
-    os.utime(place)
-    return Wheel(wheel, record["wheel"]["sha256"])
+def wheel_action(sdist: Sdist, target: BuildTarget) -> Action:
+    """Return the action that builds a wheel from a source distribution of the index."""
+    return Action(
+        kind="wheel",
+        inputs={
+            "key": key_parts(sdist.sha256, target), "sdist": asdict(sdist), "python": target.python,
+            "architecture": target.architecture,
+        },
+    )  # fmt: skip
 
 
-def _key_parts(source: Source, target: Target) -> dict[str, str]:
-    """Everything that decides what comes out of a build."""
+def input_of(inputs: Mapping[str, Any], target: BuildTarget) -> BuildInput:
+    """Return what an action's inputs want built.
+
+    Raises:
+        ValueError: its key is another's: under it, the wheel would be taken for what it is not.
+    """
+    sdist = Sdist(**inputs["sdist"])
+    if inputs["key"] != key_parts(sdist.sha256, target):
+        raise ValueError("the key of this wheel does not follow from its inputs")
+    return BuildInput(f"{sdist.name} {sdist.version}", sdist.sha256, sdist)
+
+
+def key_parts(sha256: str, target: BuildTarget) -> dict[str, str]:
+    """Return everything that decides what comes out of the build of a source with this hash."""
     return {
-        "source": source.sha256,
+        "source": sha256,
         "abi": f"cp{target.python.replace('.', '')}",
         "architecture": target.architecture,
         "platform": target.platform,
@@ -265,14 +254,20 @@ def _key_parts(source: Source, target: Target) -> dict[str, str]:
     }
 
 
+def _wheel_in(folder: Path) -> Wheel:
+    """Return the wheel of a result."""
+    record = json.loads((folder / RECORD).read_text())["wheel"]
+    return Wheel(folder / record["file"], record["sha256"])
+
+
 def image() -> str:
-    """What this machine's compilers and libraries are of: the distribution, its release and its C library."""
+    """Name what this machine builds with: the distribution, its release and its C library."""
     release = platform.freedesktop_os_release()
     return f"{release.get('ID', 'linux')}-{release.get('VERSION_ID', '')}-{'-'.join(platform.libc_ver())}"
 
 
-def _copied(source: Source, work: Path) -> Path:
-    """The source as it was uploaded: what ran before this build may have changed every copy that it could write to."""
+def _copied(source: BuildInput, work: Path) -> Path:
+    """Copy the source as it was uploaded: code that ran earlier may have changed any copy that it could write to."""
     assert isinstance(source.origin, Path)  # noqa: S101 - for the type checker
     path = work / "source" / source.origin.name
     path.parent.mkdir()
@@ -281,15 +276,19 @@ def _copied(source: Source, work: Path) -> Path:
     else:
         shutil.copyfile(source.origin, path, follow_symlinks=False)
     if content_digest(path, work) != source.sha256:
-        raise RuntimeError(f"{source.shown} was changed during its build")
+        raise OurTrouble(f"{source.shown} was changed during its build")
     return path
 
 
-def _compiles_for(target: Target) -> bool:
+def _compiles_for(target: BuildTarget) -> bool:
     return platform.machine() == target.platform.partition("-")[0]
 
 
-def _bad(source: Source, what: str) -> AppError:
+def _is_folder(path: Path) -> bool:
+    return path.is_dir() and not path.is_symlink()
+
+
+def _bad(source: BuildInput, what: str) -> AppError:
     hint = "Choose a release of it that offers a wheel, or put a wheel for it into the zip and name its path."
     return AppError(Code.DEPENDENCY_BUILD_FAILED, f"the build of {source.shown} {what}", hint=hint)
 

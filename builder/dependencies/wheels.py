@@ -14,7 +14,7 @@ from packaging.utils import InvalidWheelFilename, canonicalize_name, parse_wheel
 from packaging.version import InvalidVersion, Version
 
 from auto_lambda.errors import AppError
-from builder.dependencies.uv import Target
+from builder.dependencies.uv import BuildTarget
 from builder.source.unpack import ZipLimits, unpack
 
 _LIMITS = ZipLimits(ratio=1000)
@@ -26,7 +26,7 @@ class BadWheel(ValueError):
     """The file is no wheel, or not of the right distribution; the message says what is wrong."""
 
 
-def fits(filename: str, target: Target) -> bool:
+def fits(filename: str, target: BuildTarget) -> bool:
     """Return whether a wheel's name says that it runs on the target; False for a name that is no wheel's."""
     try:
         return not parse_wheel_filename(filename)[3].isdisjoint(_tags(target.python, target.platform))

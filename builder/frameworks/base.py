@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Protocol
 
-from auto_lambda.model import FrameworkName, Say
+from auto_lambda.model import BuildLog, FrameworkName
 from builder.model import Built, Draft
 
 
@@ -17,7 +17,7 @@ class Framework(Protocol):
     def requirements(self, built_from: Path) -> tuple[str, ...]:
         """Return what the app needs at run time even if its own manifest forgets it."""
 
-    def compile(self, built: Built, work: Path, say: Say) -> Draft:
+    def compile(self, built: Built, work: Path, log: BuildLog) -> Draft:
         """Compile in the sandbox. ``work`` is an empty writable folder that outlives the draft.
 
         Raises:

@@ -8,69 +8,54 @@ shared objects, which code may or may not open, it only warns.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import posixpath
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 from auto_lambda.errors import AppError, Code
 from auto_lambda.model import Architecture
 from auto_lambda.runtimes import RUNTIMES, Runtime
-from builder.dependencies.cache import keep
-from builder.dependencies.distributions import owners
 from builder.model import Built, Layer
-from builder.proof.elf import Binary, read_tree
+from builder.proof.distributions import owners
+from builder.proof.elf import BINARIES, Binary, read_tree
 from builder.proof.lambda_libraries import ADVICE, libraries
 
 TASK, OPT = "/var/task", "/opt"
-_FORMAT = "1"  # raised when facts of the same file come to be others
 _MODULE = re.compile(r"(?P<stem>\w+)(?P<tag>\.[\w.-]+)?\.so")
 _LIBRARY_FOLDERS = (TASK, f"{TASK}/lib", f"{OPT}/lib")  # the part of Lambda's LD_LIBRARY_PATH that a package can fill
 _TRIPLETS: Mapping[Architecture, str] = {"x86_64": "x86_64-linux-gnu", "arm64": "aarch64-linux-gnu"}
 _MAX_LISTED = 5
 
 
-class Audits:
-    """Audits packages, and keeps what it read of each layer: a change of code alone costs nothing.
+def audit(built: Built, code: Path) -> tuple[str, ...]:
+    """Check the layer and the app's own code together; return warnings.
 
     Args:
-        folder: for facts by layer; made when missing.
+        built: its layer, and the Python and architecture that it is for.
+        code: the unpacked content of the code zip.
+
+    Raises:
+        AppError: ``wrong-architecture``, ``wrong-python-abi``, ``glibc-too-new`` or ``missing-library``.
     """
+    found = {f"{TASK}/{one.path}": one for one in read_tree(code)}
+    layer = built.layer
+    if layer:
+        found |= {f"{OPT}/{one.path}": one for one in _facts(layer)}
+    source = built.source
+    package = Package(found, {TASK: code, **({OPT: layer.tree} if layer else {})})
+    return check(package, RUNTIMES[source.python], source.architecture)
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
 
-    def audit(self, built: Built, code: Path) -> tuple[str, ...]:
-        """Check the layer and the app's own code together; return warnings.
-
-        Args:
-            built: its layer, and the Python and architecture that it is for.
-            code: the unpacked content of the code zip.
-
-        Raises:
-            AppError: ``wrong-architecture``, ``wrong-python-abi``, ``glibc-too-new`` or ``missing-library``.
-        """
-        found = {f"{TASK}/{one.path}": one for one in read_tree(code)}
-        layer = built.layer
-        if layer:
-            found |= {f"{OPT}/{one.path}": one for one in self._facts(layer)}
-        source = built.source
-        package = Package(found, {TASK: code, **({OPT: layer.tree} if layer else {})})
-        return check(package, RUNTIMES[source.python], source.architecture)
-
-    def _facts(self, layer: Layer) -> tuple[Binary, ...]:
-        key = hashlib.sha256(f"{_FORMAT} {layer.key}".encode()).hexdigest()[:40]
-        place = self._folder / f"{key}.json"
-        try:
-            return tuple(_binary(one) for one in json.loads(place.read_bytes()))
-        except (OSError, ValueError, TypeError, KeyError):
-            facts = read_tree(layer.tree)
-        keep(json.dumps([asdict(one) for one in facts]), place)
-        return facts
+def _facts(layer: Layer) -> tuple[Binary, ...]:
+    """Return what was read of the layer's binaries when it was made, else read them now."""
+    try:
+        return tuple(_binary(one) for one in json.loads((layer.tree.parent / BINARIES).read_bytes()))
+    except (OSError, ValueError, TypeError, AttributeError):
+        return read_tree(layer.tree)
 
 
 def _binary(facts: dict[str, object]) -> Binary:

@@ -12,17 +12,16 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from auto_lambda.model import Proof, Say
-from auto_lambda.tools import ToolEnvironments
+from auto_lambda.model import BuildLog, Proof
+from auto_lambda.tools import Tools
 from builder.diagnosis.syntax import clean
 from builder.model import Built, Draft
-from builder.proof.audit import OPT, TASK, Audits
+from builder.proof.audit import OPT, TASK, audit
 from builder.proof.starts import Start, starts
 from builder.proof.verdict import Result, failure
 from builder.sandbox.limit_errors import stopped_error, tampered
 from builder.sandbox.result_file import ResultFile
 from builder.sandbox.sandbox import MEGABYTE, Command, Limits, Outcome, Sandbox, read_json
-from worker.model import Bundle
 
 INIT_SECONDS = 10.0
 """What Lambda gives a function to start (Lambda Developer Guide, 'Lambda execution environment', init phase)."""
@@ -43,7 +42,6 @@ class Prover:
     Args:
         sandbox: runs the starts.
         tools: hands out the environment like Lambda's, with its runtime client.
-        audits: looks at native code.
         region: that functions find in their environment.
         init_seconds: that a function has to start.
     """
@@ -51,49 +49,45 @@ class Prover:
     def __init__(
         self,
         sandbox: Sandbox,
-        tools: ToolEnvironments,
-        audits: Audits,
+        tools: Tools,
         region: str = "us-east-1",
         init_seconds: float = INIT_SECONDS,
     ) -> None:
         self._sandbox = sandbox
         self._tools = tools
-        self._audits = audits
         self._region = region
         self._init_seconds = init_seconds
 
-    def prove(self, draft: Draft, bundle: Bundle, built: Built, work: Path, say: Say) -> Proof:
-        """Show that every function of the bundle starts, before anything in AWS changes.
+    def prove(self, draft: Draft, built: Built, code_zip: Path, work: Path, log: BuildLog) -> Proof:
+        """Show that every function starts, before anything in AWS changes.
 
         Args:
-            draft: its code, and what makes its main function load the app.
-            bundle: its functions, as they will be deployed.
-            built: its dependency layer, Python and architecture.
+            draft: its functions and their code, and what makes the main function load the app.
+            built: its dependency layer, Python, architecture and options.
+            code_zip: the code as it will be deployed.
             work: an empty writable folder.
-            say: takes what the app prints, and what was measured.
+            log: takes what the app prints, and what was measured.
 
         Raises:
             AppError: it cannot run on Lambda.
         """
-        warnings = self._audits.audit(built, draft.code)
+        warnings = audit(built, draft.code)
         unzipped = sum(_sizes(draft.code)) + (built.layer.tree_bytes if built.layer else 0)
-        zipped = sum(one.path.stat().st_size for one in bundle.artifacts if one.key.endswith(".zip"))
+        zipped = code_zip.stat().st_size + (built.layer.zip_bytes if built.layer else 0)
         if _MACHINES.get(platform.machine()) == built.source.architecture:
-            init, more = self._start(draft, bundle, built, work, say)
+            init, more = self._start(draft, built, work, log)
         else:
             init, more = None, (f"built for {built.source.architecture}: not started on this {platform.machine()}",)
         return Proof(init, unzipped, zipped, (*warnings, *more))
 
-    def _start(
-        self, draft: Draft, bundle: Bundle, built: Built, work: Path, say: Say
-    ) -> tuple[int | None, tuple[str, ...]]:
-        wanted = starts(draft, bundle, self._region)
+    def _start(self, draft: Draft, built: Built, work: Path, log: BuildLog) -> tuple[int | None, tuple[str, ...]]:
+        wanted = starts(draft, built.source.options.environment, self._region)
         result = ResultFile(work / "result.json")
-        outcome = self._sandbox.run(self._command(wanted, draft.code, built, work, result.path), say)
+        outcome = self._sandbox.run(self._command(wanted, draft.code, built, work, result.path), log)
         results = _read(result, outcome, len(wanted))
         for one, told in zip(wanted, results, strict=True):
             if told.ended == "started":
-                say(f"{one.function} starts: {told.init_ms} ms, {told.peak_mb} of {one.memory} MB")
+                log(f"{one.function} starts: {told.init_ms} ms, {told.peak_mb} of {one.memory} MB")
                 continue
             error = failure(one, told, outcome.output, _shown(draft, built), built.source.python, self._init_seconds)
             if not draft.remote_environment:

@@ -1,4 +1,4 @@
-"""Which cold starts prove a bundle: each distinct one once."""
+"""Which cold starts prove an app: each distinct one once."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from builder.model import Draft
-from worker.bundle.publish import RELEASE_VARIABLE
-from worker.model import Bundle
 
 _FUNCTION = "AWS::Lambda::Function"
 # Lambda's defaults: docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-lambda-function.html
@@ -40,30 +38,37 @@ class Start:
     called: Mapping[str, str]
 
 
-def starts(draft: Draft, bundle: Bundle, region: str) -> tuple[Start, ...]:
-    """The starts of a bundle, the main function's first.
+def starts(draft: Draft, environment: Mapping[str, str], region: str) -> tuple[Start, ...]:
+    """Return the starts of an app, the main function's first.
 
-    Functions with the same module, variables and memory start alike (the variable that names their release apart): the
-    first stands for all, and of the others only the handler's name is looked up.
+    Functions with the same module, variables and memory start alike: the first stands for all, and of the others only
+    the handler's name is looked up.
+
+    Args:
+        draft: its functions.
+        environment: variables that every function has besides its own.
+        region: that functions find in their environment.
     """
     groups: dict[object, list[tuple[str, Mapping[str, Any]]]] = {}
-    for name, properties in sorted(_functions(bundle), key=lambda one: (one[0] != bundle.main, one[0])):
+    for name, properties in sorted(_functions(draft), key=lambda one: (one[0] != draft.main, one[0])):
         module = str(properties["Handler"]).rpartition(".")[0]
-        variables = {one for one in _variables(properties, region).items() if one[0] != RELEASE_VARIABLE}
-        alike = module, frozenset(variables), _memory(properties)
+        variables = {**_variables(properties, region), **environment}
+        alike = module, frozenset(variables.items()), _memory(properties)
         groups.setdefault(alike, []).append((name, properties))
-    return tuple(_start(group, draft, bundle, region) for group in groups.values())
+    return tuple(_start(group, draft, environment, region) for group in groups.values())
 
 
-def _start(group: list[tuple[str, Mapping[str, Any]]], draft: Draft, bundle: Bundle, region: str) -> Start:
+def _start(
+    group: list[tuple[str, Mapping[str, Any]]], draft: Draft, environment: Mapping[str, str], region: str
+) -> Start:
     (name, properties), *others = group
-    main = name == bundle.main
+    main = name == draft.main
     called = {other: str(one["Handler"]) for other, one in others if one["Handler"] != properties["Handler"]}
     timeout = properties.get("Timeout")
     return Start(
         function=name,
         handler=str(properties["Handler"]),
-        environment={**_lambdas(name, properties, region), **_variables(properties, region)},
+        environment={**_lambdas(name, properties, region), **_variables(properties, region), **environment},
         memory=_memory(properties),
         seconds=min(timeout if isinstance(timeout, int) else _TIMEOUT, _LONGEST_EVENT),
         event=draft.first_event if main else None,
@@ -71,10 +76,10 @@ def _start(group: list[tuple[str, Mapping[str, Any]]], draft: Draft, bundle: Bun
     )
 
 
-def _functions(bundle: Bundle) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    for name, resource in bundle.template["Resources"].items():
+def _functions(draft: Draft) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for name, resource in draft.template["Resources"].items():
         if resource["Type"] == _FUNCTION:
-            yield name, resource["Properties"]
+            yield name, resource.get("Properties", {})
 
 
 def _memory(properties: Mapping[str, Any]) -> int:
@@ -91,6 +96,7 @@ def _lambdas(name: str, properties: Mapping[str, Any], region: str) -> dict[str,
         "AWS_LAMBDA_FUNCTION_NAME": function,
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(_memory(properties)),
         "AWS_LAMBDA_LOG_GROUP_NAME": f"/aws/lambda/{function}",
+        "AUTO_LAMBDA_RELEASE": "proof",  # its value comes with the final template
     }
 
 
@@ -100,7 +106,7 @@ def _variables(properties: Mapping[str, Any], region: str) -> dict[str, str]:
 
 
 def _value(value: Any, region: str) -> str:
-    """A literal as it is; what only CloudFormation knows gets a placeholder, so that the variable is set."""
+    """Return a literal as it is, and a placeholder for what only CloudFormation knows, so that the variable is set."""
     if isinstance(value, dict):
         referred = str(value.get("Ref", "placeholder"))
         return {**_PSEUDO, "AWS::Region": region}.get(referred, referred.replace("::", "-"))

@@ -34,7 +34,7 @@ class DiskMeter:
         self._free = {folder: _free(folder) for folder in self._folders}
 
     def exceeded(self, pid: int) -> bool:
-        """Whether the tree of processes under ``pid`` has written more than it may.
+        """Tell whether the process tree under ``pid`` has written more than it may.
 
         Raises:
             OSError: the disk is nearly full, and not by this run.

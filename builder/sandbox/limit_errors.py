@@ -1,9 +1,12 @@
-"""What the uploader is told of a command that passed a limit or meddled with its own result. One place for all."""
+"""Errors of commands that exceeded a limit, or that changed their own result."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from auto_lambda.errors import AppError, Code
 from builder.sandbox.meters import Stopped
+from builder.sandbox.result_file import read_plain
 from builder.sandbox.sandbox import MEGABYTE, Outcome
 
 _CODES: dict[Stopped, Code] = {
@@ -16,7 +19,7 @@ _CODES: dict[Stopped, Code] = {
 
 
 def stopped_error(outcome: Outcome, doing: str, *, hint: str) -> AppError:
-    """The error of an outcome that `Outcome.stopped` gives a reason for.
+    """Return the error of a command that exceeded a limit.
 
     Args:
         outcome: how it ended.
@@ -37,9 +40,21 @@ def stopped_error(outcome: Outcome, doing: str, *, hint: str) -> AppError:
 
 
 def tampered(doing: str) -> AppError:
-    """The error of a result file that is not what our own script wrote: no plain file, too large, another shape."""
+    """Return the error of a result file that our script did not write: no plain file, too large, another shape."""
     return AppError(
         Code.RESULT_TAMPERED,
         f"the result of {doing} was changed or replaced while the app's code ran",
         hint="Code that runs at import or in a hook must not touch files outside the app's own folder.",
     )
+
+
+def read_result(path: Path, doing: str, max_bytes: int = 8 * MEGABYTE) -> str:
+    """Read a text that a tool wrote where untrusted code could write, too.
+
+    Raises:
+        AppError: ``result-tampered``: no plain file, too large, or no UTF-8.
+    """
+    try:
+        return read_plain(path, max_bytes).decode()
+    except ValueError:
+        raise tampered(doing) from None

@@ -1,43 +1,26 @@
-"""Limits on a whole tree of processes. The kernel keeps them where it lets us make control groups; else we look."""
+"""Limits on a whole tree of processes, looked after several times a second."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal
 
 Stopped = Literal["time", "output", "memory", "processes", "disk"]
 """Which limit ended a command."""
 
-_PAGE = os.sysconf("SC_PAGE_SIZE")
 _TICKS = os.sysconf("SC_CLK_TCK")
-
-
-class Meter(Protocol):
-    """Watches one run, from its first process to its last."""
-
-    @property
-    def prefix(self) -> tuple[str, ...]:
-        """Words before the command, so that it begins where it is counted."""
-
-    def exceeded(self, pid: int) -> Stopped | None:
-        """Which limit the tree under ``pid`` has passed, if any. Also after its end."""
-
-    def close(self) -> None:
-        """End what is left and leave nothing behind."""
 
 
 class ProcMeter:
     """Sums up the processes below one, as often as it is asked. What begins and ends in between is not seen.
 
     Args:
-        memory: bytes that the tree may hold for itself (memory shared with files does not count).
+        memory: bytes that the tree may hold: its own and shared memory, but no pages of files.
         processes: how many, threads included.
         cpu: seconds of all together.
     """
-
-    prefix: tuple[str, ...] = ()
 
     def __init__(self, *, memory: int, processes: int, cpu: float) -> None:
         self._memory = memory
@@ -45,16 +28,14 @@ class ProcMeter:
         self._cpu = cpu
 
     def exceeded(self, pid: int) -> Stopped | None:
-        """As `Meter` says."""
+        """Return which limit the tree under ``pid`` has passed, None if it keeps them."""
         tree = descendants(pid)
         if sum(map(_threads, tree)) > self._processes:
             return "processes"
-        if sum(map(_held, tree)) > self._memory:
+        # Shares take longer to add up, so they are asked for only when it matters.
+        if sum(map(_mapped, tree)) > self._memory and sum(map(_held, tree)) > self._memory:
             return "memory"
         return "time" if sum(map(_worked, tree)) > self._cpu else None
-
-    def close(self) -> None:
-        """Nothing: the run ends its own processes."""
 
 
 def descendants(pid: int) -> list[int]:
@@ -72,7 +53,7 @@ def descendants(pid: int) -> list[int]:
 
 
 def nameless_files(pids: Iterable[int]) -> Iterator[os.stat_result]:
-    """The files that processes hold open although they have no name any more: they take room that no walk finds."""
+    """Yield the deleted files that processes hold open: they take disk space that no walk of the tree finds."""
     for pid in pids:
         try:
             with os.scandir(f"/proc/{pid}/fd") as entries:
@@ -101,12 +82,27 @@ def _threads(pid: int) -> int:
     return int(fields[17]) if fields else 0
 
 
+def _mapped(pid: int) -> int:
+    """Return the bytes of its own and of shared memory (proc(5), ``RssAnon`` and ``RssShmem``).
+
+    What a process shares with those that it forked counts in each.
+    """
+    return _sum(f"/proc/{pid}/status", ("RssAnon:", "RssShmem:")) or 0
+
+
 def _held(pid: int) -> int:
+    """Return the bytes of its own memory, and its share of what it shares with others (proc(5), smaps_rollup)."""
+    share = _sum(f"/proc/{pid}/smaps_rollup", ("Pss_Anon:", "Pss_Shmem:"))
+    return _mapped(pid) if share is None else share
+
+
+def _sum(file: str, names: tuple[str, ...]) -> int | None:
+    """Add up lines of kilobytes; None where there are none."""
     try:
-        _, resident, shared, *_ = Path(f"/proc/{pid}/statm").read_text().split()
+        lines = [line for line in Path(file).read_text(errors="replace").splitlines() if line.startswith(names)]
     except OSError:
-        return 0
-    return (int(resident) - int(shared)) * _PAGE
+        return None
+    return sum(int(line.split()[1]) * 1024 for line in lines) if lines else None
 
 
 def _worked(pid: int) -> float:

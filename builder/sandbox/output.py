@@ -1,11 +1,11 @@
-"""What a stranger's program prints, made fit for a log: whole lines, clean, bounded."""
+"""Turns what an untrusted program prints into log lines: whole, clean, bounded."""
 
 from __future__ import annotations
 
 import codecs
 import re
 
-from auto_lambda.model import Say
+from auto_lambda.model import BuildLog
 
 _LONGEST_LINE = 16 * 1024
 _ESCAPES = re.compile(
@@ -16,7 +16,7 @@ _CONTROLS = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u2
 
 
 def printable(line: str) -> str:
-    """A line of a stranger's output without terminal escapes and control characters (tabs stay)."""
+    """Return a line of untrusted output without terminal escapes and control characters (tabs stay)."""
     return _CONTROLS.sub("", _ESCAPES.sub("", line))
 
 
@@ -24,12 +24,12 @@ class Lines:
     """Splits raw output into clean lines, tells them, and keeps them up to a number of bytes.
 
     Args:
-        say: is told each line.
+        log: is told each line.
         limit: bytes of raw output.
     """
 
-    def __init__(self, say: Say, limit: int) -> None:
-        self._say = say
+    def __init__(self, log: BuildLog, limit: int) -> None:
+        self._say = log
         self._limit = limit
         self._seen = 0
         self._rest = ""

@@ -40,27 +40,42 @@ class Started:
         return int(self.process.returncode)
 
 
+@dataclass(frozen=True, slots=True)
+class Isolated:
+    """A command inside bubblewrap.
+
+    Attributes:
+        executable: bubblewrap's path.
+        options: its arguments up to ``--``. They travel by a file of their own: no other user of this machine reads
+            the values of an app's variables in the list of processes.
+        argv: the command inside.
+    """
+
+    executable: str
+    options: tuple[str, ...]
+    argv: tuple[str, ...]
+
+
 @contextlib.contextmanager
 def started(
-    argv: Sequence[str], cwd: Path, env: Mapping[str, str], mark: Path, bubblewrap: int | None = None
+    argv: Sequence[str], cwd: Path, env: Mapping[str, str], mark: Path, isolated: Isolated | None = None
 ) -> Iterator[Started]:
     """Run a command; everything of it is gone on the way out.
 
     Args:
-        argv: the command.
+        argv: the command; with ``isolated``, it ends in bubblewrap's path.
         cwd: its folder.
         env: its whole environment.
         mark: a path that only this run has in its environment; strays are known by it.
-        bubblewrap: position of bubblewrap in ``argv``, if that is what the command is.
+        isolated: what bubblewrap is to do, if that is the command.
     """
     with contextlib.ExitStack() as undo:
-        init = undo.enter_context(_Init()) if bubblewrap is not None else None
-        if init:
-            argv = (*argv[: (bubblewrap or 0) + 1], *init.options, *argv[(bubblewrap or 0) + 1 :])
+        init = undo.enter_context(_Init(isolated)) if isolated else None
         process = undo.enter_context(
             subprocess.Popen(
-                argv, cwd=cwd, env=dict(env), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT, start_new_session=True, pass_fds=init.passed if init else (),
+                (*argv, *(init.options if init else ())), cwd=cwd, env=dict(env), stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
+                pass_fds=init.passed if init else (),
             )
         )  # fmt: skip
         pidfd = os.pidfd_open(process.pid)
@@ -83,16 +98,15 @@ class _Init:
     Killing bubblewrap alone would do as long as nobody inside meddles with that first process; this needs no trust.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, isolated: Isolated) -> None:
         self._info, info = os.pipe()
         go, self._go = os.pipe()
-        calls = os.memfd_create("system-calls")
-        self.passed: tuple[int, ...] = (info, go, calls)
-        self.options: tuple[str, ...] = ("--info-fd", str(info), "--block-fd", str(go))
-        if code := seccomp.program():
-            os.write(calls, code)
-            os.lseek(calls, 0, os.SEEK_SET)
-            self.options += ("--seccomp", str(calls))
+        calls = _memory_file("system-calls", seccomp.program())
+        arguments = _memory_file("arguments", b"".join(os.fsencode(word) + b"\0" for word in isolated.options))
+        self.passed: tuple[int, ...] = (info, go, calls, arguments)
+        options = ["--info-fd", str(info), "--block-fd", str(go), "--args", str(arguments)]
+        options += ["--seccomp", str(calls)] if os.fstat(calls).st_size else []
+        self.options: tuple[str, ...] = (*options, "--", *isolated.argv)
         self._pidfd: int | None = None
         self._open = {self._info, self._go, *self.passed}
 
@@ -131,6 +145,15 @@ class _Init:
             if descriptor in self._open:
                 self._open.discard(descriptor)
                 os.close(descriptor)
+
+
+def _memory_file(name: str, content: bytes) -> int:
+    """Return a descriptor of a nameless file that is read from its beginning."""
+    file = os.memfd_create(name)
+    with open(file, "wb", closefd=False) as opened:
+        opened.write(content)
+    os.lseek(file, 0, os.SEEK_SET)
+    return file
 
 
 def _end(process: subprocess.Popen[bytes], pidfd: int, mark: bytes, init: _Init | None) -> None:

@@ -2,7 +2,32 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from pathlib import Path
+
+
+def read_plain(path: Path, max_bytes: int) -> bytes:
+    """Read a file that untrusted code may have put there, or put something else in its place.
+
+    Raises:
+        ValueError: not a plain file with one name, or larger than ``max_bytes``.
+    """
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        raise ValueError(f"no readable result file: {error.strerror}") from error
+    try:
+        info = os.fstat(fd)
+        if not stat.S_ISREG(info.st_mode) or info.st_nlink != 1:
+            raise ValueError("the result is not a plain file")
+        with open(fd, "rb", closefd=False) as file:
+            data = file.read(max_bytes + 1)
+    finally:
+        os.close(fd)
+    if len(data) > max_bytes:
+        raise ValueError(f"the result is larger than {max_bytes} bytes")
+    return data
 
 
 class ResultFile:

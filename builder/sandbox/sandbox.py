@@ -13,25 +13,27 @@ import os
 import selectors
 import shutil
 import signal
-import stat
-import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from auto_lambda.model import Say
-from builder.sandbox.cgroups import Hierarchy
+from auto_lambda.files import remove_tree
+from auto_lambda.model import BuildLog
 from builder.sandbox.disk import DiskMeter
-from builder.sandbox.meters import Meter, ProcMeter
+from builder.sandbox.group_events import GroupEvents
+from builder.sandbox.meters import ProcMeter
 from builder.sandbox.meters import Stopped as Stopped
 from builder.sandbox.output import Lines
 from builder.sandbox.output import printable as printable
-from builder.sandbox.process import Started, started
+from builder.sandbox.process import Isolated, Started, started
+from builder.sandbox.result_file import read_plain
 
 MEGABYTE = 1024 * 1024
+FORWARD = Path(__file__).with_name("inside") / "forward.py"
+_FIXED: Mapping[str, str] = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8"}
 _PACE = 0.1  # seconds between two looks at the limits
 _PHYSICAL = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 # What a process that a resource limit ended returns: itself, and through a shell or bubblewrap.
@@ -95,11 +97,28 @@ class Outcome:
         return self.returncode == 0 and self.stopped is None
 
 
+@dataclass(frozen=True, slots=True)
+class IndexAccess:
+    """The way of commands to the package indexes: a proxy on a unix socket, and variables that name the indexes."""
+
+    socket: Path
+    environment: Mapping[str, str]
+
+    def connect(self, command: Command, socket: str) -> Command:
+        """Return the command with a forwarder before it, which finds the proxy's socket at a path of its own."""
+        argv = ("python3", "-I", str(FORWARD), socket, *command.argv)
+        return replace(command, argv=argv, env={**command.env, **self.environment})
+
+
 class Sandbox(Protocol):
     """Runs commands of the untrusted side."""
 
-    def run(self, command: Command, say: Say) -> Outcome:
-        """Run to the end or to a limit, telling ``say`` each line of output; kills the whole process group after."""
+    def run(self, command: Command, log: BuildLog) -> Outcome:
+        """Run to the end or to a limit, telling ``log`` each line of output; kills the whole process group after."""
+
+
+Isolate = Callable[[Command, Mapping[str, str]], Isolated]
+"""Makes bubblewrap's arguments from a command and the environment that it is to have inside."""
 
 
 class PlainSandbox:
@@ -112,49 +131,63 @@ class PlainSandbox:
     protocol, and bounds by this.
 
     Args:
-        groups: where the kernel keeps the limits on memory, processes and CPU time; without it they are looked after
-            ten times a second.
+        index: the way of commands with ``network`` to the package indexes; None leaves them the machine's own network.
         clock: seconds, monotonic.
     """
 
-    def __init__(self, groups: Hierarchy | None = None, clock: Callable[[], float] = time.monotonic) -> None:
-        self._groups = groups
+    def __init__(self, index: IndexAccess | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+        self._index = index
         self._clock = clock
 
-    def run(self, command: Command, say: Say) -> Outcome:
-        """Run to the end or to a limit, telling ``say`` each line; every process of it is gone afterwards."""
-        return self.bounded(command, say)
+    def run(self, command: Command, log: BuildLog) -> Outcome:
+        """Run to the end or to a limit, telling ``log`` each line; every process of it is gone afterwards."""
+        if command.network and self._index:
+            command = self._index.connect(command, str(self._index.socket))
+        return self.bounded(command, log)
 
-    def bounded(self, command: Command, say: Say, *, namespace: bool = False) -> Outcome:
-        """As `run`; with ``namespace`` the command is bubblewrap with a process namespace, which ends as one."""
+    def bounded(self, command: Command, log: BuildLog, isolate: Isolate | None = None) -> Outcome:
+        """Run as `run` does; with ``isolate`` the command runs inside bubblewrap, which has an environment of ours."""
         start = self._clock()
-        lines = Lines(say, command.limits.output)
+        lines = Lines(log, command.limits.output)
         with _scratch(command) as scratch:
             disk = DiskMeter((*command.writable, scratch), command.limits.disk)
-            with contextlib.closing(self._meter(command.limits)) as meter:
-                argv = (*meter.prefix, *self._bounds(command.limits), *command.argv)
-                position = len(argv) - len(command.argv) if namespace else None
-                with started(argv, command.cwd, _environment(command, scratch), scratch, position) as process:
-                    stopped = self._follow(process, lines, start + command.limits.wall, meter, disk)
-                stopped = stopped or _BY_LIMIT.get(process.returncode) or meter.exceeded(process.pid)
+            meter, group = self._meter(command.limits), GroupEvents()
+
+            def exceeded(pid: int) -> Stopped | None:
+                return meter.exceeded(pid) or group.stopped() or ("disk" if disk.exceeded(pid) else None)
+
+            with self._started(command, scratch, isolate) as process:
+                stopped = self._follow(process, lines, start + command.limits.wall, exceeded)
+            stopped = stopped or _BY_LIMIT.get(process.returncode) or (group.stopped() if process.returncode else None)
         lines.finish()
         return Outcome(process.returncode, lines.text, self._clock() - start, stopped, command.limits)
 
-    def _meter(self, limits: Limits) -> Meter:
+    def _started(
+        self, command: Command, scratch: Path, isolate: Isolate | None
+    ) -> contextlib.AbstractContextManager[Started]:
+        bounds, environment = self._bounds(command.limits), _environment(command, scratch)
+        if isolate is None:
+            return started((*bounds, *command.argv), command.cwd, environment, scratch)
+        isolated = isolate(command, environment)
+        # Nothing of the upload's is in the environment of what runs outside: LD_PRELOAD, say, would be obeyed there.
+        return started((*bounds, isolated.executable), Path("/"), _FIXED, scratch, isolated)
+
+    @staticmethod
+    def _meter(limits: Limits) -> ProcMeter:
         memory = min(limits.memory, _PHYSICAL * 3 // 4)
-        if self._groups:
-            return self._groups.group(memory=memory, processes=limits.processes, cpu=limits.cpu)
         return ProcMeter(memory=memory, processes=limits.processes, cpu=limits.cpu)
 
-    def _bounds(self, limits: Limits) -> tuple[str, ...]:
+    @staticmethod
+    def _bounds(limits: Limits) -> tuple[str, ...]:
         seconds = math.ceil(limits.cpu)
-        bounds = [f"--cpu={seconds}:{seconds + 5}", f"--fsize={limits.file_size}", "--core=0"]
-        if not self._groups:
-            # Addresses are not memory: much is reserved and never touched. This only stops a leap between two looks.
-            bounds.append(f"--as={2 * limits.memory}")
+        # Addresses are not memory: much is reserved and never touched. This only stops a leap between two looks.
+        addresses = f"--as={2 * limits.memory}"
+        bounds = [f"--cpu={seconds}:{seconds + 5}", f"--fsize={limits.file_size}", "--core=0", addresses]
         return (shutil.which("prlimit") or "/usr/bin/prlimit", *bounds, "--")
 
-    def _follow(self, process: Started, lines: Lines, deadline: float, meter: Meter, disk: DiskMeter) -> Stopped | None:
+    def _follow(
+        self, process: Started, lines: Lines, deadline: float, exceeded: Callable[[int], Stopped | None]
+    ) -> Stopped | None:
         with selectors.DefaultSelector() as selector:
             output = selector.register(process.output, selectors.EVENT_READ)
             selector.register(process.pidfd, selectors.EVENT_READ)
@@ -171,7 +204,7 @@ class PlainSandbox:
                 if lines.full:
                     return "output"
                 if self._clock() >= look:
-                    if stopped := meter.exceeded(process.pid) or ("disk" if disk.exceeded(process.pid) else None):
+                    if stopped := exceeded(process.pid):
                         return stopped
                     look = self._clock() + _PACE
             return "time"
@@ -181,8 +214,7 @@ def _environment(command: Command, scratch: Path) -> dict[str, str]:
     home, tmp = scratch / "home", scratch / "tmp"
     home.mkdir()
     tmp.mkdir()
-    minimal = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8", "HOME": str(home)}
-    return {**minimal, **command.env, "TMPDIR": str(tmp)}
+    return {**_FIXED, "HOME": str(home), **command.env, "TMPDIR": str(tmp)}
 
 
 @contextlib.contextmanager
@@ -194,39 +226,13 @@ def _scratch(command: Command) -> Iterator[Path]:
         remove_tree(folder)
 
 
-def remove_tree(folder: Path) -> None:
-    """Remove what a stranger filled, or put in its place, also where it took away our permissions. Follows no links.
-
-    Trees too deep for a path or for recursion are left to the system's own tools, which know no depth.
-    """
-    if folder.is_symlink() or folder.is_file():
-        folder.unlink(missing_ok=True)
-        return
-    with contextlib.suppress(RecursionError):
-        shutil.rmtree(folder, ignore_errors=True)
-    if os.path.lexists(folder):
-        for tool in (("chmod", "--recursive", "u+rwx"), ("rm", "--recursive", "--force", "--one-file-system")):
-            subprocess.run([*tool, "--", str(folder)], stdin=subprocess.DEVNULL, capture_output=True, check=False)
-
-
 def read_json(path: Path, *, max_bytes: int = 8 * MEGABYTE) -> Any:
     """Read a result that the untrusted side wrote.
 
     Raises:
         ValueError: not a plain file with one link, larger than ``max_bytes``, or not JSON.
     """
-    try:
-        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError as error:
-        raise ValueError(f"no readable result file: {error.strerror}") from error
-    info = os.fstat(fd)
-    if not stat.S_ISREG(info.st_mode) or info.st_nlink != 1:
-        os.close(fd)
-        raise ValueError("the result is not a plain file")
-    with os.fdopen(fd, "rb") as file:
-        data = file.read(max_bytes + 1)
-    if len(data) > max_bytes:
-        raise ValueError(f"the result is larger than {max_bytes} bytes")
+    data = read_plain(path, max_bytes)
     try:
         return json.loads(data)
     except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:

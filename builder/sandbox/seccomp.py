@@ -36,7 +36,7 @@ _ALLOW, _FAIL = 0x7FFF0000, 0x00050000
 
 
 def program(machine: str = "") -> bytes:
-    """The filter as an array of the kernel's ``sock_filter``; empty for a machine that we do not know.
+    """Return the filter as an array of the kernel's ``sock_filter``; empty for an unknown architecture.
 
     Args:
         machine: as `platform.machine` says; by default this one.

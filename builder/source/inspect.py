@@ -16,7 +16,6 @@ from builder.model import Options, Source
 from builder.source import documents, settings
 from builder.source import options as options_file
 from builder.source.runtime import Defaults, choose_python, parse_architecture
-from worker.model import Upload
 
 __all__ = ["SUBFOLDERS", "Defaults", "inspect"]
 
@@ -38,14 +37,12 @@ class _AppLocation:
         return f"{self.framework} in {self.shown or 'the root of the zip'}"
 
 
-def inspect(upload: Upload, tree: Path, sha256: str, size: int, defaults: Defaults) -> Source:
+def inspect(app: App, tree: Path, defaults: Defaults) -> Source:
     """Inspect an unpacked upload.
 
     Args:
-        upload: whose zip it was.
+        app: which one it is, by the zip's key.
         tree: where it was unpacked.
-        sha256: of the zip.
-        size: of the zip, bytes.
         defaults: for what the app does not say.
 
     Raises:
@@ -63,14 +60,12 @@ def inspect(upload: Upload, tree: Path, sha256: str, size: int, defaults: Defaul
     else:
         config = settings.read_zappa(place.root, place.shown)
         warnings = _ignored_settings_files(place.root)
-    stage = _config_stage(upload.app, config.stage_names, options, place)
+    stage = _config_stage(app, config.stage_names, options, place)
     python = choose_python(_python_settings(options, place, config, stage), _folders_above(place.root, tree), defaults)
     return Source(
-        upload=upload,
+        app=app,
         tree=tree,
         root=place.root,
-        sha256=sha256,
-        size=size,
         framework=place.framework,
         config_stage=stage,
         python=python.python,

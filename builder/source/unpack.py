@@ -71,16 +71,21 @@ def unpack(zip_path: Path, into: Path, limits: ZipLimits = ZipLimits()) -> None:
     Raises:
         AppError: one of the ``zip-*`` codes or ``not-a-zip``; the message names the entry.
     """
+    with zip_path.open("rb") as file:
+        unpack_file(file, into, limits)
+
+
+def unpack_file(file: BinaryIO, into: Path, limits: ZipLimits = ZipLimits()) -> None:
+    """Unpack a zip that is open already; see `unpack`."""
     into.mkdir(parents=True, exist_ok=True)
     if any(into.iterdir()):
         raise FileExistsError(errno.EEXIST, "the folder to unpack into is not empty", str(into))
-    with zip_path.open("rb") as file:
-        directory = zip_directory.find_central_directory(file, limits.entries)
-        with _zip_errors("its directory"):
-            archive = zipfile.ZipFile(file)
-        with archive:
-            _check_archive(file, archive.infolist(), directory, limits)
-            _write_all(archive, _entries(archive.infolist(), limits), into, limits)
+    directory = zip_directory.find_central_directory(file, limits.entries)
+    with _zip_errors("its directory"):
+        archive = zipfile.ZipFile(file)
+    with archive:
+        _check_archive(file, archive.infolist(), directory, limits)
+        _write_all(archive, _entries(archive.infolist(), limits), into, limits)
 
 
 def _check_archive(

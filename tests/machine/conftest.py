@@ -14,6 +14,10 @@ import nspawn
 import pytest
 from image_machine import REGION, Boot, Cloud, Image, Instance, need, need_machine, start, start_instance
 from moto.server import ThreadedMotoServer
+from service_box import SECRET, Box
+
+from auto_lambda_cli.local_stack.embedded import EmbeddedAws
+from auto_lambda_cli.local_stack.stack import deploy_pipeline
 
 
 @contextlib.contextmanager
@@ -55,6 +59,25 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Image]:
         published = cloud.client("ssm").get_parameter(Name=made["parameter"])["Parameter"]["Value"]
     yield Image(root, folder / "machine" / "upper", made, published)
     shutil.rmtree(folder / "machine", ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def launched(image: Image, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
+    """A machine of the fleet with all services, for `box`."""
+    folder = tmp_path_factory.mktemp("services")
+    with EmbeddedAws.start(folder / "aws") as aws, image.launched(folder / "machine") as machine:
+        box = Box(machine, deploy_pipeline(aws, folder / "aws"))
+        # Drained at once, or a test could not tell what was handed back from what was finished.
+        box.first_boot({"AUTO_LAMBDA_POLL_SECONDS": "1", "AUTO_LAMBDA_DRAIN_SECONDS": "0", "TEST_SECRET": SECRET})
+        yield box
+    shutil.rmtree(folder / "machine", ignore_errors=True)
+
+
+@pytest.fixture
+def box(launched: Box) -> Box:
+    """The machine of the fleet, as it was launched."""
+    launched.as_launched()
+    return launched
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -12,11 +11,11 @@ import nspawn
 import pytest
 from e2e_stack import Stack, make_zip, small_chalice
 from image_machine import REPOSITORY, need_machine
+from index_environ import index_environ
 
 from auto_lambda_cli.local_stack.embedded import EmbeddedAws
 from auto_lambda_cli.local_stack.stack import deploy_pipeline
 from auto_lambda_cli.running_stacks import RunningStack
-from builder.dependencies.uv import index_settings
 
 SOURCES = "/srv/auto-lambda"
 SERVICES = ("autolambda-worker", "autolambda-checker")
@@ -58,7 +57,7 @@ def install(box: nspawn.Machine, *arguments: str, script: str = f"{SOURCES}/scri
 
 def settle(box: nspawn.Machine, pipeline: RunningStack) -> None:
     """What an operator writes into the templates."""
-    environ = {**index_settings(os.environ), **pipeline.environ, "AUTO_LAMBDA_POLL_SECONDS": "1"}
+    environ = {**index_environ(), **pipeline.environ, "AUTO_LAMBDA_POLL_SECONDS": "1"}
     for name in ("worker", "checker"):
         file = box.path(f"/etc/auto-lambda/{name}.env")
         file.write_text(file.read_text() + "".join(f"{key}={value}\n" for key, value in environ.items()))
@@ -88,7 +87,10 @@ def test_a_bare_machine_becomes_a_worker_and_is_left_as_it_was(box: nspawn.Machi
     assert box.run("stat", "--format=%a", "/etc/auto-lambda/worker.env").stdout == "640\n"
 
     settle(box, pipeline)
+    newer = box.path(f"{SOURCES}/README.md")
+    newer.write_text(f"{newer.read_text()}\nNewer.\n")
     said = install(box)
+    assert box.run("stat", "--format=%a", "/etc/auto-lambda/worker.env").stdout == "640\n"  # after an upgrade, too
     assert all(f"{service} is running\n" in said for service in SERVICES)
     stack = Stack(pipeline.ready_line(), {})
     live = stack.live(stack.drop("boxed", make_zip(small_chalice())))

@@ -43,7 +43,7 @@ def test_a_bare_machine_becomes_a_valid_image(image: Image, launched: Machine) -
     assert manifest["pythons"].keys() == {"3.11"}
     assert manifest["locks"]["compiler"].keys() >= {"chalice", "zappa", "awslambdaric", "boto3"}
     assert launched.run("auto-lambda", "--version").stdout == f"auto-lambda {__version__}\n"
-    for name in ("autolambda-worker.service", "autolambda-checker.service"):
+    for name in ("autolambda-worker.service", "autolambda-checker.service", "autolambda-builder.socket"):
         assert launched.run("systemctl", "is-enabled", name).stdout == "enabled\n"
 
 
@@ -55,7 +55,7 @@ def test_what_is_wrong_with_an_image_is_found(launched: Machine) -> None:
     for name in left:
         launched.path(name).parent.mkdir(parents=True, exist_ok=True)
         launched.path(name).write_text("left behind\n")
-    launched.run("systemctl", "disable", "autolambda-checker.service")
+    launched.run("systemctl", "disable", "autolambda-checker.service", "autolambda-builder.socket")
     drop_in = launched.path("/etc/systemd/system/autolambda-unhealthy@.service.d/typo.conf")
     drop_in.parent.mkdir()
     drop_in.write_text("[Service]\nMemorMax=1G\n")
@@ -64,9 +64,26 @@ def test_what_is_wrong_with_an_image_is_found(launched: Machine) -> None:
         check=False,
     )  # fmt: skip
     assert done.returncode == 1
-    units = ("autolambda-checker.service is not enabled", "Unknown key 'MemorMax'")
+    units = (
+        "autolambda-checker.service is not enabled",
+        "autolambda-builder.socket is not enabled",
+        "Unknown key 'MemorMax'",
+    )
     for name in (*left[:4], "/home/ec2-user/.aws", "/etc/machine-id is not empty", "use a larger --volume-gb", *units):
         assert name in done.stderr, name
+
+
+def test_an_upgrade_leaves_the_modes_of_settings_alone(launched: Machine) -> None:
+    carry_steps(launched)
+    shutil.copytree(REPOSITORY / "ami" / "rootfs", launched.path("/var/tmp/again/rootfs"))
+    settings = launched.path("/etc/auto-lambda/worker.env")
+    settings.touch(mode=0o600)
+    settings.write_text("AWS_SECRET_ACCESS_KEY=secret\n")
+    readme = launched.path("/etc/auto-lambda/README")
+    readme.unlink()
+    launched.run("sh", "-c", f"umask 077 && chmod -R go= {STEPS}/../rootfs && {STEPS}/20-rootfs.sh")
+    assert settings.stat().st_mode & 0o777 == 0o600
+    assert readme.stat().st_mode & 0o777 == 0o644
 
 
 @pytest.mark.slow

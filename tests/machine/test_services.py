@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import urllib.request
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from e2e_stack import make_zip as zipped
 from e2e_stack import small_chalice, until
-from image_machine import Cloud, Image
-from service_box import CHECKER, OTHER, UNFIT, WORKER, Box
+from image_machine import Cloud
+from service_box import CHECKER, OTHER, SOCKET, UNFIT, WORKER, Box
 
-from auto_lambda_cli.local_stack.embedded import EmbeddedAws
 from auto_lambda_cli.local_stack.imds import imds
-from auto_lambda_cli.local_stack.stack import deploy_pipeline
 
 PEEK = """
 import os, pathlib
@@ -33,23 +29,6 @@ def app(answer: str, before: str = "") -> bytes:
     """A small app that runs some code when it is imported."""
     files = small_chalice(answer)
     return zipped({**files, "app.py": before + str(files["app.py"])})
-
-
-@pytest.fixture(scope="module")
-def launched(image: Image, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
-    folder = tmp_path_factory.mktemp("services")
-    with EmbeddedAws.start(folder / "aws") as aws, image.launched(folder / "machine") as machine:
-        box = Box(machine, deploy_pipeline(aws, folder / "aws"))
-        # Drained at once, or a test could not tell what was handed back from what was finished.
-        box.first_boot({"AUTO_LAMBDA_POLL_SECONDS": "1", "AUTO_LAMBDA_DRAIN_SECONDS": "0"})
-        yield box
-    shutil.rmtree(folder / "machine", ignore_errors=True)
-
-
-@pytest.fixture
-def box(launched: Box) -> Box:
-    launched.as_launched()
-    return launched
 
 
 def test_both_services_start_by_the_user_data_and_say_that_they_are_ready(box: Box) -> None:
@@ -68,6 +47,7 @@ def test_the_doctor_finds_the_machine_and_its_pipeline_well_as_the_worker_sees_t
     done = box.machine.run(
         "systemd-run", "--pipe", "--wait", "--quiet", "--uid=autolambda",
         "-p", "EnvironmentFile=/etc/auto-lambda/worker.env", "-p", "EnvironmentFile=/etc/test.env",
+        "-p", f"Environment=AUTO_LAMBDA_BUILDER_SOCKET={SOCKET}",
         "auto-lambda", "doctor", "--json", check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
@@ -77,11 +57,11 @@ def test_the_doctor_finds_the_machine_and_its_pipeline_well_as_the_worker_sees_t
 
 def test_limits_are_what_they_resolve_to_on_this_machine(box: Box) -> None:
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    for unit, share in ((WORKER, 0.8), ("autolambda.slice", 0.9)):
+    for unit, share in (("autolambda-builders.slice", 0.8), ("autolambda.slice", 0.9)):
         assert int(box.show(unit, "MemoryMax")) == pytest.approx(memory * share, rel=0.001)
     assert box.show(CHECKER, "MemoryMax") == str(256 * 1024**2)
-    assert box.show(WORKER, "TasksMax") == "4096"
-    assert box.show(WORKER, "OOMPolicy") == "continue"
+    assert box.show(WORKER, "MemoryMax") == str(1024**3)
+    assert box.show(WORKER, "TasksMax") == "1024"
 
 
 def test_a_dropped_zip_goes_live_through_the_service_and_its_code_is_kept_apart(box: Box) -> None:

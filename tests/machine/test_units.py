@@ -12,10 +12,18 @@ import pytest
 from image_machine import REPOSITORY, need
 
 from auto_lambda.settings import WorkerSettings
+from worker.builds.conversation import MAX_SECONDS
+from worker.builds.spares import MAX_WAIT
 
 UNITS = REPOSITORY / "systemd"
-SERVICES = {"autolambda-worker.service": 28, "autolambda-checker.service": 12, "autolambda-unhealthy@.service": 12}
-"""The most exposure, times ten. The worker must start bubblewrap; nothing that the others do needs more."""
+SERVICES = {
+    "autolambda-worker.service": 12,
+    "autolambda-builder@.service": 20,
+    "autolambda-checker.service": 12,
+    "autolambda-unhealthy@.service": 12,
+}
+"""The most exposure, times ten. Builders must start bubblewrap; nothing that the others do needs more."""
+TEMPLATES = [name for name in SERVICES if "@" in name]
 PYTHON = "/usr/local/lib/auto-lambda/venv/bin/python"
 
 
@@ -32,17 +40,15 @@ def units(tmp_path: Path) -> Path:
     need("systemd-analyze")
     for unit in UNITS.glob("autolambda*"):
         (tmp_path / unit.name).write_text(unit.read_text().replace(PYTHON, "/bin/true"))
-    shutil.copy(tmp_path / "autolambda-unhealthy@.service", tmp_path / "autolambda-unhealthy@some.service")
+    for name in TEMPLATES:
+        shutil.copy(tmp_path / name, tmp_path / name.replace("@", "@some"))
     return tmp_path
 
 
 def verify(folder: Path) -> str:
     """Whatever ``systemd-analyze verify`` says; it exits 0 on misspelt settings, but never in silence."""
-    names = [folder / "autolambda.slice", *folder.glob("autolambda-worker*"), *folder.glob("autolambda-checker*")]
-    done = subprocess.run(
-        ["systemd-analyze", "verify", *names, folder / "autolambda-unhealthy@some.service"],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    names = [path for path in folder.iterdir() if path.name not in TEMPLATES]
+    done = subprocess.run(["systemd-analyze", "verify", *names], capture_output=True, text=True, check=False)
     return done.stdout + done.stderr
 
 
@@ -55,11 +61,17 @@ def test_systemd_finds_nothing_wrong_with_the_units(units: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("before", "after"),
-    [("WatchdogSec=", "WatchdogSecs="), ("ProtectSystem=strict", "ProtectSystem=strictly"), ("@mount", "@mounts")],
+    ("name", "before", "after"),
+    [
+        ("autolambda-worker.service", "WatchdogSec=", "WatchdogSecs="),
+        ("autolambda-worker.service", "ProtectSystem=strict", "ProtectSystem=strictly"),
+        ("autolambda-builder@some.service", "@mount", "@mounts"),
+        ("autolambda-builder.socket", "SocketMode=", "SocketModes="),
+        ("autolambda-builders.slice", "TasksMax=", "TaskMax="),
+    ],
 )
-def test_what_is_misspelt_is_found(units: Path, before: str, after: str) -> None:
-    unit = units / "autolambda-worker.service"
+def test_what_is_misspelt_is_found(units: Path, name: str, before: str, after: str) -> None:
+    unit = units / name
     assert before in unit.read_text()
     unit.write_text(unit.read_text().replace(before, after))
     assert verify(units)
@@ -89,6 +101,28 @@ def test_the_watchdog_is_more_patient_than_the_longest_receive() -> None:
     assert int(minutes[1]) * 60 > attempts * call
 
 
+def test_a_builder_that_has_waited_may_still_take_as_long_as_the_worker_lets_it() -> None:
+    service = read("autolambda-builder@.service")["Service"]
+    minutes = re.fullmatch(r"(\d+)min", service["RuntimeMaxSec"])
+    assert minutes
+    assert 60 < int(minutes[1]) * 60 - MAX_SECONDS - MAX_WAIT < 600
+
+
+def test_the_worker_finds_the_builders_socket_and_they_find_its_folders() -> None:
+    worker, listening = read("autolambda-worker.service"), read("autolambda-builder.socket")["Socket"]
+    path = listening["ListenStream"]
+    assert f"AUTO_LAMBDA_BUILDER_SOCKET={path}" in worker["Service"]["Environment"].split()
+    assert worker["Unit"]["Requires"] == "autolambda-builder.socket"
+    assert (listening["Accept"], listening["SocketMode"]) == ("yes", "0600")
+    assert listening["SocketUser"] == worker["Service"]["User"]
+    assert worker["Service"]["RuntimeDirectory"] == "%N"
+    text = (UNITS / "autolambda-builder@.service").read_text()
+    lines = re.findall("^BindReadOnlyPaths=(.*)", text, re.MULTILINE)
+    seen = {bound.lstrip("-") for line in lines for bound in line.split()}
+    cache = "/var/cache/auto-lambda"
+    assert seen == {"/run/systemd/notify", "/run/autolambda-worker", f"{cache}/actions", f"{cache}/tools"}
+
+
 def test_services_that_fail_for_good_are_given_up_and_those_with_bad_settings_at_once() -> None:
     for name in ("autolambda-worker.service", "autolambda-checker.service"):
         unit = read(name)
@@ -112,7 +146,7 @@ def test_the_program_and_the_user_are_where_the_image_puts_them() -> None:
     for name in SERVICES:
         service = read(name)["Service"]
         assert service["ExecStart"].startswith(f"{PYTHON} -I -m ")
-        assert service["Slice"] == "autolambda.slice"
+        assert service["Slice"] in ("autolambda.slice", "autolambda-builders.slice")
         assert service.get("DynamicUser") == "yes" or service["User"] == "autolambda"
     steps = REPOSITORY / "ami"
     assert f"home={PYTHON.removesuffix('/venv/bin/python')}\n" in (steps / "provision" / "lib.sh").read_text()

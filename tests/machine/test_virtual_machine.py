@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import pytest
 import vm
 import vm_disk
-from e2e_stack import Drop, make_zip, small_chalice
+from e2e_stack import Drop, make_zip, small_chalice, until
 from image_machine import Image, leave_out
 from service_box import WORKER
 from vm_box import PATIENCE, VirtualBox
@@ -28,6 +28,7 @@ from auto_lambda_cli.local_stack.stack import deploy_pipeline
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(2400)]
 
+BUILDERS = "autolambda-builders.slice"
 PROJECT = """[build-system]
 requires = []
 build-backend = "backend"
@@ -136,48 +137,53 @@ def test_the_worker_starts_within_its_limits(machine: Booted) -> None:
     started, ready = microseconds(box, "ExecMainStartTimestamp"), microseconds(box, "ActiveEnterTimestamp")
     machine.figures["seconds from the service's start to its first receive"] = round((ready - started) / 1e6, 1)
     total = int(box.machine.run("awk", "/MemTotal/ {print $2}", "/proc/meminfo").stdout) * 1024
-    assert int(box.control_group("memory.max")) == pytest.approx(total * 0.8, rel=0.01)
-    assert box.control_group("pids.max") == "4096\n"
-    # It has moved into a leaf, so that its builds have groups beside it.
-    assert box.control_group("worker/cgroup.procs").split() == [str(box.pid(WORKER))]
+    assert int(box.control_group(WORKER, "memory.max")) == 1024**3
+    assert int(box.control_group(BUILDERS, "memory.max")) == pytest.approx(total * 0.8, rel=0.01)
+    builder = until(lambda: box.control_group(f"{BUILDERS}/autolambda-builder@*", "memory.max").split(), PATIENCE)
+    assert int(builder[0]) == pytest.approx(total * 0.75, rel=0.01)
+    assert set(box.control_group(f"{BUILDERS}/autolambda-builder@*", "pids.max").split()) == {"1280"}
 
 
-def test_a_build_that_hogs_memory_ends_by_its_own_group(machine: Booted) -> None:
+def test_a_build_that_hogs_memory_ends_in_its_own_builder(machine: Booted) -> None:
     box = machine.box
     pid = box.pid(WORKER)
     drop = box.stack.drop("hog", app(HOG))
-    box.await_group()
-    machine.figures["memory limit of a build, MB"] = int(box.control_group("auto-lambda-*/memory.max")) // 1024**2
+    builder = box.await_build()
+    machine.figures["memory limit of a builder, MB"] = (
+        int(box.control_group(f"{BUILDERS}/{builder}", "memory.max")) // 1024**2
+    )
     told(machine.final(drop), "out-of-memory")
     (killed,) = box.kernel_said("oom-kill:")
-    assert f"oom_memcg=/autolambda.slice/{WORKER}/auto-lambda-{pid}-" in killed
-    assert box.pid(WORKER) == pid
+    assert f"oom_memcg=/autolambda.slice/{BUILDERS}/autolambda-builder@" in killed
+    unharmed(box, pid)
 
 
-def test_the_services_own_memory_limit_spares_the_worker(machine: Booted) -> None:
+def test_the_limit_of_all_builders_spares_the_worker(machine: Booted) -> None:
     box = machine.box
     pid, before = box.pid(WORKER), len(box.kernel_said("oom-kill:"))
-    with_limits(box, MemoryMax="500M")
+    with_limits(box, MemoryMax="700M")
     told(machine.final(box.stack.drop("larger-hog", app(HOG))), "out-of-memory")
     (killed,) = box.kernel_said("oom-kill:")[before:]
-    assert f"oom_memcg=/autolambda.slice/{WORKER},task_memcg=/autolambda.slice/{WORKER}/auto-lambda-{pid}-" in killed
+    group = f"/autolambda.slice/{BUILDERS}"
+    assert f"oom_memcg={group},task_memcg={group}/autolambda-builder@" in killed
     with_limits(box, MemoryMax="80%")
     unharmed(box, pid)
 
 
-def test_the_services_own_task_limit_ends_a_build_that_forks(machine: Booted) -> None:
+def test_a_builders_task_limit_ends_a_build_that_forks(machine: Booted) -> None:
     box = machine.box
+    box.drop_in("autolambda-builder@.service", "[Service]\nTasksMax=200\n")
+    box.ctl("restart", WORKER)  # those that stand by have the limit of before
+    box.await_state(WORKER, "active", PATIENCE)
     pid = box.pid(WORKER)
-    with_limits(box, TasksMax="200")
     files = small_chalice()
     drop = box.stack.drop("forks", make_zip({**files, "app.py": FORKS + str(files["app.py"])}))
     told(machine.final(drop), "too-many-processes")
     log = box.stack.log(drop)
     made = max(int(line.split()[-2]) for line in log.splitlines() if line.endswith(" processes"))
-    machine.figures["processes that a build was seen to get, of 200 for the service"] = made
-    assert 50 < made < 200  # its own group would let it have a thousand
+    machine.figures["processes that a build was seen to get, of 200 for its builder"] = made
+    assert 50 < made < 200  # the sandbox would let it have a thousand
     assert "fork rejected by pids controller" in "".join(box.kernel_said("pids controller"))
-    with_limits(box, TasksMax="4096")
     unharmed(box, pid)
 
 
@@ -196,7 +202,7 @@ def test_a_spot_notice_drains_it_and_another_worker_finishes(machine: Booted) ->
     box = machine.box
     release = box.machine.run("uname", "-r").stdout.strip()
     drop = box.stack.drop("moved", app(STUCK.replace("RELEASE", release)))
-    box.await_group()
+    box.await_build()
     machine.metadata.values["spot/instance-action"] = '{"action": "terminate", "time": "2026-11-21T12:02:00Z"}'
     box.await_state(WORKER, "inactive", PATIENCE)
     journal = box.journal(WORKER)
@@ -235,8 +241,8 @@ def told(receipt: Mapping[str, Any], code: str) -> None:
 
 
 def with_limits(box: VirtualBox, **limits: str) -> None:
-    """Change the running service."""
-    box.ctl("set-property", "--runtime", WORKER, *(f"{name}={text}" for name, text in limits.items()))
+    """Change the slice of all builders."""
+    box.ctl("set-property", "--runtime", BUILDERS, *(f"{name}={text}" for name, text in limits.items()))
 
 
 def unharmed(box: VirtualBox, pid: int) -> None:

@@ -64,7 +64,7 @@ time.sleep(30)
 
 def left_processes(folder: Path) -> list[str]:
     """Processes that have a mount below a folder: those of a sandbox that was given it."""
-    needle = os.fsencode(folder.name)
+    needle = os.fsencode(folder)
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
@@ -73,8 +73,3 @@ def left_processes(folder: Path) -> list[str]:
         except OSError:
             continue  # gone
     return found
-
-
-def left_groups() -> list[Path]:
-    """Control groups that this process made and did not remove."""
-    return list(Path("/sys/fs/cgroup").glob(f"**/auto-lambda-{os.getpid()}-*"))

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from auto_lambda.keys import App
-from auto_lambda.model import BucketNotification, Template
-from builder.model import Built, Draft, Layer, Options, Source
+from auto_lambda.model import Template
+from builder.dependencies.zips import write_zip
+from builder.protocol.messages import AppBuilt, NotificationMessage, ProofMessage
+from worker.builds.client import BuiltApp, CheckedFile
 from worker.bundle import DeployTarget, assemble
-from worker.model import Bundle, Upload
+from worker.model import Bundle
 
 ACCOUNT = "123456789012"
 BOUNDARY = f"arn:aws:iam::{ACCOUNT}:policy/auto-lambda/Boundary"
@@ -171,7 +173,7 @@ def everything() -> Template:
 
 
 class Maker:
-    """Makes bundles below a folder.
+    """Makes bundles below a folder, of what a builder would answer.
 
     Args:
         folder: empty and writable.
@@ -185,50 +187,46 @@ class Maker:
         self.app = app
         self._made = 0
 
-    def built(self, options: Options | None = None, layer: dict[str, str] | None = None) -> Built:
-        source = Source(
-            upload=Upload(self.app, "uploads", self.app.key), tree=self.folder, root=self.folder, sha256="0" * 64,
-            size=0, framework="chalice", config_stage="dev", python="3.12", architecture="x86_64",
-            options=options or Options(),
-        )  # fmt: skip
-        return Built(source, "", self.layer(layer) if layer else None)
-
-    def layer(self, files: dict[str, str]) -> Layer:
-        folder = self._next()
-        for name, text in files.items():
-            path = folder / "tree" / "python" / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text)
-        zipped = folder / "layer.zip"
+    def layer(self, files: dict[str, str]) -> CheckedFile:
+        zipped = self._next() / "layer.zip"
         with zipfile.ZipFile(zipped, "w") as archive:
             for name, text in sorted(files.items()):
                 archive.writestr(zipfile.ZipInfo(f"python/{name}"), text)
-        digest = hashlib.sha256(zipped.read_bytes()).hexdigest()
-        size = sum(len(text) for text in files.values())
-        return Layer(folder / "tree", zipped, f"layers/{digest}.zip", zipped.stat().st_size, size)
+        return _checked(zipped)
 
-    def draft(
-        self, template: Template, code: str = HELLO, *, url: bool = True, main: str = "Api", **more: Any
-    ) -> Draft:
-        folder = self._next()
-        (folder / "app.py").write_text(code)
-        address = {"Fn::Sub": "https://${Rest}.execute-api.${AWS::Region}.${AWS::URLSuffix}/api/"} if url else None
-        return Draft(template=template, code=folder, main=main, url=address, **more)
-
-    def bundle(
+    def built(
         self,
-        template: Template | None = None,
+        template: Template,
         code: str = HELLO,
         *,
-        options: Options | None = None,
+        url: bool = True,
+        main: str = "Api",
+        environment: dict[str, str] | None = None,
+        health_path: str = "/",
         layer: dict[str, str] | None = None,
-        **more: Any,
-    ) -> Bundle:
-        draft = self.draft(template or rest_template(), code, **more)
-        return assemble(draft, self.built(options, layer), self._next(), self.surroundings)
+        notifications: tuple[NotificationMessage, ...] = (),
+        lock: str = "",
+    ) -> BuiltApp:
+        folder = self._next()
+        (folder / "app.py").write_text(code)
+        zipped = self._next() / "code.zip"
+        write_zip(folder, zipped)
+        address = {"Fn::Sub": "https://${Rest}.execute-api.${AWS::Region}.${AWS::URLSuffix}/api/"} if url else None
+        result = AppBuilt(
+            framework="chalice", python="3.12", architecture="x86_64", template=template, main=main, url=address,
+            notifications=list(notifications), environment=environment or {}, health_path=health_path, lock=lock,
+            shared_layer=None, proof=ProofMessage(init_ms=1, package_bytes=1, package_zip_bytes=1), files=[],
+        )  # fmt: skip
+        return BuiltApp(result, _checked(zipped), self.layer(layer) if layer else None)
+
+    def bundle(self, template: Template | None = None, code: str = HELLO, **more: Any) -> Bundle:
+        """A bundle; ``more`` as for `built`."""
+        return assemble(
+            self.app, self.built(template or rest_template(), code, **more), self._next(), self.surroundings
+        )
 
     def everything(self) -> Bundle:
-        hook = BucketNotification("pictures", "Work", ("s3:ObjectCreated:*",), suffix=".png")
+        hook = NotificationMessage(bucket="pictures", function="Work", events=["s3:ObjectCreated:*"], suffix=".png")
         return self.bundle(everything(), layer={"dep.py": "x = 1"}, notifications=(hook,))
 
     def _next(self) -> Path:
@@ -236,6 +234,11 @@ class Maker:
         folder = self.folder / str(self._made)
         folder.mkdir()
         return folder
+
+
+def _checked(path: Path) -> CheckedFile:
+    data = path.read_bytes()
+    return CheckedFile(path, hashlib.sha256(data).hexdigest(), len(data))
 
 
 def with_template(bundle: Bundle, template: Template) -> Bundle:

@@ -14,8 +14,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from index_environ import index_environ
+
 from auto_lambda.tools import cache_folder, exclusive
-from builder.dependencies.uv import index_settings
 
 BARE = ("systemd", "systemd-sysv", "dbus", "openssh-server", "sudo", "ca-certificates")
 _BUNDLE = Path("/etc/ssl/certs/ca-certificates.crt")
@@ -109,7 +110,7 @@ def booted(root: Path, folder: Path, *, over: Sequence[Path] = (), target: str =
 
 def _give_network(upper: Path) -> None:
     """What the host knows about certificates, proxies and package indexes."""
-    environ = index_settings(os.environ)
+    environ = index_environ()
     if _BUNDLE.exists():
         copy = upper / _BUNDLE.relative_to("/")
         copy.parent.mkdir(parents=True)

@@ -8,8 +8,6 @@ from pathlib import Path
 
 from attacks import DEAF, HURRIED, LIMITS, TOO_MUCH, left_processes
 
-from builder.index.hosts import Indexes
-from builder.sandbox import cgroups
 from builder.sandbox.bubblewrap import BubblewrapSandbox
 from builder.sandbox.sandbox import Command, Limits, PlainSandbox
 
@@ -19,9 +17,7 @@ WELL = "open('made', 'w').write('x'); open('/tmp/made', 'w').write('x'); print('
 
 def main(folder: Path) -> None:
     """Isolate, and attack."""
-    sandbox = BubblewrapSandbox(
-        PlainSandbox(cgroups.find()), (), lambda: Indexes(("https://index.example",), frozenset())
-    )
+    sandbox = BubblewrapSandbox(PlainSandbox(), ())
     sandbox.check()
     told: dict[str, object] = {}
 

@@ -16,6 +16,10 @@ from auto_lambda_cli.running_stacks import RunningStack
 WORKER, CHECKER = "autolambda-worker.service", "autolambda-checker.service"
 OTHER = "autolambda-other.service"
 """A second worker, as another machine would have it."""
+BUILDERS = "autolambda-builder@*.service"
+SOCKET = "/run/autolambda-builder.sock"
+SECRET = "only-the-services-know-this"
+"""Beside the services' other settings."""
 UNFIT = f"autolambda-unhealthy@{WORKER}.service"
 _SYSTEM = "/etc/systemd/system"
 
@@ -37,7 +41,9 @@ class Box:
         kept = {name: text for name, text in self.pipeline.environ.items() if not name.startswith("AUTO_LAMBDA_")}
         lines = [f'{name}="{text}"\n' for name, text in {**kept, **settings}.items()]
         more = self.machine.path("/etc/environment").read_text() + "".join(lines)
-        self.machine.path("/etc/test.env").write_text(more)
+        settings_file = self.machine.path("/etc/test.env")
+        settings_file.touch(mode=0o600)
+        settings_file.write_text(more)
         for unit in (WORKER, CHECKER, "autolambda-unhealthy@.service"):
             self.drop_in(unit, "[Service]\nEnvironmentFile=/etc/test.env\n", "00-test")
         for script in self._user_data():
@@ -57,6 +63,8 @@ class Box:
         text = self.machine.path(f"/usr/lib/systemd/system/{WORKER}").read_text()
         self.machine.path(f"{_SYSTEM}/{OTHER}").write_text(text)
         self.drop_in(OTHER, "[Service]\nEnvironmentFile=/etc/test.env\n", "00-test")
+        folder = f"/run/{OTHER.removesuffix('.service')}"
+        self.drop_in("autolambda-builder@.service", f"[Service]\nBindReadOnlyPaths=-{folder}\n", "00-test")
         self.ctl("start", OTHER)
 
     def drop_in(self, unit: str, text: str, name: str = "50-test") -> None:

@@ -37,7 +37,7 @@ SETTINGS = {
     "PYTHONUNBUFFERED": "1",
 }
 LONGEST_LATE = 40  # seconds
-Say = Callable[[str], None]
+BuildLog = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,7 +273,7 @@ def memory(pid: int) -> tuple[int, int]:
 class Soak:
     """One run: the embedded AWS, the pipeline in it, the proxy before it, the fleet, the traffic. A context manager."""
 
-    def __init__(self, plan: Plan, folder: Path, say: Say) -> None:
+    def __init__(self, plan: Plan, folder: Path, say: BuildLog) -> None:
         self.plan = plan
         self._folder = folder
         self._say = say

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from e2e_stack import until
+from index_environ import index_environ
 from service_box import WORKER, Box
 from vm import VirtualMachine
-
-from builder.dependencies.uv import index_settings
 
 PATIENCE = 600
 """Seconds; whatever takes one on this machine takes ten or more in an emulated processor."""
@@ -18,6 +16,13 @@ _PATIENT = """[Service]
 EnvironmentFile=/etc/test.env
 TimeoutStartSec=15min
 WatchdogSec=15min
+"""
+_BUILDING = """
+for procs in /sys/fs/cgroup/autolambda.slice/autolambda-builders.slice/*/cgroup.procs; do
+    for pid in $(cat $procs); do
+        [ "$(cat /proc/$pid/comm)" != bwrap ] || { basename $(dirname $procs); exit; }
+    done
+done
 """
 _FORWARD = """[Socket]
 ListenStream={address}
@@ -42,7 +47,7 @@ class VirtualBox(Box):
         port = urlsplit(self.pipeline.endpoint).port
         self.forward("aws", f"127.0.0.1:{port}", port)
         kept = {name: text for name, text in self.pipeline.environ.items() if not name.startswith("AUTO_LAMBDA_")}
-        lines = {**index_settings(os.environ), **kept, "AWS_EC2_METADATA_DISABLED": "false", **settings}
+        lines = {**index_environ(), **kept, "AWS_EC2_METADATA_DISABLED": "false", **settings}
         self.machine.write("/etc/test.env", "".join(f'{name}="{text}"\n' for name, text in lines.items()))
         for unit in (WORKER, "autolambda-checker.service"):
             self.drop_in(unit, _PATIENT, "00-test")
@@ -63,14 +68,13 @@ class VirtualBox(Box):
         self.machine.write(f"/etc/systemd/system/{unit}.d/{name}.conf", text)
         self.ctl("daemon-reload")
 
-    def control_group(self, file: str) -> str:
-        """A file of the worker's control group, or of the groups below it."""
-        group = f"/sys/fs/cgroup/autolambda.slice/{WORKER}"
-        return self.machine.run("sh", "-c", f"cat {group}/{file}", check=False).stdout
+    def control_group(self, group: str, file: str) -> str:
+        """A file of a control group below our slice."""
+        return self.machine.run("sh", "-c", f"cat /sys/fs/cgroup/autolambda.slice/{group}/{file}", check=False).stdout
 
-    def await_group(self) -> None:
-        """Wait until a build runs in a control group of its own."""
-        until(lambda: self.control_group("auto-lambda-*/cgroup.procs").strip(), PATIENCE)
+    def await_build(self) -> str:
+        """Wait until code of an upload runs; the unit of its builder."""
+        return until(lambda: self.machine.run("sh", "-c", _BUILDING, check=False).stdout.strip() or None, PATIENCE)
 
     def kernel_said(self, text: str) -> list[str]:
         """Lines of the kernel's log that hold it."""

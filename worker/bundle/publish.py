@@ -14,8 +14,8 @@ from typing import Any
 
 from auto_lambda.errors import AppError, Code
 from auto_lambda.keys import App
-from auto_lambda.model import BucketNotification, Template
-from builder.model import Draft
+from auto_lambda.model import Template
+from builder.protocol.messages import AppBuilt, NotificationMessage
 from worker.bundle.references import referenced, to_alias
 
 ALIAS = "live"
@@ -59,8 +59,8 @@ class Publication:
     metadata: Mapping[str, Any]
 
 
-def publish(draft: Draft, publication: Publication) -> Template:
-    """The final template. The same draft and publication give an equal template; neither is changed.
+def publish(draft: AppBuilt, publication: Publication) -> Template:
+    """Return the final template; the same input gives an equal template, and is not changed.
 
     Raises:
         AppError: a resource of the draft has a logical id that is needed here.
@@ -95,7 +95,7 @@ def publish(draft: Draft, publication: Publication) -> Template:
 
 
 def serialize(template: Template) -> bytes:
-    """The bytes of a template: sorted, so that equal templates have equal keys in the artifacts bucket."""
+    """Return the bytes of a template, sorted, so that equal templates have equal keys in the artifacts bucket."""
     return json.dumps(template, sort_keys=True, separators=(",", ":")).encode()
 
 
@@ -182,12 +182,12 @@ def _versions(
 
 
 def _provisioned(function: Resource) -> Resource:
-    """What a framework says beside a function, in its metadata, because it belongs to the alias."""
+    """Return the alias's settings, which a framework puts into the function's metadata."""
     count = function.get("Metadata", {}).get("AutoLambda", {}).get("ProvisionedConcurrency")
     return {"ProvisionedConcurrencyConfig": {"ProvisionedConcurrentExecutions": count}} if count else {}
 
 
-def _bucket_permissions(notifications: Iterable[BucketNotification]) -> dict[str, Resource]:
+def _bucket_permissions(notifications: Iterable[NotificationMessage]) -> dict[str, Resource]:
     """Existing buckets call only what allows them to; the events themselves are hung on the bucket after the stack."""
     return {
         f"{function}Bucket{_digest(bucket)}": {
@@ -219,7 +219,7 @@ def _listed(value: str | list[str]) -> list[str]:
     return [value] if isinstance(value, str) else value
 
 
-def _outputs(draft: Draft, versions: Mapping[str, str]) -> dict[str, Any]:
+def _outputs(draft: AppBuilt, versions: Mapping[str, str]) -> dict[str, Any]:
     outputs = {
         "AutoLambdaFunction": {"Value": {"Ref": draft.main}},
         "AutoLambdaVersion": {"Value": {"Fn::GetAtt": [versions[draft.main], "Version"]}},

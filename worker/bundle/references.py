@@ -14,7 +14,7 @@ _ARN_OF = (
 
 
 def to_alias(value: Any, aliases: Mapping[str, str]) -> Any:
-    """A copy of ``value`` in which every reference to a function is one to its alias, whose ``Ref`` is a full ARN.
+    """Copy ``value`` with every reference to a function replaced by one to its alias, whose ``Ref`` is a full ARN.
 
     Args:
         value: any part of a template, in a place that wants the ARN of something to invoke.
@@ -54,7 +54,7 @@ def _rename(text: str, aliases: Mapping[str, str]) -> str:
 
 
 def _reference(text: str) -> dict[str, Any]:
-    """The shortest form: ``Ref`` for a lone reference to a whole resource, else ``Fn::Sub``."""
+    """Return the shortest form: ``Ref`` for a lone reference to a whole resource, else ``Fn::Sub``."""
     alone = _VARIABLE.fullmatch(text)
     return {"Ref": alone[1]} if alone and "." not in alone[1] else {"Fn::Sub": text}
 

@@ -7,48 +7,47 @@ from typing import Any
 
 from auto_lambda.keys import App
 from auto_lambda.model import BucketNotification, Template
-from builder.model import Built, Draft
+from builder.protocol.messages import AppBuilt
 from worker.model import Bundle
 
 SECTION = "AutoLambda"
 
 
-def describe(draft: Draft, built: Built) -> dict[str, Any]:
-    """What goes into the template's ``Metadata``: everything about a release that its resources don't say."""
-    source = built.source
+def describe(built: AppBuilt) -> dict[str, Any]:
+    """Return what goes into the template's ``Metadata``: everything about a release that its resources don't say."""
     return {
         **({"Lock": key} if (key := lock_key(built)) else {}),
-        "Framework": source.framework,
-        "Python": source.python,
-        "Architecture": source.architecture,
-        "Main": draft.main,
-        "HasUrl": draft.url is not None,
+        "Framework": built.framework,
+        "Python": built.python,
+        "Architecture": built.architecture,
+        "Main": built.main,
+        "HasUrl": built.url is not None,
         "HealthPath": health_path(built),
         "Notifications": [
             {
                 "Bucket": notification.bucket,
                 "Function": notification.function,
-                "Events": list(notification.events),
+                "Events": notification.events,
                 "Prefix": notification.prefix,
                 "Suffix": notification.suffix,
             }
-            for notification in draft.notifications
+            for notification in built.notifications
         ],
     }
 
 
-def lock_key(built: Built) -> str | None:
-    """Where the lock is stored, named after its content; None for an app without dependencies."""
+def lock_key(built: AppBuilt) -> str | None:
+    """Return where the lock is stored, named after its content; None for an app without dependencies."""
     return f"bundles/{hashlib.sha256(built.lock.encode()).hexdigest()}.lock.txt" if built.lock else None
 
 
-def health_path(built: Built) -> str:
-    """The path that is asked for after a deploy, always with a leading slash."""
-    return "/" + (built.source.options.health_path or "").lstrip("/")
+def health_path(built: AppBuilt) -> str:
+    """Return the path that is asked for after a deployment, always with a leading slash."""
+    return "/" + built.health_path.lstrip("/")
 
 
 def bundle(app: App, template_key: str, template: Template) -> Bundle:
-    """What was released under a key, as it was deployed; everything that it needs is stored."""
+    """Return the release stored under a key; everything that it needs is stored, too."""
     about = template["Metadata"][SECTION]
     return Bundle(
         app=app,
@@ -66,7 +65,7 @@ def bundle(app: App, template_key: str, template: Template) -> Bundle:
 
 
 def notifications(template: Template) -> tuple[BucketNotification, ...]:
-    """The bucket events that a released template asks for."""
+    """Return the bucket events that a released template asks for."""
     return tuple(
         BucketNotification(item["Bucket"], item["Function"], tuple(item["Events"]), item["Prefix"], item["Suffix"])
         for item in template["Metadata"][SECTION]["Notifications"]

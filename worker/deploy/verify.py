@@ -15,8 +15,8 @@ from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_expo
 
 from auto_lambda.aws.lambda_ import Answer, Functions
 from auto_lambda.aws.urls import callable_url
+from auto_lambda.lambda_events import EventShape, get_event
 from auto_lambda.model import BuildLog
-from builder.proof.requests import EventShape, get_event
 from worker.bundle.publish import alias_output
 from worker.deploy.gate.template import TemplateView
 from worker.model import Bundle

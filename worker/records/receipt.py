@@ -17,10 +17,9 @@ from typing import Any, Protocol, Self
 
 from auto_lambda import __version__, keys, logs
 from auto_lambda.errors import AppError, Code
-from auto_lambda.model import Proof
+from auto_lambda.model import Architecture, FrameworkName, Proof
 from auto_lambda.receipts import Receipt, ReceiptError, Serving, Step
 from auto_lambda.redact import Redactor, printable
-from builder.model import Source
 from worker.model import Deployment, Release, Upload
 
 _DEPLOYING: frozenset[str] = frozenset({"deploy", "verify"})
@@ -133,9 +132,9 @@ class Report:
         """Report the fetched zip."""
         self._change(object_version=upload.version, sha256=sha256, size=size)
 
-    def inspected(self, source: Source) -> None:
-        """Report what was recognised."""
-        self._change(framework=source.framework, python=source.python, architecture=source.architecture)
+    def recognised(self, framework: FrameworkName, python: str, architecture: Architecture) -> None:
+        """Say what the app is and what it is built for."""
+        self._change(framework=framework, python=python, architecture=architecture)
 
     def follow(self, log: str) -> None:
         """Put the log of an earlier attempt at the same upload before our own."""

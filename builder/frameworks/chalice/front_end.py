@@ -1,24 +1,25 @@
 """The chalice front end: an app folder and its layer in, a `Draft` out.
 
 Everything that runs code of the app is in ``inside/chalice_package.py``, in the sandbox. Here its request is written,
-and its answer is checked as a stranger's, then expanded to CloudFormation where no code of the app is.
+and its answer is checked as untrusted data, then expanded to CloudFormation where no code of the app is.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from auto_lambda.model import FrameworkName, Say
-from auto_lambda.tools import ToolEnvironments
+from auto_lambda.model import BuildLog, FrameworkName
+from auto_lambda.tools import Tools
+from builder.actions import Actions
 from builder.frameworks.chalice import answer
 from builder.frameworks.chalice.code import copy_code
-from builder.frameworks.chalice.sam import Expansions
+from builder.frameworks.chalice.sam import expand_action, read_expanded
 from builder.frameworks.chalice.settings import check_settings
 from builder.model import Built, Draft
+from builder.proof.audit import audit
 from builder.sandbox.result_file import ResultFile
 from builder.sandbox.sandbox import Command, Limits, Sandbox
 from builder.source.settings import read_chalice
@@ -37,8 +38,7 @@ class Chalice:
         sandbox: runs what imports the app.
         tools: hands out the environment with chalice and the SAM translator.
         region: that the app finds in its environment while it is imported. The template names it nowhere.
-        audit: looks at native code before it is imported, since it says better what is wrong; raises `AppError`.
-        expansions: where expanded templates are kept; None keeps none.
+        actions: expand the template.
     """
 
     name: FrameworkName = "chalice"
@@ -46,22 +46,20 @@ class Chalice:
     def __init__(
         self,
         sandbox: Sandbox,
-        tools: ToolEnvironments,
+        tools: Tools,
+        actions: Actions,
         region: str = "us-east-1",
-        audit: Callable[[Built, Path], object] = lambda *_: None,
-        expansions: Path | None = None,
     ) -> None:
         self._sandbox = sandbox
         self._tools = tools
         self._region = region
-        self._audit = audit
-        self._expansions = Expansions(sandbox, tools, region, expansions)
+        self._actions = actions
 
     def requirements(self, built_from: Path) -> tuple[str, ...]:  # noqa: ARG002  (part of the protocol)
         """Require chalice, which its own deployment adds by itself, so that few manifests name it."""
         return ("chalice",)
 
-    def compile(self, built: Built, work: Path, say: Say) -> Draft:
+    def compile(self, built: Built, work: Path, log: BuildLog) -> Draft:
         """Import the app in the sandbox and turn it into plain CloudFormation.
 
         Raises:
@@ -70,19 +68,19 @@ class Chalice:
         source = built.source
         warnings = check_settings(read_chalice(source.root).data, source.config_stage)
         code = copy_code(source.root, work / "code")
-        self._audit(built, code)
+        audit(built, code)  # it says better what is wrong with native code than its import
         (work / "out").mkdir()
         result = ResultFile(work / "out" / "result.json")
         request = work / "request.json"
         request.write_text(json.dumps(self._request(built, code)))
-        say(
+        log(
             f"importing app.py with Python {source.python} and compiling stage {source.config_stage}, "
             f"chalice {CHALICE_VERSION}"
         )
-        outcome = self._sandbox.run(self._command(built, code, request, result.path), say)
+        outcome = self._sandbox.run(self._command(built, code, request, result.path), log)
         compiled = answer.read(outcome, result, source)
-        (work / "expand").mkdir()
-        expanded = self._expansions.expand(compiled.sam, compiled.tracing, source.python, work / "expand", say)
+        expansion = self._actions.run(expand_action(compiled.sam, compiled.tracing, source.python), log)
+        expanded = read_expanded(expansion.folder)
         draft = answer.make_draft(compiled, expanded, code)
         return dataclasses.replace(draft, warnings=(*warnings, *_version_warning(built), *draft.warnings))
 
@@ -92,7 +90,7 @@ class Chalice:
             "root": str(built.source.root),
             "site": str(built.site) if built.site else None,
             "stage": built.source.config_stage,
-            "app_name": built.source.upload.app.name,
+            "app_name": built.source.app.name,
             "environment": dict(built.source.options.environment),
             "region": self._region,
         }

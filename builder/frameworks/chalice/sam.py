@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -16,14 +15,15 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from auto_lambda.errors import AppError, Code
-from auto_lambda.model import Say
-from auto_lambda.tools import ToolEnvironments
-from builder.dependencies.cache import keep
+from auto_lambda.model import BuildLog
+from auto_lambda.tools import LOCKS, Tools
 from builder.diagnosis.syntax import clean
+from builder.protocol.messages import Action
 from builder.sandbox.limit_errors import stopped_error, tampered
 from builder.sandbox.result_file import ResultFile
 from builder.sandbox.sandbox import Command, Limits, Sandbox, read_json
 
+EXPANDED = "expanded.json"
 _SCRIPT = Path(__file__).with_name("inside") / "sam_expand.py"
 _LIMITS = Limits(wall=90, cpu=60)
 _HINT = "`chalice package out` writes the template to out/sam.json; `sam validate -t out/sam.json` says what is wrong."
@@ -53,58 +53,42 @@ class Expanded(_Shape):
     url: dict[str, Any] | None
 
 
-class Expansions:
-    """Expands templates, and keeps what it made.
+class Expander:
+    """Expands templates where no code of the app is.
 
     Args:
         sandbox: runs the translator.
         tools: hands out the environment with the translator.
         region: of the session that the translator wants. The template names it nowhere.
-        folder: where expansions are kept; made when missing. None keeps none.
     """
 
-    def __init__(self, sandbox: Sandbox, tools: ToolEnvironments, region: str, folder: Path | None = None) -> None:
+    def __init__(self, sandbox: Sandbox, tools: Tools, region: str) -> None:
         self._sandbox = sandbox
         self._tools = tools
         self._region = region
-        self._folder = folder
 
-    def expand(self, sam: Mapping[str, Any], tracing: bool, minor: str, work: Path, say: Say) -> Expanded:
-        """The plain template of a SAM template.
+    def expand(self, sam: Mapping[str, Any], tracing: bool, minor: str, work: Path, log: BuildLog) -> str:
+        """Expand a SAM template; return an `Expanded` as JSON.
 
         Args:
-            sam: as chalice made it; a stranger may have had a hand in it.
+            sam: as chalice made it; untrusted code may have had a hand in it.
             tracing: whether its REST API is traced.
             minor: the Python whose environment is used.
             work: an empty writable folder.
-            say: takes what the translator prints.
+            log: takes what the translator prints.
 
         Raises:
             AppError: ``compile-failed``: the translator refuses it; ``result-tampered``: chalice made no such template;
                 or a limit was passed.
         """
-        python = self._tools.python("compiler", minor)
-        request = self._request(sam, tracing)
-        place = self._folder / f"{_key(request, python)}.json" if self._folder else None
-        if place and (kept := _kept(place)):
-            return kept
-        expanded, text = self._run(request, python, work, say)
-        if place:
-            keep(text, place)
-        return expanded
+        request = json.dumps({"sam": sam, "tracing": tracing, "region": self._region}, sort_keys=True)
+        return self._run(request, self._tools.python("compiler", minor), work, log)
 
-    def _request(self, sam: Mapping[str, Any], tracing: bool) -> str:
-        try:
-            return json.dumps({"sam": sam, "tracing": tracing, "region": self._region}, sort_keys=True)
-        except RecursionError:
-            raise tampered("compiling app.py") from None
-
-    def _run(self, request: str, python: Path, work: Path, say: Say) -> tuple[Expanded, str]:
-        """What came out, and the same as text: whatever cannot be said as text is no template."""
+    def _run(self, request: str, python: Path, work: Path, log: BuildLog) -> str:
         (work / "out").mkdir()
         result = ResultFile(work / "out" / "result.json")
         (work / "request.json").write_text(request)
-        outcome = self._sandbox.run(self._command(python, work / "request.json", result.path), say)
+        outcome = self._sandbox.run(self._command(python, work / "request.json", result.path), log)
         if outcome.stopped:
             raise stopped_error(outcome, "expanding the template", hint="Declare fewer routes, or split the app.")
         if not result.begun:
@@ -116,9 +100,10 @@ class Expansions:
                 told = f"chalice's template cannot be expanded:\n{clean(error)}"
                 raise AppError(Code.COMPILE_FAILED, told, hint=_HINT)
             text = Expanded.model_validate(answer).model_dump_json()
-            return Expanded.model_validate_json(text), text
+            Expanded.model_validate_json(text)  # whatever cannot be said as text is no template
         except (ValueError, RecursionError) as shape:
             raise tampered("compiling app.py") from shape
+        return text
 
     def _command(self, python: Path, request: Path, result: Path) -> Command:
         return Command(
@@ -131,17 +116,28 @@ class Expansions:
         )
 
 
-def _key(request: str, python: Path) -> str:
-    """Everything that decides what comes out: the template, our script, and the environment, which is named so."""
-    digest = hashlib.sha256(_SCRIPT.read_bytes())
-    digest.update(f"\0{python.parent.parent.name}\0{request}".encode())
-    return digest.hexdigest()[:40]
+def expand_action(sam: Mapping[str, Any], tracing: bool, minor: str) -> Action:
+    """Return the action that expands a template; its inputs name everything that decides the result.
 
-
-def _kept(place: Path) -> Expanded | None:
+    Raises:
+        AppError: ``result-tampered``: it is nested too deeply for a template.
+    """
+    environment = hashlib.sha256(_SCRIPT.read_bytes() + (LOCKS / "compiler.txt").read_bytes()).hexdigest()
+    inputs = {"environment": environment, "sam": sam, "tracing": tracing, "python": minor}
     try:
-        expanded = Expanded.model_validate_json(place.read_bytes())
-        os.utime(place)  # what was used last is removed last
-    except (OSError, ValueError):
-        return None
-    return expanded
+        json.dumps(inputs)
+    except RecursionError:
+        raise tampered("compiling app.py") from None
+    return Action(kind="expand", inputs=inputs)
+
+
+def read_expanded(folder: Path) -> Expanded:
+    """Return the template of an action's result.
+
+    Raises:
+        AppError: ``result-tampered``: it holds none.
+    """
+    try:
+        return Expanded.model_validate_json((folder / EXPANDED).read_bytes())
+    except ValueError:
+        raise tampered("compiling app.py") from None

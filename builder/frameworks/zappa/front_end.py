@@ -15,20 +15,19 @@ from pathlib import Path
 from typing import Any
 
 from auto_lambda.errors import AppError, Code
-from auto_lambda.model import FrameworkName, Say
-from auto_lambda.tools import ToolEnvironments
+from auto_lambda.lambda_events import EventShape, get_event
+from auto_lambda.model import BuildLog, FrameworkName
+from auto_lambda.tools import Tools
 from builder.frameworks.zappa import answer
 from builder.frameworks.zappa.answer import Packaged
 from builder.frameworks.zappa.events import tasks_use_topic
 from builder.frameworks.zappa.settings import SETTINGS_PAGE, ZAPPA_VERSION, StageSettings, check_settings, unsupported
 from builder.frameworks.zappa.template import build_template
 from builder.model import Built, Draft, Source
-from builder.proof.requests import EventShape, get_event
 from builder.sandbox.result_file import ResultFile
 from builder.sandbox.sandbox import Command, Limits, Sandbox
 from builder.source.settings import read_zappa
 from builder.source.unpack import unpack
-from worker.bundle.release import health_path
 
 _SCRIPT = Path(__file__).with_name("inside") / "zappa_package.py"
 _LIMITS = Limits(wall=180, cpu=180)
@@ -61,7 +60,7 @@ class Zappa:
 
     name: FrameworkName = "zappa"
 
-    def __init__(self, sandbox: Sandbox, tools: ToolEnvironments) -> None:
+    def __init__(self, sandbox: Sandbox, tools: Tools) -> None:
         self._sandbox = sandbox
         self._tools = tools
 
@@ -78,7 +77,7 @@ class Zappa:
         flask = any(_imports_flask(built_from, stage.get("app_function")) for stage in stages)
         return (f"zappa=={ZAPPA_VERSION}", *(["django"] if django else []), *(["flask"] if flask else []))
 
-    def compile(self, built: Built, work: Path, say: Say) -> Draft:
+    def compile(self, built: Built, work: Path, log: BuildLog) -> Draft:
         """Read the settings as zappa does, package the app's files, and express the deployment as CloudFormation.
 
         Raises:
@@ -87,13 +86,11 @@ class Zappa:
         source = built.source
         handler = _zappa_folder(built)
         check_settings(StageSettings(read_zappa(source.root).stage(source.config_stage)))  # before a hook runs
-        packaged = self._package(built, work, say)
+        packaged = self._package(built, work, log)
         settings = StageSettings(packaged.settings)
         warnings = check_settings(settings)
         _check_app(settings, handler)
-        described, parts = build_template(
-            source.upload.app, settings, packaged.policies, packaged.rules, packaged.resources
-        )
+        described, parts = build_template(source.app, settings, packaged.policies, packaged.rules, packaged.resources)
         code = work / "code"
         warnings += _write_code(work / "out" / "package.zip", code, packaged, settings, handler)
         return Draft(
@@ -113,14 +110,14 @@ class Zappa:
             remote_environment=bool(settings.values.get("remote_env") or settings.values.get("remote_env_file")),
         )
 
-    def _package(self, built: Built, work: Path, say: Say) -> Packaged:
+    def _package(self, built: Built, work: Path, log: BuildLog) -> Packaged:
         source = built.source
         app, out = work / "app", _make_folder(work / "out")
         shutil.copytree(source.root, app, symlinks=True)  # a prebuild script may write into it
         result = ResultFile(out / "result.json")
         request = work / "request.json"
         request.write_text(json.dumps(_request(built, out)))
-        outcome = self._sandbox.run(self._command(built, app, request, result.path), say)
+        outcome = self._sandbox.run(self._command(built, app, request, result.path), log)
         names = {app: "", **({built.site: "/opt/python/"} if built.site else {})}
         return answer.read(outcome, result, names, source.python)
 
@@ -142,9 +139,9 @@ def _request(built: Built, out: Path) -> dict[str, Any]:
     return {
         "settings_file": read_zappa(source.root).file,
         "config_stage": source.config_stage,
-        "name": source.upload.app.name,
-        "stage": source.upload.app.stage,
-        "function": source.upload.app.function,
+        "name": source.app.name,
+        "stage": source.app.stage,
+        "function": source.app.function,
         "site": str(built.site) if built.site else None,
         "zip": str(out / "package.zip"),
         "environment": list(source.options.environment),
@@ -203,7 +200,7 @@ def _first_event(built: Built, url: Any, resources: Mapping[str, Any]) -> Mappin
     if url is None:
         return {}
     shape: EventShape = "rest-api" if "Api" in resources else "http-api" if "ApiV2" in resources else "function-url"
-    return get_event(shape, health_path(built), built.source.upload.app.stage)
+    return get_event(shape, built.source.options.asked_path, built.source.app.stage)
 
 
 def _called_functions(settings: StageSettings) -> Iterator[tuple[str, str]]:
@@ -239,7 +236,7 @@ def _rights_warning(settings: StageSettings, code: Path) -> tuple[str, ...]:
 
 
 def _project_name_warning(settings: StageSettings, source: Source) -> tuple[str, ...]:
-    given, name = settings.text("project_name"), source.upload.app.name
+    given, name = settings.text("project_name"), source.app.name
     if not given or re.sub(r"[^a-z0-9]+", "-", given.lower()) == name:
         return ()
     return (

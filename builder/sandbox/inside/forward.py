@@ -1,10 +1,12 @@
 """Inside the sandbox: offer the proxy's unix socket on a loopback port, then become the parent of the real command.
 
-Usage: forward.py SOCKET PORT COMMAND [ARGUMENT ...]. Uses nothing but the standard library; runs under any Python 3.
+Usage: forward.py SOCKET COMMAND [ARGUMENT ...]. The command finds the port in ``HTTPS_PROXY`` and ``HTTP_PROXY``. Uses
+nothing but the standard library; runs under any Python 3.
 """
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
 import sys
@@ -29,11 +31,12 @@ def _serve(listener: socket.socket, path: str) -> None:
             threading.Thread(target=_copy, args=pair, daemon=True).start()
 
 
-def main(path: str, port: str, *command: str) -> int:
+def main(path: str, *command: str) -> int:
     """Serve while the command runs; its exit code is ours."""
-    listener = socket.create_server(("127.0.0.1", int(port)), backlog=64)
+    listener = socket.create_server(("127.0.0.1", 0), backlog=64)
     threading.Thread(target=_serve, args=(listener, path), daemon=True).start()
-    code = subprocess.call(command)
+    address = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    code = subprocess.call(command, env={**os.environ, "HTTPS_PROXY": address, "HTTP_PROXY": address})
     return code if code >= 0 else 128 - code
 
 

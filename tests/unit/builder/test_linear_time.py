@@ -16,7 +16,7 @@ import pytest
 
 from auto_lambda.errors import AppError
 from builder.dependencies import foreign_manifests, requirement_lines
-from builder.dependencies.uv import Target
+from builder.dependencies.uv import BuildTarget
 from builder.dependencies.uv_errors import explain
 from builder.diagnosis.import_errors import remedy
 from builder.diagnosis.python2 import looks_like_python2
@@ -29,7 +29,7 @@ from builder.source.settings import read_zappa
 SMALLEST, LARGEST = 8 * 1024, 1024 * 1024  # bytes
 REPEATS = 3
 NOISE = 0.02  # CPU seconds: of less, a ratio says nothing
-TARGET = cast("Target", type("Target", (), {"python": "3.12", "architecture": "x86_64"}))
+TARGET = cast("BuildTarget", type("BuildTarget", (), {"python": "3.12", "architecture": "x86_64"}))
 
 
 def cpu_seconds(parse: Callable[[str], object], text: str) -> float:

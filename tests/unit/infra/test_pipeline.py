@@ -239,7 +239,7 @@ def test_every_metric_of_an_alarm_is_published_by_somebody(resources: dict[str, 
 
 
 def test_the_lines_that_are_counted_are_written(resources: dict[str, Any]) -> None:
-    source = "".join(file.read_text() for file in (template_path().parents[1] / "worker").glob("*.py"))
+    source = "".join(file.read_text() for file in (template_path().parents[1] / "worker").rglob("*.py"))
     for it in of_type(resources, "AWS::Logs::MetricFilter").values():
         (event,) = re.findall(r'\$\.event = "([^"]+)"', it["FilterPattern"])
         assert f'"{event}"' in source

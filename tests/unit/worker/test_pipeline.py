@@ -12,9 +12,11 @@ import pytest
 
 from auto_lambda.errors import AppError, Code
 from auto_lambda.keys import App
-from auto_lambda.model import Proof, Say
+from auto_lambda.model import Proof
 from auto_lambda.redact import Redactor
-from builder.model import Built, Draft, Source
+from builder.protocol.messages import STEPS, AppBuilt, ProofMessage
+from worker.builds.client import BuiltApp, CheckedFile
+from worker.builds.conversation import BuildListener
 from worker.cancellation import Cancelled, NewerUpload
 from worker.deploy import DeployContext
 from worker.fetch import Fetched
@@ -77,48 +79,30 @@ class Fakes:
         self._empty(into)
         return Fetched(replace(upload, size=9), into / "upload.zip", "ab" * 32, 9)
 
-    def unpack(self, zip_path: Path, into: Path) -> None:
-        self._call("unpack")
+    def build(self, fetched: Fetched, into: Path, listener: BuildListener) -> BuiltApp:
         self._empty(into)
-
-    def inspect(self, fetched: Fetched, tree: Path) -> Source:
-        self._call("inspect")
-        return Source(
-            fetched.upload, tree, tree, fetched.sha256, fetched.size, "chalice", "dev", "3.12", "x86_64",
-            warnings=("from inspect",),
+        for step in STEPS:
+            listener.step(step)
+            self._call(step)
+            if step == "inspect":
+                listener.recognised("chalice", "3.12", "x86_64")
+            listener.warn(f"from {step}")
+        result = AppBuilt(
+            framework="chalice", python="3.12", architecture="x86_64", template={}, main="Fn", notifications=[],
+            environment={}, health_path="/", lock="lock", shared_layer=None,
+            proof=ProofMessage(init_ms=312, package_bytes=7000, package_zip_bytes=5000), files=[],
         )  # fmt: skip
+        return BuiltApp(result, CheckedFile(into / "code.zip", "cd" * 32, 1), None)
 
-    def build(self, source: Source, requirements: tuple[str, ...], work: Path, say: Say) -> Built:
-        self._call("build")
-        assert requirements == ("chalice",)
-        self._empty(work)
-        return Built(source, "lock", None, warnings=("from build",))
-
-    name = "chalice"
-
-    def requirements(self, built_from: Path) -> tuple[str, ...]:
-        return ("chalice",)
-
-    def compile(self, built: Built, work: Path, say: Say) -> Draft:
-        self._call("compile")
-        self._empty(work)
-        say("compiling")
-        return Draft({}, work, "Fn", warnings=("from compile",))
-
-    def assemble(self, draft: Draft, built: Built, work: Path) -> Bundle:
+    def assemble(self, app: App, built: BuiltApp, work: Path) -> Bundle:
         self._call("assemble")
         self._empty(work)
-        return self._bundle(built.source.upload.app)
-
-    def prove(self, draft: Draft, bundle: Bundle, built: Built, work: Path, say: Say) -> Proof:
-        self._call("prove")
-        self._empty(work)
-        return Proof(312, 7000, 5000, warnings=("from prove",))
+        return self._bundle(app)
 
     def _bundle(self, app: App) -> Bundle:
         return Bundle(
             app, "chalice", "3.12", "x86_64", {}, "bundles/1.json", (), "Fn",
-            has_url=False, health_path="/", warnings=("from compile", "from bundle"),
+            has_url=False, health_path="/",
         )  # fmt: skip
 
     def stored(self, app: App, template_key: str) -> Bundle | None:
@@ -143,13 +127,9 @@ class Fakes:
 def steps(fakes: Fakes) -> Steps:
     return Steps(
         fetch=fakes.fetch,
-        unpack=fakes.unpack,
-        inspect=fakes.inspect,
-        builder=fakes,
-        frameworks={"chalice": fakes},  # type: ignore[dict-item]
+        build=fakes.build,
         assemble=fakes.assemble,
         deployer=fakes,  # type: ignore[arg-type]
-        prove=fakes.prove,
     )
 
 
@@ -169,7 +149,7 @@ def room(tmp_path: Path) -> Callable[[], AbstractContextManager[Path]]:
     return folder
 
 
-ORDER = ["fetch", "unpack", "inspect", "build", "compile", "assemble", "prove"]
+ORDER = ["fetch", *STEPS, "assemble"]
 
 
 ROLLED_BACK = replace(UPLOAD, version="v3", rollback="v1")
@@ -266,7 +246,7 @@ def test_the_report_knows_each_step_and_each_warning_once(report: Report, room: 
     assert list(receipt.timings) == [
         "fetch", "unpack", "inspect", "build", "compile", "prove", "verify", "deploy",
     ]  # fmt: skip
-    assert receipt.warnings == ("from inspect", "from build", "from compile", "from bundle", "from prove")
+    assert receipt.warnings == tuple(f"from {step}" for step in STEPS)
     assert receipt.proof
     assert (receipt.proof.init_ms, receipt.proof.package_bytes) == (312, 7000)
     assert (receipt.framework, receipt.python, receipt.size, receipt.sha256) == ("chalice", "3.12", 9, "ab" * 32)

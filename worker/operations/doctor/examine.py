@@ -13,9 +13,9 @@ from auto_lambda.aws.s3 import ObjectStore
 from auto_lambda.aws.sqs import Queue
 from auto_lambda.settings import WorkerSettings
 from auto_lambda.tools import cache_folder, interpreters
-from builder.index.hosts import Indexes, discover
-from builder.sandbox.bubblewrap import BubblewrapSandbox
-from builder.sandbox.sandbox import PlainSandbox
+from worker.builds.compose import probe
+from worker.builds.conversation import BuildTrouble
+from worker.index.hosts import discover
 from worker.operations.doctor import machine as machines
 from worker.operations.doctor import pipeline as pipelines
 from worker.operations.doctor.finding import Finding, asked
@@ -24,11 +24,22 @@ from worker.operations.doctor.finding import Finding, asked
 def machine(chosen: WorkerSettings | None) -> Iterator[Finding]:
     """Check this machine; without settings, by the defaults."""
     yield machines.pythons(interpreters(), chosen.python if chosen else None)
-    nothing = BubblewrapSandbox(PlainSandbox(), (), lambda: Indexes((), frozenset()))
-    yield machines.sandbox(nothing.check, chosen.sandbox if chosen else "bubblewrap")
+    yield from _builders(chosen)
     yield machines.compiler()
     yield from machines.disks((chosen.cache, chosen.work_dir) if chosen else (cache_folder(),))
     yield from machines.indexes(discover(os.environ))
+
+
+def _builders(chosen: WorkerSettings | None) -> Iterator[Finding]:
+    """Start a builder as the worker would, and ask it."""
+    sandbox = chosen.sandbox if chosen else "bubblewrap"
+    try:
+        walls, problem = probe(sandbox, chosen.builder_socket if chosen else None)
+    except BuildTrouble as error:
+        yield machines.builder_silent(error)
+        return
+    yield machines.walls(walls)
+    yield machines.sandbox(problem, sandbox)
 
 
 def pipeline(chosen: WorkerSettings, clients: Callable[[str], Any]) -> Iterator[Finding]:

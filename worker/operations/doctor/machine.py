@@ -11,9 +11,10 @@ from urllib.parse import urlsplit
 import urllib3
 
 from auto_lambda.runtimes import newest_first
-from builder.index.hosts import Indexes
-from builder.index.upstream import pool, proxy_for
-from builder.sandbox.bubblewrap import SandboxMissing
+from worker.builds.conversation import BuildTrouble
+from worker.builds.launcher import Walls
+from worker.index.hosts import Indexes
+from worker.index.upstream import pool, proxy_for
 from worker.operations.doctor.finding import Finding
 
 LITTLE = 5 * 1024**3
@@ -42,15 +43,26 @@ def pythons(found: Collection[str], wanted: str | None = None) -> Finding:
     return Finding("Python", "fine", f"apps may run on {known}")
 
 
-def sandbox(check: Callable[[], None], chosen: str = "bubblewrap") -> Finding:
-    """What keeps strangers' code apart; ``check`` raises `SandboxMissing`."""
+def walls(found: Walls) -> Finding:
+    """Return what stands between a builder and the rest of the machine."""
+    if missing := found.missing():
+        advice = "Run the worker by its systemd units, or as root, where only trusted people may drop zips otherwise."
+        return Finding("builder", "warning", missing, advice)
+    return Finding("builder", "fine", "each builder has a user and namespaces of its own")
+
+
+def builder_silent(error: BuildTrouble) -> Finding:
+    """Return that no builder answers."""
+    return Finding("builder", "broken", str(error), "Look for autolambda-builder in the journal.")
+
+
+def sandbox(problem: str | None, chosen: str = "bubblewrap") -> Finding:
+    """Return what keeps untrusted code apart; ``problem`` is why a builder cannot."""
     if chosen == "off":
         advice = "Take AUTO_LAMBDA_SANDBOX away unless every upload is trusted."
-        return Finding("sandbox", "warning", "switched off: apps' code runs with the rights of the worker", advice)
-    try:
-        check()
-    except SandboxMissing as error:
-        return Finding("sandbox", "broken", str(error), "A worker does not start without it.")
+        return Finding("sandbox", "warning", "switched off: apps' code runs with the rights of a builder", advice)
+    if problem:
+        return Finding("sandbox", "broken", problem, "A worker does not start without it.")
     return Finding("sandbox", "fine", "bubblewrap isolates a command here")
 
 

@@ -4,13 +4,13 @@ import marshal
 import sys
 from pathlib import Path
 
-from auto_lambda.model import Say
+from auto_lambda.model import BuildLog
 from builder.dependencies.bytecode import compile_tree, drop
-from builder.dependencies.uv import Target
+from builder.dependencies.uv import BuildTarget
 from builder.sandbox.sandbox import Command, Outcome, PlainSandbox
 
 MINOR = f"{sys.version_info[0]}.{sys.version_info[1]}"
-TARGET = Target(MINOR, "x86_64", "x86_64-manylinux_2_34", Path(sys.executable).resolve())
+TARGET = BuildTarget(MINOR, "x86_64", "x86_64-manylinux_2_34", Path(sys.executable).resolve())
 FILES = {
     "shop/__init__.py": "def price():\n    return 'it''s 3'\n",
     "shop/template.py": "print 'not of this Python'\n",
@@ -46,7 +46,7 @@ def test_what_production_imports_is_compiled_and_the_same_everywhere(tmp_path: P
 
 
 class Failing:
-    def run(self, command: Command, say: Say) -> Outcome:
+    def run(self, command: Command, say: BuildLog) -> Outcome:
         (command.cwd / "shop" / "__pycache__").mkdir(exist_ok=True)
         return Outcome(-11, "", 0.1)
 

@@ -1,28 +1,29 @@
 from __future__ import annotations
 
-import threading
+import json
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from building import make_parts
 
 from auto_lambda.errors import AppError, Code
-from auto_lambda.model import Say
+from auto_lambda.model import BuildLog
 from auto_lambda.tools import ToolEnvironments
+from builder.actions import ActionResult
 from builder.dependencies import layer as module
 from builder.dependencies.layer import Layers, tidy
 from builder.dependencies.lock import Lock
-from builder.dependencies.sdists import Pin
-from builder.dependencies.uv import Target, Uv
-from builder.dependencies.wheel_builder import Farm
-from builder.dependencies.wheel_store import EmptyShelf
+from builder.dependencies.sdists import Pin, Sdist
+from builder.dependencies.uv import BuildTarget
 from builder.dependencies.zips import UnsafeTree
 from builder.model import Layer
+from builder.protocol.messages import Action
 from builder.sandbox.sandbox import Command, Outcome, Sandbox
 
-TARGET = Target("3.12", "x86_64", "x86_64-manylinux_2_34", Path("/usr/bin/python3.12"))
+TARGET = BuildTarget("3.12", "x86_64", "x86_64-manylinux_2_34", Path("/usr/bin/python3.12"))
 LOCK = Lock((Pin("six==1.17.0", ("sha256:aa",)),))
 
 OK = Outcome(0, "Installed", 0.1)
@@ -43,19 +44,18 @@ def package(site: Path) -> None:
 
 @dataclass
 class FakeSandbox:
-    """Installs by calling ``fill`` with the target folder; ``cached`` says whether that works without network."""
+    """Installs by calling ``fill`` with the target folder; ``listed`` has the lists of what was to be installed."""
 
     fill: Callable[[Path], None] = package
-    cached: bool = True
     outcome: Outcome = OK
     commands: list[Command] = field(default_factory=list)
+    listed: list[str] = field(default_factory=list)
 
-    def run(self, command: Command, say: Say) -> Outcome:
+    def run(self, command: Command, say: BuildLog) -> Outcome:
         if "compileall" in command.argv:
             return OK
         self.commands.append(command)
-        if not (command.network or self.cached):
-            return Outcome(1, "hint: Packages were unavailable because the network was disabled.", 0.1)
+        self.listed.append((command.cwd / command.argv[command.argv.index("--requirements") + 1]).read_text())
         self.fill(Path(command.argv[command.argv.index("--target") + 1]))
         say(self.outcome.output)
         return self.outcome
@@ -66,9 +66,7 @@ def no_wheel() -> FakeSandbox:
 
 
 def layers_of(sandbox: Sandbox, folder: Path) -> Layers:
-    uv = Uv(sandbox, folder / "uv", {})
-    farm = Farm(uv, sandbox, ToolEnvironments(folder / "tools"), folder / "wheels", EmptyShelf())
-    return Layers(uv, farm, sandbox, folder)
+    return make_parts(folder / "actions", sandbox, tools=ToolEnvironments(folder / "tools")).layers
 
 
 def make(tmp_path: Path, sandbox: FakeSandbox, lock: Lock = LOCK, said: list[str] | None = None) -> Layer:
@@ -81,11 +79,11 @@ def make(tmp_path: Path, sandbox: FakeSandbox, lock: Lock = LOCK, said: list[str
 
 
 def test_a_layer_is_made_once_and_found_again(tmp_path: Path) -> None:
-    sandbox, said = FakeSandbox(), list[str]()
+    sandbox = FakeSandbox()
     first = make(tmp_path, sandbox)
-    assert make(tmp_path, sandbox, said=said) == first
+    assert make(tmp_path, sandbox) == first
     assert len(sandbox.commands) == 1
-    assert "seen before" in said[0]
+    assert first.shared
     assert first.key == f"layers/{first.key[7:-4]}.zip"
     assert first.zip_bytes == first.zip.stat().st_size
     with zipfile.ZipFile(first.zip) as archive:
@@ -101,7 +99,7 @@ def test_other_locks_and_other_targets_have_other_layers(tmp_path: Path) -> None
     work = tmp_path / "work"
     work.mkdir()
     layers = layers_of(sandbox, tmp_path)
-    arm = Target("3.12", "arm64", "aarch64-manylinux_2_34", TARGET.interpreter)
+    arm = BuildTarget("3.12", "arm64", "aarch64-manylinux_2_34", TARGET.interpreter)
     for lock, target in [(LOCK, TARGET), (LOCK, arm), (Lock((Pin("six==1.16.0"),)), TARGET)]:
         layers.layer(lock, target, work, lambda _: None)
     assert len(sandbox.commands) == 3
@@ -111,24 +109,32 @@ def test_an_empty_lock_has_no_layer(tmp_path: Path) -> None:
     assert layers_of(FakeSandbox(), tmp_path).layer(Lock(()), TARGET, tmp_path, lambda _: None) is None
 
 
-def test_the_network_is_used_only_when_something_is_missing(tmp_path: Path) -> None:
-    sandbox = FakeSandbox(cached=False)
-    make(tmp_path, sandbox)
-    assert [command.network for command in sandbox.commands] == [False, True]
+@dataclass
+class Wheels:
+    """Has wheels built: each is there already."""
+
+    folder: Path
+
+    def run(self, action: Action, say: BuildLog) -> ActionResult:
+        assert action.kind == "wheel"
+        record = {"wheel": {"file": "docopt-0.6.2-py3-none-any.whl", "sha256": "ab"}}
+        (self.folder / "record.json").write_text(json.dumps(record))
+        return ActionResult(self.folder)
 
 
-def test_many_at_once_make_it_once(tmp_path: Path) -> None:
-    sandbox = FakeSandbox()
+def test_the_network_is_used_for_files_of_the_index_and_not_for_wheels_that_were_built(tmp_path: Path) -> None:
+    sdist = Sdist("docopt", "0.6.2", "docopt-0.6.2.tar.gz", "https://index.example/docopt-0.6.2.tar.gz", "cd")
+    lock = Lock((*LOCK.pins, Pin("docopt==0.6.2", ("sha256:cd",))), unwheeled={"docopt": sdist})
+    sandbox = FakeSandbox(lambda _: None)
+    (tmp_path / "built").mkdir()
     (tmp_path / "work").mkdir()
-    found: list[Layer] = []
-    threads = [threading.Thread(target=lambda: found.append(make(tmp_path, sandbox))) for _ in range(6)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(set(found)) == 1
-    assert len(found) == 6
-    assert len(sandbox.commands) == 1
+    layers = make_parts(tmp_path / "actions", sandbox, actions=Wheels(tmp_path / "built")).layers
+    layers.make(lock, TARGET, tmp_path / "into", tmp_path / "work", lambda _: None)
+    assert [command.network for command in sandbox.commands] == [True, False]
+    assert ["--offline" in command.argv for command in sandbox.commands] == [False, True]
+    wheel = tmp_path / "built" / "docopt-0.6.2-py3-none-any.whl"
+    assert sandbox.listed == [f"{LOCK.pins[0]}\n", f"{wheel} --hash=sha256:ab\n"]
+    assert all("--require-hashes" in command.argv and "--no-build" in command.argv for command in sandbox.commands)
 
 
 def test_a_failed_installation_leaves_nothing_and_can_be_repeated(tmp_path: Path) -> None:
@@ -136,16 +142,8 @@ def test_a_failed_installation_leaves_nothing_and_can_be_repeated(tmp_path: Path
     with pytest.raises(AppError) as caught:
         make(tmp_path, sandbox)
     assert caught.value.code == Code.DEPENDENCY_BUILD_FAILED
-    assert [path.suffix for path in (tmp_path / "layers").iterdir()] == [".making"]
+    assert list((tmp_path / "actions" / "layer").iterdir()) == []
     assert make(tmp_path, FakeSandbox()).zip.exists()
-
-
-def test_what_an_interrupted_run_left_is_replaced(tmp_path: Path) -> None:
-    place = make(tmp_path, FakeSandbox()).tree.parent
-    place.rename(place.with_suffix(".new"))
-    (place.with_suffix(".new") / "tree" / "python" / "stale.py").touch()
-    layer = make(tmp_path, FakeSandbox())
-    assert not (layer.tree / "python" / "stale.py").exists()
 
 
 def test_too_much_is_refused_with_the_largest_packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -168,7 +166,7 @@ class Compiling(FakeSandbox):
     compiled: int = 10
     compiler: Outcome = OK
 
-    def run(self, command: Command, say: Say) -> Outcome:
+    def run(self, command: Command, say: BuildLog) -> Outcome:
         if "compileall" not in command.argv:
             return super().run(command, say)
         (command.cwd / "__pycache__").mkdir(exist_ok=True)

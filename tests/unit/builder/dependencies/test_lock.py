@@ -1,26 +1,24 @@
 from __future__ import annotations
 
 import itertools
-import os
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from building import NoActions, make_parts
 
 from auto_lambda.errors import AppError, Code
-from auto_lambda.keys import App
-from auto_lambda.model import Architecture, Say
+from auto_lambda.model import Architecture, BuildLog
 from auto_lambda.tools import interpreters
-from builder.dependencies.lock import FRESH, Lock, Locker, added
+from builder.dependencies import lock as module
+from builder.dependencies.lock import Lock, Resolver, added
 from builder.dependencies.manifests import Manifest
 from builder.dependencies.requirement_lines import Local, Requirements
-from builder.dependencies.uv import IndexTrouble, Target, Uv, index_settings, target_of
-from builder.model import Source
+from builder.dependencies.uv import BuildTarget, IndexTrouble, target_of
+from builder.perform import ActionsHere
 from builder.sandbox.sandbox import Command, Outcome
-from worker.model import Upload
 
-TARGET = Target("3.12", "x86_64", "x86_64-manylinux_2_34", Path("/usr/bin/python3.12"))
+TARGET = BuildTarget("3.12", "x86_64", "x86_64-manylinux_2_34", Path("/usr/bin/python3.12"))
 OK = Outcome(0, "", 0.1)
 SIX = "six==1.17.0 \\\n    --hash=sha256:aa \\\n    --hash=sha256:bb\n"
 
@@ -33,19 +31,22 @@ class FakeSandbox:
     files: str = 'lock-version = "1.0"\ncreated-by = "uv"\npackages = []\n'
     outcome: Outcome = OK
     commands: list[Command] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
 
-    def run(self, command: Command, say: Say) -> Outcome:
+    def run(self, command: Command, say: BuildLog) -> Outcome:
         name = command.argv[command.argv.index("--output-file") + 1]
         if name == "pylock.toml":
             (command.cwd / name).write_text(self.files)
             return OK
         self.commands.append(command)
+        self.asked.append((command.cwd / "requirements.in").read_text())
         (command.cwd / name).write_text(self.text)
         return self.outcome
 
 
-def locker(tmp_path: Path, sandbox: FakeSandbox, clock: Callable[[], float] = lambda: 1000.0) -> Locker:
-    return Locker(Uv(sandbox, tmp_path / "uv", {}), tmp_path / "memory", clock)
+def resolver(tmp_path: Path, sandbox: FakeSandbox) -> Resolver:
+    actions = ActionsHere(tmp_path / "actions")
+    return Resolver(make_parts(tmp_path / "actions", sandbox, actions=actions).uv, actions)
 
 
 def manifest(*requirements: str, **others: object) -> Manifest:
@@ -56,7 +57,7 @@ def manifest(*requirements: str, **others: object) -> Manifest:
 def make(tmp_path: Path, sandbox: FakeSandbox, asked: Manifest, number: int = 0) -> Lock:
     work = tmp_path / f"work{number}"
     work.mkdir()
-    return locker(tmp_path, sandbox).lock(asked, TARGET, work, lambda _: None)
+    return resolver(tmp_path, sandbox).lock(asked, TARGET, work, lambda _: None)
 
 
 def test_pins_with_their_hashes(tmp_path: Path) -> None:
@@ -68,13 +69,19 @@ def test_pins_with_their_hashes(tmp_path: Path) -> None:
 
 
 def test_frameworks_are_named_first_and_all_else_in_its_order(tmp_path: Path) -> None:
+    sandbox = FakeSandbox()
     make(
         tmp_path,
-        FakeSandbox(),
+        sandbox,
         manifest("pandas>=2", "Zappa[all]>=0.60", "flask", "chalice; python_version>'3'", "attrs"),
     )
-    asked = (tmp_path / "work0" / "requirements.in").read_text().splitlines()
-    assert asked == ["Zappa[all]>=0.60", "chalice; python_version>'3'", "pandas>=2", "flask", "attrs"]
+    assert sandbox.asked[0].splitlines() == [
+        "Zappa[all]>=0.60",
+        "chalice; python_version>'3'",
+        "pandas>=2",
+        "flask",
+        "attrs",
+    ]
 
 
 def test_nothing_asked_for_runs_nothing(tmp_path: Path) -> None:
@@ -118,29 +125,32 @@ def test_a_complete_manifest_is_not_resolved_again(tmp_path: Path) -> None:
     assert "--no-deps" in sandbox.commands[0].argv
 
 
-def test_the_same_question_is_asked_once_in_a_while(tmp_path: Path) -> None:
-    now = 1000.0
-    sandbox = FakeSandbox()
-    ours = locker(tmp_path, sandbox, lambda: now)
-    for number, at in enumerate([1000.0, 1000.0 + FRESH / 2, 1001.0 + FRESH, 1002.0 + FRESH]):
-        now = at
-        work = tmp_path / str(number)
-        work.mkdir()
-        assert ours.lock(manifest("six"), TARGET, work, lambda _: None).text == SIX
-    assert len(sandbox.commands) == 2
-    (tmp_path / "other").mkdir()
-    ours.lock(manifest("six<2"), TARGET, tmp_path / "other", lambda _: None)
-    assert len(sandbox.commands) == 3
-
-
-def test_an_answer_kept_by_another_version_is_asked_for_again(tmp_path: Path) -> None:
+def test_the_same_question_is_asked_once(tmp_path: Path) -> None:
     sandbox = FakeSandbox()
     assert make(tmp_path, sandbox, manifest("six")).text == SIX
-    for kept in (tmp_path / "memory").iterdir():
-        kept.write_text(SIX)
-        os.utime(kept, (1000.0, 1000.0))
+    assert make(tmp_path, sandbox, manifest("six"), 1).text == SIX
+    assert len(sandbox.commands) == 1
+    make(tmp_path, sandbox, manifest("six<2"), 2)
+    assert len(sandbox.commands) == 2
+
+
+def test_an_answer_kept_by_another_version_is_asked_for_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sandbox = FakeSandbox()
+    assert make(tmp_path, sandbox, manifest("six")).text == SIX
+    monkeypatch.setattr(module, "_FORMAT", "another")
     assert make(tmp_path, sandbox, manifest("six"), 1).text == SIX
     assert len(sandbox.commands) == 2
+
+
+def test_what_is_in_this_zip_alone_is_asked_here_and_kept_by_nobody(tmp_path: Path) -> None:
+    project = tmp_path / "tree" / "lib"
+    project.mkdir(parents=True)
+    (tmp_path / "work").mkdir()
+    sandbox = FakeSandbox()
+    parts = make_parts(tmp_path / "actions", sandbox)
+    asked = manifest("six", local=(Local(project, "lib"),))
+    Resolver(parts.uv, NoActions()).lock(asked, TARGET, tmp_path / "work", lambda _: None)
+    assert len(sandbox.commands) == 1
 
 
 def test_releases_with_fitting_wheels_are_preferred_to_compiling(tmp_path: Path) -> None:
@@ -212,20 +222,6 @@ def test_frameworks_requirements_are_added_when_no_line_names_them() -> None:
     assert added(("Flask", "zappa>=0.60"), manifest("flask==3", "pandas")) == ("zappa>=0.60",)
 
 
-def test_only_index_settings_reach_a_build() -> None:
-    ours = {"UV_DEFAULT_INDEX": "https://a", "UV_INDEX_CORP_PASSWORD": "p", "SSL_CERT_FILE": "/c", "HTTPS_PROXY": "x"}
-    others = {"AWS_SECRET_ACCESS_KEY": "s", "PATH": "/bin", "UV_PYTHON": "x", "UV_CACHE_DIR": "/c", "HOME": "/h"}
-    assert index_settings({**ours, **others}) == ours
-
-
-def test_pips_names_for_the_indexes_count_where_uvs_own_are_missing() -> None:
-    pips = {"PIP_INDEX_URL": "https://p", "PIP_EXTRA_INDEX_URL": "https://e"}
-    told = index_settings(pips)
-    assert (told["UV_DEFAULT_INDEX"], told["UV_INDEX"]) == ("https://p", "https://e")
-    assert "UV_DEFAULT_INDEX" not in index_settings({**pips, "UV_INDEX_URL": "https://u"})
-    assert index_settings({**pips, "UV_INDEX": "https://u"})["UV_INDEX"] == "https://u"
-
-
 @pytest.mark.parametrize(
     ("python", "architecture", "platform"),
     [
@@ -237,7 +233,5 @@ def test_pips_names_for_the_indexes_count_where_uvs_own_are_missing() -> None:
 def test_the_target_is_the_runtime_of_the_app(python: str, architecture: Architecture, platform: str) -> None:
     if python not in interpreters():
         pytest.skip(f"no python{python} here")
-    tree = Path("/nowhere")
-    upload = Upload(App("dev", "shop"), "uploads", "apps/dev/shop.zip")
-    target = target_of(Source(upload, tree, tree, "0" * 64, 1, "zappa", "dev", python, architecture))
+    target = target_of(python, architecture, interpreters())
     assert (target.platform, target.interpreter) == (platform, interpreters()[python])

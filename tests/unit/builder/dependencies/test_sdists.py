@@ -6,9 +6,9 @@ import pytest
 
 from auto_lambda.errors import AppError, Code
 from builder.dependencies.sdists import Pin, unwheeled
-from builder.dependencies.uv import Target
+from builder.dependencies.uv import BuildTarget
 
-TARGET = Target("3.12", "x86_64", "x86_64-manylinux_2_34", Path("/usr/bin/python3.12"))
+TARGET = BuildTarget("3.12", "x86_64", "x86_64-manylinux_2_34", Path("/usr/bin/python3.12"))
 HASHES = {name: name.encode().hex().ljust(64, "0") for name in ("sdist", "wheel")}
 
 

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from auto_lambda.errors import Code
-from builder.dependencies.uv import Target
+from builder.dependencies.uv import BuildTarget
 from builder.dependencies.uv_errors import explain
 
-TARGET = Target("3.12", "x86_64", "x86_64-manylinux_2_34", Path("/usr/bin/python3.12"))
+TARGET = BuildTarget("3.12", "x86_64", "x86_64-manylinux_2_34", Path("/usr/bin/python3.12"))
 NO_SOLUTION = "error: No solution found when resolving dependencies\n  cause: "
 END = ", we can conclude that your requirements are unsatisfiable."
 

@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
+import hashlib
+import http.server
+import json
 import shutil
+import tarfile
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
+from building import make_parts
 
 from auto_lambda.errors import AppError, Code
-from auto_lambda.model import Say
-from auto_lambda.tools import ToolEnvironments, interpreters
+from auto_lambda.model import BuildLog
+from auto_lambda.tools import interpreters
+from builder.actions import OurTrouble
 from builder.dependencies.lock import content_digest
 from builder.dependencies.sdists import Sdist
-from builder.dependencies.uv import IndexTrouble, Target, Uv
-from builder.dependencies.wheel_builder import Farm, Source
-from builder.dependencies.wheel_store import EmptyShelf, Record, Shelf, verify
-from builder.sandbox.sandbox import Command, Outcome, PlainSandbox
+from builder.dependencies.uv import BuildTarget, IndexTrouble
+from builder.dependencies.wheel_builder import BuildInput, Wheel, input_of, wheel_action
+from builder.sandbox.sandbox import Command, Outcome, PlainSandbox, Sandbox
 
 MINOR = max(interpreters(), key=lambda minor: int(minor.removeprefix("3.")))
-TARGET = Target(MINOR, "x86_64", "x86_64-manylinux_2_34", interpreters()[MINOR])
+TARGET = BuildTarget(MINOR, "x86_64", "x86_64-manylinux_2_34", interpreters()[MINOR])
 TAG = f"cp{MINOR.replace('.', '')}"
 PROJECT = '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
 BACKEND = """
@@ -57,136 +65,125 @@ class Watched:
 
     builds: list[Command] = field(default_factory=list)
 
-    def run(self, command: Command, say: Say) -> Outcome:
+    def run(self, command: Command, say: BuildLog) -> Outcome:
         if "build" in command.argv:
             self.builds.append(command)
         return PlainSandbox().run(command, say)
 
 
-@dataclass
-class MemoryShelf:
-    """A bucket in memory, with conditional writes."""
-
-    kept: dict[str, tuple[Record, bytes]] = field(default_factory=dict)
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def fetch(self, key: str, into: Path) -> Record | None:
-        if key not in self.kept:
-            return None
-        record, data = self.kept[key]
-        (into / record["wheel"]["file"]).write_bytes(data)
-        verify(into / record["wheel"]["file"], record)
-        return record
-
-    def store(self, key: str, record: Record, wheel: Path, *, anew: bool) -> None:
-        with self.lock:
-            if anew or key not in self.kept:
-                self.kept[key] = (record, wheel.read_bytes())
-
-
-def project(folder: Path, code: str = "pass") -> Source:
+def project(folder: Path, code: str = "pass") -> BuildInput:
     folder.mkdir(parents=True)
     (folder / "pyproject.toml").write_text(PROJECT)
     (folder / "backend.py").write_text(BACKEND % code.strip())
-    return Source("./shop", content_digest(folder, folder.parent), folder)
-
-
-def farm(folder: Path, sandbox: Watched, shelf: Shelf) -> Farm:
-    uv = Uv(sandbox, None, {})
-    return Farm(uv, sandbox, ToolEnvironments(), folder / "wheels", shelf, worker="tester")
+    return BuildInput("./shop", content_digest(folder, folder.parent), folder)
 
 
 def make(
-    folder: Path, source: Source, shelf: Shelf, sandbox: Watched | None = None, said: list[str] | None = None
-) -> str:
+    folder: Path, source: BuildInput, sandbox: Sandbox | None = None, said: list[str] | None = None
+) -> tuple[Wheel, dict[str, Any]]:
+    """Return a wheel and the record of its provenance."""
     work = folder / "work"
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
-    sandbox, said = sandbox or Watched(), said if said is not None else []
-    (wheel,) = farm(folder, sandbox, shelf).wheels((source,), TARGET, work, said.append)
-    return wheel.sha256
+    parts = make_parts(folder / "actions", sandbox or PlainSandbox())
+    (wheel,) = parts.wheel_builder.wheels((source,), TARGET, work, ([] if said is None else said).append)
+    return wheel, json.loads(wheel.path.with_name("record.json").read_bytes())
 
 
-def test_a_wheel_is_built_once_for_all_and_says_where_it_comes_from(tmp_path: Path) -> None:
-    source, shelf, sandbox, said = project(tmp_path / "shop"), MemoryShelf(), Watched(), list[str]()
-    first = make(tmp_path / "one", source, shelf, sandbox, said)
-    assert make(tmp_path / "one", source, shelf, sandbox) == first
-    assert make(tmp_path / "two", source, shelf, sandbox, said) == first
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def index(tmp_path: Path) -> Iterator[tuple[Path, str]]:
+    """A folder whose files can be fetched, and its address."""
+    folder = tmp_path / "files"
+    folder.mkdir()
+    handler = partial(Quiet, directory=str(folder))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield folder, f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def sdist_of(folder: Path, index: tuple[Path, str]) -> BuildInput:
+    path = index[0] / "shop-1.0.tar.gz"
+    with tarfile.open(path, "w:gz") as archive:
+        archive.add(folder, "shop-1.0")
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    return BuildInput("shop 1.0", digest, Sdist("shop", "1.0", path.name, f"{index[1]}/{path.name}", digest))
+
+
+def test_a_wheel_of_the_index_is_built_once_and_says_where_it_comes_from(
+    tmp_path: Path, index: tuple[Path, str]
+) -> None:
+    project(tmp_path / "shop")
+    source, sandbox, said = sdist_of(tmp_path / "shop", index), Watched(), list[str]()
+    first, record = make(tmp_path / "one", source, sandbox, said)
+    again, _ = make(tmp_path / "one", source, sandbox, said)
+    assert again.sha256 == first.sha256 == hashlib.sha256(again.path.read_bytes()).hexdigest()
     assert len(sandbox.builds) == 1
-    assert said == ["./shop: no wheel fits, building it from source", "./shop: built before by tester"]
-    ((record, _),) = shelf.kept.values()
-    assert record["wheel"] | {"bytes": 0} == {"file": "shop-1.0-py3-none-any.whl", "sha256": first, "bytes": 0}
+    assert said == ["shop 1.0: no wheel fits, building it from source"]
+    assert record["wheel"] | {"bytes": 0} == {"file": "shop-1.0-py3-none-any.whl", "sha256": first.sha256, "bytes": 0}
+    assert record["wheel"]["bytes"] == first.path.stat().st_size
     assert record["source"]["sha256"] == source.sha256 == record["key"]["source"]
+    assert record["source"]["file"] == "shop-1.0.tar.gz"
     assert record["key"]["abi"] == f"cp{MINOR.replace('.', '')}"
     assert {"uv", "auditwheel", "patchelf", "cc"} <= set(record["tools"])
 
 
+def test_a_project_of_this_zip_is_built_here_and_kept_by_nobody(tmp_path: Path) -> None:
+    source, sandbox, said = project(tmp_path / "shop"), Watched(), list[str]()
+    wheel, record = make(tmp_path / "one", source, sandbox, said)
+    make(tmp_path / "one", source, sandbox)
+    assert len(sandbox.builds) == 2
+    assert said == ["./shop: no wheel fits, building it from source"]
+    assert list((tmp_path / "one" / "actions").iterdir()) == []
+    assert record["source"]["sha256"] == source.sha256 == record["key"]["source"]
+    assert record["wheel"]["sha256"] == wheel.sha256
+
+
+def test_the_key_of_a_wheel_follows_from_its_inputs() -> None:
+    """Who could have another source built under a key would have its wheel installed by all that need the key's."""
+    sdist = Sdist("shop", "1.0", "shop-1.0.tar.gz", "https://index.example/shop-1.0.tar.gz", "0" * 64)
+    inputs = wheel_action(sdist, TARGET).inputs
+    assert input_of(inputs, TARGET) == BuildInput("shop 1.0", "0" * 64, sdist)
+    for part in inputs["key"]:
+        with pytest.raises(ValueError, match="key"):
+            input_of({**inputs, "key": {**inputs["key"], part: "another"}}, TARGET)
+    with pytest.raises(ValueError, match="key"):
+        input_of({**inputs, "sdist": {**inputs["sdist"], "sha256": "1" * 64}}, TARGET)
+
+
 def test_shared_libraries_travel_with_a_native_wheel(tmp_path: Path) -> None:
-    shelf = MemoryShelf()
     # The library is found through the rpath, as one of the system would be.
-    make(tmp_path, project(tmp_path / "shop", NATIVE), shelf)
-    ((record, _),) = shelf.kept.values()
+    _, record = make(tmp_path, project(tmp_path / "shop", NATIVE))
     assert [name.partition("-")[0] for name in record["bundled"]] == ["libhelper"]
     assert "manylinux_2_" in record["wheel"]["file"]
-
-
-@pytest.mark.parametrize("found", [b"poison", b""])
-def test_a_spoiled_entry_is_built_anew_and_mended_for_all(tmp_path: Path, found: bytes) -> None:
-    source, shelf, sandbox, said = project(tmp_path / "shop"), MemoryShelf(), Watched(), list[str]()
-    first = make(tmp_path / "one", source, shelf, sandbox)
-    ((key, (record, _)),) = shelf.kept.items()
-    shelf.kept[key] = (record, found)
-    second = make(tmp_path / "two", source, shelf, sandbox, said)
-    assert len(sandbox.builds) == 2
-    assert "spoiled" in said[0]
-    assert make(tmp_path / "three", source, shelf, sandbox) == second != first
-    assert len(sandbox.builds) == 2
-
-
-def test_a_wheel_that_was_cut_off_on_this_machine_is_fetched_again(tmp_path: Path) -> None:
-    source, shelf, sandbox, said = project(tmp_path / "shop"), MemoryShelf(), Watched(), list[str]()
-    first = make(tmp_path, source, shelf, sandbox)
-    (wheel,) = tmp_path.glob("wheels/*/*.whl")
-    wheel.write_bytes(wheel.read_bytes()[:100])
-    assert make(tmp_path, source, shelf, sandbox, said) == first
-    assert "spoiled" in said[0]
-    assert len(sandbox.builds) == 1
-
-
-def test_of_two_workers_that_build_the_same_both_use_the_same(tmp_path: Path) -> None:
-    source, shelf, sandbox = project(tmp_path / "shop"), MemoryShelf(), Watched()
-    found: list[str] = []
-    both = threading.Barrier(2)
-
-    class Simultaneous(MemoryShelf):
-        def store(self, key: str, record: Record, wheel: Path, *, anew: bool) -> None:
-            both.wait(60)
-            shelf.store(key, record, wheel, anew=anew)
-
-        def fetch(self, key: str, into: Path) -> Record | None:
-            return shelf.fetch(key, into)
-
-    def work(name: str) -> None:
-        found.append(make(tmp_path / name, source, Simultaneous(), sandbox))
-
-    threads = [threading.Thread(target=work, args=(name,)) for name in ("one", "two")]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(sandbox.builds) == 2
-    assert len(found) == 2
-    assert len(set(found)) == 1
 
 
 def test_a_build_that_fails_is_told_with_its_last_lines_and_leaves_nothing(tmp_path: Path) -> None:
     code = "subprocess.run(['cc', '-c', '-x', 'c', '-'], input=b'int main( { nonsense', check=True)"
     with pytest.raises(AppError, match=r"\./shop does not build") as caught:
-        make(tmp_path, project(tmp_path / "shop", code), EmptyShelf())
+        make(tmp_path, project(tmp_path / "shop", code))
     assert caught.value.code == Code.DEPENDENCY_BUILD_FAILED
     assert "error: " in caught.value.message
     assert "nonsense" in caught.value.message
-    assert not [path for path in (tmp_path / "wheels").iterdir() if path.suffix not in (".making", ".new")]
+    assert list(tmp_path.rglob("*.whl")) == []
+
+
+def test_a_build_of_the_index_that_fails_leaves_nothing_and_is_tried_again(
+    tmp_path: Path, index: tuple[Path, str]
+) -> None:
+    project(tmp_path / "shop", "raise SystemExit('not today')")
+    source, sandbox = sdist_of(tmp_path / "shop", index), Watched()
+    for _ in range(2):
+        with pytest.raises(AppError, match=r"shop 1\.0 does not build") as caught:
+            make(tmp_path, source, sandbox)
+        assert caught.value.code == Code.DEPENDENCY_BUILD_FAILED
+    assert list((tmp_path / "actions" / "wheel").iterdir()) == []
+    assert len(sandbox.builds) == 2
 
 
 @pytest.mark.parametrize(
@@ -201,68 +198,63 @@ def test_a_build_that_fails_is_told_with_its_last_lines_and_leaves_nothing(tmp_p
 )
 def test_what_a_hostile_build_leaves_is_looked_at_strictly(tmp_path: Path, code: str, reason: str) -> None:
     with pytest.raises(AppError, match=reason) as caught:
-        make(tmp_path, project(tmp_path / "shop", code), EmptyShelf())
+        make(tmp_path, project(tmp_path / "shop", code))
     assert caught.value.code == Code.DEPENDENCY_BUILD_FAILED
 
 
 def test_a_wheel_that_is_native_by_name_only_is_taken(tmp_path: Path) -> None:
-    shelf = MemoryShelf()
-    make(tmp_path, project(tmp_path / "shop", f"tag = '{TAG}-{TAG}-linux_x86_64'"), shelf)
-    assert [record["wheel"]["file"] for record, _ in shelf.kept.values()] == [
-        f"shop-1.0-{TAG}-{TAG}-manylinux_2_34_x86_64.whl"
-    ]
+    _, record = make(tmp_path, project(tmp_path / "shop", f"tag = '{TAG}-{TAG}-linux_x86_64'"))
+    assert record["wheel"]["file"] == f"shop-1.0-{TAG}-{TAG}-manylinux_2_34_x86_64.whl"
 
 
 def test_a_wheel_of_another_platform_does_not_fit(tmp_path: Path) -> None:
     with pytest.raises(AppError, match="win_amd64") as caught:
-        make(tmp_path, project(tmp_path / "shop", "tag = 'cp312-cp312-win_amd64'"), EmptyShelf())
+        make(tmp_path, project(tmp_path / "shop", "tag = 'cp312-cp312-win_amd64'"))
     assert caught.value.code == Code.DEPENDENCY_DOES_NOT_FIT
 
 
 def test_a_library_that_cannot_be_brought_along_is_named(tmp_path: Path) -> None:
     code = NATIVE.replace("-Wl,-rpath,$PWD ", "")
     with pytest.raises(AppError, match="libhelper") as caught:
-        make(tmp_path, project(tmp_path / "shop", code), EmptyShelf())
+        make(tmp_path, project(tmp_path / "shop", code))
     assert caught.value.code == Code.DEPENDENCY_DOES_NOT_FIT
 
 
 def test_a_source_that_changed_under_the_build_is_not_built(tmp_path: Path) -> None:
     source = project(tmp_path / "shop")
     (tmp_path / "shop" / "backend.py").write_text("evil")
-    with pytest.raises(RuntimeError, match="changed"):
-        make(tmp_path, source, EmptyShelf())
+    with pytest.raises(OurTrouble, match="changed"):
+        make(tmp_path, source)
 
 
 @dataclass
-class Index:
+class FakeIndex:
     """Hands out ``data`` for whatever is fetched."""
 
     data: bytes
     returncode: int = 0
 
-    def run(self, command: Command, say: Say) -> Outcome:
+    def run(self, command: Command, say: BuildLog) -> Outcome:
         assert command.network
         Path(command.argv[-2]).write_bytes(self.data)
         return Outcome(self.returncode, "HTTP Error 404", 0.1)
 
 
-@pytest.mark.parametrize("index", [Index(b"other"), Index(b"", 1)])
-def test_a_source_with_another_hash_is_the_indexs_trouble(tmp_path: Path, index: Index) -> None:
+@pytest.mark.parametrize("index", [FakeIndex(b"other"), FakeIndex(b"", 1)])
+def test_a_source_with_another_hash_is_the_indexs_trouble(tmp_path: Path, index: FakeIndex) -> None:
     sdist = Sdist("shop", "1.0", "shop-1.0.tar.gz", "https://index.example/shop-1.0.tar.gz", "0" * 64)
-    growing = Farm(Uv(index, None, {}), index, ToolEnvironments(), tmp_path / "wheels", EmptyShelf())
     with pytest.raises(IndexTrouble):
-        growing.wheels((Source("shop 1.0", "0" * 64, sdist),), TARGET, tmp_path, lambda _: None)
+        make(tmp_path, BuildInput("shop 1.0", "0" * 64, sdist), index)
 
 
 def test_a_wheel_from_the_zip_is_taken_in_by_its_hash(tmp_path: Path) -> None:
-    shelf = MemoryShelf()
-    make(tmp_path, project(tmp_path / "shop"), shelf)
-    (wheel,) = tmp_path.glob("wheels/*/*.whl")
-    mine = farm(tmp_path / "other", Watched(), shelf)
-    taken = mine.adopt(wheel, "wheels/shop.whl", tmp_path)
-    assert taken.sha256 in taken.path.parent.name
-    assert taken.path.name == wheel.name
-    wheel.write_bytes(b"rubbish")
+    built, _ = make(tmp_path, project(tmp_path / "shop"))
+    given = Path(shutil.copy(built.path, tmp_path))
+    mine, work = make_parts(tmp_path / "other").wheel_builder, tmp_path / "work"
+    taken = mine.adopt(given, "wheels/shop.whl", work)
+    given.write_bytes(b"rubbish")
+    assert taken.path.name == given.name
+    assert taken.sha256 == built.sha256 == hashlib.sha256(taken.path.read_bytes()).hexdigest()
     with pytest.raises(AppError, match=r"wheels/shop\.whl") as caught:
-        mine.adopt(wheel, "wheels/shop.whl", tmp_path)
+        mine.adopt(given, "wheels/shop.whl", work)
     assert caught.value.code == Code.BAD_REQUIREMENTS

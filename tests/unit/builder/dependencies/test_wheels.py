@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from builder.dependencies.uv import Target
+from builder.dependencies.uv import BuildTarget
 from builder.dependencies.wheels import BadWheel, check, fits, is_for_this_machine_only
 
-TARGET = Target("3.12", "x86_64", "x86_64-manylinux_2_34", Path("/usr/bin/python3.12"))
-OLD = Target("3.11", "arm64", "aarch64-manylinux_2_17", Path("/usr/bin/python3.11"))
+TARGET = BuildTarget("3.12", "x86_64", "x86_64-manylinux_2_34", Path("/usr/bin/python3.12"))
+OLD = BuildTarget("3.11", "arm64", "aarch64-manylinux_2_17", Path("/usr/bin/python3.11"))
 
 
 @pytest.mark.parametrize(

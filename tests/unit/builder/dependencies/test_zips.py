@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from auto_lambda.files import remove_tree
 from builder.dependencies.zips import UnsafeTree, check_plain, write_zip
-from builder.sandbox.sandbox import remove_tree
 
 NAMES = st.text("abcXYZ09._-é ", min_size=1, max_size=6).filter(lambda name: name.strip(".") and name == name.strip())
 TREES = st.dictionaries(st.lists(NAMES, min_size=1, max_size=3).map("/".join), st.binary(max_size=60), max_size=6)

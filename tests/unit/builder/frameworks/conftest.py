@@ -7,13 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from building import make_parts, make_source
 
-from auto_lambda.keys import App
-from auto_lambda.tools import ToolEnvironments
-from builder.frameworks.chalice.front_end import Chalice
-from builder.model import Built, Draft, Layer, Options, Source
-from builder.sandbox.sandbox import PlainSandbox
-from worker.model import Upload
+from builder.model import Built, Draft, Layer
 
 
 def write(folder: Path, files: Mapping[str, str]) -> Path:
@@ -28,16 +24,13 @@ def compile_in(
 ) -> Draft:
     root = write(folder / "app", {".chalice/config.json": '{"version": "2.0", "app_name": "hello"}', **files})
     site = write(folder / "layer" / "python", more["site"]) if "site" in more else None
-    source = Source(
-        upload=Upload(App("dev", "shop"), "uploads", "apps/dev/shop.zip"),
-        tree=root, root=root, sha256="", size=0, framework="chalice", config_stage=more.get("stage", "dev"),
-        python="3.12", architecture="x86_64", options=Options(environment=more.get("environment", {})),
-    )  # fmt: skip
+    source = make_source(root, config_stage=more.get("stage", "dev"), environment=more.get("environment"))
     layer = Layer(folder / "layer", Path("layer.zip"), "layers/x.zip", 0, 0) if site else None
     work = folder / "work"
     work.mkdir()
     say = (said if said is not None else []).append
-    return Chalice(sandbox or PlainSandbox(), ToolEnvironments()).compile(Built(source, "", layer), work, say)
+    parts = make_parts(folder / "actions", sandbox)
+    return parts.frameworks["chalice"].compile(Built(source, "", layer), work, say)
 
 
 @pytest.fixture(scope="session")

@@ -3,31 +3,28 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from attacks import DEAF, LIMITS, TOO_MUCH, left_groups, left_processes
+from attacks import DEAF, LIMITS, TOO_MUCH, left_processes
+from building import NO_INDEXES, isolating, make_parts, make_source, open_index
 
 from auto_lambda.errors import AppError, Code
-from auto_lambda.keys import App
-from auto_lambda.model import Say
+from auto_lambda.files import remove_tree
+from auto_lambda.model import BuildLog, FrameworkName
 from auto_lambda.tools import ToolEnvironments, interpreters
-from builder.dependencies.builder import Builder
-from builder.frameworks.chalice.front_end import Chalice
 from builder.frameworks.zappa.front_end import Zappa
-from builder.index.hosts import Indexes
 from builder.model import Built, Draft, Layer, Source
-from builder.sandbox import cgroups
-from builder.sandbox.bubblewrap import BubblewrapSandbox
-from builder.sandbox.sandbox import Command, Limits, Outcome, PlainSandbox, remove_tree
-from worker.model import Upload
+from builder.protocol.messages import Index
+from builder.sandbox.sandbox import Command, Limits, Outcome
+from worker.index.hosts import Indexes, discover
 
 SECRET = "do-not-read-me"
-PYTHONS = {python.parents[1] for python in interpreters().values()}
 MINOR = "3.12" if "3.12" in interpreters() else next(iter(interpreters()))
 HELLO = "from chalice import Chalice\napp = Chalice(app_name='x')\n@app.route('/')\ndef index(): return {}\n"
 RESULT = "import os, sys\nresult = sys.argv[2]\n"
@@ -50,12 +47,11 @@ raise RuntimeError('looked everywhere')
 class Tight:
     """The real sandbox, with limits so tight that a test costs little."""
 
-    def __init__(self, limits: Limits = LIMITS, indexes: Indexes | None = None) -> None:
-        known = indexes or Indexes(("https://index.invalid/simple",), frozenset())
-        self._inner = BubblewrapSandbox(PlainSandbox(cgroups.find()), PYTHONS, lambda: known)
+    def __init__(self, limits: Limits = LIMITS, index: Index | None = None) -> None:
+        self._inner = isolating(index)
         self._limits = limits
 
-    def run(self, command: Command, say: Say) -> Outcome:
+    def run(self, command: Command, say: BuildLog) -> Outcome:
         return self._inner.run(replace(command, limits=self._limits), say)
 
 
@@ -63,27 +59,25 @@ class Tight:
 def _nothing_left(tmp_path: Path) -> Iterator[None]:
     yield
     assert left_processes(tmp_path) == []
-    assert left_groups() == []
     remove_tree(tmp_path)
     assert not tmp_path.exists()
 
 
-def source_of(folder: Path, framework: str, files: dict[str, str]) -> Source:
+def source_of(folder: Path, framework: FrameworkName, files: dict[str, str]) -> Source:
     for name, text in files.items():
         path = folder / "tree" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     (folder / "work").mkdir()
-    upload = Upload(App("dev", "shop"), "uploads", "apps/dev/shop.zip")
-    tree = folder / "tree"
-    return Source(upload, tree, tree, "", 0, framework, "dev", MINOR, "x86_64")  # type: ignore[arg-type]
+    return make_source(folder / "tree", framework, MINOR)
 
 
 def chalice(folder: Path, code: str, said: list[str] | None = None, limits: Limits = LIMITS) -> Draft:
     config = {".chalice/config.json": '{"version": "2.0", "app_name": "x"}'}
     source = source_of(folder, "chalice", {"app.py": code + HELLO, **config})
     say = (said if said is not None else []).append
-    return Chalice(Tight(limits), ToolEnvironments()).compile(Built(source, "", None), folder / "work", say)
+    parts = make_parts(folder / "actions", Tight(limits))
+    return parts.frameworks["chalice"].compile(Built(source, "", None), folder / "work", say)
 
 
 def refused(folder: Path, code: str, said: list[str] | None = None, limits: Limits = LIMITS) -> AppError:
@@ -249,7 +243,8 @@ def test_a_hostile_source_distribution(
     monkeypatch.setenv("UV_INDEX_INNER_PASSWORD", SECRET)
     monkeypatch.setenv("NETRC", f"/{SECRET}")
     with socket.create_server(("127.0.0.1", 0)) as server:
-        error, told = built(tmp_path, PROJECT, attack.replace("PORT", str(server.getsockname()[1])))
+        attack = attack.replace("PORT", str(server.getsockname()[1]))
+        error, told = built(tmp_path, PROJECT, attack, lambda: discover(os.environ))
     assert error.code == code, error
     assert SECRET not in told
     assert said in told
@@ -267,13 +262,17 @@ def test_a_build_that_leaves_something_else_than_a_wheel(tmp_path: Path, trick: 
     assert error.code == Code.DEPENDENCY_BUILD_FAILED, error
 
 
-def built(folder: Path, project: str, attack: str) -> tuple[AppError, str]:
+def built(
+    folder: Path, project: str, attack: str, indexes: Callable[[], Indexes] = lambda: NO_INDEXES
+) -> tuple[AppError, str]:
     """What came of a build, and all that was told of it."""
     backend = BACKEND.replace("ATTACK", attack)
     files = {"requirements.txt": "./evil\n", "evil/pyproject.toml": project, "evil/backend.py": backend}
     source = source_of(folder, "zappa", {"app.py": "", **files})
-    sandbox = Tight(replace(LIMITS, wall=4, memory=10**9, disk=10**9))
     told: list[str] = []
-    with pytest.raises(AppError) as raised:
-        Builder(sandbox, folder / "cache").build(source, (), folder / "work", told.append)
+    with open_index(indexes, told.append) as index:
+        sandbox = Tight(replace(LIMITS, wall=4, memory=10**9, disk=10**9), index)
+        parts = make_parts(folder / "actions", sandbox, index=index)
+        with pytest.raises(AppError) as raised:
+            parts.dependencies.build(source, (), folder / "work", told.append)
     return raised.value, "\n".join([*told, str(raised.value)])

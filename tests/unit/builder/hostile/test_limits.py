@@ -13,32 +13,26 @@ from typing import Any
 
 import pytest
 import urllib3
-from attacks import DEAF, HURRIED, LIMITS, TOO_MUCH, left_groups, left_processes
+from attacks import DEAF, HURRIED, LIMITS, TOO_MUCH, left_processes
 
+from auto_lambda.files import remove_tree
 from auto_lambda.tools import interpreters
-from builder.index.hosts import Indexes
-from builder.sandbox import cgroups
 from builder.sandbox.bubblewrap import BubblewrapSandbox
-from builder.sandbox.sandbox import Command, Limits, Outcome, PlainSandbox, Sandbox, remove_tree
+from builder.sandbox.sandbox import Command, Limits, Outcome, PlainSandbox, Sandbox
 
 PYTHON = next(iter(interpreters().values()))
-GROUPS = cgroups.find()
 SUPPORT = Path(__file__).parents[3] / "support"
 
 
-@pytest.fixture(params=[pytest.param("kept", marks=pytest.mark.skipif(not GROUPS, reason="no control groups here")),
-                        "looked-after"])  # fmt: skip
-def sandbox(request: pytest.FixtureRequest) -> Sandbox:
-    """With limits that the kernel keeps, and with limits that are looked after."""
-    bounds = PlainSandbox(GROUPS if request.param == "kept" else None)
-    return BubblewrapSandbox(bounds, (PYTHON.parents[1],), lambda: Indexes((), frozenset()))
+@pytest.fixture
+def sandbox() -> Sandbox:
+    return BubblewrapSandbox(PlainSandbox(), (PYTHON.parents[1],))
 
 
 @pytest.fixture(autouse=True)
 def _nothing_left(tmp_path: Path) -> Iterator[None]:
     yield
     assert left_processes(tmp_path) == []
-    assert left_groups() == []
     assert str(tmp_path) not in Path("/proc/mounts").read_text()
     assert list(tmp_path.glob(".run-*")) == []
     remove_tree(tmp_path)
@@ -60,6 +54,16 @@ def test_more_than_its_share(sandbox: Sandbox, tmp_path: Path, limit: str) -> No
 def test_cpu_time_counts_for_all_together(sandbox: Sandbox, tmp_path: Path) -> None:
     code = "import os\nos.fork()\nwhile True: pass"
     assert run(sandbox, tmp_path, code, Limits(wall=30, cpu=1)).stopped == "time"
+
+
+def test_memory_that_processes_share_counts_once(sandbox: Sandbox, tmp_path: Path) -> None:
+    """Else four workers of one parent would be stopped for four times what they take."""
+    code = (
+        "import os, time\nkept = os.urandom(1) * 120_000_000\nfor _ in range(2): os.fork()\n"
+        "time.sleep(1)\nprint('well')"
+    )
+    outcome = run(sandbox, tmp_path, code)
+    assert (outcome.stopped, outcome.ok) == (None, True)
 
 
 def test_a_program_that_heeds_no_signal(sandbox: Sandbox, tmp_path: Path) -> None:

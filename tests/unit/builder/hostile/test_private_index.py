@@ -11,13 +11,12 @@ from pathlib import Path
 from typing import ClassVar
 
 import pytest
+from building import isolating, open_index, quiet
 
+from auto_lambda.index_settings import build_settings
 from auto_lambda.tools import interpreters
-from builder.dependencies.uv import index_settings
-from builder.index.hosts import discover
-from builder.sandbox import cgroups
-from builder.sandbox.bubblewrap import BubblewrapSandbox
-from builder.sandbox.sandbox import Command, Limits, PlainSandbox
+from builder.sandbox.sandbox import Command, Limits
+from worker.index.hosts import discover
 
 SECRETS = ("s3cret-of-the-index", "s3cret-of-the-proxy")
 PYTHON = next(iter(interpreters().values()))
@@ -100,15 +99,15 @@ def test_a_build_sees_packages_and_no_credentials(
     }
     for name, value in environ.items():
         monkeypatch.setenv(name, value)
-    sandbox = BubblewrapSandbox(PlainSandbox(cgroups.find()), (PYTHON.parents[1],), lambda: discover(environ))
     encoded = [basic(f"reader:{SECRETS[0]}")[6:], basic(f"worker:{SECRETS[1]}")[6:]]
     # Backwards, so that what is looked for is not found in the looker.
     wanted = [word[::-1] for word in (*SECRETS, *encoded)]
     command = Command(
-        (str(PYTHON), "-I", "-c", LOOK, *wanted), tmp_path, index_settings(environ), writable=(tmp_path,),
+        (str(PYTHON), "-I", "-c", LOOK, *wanted), tmp_path, build_settings(environ), writable=(tmp_path,),
         network=True, limits=Limits(wall=60, cpu=60),
     )  # fmt: skip
-    outcome = sandbox.run(command, lambda _: None)
+    with open_index(lambda: discover(environ)) as index:
+        outcome = isolating(index).run(command, quiet)
     assert outcome.ok, outcome.output
     said = dict(line.split(" ", 1) for line in outcome.output.splitlines())
     assert json.loads(said["FOUND"]) == []

@@ -8,24 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from building import isolating, make_source
 
-from auto_lambda.keys import App
 from auto_lambda.model import Proof
-from auto_lambda.tools import ToolEnvironments, interpreters
-from builder.index.hosts import Indexes
-from builder.model import Built, Draft, Layer, Source
-from builder.proof.audit import Audits
+from auto_lambda.tools import ToolEnvironments
+from builder.model import Built, Draft, Layer
 from builder.proof.cold_start import Prover
-from builder.sandbox.bubblewrap import BubblewrapSandbox
 from builder.sandbox.sandbox import PlainSandbox, Sandbox
-from worker.model import Artifact, Bundle, Upload
 
 HANDLER = "def handler(event, context):\n    return {'event': event}\n"
-
-
-def isolating() -> Sandbox:
-    homes = {python.parents[1] for python in interpreters().values()} - {Path("/usr")}
-    return BubblewrapSandbox(PlainSandbox(), homes, lambda: Indexes((), frozenset()))
 
 
 @dataclass
@@ -43,6 +34,7 @@ class Proving:
         functions: Mapping[str, Mapping[str, Any]] | None = None,
         said: list[str] | None = None,
         architecture: Any = "x86_64",
+        environment: Mapping[str, str] | None = None,
         **draft: Any,
     ) -> Proof:
         code = write(self.folder / "code", files)
@@ -50,10 +42,7 @@ class Proving:
         if site is not None:
             write(self.folder / "tree" / "python", site)
             layer = Layer(self.folder / "tree", Path("layer.zip"), f"layers/{self.folder.name}.zip", 5, 70)
-        source = Source(
-            upload=Upload(App("dev", "shop"), "uploads", "apps/dev/shop.zip"), tree=code, root=code, sha256="", size=0,
-            framework="chalice", config_stage="dev", python="3.12", architecture=architecture,
-        )  # fmt: skip
+        source = make_source(code, architecture=architecture, environment=environment)
         functions = functions or {"Main": {}}
         template = {
             "Resources": {
@@ -63,18 +52,11 @@ class Proving:
         }
         zipped = self.folder / "code.zip"
         zipped.write_bytes(b"123456789")
-        bundle = Bundle(
-            app=source.upload.app, framework="chalice", python="3.12", architecture=architecture, template=template,
-            template_key="", artifacts=(Artifact(zipped, "bundles/1.zip"),), main="Main", has_url=False,
-            health_path="/",
-        )  # fmt: skip
-        prover = Prover(
-            self.sandbox, ToolEnvironments(), Audits(self.folder / "audits"), init_seconds=self.init_seconds
-        )
+        prover = Prover(self.sandbox, ToolEnvironments(), init_seconds=self.init_seconds)
         work = self.folder / "work"
         work.mkdir()
         made = replace(Draft(template, code, "Main"), **draft)
-        return prover.prove(made, bundle, Built(source, "", layer), work, ([] if said is None else said).append)
+        return prover.prove(made, Built(source, "", layer), zipped, work, ([] if said is None else said).append)
 
 
 def write(folder: Path, files: Mapping[str, str | bytes]) -> Path:

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from dataclasses import asdict
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 from binaries import TAGGED, extension, foreign, needing
+from building import make_source
 from hypothesis import given
 from hypothesis import strategies as st
 
 from auto_lambda.errors import AppError, Code
 from auto_lambda.runtimes import RUNTIMES
-from builder.model import Built, Layer, Source
+from builder.model import Built, Layer
 from builder.proof import audit, elf
-from builder.proof.audit import Audits, Package, check
-from builder.proof.elf import Binary, read_tree
+from builder.proof.audit import Package, check
+from builder.proof.elf import BINARIES, Binary, read_tree
 from builder.proof.lambda_libraries import libraries
 
 PYTHON = RUNTIMES["3.12"]
@@ -124,8 +127,7 @@ def test_what_python_does_not_import_only_warns() -> None:
 
 def audited(folder: Path, code: Path) -> tuple[str, ...]:
     layer = Layer(folder, folder / "x.zip", "layers/1.zip", 0, 0)
-    source = Source(None, code, code, "", 0, "chalice", "dev", "3.12", "x86_64")  # type: ignore[arg-type]
-    return Audits(folder.parent / "audits").audit(Built(source, "", layer), code)
+    return audit.audit(Built(make_source(code), "", layer), code)
 
 
 @pytest.fixture
@@ -139,12 +141,13 @@ def placed(tmp_path: Path) -> Callable[[str, bytes], Path]:
     return place
 
 
-def test_a_layer_is_read_once_whatever_the_code(
+def test_a_layer_is_read_when_it_is_made_and_not_again(
     placed: Callable[[str, bytes], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    placed(f"layer/python/_fast.{TAGGED}.so", extension())
+    placed(f"layer/python/_fast.{TAGGED}.so", needing("libq.so.6"))
     code = placed("code/app.py", b"").parent
-    assert audited(tmp_path / "layer", code) == ()
+    facts = [asdict(one) for one in read_tree(tmp_path / "layer")]
+    placed(BINARIES, json.dumps(facts).encode())
     read: list[Path] = []
 
     def look(folder: Path) -> tuple[()]:
@@ -152,18 +155,20 @@ def test_a_layer_is_read_once_whatever_the_code(
         return ()
 
     monkeypatch.setattr(audit, "read_tree", look)
-    assert audited(tmp_path / "layer", code) == ()
+    with pytest.raises(AppError, match=r"libq\.so\.6"):
+        audited(tmp_path / "layer", code)
     assert read == [code]
 
 
-def test_a_spoiled_note_of_a_layer_is_made_again(placed: Callable[[str, bytes], Path], tmp_path: Path) -> None:
+@pytest.mark.parametrize("note", ["", "{", "[1]", '[{"path": 1}]', '[{"path": "python/x.so", "more": 1}]', "1"])
+def test_a_layer_with_a_spoiled_note_is_read_again(
+    placed: Callable[[str, bytes], Path], tmp_path: Path, note: str
+) -> None:
     placed(f"layer/python/_fast.{TAGGED}.so", needing("libq.so.6"))
     code = placed("code/app.py", b"").parent
-    for _ in range(2):
-        with pytest.raises(AppError):
-            audited(tmp_path / "layer", code)
-        (note,) = (tmp_path / "audits").iterdir()
-        note.write_text('[{"path": 1}]')
+    placed(BINARIES, note.encode())
+    with pytest.raises(AppError, match=r"libq\.so\.6"):
+        audited(tmp_path / "layer", code)
 
 
 def test_vendored_code_is_audited_as_well(placed: Callable[[str, bytes], Path], tmp_path: Path) -> None:

@@ -1,29 +1,29 @@
-"""What the farm builds in the real sandbox, once for a whole fleet, loads as it would on Lambda."""
+"""What is built in the real sandbox, once for a whole fleet, loads as it would on Lambda."""
 
 from __future__ import annotations
 
 import json
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
+from building import isolating, make_parts, make_source, open_index
 from moto import mock_aws
 
 from auto_lambda.aws.s3 import ObjectStore
-from auto_lambda.keys import App
-from auto_lambda.tools import ToolEnvironments, interpreters
-from builder.dependencies.builder import Builder
-from builder.dependencies.wheel_store import BucketShelf
-from builder.index.hosts import discover
-from builder.model import Built, Source
-from builder.sandbox import cgroups
-from builder.sandbox.bubblewrap import BubblewrapSandbox
-from builder.sandbox.sandbox import PlainSandbox
-from worker.model import Upload
+from auto_lambda.model import BuildLog
+from builder.actions import ActionResult
+from builder.model import Built
+from builder.perform import describe_result, perform
+from builder.protocol.messages import Action, Index
+from worker.builds.action_cache import ActionCache, Received
+from worker.builds.wheel_store import BucketWheelStore
 
 BUCKET = "artifacts"
 # A library of the system to bring along, and pure Python. Neither has a wheel.
@@ -33,6 +33,29 @@ APP = (
     "try:\n    psycopg2.connect(host='127.0.0.1', port=9)\nexcept psycopg2.OperationalError as error:\n"
     "    print('asked by libpq:', 'refused' in str(error))\ndef handler(event, context): pass\n"
 )
+
+
+class Worker:
+    """Keeps results as a worker does, and has each made by a builder of its own."""
+
+    def __init__(self, cache: ActionCache, index: Index) -> None:
+        self._cache = cache
+        self._index = index
+
+    def run(self, action: Action, say: BuildLog) -> ActionResult:
+        with tempfile.TemporaryDirectory() as folder:
+            found = self._cache.result(action, lambda action: self._performed(action, Path(folder), say), say)
+        return ActionResult(found.folder, found.key)
+
+    def _performed(self, action: Action, folder: Path, say: BuildLog) -> Received:
+        into, work = folder / "into", folder / "work"
+        into.mkdir()
+        work.mkdir()
+        parts = make_parts(folder / "none", isolating(self._index), index=self._index, actions=self)
+        perform(action, parts, into, work, say)
+        with ExitStack() as opened:
+            files = describe_result(into, opened)
+            return Received([file for file, _ in files], [os.dup(descriptor) for _, descriptor in files])
 
 
 class Fleet:
@@ -49,16 +72,14 @@ class Fleet:
         tree.mkdir(parents=True)
         work.mkdir()
         (tree / "requirements.txt").write_text(REQUIREMENTS)
-        upload = Upload(App("dev", "shop"), "uploads", "apps/dev/shop.zip")
-        source = Source(upload, tree, tree, "0" * 64, 1, "zappa", "dev", "3.12", "x86_64")
-        homes = {python.parents[1] for python in interpreters().values()} - {Path("/usr")}
-        sandbox = BubblewrapSandbox(PlainSandbox(cgroups.find()), homes, lambda: discover(os.environ))
-        builder = Builder(
-            sandbox, self.folder / worker / "cache", shelf=BucketShelf(self.store, BUCKET), tools=ToolEnvironments(),
-            worker=worker,
-        )  # fmt: skip
+        source = make_source(tree, "zappa")
+        cache = ActionCache(self.folder / worker / "actions", BucketWheelStore(self.store, BUCKET), worker)
         self.said = []
-        return builder.build(source, (), work, self.said.append)
+        with open_index(say=self.said.append) as index:
+            parts = make_parts(
+                self.folder / worker / "none", isolating(index), index=index, actions=Worker(cache, index)
+            )
+            return parts.dependencies.build(source, (), work, self.said.append)
 
     def told(self, name: str) -> str:
         return next(line for line in self.said if line.startswith(f"{name}: "))

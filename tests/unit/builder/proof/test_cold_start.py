@@ -30,7 +30,7 @@ def test_a_package_that_starts_is_measured(proving: Any) -> None:
     assert proof.init_ms is not None
     assert 0 < proof.init_ms < 10_000
     assert proof.package_bytes == len("import helper\n" + HANDLER) + 70
-    assert proof.package_zip_bytes == 9
+    assert proof.package_zip_bytes == 9 + 5
     assert proof.warnings == ()
     assert "hello from the layer" in said
     assert any("Main starts" in line for line in said)
@@ -61,7 +61,7 @@ def test_a_function_sees_what_it_would_see_on_lambda(proving: Any) -> None:
     assert (seen["COLOR"], seen["TABLE"], seen["_HANDLER"], seen["TZ"]) == ("red", "Table", "app.handler", ":UTC")
     assert seen["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"] == "256"
     assert "/opt/lib" in seen["LD_LIBRARY_PATH"].split(":")
-    assert seen["AWS_ACCESS_KEY_ID"] == "proof"
+    assert seen["AWS_ACCESS_KEY_ID"] == seen["AUTO_LAMBDA_RELEASE"] == "proof"
 
 
 def test_without_isolation_the_same_package_starts_where_it_lies(proving_plainly: Any) -> None:
@@ -143,8 +143,8 @@ def test_each_distinct_start_is_tried(proving: Any) -> None:
 def test_a_handler_of_another_function_is_looked_up_without_another_start(proving: Any) -> None:
     said: list[str] = []
     functions = {
-        "Main": {"Environment": {"Variables": {"AUTO_LAMBDA_RELEASE": "1"}}},
-        "Alike": {"Handler": "app.missing", "Environment": {"Variables": {"AUTO_LAMBDA_RELEASE": "2"}}},
+        "Main": {"Environment": {"Variables": {"MODE": "1"}}},
+        "Alike": {"Handler": "app.missing", "Environment": {"Variables": {"MODE": "1"}}},
     }
     error = refused(proving, {"app.py": "print('loaded')\n" + HANDLER}, functions=functions, said=said)
     assert error.code == Code.HANDLER_MISSING

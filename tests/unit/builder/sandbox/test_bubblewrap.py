@@ -4,24 +4,31 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from building import NO_INDEXES, isolating, open_index
 
 from auto_lambda.tools import interpreters
-from builder.index.hosts import Indexes
 from builder.sandbox.bubblewrap import BubblewrapSandbox, SandboxMissing
 from builder.sandbox.sandbox import Command, Limits, Outcome, PlainSandbox
 
 Run = Callable[..., Outcome]
+SECONDS = f"47110{os.getpid()}"  # by which this process's sleepers are known
 PYTHON = str(next(iter(interpreters().values())))
 
 
 @pytest.fixture
-def sandbox() -> BubblewrapSandbox:
-    pythons = [python.parent.parent for python in interpreters().values()]
-    return BubblewrapSandbox(PlainSandbox(), pythons, lambda: Indexes(("https://index.example/simple",), frozenset()))
+def refusals() -> list[str]:
+    """What the way to the indexes has told of hosts that are none."""
+    return []
+
+
+@pytest.fixture
+def sandbox(refusals: list[str]) -> Iterator[BubblewrapSandbox]:
+    with open_index(lambda: NO_INDEXES, refusals.append) as index:
+        yield isolating(index)
 
 
 @pytest.fixture
@@ -40,7 +47,7 @@ def test_this_machine_can_isolate(sandbox: BubblewrapSandbox) -> None:
 def test_missing_bubblewrap_is_told_with_the_package_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     with pytest.raises(SandboxMissing, match="apt-get install bubblewrap"):
-        BubblewrapSandbox(PlainSandbox(), (), lambda: Indexes((), frozenset())).check()
+        BubblewrapSandbox(PlainSandbox(), ()).check()
 
 
 def test_the_work_folder_is_writable_and_every_python_runs(run: Run, tmp_path: Path) -> None:
@@ -79,30 +86,31 @@ def test_the_metadata_service_cannot_be_reached(run: Run) -> None:
     assert "Network is unreachable" in run(PYTHON, "-c", code, network=True).output
 
 
-def test_a_host_that_is_not_an_index_is_refused_and_told(sandbox: BubblewrapSandbox, tmp_path: Path) -> None:
-    told: list[str] = []
+def test_a_host_that_is_not_an_index_is_refused_and_told(run: Run, refusals: list[str]) -> None:
     code = "import urllib.request; urllib.request.urlopen('https://elsewhere.example/', timeout=5)"
-    outcome = sandbox.run(Command((PYTHON, "-c", code), tmp_path, writable=(tmp_path,), network=True), told.append)
-    assert not outcome.ok
-    assert "warning: refused: no way from a build to elsewhere.example:443" in told
+    assert not run(PYTHON, "-c", code, network=True).ok
+    assert refusals == ["warning: refused: no way from a build to elsewhere.example:443"]
 
 
 def test_a_background_process_does_not_outlive_its_command(run: Run) -> None:
-    run("sh", "-c", "setsid -f sleep 4711; exit 0")
-    left = [p for p in Path("/proc").glob("[0-9]*/cmdline") if b"sleep\x004711" in _read(p)]
-    assert left == []
+    run("sh", "-c", f"setsid -f sleep {SECONDS}; exit 0")
+    assert sleeping() == []
 
 
 def test_a_command_that_ignores_everything_is_ended(run: Run) -> None:
-    outcome = run("sh", "-c", "trap '' TERM INT HUP; while :; do sleep 4712; done", limits=Limits(wall=0.5))
+    outcome = run("sh", "-c", f"trap '' TERM INT HUP; while :; do sleep {SECONDS}; done", limits=Limits(wall=0.5))
     assert outcome.stopped == "time"
-    assert [p for p in Path("/proc").glob("[0-9]*/cmdline") if b"sleep\x004712" in _read(p)] == []
+    assert sleeping() == []
 
 
 def test_it_gains_no_privileges(run: Run) -> None:
     assert "CapEff:\t0000000000000000" in run("cat", "/proc/self/status").output
     assert not run("unshare", "--user", "true").ok
     assert not run("mount", "-t", "tmpfs", "none", "/tmp").ok
+
+
+def sleeping() -> list[Path]:
+    return [path for path in Path("/proc").glob("[0-9]*/cmdline") if f"sleep\0{SECONDS}".encode() in _read(path)]
 
 
 def _read(path: Path) -> bytes:

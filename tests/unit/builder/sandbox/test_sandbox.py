@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from builder.sandbox.sandbox import Command, Limits, Outcome, PlainSandbox, printable, read_json, remove_tree
+from auto_lambda.files import remove_tree
+from builder.sandbox.sandbox import Command, Limits, Outcome, PlainSandbox, printable, read_json
 
 
 def run(script: str, cwd: Path, limits: Limits | None = None, **env: str) -> tuple[Outcome, list[str]]:

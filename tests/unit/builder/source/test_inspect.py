@@ -10,7 +10,6 @@ from auto_lambda.errors import AppError, Code
 from auto_lambda.keys import App
 from builder.model import Source
 from builder.source.inspect import SUBFOLDERS, Defaults, inspect
-from worker.model import Upload
 
 DEFAULTS = Defaults(python="3.12", pythons=("3.11", "3.12", "3.13"))
 
@@ -33,8 +32,7 @@ def options(folder: Path, text: str) -> None:
 
 
 def look(tree: Path, stage: str = "dev") -> Source:
-    upload = Upload(App(stage, "shop"), "uploads", f"apps/{stage}/shop.zip")
-    return inspect(upload, tree, "0" * 64, 123, DEFAULTS)
+    return inspect(App(stage, "shop"), tree, DEFAULTS)
 
 
 def refused(tree: Path, stage: str = "dev") -> AppError:
@@ -52,7 +50,7 @@ def test_a_chalice_app_at_the_root(tmp_path: Path) -> None:
 
     assert (source.framework, source.root, source.tree) == ("chalice", tmp_path, tmp_path)
     assert (source.config_stage, source.python, source.architecture) == ("dev", "3.12", "x86_64")
-    assert (source.sha256, source.size, source.warnings) == ("0" * 64, 123, ())
+    assert (source.app, source.warnings) == (App("dev", "shop"), ())
 
 
 @pytest.mark.parametrize(

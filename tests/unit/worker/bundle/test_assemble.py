@@ -2,15 +2,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from drafts import SURROUNDINGS, Maker, resource, rest_template
+from drafts import Maker, resource, rest_template
 
 from auto_lambda.errors import AppError, Code
-from builder.model import Options
-from worker.bundle import assemble
 
 
 @pytest.fixture
@@ -30,10 +27,9 @@ def test_artifacts_are_named_after_their_content(make: Maker) -> None:
     assert json.loads(template.path.read_bytes()) == bundle.template
 
 
-def test_the_lock_lies_beside_the_bundle_and_the_template_names_it(make: Maker, tmp_path: Path) -> None:
+def test_the_lock_lies_beside_the_bundle_and_the_template_names_it(make: Maker) -> None:
     lock = "six==1.17.0 \\\n    --hash=sha256:aa\n"
-    built = replace(make.built(layer={"dep.py": "x = 1"}), lock=lock)
-    bundle = assemble(make.draft(rest_template()), built, tmp_path, SURROUNDINGS)
+    bundle = make.bundle(layer={"dep.py": "x = 1"}, lock=lock)
     (stored,) = [artifact for artifact in bundle.artifacts if artifact.key.endswith(".lock.txt")]
     assert stored.path.read_text() == lock
     assert stored.key == f"bundles/{hashlib.sha256(lock.encode()).hexdigest()}.lock.txt"
@@ -44,15 +40,6 @@ def test_an_app_without_dependencies_has_no_layer(make: Maker) -> None:
     bundle = make.bundle()
     assert len(bundle.artifacts) == 2
     assert "Layers" not in bundle.template["Resources"]["Api"]["Properties"]
-
-
-def test_too_large_names_the_largest(make: Maker, tmp_path: Path) -> None:
-    built = make.built(layer={"small/__init__.py": "", "pandas/__init__.py": "x" * 3_000_000})
-    assert built.layer
-    huge = replace(built, layer=replace(built.layer, tree_bytes=300 * 1024 * 1024))
-    with pytest.raises(AppError, match=r"300 MB of dependencies.*Largest: pandas 3 MB") as caught:
-        assemble(make.draft(rest_template()), huge, tmp_path, SURROUNDINGS)
-    assert caught.value.code is Code.PACKAGE_TOO_LARGE
 
 
 def test_too_many_resources(make: Maker) -> None:
@@ -73,13 +60,5 @@ def test_too_long_a_template(make: Maker) -> None:
 
 def test_too_long_an_environment(make: Maker) -> None:
     with pytest.raises(AppError, match="environment of Api takes 5,0") as caught:
-        make.bundle(options=Options(environment={"TEXT": "x" * 5000}))
+        make.bundle(environment={"TEXT": "x" * 5000})
     assert caught.value.code is Code.BAD_CONFIG
-
-
-def test_a_link_in_the_code(make: Maker, tmp_path: Path) -> None:
-    draft = make.draft(rest_template())
-    (draft.code / "passwd").symlink_to("/etc/passwd")
-    with pytest.raises(AppError, match=r"passwd is a link|passwd is not a plain file") as caught:
-        assemble(draft, make.built(), tmp_path, SURROUNDINGS)
-    assert caught.value.code is Code.COMPILE_FAILED

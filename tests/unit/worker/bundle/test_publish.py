@@ -11,8 +11,7 @@ import pytest
 from drafts import BOUNDARY, HELLO, Maker, everything, resource, rest_template
 
 from auto_lambda.errors import AppError, Code
-from auto_lambda.model import BucketNotification
-from builder.model import Options
+from builder.protocol.messages import NotificationMessage
 from worker.bundle import release
 from worker.bundle.publish import serialize
 from worker.model import Bundle
@@ -46,7 +45,7 @@ def test_the_function_is_complete(make: Maker) -> None:
     bundle = make.bundle(
         rest_template(Layers=["arn:aws:lambda:us-east-1:123456789012:layer:theirs:3"]),
         layer={"dep.py": ""},
-        options=Options(environment={"COLOR": "red"}),
+        environment={"COLOR": "red"},
     )
     properties = bundle.template["Resources"]["Api"]["Properties"]
     (code,) = (item.key for item in bundle.artifacts if item.path.name == "code.zip")
@@ -61,7 +60,7 @@ def test_the_function_is_complete(make: Maker) -> None:
 
 def test_the_uploads_environment_wins_over_the_frameworks(make: Maker) -> None:
     template = rest_template(Environment={"Variables": {"COLOR": "blue", "SIZE": "3"}})
-    bundle = make.bundle(template, options=Options(environment={"COLOR": "red"}))
+    bundle = make.bundle(template, environment={"COLOR": "red"})
     variables = bundle.template["Resources"]["Api"]["Properties"]["Environment"]["Variables"]
     assert (variables["COLOR"], variables["SIZE"]) == ("red", "3")
 
@@ -114,7 +113,7 @@ def test_the_draft_stays_as_it_was(make: Maker) -> None:
     [
         {"code": HELLO + "#"},
         {"layer": {"dep.py": "x"}},
-        {"options": Options(environment={"COLOR": "red"})},
+        {"environment": {"COLOR": "red"}},
         {"template": rest_template(Timeout=4)},
     ],
     ids=["code", "layer", "environment", "setting"],
@@ -143,8 +142,10 @@ def test_a_change_elsewhere_names_no_new_version(make: Maker) -> None:
 
 
 def test_bucket_events_come_with_their_permission(make: Maker) -> None:
-    hook = BucketNotification("pictures", "Api", ("s3:ObjectCreated:*",))
-    bundle = make.bundle(notifications=(hook, BucketNotification("pictures", "Api", ("s3:ObjectRemoved:*",))))
+    hook = NotificationMessage(bucket="pictures", function="Api", events=["s3:ObjectCreated:*"])
+    bundle = make.bundle(
+        notifications=(hook, NotificationMessage(bucket="pictures", function="Api", events=["s3:ObjectRemoved:*"]))
+    )
     found = [
         one["Properties"]
         for one in bundle.template["Resources"].values()
@@ -180,7 +181,7 @@ def test_a_name_that_is_needed_is_taken(make: Maker) -> None:
 
 
 def test_the_template_describes_its_release(make: Maker) -> None:
-    bundle = make.bundle(options=Options(health_path="up"))
+    bundle = make.bundle(health_path="up")
     assert bundle.health_path == "/up"
     described = copy.deepcopy(bundle.template["Metadata"]["AutoLambda"])
     assert described.pop("Notifications") == []

@@ -14,8 +14,7 @@ from auto_lambda.aws.cloudformation import StackFailed, Stacks
 from auto_lambda.aws.s3 import ObjectStore
 from auto_lambda.errors import AppError, Code
 from auto_lambda.keys import App
-from auto_lambda.model import BucketNotification
-from builder.model import Options
+from builder.protocol.messages import NotificationMessage
 
 
 def test_first_drop_is_live_and_answers_at_its_url(world: World) -> None:
@@ -38,7 +37,7 @@ def test_same_again_changes_nothing(world: World) -> None:
     ("change", "answer"),
     [
         pytest.param({"code": HELLO.replace('"white"', '"black"')}, "black", id="code"),
-        pytest.param({"options": Options(environment={"COLOR": "green"})}, "green", id="environment"),
+        pytest.param({"environment": {"COLOR": "green"}}, "green", id="environment"),
         pytest.param({"template": rest_template(Timeout=7)}, "white", id="setting"),
         pytest.param({"layer": {"dep.py": "x = 2"}}, "white", id="layer"),
     ],
@@ -57,7 +56,7 @@ def test_a_change_publishes(world: World, change: dict[str, Any], answer: str) -
 
 
 def test_back_to_an_earlier_content(world: World) -> None:
-    first, other = world.make.bundle(), world.make.bundle(options=Options(environment={"COLOR": "green"}))
+    first, other = world.make.bundle(), world.make.bundle(environment={"COLOR": "green"})
     world.deploy(first)
     world.deploy(other, first.template_key)
     back = world.deploy(first, other.template_key)
@@ -143,7 +142,7 @@ def test_code_put_in_by_hand_is_never_published(world: World) -> None:
     by_hand = world.make.bundle(code=CRASH)
     code = next(item for item in by_hand.artifacts if item.path.name == "code.zip")
     world.lambda_.update_function_code(FunctionName=first.function, ZipFile=code.path.read_bytes())
-    second = world.deploy(world.make.bundle(options=Options(environment={"COLOR": "red"})), before.template_key)
+    second = world.deploy(world.make.bundle(environment={"COLOR": "red"}), before.template_key)
     assert ask(second.url).startswith("red")
     assert any("was changed by hand" in line for line in world.said)
 
@@ -206,7 +205,7 @@ def test_bucket_events_are_hung_beside_others_and_taken_out(world: World) -> Non
     world.s3.put_bucket_notification_configuration(
         Bucket="pictures", NotificationConfiguration={"QueueConfigurations": [queue]}
     )
-    subscription = BucketNotification("pictures", "Work", ("s3:ObjectCreated:*",), suffix=".png")
+    subscription = NotificationMessage(bucket="pictures", function="Work", events=["s3:ObjectCreated:*"], suffix=".png")
     bundle = world.make.bundle(events_template(), url=False, main="Work", notifications=(subscription,))
     deployment = world.deploy(bundle)
     found = ObjectStore(world.s3).notifications("pictures")
@@ -221,7 +220,7 @@ def test_bucket_events_are_hung_beside_others_and_taken_out(world: World) -> Non
 
 
 def test_no_such_bucket(world: World) -> None:
-    subscription = BucketNotification("no-such-bucket", "Work", ("s3:ObjectCreated:*",))
+    subscription = NotificationMessage(bucket="no-such-bucket", function="Work", events=["s3:ObjectCreated:*"])
     with pytest.raises(AppError, match="NoSuchBucket") as caught:
         world.deploy(world.make.bundle(events_template(), url=False, main="Work", notifications=(subscription,)))
     assert caught.value.code is Code.BUCKET_NOTIFICATION_FAILED

@@ -14,7 +14,6 @@ from deployments import IMPOSSIBLE, World, ask
 from drafts import HELLO, resource, rest_template
 
 from auto_lambda.errors import AppError, Code
-from builder.model import Options
 from worker.deploy import DeployContext
 
 NETWORK = json.dumps({"Resources": {"Net": {"Type": "AWS::EC2::VPC", "Properties": {"CidrBlock": "10.9.0.0/16"}}}})
@@ -181,7 +180,7 @@ def test_drifted_settings_are_set_back_by_the_same_drop(world: World) -> None:
 
 
 def test_an_alias_that_was_moved_by_hand_is_moved_back(world: World) -> None:
-    first, other = world.make.bundle(), world.make.bundle(options=Options(environment={"COLOR": "green"}))
+    first, other = world.make.bundle(), world.make.bundle(environment={"COLOR": "green"})
     function = world.deploy(first).function
     second = world.deploy(other, first.template_key)
     world.lambda_.update_alias(FunctionName=function, Name="live", FunctionVersion="1")

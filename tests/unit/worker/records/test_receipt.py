@@ -16,7 +16,6 @@ from auto_lambda.keys import App
 from auto_lambda.model import Proof
 from auto_lambda.receipts import Status, Step
 from auto_lambda.redact import Redactor
-from builder.model import Source
 from worker.model import Deployment, Upload
 from worker.records.receipt import BackgroundWriter, Report, receipt_of
 
@@ -88,15 +87,11 @@ def test_each_step_is_told_of_when_it_begins(bucket: Bucket) -> None:
             assert told[1:] == [("apps/prod/shop.zip", "verify")]
 
 
-def source() -> Source:
-    return Source(UPLOAD, Path("t"), Path("t"), "ab" * 32, 7, "chalice", "dev", "3.12", "arm64")
-
-
 def test_a_live_receipt_has_every_field_of_the_schema(report: Report, bucket: Bucket) -> None:
     with report:
         with report.step("fetch"):
             report.fetched(UPLOAD, "ab" * 32, 7)
-            report.inspected(source())
+            report.recognised("chalice", "3.12", "arm64")
         with report.step("deploy"):
             report.warn("slow")
         report.proved(Proof(312, 7000, 5000))

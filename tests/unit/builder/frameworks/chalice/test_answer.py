@@ -8,17 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from building import make_source
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from auto_lambda.errors import AppError, Code
-from auto_lambda.keys import App
 from builder.frameworks.chalice import answer as chalice_answer
 from builder.frameworks.chalice.sam import Expanded
-from builder.model import Draft, Source
+from builder.model import Draft
 from builder.sandbox.result_file import ResultFile
 from builder.sandbox.sandbox import Command, Limits, Outcome, PlainSandbox
-from worker.model import Upload
 
 Compile = Callable[..., Draft]
 HELLO = """
@@ -179,9 +178,7 @@ def read(folder: Path, answer: Any, outcome: Outcome = ENDED) -> Draft:
     result = ResultFile(folder / "result.json")
     (folder / "result.new").write_text(answer if isinstance(answer, str) else json.dumps(answer))
     (folder / "result.new").replace(result.path)
-    upload = Upload(App("dev", "shop"), "uploads", "apps/dev/shop.zip")
-    source = Source(upload, folder, folder, "", 0, "chalice", "dev", "3.12", "x86_64")
-    compiled = chalice_answer.read(outcome, result, source)
+    compiled = chalice_answer.read(outcome, result, make_source(folder))
     expanded = Expanded.model_validate({"template": TEMPLATE, "main": "F", "url": None})
     return chalice_answer.make_draft(compiled, expanded, folder / "code")
 
@@ -237,9 +234,8 @@ def test_a_linked_answer_is_not_followed(tmp_path: Path) -> None:
     result = ResultFile(tmp_path / "result.json")
     result.path.unlink()
     result.path.symlink_to(tmp_path / "secret.json")
-    source = Source(Upload(App("dev", "x"), "b", "k"), tmp_path, tmp_path, "", 0, "chalice", "dev", "3.12", "x86_64")
     with pytest.raises(AppError):
-        chalice_answer.read(ENDED, result, source)
+        chalice_answer.read(ENDED, result, make_source(tmp_path))
 
 
 def test_a_message_is_cleaned_and_bounded(tmp_path: Path) -> None:
@@ -258,7 +254,6 @@ def test_too_much_output_fails_the_app(tmp_path: Path) -> None:
 
 
 def test_a_compiler_that_never_began_is_our_failure(tmp_path: Path) -> None:
-    source = Source(Upload(App("dev", "x"), "b", "k"), tmp_path, tmp_path, "", 0, "chalice", "dev", "3.12", "x86_64")
     result = ResultFile(tmp_path / "result.json")
     with pytest.raises(RuntimeError, match="No module named chalice"):
-        chalice_answer.read(Outcome(1, "No module named chalice", 0.1), result, source)
+        chalice_answer.read(Outcome(1, "No module named chalice", 0.1), result, make_source(tmp_path))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from building import NoActions
 from cfnlint.api import lint_all
 
 from auto_lambda.model import BucketNotification
@@ -425,4 +426,4 @@ def test_chalices_own_project_templates_compile(tmp_path: Path, compile_chalice:
 
 
 def test_chalice_is_always_asked_for(tmp_path: Path) -> None:
-    assert Chalice(PlainSandbox(), ToolEnvironments()).requirements(tmp_path) == ("chalice",)
+    assert Chalice(PlainSandbox(), ToolEnvironments(), NoActions()).requirements(tmp_path) == ("chalice",)

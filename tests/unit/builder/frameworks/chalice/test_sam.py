@@ -1,18 +1,19 @@
-"""A SAM template is expanded once; what comes out is kept, and made anew when anything about it is another."""
+"""A SAM template is expanded once, and anew when anything about it is another."""
 
 from __future__ import annotations
 
-import itertools
 import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from building import make_parts, quiet
 
 from auto_lambda.errors import AppError, Code
-from auto_lambda.tools import ToolEnvironments, interpreters
-from builder.frameworks.chalice.sam import Expanded, Expansions
+from auto_lambda.tools import interpreters
+from builder.frameworks.chalice.sam import Expanded, expand_action, read_expanded
+from builder.perform import ActionsHere
 from builder.sandbox.sandbox import Command, Limits, Outcome, PlainSandbox
 
 SAM: dict[str, Any] = {
@@ -67,21 +68,23 @@ class Answering(Counting):
 
 
 class Expand:
-    """Expands with one sandbox and one folder."""
+    """Expands with one sandbox and one folder for results."""
 
     def __init__(self, tmp_path: Path) -> None:
         self.sandbox = Counting()
         self.kept = tmp_path / "kept"
-        self._tmp = tmp_path
-        self._numbers = itertools.count()
 
     def __call__(
         self, sam: Any = SAM, tracing: bool = False, folder: Path | None = None, minor: str = "3.12"
     ) -> Expanded:
-        work = self._tmp / f"work-{next(self._numbers)}"
-        work.mkdir()
-        expansions = Expansions(self.sandbox, ToolEnvironments(), "us-east-1", folder or self.kept)
-        return expansions.expand(sam, tracing, minor, work, lambda _: None)
+        actions = ActionsHere(folder or self.kept)
+        make_parts(folder or self.kept, self.sandbox, actions=actions)
+        return read_expanded(actions.run(expand_action(sam, tracing, minor), quiet).folder)
+
+    @property
+    def results(self) -> list[Path]:
+        """The files that are kept."""
+        return list(self.kept.glob("expand/*/*"))
 
 
 @pytest.fixture
@@ -118,13 +121,14 @@ def test_anything_else_is_expanded_anew(expand: Expand, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("spoilt", [b"", b"{}", b"\xff", b'{"template": {"Resources": {}}, "main": 1}'])
-def test_a_spoilt_file_is_made_anew(expand: Expand, spoilt: bytes) -> None:
+def test_a_result_that_is_no_template_is_refused(expand: Expand, spoilt: bytes) -> None:
     first = expand()
-    (kept,) = expand.kept.iterdir()
+    (kept,) = expand.results
+    assert read_expanded(kept.parent) == first
     kept.write_bytes(spoilt)
-    assert expand() == first
-    assert expand() == first
-    assert len(expand.sandbox.commands) == 2
+    with pytest.raises(AppError) as raised:
+        read_expanded(kept.parent)
+    assert raised.value.code == Code.RESULT_TAMPERED
 
 
 def test_nothing_of_the_app_is_where_it_is_expanded(expand: Expand, tmp_path: Path) -> None:
@@ -141,7 +145,7 @@ def test_what_the_translator_refuses_is_said(expand: Expand) -> None:
         expand(broken)
     assert raised.value.code == Code.COMPILE_FAILED
     assert "Handler" in raised.value.message
-    assert not expand.kept.exists()
+    assert expand.results == []
 
 
 @pytest.mark.parametrize(
@@ -168,7 +172,7 @@ def test_an_answer_of_another_shape_fails_the_app(expand: Expand, answer: Any) -
     with pytest.raises(AppError) as raised:
         expand()
     assert raised.value.code == Code.RESULT_TAMPERED
-    assert not expand.kept.exists()
+    assert expand.results == []
 
 
 def test_a_good_answer_is_taken(expand: Expand) -> None:
@@ -190,7 +194,7 @@ def test_what_cannot_be_said_as_json_is_the_uploads_fault(expand: Expand, variab
     topic = {"Type": "AWS::SNS::Topic", "Properties": variables}
     with pytest.raises(AppError):
         expand({**SAM, "Resources": {**SAM["Resources"], "Topic": topic}})
-    assert not expand.kept.exists()
+    assert expand.results == []
 
 
 @pytest.mark.parametrize("sam", [{}, {"Resources": []}, {"Resources": {}}, {"Resources": {"F": 1}}])

@@ -7,21 +7,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from drafts import SURROUNDINGS
+from building import make_source
 
 from auto_lambda.errors import AppError, Code
 from auto_lambda.keys import App
-from auto_lambda.model import Say
+from auto_lambda.model import BuildLog
 from auto_lambda.tools import ToolEnvironments
 from builder.dependencies.zips import write_zip
 from builder.frameworks.zappa.front_end import Zappa
 from builder.frameworks.zappa.settings import ZAPPA_VERSION
-from builder.model import Built, Draft, Layer, Options, Source
-from builder.proof.audit import Audits
+from builder.model import Built, Draft, Layer
 from builder.proof.cold_start import Prover
+from builder.protocol.template_shape import check_shape
 from builder.sandbox.sandbox import PlainSandbox
-from worker.bundle.assemble import assemble
-from worker.model import Upload
 
 APP = """
 import os
@@ -58,10 +56,9 @@ def compile_zappa(layer: Layer, tmp_path: Path) -> Compile:
     def compiled(files: Mapping[str, Any], folder: str = "one", **more: Any) -> Draft:
         here = tmp_path / folder
         root = write(here / "tree", {"shop.py": APP, "zappa_settings.json": SETTINGS, **files})
-        source = Source(
-            upload=Upload(App(more.get("stage", "dev"), "shop"), "uploads", "apps/dev/shop.zip"),
-            tree=root, root=root, sha256="", size=0, framework="zappa", config_stage=more.get("config_stage", "dev"),
-            python="3.12", architecture="x86_64", options=Options(environment=more.get("environment", {})),
+        source = make_source(
+            root, "zappa", app=App(more.get("stage", "dev"), "shop"), config_stage=more.get("config_stage", "dev"),
+            environment=more.get("environment"),
         )  # fmt: skip
         work = here / "work"
         work.mkdir()
@@ -75,11 +72,12 @@ def compile_zappa(layer: Layer, tmp_path: Path) -> Compile:
     return compiled
 
 
-def prove(draft: Draft, built: Built, folder: Path, say: Say) -> None:
-    prover = Prover(PlainSandbox(), ToolEnvironments(), Audits(folder / "audits"))
+def prove(draft: Draft, built: Built, folder: Path, say: BuildLog) -> None:
     work = folder / "proof"
     work.mkdir()
-    prover.prove(draft, assemble(draft, built, work, SURROUNDINGS), built, work, say)
+    check_shape(draft.template, draft.main, [one.function for one in draft.notifications])
+    write_zip(draft.code, folder / "code.zip")
+    Prover(PlainSandbox(), ToolEnvironments()).prove(draft, built, folder / "code.zip", work, say)
 
 
 def settings(**values: Any) -> dict[str, Any]:
@@ -313,8 +311,7 @@ def test_the_app_answers_whoever_its_requests_come_from(compile_zappa: Compile, 
 
 def test_an_app_without_zappa_in_its_layer_is_told(tmp_path: Path) -> None:
     root = write(tmp_path / "tree", {"shop.py": APP, "zappa_settings.json": SETTINGS})
-    upload = Upload(App("dev", "shop"), "uploads", "apps/dev/shop.zip")
-    source = Source(upload, root, root, "", 0, "zappa", "dev", "3.12", "x86_64")
+    source = make_source(root, "zappa")
     with pytest.raises(AppError, match="zappa is not among"):
         Zappa(PlainSandbox(), ToolEnvironments()).compile(Built(source, "", None), tmp_path / "work", print)
 

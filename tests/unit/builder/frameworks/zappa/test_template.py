@@ -17,7 +17,7 @@ from builder.frameworks.zappa import settings
 from builder.frameworks.zappa.events import Schedule
 from builder.frameworks.zappa.settings import StageSettings
 from builder.frameworks.zappa.template import build_template
-from builder.model import Draft
+from builder.protocol.messages import AppBuilt, NotificationMessage, ProofMessage
 from worker.bundle.publish import Publication, publish
 from worker.deploy.gate import allow_list, wiring
 from worker.model import DeployTarget
@@ -159,10 +159,20 @@ def statements(built: dict[str, Any]) -> list[dict[str, Any]]:
 
 def published(build: Build, variant: str) -> tuple[dict[str, Any], Any]:
     built, parts = build(variant)
-    draft = Draft(built, Path(), "App", parts.url, tuple(parts.notifications))
+    notifications = [
+        NotificationMessage(
+            bucket=one.bucket, function=one.function, events=list(one.events), prefix=one.prefix, suffix=one.suffix
+        )
+        for one in parts.notifications
+    ]
+    made = AppBuilt(
+        framework="zappa", python="3.12", architecture="x86_64", template=built, main="App", url=parts.url,
+        notifications=notifications, environment={}, health_path="/", lock="", shared_layer=None,
+        proof=ProofMessage(init_ms=1, package_bytes=1, package_zip_bytes=1), files=[],
+    )  # fmt: skip
     code, layer = f"bundles/{'0' * 64}.zip", f"layers/{'0' * 64}.zip"
     publication = Publication(APP, "artifacts", code, layer, "3.12", "x86_64", BOUNDARY, {"LEVEL": "low"}, {})
-    return publish(draft, publication), parts
+    return publish(made, publication), parts
 
 
 @pytest.mark.parametrize("variant", VARIANTS)

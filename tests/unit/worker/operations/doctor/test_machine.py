@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from builder.index.hosts import Indexes, PrivateIndex
-from builder.sandbox.bubblewrap import SandboxMissing
+from worker.builds.conversation import BuildTrouble
+from worker.builds.launcher import Walls
+from worker.index.hosts import Indexes, PrivateIndex
 from worker.operations.doctor import machine
 
 
@@ -32,19 +33,31 @@ def test_interpreters(found: tuple[str, ...], wanted: str | None, verdict: str, 
 
 
 def test_a_machine_without_bubblewrap_is_broken_and_told_what_to_install() -> None:
-    def missing() -> None:
-        raise SandboxMissing("bubblewrap is not installed: `apt-get install bubblewrap`")
-
-    finding = machine.sandbox(missing)
+    finding = machine.sandbox("bubblewrap is not installed: `apt-get install bubblewrap`")
     assert (finding.verdict, "apt-get install" in finding.found) == ("broken", True)
-    assert machine.sandbox(lambda: None).verdict == "fine"
+    assert machine.sandbox(None).verdict == "fine"
 
 
-def test_a_sandbox_that_is_off_is_not_tried() -> None:
-    def never() -> None:
-        raise AssertionError
+def test_a_machine_whose_builders_do_not_answer_is_broken() -> None:
+    finding = machine.builder_silent(BuildTrouble("no builder answers: it ended without a result"))
+    assert (finding.verdict, "no builder answers" in finding.found) == ("broken", True)
 
-    assert machine.sandbox(never, "off").verdict == "warning"
+
+@pytest.mark.parametrize(
+    ("walls", "verdict", "told"),
+    [
+        (Walls(isolated=True, own_user=True), "fine", "a user and namespaces of its own"),
+        (Walls(isolated=True, own_user=False), "warning", "under the worker's own user, as it is not root"),
+        (Walls(isolated=False, own_user=False), "warning", "without isolation"),
+    ],
+)
+def test_a_missing_wall_is_told(walls: Walls, verdict: str, told: str) -> None:
+    finding = machine.walls(walls)
+    assert (finding.verdict, told in finding.found) == (verdict, True)
+
+
+def test_a_sandbox_that_is_off_is_a_warning() -> None:
+    assert machine.sandbox(None, "off").verdict == "warning"
 
 
 def test_a_missing_compiler_is_named() -> None:

@@ -1,0 +1,27 @@
+"""Which environment variables concern package indexes, and which of those a build may see."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+# Whatever may hold an index's address or a way to its credentials. How uv chooses between indexes is no secret.
+_TELLING = re.compile(
+    r"UV_(?!INDEX_STRATEGY$)(DEFAULT_INDEX|INDEX|EXTRA_INDEX|FIND_LINKS|INSECURE_HOST|KEYRING|PUBLISH|CONFIG_FILE)\w*"
+    r"|PIP_(?!CERT$)\w+|TWINE_\w+|NETRC|\w+_PROXY",
+    re.IGNORECASE,
+)
+_PASSED_ON = re.compile(
+    r"UV_(INDEX_STRATEGY|HTTP_\w*|REQUEST_\w*|NATIVE_TLS|SYSTEM_CERTS|EXCLUDE_NEWER|CONCURRENT_\w*|OFFLINE)"
+    r"|PIP_CERT|SSL_CERT_(FILE|DIR)|REQUESTS_CA_BUNDLE"
+)
+
+
+def names_index(name: str) -> bool:
+    """Tell whether a variable may hold an index's address or credentials: none such may reach a build."""
+    return bool(_TELLING.fullmatch(name))
+
+
+def build_settings(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the settings of uv that a build gets: time-outs, certificates, strategy; none that names an index."""
+    return {name: value for name, value in environ.items() if _PASSED_ON.fullmatch(name)}

@@ -1,0 +1,82 @@
+"""A builder process: ``python -m builder``, with the connection to its worker as standard input.
+
+It serves one request, then it ends; so does everything that it has started. It holds no right to anything, and looks at
+an upload so that the worker need not.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import sys
+import tempfile
+import traceback
+from contextlib import ExitStack
+from pathlib import Path
+
+from auto_lambda.errors import AppError
+from auto_lambda.service import end_descendants
+from builder.compose import compose
+from builder.perform import describe_result, perform
+from builder.pipeline import as_message, build_app
+from builder.protocol.channel import Channel, WireMessage
+from builder.protocol.messages import Action, ActionDone, BuildRequest, read_as
+from builder.session import Session
+
+
+def main() -> int:
+    """Serve the connection on standard input.
+
+    Returns:
+        0, also where the worker wanted nothing: a spare that is not needed.
+    """
+    with Channel(socket.socket(fileno=os.dup(0))) as channel:
+        message = channel.receive()
+        if message is None:
+            return 0
+        work = Path(tempfile.mkdtemp(prefix="build-"))
+        try:
+            _serve(channel, message, work)
+        finally:
+            end_descendants()
+            shutil.rmtree(work, ignore_errors=True)
+    return 0
+
+
+def _serve(channel: Channel, message: WireMessage, work: Path) -> None:
+    session = Session(channel)
+    session.start()
+    try:
+        request = read_as(BuildRequest, message.content)
+        if request.app:
+            _build(request, message.files[0], session, work)
+        elif request.action:
+            _act(request, request.action, session, work)
+    except AppError as error:
+        session.failed(error)
+    except Exception:  # noqa: BLE001 - whatever it is, the worker hears of it and tries again
+        session.trouble(traceback.format_exc())
+
+
+def _build(request: BuildRequest, zip_file: int, session: Session, work: Path) -> None:
+    assert request.app is not None  # noqa: S101 - by the caller
+    parts = compose(request.toolchain, session, session.tool)
+    package = build_app(request.app, zip_file, parts, work, session)
+    with ExitStack() as opened:
+        message, files = as_message(package, opened)
+        session.built(message, files)
+
+
+def _act(request: BuildRequest, action: Action, session: Session, work: Path) -> None:
+    into, room = work / "result", work / "work"
+    into.mkdir()
+    room.mkdir()
+    perform(action, compose(request.toolchain, session, session.tool), into, room, session.say)
+    with ExitStack() as opened:
+        files = describe_result(into, opened)
+        session.done(ActionDone(files=[file for file, _ in files]), [descriptor for _, descriptor in files])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,152 @@
+"""The way of an upload through a builder: from the zip to a proven package."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Protocol
+
+from auto_lambda.errors import AppError, Code
+from auto_lambda.keys import App
+from auto_lambda.model import Proof
+from builder.compose import Parts
+from builder.dependencies.zips import UnsafeTree, write_zip
+from builder.model import Built, Draft, Source
+from builder.package_size import check_package_size
+from builder.protocol.files import describe
+from builder.protocol.messages import AppBuilt, AppRequest, NotificationMessage, ProofMessage, Step
+from builder.protocol.template_shape import check_shape
+from builder.source.inspect import inspect
+from builder.source.runtime import Defaults
+from builder.source.unpack import unpack_file
+
+
+class BuildProgress(Protocol):
+    """Who hears how a build goes on."""
+
+    def step(self, step: Step) -> None:
+        """Begin a step."""
+
+    def say(self, text: str) -> None:
+        """Add lines to the uploader's log."""
+
+    def warn(self, text: str) -> None:
+        """Add a warning to the receipt."""
+
+    def recognised(self, source: Source) -> None:
+        """Report the app's framework and target."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProvenApp:
+    """A proven app: its code zip, and all else that the worker needs to deploy it."""
+
+    built: Built
+    draft: Draft
+    code_zip: Path
+    proof: Proof
+
+
+def build_app(request: AppRequest, zip_file: int, parts: Parts, work: Path, progress: BuildProgress) -> ProvenApp:
+    """Take an upload's zip all the way to a proven package.
+
+    Args:
+        request: which app it is, and what holds where it says nothing.
+        zip_file: the zip, open for reading; closed here.
+        parts: what to build it with.
+        work: an empty writable folder.
+        progress: hears how it goes on.
+
+    Raises:
+        AppError: the uploader can fix it.
+        OurTrouble: our side failed.
+    """
+    progress.step("unpack")
+    with os.fdopen(zip_file, "rb") as file:
+        unpack_file(file, work / "tree")
+    progress.step("inspect")
+    source = _inspected(request, work / "tree", progress)
+    progress.step("build")
+    framework = parts.frameworks[source.framework]
+    built = parts.dependencies.build(source, framework.requirements(source.root), _made(work / "build"), progress.say)
+    _warn(progress, built.warnings)
+    if built.source != source:  # the dependencies wanted another Python
+        progress.recognised(built.source)
+    progress.step("compile")
+    draft = framework.compile(built, _made(work / "compile"), progress.say)
+    code_zip = _zipped(draft, built, work / "code.zip")
+    _warn(progress, draft.warnings)
+    progress.step("prove")
+    proof = parts.prover.prove(draft, built, code_zip, _made(work / "prove"), progress.say)
+    _warn(progress, proof.warnings)
+    return ProvenApp(built, draft, code_zip, proof)
+
+
+def as_message(package: ProvenApp, opened: ExitStack) -> tuple[AppBuilt, Sequence[int]]:
+    """Return the message that ends a build, with its open files, which ``opened`` closes."""
+    built, draft, proof = package.built, package.draft, package.proof
+    layer, source = built.layer, package.built.source
+    paths = [(package.code_zip, "code.zip")]
+    if layer and not layer.shared:
+        paths.append((layer.zip, "layer.zip"))
+    files = [describe(path, name, opened) for path, name in paths]
+    message = AppBuilt(
+        framework=source.framework,
+        python=source.python,
+        architecture=source.architecture,
+        template=draft.template,
+        main=draft.main,
+        url=draft.url,
+        notifications=[
+            NotificationMessage(
+                bucket=one.bucket, function=one.function, events=list(one.events), prefix=one.prefix, suffix=one.suffix
+            )
+            for one in draft.notifications
+        ],
+        environment=dict(source.options.environment),
+        health_path=source.options.asked_path,
+        lock=built.lock,
+        shared_layer=layer.shared if layer else None,
+        proof=ProofMessage(
+            init_ms=proof.init_ms, package_bytes=proof.package_bytes, package_zip_bytes=proof.package_zip_bytes
+        ),
+        files=[file for file, _ in files],
+    )
+    return message, [descriptor for _, descriptor in files]
+
+
+def _inspected(request: AppRequest, tree: Path, progress: BuildProgress) -> Source:
+    defaults = Defaults(request.python, tuple(request.pythons), today=date.fromisoformat(request.today))
+    source = inspect(App(request.stage, request.name), tree, defaults)
+    progress.recognised(source)
+    _warn(progress, source.warnings)
+    progress.say(f"{source.framework}, stage {source.config_stage}, Python {source.python}, {source.architecture}")
+    return source
+
+
+def _zipped(draft: Draft, built: Built, to: Path) -> Path:
+    check_shape(draft.template, draft.main, (one.function for one in draft.notifications))
+    check_package_size(draft.code, built)
+    try:
+        write_zip(draft.code, to)
+    except UnsafeTree as error:
+        raise AppError(
+            Code.COMPILE_FAILED,
+            f"The compiled code cannot be zipped: {error}.",
+            hint="Package plain files only: replace links by what they point at.",
+        ) from error
+    return to
+
+
+def _warn(progress: BuildProgress, warnings: tuple[str, ...]) -> None:
+    for warning in warnings:
+        progress.warn(warning)
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir()
+    return folder

@@ -1,0 +1,232 @@
+"""Real builds: uv, the package index, a compiler. Few and small."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from building import make_parts, make_source, open_index
+
+from auto_lambda.errors import AppError, Code
+from auto_lambda.runtimes import newest_first
+from auto_lambda.tools import interpreters
+from builder.compose import Parts
+from builder.dependencies.uv import IndexTrouble
+from builder.model import Built
+from builder.protocol.messages import Index
+from builder.sandbox.sandbox import IndexAccess, PlainSandbox
+from worker.index.hosts import discover
+
+PROJECT = (
+    '[build-system]\nrequires=["setuptools"]\nbuild-backend="setuptools.build_meta"\n'
+    '[project]\nname="%s"\nversion="1"\n'
+)
+NEWEST, *_, OLDEST = newest_first(tuple(interpreters()))
+BROKEN = {
+    "vendor-src/broken/pyproject.toml": PROJECT % "broken",
+    "vendor-src/broken/setup.py": (
+        "from setuptools import Extension, setup\nsetup(ext_modules=[Extension('broken', ['broken.c'])])\n"
+    ),
+    "vendor-src/broken/broken.c": "int main( { return nonsense; }\n",
+}
+
+
+@pytest.fixture(scope="module")
+def parts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Parts]:
+    with open_index() as index:
+        yield make_parts(tmp_path_factory.mktemp("actions"), PlainSandbox(_access(index)), index=index)
+
+
+def _access(index: Index) -> IndexAccess:
+    return IndexAccess(Path(index.socket), index.environment)
+
+
+@contextmanager
+def parts_elsewhere(folder: Path, environ: Mapping[str, str] = os.environ) -> Iterator[Parts]:
+    """A builder that has built nothing yet, on a machine with other settings."""
+    with open_index(lambda: discover(environ)) as index:
+        yield make_parts(folder / "actions", PlainSandbox(_access(index)), index=index, environ=environ)
+
+
+def build(
+    tmp_path: Path,
+    parts: Parts,
+    files: dict[str, str],
+    requirements: tuple[str, ...] = (),
+    said: list[str] | None = None,
+    python: str = NEWEST,
+    named: bool = False,
+) -> Built:
+    tree, work = tmp_path / "tree", tmp_path / "work"
+    work.mkdir(parents=True)
+    for name, text in {"app.py": "", **files}.items():
+        (tree / name).parent.mkdir(parents=True, exist_ok=True)
+        (tree / name).write_text(text)
+    source = make_source(tree, "zappa", python, python_named=named)
+    return parts.dependencies.build(source, requirements, work, (said if said is not None else []).append)
+
+
+def test_from_requirements_to_a_layer_the_same_wherever_it_is_made(tmp_path: Path, parts: Parts) -> None:
+    files = {
+        "requirements.txt": "six==1.16.0\n./vendor-src/good\n",
+        "vendor-src/good/pyproject.toml": PROJECT % "good",
+        "vendor-src/good/good.py": "",
+    }
+    said: list[str] = []
+    one = build(tmp_path / "one", parts, files, ("toml==0.10.2",), said)
+    with parts_elsewhere(tmp_path) as others:
+        two = build(tmp_path / "elsewhere" / "two", others, files, ("toml==0.10.2",))
+    assert one.layer
+    assert two.layer
+    assert one.layer.zip.read_bytes() == two.layer.zip.read_bytes()
+    assert one.lock == two.lock
+    assert one.site
+    assert {path.name for path in one.site.glob("*.py")} == {"six.py", "good.py"}
+    assert "six==1.16.0 \\\n    --hash=sha256:" in one.lock
+    assert one.warnings == ("toml==0.10.2 is not declared in requirements.txt: added in its newest fitting version",)
+    assert {"dependencies: requirements.txt", "  six==1.16.0", "  ./vendor-src/good"} <= set(said)
+    assert sorted(path.name for path in (tmp_path / "one" / "tree" / "vendor-src" / "good").iterdir()) == [
+        "good.py",
+        "pyproject.toml",
+    ]
+
+
+def test_nothing_to_ship(tmp_path: Path, parts: Parts) -> None:
+    built = build(tmp_path, parts, {"requirements.txt": "# nothing\n"})
+    assert built.layer is None
+    assert built.lock == ""
+
+
+def test_what_lambda_has_is_left_out_of_the_layer(tmp_path: Path, parts: Parts) -> None:
+    built = build(tmp_path, parts, {"requirements.txt": "jmespath\nidna==3.7"})
+    assert "jmespath==" in built.lock
+    built = build(tmp_path / "two", parts, {"requirements.txt": "idna==3.7"}, ("s3transfer",))
+    assert "botocore" not in built.lock
+    assert "s3transfer" not in built.lock
+
+
+def test_a_uv_lock_is_taken_as_it_is(tmp_path: Path, parts: Parts) -> None:
+    digest = "8abb2f1d86890a2dfb989f9a77cfcfd3e47c2a354b01111771326f8aa26e0254"
+    lock = f"""
+version = 1
+requires-python = ">=3.11"
+
+[[package]]
+name = "six"
+version = "1.16.0"
+source = {{ registry = "https://index.example/simple" }}
+wheels = [{{ url = "https://index.example/six-1.16.0-py2.py3-none-any.whl", hash = "sha256:{digest}" }}]
+
+[[package]]
+name = "shop"
+version = "1"
+source = {{ virtual = "." }}
+dependencies = [{{ name = "six" }}]
+"""
+    project = '[project]\nname="shop"\nversion="1"\nrequires-python=">=3.11"\ndependencies=["six"]\n'
+    built = build(tmp_path, parts, {"uv.lock": lock, "pyproject.toml": project})
+    assert built.lock == f"six==1.16.0 \\\n    --hash=sha256:{digest}\n"
+
+
+def test_a_broken_uv_lock_is_the_uploaders(tmp_path: Path, parts: Parts) -> None:
+    with pytest.raises(AppError, match=r"uv\.lock") as caught:
+        build(
+            tmp_path, parts, {"uv.lock": "version = 1\n[[package", "pyproject.toml": "[project]\nname='x'\nversion='1'"}
+        )
+    assert caught.value.code == Code.BAD_REQUIREMENTS
+
+
+def test_an_extension_that_does_not_compile_fails_the_app(tmp_path: Path, parts: Parts) -> None:
+    with pytest.raises(AppError) as caught:
+        build(tmp_path, parts, {"requirements.txt": "./vendor-src/broken\n", **BROKEN})
+    assert caught.value.code == Code.DEPENDENCY_BUILD_FAILED
+    assert "broken.c:1" in caught.value.message
+    assert str(tmp_path) not in caught.value.message.splitlines()[0]
+
+
+@pytest.mark.parametrize(
+    ("requirements", "code", "named"),
+    [
+        ("six==99.0", Code.REQUIREMENT_NOT_FOUND, "six==99.0"),
+        ("this-package-does-not-exist-at-all-1234", Code.REQUIREMENT_NOT_FOUND, "this-package-does-not-exist"),
+        ("six==1.16.0\nsix==1.15.0", Code.REQUIREMENTS_CONFLICT, "six==1.15.0"),
+        ("python-dateutil==2.9.0\nsix<1.5", Code.REQUIREMENTS_CONFLICT, "python-dateutil"),
+    ],
+)
+def test_what_has_no_solution_says_why(tmp_path: Path, parts: Parts, requirements: str, code: Code, named: str) -> None:
+    with pytest.raises(AppError) as caught:
+        build(tmp_path, parts, {"requirements.txt": requirements})
+    assert caught.value.code == code
+    assert named in caught.value.message
+
+
+def test_an_index_that_is_away_is_our_trouble(tmp_path: Path) -> None:
+    environ = {"UV_DEFAULT_INDEX": "https://127.0.0.1:9/simple", "UV_HTTP_RETRIES": "0"}
+    with parts_elsewhere(tmp_path, environ) as parts, pytest.raises(IndexTrouble):
+        build(tmp_path, parts, {"requirements.txt": "six"})
+
+
+def test_an_index_line_counts_only_when_it_names_an_index_of_the_worker(tmp_path: Path) -> None:
+    environ = {"UV_DEFAULT_INDEX": "http://user:secret@127.0.0.1:9/simple", "UV_HTTP_RETRIES": "0"}
+    ours = {"requirements.txt": "-i http://127.0.0.1:9/simple\nsix"}
+    others = {"requirements.txt": "--extra-index-url https://host.example/simple\nsix"}
+    with parts_elsewhere(tmp_path, environ) as parts:
+        with pytest.raises(IndexTrouble):
+            build(tmp_path / "one", parts, ours)
+        with pytest.raises(AppError, match=r"host\.example") as caught:
+            build(tmp_path / "two", parts, others)
+    assert caught.value.code == Code.BAD_REQUIREMENTS
+
+
+def test_a_build_sees_nothing_of_the_workers_environment(
+    tmp_path: Path, parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "the-workers-own")
+    spy = (
+        "import json, os\nfrom setuptools import setup\njson.dump(dict(os.environ), open('seen.json', 'w'))\nsetup()\n"
+    )
+    files = {"requirements.txt": "./spy", "spy/pyproject.toml": PROJECT % "spy", "spy/setup.py": spy}
+    build(tmp_path, parts, {**files, "spy/spy.py": ""})
+    seen = json.loads((tmp_path / "work" / "wheel-0" / "source" / "spy" / "seen.json").read_text())
+    assert "UV_CACHE_DIR" in seen
+    assert not any(name.startswith("AWS_") for name in seen)
+
+
+def test_a_hostile_project_cannot_change_what_is_built_beside_it(tmp_path: Path, parts: Parts) -> None:
+    dynamic = (PROJECT % "evil").replace('version="1"', 'dynamic=["version"]')
+    evil = (
+        "import glob\nfrom setuptools import setup\n"
+        "for path in glob.glob('../../*/good/good.py'): open(path, 'w').write('evil = 1')\nsetup(version='1')\n"
+    )
+    files = {"requirements.txt": "./evil\n./good\n", "evil/pyproject.toml": dynamic, "evil/setup.py": evil,
+             "evil/evil.py": "", "good/pyproject.toml": PROJECT % "good", "good/good.py": "good = 1"}  # fmt: skip
+    built = build(tmp_path, parts, files)
+    assert [path.read_text() for path in (tmp_path / "work").glob("lock-*/local/*/good/good.py")] == ["evil = 1"]
+    assert built.site
+    assert (built.site / "good.py").read_text() == "good = 1"
+
+
+def test_c_compiled_here_for_an_index_sdist(tmp_path: Path, parts: Parts) -> None:
+    built = build(tmp_path, parts, {"requirements.txt": "--no-binary markupsafe\nmarkupsafe==3.0.2\n"})
+    assert built.site
+    assert list(built.site.glob("markupsafe/_speedups.*.so"))
+
+
+@pytest.mark.skipif("3.13" not in interpreters(), reason="needs Python 3.13")
+def test_another_python_is_used_where_only_that_has_a_solution_and_the_app_named_none(
+    tmp_path: Path, parts: Parts
+) -> None:
+    newer = {"requirements.txt": "audioop-lts==0.2.1\n"}  # from 3.13 on
+    built = build(tmp_path / "unnamed", parts, newer, python=OLDEST)
+    assert built.source.python in ("3.13", "3.14")
+    assert f"Python {built.source.python} is used" in built.warnings[-1]
+    assert built.site
+    assert list(built.site.glob("audioop/__pycache__/*.pyc"))
+    with pytest.raises(AppError, match="audioop-lts") as caught:
+        build(tmp_path / "named", parts, newer, python=OLDEST, named=True)
+    assert caught.value.code == Code.REQUIREMENTS_CONFLICT
+    assert "another python" in caught.value.hint

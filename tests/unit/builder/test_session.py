@@ -1,0 +1,129 @@
+"""A real builder process, and a worker that does not keep to the protocol, or is gone."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import builder
+from builder.protocol.channel import Channel
+
+TOOLCHAIN = {"interpreters": {}, "tools": [], "sandbox": "off", "region": "eu-west-1"}
+CHECK = {"version": 1, "toolchain": TOOLCHAIN, "action": {"kind": "check", "inputs": {}}}
+# Serves a request whose performance asks the worker, and waits for its answer.
+ASKS = """
+import sys
+from builder import __main__ as program
+from builder.protocol.messages import Action
+def perform(action, parts, into, work, say):
+    say("asking")
+    parts.wheel_builder._actions.run(Action(kind="wheel", inputs={}), say)
+program.perform = perform
+sys.exit(program.main())
+"""
+
+
+@contextmanager
+def started(folder: Path, code: str | None = None) -> Iterator[tuple[Channel, subprocess.Popen[bytes]]]:
+    """A builder process, without walls."""
+    ours, theirs = socket.socketpair()
+    command = [sys.executable, "-c", code] if code else [sys.executable, "-m", "builder"]
+    root = Path(builder.__path__[0]).parent
+    with theirs:
+        process = subprocess.Popen(
+            command, stdin=theirs.fileno(), cwd="/",
+            env={"PATH": "/usr/bin:/bin", "TMPDIR": str(folder), "HOME": str(folder), "PYTHONPATH": str(root)},
+        )  # fmt: skip
+    with Channel(ours) as channel:
+        try:
+            yield channel, process
+        finally:
+            process.kill()
+            process.wait()
+
+
+def received(channel: Channel) -> Any:
+    message = channel.receive(60)
+    assert message
+    message.close()
+    return message.content
+
+
+def test_a_request_is_served_and_the_process_ends_with_its_folder(tmp_path: Path) -> None:
+    with started(tmp_path) as (channel, process):
+        channel.send(CHECK)
+        assert received(channel)["event"] == "done"
+        assert channel.receive(60) is None
+        assert process.wait(60) == 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_spare_that_is_not_needed_ends(tmp_path: Path) -> None:
+    with started(tmp_path) as (channel, process):
+        channel.close()
+        assert process.wait(60) == 0
+
+
+@pytest.mark.parametrize(
+    "request_", [{}, {**CHECK, "version": 2}, {**CHECK, "more": 1}, {**CHECK, "action": {"kind": "rm", "inputs": {}}}]
+)
+def test_a_request_of_another_shape_is_a_trouble(tmp_path: Path, request_: dict[str, Any]) -> None:
+    with started(tmp_path) as (channel, process):
+        channel.send(request_)
+        assert "no BuildRequest" in received(channel)["text"]
+        assert process.wait(60) == 0
+
+
+def test_a_request_without_its_zip_is_a_trouble(tmp_path: Path) -> None:
+    app = {"name": "x", "stage": "dev", "python": "3.12", "pythons": ["3.12"], "today": "2026-01-01"}
+    with started(tmp_path) as (channel, process):
+        channel.send({"version": 1, "toolchain": TOOLCHAIN, "app": app})
+        assert received(channel)["event"] == "trouble"
+        assert process.wait(60) == 0
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [{"answer": 99, "folder": "/x"}, {"answer": -1}, {"answer": "1"}, {}, {"answer": 1, "more": 1}, b"garbage\n", b""],
+    ids=str,
+)
+def test_an_answer_that_nobody_waits_for_ends_the_builder(tmp_path: Path, answer: Any) -> None:
+    with started(tmp_path, ASKS) as (channel, process):
+        channel.send(CHECK)
+        assert received(channel) == {"event": "log", "text": "asking"}
+        assert received(channel)["event"] == "ask"
+        if isinstance(answer, dict):
+            channel.send(answer)
+        elif answer:
+            channel._connection.sendall(answer)
+        else:
+            channel.shutdown()
+        assert process.wait(60) == 1
+        assert channel.receive(60) is None
+
+
+@pytest.mark.parametrize(
+    ("answer", "event"),
+    [
+        ({"problem": {"code": "bad-config", "message": "m", "hint": "h"}}, "failed"),
+        ({"trouble": "no index"}, "trouble"),
+        ({}, "trouble"),
+    ],
+)
+def test_an_answer_without_a_result_ends_the_build(tmp_path: Path, answer: dict[str, Any], event: str) -> None:
+    with started(tmp_path, ASKS) as (channel, process):
+        channel.send(CHECK)
+        received(channel)
+        channel.send({"answer": received(channel)["ask"], **answer})
+        told = received(channel)
+        assert told["event"] == event
+        assert told.get("problem") == answer.get("problem")
+        assert answer.get("trouble", "") in told.get("text", "")
+        assert process.wait(60) == 0

@@ -1,0 +1,107 @@
+"""The toolchain that builders are told of, and their way to the package indexes."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from auto_lambda.index_settings import build_settings
+from auto_lambda.tools import ToolEnvironments, interpreters
+from builder.protocol.messages import Index, Toolchain
+from worker.index.hosts import Indexes
+from worker.index.proxy import IndexProxy
+from worker.index.upstream import Upstream
+
+
+class IndexGate:
+    """Opens a proxy to the package indexes for each build; credentials stay on this side of it.
+
+    Args:
+        indexes: what may be reached; asked for at each build, as tokens are renewed.
+        folder: for the sockets; made when missing. The kernel takes 107 bytes for a socket's path.
+    """
+
+    def __init__(self, indexes: Callable[[], Indexes], folder: Path | None = None) -> None:
+        self._indexes = indexes
+        self.folder = folder or Path(tempfile.mkdtemp(prefix="al-", dir="/tmp"))
+        self.folder.mkdir(exist_ok=True)
+        self.folder.chmod(0o711)  # whoever knows a socket's name may use it, but nobody can list them
+        self._upstream = Upstream()
+
+    @contextmanager
+    def open(self, say: Callable[[str], None]) -> Iterator[Index]:
+        """Give the way of one build; ``say`` is told each refused address."""
+
+        def refused(host: str) -> None:
+            say(f"warning: refused: no way from a build to {host}")
+
+        indexes = self._indexes()
+        socket = self.folder / f"{secrets.token_hex(16)}.sock"
+        with IndexProxy(socket, indexes, refused, self._upstream):
+            socket.chmod(0o666)
+            yield Index(socket=str(socket), environment=indexes.environment(), hosts=sorted(_hosts(indexes)))
+
+    def close(self) -> None:
+        """Remove the folder."""
+        for path in self.folder.glob("*.sock"):
+            path.unlink(missing_ok=True)
+        with contextlib.suppress(PermissionError):  # systemd has made it, and removes it
+            self.folder.rmdir()
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """The tools of this machine.
+
+    Attributes:
+        tools: makes tool environments.
+        sandbox: as the settings have it.
+        region: of the pipeline.
+        environ: the worker's environment; only harmless settings of uv reach a build.
+    """
+
+    tools: ToolEnvironments
+    sandbox: str
+    region: str
+    environ: Mapping[str, str]
+
+    def toolchain(self, index: Index | None) -> Toolchain:
+        """Return it as builders are told of it."""
+        return Toolchain.model_validate(
+            {
+                "interpreters": {minor: str(path) for minor, path in interpreters().items()},
+                "tools": [str(folder) for folder in self.tools.folders],
+                "sandbox": self.sandbox,
+                "region": self.region,
+                "settings": build_settings(self.environ),
+                "index": index,
+            }
+        )
+
+    def visible(self) -> tuple[Path, ...]:
+        """Return the folders that builders need to see of it."""
+        homes = {path.parents[1] for path in interpreters().values()}
+        certificates = [Path(path) for name in _CERTIFICATES if (path := self.environ.get(name))]
+        found = (*homes, *self.tools.folders, *certificates)
+        return tuple(path for path in found if path.exists())
+
+
+_CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "PIP_CERT")
+
+
+def runtime_folder(environ: Mapping[str, str] = os.environ) -> Path | None:
+    """Return the folder that systemd has made for sockets (systemd.exec(5), ``RuntimeDirectory``)."""
+    folder = environ.get("RUNTIME_DIRECTORY", "").split(":")[0]
+    return Path(folder) if folder else None
+
+
+def _hosts(indexes: Indexes) -> set[str]:
+    addresses = (*indexes.urls, *(private.base for private in indexes.private))
+    return {host for address in addresses if (host := urlsplit(address).hostname)}

@@ -1,0 +1,189 @@
+"""The only way out of the sandbox: a proxy on a unix socket that reaches the package indexes and nothing else.
+
+Public indexes are reached by CONNECT to an allow-listed ``host:port``. Private ones are asked for under a made-up host
+in plain HTTP; the proxy asks the real one over TLS, with the credentials that the build never sees.
+"""
+
+from __future__ import annotations
+
+import selectors
+import socket
+import socketserver
+import threading
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+from urllib.parse import urlsplit, urlunsplit
+
+import urllib3
+
+from worker.index.hosts import Indexes, PrivateIndex
+from worker.index.upstream import Upstream, pool, proxy_for
+
+_CHUNK = 64 * 1024
+_IDLE_SECONDS = 120.0
+_POLL_SECONDS = 0.02  # how long leaving may take
+_PASSED_ON = ("Content-Type", "ETag", "Last-Modified", "Cache-Control", "Content-Range", "Accept-Ranges")
+_ASKED_WITH = ("Accept", "Range", "If-None-Match", "If-Modified-Since", "User-Agent")
+_REWRITTEN = (
+    "text/html",
+    "application/vnd.pypi.simple.v1+html",
+    "application/vnd.pypi.simple.v1+json",
+    "application/json",
+)
+
+
+class IndexProxy:
+    """Runs while a command of the untrusted side runs; a context manager.
+
+    Args:
+        socket_path: where the unix socket is made; at most 107 bytes long (the kernel's limit).
+        indexes: what may be reached.
+        refused: told ``host:port`` of each refused tunnel.
+        upstream: opens the tunnels; shared by proxies, as it remembers hosts.
+    """
+
+    def __init__(
+        self, socket_path: Path, indexes: Indexes, refused: Callable[[str], None], upstream: Upstream | None = None
+    ) -> None:
+        self.socket_path = socket_path
+        self._server = _Server(str(socket_path), indexes, refused, upstream or Upstream())
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(_POLL_SECONDS,), name="index-proxy", daemon=True
+        )
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self.socket_path.unlink(missing_ok=True)
+
+
+class _Server(socketserver.ThreadingUnixStreamServer):
+    daemon_threads = True
+    block_on_close = False
+
+    def __init__(self, path: str, indexes: Indexes, refused: Callable[[str], None], upstream: Upstream) -> None:
+        super().__init__(path, _Handler)
+        self.upstream = upstream
+        self.reachable = indexes.reachable
+        self.private = {private.alias: private for private in indexes.private}
+        self.refused = refused
+        self.pools: dict[str | None, urllib3.PoolManager] = {}
+
+    def pool(self, host: str) -> urllib3.PoolManager:
+        """Connections to an index, through the proxy that leads to it if there is one."""
+        proxy = proxy_for(host)
+        if proxy not in self.pools:
+            self.pools[proxy] = pool(proxy)
+        return self.pools[proxy]
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Ignore builds that close the connection early."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: _Server
+    protocol_version = "HTTP/1.1"
+    timeout = _IDLE_SECONDS
+
+    def do_CONNECT(self) -> None:
+        """Open a tunnel to an allow-listed host and port."""
+        target = self.path.lower()
+        if target not in self.server.reachable:
+            self._refuse(self.path)
+            return
+        host, _, port = target.rpartition(":")
+        try:
+            upstream = self.server.upstream.connect(host, int(port))
+        except OSError as error:
+            self.send_error(502, f"cannot reach {host}: {error}")
+            return
+        with upstream:
+            self.send_response(200, "Connection established")
+            self.end_headers()
+            _relay(self.connection, upstream)
+        self.close_connection = True
+
+    def do_GET(self) -> None:
+        """Ask a private index on the build's behalf."""
+        address = urlsplit(self.path)
+        private = self.server.private.get(address.hostname or "")
+        if private is None:
+            self._refuse(address.netloc or self.path)
+            return
+        target = private.base + urlunsplit(("", "", address.path, address.query, ""))
+        try:
+            self._pass_on(target, private)
+        except urllib3.exceptions.HTTPError as error:
+            self.send_error(502, f"the index did not answer: {type(error).__name__}")
+
+    def do_HEAD(self) -> None:
+        """Do as `do_GET`, without the body."""
+        self.do_GET()
+
+    def _pass_on(self, target: str, private: PrivateIndex) -> None:
+        asked = {name: value for name in _ASKED_WITH if (value := self.headers.get(name))}
+        answer = self.server.pool(urlsplit(target).hostname or "").request(
+            self.command, target, headers={**asked, "Authorization": private.authorization}, preload_content=False
+        )
+        try:
+            passed_on = {name: answer.headers[name] for name in _PASSED_ON if name in answer.headers}
+            page = answer.headers.get("Content-Type", "").split(";")[0] in _REWRITTEN
+            if page and self.command == "GET":
+                self._send_page(answer.status, passed_on, _rewrite(answer.read(), private))
+            else:
+                self._send_stream(answer, passed_on)
+        finally:
+            answer.release_conn()
+
+    def _send_page(self, status: int, headers: dict[str, str], body: bytes) -> None:
+        self.send_response(status)
+        for name, value in {**headers, "Content-Length": str(len(body))}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def _send_stream(self, answer: urllib3.BaseHTTPResponse, headers: dict[str, str]) -> None:
+        self.send_response(answer.status)
+        for name, value in {**headers, "Connection": "close"}.items():
+            self.send_header(name, value)
+        if length := answer.headers.get("Content-Length"):
+            self.send_header("Content-Length", length)
+        self.end_headers()
+        for chunk in answer.stream(_CHUNK, decode_content=False):
+            self.wfile.write(chunk)
+        self.close_connection = True
+
+    def _refuse(self, target: str) -> None:
+        self.server.refused(target)
+        self.send_error(403, "only the configured package indexes can be reached from a build")
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class names it so
+        """Nothing: refused targets are told to the caller, the rest is the index client's own business."""
+
+
+def _rewrite(page: bytes, private: PrivateIndex) -> bytes:
+    """Absolute links to the private host go through the proxy as well."""
+    return page.replace(private.base.encode() + b"/", f"http://{private.alias}/".encode())
+
+
+def _relay(one: socket.socket, other: socket.socket) -> None:
+    """Copy bytes both ways until either side ends or nothing has moved for a while."""
+    peer = {one: other, other: one}
+    with selectors.DefaultSelector() as selector:
+        for end in peer:
+            selector.register(end, selectors.EVENT_READ)
+        while ready := selector.select(_IDLE_SECONDS):
+            for key, _ in ready:
+                source = one if key.fileobj is one else other
+                if not (data := source.recv(_CHUNK)):
+                    return
+                peer[source].sendall(data)
