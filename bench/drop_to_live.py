@@ -12,6 +12,7 @@ import json
 import os
 import shutil
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -163,6 +164,32 @@ def _median(values: Sequence[float]) -> str:
     return f"{statistics.median(values):.3f}" if values else ""
 
 
+def compare(names: Sequence[str], rounds: int, other: Path) -> Iterator[str]:
+    """Measure each example with another checkout and with this one, in turns, and print the ratios of the medians."""
+    ratios: dict[str, list[float]] = {}
+    yield f"{'example':<12} {'kind':<5} {'before':>7} {'after':>7} {'ratio':>6}"
+    for example in names:
+        before, after = _measured(other, example, rounds), _measured(Path(__file__).parents[1], example, rounds)
+        for kind in before:
+            ratio = after[kind] / before[kind]
+            ratios.setdefault(kind, []).append(ratio)
+            yield f"{example:<12} {kind:<5} {before[kind]:>7.3f} {after[kind]:>7.3f} {ratio:>6.2f}"
+    for kind, found in ratios.items():
+        yield f"median ratio, {kind}: {statistics.median(found):.2f}"
+
+
+def _measured(checkout: Path, example: str, rounds: int) -> dict[str, float]:
+    """Run the benchmark of a checkout; return its median seconds by kind."""
+    with tempfile.TemporaryDirectory() as folder:
+        figures = Path(folder, "figures.json")
+        command = [str(checkout / ".venv/bin/python"), str(checkout / "bench/drop_to_live.py"), example]
+        options = ["--rounds", str(rounds), "--idle", "1", "--json", str(figures)]
+        subprocess.run([*command, *options], stdout=subprocess.DEVNULL, check=True)
+        runs = json.loads(figures.read_text())["runs"]
+    kinds = dict.fromkeys(run["kind"] for run in runs)
+    return {kind: statistics.median(run["total"] for run in runs if run["kind"] == kind) for kind in kinds}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("examples", nargs="*", default=NAMES, help=f"examples; by default {' '.join(NAMES)}")
@@ -171,7 +198,17 @@ def main() -> None:
         "--idle", type=float, default=10, metavar="SECONDS", help="how many seconds an idle worker is measured"
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write every figure to this file")
+    parser.add_argument(
+        "--against",
+        type=Path,
+        metavar="CHECKOUT",
+        help="compare with another checkout, which is set up",
+    )
     options = parser.parse_args()
+    if options.against:
+        for line in compare(options.examples, options.rounds, options.against.resolve()):
+            print(line, flush=True)
+        return
     runs, idle = measure(options.examples, options.rounds, options.idle)
     print("Seconds; median of the rounds.")
     print("\n".join(table(runs)))
