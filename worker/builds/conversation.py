@@ -158,6 +158,7 @@ class Conversation:
         """Send a request, and follow the events until the last one."""
         kind = request.action.kind if request.action else None
         exchange = _Exchange(kind, time.monotonic() + self._services.max_seconds, check or self._listener.check)
+        exchange.check()
         with self._services.spares.builder() as running, ThreadPoolExecutor(_AT_ONCE) as answering:
             try:
                 running.channel.send(request.model_dump(mode="json"), files)

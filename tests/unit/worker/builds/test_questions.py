@@ -66,7 +66,7 @@ def test_questions_of_who_dies_are_not_worked_on(tmp_path: Path) -> None:
     with pytest.raises(AppError) as raised:
         build(tmp_path, services_of(tmp_path, launcher))
     assert raised.value.code == Code.BUILDER_BROKE_OFF
-    assert len(launcher.launched) <= 2 * (1 + 16)
+    assert len(launcher.launched) <= 2 * (1 + 8)
     assert [one.ended for one in launcher.launched] == [1] * len(launcher.launched)
 
 
