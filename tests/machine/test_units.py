@@ -108,6 +108,16 @@ def test_a_builder_that_has_waited_may_still_take_as_long_as_the_worker_lets_it(
     assert 60 < int(minutes[1]) * 60 - MAX_SECONDS - MAX_WAIT < 600
 
 
+def test_a_builder_reaches_nothing_but_the_loopback_interface_of_its_own_network() -> None:
+    """Containers don't enforce the filter: without the exception, only the virtual machine would tell."""
+    service = read("autolambda-builder@.service")["Service"]
+    assert [service[name] for name in ("PrivateNetwork", "IPAddressDeny", "IPAddressAllow")] == [
+        "yes",
+        "any",
+        "localhost",
+    ]
+
+
 def test_the_worker_finds_the_builders_socket_and_they_find_its_folders() -> None:
     worker, listening = read("autolambda-worker.service"), read("autolambda-builder.socket")["Socket"]
     path = listening["ListenStream"]
