@@ -16,6 +16,7 @@ from auto_lambda.index_settings import build_settings
 from auto_lambda.tools import ToolEnvironments, interpreters
 from builder.protocol.messages import Index, Toolchain
 from worker.index.hosts import Indexes
+from worker.index.pages import Links
 from worker.index.proxy import IndexProxy
 from worker.index.upstream import Upstream
 
@@ -34,6 +35,7 @@ class IndexGate:
         self.folder.mkdir(exist_ok=True)
         self.folder.chmod(0o711)  # whoever knows a socket's name may use it, but nobody can list them
         self._upstream = Upstream()
+        self._links = Links()
 
     @contextmanager
     def open(self, say: Callable[[str], None]) -> Iterator[Index]:
@@ -44,7 +46,7 @@ class IndexGate:
 
         indexes = self._indexes()
         socket = self.folder / f"{secrets.token_hex(16)}.sock"
-        with IndexProxy(socket, indexes, refused, self._upstream):
+        with IndexProxy(socket, indexes, refused, self._upstream, self._links):
             socket.chmod(0o666)
             yield Index(socket=str(socket), environment=indexes.environment(), hosts=sorted(_hosts(indexes)))
 

@@ -24,17 +24,32 @@ if TYPE_CHECKING:
 
 _DEFAULT = ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "PIP_INDEX_URL")
 _EXTRA = ("UV_INDEX", "UV_EXTRA_INDEX_URL", "PIP_EXTRA_INDEX_URL")
+_PAGES = ("simple", "+simple")  # the folder of an index's pages (PEP 503), and devpi's
 _PORTS = {"https": 443, "http": 80}
 _NAMED = re.compile(r"([A-Za-z0-9._-]+)=(\w+://.*)")
 
 
 @dataclass(frozen=True, slots=True)
 class PrivateIndex:
-    """An index whose requests the proxy signs: ``alias`` as the build sees it, ``base`` as it is (no credentials)."""
+    """An index whose requests the proxy signs.
+
+    Attributes:
+        alias: the host as the build sees it.
+        base: scheme and host as they are, without credentials.
+        authorization: the header that signs a request.
+        prefix: the path below which the index lies, with a slash at its end; nothing else of the host is asked for.
+    """
 
     alias: str
     base: str
     authorization: str
+    prefix: str = "/"
+
+    def holds(self, path: str) -> bool:
+        """Tell whether a request's path lies below the prefix, however it is written."""
+        plain = unquote(path)
+        odd = "%" in plain or "\\" in plain or not plain.isprintable()  # encoded twice, or read as a slash by some
+        return not odd and plain.startswith(self.prefix) and not {".", ".."} & set(plain.split("/"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,11 +128,18 @@ def _sort_out(wanted: list[_Configured], hosts: set[str]) -> Indexes:
             hosts.add(f"{parts.hostname}:{parts.port or _PORTS[parts.scheme]}")
         else:
             alias = f"index-{len(private)}.internal"
-            private.append(PrivateIndex(alias, f"{parts.scheme}://{_netloc(parts)}", _basic(parts)))
+            base = f"{parts.scheme}://{_netloc(parts)}"
+            private.append(PrivateIndex(alias, base, _basic(parts), _prefix(parts.path)))
             url = urlunsplit(("http", alias, parts.path, parts.query, ""))
         urls.setdefault(url, one.name)
     names = {url: name for url, name in urls.items() if name}
     return Indexes(tuple(urls), frozenset(hosts), tuple(private), names)
+
+
+def _prefix(path: str) -> str:
+    """Return the path of an index, which is above its pages: servers keep the files beside them."""
+    folder, _, last = path.rstrip("/").rpartition("/")
+    return f"{folder}/" if last in _PAGES else f"{path.rstrip('/')}/"
 
 
 def _configured(word: str | None) -> _Configured | None:

@@ -15,24 +15,20 @@ from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from types import TracebackType
 from typing import Self
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urljoin, urlsplit, urlunsplit
 
 import urllib3
 
 from worker.index.hosts import Indexes, PrivateIndex
+from worker.index.pages import PAGES, Links, links
 from worker.index.upstream import Upstream, pool, proxy_for
 
 _CHUNK = 64 * 1024
 _IDLE_SECONDS = 120.0
+_REDIRECTS = 5
 _POLL_SECONDS = 0.02  # how long leaving may take
 _PASSED_ON = ("Content-Type", "ETag", "Last-Modified", "Cache-Control", "Content-Range", "Accept-Ranges")
 _ASKED_WITH = ("Accept", "Range", "If-None-Match", "If-Modified-Since", "User-Agent")
-_REWRITTEN = (
-    "text/html",
-    "application/vnd.pypi.simple.v1+html",
-    "application/vnd.pypi.simple.v1+json",
-    "application/json",
-)
 
 
 class IndexProxy:
@@ -43,13 +39,19 @@ class IndexProxy:
         indexes: what may be reached.
         refused: told ``host:port`` of each refused tunnel.
         upstream: opens the tunnels; shared by proxies, as it remembers hosts.
+        seen: what the pages of private indexes have led to; shared as well, as a page may be asked for once only.
     """
 
     def __init__(
-        self, socket_path: Path, indexes: Indexes, refused: Callable[[str], None], upstream: Upstream | None = None
+        self,
+        socket_path: Path,
+        indexes: Indexes,
+        refused: Callable[[str], None],
+        upstream: Upstream | None = None,
+        seen: Links | None = None,
     ) -> None:
         self.socket_path = socket_path
-        self._server = _Server(str(socket_path), indexes, refused, upstream or Upstream())
+        self._server = _Server(str(socket_path), indexes, refused, upstream or Upstream(), seen or Links())
         self._thread = threading.Thread(
             target=self._server.serve_forever, args=(_POLL_SECONDS,), name="index-proxy", daemon=True
         )
@@ -70,13 +72,20 @@ class _Server(socketserver.ThreadingUnixStreamServer):
     daemon_threads = True
     block_on_close = False
 
-    def __init__(self, path: str, indexes: Indexes, refused: Callable[[str], None], upstream: Upstream) -> None:
+    def __init__(
+        self, path: str, indexes: Indexes, refused: Callable[[str], None], upstream: Upstream, seen: Links
+    ) -> None:
         super().__init__(path, _Handler)
+        self.links = seen
         self.upstream = upstream
         self.reachable = indexes.reachable
         self.private = {private.alias: private for private in indexes.private}
         self.refused = refused
         self.pools: dict[str | None, urllib3.PoolManager] = {}
+
+    def offers(self, private: PrivateIndex, path: str) -> bool:
+        """Whether a path is the index's: below its prefix, or of a file that one of its pages has led to."""
+        return private.holds(path) or self.links.lead_to(private, path)
 
     def pool(self, host: str) -> urllib3.PoolManager:
         """Connections to an index, through the proxy that leads to it if there is one."""
@@ -119,6 +128,9 @@ class _Handler(BaseHTTPRequestHandler):
         if private is None:
             self._refuse(address.netloc or self.path)
             return
+        if not self.server.offers(private, address.path):
+            self._refuse(f"{private.alias}{address.path}")
+            return
         target = private.base + urlunsplit(("", "", address.path, address.query, ""))
         try:
             self._pass_on(target, private)
@@ -130,19 +142,47 @@ class _Handler(BaseHTTPRequestHandler):
         self.do_GET()
 
     def _pass_on(self, target: str, private: PrivateIndex) -> None:
-        asked = {name: value for name in _ASKED_WITH if (value := self.headers.get(name))}
-        answer = self.server.pool(urlsplit(target).hostname or "").request(
-            self.command, target, headers={**asked, "Authorization": private.authorization}, preload_content=False
-        )
+        answer = self._follow(target, private)
+        if answer is None:
+            return
         try:
             passed_on = {name: answer.headers[name] for name in _PASSED_ON if name in answer.headers}
-            page = answer.headers.get("Content-Type", "").split(";")[0] in _REWRITTEN
-            if page and self.command == "GET":
-                self._send_page(answer.status, passed_on, _rewrite(answer.read(), private))
+            kind = answer.headers.get("Content-Type", "").split(";")[0]
+            if kind in PAGES and self.command == "GET":
+                body = answer.read()
+                self.server.links.add(private, links(body, kind, target))
+                self._send_page(answer.status, passed_on, _rewrite(body, private))
             else:
                 self._send_stream(answer, passed_on)
         finally:
             answer.release_conn()
+
+    def _follow(self, target: str, private: PrivateIndex) -> urllib3.BaseHTTPResponse | None:
+        """Ask, and where the index sends us on, ask there: without credentials if it is another host.
+
+        Some indexes keep their files in a store that signed addresses lead to. None, and refused, when it leads to
+        another part of the index's host, or out of TLS, where a machine's metadata would be.
+        """
+        asked = {name: value for name in _ASKED_WITH if (value := self.headers.get(name))}
+        signed = {**asked, "Authorization": private.authorization}
+        answer = self._ask(target, signed)
+        for _ in range(_REDIRECTS):
+            location = answer.get_redirect_location()
+            if not isinstance(location, str):
+                break
+            answer.release_conn()
+            target = urljoin(target, location)
+            own, to = target.startswith(f"{private.base}/"), urlsplit(target)
+            if not (self.server.offers(private, to.path) if own else to.scheme == "https"):
+                self._refuse(f"{private.alias}{to.path}" if own else to.netloc)
+                return None
+            answer = self._ask(target, signed if own else asked)
+        return answer
+
+    def _ask(self, target: str, headers: dict[str, str]) -> urllib3.BaseHTTPResponse:
+        """Send a request without following a redirect: it might lead credentials away from their index."""
+        connections = self.server.pool(urlsplit(target).hostname or "")
+        return connections.request(self.command, target, headers=headers, preload_content=False, redirect=False)
 
     def _send_page(self, status: int, headers: dict[str, str], body: bytes) -> None:
         self.send_response(status)

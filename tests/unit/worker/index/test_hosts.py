@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from auto_lambda.index_settings import names_index
-from worker.index.hosts import discover
+from worker.index.hosts import PrivateIndex, discover
 
 
 def test_the_default_index_comes_from_pip_itself() -> None:
@@ -97,3 +97,42 @@ def test_variables_that_may_hold_credentials_are_known(name: str) -> None:
 @pytest.mark.parametrize("name", ["PATH", "SSL_CERT_FILE", "PIP_CERT", "UV_INDEX_STRATEGY", "UV_CACHE_DIR"])
 def test_others_are_passed_on(name: str) -> None:
     assert not names_index(name)
+
+
+@pytest.mark.parametrize(
+    ("configured", "prefix"),
+    [
+        ("https://u:p@index.example/simple", "/"),
+        ("https://u:p@index.example/", "/"),
+        ("https://u:p@index.example/artifactory/api/pypi/repo/simple/", "/artifactory/api/pypi/repo/"),
+        ("https://u:p@index.example/api/v4/projects/7/packages/pypi/simple", "/api/v4/projects/7/packages/pypi/"),
+        ("https://u:p@index.example/root/pypi/+simple/", "/root/pypi/"),
+        ("https://u:p@index.example/team/index", "/team/index/"),
+    ],
+)
+def test_an_index_lies_above_its_pages(configured: str, prefix: str) -> None:
+    (private,) = discover({"UV_DEFAULT_INDEX": configured}, pip_options=dict).private
+    assert private.prefix == prefix
+
+
+@pytest.mark.parametrize(
+    ("path", "held"),
+    [
+        ("/team/index/simple/six/", True),
+        ("/team/index/files/a%20b-1.0.whl", True),
+        ("/team/indexes/simple", False),
+        ("/api/security/apiKey", False),
+        ("/team/index/../../api/security/apiKey", False),
+        ("/team/index/%2e%2e/%2E%2e/api", False),
+        ("/team/index/%252e%252e/api", False),
+        ("/team/index/..%2fapi", False),
+        ("/team/index/..%5c..%5capi", False),
+        ("//api/security", False),
+        ("/TEAM/index/simple", False),
+        ("/team/index/./x", False),
+        ("/team/index/%0d%0aX: y", False),
+    ],
+)
+def test_nothing_else_of_a_private_host_is_asked_for(path: str, held: bool) -> None:
+    index = PrivateIndex("index-0.internal", "https://index.example", "Basic eA==", "/team/index/")
+    assert index.holds(path) is held
