@@ -115,10 +115,6 @@ def compose(
     )
 
 
-def _member(session: boto3.Session, instance: str) -> Member | None:
-    return Member.find(client(session, "autoscaling"), instance)
-
-
 def _reporter(
     chosen: WorkerSettings, store: ObjectStore, began: Callable[[str, Step], None]
 ) -> Callable[[Receipt, str], Report]:

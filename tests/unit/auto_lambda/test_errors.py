@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -23,3 +26,8 @@ def test_a_long_message_fits_into_an_item_of_the_table() -> None:
 @pytest.mark.parametrize("text", ["", "[]", "7", "{}", '{"code": "of-another-age", "message": "", "hint": ""}'])
 def test_a_text_of_another_age_is_none(text: str) -> None:
     assert AppError.of(text) is None
+
+
+def test_every_code_has_a_section_in_the_reference_and_no_other() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "reference" / "errors.md").read_text("utf-8")
+    assert sorted(re.findall(r"^### `([a-z0-9-]+)`$", page, re.MULTILINE)) == sorted(Code)

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from auto_lambda.errors import Code
 from auto_lambda.runtimes import RUNTIMES
 from builder.model import Options
 from builder.source.inspect import SUBFOLDERS
@@ -47,11 +46,3 @@ def test_the_bounds(page: str) -> None:
         f"{limits.ratio} to 1 |", f"{limits.depth} |",
     ):  # fmt: skip
         assert bound in page
-
-
-def test_every_code_of_a_zip_has_its_paragraph() -> None:
-    errors = (REFERENCE / "errors.md").read_text("utf-8")
-
-    for code in Code:
-        if code.startswith(("zip-", "not-a-zip", "upload-", "unknown-", "no-fr", "ambiguous-fr", "bad-config")):
-            assert f"### `{code}`\n" in errors
