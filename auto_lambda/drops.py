@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 
 from auto_lambda import keys
 from auto_lambda.aws.s3 import Head, ObjectMissing, ObjectStore, denied
-from auto_lambda.receipts import Receipt
+from auto_lambda.receipts import MalformedReceipt, Receipt
 
 T = TypeVar("T")
 _NEVER = datetime.min.replace(tzinfo=UTC)
@@ -150,10 +150,10 @@ def _unless_denied(ask: Callable[[], T], *, really: bool = False) -> T | None:
 
 
 def read(store: ObjectStore, bucket: str, key: str) -> Receipt | None:
-    """Read the receipt beside a zip; None if there is none."""
+    """Read the receipt beside a zip; None if there is none, or something else: whoever may drop may also write there."""
     try:
         return Receipt.from_text(store.get(bucket, keys.receipt_key(key)))
-    except ObjectMissing:
+    except (ObjectMissing, MalformedReceipt):
         return None
 
 

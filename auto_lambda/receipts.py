@@ -143,7 +143,7 @@ class Receipt:
         """
         try:
             fields = json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise MalformedReceipt(str(error)) from error
         if not isinstance(fields, dict):
             raise MalformedReceipt(f"a JSON {type(fields).__name__} instead of an object")

@@ -129,6 +129,14 @@ def test_every_zip_is_listed_with_its_receipt_and_every_receipt_without_a_zip_to
     assert found == {"apps/dev/gone.zip": "failed", "apps/dev/shop.zip": "live", "apps/prod/new.zip": None}
 
 
+def test_what_somebody_wrote_in_a_receipt_s_place_ends_no_list(store: ObjectStore, zip_path: Path) -> None:
+    shop = drops.drop(store, BUCKET, SHOP, zip_path)
+    put_receipt(store, shop, "live")
+    store.put(BUCKET, "apps/dev/odd.receipt.json", b"[" * 100_000, "application/json")
+    found = {key: receipt.status if receipt else None for key, receipt, _ in drops.every(store, BUCKET)}
+    assert found == {"apps/dev/odd.zip": None, "apps/dev/shop.zip": "live"}
+
+
 def test_an_earlier_zip_dropped_again_is_the_newest_version_and_asks_for_its_release(
     store: ObjectStore, zip_path: Path
 ) -> None:

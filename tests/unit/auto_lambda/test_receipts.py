@@ -32,8 +32,8 @@ def test_what_is_written_is_read_as_it_was(receipt: Receipt) -> None:
     }
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "3", "null"])
-def test_what_is_no_json_object_is_no_receipt(text: str) -> None:
+@pytest.mark.parametrize("text", ["", "{", "[]", "3", "null", b"\xff", "[" * 100_000])
+def test_what_is_no_json_object_is_no_receipt(text: bytes | str) -> None:
     with pytest.raises(MalformedReceipt):
         Receipt.from_text(text)
 
