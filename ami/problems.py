@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -40,9 +42,16 @@ def before_launch() -> Iterator[None]:
     except (BotoCoreError, ClientError) as error:
         raise NotStarted(f"AWS says: {error}") from error
     except OSError as error:
-        if error.errno != errno.ENOSPC:
+        if not _is_full(error):
             raise
         raise NotStarted(
             f"the disk of this machine is full while packing ({error.filename or tempfile.gettempdir()}): "
             "free some space, or set TMPDIR to another folder"
         ) from error
+
+
+def _is_full(error: OSError) -> bool:
+    """Tell whether a disk was full; copying a tree fails with all its errors as text (`shutil.copytree`)."""
+    if isinstance(error, shutil.Error):
+        return os.strerror(errno.ENOSPC) in str(error)
+    return error.errno == errno.ENOSPC
