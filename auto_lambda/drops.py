@@ -150,7 +150,7 @@ def _unless_denied(ask: Callable[[], T], *, really: bool = False) -> T | None:
 
 
 def read(store: ObjectStore, bucket: str, key: str) -> Receipt | None:
-    """Read the receipt beside a zip; None if there is none, or something else: whoever may drop may also write there."""
+    """Read the receipt beside a zip; None if there is none, or something else: who may drop may also write there."""
     try:
         return Receipt.from_text(store.get(bucket, keys.receipt_key(key)))
     except (ObjectMissing, MalformedReceipt):
