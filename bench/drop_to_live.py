@@ -184,7 +184,7 @@ def _measured(checkout: Path, example: str, rounds: int) -> dict[str, float]:
         figures = Path(folder, "figures.json")
         command = [str(checkout / ".venv/bin/python"), str(checkout / "bench/drop_to_live.py"), example]
         options = ["--rounds", str(rounds), "--idle", "1", "--json", str(figures)]
-        subprocess.run([*command, *options], stdout=subprocess.DEVNULL, check=True)
+        subprocess.run([*command, *options], stdout=subprocess.DEVNULL, cwd=checkout, check=True)
         runs = json.loads(figures.read_text())["runs"]
     kinds = dict.fromkeys(run["kind"] for run in runs)
     return {kind: statistics.median(run["total"] for run in runs if run["kind"] == kind) for kind in kinds}
