@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from botocore.exceptions import ClientError
 
@@ -20,6 +20,16 @@ from auto_lambda.receipts import MalformedReceipt, Receipt
 
 T = TypeVar("T")
 _NEVER = datetime.min.replace(tzinfo=UTC)
+
+
+class ReceiptStore(Protocol):
+    """Holds the receipts."""
+
+    def list(self, bucket: str, prefix: str) -> Iterable[Head]:
+        """List every object below a prefix."""
+
+    def get(self, bucket: str, key: str) -> bytes:
+        """Read one of them; raises `ObjectMissing`."""
 
 
 class TimedOut(Exception):
@@ -149,7 +159,7 @@ def _unless_denied(ask: Callable[[], T], *, really: bool = False) -> T | None:
         return None
 
 
-def read(store: ObjectStore, bucket: str, key: str) -> Receipt | None:
+def read(store: ReceiptStore, bucket: str, key: str) -> Receipt | None:
     """Read the receipt beside a zip; None if there is none, or something else: who may drop may also write there."""
     try:
         return Receipt.from_text(store.get(bucket, keys.receipt_key(key)))
@@ -210,7 +220,7 @@ def every(store: ObjectStore, bucket: str) -> Iterator[Entry]:
         if head.key.endswith(keys.SUFFIX):
             zips.add(head.key)
         elif head.key.endswith(keys.RECEIPT_SUFFIX):
-            receipts.add(head.key.removesuffix(keys.RECEIPT_SUFFIX) + keys.SUFFIX)
+            receipts.add(keys.upload_key(head.key))
     for key in sorted(zips | receipts):
         yield key, read(store, bucket, key) if key in receipts else None, key in zips
 

@@ -6,14 +6,15 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from heapq import nlargest
-from typing import Any, Protocol
+from typing import Any
 
-from auto_lambda import keys
+from auto_lambda import drops, keys
 from auto_lambda.attempts import Attempt
 from auto_lambda.aws.autoscaling import Capacity
-from auto_lambda.aws.s3 import Head, ObjectMissing
+from auto_lambda.aws.s3 import Head
 from auto_lambda.aws.sqs import Depth
-from auto_lambda.receipts import MalformedReceipt, Receipt
+from auto_lambda.drops import ReceiptStore
+from auto_lambda.receipts import Receipt
 from checker.sample import AttemptSource, CapacitySource, DepthSource
 
 NEWEST = 100
@@ -21,16 +22,6 @@ NEWEST = 100
 LAST = 8
 """The number of receipts that are shown of uploads that are not being built."""
 _RUNNING = frozenset({"building", "deploying"})
-
-
-class ReceiptStore(Protocol):
-    """Holds the receipts."""
-
-    def list(self, bucket: str, prefix: str) -> Iterable[Head]:
-        """List every object below a prefix."""
-
-    def get(self, bucket: str, key: str) -> bytes:
-        """Read one of them; raises `ObjectMissing`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,12 +190,9 @@ def _updated(receipt: Receipt) -> datetime:
 
 
 def _parsed(store: ReceiptStore, bucket: str, key: str) -> Receipt | None:
-    """Return nothing for what was just deleted, or is no receipt: whoever may drop may also write beside a zip."""
-    try:
-        receipt = Receipt.from_text(store.get(bucket, key))
-    except (ObjectMissing, MalformedReceipt):
-        return None
-    return receipt if receipt.updated else None
+    """Return nothing for what was just deleted, or is no receipt of a worker's."""
+    receipt = drops.read(store, bucket, keys.upload_key(key))
+    return receipt if receipt and receipt.updated else None
 
 
 def _rounded(fields: dict[str, Any]) -> dict[str, Any]:
