@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from html.parser import HTMLParser
 from urllib.parse import urljoin, urlsplit
@@ -24,7 +25,7 @@ class Links:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._known: dict[tuple[str, str], None] = {}
+        self._known: OrderedDict[tuple[str, str], None] = OrderedDict()
 
     def add(self, private: PrivateIndex, addresses: Iterable[str]) -> None:
         """Remember those of the index's own host; the oldest are forgotten first."""
@@ -32,12 +33,12 @@ class Links:
         outside = [parts.path for parts in own if not private.holds(parts.path)]
         with self._lock:
             self._known.update(dict.fromkeys((private.base, path) for path in outside))
-            for key in list(self._known)[: max(0, len(self._known) - _MOST)]:
-                del self._known[key]
+            while len(self._known) > _MOST:
+                self._known.popitem(last=False)
 
     def lead_to(self, private: PrivateIndex, path: str) -> bool:
         """Tell whether a page has led to the path, or to the file whose metadata (PEP 658) it is."""
-        return {(private.base, path), (private.base, path.removesuffix(".metadata"))} & self._known.keys() != set()
+        return any((private.base, file) in self._known for file in (path, path.removesuffix(".metadata")))
 
 
 def links(page: bytes, kind: str, address: str) -> Iterator[str]:
