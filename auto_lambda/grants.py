@@ -1,0 +1,103 @@
+"""Grants: what the platform team lets one app, or every app of a stage, reach beyond its own namespace.
+
+They are files in the artifacts bucket, ``grants/<stage>/<name>.json`` and ``grants/<stage>/default.json``. Workers read
+them and never write them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from auto_lambda.keys import App
+
+PREFIX = "grants/"
+
+
+class BadGrants(ValueError):
+    """A grants file cannot be read; the message says what is wrong with it, one line for each problem."""
+
+
+class Grants(BaseModel):
+    """What is granted. Lists hold full ARNs, or ids where AWS uses ids; ``*`` and ``?`` match as in IAM policies.
+
+    Attributes:
+        statements: IAM statements that the app's roles may hold although they lead out of the app's namespace.
+        subnets: ids of subnets that functions may be in.
+        security_groups: ids of security groups that functions may have.
+        file_systems: ARNs of EFS access points that functions may mount.
+        layers: ARNs of layer versions that are not the app's own.
+        keys: ARNs of KMS keys for functions, queues, topics, tables and log groups.
+        buckets: names of buckets whose events the app may receive.
+        queues: ARNs of queues as event source, target of failures or dead letters.
+        topics: ARNs of topics to subscribe to, or as target of failures.
+        streams: ARNs of Kinesis or DynamoDB streams as event source.
+        tables: ARNs of tables outside the app's namespace.
+        buses: names or ARNs of event buses for rules.
+        functions: ARNs of functions of others that the app may name, as authorizers say.
+        user_pools: ARNs of Cognito user pools for authorizers.
+        roles: ARNs of roles that functions may have, besides those below ``/auto-lambda/shared/``.
+        managed_policies: ARNs of managed policies that roles may have.
+        boundary: ARN of the permissions boundary of the app's roles, None for the stage's or the pipeline's.
+        quotas: upper limits by name that differ from the pipeline's, see `worker.deploy.gate`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    statements: tuple[Mapping[str, Any], ...] = ()
+    subnets: tuple[str, ...] = ()
+    security_groups: tuple[str, ...] = ()
+    file_systems: tuple[str, ...] = ()
+    layers: tuple[str, ...] = ()
+    keys: tuple[str, ...] = ()
+    buckets: tuple[str, ...] = ()
+    queues: tuple[str, ...] = ()
+    topics: tuple[str, ...] = ()
+    streams: tuple[str, ...] = ()
+    tables: tuple[str, ...] = ()
+    buses: tuple[str, ...] = ()
+    functions: tuple[str, ...] = ()
+    user_pools: tuple[str, ...] = ()
+    roles: tuple[str, ...] = ()
+    managed_policies: tuple[str, ...] = ()
+    boundary: str | None = None
+    quotas: Mapping[str, int] = {}
+
+    @classmethod
+    def read(cls, text: str | bytes) -> Self:
+        """Read a grants file.
+
+        Raises:
+            BadGrants: it is not JSON, or holds something that grants do not have.
+        """
+        try:
+            return cls.model_validate_json(text)
+        except ValidationError as error:
+            problems = (f"{'.'.join(map(str, one['loc'])) or 'the file'}: {one['msg']}" for one in error.errors())
+            raise BadGrants("\n".join(problems)) from None
+
+    def with_default(self, default: Grants) -> Grants:
+        """Return the app's grants together with those of every app of its stage; the app's own single values win."""
+        merged: dict[str, Any] = {}
+        for name in type(self).model_fields:
+            own, shared = getattr(self, name), getattr(default, name)
+            match own:
+                case tuple():
+                    merged[name] = (*shared, *(one for one in own if one not in shared))
+                case Mapping():
+                    merged[name] = {**shared, **own}
+                case _:
+                    merged[name] = own if own is not None else shared
+        return Grants.model_validate(merged)
+
+
+def grants_key(app: App) -> str:
+    """Return the key of an app's own grants."""
+    return f"{PREFIX}{app.stage}/{app.name}.json"
+
+
+def default_key(stage: str) -> str:
+    """Return the key of the grants of every app of a stage."""
+    return f"{PREFIX}{stage}/default.json"
