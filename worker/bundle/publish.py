@@ -89,7 +89,7 @@ def publish(draft: AppBuilt, publication: Publication) -> Template:
         resources[name].setdefault("Properties", {}).update(
             {"Path": ROLE_PATH, "PermissionsBoundary": publication.boundary_arn}
         )
-    template["Outputs"] = template.get("Outputs", {}) | _outputs(draft, versions)
+    template["Outputs"] = _foreign_outputs(template) | _outputs(draft, versions)
     template["Metadata"] = dict(publication.metadata)
     return template
 
@@ -217,6 +217,12 @@ def _retarget(resource: Resource, aliases: Mapping[str, str]) -> None:
 
 def _listed(value: str | list[str]) -> list[str]:
     return [value] if isinstance(value, str) else value
+
+
+def _foreign_outputs(template: Template) -> dict[str, Any]:
+    """Return a draft's outputs without those named like ours: they would be read as ours where we have none."""
+    outputs: Mapping[str, Any] = template.get("Outputs", {})
+    return {name: value for name, value in outputs.items() if not name.lower().startswith("autolambda")}
 
 
 def _outputs(draft: AppBuilt, versions: Mapping[str, str]) -> dict[str, Any]:

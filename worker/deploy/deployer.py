@@ -22,7 +22,8 @@ from worker.bundle.publish import ALIAS, alias_output
 from worker.deploy.bucket_notifications import BucketNotifications, BucketSubscription
 from worker.deploy.drift import Drift
 from worker.deploy.gate.gate import pass_gate
-from worker.deploy.verify import HttpAnswer, Unhealthy, Verifier, get
+from worker.deploy.http_get import HttpAnswer
+from worker.deploy.verify import Unhealthy, Verifier
 from worker.model import Artifact, Bundle, Deployment, DeployTarget
 from worker.outcome import Failed
 
@@ -61,7 +62,7 @@ class Deployer:
         stacks: CloudFormation.
         functions: Lambda.
         target: the buckets, the boundary and the region that bundles are made for.
-        fetch: one GET.
+        fetch: one GET; see `Verifier`.
         sleep: waits that many seconds.
     """
 
@@ -72,7 +73,7 @@ class Deployer:
         functions: Functions,
         target: DeployTarget,
         *,
-        fetch: Callable[[str], HttpAnswer] = get,
+        fetch: Callable[[str], HttpAnswer] | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._store = store
@@ -197,7 +198,7 @@ class Deployer:
 
     def _verify(self, bundle: Bundle, stack: Stack, log: BuildLog) -> None:
         try:
-            self._verifier.verify(bundle, stack.outputs, log)
+            self._verifier.verify(bundle, stack.outputs, self._stacks.resources(stack.id), log)
         except Unhealthy as error:
             raise AppError(
                 Code.UNHEALTHY,

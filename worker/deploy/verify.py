@@ -6,7 +6,6 @@ import http.client
 import re
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,15 +13,16 @@ from botocore.exceptions import BotoCoreError, ClientError
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential
 
 from auto_lambda.aws.lambda_ import Answer, Functions
-from auto_lambda.aws.urls import callable_url
 from auto_lambda.lambda_events import EventShape, get_event
 from auto_lambda.model import BuildLog
+from auto_lambda.redact import printable
 from worker.bundle.publish import alias_output
 from worker.deploy.gate.template import TemplateView
+from worker.deploy.http_get import HttpAnswer, NotPublic, get, get_public
+from worker.deploy.own_url import own_url
 from worker.model import Bundle
 
-_TIMEOUT = 30.0  # seconds; API Gateway's own limit is 29
-_SHOWN = 300
+_SHOWN = 300  # characters
 # A handler that gets no records does nothing, so its function can be invoked without side effects.
 _RECORD_TRIGGERS = ("Lambda::EventSourceMapping", "FunctionName"), ("SNS::Subscription", "Endpoint")
 _OTHER_TRIGGERS = ("Events::Rule", "Targets"), ("Scheduler::Schedule", "Target")
@@ -44,40 +44,13 @@ class Broken(Unhealthy):
     """The function itself fails, permanently."""
 
 
-@dataclass(frozen=True, slots=True)
-class HttpAnswer:
-    """The status and the beginning of the body of a response."""
-
-    status: int
-    text: str
-
-
-def get(url: str) -> HttpAnswer:
-    """Send one GET without following redirects: an app must not make the worker read and show other addresses.
-
-    Raises:
-        OSError: no connection, or no answer in time.
-        http.client.HTTPException: the answer is not HTTP.
-    """
-    parts = urlsplit(url)
-    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-    connection = kind(parts.netloc, timeout=_TIMEOUT)
-    try:
-        path = f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}"
-        connection.request("GET", path, headers={"User-Agent": "auto-lambda"})
-        response = connection.getresponse()
-        return HttpAnswer(response.status, response.read1(_SHOWN).decode(errors="replace"))
-    finally:
-        connection.close()
-
-
 class Verifier:
     """Tries out a new deployment.
 
     Args:
         functions: Lambda.
         endpoint: of an emulator, None on AWS.
-        fetch: one GET.
+        fetch: one GET; by default, on AWS to public addresses only.
         sleep: waits that many seconds between two tries.
     """
 
@@ -86,27 +59,28 @@ class Verifier:
         functions: Functions,
         endpoint: str | None = None,
         *,
-        fetch: Callable[[str], HttpAnswer] = get,
+        fetch: Callable[[str], HttpAnswer] | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._functions = functions
         self._endpoint = endpoint
-        self._fetch = fetch
+        self._fetch = fetch or (get if endpoint else get_public)
         self._sleep = sleep
 
-    def verify(self, bundle: Bundle, outputs: Mapping[str, str], log: BuildLog) -> None:
+    def verify(self, bundle: Bundle, outputs: Mapping[str, str], resources: Mapping[str, str], log: BuildLog) -> None:
         """Return if it is healthy: it answers below 500, or a function without a route starts.
 
         Args:
             bundle: what was deployed.
             outputs: of its stack.
+            resources: the physical ids of its stack's resources, by logical id.
             log: takes what was tried.
 
         Raises:
             Unhealthy: after some retries, since a cold start or a new route may cause temporary errors; at once for
                 an error of the function itself.
         """
-        url = outputs.get("AutoLambdaUrl", "")
+        url = self._url(bundle, outputs, resources)
         retrying = Retrying(
             retry=retry_if_exception(lambda error: isinstance(error, Unhealthy) and not isinstance(error, Broken)),
             stop=stop_after_attempt(5),
@@ -114,10 +88,26 @@ class Verifier:
             sleep=self._sleep,
             reraise=True,
         )
-        if url.startswith("http") and not _private(bundle):
-            log(retrying(self._ask, callable_url(url, self._endpoint), bundle, outputs))
-        else:
-            log(retrying(self._try, bundle, outputs))
+        try:
+            said = retrying(self._ask, url, bundle, outputs) if url else retrying(self._try, bundle, outputs)
+        except NotPublic as error:  # behind an endpoint of a network of the worker's own, say
+            log(f"{error}: it is not asked from here")
+            said = retrying(self._try, bundle, outputs)
+        log(said)
+
+    def _url(self, bundle: Bundle, outputs: Mapping[str, str], resources: Mapping[str, str]) -> str | None:
+        """Return the URL to ask; None without one that a GET can reach.
+
+        Raises:
+            Broken: the URL is not the stack's own.
+        """
+        url = outputs.get("AutoLambdaUrl", "")
+        if not url or url.startswith("ws") or _private(bundle):
+            return None
+        found = own_url(url, resources.values(), self._endpoint)
+        if found is None:
+            raise Broken(f"{_shown(url)} is no address of the stack's own API or function, so it is not asked")
+        return found
 
     def _ask(self, base: str, bundle: Bundle, outputs: Mapping[str, str]) -> str:
         url = base.rstrip("/") + bundle.health_path
@@ -199,4 +189,4 @@ def _shape(bundle: Bundle) -> EventShape:
 
 
 def _shown(text: str) -> str:
-    return " ".join(text.split())[:_SHOWN] or "(nothing)"
+    return " ".join(printable(text).split())[:_SHOWN] or "(nothing)"

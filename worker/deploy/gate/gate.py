@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from auto_lambda.errors import AppError, Code
-from worker.deploy.gate import allow_list, wiring
+from worker.deploy.gate import allow_list, urls, wiring
 from worker.model import Bundle, DeployTarget
 
 _SHOWN = 10
@@ -18,6 +18,7 @@ def pass_gate(bundle: Bundle, target: DeployTarget) -> None:
     try:
         found = list(allow_list.problems(bundle.template))
         found = found or list(wiring.problems(bundle.template, target, bundle.notifications))
+        found += urls.problems(bundle.template)
         reasons = [str(problem) for problem in dict.fromkeys(found)]
     except (AttributeError, IndexError, KeyError, RecursionError, TypeError, ValueError) as error:
         # What cannot be read is refused: untrusted code may have put anything anywhere.

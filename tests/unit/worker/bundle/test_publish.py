@@ -189,3 +189,11 @@ def test_the_template_describes_its_release(make: Maker) -> None:
         "Framework": "chalice", "Python": "3.12", "Architecture": "x86_64", "Main": "Api", "HasUrl": True,
         "HealthPath": "/up",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["AutoLambdaUrl", "autolambdaurl", "AutoLambdaVersion", "AutoLambdaAliasOther"])
+def test_an_app_cannot_set_what_is_read_as_ours(make: Maker, name: str) -> None:
+    template = {**rest_template(), "Outputs": {name: {"Value": "http://127.0.0.1/"}, "Mine": {"Value": "x"}}}
+    outputs = make.bundle(template, url=False).template["Outputs"]
+    assert outputs["Mine"] == {"Value": "x"}
+    assert {"Value": "http://127.0.0.1/"} not in outputs.values()

@@ -1,16 +1,15 @@
 from __future__ import annotations
 
-import http.server
-import threading
-from collections.abc import Iterator
+import contextlib
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 from drafts import Maker, function, permission, resource, rest_template, role
 
 from auto_lambda.aws.lambda_ import Answer, Functions, State
-from worker.deploy.verify import HttpAnswer, Unhealthy, Verifier, get
+from worker.deploy.http_get import HttpAnswer, NotPublic
+from worker.deploy.verify import Unhealthy, Verifier
 from worker.model import Bundle
 
 URL = "https://a1.execute-api.us-east-1.amazonaws.com/api/"
@@ -55,13 +54,19 @@ def make(tmp_path: Path) -> Maker:
     return Maker(tmp_path)
 
 
-def verify(bundle: Bundle, web: Web, functions: Functions | None = None, url: str | None = URL) -> list[str]:
+def verify(
+    bundle: Bundle,
+    web: Web,
+    functions: Functions | None = None,
+    url: str | None = URL,
+    endpoint: str | None = None,
+) -> list[str]:
     said: list[str] = []
     resources = bundle.template["Resources"]
     names = [name for name, one in resources.items() if one["Type"] == "AWS::Lambda::Function"]
     outputs = {f"AutoLambdaAlias{name}": f"arn:{name}:live" for name in names}
-    verifier = Verifier(functions or Lambda(), fetch=web, sleep=lambda _: None)
-    verifier.verify(bundle, {**outputs, **({"AutoLambdaUrl": url} if url else {})}, said.append)
+    verifier = Verifier(functions or Lambda(), endpoint, fetch=web, sleep=lambda _: None)
+    verifier.verify(bundle, {**outputs, **({"AutoLambdaUrl": url} if url else {})}, {"Rest": "a1"}, said.append)
     return said
 
 
@@ -160,43 +165,65 @@ def test_a_function_that_is_not_ready(make: Maker) -> None:
         verify(make.bundle(triggered(), url=False, main="Work"), Web(), functions, None)
 
 
-class Site(http.server.BaseHTTPRequestHandler):
-    """``/`` leads elsewhere, anything else gives much."""
-
-    asked: ClassVar[list[str]] = []
-
-    def do_GET(self) -> None:
-        self.asked.append(self.path)
-        self.send_response(302 if self.path == "/" else 200)
-        self.send_header("Location", "/secret")
-        self.end_headers()
-        self.wfile.write(b"x" * 100_000)
-
-    def log_message(self, *_: object) -> None:
-        """Quiet."""
-
-
-@pytest.fixture
-def site() -> Iterator[str]:
-    Site.asked.clear()
-    with http.server.HTTPServer(("127.0.0.1", 0), Site) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
+FOREIGN = (
+    "http://127.0.0.1:8080/",
+    "https://169.254.169.254/latest/meta-data/",
+    "https://internal.example/",
+    "https://other1.execute-api.us-east-1.amazonaws.com/api/",  # another stack's API
+    "http://a1.execute-api.us-east-1.amazonaws.com/api/",
+    "https://a1.execute-api.us-east-1.amazonaws.com:8443/api/",
+    "https://a1.execute-api.us-east-1.amazonaws.com.evil.example/api/",
+    "https://a1.execute-api.us-east-1.evil.example/api/",
+    "https://user@a1.execute-api.us-east-1.amazonaws.com/api/",
+    "https://127.0.0.1/a1.execute-api.us-east-1.amazonaws.com/",
+    "https://a1.execute-api.us-east-1.amazonaws.com@127.0.0.1/",
+    "https://x.lambda-url.us-east-1.on.aws.evil.example/",
+    "https://x.lambda-url.us-east-1.on.aws:444/",
+    "file:///etc/passwd",
+)
 
 
-def test_get_follows_no_redirect(site: str) -> None:
-    assert get(site).status == 302
-    assert Site.asked == ["/"]
+@pytest.mark.parametrize("endpoint", [None, "http://127.0.0.1:4566"])
+@pytest.mark.parametrize("url", FOREIGN)
+def test_what_is_not_the_stacks_own_is_never_asked(make: Maker, url: str, endpoint: str | None) -> None:
+    web = Web(HttpAnswer(200, ""))
+    with contextlib.suppress(Unhealthy):
+        verify(make.bundle(), web, url=url, endpoint=endpoint)
+    assert all(asked.startswith(f"{endpoint}/_aws/") for asked in web.asked)
+    assert endpoint or not web.asked
 
 
-def test_get_reads_the_beginning_only(site: str) -> None:
-    answer = get(f"{site}/big?x=1")
-    assert answer.status == 200
-    assert 0 < len(answer.text) <= 300
-    assert Site.asked == ["/big?x=1"]
+@pytest.mark.parametrize("url", FOREIGN)
+def test_a_foreign_url_is_the_uploaders_fault_at_once(make: Maker, url: str) -> None:
+    with pytest.raises(Unhealthy, match="no address of the stack's own"):
+        verify(make.bundle(), Web(HttpAnswer(200, "")), url=url)
 
 
-def test_get_of_nobody() -> None:
-    with pytest.raises(OSError, match="refused"):
-        get("http://127.0.0.1:1/")
+def test_on_an_emulator_its_own_endpoint_is_asked(make: Maker) -> None:
+    web = Web(HttpAnswer(200, ""))
+    verify(make.bundle(), web, endpoint="http://127.0.0.1:4566")
+    assert web.asked == ["http://127.0.0.1:4566/_aws/execute-api/a1/api/"]
+
+
+def test_a_path_that_leads_upwards_is_not_asked_of_an_emulator(make: Maker) -> None:
+    web = Web(HttpAnswer(200, ""))
+    with pytest.raises(Unhealthy, match="no address of the stack's own"):
+        verify(make.bundle(), web, url=f"{URL}../../secret", endpoint="http://127.0.0.1:4566")
+    assert not web.asked
+
+
+def test_where_the_api_has_private_addresses_the_function_is_looked_at(make: Maker) -> None:
+    said = verify(make.bundle(), Web(NotPublic("a1.execute-api.us-east-1.amazonaws.com has no public address")))
+    assert said[0].endswith("has no public address: it is not asked from here")
+    assert said[1].startswith("Api is ready")
+
+
+def test_what_an_answer_says_is_shown_as_plain_text(make: Maker) -> None:
+    with pytest.raises(Unhealthy, match=r"was answered 500: red text$"):
+        verify(make.bundle(), Web(HttpAnswer(500, "\x1b[31mred\x07\x00 \x1b]0;title\x07text\u202e")))
+
+
+def test_of_an_answer_only_the_beginning_is_shown(make: Maker) -> None:
+    with pytest.raises(Unhealthy) as caught:
+        verify(make.bundle(), Web(HttpAnswer(500, "x" * 100_000)))
+    assert len(str(caught.value)) < 500
