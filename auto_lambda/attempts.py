@@ -12,6 +12,7 @@ from typing import Any, Literal, cast
 
 from auto_lambda.aws.dynamodb import Item, Put
 from auto_lambda.keys import App
+from auto_lambda.model import Dropper
 
 HISTORY_DAYS = 90
 """How long an attempt is kept, in days."""
@@ -19,6 +20,7 @@ RECENT, PARTITION = "recent", "attempts"
 """The attribute, and its one value, by which the table's index finds the attempts of all apps."""
 OutcomeName = Literal["live", "failed", "superseded", "delayed", "handed back", "undeployed"]
 _TIMING = "seconds_"
+_BY = "by_"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,7 @@ class Attempt:
         function_version: that went live.
         timings: seconds by step.
         rollback: the version of the zip that a rollback asks for.
+        by: who dropped it; None if no event of S3 said so.
     """
 
     key: str
@@ -56,6 +59,7 @@ class Attempt:
     function_version: str | None = None
     timings: Mapping[str, float] | None = None
     rollback: str | None = None
+    by: Dropper | None = None
 
     @property
     def subject(self) -> str:
@@ -71,13 +75,14 @@ class Attempt:
         """Store it; the fencing token distinguishes attempts that started at the same time."""
         fields = self.as_json()
         timings = {f"{_TIMING}{step}": round(seconds, 3) for step, seconds in (fields.pop("timings") or {}).items()}
+        by = {f"{_BY}{name}": value for name, value in (fields.pop("by") or {}).items()}
         expires = self.started + timedelta(days=HISTORY_DAYS)
         keys: Item = {
             "pk": history_pk(app),
             "sk": f"{fields['started']}#{fence:012d}",
             "expires": int(expires.timestamp()),
         }
-        return Put({**keys, **fields, **timings, RECENT: PARTITION})
+        return Put({**keys, **fields, **timings, **by, RECENT: PARTITION})
 
     @classmethod
     def of(cls, item: Item) -> Attempt:
@@ -103,6 +108,7 @@ class Attempt:
             function_version=texts.get("function_version"),
             timings=timings,
             rollback=texts.get("rollback"),
+            by=Dropper.told(texts.get(f"{_BY}principal"), texts.get(f"{_BY}address")),
         )
 
 

@@ -16,6 +16,8 @@ Architecture = Literal["x86_64", "arm64"]
 
 FrameworkName = Literal["chalice", "zappa"]
 
+_LONGEST = 256  # characters of what S3 says of a principal or an address
+
 
 @dataclass(frozen=True, slots=True)
 class BucketNotification:
@@ -26,6 +28,33 @@ class BucketNotification:
     events: tuple[str, ...]
     prefix: str = ""
     suffix: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Dropper:
+    """Who dropped a zip, as S3 says: the principal's id, and the address that the request came from.
+
+    Both are text from outside, so `told` shortens them and leaves out what is not printable.
+    """
+
+    principal: str | None = None
+    address: str | None = None
+
+    @classmethod
+    def told(cls, principal: object, address: object) -> Dropper | None:
+        """Return who it was; None if neither is known."""
+        known = cls(_short(principal), _short(address))
+        return known if known != cls() else None
+
+    def __str__(self) -> str:
+        return " from ".join(part for part in (self.principal, self.address) if part)
+
+
+def _short(value: object) -> str | None:
+    if not isinstance(value, str):
+        return None
+    kept = "".join(character for character in value[:_LONGEST] if character.isprintable())
+    return kept.strip() or None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any, Literal, cast
 
 from auto_lambda import keys
-from auto_lambda.model import Proof
+from auto_lambda.model import Dropper, Proof
 
 SCHEMA = 1
 Status = Literal["queued", "building", "deploying", "live", "failed", "superseded", "delayed"]
@@ -78,6 +78,7 @@ class Receipt:
     error: ReceiptError | None = None
     warnings: tuple[str, ...] = ()
     updated: datetime | None = None
+    by: Dropper | None = None
     stored: Mapping[str, Any] | None = field(default=None, repr=False)
 
     @property
@@ -114,6 +115,7 @@ class Receipt:
                 "key": self.key, "version": self.object_version, "sha256": self.sha256, "size": self.size,
             },
             "rollback": self.rollback,
+            "by": asdict(self.by) if self.by else None,
             "framework": self.framework,
             "python": self.python,
             "architecture": self.architecture,
@@ -164,6 +166,7 @@ class Receipt:
             step=cast("Step | None", text.get("step")),
             object_version=_texts(upload).get("version"),
             rollback=text.get("rollback"),
+            by=Dropper.told(*map(_mapping(fields, "by").get, ("principal", "address"))),
             sha256=_texts(upload).get("sha256"),
             size=size if isinstance(size, int) else None,
             framework=text.get("framework"),

@@ -109,6 +109,9 @@ class DeliveryHandler:
             _log.info(claim.decision, key=upload.key, version=upload.version)
             return
         upload = claim.upload
+        if upload.by is None:  # announced by ourselves: S3's event was lost, or is not the reason
+            upload = replace(upload, by=self._ledger.dropper(upload))
+            claim = replace(claim, upload=upload)
         attempt = Attempt(
             upload.key,
             upload.version,
@@ -117,6 +120,7 @@ class DeliveryHandler:
             self._now(),
             delivery.sent,
             rollback=upload.rollback,
+            by=upload.by,
         )
         hold = self._ledger.claim(attempt, upload, record, owner=f"{self._worker}/{uuid.uuid4().hex[:12]}")
         if hold is None:
@@ -138,7 +142,7 @@ class DeliveryHandler:
     ) -> None:
         upload = claim.upload
         waited = round((self._now() - delivery.sent).total_seconds(), 3) if delivery.sent else None
-        _log.info("started", key=upload.key, waited=waited, fence=hold.fence)
+        _log.info("started", key=upload.key, waited=waited, fence=hold.fence, by=str(upload.by) if upload.by else None)
         supersede_check = SupersedeCheck(lambda: self._overtaken(upload))
         guard = Guard(upload, hold, supersede_check, cancel_token, worker=self._worker, now=self._now)
         receipt = replace(receipt_of(upload, self._worker), serving=_serving(record.live))

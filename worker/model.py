@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from auto_lambda.keys import App
-from auto_lambda.model import Architecture, BucketNotification, FrameworkName, Proof, Template
+from auto_lambda.model import Architecture, BucketNotification, Dropper, FrameworkName, Proof, Template
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,8 @@ class Upload:
     ``version`` and ``sequencer`` are optional, since not every S3 sends them; `worker.fetch` asks S3 if they are
     missing. ``size`` in bytes, as announced; the fetch trusts only S3's own answer. ``redrive`` identifies a redrive,
     which retries an upload that already has its receipt. ``removed``: the object was deleted. ``rollback`` is the
-    version of the object whose release is to be deployed again, as it was built then.
+    version of the object whose release is to be deployed again, as it was built then. ``by`` is who dropped it, None if
+    no event of S3 said so.
     """
 
     app: App
@@ -33,6 +34,7 @@ class Upload:
     redrive: str | None = None
     removed: bool = False
     rollback: str | None = None
+    by: Dropper | None = None
 
 
 @dataclass(frozen=True, slots=True)

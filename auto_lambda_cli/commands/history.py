@@ -29,13 +29,14 @@ def history(name: str, stage: str, *, as_json: bool, local: bool, bucket: str | 
         took = f"{sum((it.timings or {}).values()):.1f} s" if it.timings else ""
         words = (f"{it.started:%Y-%m-%d %H:%M:%S}", it.outcome or "interrupted or running", it.code, it.object_version)
         back = f"rollback to {it.rollback}" if it.rollback else ""
-        return "  ".join(word for word in (*words, back, it.step, took, it.worker) if word)
+        by = f"by {it.by}" if it.by else ""
+        return "  ".join(word for word in (*words, back, it.step, took, it.worker, by) if word)
 
     if as_json:
         typer.echo(json.dumps([it.as_json() for it in attempts], indent=2))
     elif not attempts:
         tell(f"there was no attempt to deploy {app} in the last 90 days")
     else:
-        tell(f"{app}, newest first: started (UTC), outcome, zip version, step, seconds, worker")
+        tell(f"{app}, newest first: started (UTC), outcome, zip version, step, seconds, worker, who dropped it")
         typer.echo("\n".join(map(line, attempts)))
     return Exit.OK if attempts else Exit.FAILED

@@ -18,6 +18,7 @@ from pydantic import AliasPath, BaseModel, Field, ValidationError
 from auto_lambda import keys, logs
 from auto_lambda.aws.s3 import Head
 from auto_lambda.aws.sqs import Message, MessageGone, Queue
+from auto_lambda.model import Dropper
 from worker.cancellation import Cancelled
 from worker.model import Upload
 
@@ -205,6 +206,8 @@ class _Object(BaseModel):
     version: str | None = None
     sequencer: str | None = None
     size: int | None = None
+    principal: Any = None
+    address: Any = None
 
 
 class _Record(_Object):
@@ -216,6 +219,8 @@ class _Record(_Object):
     version: str | None = Field(default=None, validation_alias=AliasPath("s3", "object", "versionId"))
     sequencer: str | None = Field(default=None, validation_alias=AliasPath("s3", "object", "sequencer"))
     size: int | None = Field(default=None, validation_alias=AliasPath("s3", "object", "size"))
+    principal: Any = Field(default=None, validation_alias=AliasPath("userIdentity", "principalId"))
+    address: Any = Field(default=None, validation_alias=AliasPath("requestParameters", "sourceIPAddress"))
 
 
 class _Detail(_Object):
@@ -226,6 +231,8 @@ class _Detail(_Object):
     version: str | None = Field(default=None, validation_alias=AliasPath("object", "version-id"))
     sequencer: str | None = Field(default=None, validation_alias=AliasPath("object", "sequencer"))
     size: int | None = Field(default=None, validation_alias=AliasPath("object", "size"))
+    principal: Any = Field(default=None, validation_alias="requester")
+    address: Any = Field(default=None, validation_alias="source-ip-address")
 
 
 @dataclass(slots=True)
@@ -257,7 +264,10 @@ class _Collector:
                     self.invalid_keys.append(InvalidKey(item.bucket, key, version, item.size, str(error)))
             else:
                 sequencer = item.sequencer or None
-                self.uploads.append(Upload(app, item.bucket, key, version, sequencer, item.size, removed=removed))
+                by = Dropper.told(item.principal, item.address)
+                self.uploads.append(
+                    Upload(app, item.bucket, key, version, sequencer, item.size, removed=removed, by=by)
+                )
 
 
 def parse_message(body: str, bucket: str, *, removals: bool = False) -> ParsedMessage:

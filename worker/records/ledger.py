@@ -14,6 +14,7 @@ from auto_lambda.attempts import Attempt, history_pk
 from auto_lambda.aws.dynamodb import Delete, Item, Put, Table
 from auto_lambda.aws.s3 import Head
 from auto_lambda.keys import ROLLBACK, App
+from auto_lambda.model import Dropper
 from worker.model import Upload
 from worker.records import lease as leases
 from worker.records.journal import ATTRIBUTE, JournalEntry
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     E = TypeVar("E", bound=DataclassInstance)
 
 
+_ATTEMPTS_READ = 20
 _LONGEST_KEY = 1024  # bytes, DynamoDB's limit
 
 
@@ -171,6 +173,10 @@ def _same(entry: LiveRelease | FailedUpload, upload: Upload) -> bool:
     return upload.sequencer is not None and upload.sequencer == entry.sequencer
 
 
+def _same_drop(attempt: Attempt, upload: Upload) -> bool:
+    return upload.version is not None and attempt.subject == f"{upload.key}@{upload.version}"
+
+
 def _older(upload: Upload, live: LiveRelease) -> bool:
     """Tell whether S3 received the upload before what is live, by sequencers of one key, padded to the same length.
 
@@ -275,6 +281,11 @@ class Ledger:
     def history(self, app: App, newest: int) -> list[Attempt]:
         """Return the newest attempts, latest first."""
         return [Attempt.of(item) for item in self._table.items(history_pk(app), newest=newest)]
+
+    def dropper(self, upload: Upload) -> Dropper | None:
+        """Return who dropped an upload, as an earlier attempt at it was told; None if none was."""
+        known = (it.by for it in self.history(upload.app, _ATTEMPTS_READ) if _same_drop(it, upload))
+        return next(filter(None, known), None)
 
     def past_release(self, app: App, version: str) -> PastRelease | None:
         """Return the release that was live from a version of an app's zip; None if it never was."""

@@ -40,7 +40,7 @@ def receipt_of(upload: Upload, worker: str) -> Receipt:
     """Return the receipt of an upload of which only the announcement is known."""
     return Receipt(
         key=upload.key, worker=worker, app=upload.app.name, stage=upload.app.stage,
-        object_version=upload.version, size=upload.size, rollback=upload.rollback,
+        object_version=upload.version, size=upload.size, rollback=upload.rollback, by=upload.by,
     )  # fmt: skip
 
 

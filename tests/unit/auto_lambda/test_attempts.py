@@ -10,6 +10,7 @@ import pytest
 from auto_lambda.attempts import HISTORY_DAYS, Attempt
 from auto_lambda.aws.dynamodb import Item
 from auto_lambda.keys import App
+from auto_lambda.model import Dropper
 
 NOON = datetime(2026, 1, 2, 12, 0, 0, 5000, tzinfo=UTC)
 SHOP = App("dev", "shop")
@@ -17,6 +18,7 @@ BEGUN = Attempt("apps/dev/shop.zip", "v1", "w", 2, NOON)
 ENDED = replace(
     BEGUN, sent=NOON - timedelta(seconds=3), ended=NOON + timedelta(seconds=9), outcome="live", step="verify",
     template_key="bundles/1.json", function_version="7", timings={"fetch": 1.0, "build": 2.5}, rollback="v0",
+    by=Dropper("AWS:AIDA1", "192.0.2.7"),
 )  # fmt: skip
 
 
@@ -33,7 +35,7 @@ def test_the_attributes_of_the_table() -> None:
         "object_version": "v1", "worker": "w", "number": 2, "started": "2026-01-02T12:00:00.005000+00:00",
         "sent": "2026-01-02T11:59:57.005000+00:00", "ended": "2026-01-02T12:00:09.005000+00:00", "outcome": "live",
         "step": "verify", "template_key": "bundles/1.json", "function_version": "7", "seconds_fetch": 1.0,
-        "seconds_build": 2.5, "rollback": "v0",
+        "seconds_build": 2.5, "rollback": "v0", "by_principal": "AWS:AIDA1", "by_address": "192.0.2.7",
     }  # fmt: skip
 
 

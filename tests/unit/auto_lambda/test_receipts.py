@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auto_lambda.model import Proof
+from auto_lambda.model import Dropper, Proof
 from auto_lambda.receipts import MalformedReceipt, Receipt, ReceiptError, Serving
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
@@ -18,7 +18,7 @@ WHOLE = Receipt(
     "apps/dev/shop.zip", "w", "shop", "dev", "live", "verify", "v2", "v1", "ab" * 32, 7, "zappa", "3.12", "arm64",
     "bubblewrap", {"fetch": 1.5}, Proof(312, 7000, 5000), "https://shop.example/", "shop-dev", "3", "live",
     Serving("https://shop.example/", "shop-dev", "3", "v2", "v0"), ReceiptError("unhealthy", "502", "mend it"),
-    ("slow",), NOON,
+    ("slow",), NOON, Dropper("AWS:AROA1:ana", "192.0.2.7"),
 )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from tables import FakeTable
 
 from auto_lambda.aws.dynamodb import Delete, Put
 from auto_lambda.errors import AppError, Code
+from auto_lambda.model import Dropper
 from worker.cancellation import Cancelled, CancelToken
 from worker.consumer.daemon import Busy
 from worker.consumer.inbox import InvalidKey
@@ -51,6 +52,29 @@ def test_the_second_version_is_told_which_template_was_live(world: World) -> Non
     world.newest[SHOP_ZIP] = "v2"
     deliver(world, upload("v2"))
     assert world.previous == [None, "bundles/v1.json"]
+
+
+def test_who_dropped_it_stands_in_receipt_history_and_log(world: World) -> None:
+    ana = Dropper("AWS:AROA1:ana", "192.0.2.7")
+    with capture_logs() as lines:
+        deliver(world, replace(upload(), by=ana))
+    assert world.receipt["by"] == {"principal": "AWS:AROA1:ana", "address": "192.0.2.7"}
+    assert [attempt.by for attempt in world.ledger.history(SHOP, 1)] == [ana]
+    assert next(line for line in lines if line["event"] == "started")["by"] == "AWS:AROA1:ana from 192.0.2.7"
+
+
+def test_an_upload_that_we_announce_ourselves_keeps_who_dropped_it(world: World) -> None:
+    ana = Dropper("AWS:AROA1:ana", "192.0.2.7")
+    world.trouble = fail(OSError("disk full"))
+    with pytest.raises(OSError, match="disk full"):
+        deliver(world, replace(upload(), by=ana))
+    world.trouble = lambda _: None
+    deliver(world, upload())
+    assert world.receipt["status"] == "live"
+    assert world.receipt["by"] == {"principal": "AWS:AROA1:ana", "address": "192.0.2.7"}
+    world.newest[SHOP_ZIP] = "v2"
+    deliver(world, upload("v2"))
+    assert world.receipt["by"] is None
 
 
 def test_a_duplicate_does_nothing_at_all(world: World) -> None:

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from auto_lambda.aws.s3 import Head
 from auto_lambda.aws.sqs import Message
 from auto_lambda.keys import App
+from auto_lambda.model import Dropper
 from worker.consumer.inbox import Inbox, NotDeleted, parse_message
 from worker.model import Upload
 
@@ -86,6 +87,34 @@ def test_an_eventbridge_event_is_an_upload_and_its_key_is_not_encoded() -> None:
     )
     (invalid_key,) = parse_message(eventbridge(key="apps/a+b.zip"), BUCKET).invalid_keys
     assert invalid_key.key == "apps/a+b.zip"
+
+
+ANA = Dropper("AWS:AROA1:ana", "192.0.2.7")
+
+
+def test_s3_says_who_dropped_it() -> None:
+    told = {"userIdentity": {"principalId": ANA.principal}, "requestParameters": {"sourceIPAddress": ANA.address}}
+    (upload,) = parse_message(body({**record(), **told}), BUCKET).uploads
+    assert upload.by == ANA
+    event = json.loads(eventbridge())
+    event["detail"] |= {"requester": ANA.principal, "source-ip-address": ANA.address}
+    (upload,) = parse_message(json.dumps(event), BUCKET).uploads
+    assert upload.by == ANA
+
+
+@pytest.mark.parametrize("told", [{}, {"userIdentity": 3}, {"userIdentity": {"principalId": {"a": 1}}}])
+def test_an_upload_by_nobody_known_is_still_an_upload(told: dict[str, Any]) -> None:
+    (upload,) = parse_message(body({**record(), **told}), BUCKET).uploads
+    assert upload.by is None
+
+
+@given(st.text(max_size=600), st.text(max_size=600))
+def test_whoever_dropped_it_is_told_shortly_and_printably(principal: str, address: str) -> None:
+    told = {"userIdentity": {"principalId": principal}, "requestParameters": {"sourceIPAddress": address}}
+    (upload,) = parse_message(body({**record(), **told}), BUCKET).uploads
+    text = str(upload.by)
+    assert text.isprintable()
+    assert len(text) <= 2 * 256 + len(" from ")
 
 
 def test_a_notification_wrapped_by_sns_is_unwrapped() -> None:

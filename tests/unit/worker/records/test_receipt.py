@@ -13,20 +13,20 @@ import pytest
 
 from auto_lambda.errors import AppError, Code
 from auto_lambda.keys import App
-from auto_lambda.model import Proof
+from auto_lambda.model import Dropper, Proof
 from auto_lambda.receipts import Status, Step
 from auto_lambda.redact import Redactor
 from worker.model import Deployment, Upload
 from worker.records.receipt import BackgroundWriter, Report, receipt_of
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
-UPLOAD = Upload(App("prod", "shop"), "drops", "apps/prod/shop.zip", "v1", "00", 7)
+UPLOAD = Upload(App("prod", "shop"), "drops", "apps/prod/shop.zip", "v1", "00", 7, by=Dropper("AWS:AIDA1"))
 DEPLOYMENT = Deployment("al-shop-prod", "shop-prod", "3", "live", "https://shop.example/", "bundles/1.json", True)
 RECEIPT, LOG = "apps/prod/shop.receipt.json", "apps/prod/shop.log"
 SCHEMA_1 = {
     "schema", "app", "stage", "status", "step", "upload", "rollback", "framework", "python", "architecture", "sandbox",
     "timings", "init_ms", "package_bytes", "package_zip_bytes", "url",
-    "function", "version", "alias", "serving", "error", "warnings", "log", "worker", "updated",
+    "function", "version", "alias", "serving", "error", "warnings", "log", "worker", "updated", "by",
 }  # fmt: skip
 
 
@@ -108,7 +108,7 @@ def test_a_live_receipt_has_every_field_of_the_schema(report: Report, bucket: Bu
         "serving": {
             "url": "https://shop.example/", "function": "shop-prod", "version": "3", "upload": "v1", "before": "v0",
         },
-        "rollback": None,
+        "rollback": None, "by": {"principal": "AWS:AIDA1", "address": None},
         "worker": "worker-1", "updated": "2026-01-02T12:00:00.000+00:00",
     }  # fmt: skip
 
