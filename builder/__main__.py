@@ -15,8 +15,8 @@ import traceback
 from contextlib import ExitStack
 from pathlib import Path
 
+from auto_lambda.descendants import end_descendants
 from auto_lambda.errors import AppError
-from auto_lambda.service import end_descendants
 from builder.compose import compose
 from builder.perform import describe_result, perform
 from builder.pipeline import as_message, build_app

@@ -96,7 +96,6 @@ def _resolve(inputs: Mapping[str, Any], parts: Parts, into: Path, work: Path, lo
 
 def _layer(inputs: Mapping[str, Any], parts: Parts, into: Path, work: Path, log: BuildLog) -> None:
     parts.layers.make(lock_of(inputs), _target(inputs, parts), into, work, log)
-    shutil.rmtree(into / "uv-cache", ignore_errors=True)
 
 
 def _wheel(inputs: Mapping[str, Any], parts: Parts, into: Path, work: Path, log: BuildLog) -> None:

@@ -9,9 +9,9 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 
+from auto_lambda.descendants import end_descendants
 from auto_lambda.errors import AppError
 from auto_lambda.model import BuildLog
-from auto_lambda.service import end_descendants
 from builder.actions import ActionResult, OurTrouble
 from builder.model import Source
 from builder.protocol.channel import BadMessage, Channel

@@ -9,10 +9,10 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from auto_lambda import logs, settings
+from auto_lambda.descendants import end_descendants
 from auto_lambda.service import (
     Notifier,
     dns_timeouts,
-    end_descendants,
     refuse,
     spare_memory,
     stop_on_signals,
