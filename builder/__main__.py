@@ -15,7 +15,7 @@ import traceback
 from contextlib import ExitStack
 from pathlib import Path
 
-from auto_lambda.descendants import end_descendants
+from auto_lambda.daemon.descendants import end_descendants
 from auto_lambda.errors import AppError
 from builder.compose import compose
 from builder.perform import describe_result, perform

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 
-from auto_lambda.descendants import end_descendants
+from auto_lambda.daemon.descendants import end_descendants
 from auto_lambda.errors import AppError
 from auto_lambda.model import BuildLog
 from builder.actions import ActionResult, OurTrouble

@@ -15,8 +15,8 @@ from auto_lambda.aws.cloudwatch import Metrics, MetricsRefused
 from auto_lambda.aws.lean import make_lean_session
 from auto_lambda.aws.session import client
 from auto_lambda.aws.sqs import Queue, QueueUnusable
+from auto_lambda.daemon.service import Notifier, Stop, dns_timeouts, refuse, spare_memory, stop_on_signals, trim_memory
 from auto_lambda.recent_attempts import LedgerUnusable, RecentAttempts
-from auto_lambda.service import Notifier, Stop, dns_timeouts, refuse, spare_memory, stop_on_signals, trim_memory
 from checker.loop import Loop, Pace
 from checker.publish import Publish, to_errors, to_metrics, to_text
 from checker.sample import Sample, Sampler

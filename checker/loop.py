@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from botocore.exceptions import ClientError
 
 from auto_lambda import logs
-from auto_lambda.service import Notifier, Stop
+from auto_lambda.daemon.service import Notifier, Stop
 from checker.publish import Publish
 from checker.sample import Sample
 

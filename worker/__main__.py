@@ -9,8 +9,8 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from auto_lambda import logs, settings
-from auto_lambda.descendants import end_descendants
-from auto_lambda.service import (
+from auto_lambda.daemon.descendants import end_descendants
+from auto_lambda.daemon.service import (
     Notifier,
     dns_timeouts,
     refuse,

@@ -14,7 +14,7 @@ from pathlib import Path
 import typer
 
 from auto_lambda.aws.cloudformation import StackFailed
-from auto_lambda.service import stop_on_signals
+from auto_lambda.daemon.service import stop_on_signals
 from auto_lambda.tools import ToolError
 from auto_lambda_cli.exits import Exit, leave, tell
 from auto_lambda_cli.local_stack.embedded import EmbeddedAwsError

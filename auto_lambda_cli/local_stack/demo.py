@@ -20,7 +20,7 @@ from auto_lambda import drops, keys
 from auto_lambda.aws.cloudwatch import Metrics
 from auto_lambda.aws.s3 import ObjectStore
 from auto_lambda.aws.urls import callable_url
-from auto_lambda.service import stop_on_signals
+from auto_lambda.daemon.service import stop_on_signals
 from auto_lambda_cli.local_stack import plot
 from auto_lambda_cli.local_stack.board import STEPS, Board, BoardRow, live_table
 from auto_lambda_cli.local_stack.fleet.controller import FleetOptions

@@ -16,7 +16,7 @@ from typing import Generic
 import tenacity
 
 from auto_lambda import logs
-from auto_lambda.service import Notifier, Stop
+from auto_lambda.daemon.service import Notifier, Stop
 from worker.cancellation import Cancelled, CancelToken
 from worker.consumer.backoff import BackOff
 from worker.consumer.job import D, Job, MessageSource, MessageVisibility

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from auto_lambda import logs
 from auto_lambda.aws.metadata import Metadata, NoMetadata
-from auto_lambda.service import Stop
+from auto_lambda.daemon.service import Stop
 
 POLL_SECONDS = 5.0  # between two polls
 PROTECTION_SECONDS = 30.0  # without work before protection is removed: builds often follow one another

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from auto_lambda.aws.sqs import Depth
-from auto_lambda.service import Notifier, Stop
+from auto_lambda.daemon.service import Notifier, Stop
 from checker.loop import AHEAD, LONG, Loop, Pace, until_beat
 from checker.publish import to_errors, to_metrics, to_text
 from checker.sample import Sample, Sampler

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auto_lambda.service import Notifier, Stop
+from auto_lambda.daemon.service import Notifier, Stop
 from worker.cancellation import Cancelled, CancelToken
 from worker.consumer.daemon import BUSY_SECONDS, Busy, Daemon, Hooks, Timing
 

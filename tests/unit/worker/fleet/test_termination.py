@@ -13,7 +13,7 @@ from moto import mock_aws
 
 from auto_lambda.aws.autoscaling import Member
 from auto_lambda.aws.metadata import Metadata, NoMetadata
-from auto_lambda.service import Stop
+from auto_lambda.daemon.service import Stop
 from auto_lambda_cli.local_stack.imds import Imds, imds
 from worker.fleet.termination import HEARTBEAT_SECONDS, PROTECTION_SECONDS, TerminationWatcher
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from auto_lambda.service import Notifier, Stop, dns_timeouts, refuse, spare_memory, stop_on_signals, trim_memory
+from auto_lambda.daemon.service import Notifier, Stop, dns_timeouts, refuse, spare_memory, stop_on_signals, trim_memory
 
 
 def test_the_first_wish_asks_and_the_second_insists() -> None:
@@ -93,7 +93,7 @@ def test_who_cannot_start_says_why_a_line_for_each_problem(capsys: pytest.Captur
 def test_to_the_journal_it_is_one_entry(tmp_path: Path) -> None:
     """In a process of its own, since logging is configured in it."""
     script = (
-        "import os, sys; from auto_lambda.service import refuse; info = os.fstat(2);"
+        "import os, sys; from auto_lambda.daemon.service import refuse; info = os.fstat(2);"
         "sys.exit(refuse('worker', ('no queue', 'no bucket'), {'JOURNAL_STREAM': f'{info.st_dev}:{info.st_ino}'}))"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)

@@ -7,7 +7,7 @@ def test_every_descendant_is_ended_however_deep_and_however_it_hid() -> None:
     """In a process of its own: the test runner has children that must live."""
     script = textwrap.dedent("""
         import subprocess, sys
-        from auto_lambda.descendants import end_descendants
+        from auto_lambda.daemon.descendants import end_descendants
         sleeper = "import time; time.sleep(60)"
         nested = (
             f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {sleeper!r}]);"
