@@ -128,7 +128,6 @@ source "amazon-ebs" "image" {
   run_tags        = merge(local.tags, { Name = "building ${var.image_name}" })
   run_volume_tags = local.tags
 
-  ena_support                           = true
   shutdown_behavior                     = "terminate"
   temporary_security_group_source_cidrs = [var.ssh_from]
 

@@ -97,6 +97,12 @@ class Member:
             InstanceId=self._instance, ShouldDecrementDesiredCapacity=True
         )
 
+    def replace(self) -> None:
+        """Terminate this instance and keep the desired capacity, so that the group launches another."""
+        self._client.terminate_instance_in_auto_scaling_group(
+            InstanceId=self._instance, ShouldDecrementDesiredCapacity=False
+        )
+
     def mark_unhealthy(self) -> None:
         """Have the group replace this instance, without the health check grace period."""
         self._client.set_instance_health(

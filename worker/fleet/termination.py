@@ -28,6 +28,7 @@ class GroupMember(Protocol):
 
     def protect(self, wanted: bool) -> None: ...  # noqa: D102
     def leave(self) -> None: ...  # noqa: D102
+    def replace(self) -> None: ...  # noqa: D102
     def still_here(self) -> None: ...  # noqa: D102
     def ready_to_go(self) -> None: ...  # noqa: D102
 
@@ -107,6 +108,10 @@ class TerminationWatcher:
         if self._protected:
             self._try("protection given up", self._protect, False)
         try:
+            if self._draining and not self._termination_requested and not self._metadata.terminating():
+                # A rebalance recommendation terminates nothing: the machine would stay in service without a worker.
+                self._try("replacement requested", self._member.replace)
+                self._termination_requested = True
             if self._awaits_completion():
                 self._try("lifecycle action completed", self._member.ready_to_go)
         except NoMetadata as error:

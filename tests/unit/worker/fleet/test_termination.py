@@ -35,6 +35,9 @@ class Group:
             raise OSError("the group must not be smaller")
         self.told.append("leave")
 
+    def replace(self) -> None:
+        self.told.append("replace")
+
     def still_here(self) -> None:
         self.told.append("heartbeat")
 
@@ -128,6 +131,24 @@ def test_a_machine_that_goes_by_itself_drains_and_waits_until_the_group_waits_fo
     machine.watcher.finish()
     assert machine.group.told == ["leave", "complete"]
     assert not machine.watcher.leave_group("idle again")
+
+
+def test_a_machine_that_is_only_recommended_to_go_is_replaced_once_it_has_drained(machine: Machine) -> None:
+    looks = iter([None, None, "InService"])
+    machine.service.answers["autoscaling/target-lifecycle-state"] = lambda: next(looks, "Terminated")
+    machine.service.values["events/recommendations/rebalance"] = "{}"
+    machine.watcher.poll()
+    assert machine.stop.requested.is_set()
+    assert machine.group.told == []
+    machine.watcher.finish()
+    assert machine.group.told == ["replace", "complete"]
+
+
+def test_a_machine_that_is_only_stopped_stays_in_its_group(machine: Machine) -> None:
+    machine.stop.request()
+    machine.watcher.poll()
+    machine.watcher.finish()
+    assert machine.group.told == []
 
 
 def test_a_machine_that_its_group_keeps_works_on(machine: Machine) -> None:
