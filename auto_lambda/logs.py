@@ -69,4 +69,16 @@ class _Hide:
         self._redact = redact
 
     def __call__(self, _logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-        return {key: self._redact(value) if isinstance(value, str) else value for key, value in event.items()}
+        return {key: self._hidden(value) for key, value in event.items()}
+
+    def _hidden(self, value: Any) -> Any:
+        match value:
+            case str():
+                return self._redact(value)
+            case dict():
+                return {key: self._hidden(item) for key, item in value.items()}
+            case list() | tuple():
+                return [self._hidden(item) for item in value]
+            case BaseException():
+                return self._redact(str(value))
+        return value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import unicodedata
@@ -35,6 +36,13 @@ _PATTERNS = (
     (re.compile(rf"(?i)\b({_SECRET_NAME}['\"]?\s*[=:]\s*)(['\"]?)[^\s'\",;]{{8,}}\2"), r"\1" + HIDDEN),
 )  # fmt: skip
 _SECRET_VARIABLE = re.compile(rf"(?i){_SECRET_NAME}")
+_MAX_VALUES = 1_000
+_KEY_BEGINS = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----")
+_KEY_ENDS = re.compile(r"-----END [A-Z ]*PRIVATE KEY-----")
+_KEY_LINE = re.compile(r"\s*[A-Za-z0-9+/=]+\s*")
+_KEY_PART = re.compile(r"[A-Za-z0-9+/=]{16,}")  # behind what a logger puts before each line
+_MAX_KEY_LINES = 400  # the largest keys have some 200
+_PLAIN = re.compile(r"[a-z]{1,20}|[a-z_]\w*(?:\.[a-z_]\w*)+|(?:/[a-z_]+)+/?|[0-9.]{1,12}")
 
 
 class Redactor:
@@ -45,16 +53,61 @@ class Redactor:
     """
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
-        values = sorted({value for value in secrets if len(value) >= _SHORTEST}, key=len, reverse=True)
-        self._literal = re.compile("|".join(map(re.escape, values))) if values else None
+        self._values: tuple[str, ...] = ()
+        self.hide(secrets)
+
+    def hide(self, secrets: Iterable[str]) -> None:
+        """Hide more values from now on, also where they are printed line by line or with escapes."""
+        found = {form for value in secrets for form in _forms(value) if len(form) >= _SHORTEST}
+        self._values = tuple(sorted({*self._values, *found}, key=len, reverse=True)[:_MAX_VALUES])
 
     def __call__(self, text: str) -> str:
         """Replace every secret in a text by ``***``."""
-        if self._literal:
-            text = self._literal.sub(HIDDEN, text)
+        text = self.without_values(text)
         for pattern, replacement in _PATTERNS:
             text = pattern.sub(replacement, text)
         return text
+
+    def without_values(self, text: str) -> str:
+        """Replace the given values only."""
+        for value in self._values:
+            text = text.replace(value, HIDDEN)
+        return text
+
+
+class LineRedactor:
+    """Hides credentials in a text that comes line by line, private keys of several lines among them."""
+
+    def __init__(self, redact: Redactor) -> None:
+        self._redact = redact
+        self._key_lines = 0  # that may still follow
+
+    def __call__(self, line: str) -> str:
+        """Return a line, or some lines at once, without their secrets."""
+        if "\n" in line:
+            return "\n".join(map(self, self._redact.without_values(line).split("\n")))
+        inside, self._key_lines = self._key_lines, max(self._key_lines - 1, 0)
+        if began := _KEY_BEGINS.search(line):
+            self._key_lines = 0 if _KEY_ENDS.search(line, began.end()) else _MAX_KEY_LINES
+        elif inside:
+            if end := _KEY_ENDS.search(line):
+                self._key_lines, line = 0, HIDDEN + line[end.end() :]
+            line = HIDDEN if _KEY_LINE.fullmatch(line) else _KEY_PART.sub(HIDDEN, line)
+        return self._redact(line)
+
+
+def confidential(variables: Mapping[str, str]) -> frozenset[str]:
+    """Return the values of an app's variables to hide: all but plain words, names of modules, folders, and numbers."""
+    return frozenset(
+        value for name, value in variables.items() if _SECRET_VARIABLE.fullmatch(name) or not _PLAIN.fullmatch(value)
+    )
+
+
+def _forms(value: str) -> set[str]:
+    """Return a value as programs print it: whole, line by line, and escaped as in JSON or a Python literal."""
+    lines = value.splitlines()
+    escaped = {json.dumps(value)[1:-1], repr(value)[1:-1]} if len(lines) > 1 or not value.isprintable() else set()
+    return {value, value.strip(), *(line.strip() for line in lines), *escaped}
 
 
 def secrets_of(environ: Mapping[str, str] = os.environ) -> frozenset[str]:

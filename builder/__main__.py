@@ -17,7 +17,8 @@ from pathlib import Path
 
 from auto_lambda.daemon.descendants import end_descendants
 from auto_lambda.errors import AppError
-from builder.compose import compose
+from auto_lambda.redact import Redactor
+from builder.compose import compose, make_sandbox
 from builder.perform import describe_result, perform
 from builder.pipeline import as_message, build_app
 from builder.protocol.channel import Channel, WireMessage
@@ -45,12 +46,13 @@ def main() -> int:
 
 
 def _serve(channel: Channel, message: WireMessage, work: Path) -> None:
-    session = Session(channel)
+    redact = Redactor()
+    session = Session(channel, redact)
     session.start()
     try:
         request = read_as(BuildRequest, message.content)
         if request.app:
-            _build(request, message.files[0], session, work)
+            _build(request, message.files[0], session, work, redact)
         elif request.action:
             _act(request, request.action, session, work)
     except AppError as error:
@@ -59,10 +61,10 @@ def _serve(channel: Channel, message: WireMessage, work: Path) -> None:
         session.trouble(traceback.format_exc())
 
 
-def _build(request: BuildRequest, zip_file: int, session: Session, work: Path) -> None:
+def _build(request: BuildRequest, zip_file: int, session: Session, work: Path, redact: Redactor) -> None:
     assert request.app is not None  # noqa: S101 - by the caller
-    parts = compose(request.toolchain, session, session.tool)
-    package = build_app(request.app, zip_file, parts, work, session)
+    parts = compose(request.toolchain, session, session.tool, make_sandbox(request.toolchain, redact))
+    package = build_app(request.app, zip_file, parts, work, session, hide=redact.hide)
     with ExitStack() as opened:
         message, files = as_message(package, opened)
         session.built(message, files)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from auto_lambda.model import FrameworkName
+from auto_lambda.redact import Redactor
 from auto_lambda.tools import ToolError, environment_name, made_in
 from builder.actions import Actions
 from builder.dependencies.dependency_builder import DependencyBuilder
@@ -64,14 +65,14 @@ class RequestedTools:
         return made or self._request(name, minor) / "bin" / "python"
 
 
-def make_sandbox(toolchain: Toolchain) -> Sandbox:
-    """Return what runs commands: bubblewrap, unless the toolchain says ``off``."""
+def make_sandbox(toolchain: Toolchain, redact: Redactor | None = None) -> Sandbox:
+    """Return what runs commands: bubblewrap, unless the toolchain says ``off``; ``redact`` hides secrets."""
     found = toolchain.index
     index = IndexAccess(Path(found.socket), found.environment) if found else None
     if toolchain.sandbox == "off":
-        return PlainSandbox(index)
+        return PlainSandbox(index, redact=redact)
     homes = {Path(path).parents[1] for path in toolchain.interpreters.values()} - {Path("/usr"), Path("/")}
-    return BubblewrapSandbox(PlainSandbox(), homes, index)
+    return BubblewrapSandbox(PlainSandbox(redact=redact), homes, index)
 
 
 def compose(

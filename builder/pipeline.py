@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import date
@@ -20,6 +20,7 @@ from builder.package_size import check_package_size
 from builder.protocol.files import describe
 from builder.protocol.messages import AppBuilt, AppRequest, NotificationMessage, ProofMessage, Step
 from builder.protocol.template_shape import check_shape
+from builder.source.confidential import confidential_values
 from builder.source.inspect import inspect
 from builder.source.runtime import Defaults
 from builder.source.unpack import unpack_file
@@ -51,7 +52,14 @@ class ProvenApp:
     proof: Proof
 
 
-def build_app(request: AppRequest, zip_file: int, parts: Parts, work: Path, progress: BuildProgress) -> ProvenApp:
+def build_app(
+    request: AppRequest,
+    zip_file: int,
+    parts: Parts,
+    work: Path,
+    progress: BuildProgress,
+    hide: Callable[[Iterable[str]], None] = lambda _: None,
+) -> ProvenApp:
     """Take an upload's zip all the way to a proven package.
 
     Args:
@@ -60,6 +68,7 @@ def build_app(request: AppRequest, zip_file: int, parts: Parts, work: Path, prog
         parts: what to build it with.
         work: an empty writable folder.
         progress: hears how it goes on.
+        hide: takes values of the app's variables that nobody is to read in a log.
 
     Raises:
         AppError: the uploader can fix it.
@@ -70,6 +79,7 @@ def build_app(request: AppRequest, zip_file: int, parts: Parts, work: Path, prog
         unpack_file(file, work / "tree")
     progress.step("inspect")
     source = _inspected(request, work / "tree", progress)
+    hide(confidential_values(source))
     progress.step("build")
     framework = parts.frameworks[source.framework]
     built = parts.dependencies.build(source, framework.requirements(source.root), _made(work / "build"), progress.say)

@@ -12,6 +12,7 @@ from pathlib import Path
 from auto_lambda.daemon.descendants import end_descendants
 from auto_lambda.errors import AppError
 from auto_lambda.model import BuildLog
+from auto_lambda.redact import Redactor
 from builder.actions import ActionResult, OurTrouble
 from builder.model import Source
 from builder.protocol.channel import BadMessage, Channel
@@ -44,10 +45,12 @@ class Session:
 
     Args:
         channel: the connection; the request has been received.
+        redact: hides secrets in whatever is told.
     """
 
-    def __init__(self, channel: Channel) -> None:
+    def __init__(self, channel: Channel, redact: Redactor | None = None) -> None:
         self._channel = channel
+        self._redact = redact or Redactor()
         self._numbers = itertools.count(1)
         self._waiting: dict[int, Future[Reply]] = {}
 
@@ -61,11 +64,11 @@ class Session:
 
     def say(self, text: str) -> None:
         """Add lines to the uploader's log."""
-        self._send(Log(text=text[:_MAX_TEXT]))
+        self._send(Log(text=self._redact(text)[:_MAX_TEXT]))
 
     def warn(self, text: str) -> None:
         """Add a warning to the receipt."""
-        self._send(Warned(text=text[:_MAX_TEXT]))
+        self._send(Warned(text=self._redact(text)[:_MAX_TEXT]))
 
     def recognised(self, source: Source) -> None:
         """Say what the app is, and what it is built for."""
@@ -91,12 +94,13 @@ class Session:
 
     def failed(self, error: AppError) -> None:
         """End with what the uploader can fix."""
-        problem = ProblemMessage(code=error.code, message=error.message[:_MAX_TEXT], hint=error.hint[:_MAX_TEXT])
+        message, hint = (self._redact(text)[:_MAX_TEXT] for text in (error.message, error.hint))
+        problem = ProblemMessage(code=error.code, message=message, hint=hint)
         self._send(AppFailed(problem=problem))
 
     def trouble(self, text: str) -> None:
         """End with a failure of our side."""
-        self._send(Trouble(text=text[-_MAX_TEXT:]))
+        self._send(Trouble(text=self._redact(text)[-_MAX_TEXT:]))
 
     def _send(self, event: Event, files: Sequence[int] = ()) -> None:
         self._channel.send(event.model_dump(mode="json"), files)

@@ -119,10 +119,10 @@ def _reporter(
     chosen: WorkerSettings, store: ObjectStore, began: Callable[[str, Step], None]
 ) -> Callable[[Receipt, str], Report]:
     """Makes the report of each build; what is switched off is said in each, and in our own log."""
-    redact = Redactor(secrets_of())
+    secrets = secrets_of()
 
     def report(receipt: Receipt, bucket: str) -> Report:
-        made = Report(replace(receipt, sandbox=chosen.sandbox), bucket, store, redact, began=began)
+        made = Report(replace(receipt, sandbox=chosen.sandbox), bucket, store, Redactor(secrets), began=began)
         if chosen.sandbox == "off":
             _log.warning(_OFF, key=receipt.key)
             made.warn(_OFF)

@@ -13,9 +13,11 @@ from auto_lambda.errors import AppError
 from auto_lambda.keys import App
 from auto_lambda.model import Architecture, FrameworkName, Proof
 from auto_lambda.receipts import Step
+from auto_lambda.redact import confidential
 from builder.protocol.messages import ProofMessage
 from worker.builds.client import BuiltApp
 from worker.builds.conversation import BuildListener
+from worker.bundle.publish import RELEASE_VARIABLE
 from worker.deploy import DeployContext, Deployer
 from worker.fetch import Fetched
 from worker.guard import Guard
@@ -132,6 +134,7 @@ class Pipeline:
         with self._workroom() as work:
             resumed = self._resume(task)
             release, bundle = resumed or self._from_zip(task, guarded, work)
+            report.hide(_variables(bundle))
             # The failure is that of the earlier worker's release; it says nothing about one that is built anew.
             known_failure = task.known_failure if resumed else None
             context = DeployContext(
@@ -184,6 +187,18 @@ class Pipeline:
             proof = _proof(built.result.proof)
             report.proved(proof)
         return _release(fetched, bundle, proof, report), bundle
+
+
+def _variables(bundle: Bundle) -> frozenset[str]:
+    """Return the values of the functions' variables that a function's own error messages may show."""
+    sections = (
+        resource.get("Properties", {}).get("Environment", {}).get("Variables", {})
+        for resource in bundle.template.get("Resources", {}).values()
+        if resource["Type"] == "AWS::Lambda::Function"
+    )
+    own = RELEASE_VARIABLE  # part of names that the log shows
+    texts = ({name: value for name, value in one.items() if isinstance(value, str) and name != own} for one in sections)
+    return frozenset().union(*map(confidential, texts))
 
 
 def _proof(told: ProofMessage) -> Proof:

@@ -131,7 +131,7 @@ class Settlement:
 
     def _write_failed(self, work: AttemptContext, outcome: Failed) -> None:
         error, live, upload = outcome.error, work.record.live, work.upload
-        _log.info("the uploader can fix it", code=str(error.code), reason=error.message)
+        _log.info("the uploader can fix it", code=str(error.code), reason=work.report.hidden(error.message))
         restored = outcome.restored or self._restore_interrupted(work)
         if live and restored:
             live = replace(live, function_version=restored.version, url=restored.url)

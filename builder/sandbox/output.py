@@ -6,8 +6,10 @@ import codecs
 import re
 
 from auto_lambda.model import BuildLog
+from auto_lambda.redact import LineRedactor, Redactor
 
 _LONGEST_LINE = 16 * 1024
+_LONGEST_SECRET = 4 * 1024  # all variables of a function have no more
 _ESCAPES = re.compile(
     r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[PX^_][^\x1b]*(?:\x1b\\)?|[ -/]*[0-~])"
 )
@@ -26,10 +28,13 @@ class Lines:
     Args:
         log: is told each line.
         limit: bytes of raw output.
+        redact: hides secrets.
     """
 
-    def __init__(self, log: BuildLog, limit: int) -> None:
+    def __init__(self, log: BuildLog, limit: int, redact: Redactor | None = None) -> None:
         self._say = log
+        self._redact = redact or Redactor()
+        self._redact_line = LineRedactor(self._redact)
         self._limit = limit
         self._seen = 0
         self._rest = ""
@@ -53,8 +58,10 @@ class Lines:
             data = data[: max(0, len(data) - (self._seen - self._limit))]
         *whole, self._rest = re.split(r"\r\n|[\r\n]", self._rest + self._decoder.decode(data))
         if len(self._rest) > _LONGEST_LINE:
-            whole.append(self._rest)
-            self._rest = ""
+            # A secret may end in what comes next, so whatever could be its beginning stays.
+            hidden = self._redact(self._rest)
+            whole.append(hidden[:-_LONGEST_SECRET])
+            self._rest = hidden[-_LONGEST_SECRET:]
         for line in whole:
             self._tell(line)
 
@@ -63,6 +70,6 @@ class Lines:
         self._tell(self._rest + self._decoder.decode(b"", final=True))
 
     def _tell(self, line: str) -> None:
-        if clean := printable(line).rstrip():
+        if clean := self._redact_line(printable(line).rstrip()):
             self._kept.append(clean)
             self._say(clean)

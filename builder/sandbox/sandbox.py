@@ -22,6 +22,7 @@ from typing import Any, Protocol
 
 from auto_lambda.files import remove_tree
 from auto_lambda.model import BuildLog
+from auto_lambda.redact import Redactor
 from builder.sandbox.disk import DiskMeter
 from builder.sandbox.group_events import GroupEvents
 from builder.sandbox.meters import ProcMeter
@@ -133,11 +134,18 @@ class PlainSandbox:
     Args:
         index: the way of commands with ``network`` to the package indexes; None leaves them the machine's own network.
         clock: seconds, monotonic.
+        redact: hides secrets in what commands print.
     """
 
-    def __init__(self, index: IndexAccess | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        index: IndexAccess | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        redact: Redactor | None = None,
+    ) -> None:
         self._index = index
         self._clock = clock
+        self._redact = redact or Redactor()
 
     def run(self, command: Command, log: BuildLog) -> Outcome:
         """Run to the end or to a limit, telling ``log`` each line; every process of it is gone afterwards."""
@@ -148,7 +156,7 @@ class PlainSandbox:
     def bounded(self, command: Command, log: BuildLog, isolate: Isolate | None = None) -> Outcome:
         """Run as `run` does; with ``isolate`` the command runs inside bubblewrap, which has an environment of ours."""
         start = self._clock()
-        lines = Lines(log, command.limits.output)
+        lines = Lines(log, command.limits.output, self._redact)
         with _scratch(command) as scratch:
             disk = DiskMeter((*command.writable, scratch), command.limits.disk)
             meter, group = self._meter(command.limits), GroupEvents()

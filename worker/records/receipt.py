@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -19,7 +19,7 @@ from auto_lambda import __version__, keys, logs
 from auto_lambda.errors import AppError, Code
 from auto_lambda.model import Architecture, FrameworkName, Proof
 from auto_lambda.receipts import Receipt, ReceiptError, Serving, Step
-from auto_lambda.redact import Redactor, printable
+from auto_lambda.redact import LineRedactor, Redactor, printable
 from worker.model import Deployment, Release, Upload
 
 _DEPLOYING: frozenset[str] = frozenset({"deploy", "verify"})
@@ -51,7 +51,7 @@ class Report:
         receipt: the first state.
         bucket: of the upload; receipt and log go beside it.
         store: S3.
-        redact: removes secrets from every line.
+        redact: removes secrets from every line; no other report has the same.
         now: the time, in UTC.
         clock: seconds, monotonic.
         began: takes each step that starts, with the upload's key.
@@ -72,6 +72,7 @@ class Report:
         self._bucket = bucket
         self._store = store
         self._redact = redact
+        self._redact_line = LineRedactor(redact)
         self._now = now
         self._clock = clock
         self._began = began
@@ -117,9 +118,19 @@ class Report:
 
     def say(self, text: str) -> None:
         """Add lines to the log."""
-        for line in self._clean(text).split("\n"):
+        with self._lock:
+            clean = self._redact_line(printable(text)).rstrip("\n")
+        for line in clean.split("\n"):
             self._append(f"   {line}")
         self._writer.request_debounced()
+
+    def hide(self, secrets: Iterable[str]) -> None:
+        """Hide more values from now on."""
+        self._redact.hide(secrets)
+
+    def hidden(self, text: str) -> str:
+        """Return a text without what this report hides, for our own log."""
+        return self._clean(text)
 
     def warn(self, text: str) -> None:
         """Add a warning; a repeated one is ignored."""

@@ -81,3 +81,10 @@ def test_a_person_at_a_terminal_gets_lines_to_read(stream: io.StringIO, monkeypa
     logs.get("x").info("hello")
     assert "hello" in stream.getvalue()
     assert not stream.getvalue().startswith("{")
+
+
+def test_secrets_are_hidden_however_deep_they_are(stream: io.StringIO, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("INDEX_PASSWORD", "correct-horse")
+    logs.configure("info", stream)
+    logs.get("x").info("a", one=["correct-horse"], two={"k": ("correct-horse",)}, three=ValueError("correct-horse"))
+    assert "correct-horse" not in stream.getvalue()

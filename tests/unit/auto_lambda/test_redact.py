@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auto_lambda.redact import HIDDEN, Redactor, printable, secrets_of
+from auto_lambda.redact import HIDDEN, LineRedactor, Redactor, confidential, printable, secrets_of
 
 KEY = "AKIA" + "IOSFODNN7EXAMPLE"
 
@@ -105,3 +107,60 @@ def test_printable_always_encodes_and_has_no_control_characters(text: str) -> No
 def test_hostile_output_is_cleaned_in_a_bounded_time(unit: str) -> None:
     """A quadratic pattern would take hours; the test's own time-out is the bound."""
     Redactor(["swordfish"])(printable(unit * 200_000))
+
+
+BODY = "MIIEpAIBAAKCAQEA" + "x1y2" * 12
+PEM = [
+    "-----BEGIN RSA PRIVATE KEY-----",
+    "Proc-Type: 4,ENCRYPTED",
+    "",
+    *[BODY] * 25,
+    "Qx==",
+    "-----END RSA PRIVATE KEY-----",
+]
+
+
+@pytest.mark.parametrize("prefix", ["", "  ", "INFO:root:", "2026-11-28 10:00:00 key "])
+def test_a_private_key_is_hidden_whole_though_it_comes_line_by_line(prefix: str) -> None:
+    redact = LineRedactor(Redactor())
+    text = "\n".join(redact(prefix + line) for line in [*PEM, "after: all is well"])
+    assert "MIIE" not in text
+    assert "x1y2" not in text
+    assert prefix.strip() or "Qx==" not in text
+    assert text.endswith("after: all is well")
+
+
+def test_keys_without_an_end_do_not_hide_the_rest_of_a_log() -> None:
+    redact = LineRedactor(Redactor())
+    redact(PEM[0])
+    assert redact("an ordinary sentence") == "an ordinary sentence"
+    lines = [redact("ordinary") for _ in range(500)]
+    assert lines[0] == HIDDEN
+    assert lines[-1] == "ordinary"
+
+
+def test_a_key_on_one_line_hides_nothing_after_it() -> None:
+    redact = LineRedactor(Redactor())
+    redact(" ".join(PEM))
+    assert redact("word") == "word"
+
+
+def test_lines_told_at_once_are_redacted_like_single_ones() -> None:
+    redact = LineRedactor(Redactor(["first-half\nsecond-half"]))
+    assert redact("a first-half\nsecond-half b") == f"a {HIDDEN} b"
+    assert redact("second-half") == HIDDEN
+
+
+@pytest.mark.parametrize("shown", ["{}", "x={!r}", "<{}>"])
+def test_a_value_of_several_lines_is_hidden_in_each_form(shown: str) -> None:
+    value = 'line-one-secret\nline-two-"secret"'
+    assert "secret" not in Redactor([value])(shown.format(value))
+    assert "secret" not in Redactor([value])(json.dumps({"v": value}))
+
+
+def test_of_an_apps_variables_plain_words_stay() -> None:
+    variables = {
+        "STAGE": "production", "DJANGO_SETTINGS_MODULE": "shop.settings", "TASK": "/var/task", "SIZE": "123456789",
+        "GREETING": "correct-horse-battery", "API_TOKEN": "production", "URL": "https://hooks.example/T0/B0/abc",
+    }  # fmt: skip
+    assert confidential(variables) == {"correct-horse-battery", "production", "https://hooks.example/T0/B0/abc"}

@@ -13,7 +13,10 @@ from typing import Any
 import pytest
 
 import builder
+from auto_lambda.errors import AppError, Code
+from auto_lambda.redact import HIDDEN, Redactor
 from builder.protocol.channel import Channel
+from builder.session import Session
 
 TOOLCHAIN = {"interpreters": {}, "tools": [], "sandbox": "off", "region": "eu-west-1"}
 CHECK = {"version": 1, "toolchain": TOOLCHAIN, "action": {"kind": "check", "inputs": {}}}
@@ -127,3 +130,18 @@ def test_an_answer_without_a_result_ends_the_build(tmp_path: Path, answer: dict[
         assert told.get("problem") == answer.get("problem")
         assert answer.get("trouble", "") in told.get("text", "")
         assert process.wait(60) == 0
+
+
+def test_whatever_ends_a_build_is_told_without_secrets() -> None:
+    ours, theirs = socket.socketpair()
+    redact = Redactor()
+    with Channel(ours) as worker, Channel(theirs) as channel:
+        session = Session(channel, redact)
+        redact.hide(["correct-horse-battery"])
+        session.say("say correct-horse-battery")
+        session.warn("warn correct-horse-battery")
+        session.failed(AppError(Code.BAD_CONFIG, "message correct-horse-battery", hint="hint correct-horse-battery"))
+        session.trouble("trouble correct-horse-battery")
+        told = [str(received(worker)) for _ in range(4)]
+    assert not any("horse" in one for one in told)
+    assert all(HIDDEN in one for one in told)

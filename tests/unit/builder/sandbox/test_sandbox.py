@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from auto_lambda.files import remove_tree
+from auto_lambda.redact import HIDDEN, Redactor
 from builder.sandbox.sandbox import Command, Limits, Outcome, PlainSandbox, printable, read_json
 
 
@@ -226,3 +227,46 @@ def test_remove_tree_does_not_follow_links(tmp_path: Path) -> None:
     assert not tree.exists()
     assert (keep / "file").exists()
     assert keep.stat().st_mode & 0o777 == 0o750
+
+
+SECRET = "correct-horse-battery-staple"
+CHUNKS = """
+import os, sys, time
+for part in {parts!r}:
+    sys.stdout.write(part)
+    sys.stdout.flush()
+    time.sleep(0.02)
+"""
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        [SECRET],
+        ["a ", SECRET[:5], SECRET[5:], " b"],
+        list(SECRET),
+        ["x" * (16 * 1024 - 10) + SECRET + "y" * 5000],  # where a long line is cut
+        ["x" * (16 * 1024 - 3) + SECRET[:3], SECRET[3:] + "y" * 20_000],
+        ["x" * 16 * 1024 + SECRET[:-1], SECRET[-1] + "\n"],
+        [f"\x1b[1m{SECRET[:4]}\x1b[0m{SECRET[4:]}"],
+    ],
+    ids=["whole", "halves", "letters", "long", "long halves", "late", "coloured"],
+)
+def test_a_secret_is_hidden_however_it_is_printed(tmp_path: Path, parts: list[str]) -> None:
+    said: list[str] = []
+    command = Command((sys.executable, "-I", "-c", CHUNKS.format(parts=parts)), tmp_path, writable=(tmp_path,))
+    outcome = PlainSandbox(redact=Redactor([SECRET])).run(command, said.append)
+    assert outcome.ok
+    for shown in ("".join(said), outcome.output.replace("\n", "")):
+        assert SECRET not in shown
+        assert HIDDEN in shown
+
+
+def test_a_private_key_that_a_build_prints_is_hidden_whole(tmp_path: Path) -> None:
+    body = "MIIEpAIBAAKCAQEA" * 4
+    script = (
+        f"print('-----BEGIN PRIVATE KEY-----'); [print({body!r}) for _ in range(9)]; print('-----END PRIVATE KEY-----')"
+    )
+    outcome, said = run(script, tmp_path)
+    assert body not in outcome.output
+    assert not any("MIIE" in line for line in said)

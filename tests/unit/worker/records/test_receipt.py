@@ -227,3 +227,17 @@ def test_the_reference_tells_every_field_status_and_step() -> None:
     fields = SCHEMA_1 | {"key", "sha256", "size", "code", "message", "hint"}
     for word in fields | set(get_args(Status)) | set(get_args(Step)):
         assert f"`{word}`" in page
+
+
+def test_a_private_key_told_line_by_line_is_hidden_whole(report: Report, bucket: Bucket) -> None:
+    for line in ("-----BEGIN RSA PRIVATE KEY-----", *["MIIEpAIBAAKCAQEA" * 4] * 20, "-----END RSA PRIVATE KEY-----"):
+        report.say(line)
+    report.failed(AppError(Code.COMPILE_FAILED, "no", hint="none"))
+    assert "MIIE" not in bucket.log
+
+
+def test_values_that_become_known_later_are_hidden_from_then_on(report: Report, bucket: Bucket) -> None:
+    report.hide(["of-the-function"])
+    report.failed(AppError(Code.UNHEALTHY, "KeyError: of-the-function", hint="of-the-function"))
+    assert "of-the-function" not in bucket.log + json.dumps(bucket.receipt)
+    assert "of-the-function" not in report.hidden("KeyError: of-the-function")
