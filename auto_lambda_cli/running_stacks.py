@@ -5,20 +5,22 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 ACCOUNT = "123456789012"
 REGION = "us-east-1"
 HOST = "127.0.0.1"
+KEY_ID = "local"
 
 
 @dataclass(frozen=True, slots=True)
 class RunningStack:
-    """A pipeline in an embedded AWS: its endpoint and the names of its parts.
+    """A pipeline in an embedded AWS: its endpoint with its secret access key, and the names of its parts.
 
     ``autoscaling`` is the URL of the Auto Scaling emulator; None without a fleet.
     ``undeploys``: deleting a zip undeploys its app.
@@ -37,9 +39,10 @@ class RunningStack:
     group: str = ""
     autoscaling: str | None = None
     undeploys: bool = False
+    secret: str = field(default="", repr=False)
 
     @classmethod
-    def from_outputs(cls, outputs: Mapping[str, str], *, endpoint: str, folder: Path) -> RunningStack:
+    def from_outputs(cls, outputs: Mapping[str, str], *, endpoint: str, secret: str, folder: Path) -> RunningStack:
         """Read the outputs of ``infra/pipeline.yaml``."""
         return cls(
             endpoint=endpoint,
@@ -53,6 +56,7 @@ class RunningStack:
             folder=str(folder),
             pid=os.getpid(),
             group=outputs["WorkerGroup"],
+            secret=secret,
         )
 
     @property
@@ -62,13 +66,14 @@ class RunningStack:
 
     def ready_line(self) -> dict[str, Any]:
         """Return what ``local up`` prints: all names, and the environment variables of a client."""
-        return {"ready": True, "region": REGION, "account": ACCOUNT, **asdict(self), "environ": self.environ}
+        names = {name: value for name, value in asdict(self).items() if name != "secret"}
+        return {"ready": True, "region": REGION, "account": ACCOUNT, **names, "environ": self.environ}
 
     @property
     def environ(self) -> dict[str, str]:
         """The environment variables of worker, checker and command line: those of AWS clients, and our settings."""
         return {
-            **client_environ(self.endpoint),
+            **client_environ(self.endpoint, self.secret),
             **self._fleet_environ,
             "AUTO_LAMBDA_UPLOADS_BUCKET": self.bucket,
             "AUTO_LAMBDA_ARTIFACTS_BUCKET": self.artifacts,
@@ -91,12 +96,12 @@ class RunningStack:
         return {**without_aws(base), **self.environ}
 
 
-def client_environ(endpoint: str) -> dict[str, str]:
+def client_environ(endpoint: str, secret: str) -> dict[str, str]:
     """Return the variables that point every AWS client to an embedded AWS, and away from a person's own profiles."""
     return {
         "AWS_ENDPOINT_URL": endpoint,
-        "AWS_ACCESS_KEY_ID": "local",
-        "AWS_SECRET_ACCESS_KEY": "local",  # any value: the emulator does not check it
+        "AWS_ACCESS_KEY_ID": KEY_ID,
+        "AWS_SECRET_ACCESS_KEY": secret,
         "AWS_DEFAULT_REGION": REGION,
         "AWS_REGION": REGION,
         "AWS_CONFIG_FILE": os.devnull,
@@ -118,12 +123,13 @@ def state_folder(environ: Mapping[str, str] = os.environ) -> Path:
 
 @contextmanager
 def announced(pipeline: RunningStack, registry: Path | None = None) -> Iterator[Path]:
-    """Let other commands find a stack as long as this lasts."""
+    """Let other commands of the same user find a stack as long as this lasts."""
     path = (registry or state_folder()) / f"{pipeline.pid}.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_suffix(".new")
-    fresh.write_text(json.dumps(asdict(pipeline), indent=2))
-    fresh.replace(path)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # A new file, which nobody else can have open, with the secret in it.
+    with tempfile.NamedTemporaryFile("w", dir=path.parent, suffix=".new", delete=False) as fresh:
+        json.dump(asdict(pipeline), fresh, indent=2)
+    Path(fresh.name).replace(path)
     try:
         yield path
     finally:

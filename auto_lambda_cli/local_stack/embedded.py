@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -17,7 +18,7 @@ from types import TracebackType
 from typing import Self
 
 from auto_lambda.tools import ToolEnvironments, interpreters
-from auto_lambda_cli.running_stacks import ACCOUNT, HOST, answers, client_environ
+from auto_lambda_cli.running_stacks import ACCOUNT, HOST, KEY_ID, answers, client_environ
 
 _LAUNCHER = Path(__file__).with_name("launcher.py")
 _RUNTIME = "import sys; from auto_lambda.tools import ToolEnvironments as T; print(T().python('runtime', sys.argv[1]))"
@@ -33,10 +34,12 @@ class EmbeddedAws:
 
     Attributes:
         endpoint: ``http://127.0.0.1:<port>``, for ``AWS_ENDPOINT_URL``.
+        secret: the secret access key, which other users of the machine need.
         log: the emulator's log file.
     """
 
     endpoint: str
+    secret: str
     log: Path
     _process: subprocess.Popen[str]
     _scratch: Path
@@ -60,9 +63,10 @@ class EmbeddedAws:
         shutil.rmtree(scratch, ignore_errors=True)
         scratch.mkdir(parents=True)
         log = folder / "aws.log"
+        secret = secrets.token_urlsafe(30)
         with _listen(port) as listener:
             endpoint = f"http://{HOST}:{listener.getsockname()[1]}"
-            aws = cls(endpoint, log, _spawn(python, listener, scratch, log), scratch)
+            aws = cls(endpoint, secret, log, _spawn(python, listener, secret, scratch, log), scratch)
         try:
             aws._wait_until_up(patience)
         except BaseException:
@@ -73,7 +77,7 @@ class EmbeddedAws:
     @property
     def environ(self) -> dict[str, str]:
         """The environment variables that point a client to it, and nowhere else."""
-        return client_environ(self.endpoint)
+        return client_environ(self.endpoint, self.secret)
 
     @property
     def pid(self) -> int:
@@ -129,7 +133,7 @@ def _listen(port: int | None) -> socket.socket:
     return listener
 
 
-def _spawn(python: Path, listener: socket.socket, scratch: Path, log: Path) -> subprocess.Popen[str]:
+def _spawn(python: Path, listener: socket.socket, secret: str, scratch: Path, log: Path) -> subprocess.Popen[str]:
     with log.open("w") as output:
         process = subprocess.Popen(
             [python, "-I", str(_LAUNCHER)],
@@ -147,6 +151,7 @@ def _spawn(python: Path, listener: socket.socket, scratch: Path, log: Path) -> s
         "runtimes": {minor: str(path) for minor, path in ToolEnvironments().made("runtime").items()},
         "runtime": [sys.executable, "-c", _RUNTIME],
         "environ": dict(os.environ),
+        "credentials": [KEY_ID, secret],
     }
     assert process.stdin is not None  # noqa: S101 - for the type checker: we asked for a pipe
     with contextlib.suppress(BrokenPipeError):  # it has exited already; waiting for it reports why

@@ -1,9 +1,9 @@
 """Runs the embedded AWS. A script for the Python of the ``embedded-aws`` environment, which has nothing of ours.
 
 Reads one JSON line from standard input: ``{"socket": fd, "runtimes": {minor: path}, "runtime": [command...],
-"environ": {...}}``. ``runtimes`` has the interpreters for functions by Python version; for another version the command
-``runtime``, run in ``environ`` with the version appended, creates one and prints its path. Standard input stays open as
-long as the parent lives; at its end this process and all functions are killed.
+"environ": {...}, "credentials": [key id, secret]}``. ``runtimes`` has the interpreters for functions by Python version;
+for another version the command ``runtime``, run in ``environ`` with the version appended, creates one and prints its
+path. Standard input stays open as long as the parent lives; at its end this process and all functions are killed.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import hashlib
+import importlib.util
 import json
 import os
 import signal
@@ -19,8 +20,9 @@ import sys
 import tempfile
 import threading
 import zipfile
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from itertools import repeat
 from multiprocessing import get_context
 from pathlib import Path
@@ -52,7 +54,8 @@ def main() -> None:
     honour_runtimes(orders["runtimes"], orders["runtime"], orders["environ"])
     share_layers(Path.cwd() / "layers")
     long_poll_patch()
-    serve(orders["socket"])
+    use_credentials(*orders["credentials"])
+    serve(orders["socket"], orders["credentials"][1])
 
 
 def die_with_parent() -> None:
@@ -144,16 +147,62 @@ def long_poll_patch() -> None:
     sqs.asyncio = SimpleNamespace(**{**vars(asyncio), "sleep": sleep})
 
 
-def serve(socket: int) -> None:
+def use_credentials(key_id: str, secret: str) -> None:
+    """Run functions with the stack's credentials, and honour them in presigned URLs, whose signatures S3 checks itself.
+
+    Other keys keep the emulator's own secret.
+    """
+    from ministack.core import lambda_runtime  # type: ignore[import-not-found,unused-ignore]
+    from ministack.services import s3  # type: ignore[import-not-found,unused-ignore]
+
+    resolve = s3.resolve_credential
+
+    def resolve_ours(given: str, *rest: Any) -> Any:
+        return replace(resolve("test", *rest), secret_access_key=secret) if given == key_id else resolve(given, *rest)
+
+    s3.resolve_credential = resolve_ours
+    credentials = {"AWS_ACCESS_KEY_ID": key_id, "AWS_SECRET_ACCESS_KEY": secret, "AWS_SESSION_TOKEN": ""}
+    lambda_runtime.execution_credentials = lambda _: credentials
+
+
+def serve(socket: int, secret: str) -> None:
     """Serve on a socket that the parent has bound, so that no one else can take the port in between."""
-    from hypercorn.asyncio import serve as hypercorn_serve  # type: ignore[import-not-found,unused-ignore]
+    from hypercorn.asyncio import run  # type: ignore[import-not-found,unused-ignore]
+    from hypercorn.asyncio import serve as hypercorn_serve
     from hypercorn.config import Config  # type: ignore[import-not-found,unused-ignore]
     from ministack.app import app  # type: ignore[import-not-found,unused-ignore]
 
+    access = load_access()
+    peers: dict[tuple[str, int], Callable[[], bool]] = {}
+
+    class Server(run.TCPServer):  # type: ignore[misc,unused-ignore]
+        """Serves one connection, and knows whose it is as long as it is open."""
+
+        async def run(self) -> None:
+            client, server = (self.writer.get_extra_info(name) for name in ("peername", "sockname"))
+            peers[client] = functools.cache(lambda: access.peers_user(client, server))
+            try:
+                await super().run()
+            finally:
+                del peers[client]
+
+    run.TCPServer = Server
     config = Config()
     config.bind = [f"fd://{socket}"]
     config.keep_alive_timeout = 75
-    asyncio.run(hypercorn_serve(app, config))
+    guard = access.GuardedAws(app, secret, lambda client: client in peers and peers[client]())
+    asyncio.run(hypercorn_serve(guard, config))
+
+
+def load_access() -> Any:
+    """Load the module beside this script: the emulator's Python has none of our packages."""
+    spec = importlib.util.spec_from_file_location("access", Path(__file__).with_name("access.py"))
+    if spec is None or spec.loader is None:
+        raise FileNotFoundError(f"there is no access.py beside {__file__}")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    return module
 
 
 if __name__ == "__main__":

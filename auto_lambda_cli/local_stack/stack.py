@@ -24,7 +24,7 @@ from auto_lambda_cli.local_stack.fleet.group import Hopeless
 from auto_lambda_cli.local_stack.fleet.rules import user_data
 from auto_lambda_cli.local_stack.processes import Child, ChildError, tail
 from auto_lambda_cli.local_stack.sources import template_path
-from auto_lambda_cli.running_stacks import REGION, RunningStack
+from auto_lambda_cli.running_stacks import KEY_ID, REGION, RunningStack
 
 STACK = "auto-lambda"
 PATIENCE = 60.0  # seconds for a process to start
@@ -157,7 +157,7 @@ def local_client(aws: EmbeddedAws, service: str) -> Any:
     """Make a client of the embedded AWS, whatever this process's own environment says."""
     import boto3
 
-    session = boto3.Session(aws_access_key_id="local", aws_secret_access_key="local", region_name=REGION)  # noqa: S106
+    session = boto3.Session(aws_access_key_id=KEY_ID, aws_secret_access_key=aws.secret, region_name=REGION)
     return client(session, service, endpoint=aws.endpoint)
 
 
@@ -170,7 +170,7 @@ def deploy_pipeline(aws: EmbeddedAws, folder: Path, parameters: Mapping[str, str
     stacks = Stacks(local_client(aws, "cloudformation"))
     chosen = parameters or {}
     result = stacks.deploy(Plan(STACK, body=template_path().read_text(), parameters=chosen))
-    pipeline = RunningStack.from_outputs(result.stack.outputs, endpoint=aws.endpoint, folder=folder)
+    pipeline = RunningStack.from_outputs(result.stack.outputs, endpoint=aws.endpoint, secret=aws.secret, folder=folder)
     return replace(pipeline, undeploys=chosen.get(_UNDEPLOYS) == "true")
 
 
@@ -231,7 +231,7 @@ def _fleet(
         return {**told, **pipeline.environ_over(os.environ), **here}
 
     clients = partial(local_client, aws)
-    return fleet(clients, STACK, pipeline.group, aws.endpoint, options, folder=folder, environ=environ, say=say)
+    return fleet(clients, STACK, pipeline.group, aws, options, folder=folder, environ=environ, say=say)
 
 
 def _checker_environ(aws: EmbeddedAws, pipeline: RunningStack, chosen: Mapping[str, str]) -> dict[str, str]:

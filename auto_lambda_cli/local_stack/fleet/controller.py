@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from auto_lambda_cli.local_stack.embedded import EmbeddedAws
 from auto_lambda_cli.local_stack.fleet.endpoint import endpoint
 from auto_lambda_cli.local_stack.fleet.group import LocalGroup, Say
 from auto_lambda_cli.local_stack.fleet.machine import WorkerHost
@@ -65,7 +66,7 @@ class LocalFleet:
 
 @contextmanager
 def fleet(
-    clients: Clients, stack: str, name: str, embedded: str, options: FleetOptions, *,
+    clients: Clients, stack: str, name: str, embedded: EmbeddedAws, options: FleetOptions, *,
     folder: Path, environ: Callable[[Mapping[str, str], str], Mapping[str, str]], say: Say,
 ) -> Iterator[LocalFleet]:  # fmt: skip
     """Run a fleet for the group ``name`` of a ``stack``, empty at first; at the end its instances are stopped.
@@ -74,7 +75,7 @@ def fleet(
         clients: makes clients of the embedded AWS.
         stack: the pipeline's stack.
         name: the group's name.
-        embedded: the URL of the embedded AWS.
+        embedded: the embedded AWS.
         options: the fleet's options.
         folder: for logs and work folders.
         environ: makes a worker's environment from the settings in the user data and the URL of the emulator.
@@ -90,7 +91,7 @@ def fleet(
         return WorkerHost(machine, folder, environ(told, url))
 
     group = LocalGroup(rules, host, options.boot_seconds, lambda text: say(f"fleet: {text}"))
-    with endpoint(group, embedded) as url:
+    with endpoint(group, embedded.endpoint, embedded.secret) as url:
         say(
             f"an Auto Scaling emulator follows the policies of group {name}: "
             f"{rules.smallest} to {rules.largest} instances, each boots for {options.boot_seconds:g} s"

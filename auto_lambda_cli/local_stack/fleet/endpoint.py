@@ -9,10 +9,12 @@ import http.client
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, urlsplit
 from xml.etree import ElementTree as ET
 
+from auto_lambda_cli.local_stack import access
 from auto_lambda_cli.local_stack.fleet.group import Instance, LocalGroup, ValidationFailed
 
 _NAMESPACE = "http://autoscaling.amazonaws.com/doc/2011-01-01/"
@@ -21,12 +23,13 @@ Parameters = Mapping[str, str]
 
 
 @contextmanager
-def endpoint(group: LocalGroup, embedded: str) -> Iterator[str]:
+def endpoint(group: LocalGroup, embedded: str, secret: str) -> Iterator[str]:
     """Serve on a free loopback port as long as this lasts, and give the URL for AWS_ENDPOINT_URL_AUTO_SCALING.
 
     Args:
         group: the emulated group.
         embedded: the URL of the embedded AWS.
+        secret: its secret access key, which other users of the machine need here, too.
     """
     service = Service(group, embedded)
 
@@ -36,7 +39,7 @@ def endpoint(group: LocalGroup, embedded: str) -> Iterator[str]:
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             try:
-                status, answer = service.answer(body, dict(self.headers))
+                status, answer = self.refused(body) or service.answer(body, dict(self.headers))
             except (OSError, http.client.HTTPException) as error:
                 status, answer = 503, str(error).encode()  # the embedded AWS is busy; clients retry
             with suppress(ConnectionError):  # the client has given up waiting
@@ -45,6 +48,18 @@ def endpoint(group: LocalGroup, embedded: str) -> Iterator[str]:
                 self.send_header("Content-Length", str(len(answer)))
                 self.end_headers()
                 self.wfile.write(answer)
+
+        def refused(self, body: bytes) -> Answer | None:
+            request = access.Request("POST", self.path, self.path, {k.lower(): v for k, v in self.headers.items()})
+            verdict = access.judge(
+                request, lambda: access.peers_user(self.client_address, self.connection.getsockname())
+            )
+            if verdict is access.Verdict.IF_SIGNED and access.is_signed(request, body, secret, datetime.now(UTC)):
+                return None
+            if verdict is access.Verdict.LET_IN and not request.for_an_app:
+                return None
+            status, _, answer = access.refusal(request, verdict)
+            return status, answer
 
         def log_message(self, *_: object) -> None:
             """Silence."""

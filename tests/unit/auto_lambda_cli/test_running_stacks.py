@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import stat
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -39,7 +40,8 @@ class Healthy(BaseHTTPRequestHandler):
 def pipeline(tmp_path: Path) -> Iterator[RunningStack]:
     with HTTPServer(("127.0.0.1", 0), Healthy) as server:
         Thread(target=server.serve_forever, daemon=True).start()
-        yield RunningStack.from_outputs(OUTPUTS, endpoint=f"http://127.0.0.1:{server.server_port}", folder=tmp_path)
+        endpoint = f"http://127.0.0.1:{server.server_port}"
+        yield RunningStack.from_outputs(OUTPUTS, endpoint=endpoint, secret="a secret", folder=tmp_path)
         server.shutdown()
 
 
@@ -47,6 +49,14 @@ def test_a_running_stack_is_found(pipeline: RunningStack, tmp_path: Path) -> Non
     with announced(pipeline, tmp_path):
         assert running(tmp_path) == [pipeline]
     assert running(tmp_path) == []
+
+
+def test_only_its_user_can_read_the_secret_of_a_stack(pipeline: RunningStack, tmp_path: Path) -> None:
+    registry = tmp_path / "registry"
+    with announced(pipeline, registry) as note:
+        assert "a secret" in note.read_text()
+        assert [stat.S_IMODE(path.stat().st_mode) for path in (registry, note)] == [0o700, 0o600]
+    assert "a secret" not in repr(pipeline)
 
 
 def test_a_stack_whose_process_is_gone_is_forgotten(pipeline: RunningStack, tmp_path: Path) -> None:
@@ -81,6 +91,7 @@ def test_the_ready_line_holds_all_that_a_client_needs(pipeline: RunningStack) ->
     assert line["ready"] is True
     assert line["bucket"] == line["environ"]["AUTO_LAMBDA_UPLOADS_BUCKET"] == "uploads"
     assert line["endpoint"] == line["environ"]["AWS_ENDPOINT_URL"] == pipeline.endpoint
+    assert line["environ"]["AWS_SECRET_ACCESS_KEY"] == "a secret"
 
 
 def test_nothing_of_another_aws_stays_in_the_environment(pipeline: RunningStack) -> None:

@@ -14,10 +14,15 @@ from typing import Any
 
 import boto3
 import pytest
+import urllib3
+from another_user import another_user
+from botocore.config import Config
+from botocore.exceptions import ClientError
 
+from auto_lambda.aws.urls import callable_url
 from auto_lambda.tools import interpreters
 from auto_lambda_cli.local_stack.embedded import EmbeddedAws, EmbeddedAwsError, preferred_minor
-from auto_lambda_cli.running_stacks import answers
+from auto_lambda_cli.running_stacks import KEY_ID, answers
 
 HANDLER = """
 import code, os, sys, tempfile
@@ -36,13 +41,14 @@ def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedAws]:
         yield running
 
 
-def client(aws: EmbeddedAws, service: str) -> Any:
+def client(aws: EmbeddedAws, service: str, secret: str = "test", **options: Any) -> Any:
     return boto3.client(  # type: ignore[call-overload]
         service,
         endpoint_url=aws.endpoint,
         region_name="us-east-1",
-        aws_access_key_id="local",
-        aws_secret_access_key="local",
+        aws_access_key_id="test" if secret == "test" else KEY_ID,
+        aws_secret_access_key=secret,
+        **options,
     )
 
 
@@ -154,6 +160,86 @@ def handler(event, context):
     answer = functions.invoke(FunctionName="large")
     found = json.loads(answer["Payload"].read())
     assert found == {str(number): len(str(number)) * 1_000_000 for number in range(40)}
+
+
+def ask(url: str, method: str = "GET", **headers: str) -> urllib3.BaseHTTPResponse:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return urllib3.request(method, url, headers=named, retries=False)
+
+
+def test_another_user_can_put_nothing_into_a_bucket_without_the_secret(aws: EmbeddedAws) -> None:
+    client(aws, "s3").create_bucket(Bucket="drops")
+    others = client(aws, "s3")
+    with another_user(), pytest.raises(ClientError, match=r"AccessDenied.*must sign requests"):
+        others.put_object(Bucket="drops", Key="apps/shop.zip", Body=b"zip")
+    assert client(aws, "s3").list_objects_v2(Bucket="drops")["KeyCount"] == 0
+
+
+def test_another_user_with_the_secret_can(aws: EmbeddedAws) -> None:
+    buckets, queues = client(aws, "s3", aws.secret), client(aws, "sqs", aws.secret)
+    with another_user():
+        buckets.create_bucket(Bucket="lent")
+        buckets.put_object(Bucket="lent", Key="apps/shop.zip", Body=b"zip")
+        url = queues.create_queue(QueueName="lent")["QueueUrl"]
+        queues.send_message(QueueUrl=url, MessageBody="{}")
+    assert client(aws, "sqs").receive_message(QueueUrl=url)["Messages"][0]["Body"] == "{}"
+    assert client(aws, "s3").get_object(Bucket="lent", Key="apps/shop.zip")["Body"].read() == b"zip"
+
+
+@pytest.mark.parametrize("headers", [
+    {"Origin": "https://evil.example"}, {"Sec_Fetch_Site": "cross-site"}, {"Host": "evil.example:4566"},
+])  # fmt: skip
+def test_a_web_page_can_neither_read_nor_change_anything(aws: EmbeddedAws, headers: dict[str, str]) -> None:
+    client(aws, "s3").create_bucket(Bucket="private")
+    for method in ("PUT", "GET", "OPTIONS", "DELETE"):
+        answer = ask(f"{aws.endpoint}/private/apps/shop.zip", method, **headers)
+        assert (answer.status, "access-control-allow-origin" in answer.headers) == (403, False)
+    assert ask(f"{aws.endpoint}/_ministack/reset", "POST", **headers).status == 403
+    assert client(aws, "s3").list_objects_v2(Bucket="private")["KeyCount"] == 0
+
+
+def test_no_answer_is_meant_for_web_pages(aws: EmbeddedAws) -> None:
+    answer = ask(f"{aws.endpoint}/", "OPTIONS")
+    assert [name for name in answer.headers if name.lower().startswith("access-control-")] == []
+
+
+def test_a_web_page_may_use_a_presigned_url(aws: EmbeddedAws) -> None:
+    client(aws, "s3").create_bucket(Bucket="shared")
+    for version in ("s3", "s3v4"):
+        config = Config(signature_version=version)
+        good, forged = (
+            client(aws, "s3", secret, config=config).generate_presigned_url(
+                "put_object", Params={"Bucket": "shared", "Key": version}
+            )
+            for secret in (aws.secret, "test")
+        )
+        page = {"Origin": "https://shop.example"}
+        assert ask(good, "OPTIONS", **page).headers["access-control-allow-origin"] == "*"
+        assert ask(good, "PUT", **page).status == 200
+        assert ask(forged, "PUT", **page).status == 403
+        assert ask(forged, "PUT").status == 200, "a program of our own user needs no secret"
+
+
+def test_an_apps_url_is_open_to_everybody_and_its_cors_is_its_own(aws: EmbeddedAws) -> None:
+    functions = client(aws, "lambda")
+    code = "import boto3\ndef handler(event, context): return boto3.client('s3').generate_presigned_url("
+    code += "'put_object', Params={'Bucket': 'of-the-app', 'Key': 'upload'})"
+    functions.create_function(
+        FunctionName="open",
+        Runtime=f"python{preferred_minor()}",
+        Role="arn:aws:iam::123456789012:role/any",
+        Handler="app.handler",
+        Code={"ZipFile": zipped(app=code)},
+    )
+    cors = {"AllowOrigins": ["https://shop.example"], "AllowMethods": ["GET"]}
+    made = functions.create_function_url_config(FunctionName="open", AuthType="NONE", Cors=cors)
+    url = callable_url(made["FunctionUrl"], aws.endpoint)
+    page = {"Origin": "https://shop.example", "Sec_Fetch_Site": "cross-site"}
+    with another_user():
+        answer = ask(url, **page)
+    assert (answer.status, answer.headers["access-control-allow-origin"]) == (200, "https://shop.example")
+    client(aws, "s3").create_bucket(Bucket="of-the-app")
+    assert ask(answer.data.decode(), "PUT", **page).status == 200, "the app signs with the stack's secret"
 
 
 def test_leaving_the_context_ends_the_emulator_with_its_functions(tmp_path: Path) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from typing import Any
 
 import boto3
 import pytest
+from another_user import another_user
 from botocore.exceptions import ClientError
 from moto.server import ThreadedMotoServer
 
@@ -35,9 +38,9 @@ class Computer:
     def end(self) -> None: ...
 
 
-def client(url: str) -> Any:
+def client(url: str, secret: str = "test") -> Any:
     return boto3.client(
-        "autoscaling", "us-east-1", endpoint_url=url, aws_access_key_id="test", aws_secret_access_key="test"
+        "autoscaling", "us-east-1", endpoint_url=url, aws_access_key_id="test", aws_secret_access_key=secret
     )
 
 
@@ -74,7 +77,7 @@ def group() -> fleet_group.LocalGroup:
 
 @pytest.fixture
 def double(group: fleet_group.LocalGroup, embedded: str) -> Iterator[Any]:
-    with endpoint(group, embedded) as url:
+    with endpoint(group, embedded, "a secret") as url:
         yield client(url)
 
 
@@ -108,3 +111,26 @@ def test_a_person_may_set_the_desired_count_and_others_groups_are_not_touched(
     double.set_desired_capacity(AutoScalingGroupName="checker", DesiredCapacity=2)
     assert group.desired == 3
     assert AutoScalingGroup(double, "checker").capacity().desired == 2
+
+
+def test_a_web_page_cannot_change_the_group(double: Any, group: fleet_group.LocalGroup) -> None:
+    url = double.meta.endpoint_url
+    body = f"Action=SetDesiredCapacity&AutoScalingGroupName={NAME}&DesiredCapacity=3".encode()
+    page = urllib.request.Request(url, body, {"Origin": "https://evil.example"})
+    with pytest.raises(urllib.error.HTTPError, match="403"):
+        urllib.request.urlopen(page)
+    renamed = urllib.request.Request(url, body, {"Host": "evil.example"})
+    with pytest.raises(urllib.error.HTTPError, match="403"):
+        urllib.request.urlopen(renamed)
+    assert group.desired == 2
+
+
+def test_another_user_needs_the_secret_to_change_the_group(double: Any, group: fleet_group.LocalGroup) -> None:
+    others = client(double.meta.endpoint_url)
+    friends = client(double.meta.endpoint_url, "a secret")
+    with another_user():
+        with pytest.raises(ClientError, match="AccessDenied"):
+            others.set_desired_capacity(AutoScalingGroupName=NAME, DesiredCapacity=3)
+        assert group.desired == 2
+        friends.set_desired_capacity(AutoScalingGroupName=NAME, DesiredCapacity=3)
+    assert group.desired == 3
