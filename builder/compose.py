@@ -67,12 +67,16 @@ class RequestedTools:
 
 def make_sandbox(toolchain: Toolchain, redact: Redactor | None = None) -> Sandbox:
     """Return what runs commands: bubblewrap, unless the toolchain says ``off``; ``redact`` hides secrets."""
-    found = toolchain.index
-    index = IndexAccess(Path(found.socket), found.environment) if found else None
+    index = _index_access(toolchain)
     if toolchain.sandbox == "off":
         return PlainSandbox(index, redact=redact)
     homes = {Path(path).parents[1] for path in toolchain.interpreters.values()} - {Path("/usr"), Path("/")}
     return BubblewrapSandbox(PlainSandbox(redact=redact), homes, index)
+
+
+def _index_access(toolchain: Toolchain) -> IndexAccess | None:
+    found = toolchain.index
+    return IndexAccess(Path(found.socket), found.environment) if found else None
 
 
 def compose(
@@ -89,7 +93,8 @@ def compose(
     sandbox = sandbox or make_sandbox(toolchain)
     interpreters = {minor: Path(path) for minor, path in toolchain.interpreters.items()}
     tools = RequestedTools(interpreters, map(Path, toolchain.tools), request_tool)
-    uv = Uv(sandbox, None, toolchain.settings)
+    access = _index_access(toolchain)
+    uv = Uv(sandbox, None, toolchain.settings, access.failures if access else None)
     wheel_builder = WheelBuilder(uv, sandbox, tools, actions)
     layers = Layers(uv, wheel_builder, sandbox, actions)
     hosts = toolchain.index.hosts if toolchain.index else ()

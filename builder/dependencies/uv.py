@@ -6,8 +6,8 @@ of it: one that builds nothing and shares its cache, one that may build and has 
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -16,9 +16,15 @@ from auto_lambda.model import Architecture, BuildLog
 from auto_lambda.runtimes import RUNTIMES
 from auto_lambda.tools import ToolError, uv_executable
 from builder.actions import OurTrouble
+from builder.dependencies.uv_output import FAILED, ErrorChain, error_chain
 from builder.sandbox.limit_errors import stopped_error
 from builder.sandbox.sandbox import MEGABYTE, Command, Limits, Outcome, Sandbox
 
+DOWNLOAD = Path(__file__).with_name("inside") / "download.py"
+INDEX_FAILED = 75
+"""How that script ends when the index failed, not the address (sysexits.h, ``EX_TEMPFAIL``)."""
+
+_MOST_PROBED = 32 * MEGABYTE  # pages break off in their middle, too
 _LIMITS = Limits(wall=900, cpu=1800, memory=8192 * MEGABYTE)
 # The glibc of each manylinux platform that uv knows.
 _MANYLINUX = ((2, 17), (2, 28), (2, 31), (2, 32), (2, 33), (2, 34))
@@ -66,11 +72,19 @@ class Uv:
         cache: a cache kept between runs, for runs that build nothing; None for runs that may execute untrusted code:
             each has its own in its work folder, as who can write to a cache decides what others install from it.
         settings: variables for uv, as `auto_lambda.index_settings.build_settings` gives them.
+        failures: counts how often an index has failed so far, as the proxy on the way to it saw; None without one.
     """
 
-    def __init__(self, sandbox: Sandbox, cache: Path | None, settings: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        sandbox: Sandbox,
+        cache: Path | None,
+        settings: Mapping[str, str],
+        failures: Callable[[], int] | None = None,
+    ) -> None:
         self._sandbox = sandbox
         self._cache = cache
+        self._failures = failures or _none
         self._environ = {
             **settings,
             "UV_PYTHON_DOWNLOADS": "never",
@@ -96,6 +110,7 @@ class Uv:
         # Below another writable folder it is no mount of its own, and so files can be linked from one to the other.
         wanted = tuple(dict.fromkeys((*writable, cache)))
         folders = [one for one in wanted if not any(one != other and one.is_relative_to(other) for other in wanted)]
+        before = self._failures() if network else 0
         outcome = self._sandbox.run(
             Command(
                 (str(executable), *arguments, "--python", str(target.interpreter)), cwd,
@@ -107,8 +122,8 @@ class Uv:
         if outcome.stopped:
             hint = "Use packages that offer wheels for Lambda, or fewer of them."
             raise stopped_error(outcome, "building the dependencies", hint=hint)
-        if network and not outcome.ok and (trouble := _trouble(outcome.output)):
-            raise IndexTrouble(trouble)
+        if network and outcome.returncode == FAILED:
+            self._require_working_index(error_chain(outcome.output, streamed=arguments[0] == "build"), before, target)
         return outcome
 
     def script(self, script: Path, arguments: tuple[str, ...], target: BuildTarget, work: Path) -> Outcome:
@@ -117,16 +132,23 @@ class Uv:
         readable = (target.interpreter.parent.parent, script)
         return self._sandbox.run(Command(argv, work, self._environ, readable, (work,), network=True), lambda _: None)
 
+    def _require_working_index(self, chain: ErrorChain, before: int, target: BuildTarget) -> None:
+        """Raise IndexTrouble if it was the index or this machine that failed uv.
 
-# Only uv's own lines count: a build's output is indented, so it cannot claim to be an index that failed.
-_OWN_LINES = ("error: ", "  cause: ")
-_TROUBLE = re.compile(
-    r"client error|dns error|error sending request|timed? ?out|Connection (?:refused|reset)|HTTP status server error"
-    r"|status code: 5\d\d|\b5\d\d (?:Internal|Bad Gateway|Service|Gateway)|Too Many Requests|No space left on device"
-    r"|Failed to (?:fetch|download|initialize cache)|Network is unreachable|Too many open files"
-)
+        What uv prints only says where to look, as a build can print, or have uv quote, what it likes. It is ours if the
+        proxy saw the index fail, or if asking for the same address again, without a line of the upload's code, fails.
+        Whatever stays unsure is the uploader's, who sees the output: trying again would most likely fail again.
+        """
+        if chain.machine_is_full:
+            raise IndexTrouble(chain.links[-1])
+        if (url := chain.fetch) and (self._failures() > before or not self._answers(url, target)):
+            raise IndexTrouble("; ".join(chain.links)[:500])
+
+    def _answers(self, url: str, target: BuildTarget) -> bool:
+        with tempfile.TemporaryDirectory() as folder:
+            outcome = self.script(DOWNLOAD, (url, "/dev/null", str(_MOST_PROBED)), target, Path(folder))
+        return outcome.returncode != INDEX_FAILED and outcome.stopped != "time"
 
 
-def _trouble(output: str) -> str | None:
-    lines = [line for line in output.splitlines() if line.startswith(_OWN_LINES) and _TROUBLE.search(line)]
-    return "; ".join(line.strip() for line in lines[:4])[:500] if lines else None
+def _none() -> int:
+    return 0

@@ -6,19 +6,19 @@ import re
 
 from auto_lambda.errors import AppError, Code
 from builder.dependencies.uv import BuildTarget
+from builder.dependencies.uv_output import error_chain
 
 _MAX_LENGTH = 2000
 _LAST_LINES = 25
-_BUILD = re.compile(r"(?m)^[^\w\n]*(?:error: )?(?:Failed to (?:build|download and build)|Building) `([^`]+)`")
-# The only line that tells of it if what was built is a folder whose name is not known.
-_BUILD_BACKEND_FAILED = "The build backend returned an error"
+_RELEASE = re.compile(r"[\w.-]+==\S+")
 _UNKNOWN = re.compile(r"Because (\S+) was not found in the (?:package registry|provided package locations)")
 _NO_VERSION = re.compile(
     r"(?:there (?:is no version|are no versions) of|only the following versions of|only) ([^\s,]+)"
 )
-_OTHER_PYTHON = re.compile(r"Python version|requires-python|does not satisfy Python|Python ABI tag")
+# Phrases with a blank, which no name and no version of a package can hold.
+_OTHER_PYTHON = re.compile(r"the requested Python version|does not satisfy Python|Python ABI tag")
 _NO_WHEEL = re.compile(
-    r"no wheels? with a matching|only has wheels|no source distribution|no usable wheels|incompatible with"
+    r"no wheels? with a matching|only has wheels|no source distribution|no usable wheels|incompatible with "
 )
 
 
@@ -35,12 +35,13 @@ def explain(output: str, manifest: str | None, target: BuildTarget) -> AppError:
         target: named in hints.
     """
     where = manifest or "the framework's own requirements"
-    if _BUILD.search(output) or _BUILD_BACKEND_FAILED in output:
-        return _build_failed(output, target)
+    chain = error_chain(output)
+    if chain.build is not None:
+        return _build_failed(chain.build, output, target)
     explanation = _explanation(output)
     if "no usable wheels" in explanation:
         return AppError(Code.DEPENDENCY_BUILD_FAILED, explanation, hint=_hint_wheel(target))
-    if "satisfiable" in output or "No solution" in output:
+    if chain.unsolvable:
         return _no_solution(explanation, where, target)
     if _NO_WHEEL.search(explanation):
         return AppError(Code.DEPENDENCY_BUILD_FAILED, explanation, hint=_hint_wheel(target))
@@ -63,12 +64,11 @@ def _no_solution(explanation: str, where: str, target: BuildTarget) -> AppError:
     return AppError(Code.REQUIREMENTS_CONFLICT, explanation, hint=hint)
 
 
-def _build_failed(output: str, target: BuildTarget) -> AppError:
-    match = _BUILD.search(output)
-    name = re.sub(r" @ file://\S*/local/\d+/", " @ ./", match[1]) if match else "a dependency"
+def _build_failed(what: str, output: str, target: BuildTarget) -> AppError:
+    name = re.sub(r" @ file://\S*/local/\d+/", " @ ./", what) or "a dependency"
     error = build_failed(name, output, target)
     # A release of the index that no longer builds here may have a wheel for an older Python.
-    return NotForThisPython(error.code, error.message, hint=error.hint) if "==" in name else error
+    return NotForThisPython(error.code, error.message, hint=error.hint) if _RELEASE.fullmatch(what) else error
 
 
 def build_failed(name: str, output: str, target: BuildTarget) -> AppError:

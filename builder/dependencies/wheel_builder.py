@@ -28,7 +28,7 @@ from builder.actions import Actions, OurTrouble
 from builder.dependencies import repair
 from builder.dependencies.lock import content_digest
 from builder.dependencies.sdists import Sdist
-from builder.dependencies.uv import BuildTarget, IndexTrouble, Uv
+from builder.dependencies.uv import DOWNLOAD, INDEX_FAILED, BuildTarget, IndexTrouble, Uv
 from builder.dependencies.uv_errors import build_failed
 from builder.dependencies.wheels import BadWheel, check, fits, is_for_this_machine_only
 from builder.protocol.messages import Action
@@ -36,7 +36,6 @@ from builder.sandbox.result_file import read_plain
 from builder.sandbox.sandbox import MEGABYTE, Sandbox
 
 RECORD = "record.json"
-_DOWNLOAD = Path(__file__).with_name("inside") / "download.py"
 _MOST_BYTES = 512 * MEGABYTE
 _AT_ONCE = 2 * len(os.sched_getaffinity(0))  # half of a small build is waiting for the index
 # The same source gives the same bytes on every worker: no dates, and no debug notes, which name the build's folder.
@@ -191,9 +190,14 @@ class WheelBuilder:
     def _fetched(self, sdist: Sdist, target: BuildTarget, work: Path) -> Path:
         path = work / "fetched" / Path(sdist.filename).name
         path.parent.mkdir()
-        outcome = self._uv.script(_DOWNLOAD, (sdist.url, str(path), str(_MOST_BYTES)), target, path.parent)
+        outcome = self._uv.script(DOWNLOAD, (sdist.url, str(path), str(_MOST_BYTES)), target, path.parent)
         if not outcome.ok:
-            raise IndexTrouble(f"{sdist.filename} could not be fetched: {outcome.output.splitlines()[-1:]}")
+            what = f"{sdist.filename} could not be fetched: {' '.join(outcome.output.splitlines()[-1:])}"
+            if outcome.returncode == INDEX_FAILED or outcome.stopped == "time":
+                raise IndexTrouble(what)
+            raise AppError(
+                Code.DEPENDENCY_BUILD_FAILED, what, hint="Choose a release whose files the package index offers."
+            )
         if not path.is_file() or _sha256(path) != sdist.sha256:
             raise IndexTrouble(f"{sdist.filename} came with another hash than the index promised")
         return path

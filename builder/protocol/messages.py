@@ -36,6 +36,10 @@ class _Value(BaseModel):
 # ------------------------------------------------------------ what a worker sends
 
 
+INDEX_FAILURES = "/failures"
+"""What to ask the index proxy for, to learn how often an index has failed so far: a number."""
+
+
 class Index(_Value):
     """The way to the package indexes, without a secret in it.
 

@@ -7,12 +7,14 @@ Callers describe a `Command`; a `Sandbox` runs it. Results come back only as fil
 from __future__ import annotations
 
 import contextlib
+import http.client
 import json
 import math
 import os
 import selectors
 import shutil
 import signal
+import socket
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -23,6 +25,7 @@ from typing import Any, Protocol
 from auto_lambda.files import remove_tree
 from auto_lambda.model import BuildLog
 from auto_lambda.redact import Redactor
+from builder.protocol.messages import INDEX_FAILURES
 from builder.sandbox.disk import DiskMeter
 from builder.sandbox.group_events import GroupEvents
 from builder.sandbox.meters import ProcMeter
@@ -35,6 +38,7 @@ from builder.sandbox.result_file import read_plain
 MEGABYTE = 1024 * 1024
 FORWARD = Path(__file__).with_name("inside") / "forward.py"
 _FIXED: Mapping[str, str] = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8"}
+_PROXY_SECONDS = 20.0
 _PACE = 0.1  # seconds between two looks at the limits
 _PHYSICAL = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 # What a process that a resource limit ended returns: itself, and through a shell or bubblewrap.
@@ -109,6 +113,20 @@ class IndexAccess:
         """Return the command with a forwarder before it, which finds the proxy's socket at a path of its own."""
         argv = ("python3", "-I", str(FORWARD), socket, *command.argv)
         return replace(command, argv=argv, env={**command.env, **self.environment})
+
+    def failures(self) -> int:
+        """Ask the proxy how often an index has failed so far.
+
+        Raises:
+            OSError: nobody answers.
+        """
+        proxy = http.client.HTTPConnection("proxy", timeout=_PROXY_SECONDS)
+        with contextlib.closing(proxy), socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(_PROXY_SECONDS)
+            connection.connect(str(self.socket))
+            proxy.sock = connection
+            proxy.request("GET", INDEX_FAILURES)
+            return int(proxy.getresponse().read(32))
 
 
 class Sandbox(Protocol):

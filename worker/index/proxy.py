@@ -19,12 +19,14 @@ from urllib.parse import urljoin, urlsplit, urlunsplit
 
 import urllib3
 
+from builder.protocol.messages import INDEX_FAILURES
 from worker.index.hosts import Indexes, PrivateIndex
 from worker.index.pages import PAGES, Links, links
 from worker.index.upstream import Upstream, pool, proxy_for
 
 _CHUNK = 64 * 1024
 _IDLE_SECONDS = 120.0
+_TOO_MANY_REQUESTS, _SERVER_ERROR = 429, 500
 _REDIRECTS = 5
 _POLL_SECONDS = 0.02  # how long leaving may take
 _PASSED_ON = ("Content-Type", "ETag", "Last-Modified", "Cache-Control", "Content-Range", "Accept-Ranges")
@@ -81,7 +83,14 @@ class _Server(socketserver.ThreadingUnixStreamServer):
         self.reachable = indexes.reachable
         self.private = {private.alias: private for private in indexes.private}
         self.refused = refused
+        self.failures = 0
+        self._counting = threading.Lock()
         self.pools: dict[str | None, urllib3.PoolManager] = {}
+
+    def fail(self) -> None:
+        """Count a failure of an index, or of the way to it: no fault of whoever asked."""
+        with self._counting:
+            self.failures += 1
 
     def offers(self, private: PrivateIndex, path: str) -> bool:
         """Whether a path is the index's: below its prefix, or of a file that one of its pages has led to."""
@@ -113,16 +122,21 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             upstream = self.server.upstream.connect(host, int(port))
         except OSError as error:
+            self.server.fail()
             self.send_error(502, f"cannot reach {host}: {error}")
             return
         with upstream:
             self.send_response(200, "Connection established")
             self.end_headers()
-            _relay(self.connection, upstream)
+            if not _relay(self.connection, upstream):
+                self.server.fail()
         self.close_connection = True
 
     def do_GET(self) -> None:
         """Ask a private index on the build's behalf."""
+        if self.path == INDEX_FAILURES:
+            self._send_page(200, {}, str(self.server.failures).encode())
+            return
         address = urlsplit(self.path)
         private = self.server.private.get(address.hostname or "")
         if private is None:
@@ -135,6 +149,7 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             self._pass_on(target, private)
         except urllib3.exceptions.HTTPError as error:
+            self.server.fail()
             self.send_error(502, f"the index did not answer: {type(error).__name__}")
 
     def do_HEAD(self) -> None:
@@ -145,6 +160,8 @@ class _Handler(BaseHTTPRequestHandler):
         answer = self._follow(target, private)
         if answer is None:
             return
+        if answer.status == _TOO_MANY_REQUESTS or answer.status >= _SERVER_ERROR:
+            self.server.fail()
         try:
             passed_on = {name: answer.headers[name] for name in _PASSED_ON if name in answer.headers}
             kind = answer.headers.get("Content-Type", "").split(";")[0]
@@ -215,15 +232,24 @@ def _rewrite(page: bytes, private: PrivateIndex) -> bytes:
     return page.replace(private.base.encode() + b"/", f"http://{private.alias}/".encode())
 
 
-def _relay(one: socket.socket, other: socket.socket) -> None:
-    """Copy bytes both ways until either side ends or nothing has moved for a while."""
-    peer = {one: other, other: one}
+def _relay(build: socket.socket, index: socket.socket) -> bool:
+    """Copy bytes both ways until either side ends or nothing has moved for a while.
+
+    Returns:
+        False if the index broke the connection off.
+    """
+    peer = {build: index, index: build}
     with selectors.DefaultSelector() as selector:
         for end in peer:
             selector.register(end, selectors.EVENT_READ)
         while ready := selector.select(_IDLE_SECONDS):
             for key, _ in ready:
-                source = one if key.fileobj is one else other
-                if not (data := source.recv(_CHUNK)):
-                    return
+                source = build if key.fileobj is build else index
+                try:
+                    data = source.recv(_CHUNK)
+                except OSError:
+                    return source is build
+                if not data:
+                    return True
                 peer[source].sendall(data)
+    return True

@@ -134,7 +134,11 @@ UV_OUTPUT = {
     "builds without a name's end": repeated("Building `\n", end="x"),
     "spaces": repeated(" ", end="x"),
     "nobody's packages": repeated("Because "),
-    "addresses": repeated(" @ file://", start="Building `", end="`"),
+    "addresses": repeated(" @ file://", start="error: Building `", end="`"),
+    "errors": repeated("error: x\n"),
+    "causes": repeated("  cause: Failed to build `x\n", start="error: x\n"),
+    "continued lines": repeated("         x\n", start="error: x\n"),
+    "a long address": repeated("x", start="error: Failed to fetch: http://"),
 }
 
 

@@ -14,26 +14,33 @@ from builder.dependencies import lock as module
 from builder.dependencies.lock import Lock, Resolver, added
 from builder.dependencies.manifests import Manifest
 from builder.dependencies.requirement_lines import Local, Requirements
-from builder.dependencies.uv import BuildTarget, IndexTrouble, target_of
+from builder.dependencies.uv import DOWNLOAD, INDEX_FAILED, BuildTarget, IndexTrouble, target_of
 from builder.perform import ActionsHere
 from builder.sandbox.sandbox import Command, Outcome
 
 TARGET = BuildTarget("3.12", "x86_64", "x86_64-manylinux_2_34", Path("/usr/bin/python3.12"))
 OK = Outcome(0, "", 0.1)
+AWAY = Outcome(INDEX_FAILED, "", 0.1)
 SIX = "six==1.17.0 \\\n    --hash=sha256:aa \\\n    --hash=sha256:bb\n"
 
 
 @dataclass
 class FakeSandbox:
-    """Answers as uv would, by writing ``text`` where the lock is expected; lists of files are not in ``commands``."""
+    """Answers as uv would, by writing ``text`` where the lock is expected; lists of files are not in ``commands``.
+
+    ``probe`` is how asking the index itself ends.
+    """
 
     text: str = SIX
     files: str = 'lock-version = "1.0"\ncreated-by = "uv"\npackages = []\n'
     outcome: Outcome = OK
+    probe: Outcome = AWAY
     commands: list[Command] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
 
     def run(self, command: Command, say: BuildLog) -> Outcome:
+        if str(DOWNLOAD) in command.argv:
+            return self.probe
         name = command.argv[command.argv.index("--output-file") + 1]
         if name == "pylock.toml":
             (command.cwd / name).write_text(self.files)
@@ -203,6 +210,15 @@ def test_local_projects_are_built_from_a_copy_and_locked_by_content(tmp_path: Pa
 def test_a_missing_index_is_not_the_uploaders_fault(tmp_path: Path, output: str) -> None:
     with pytest.raises(IndexTrouble):
         make(tmp_path, FakeSandbox(outcome=Outcome(2, output, 1)), manifest("six"))
+
+
+@pytest.mark.parametrize("probe", [OK, Outcome(1, "HTTP Error 404", 0.1)])
+def test_an_index_that_answers_when_asked_again_is_not_missing(tmp_path: Path, probe: Outcome) -> None:
+    output = "error: Failed to fetch: http://index.example/simple/six/\n  cause: operation timed out"
+    with pytest.raises(AppError) as caught:
+        make(tmp_path, FakeSandbox(outcome=Outcome(2, output, 1), probe=probe), manifest("six"))
+    assert caught.value.code == Code.BAD_REQUIREMENTS
+    assert "operation timed out" in caught.value.message
 
 
 def test_a_build_cannot_pretend_that_the_index_was_missing(tmp_path: Path) -> None:

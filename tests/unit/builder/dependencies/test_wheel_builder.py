@@ -23,7 +23,7 @@ from auto_lambda.tools import interpreters
 from builder.actions import OurTrouble
 from builder.dependencies.lock import content_digest
 from builder.dependencies.sdists import Sdist
-from builder.dependencies.uv import BuildTarget, IndexTrouble
+from builder.dependencies.uv import INDEX_FAILED, BuildTarget, IndexTrouble
 from builder.dependencies.wheel_builder import BuildInput, Wheel, input_of, wheel_action
 from builder.sandbox.sandbox import Command, Outcome, PlainSandbox, Sandbox
 
@@ -240,7 +240,14 @@ class FakeIndex:
         return Outcome(self.returncode, "HTTP Error 404", 0.1)
 
 
-@pytest.mark.parametrize("index", [FakeIndex(b"other"), FakeIndex(b"", 1)])
+def test_a_source_that_the_index_does_not_hand_out_is_the_uploaders_to_change(tmp_path: Path) -> None:
+    sdist = Sdist("shop", "1.0", "shop-1.0.tar.gz", "https://index.example/shop-1.0.tar.gz", "0" * 64)
+    with pytest.raises(AppError, match="HTTP Error 404") as caught:
+        make(tmp_path, BuildInput("shop 1.0", "0" * 64, sdist), FakeIndex(b"", 1))
+    assert caught.value.code == Code.DEPENDENCY_BUILD_FAILED
+
+
+@pytest.mark.parametrize("index", [FakeIndex(b"other"), FakeIndex(b"", INDEX_FAILED)])
 def test_a_source_with_another_hash_is_the_indexs_trouble(tmp_path: Path, index: FakeIndex) -> None:
     sdist = Sdist("shop", "1.0", "shop-1.0.tar.gz", "https://index.example/shop-1.0.tar.gz", "0" * 64)
     with pytest.raises(IndexTrouble):

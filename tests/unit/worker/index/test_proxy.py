@@ -6,6 +6,7 @@ import http.client
 import http.server
 import socket
 import ssl
+import struct
 import threading
 from base64 import b64encode
 from collections.abc import Iterator
@@ -13,7 +14,9 @@ from pathlib import Path
 
 import pytest
 import trustme
+from failing_index import failing_index
 
+from builder.sandbox.sandbox import IndexAccess
 from worker.index.hosts import Indexes, discover
 from worker.index.pages import Links
 from worker.index.proxy import IndexProxy
@@ -291,6 +294,49 @@ def test_a_private_index_with_a_certificate_that_nobody_trusts_is_not_told_the_c
         connection.request("GET", "http://index-0.internal/simple/demo/")
         assert _status(connection) == 502
         connection.close()
+
+
+def _failures(path: Path) -> int:
+    return IndexAccess(path, {}).failures()
+
+
+@pytest.mark.parametrize(("status", "failures"), [(200, 0), (404, 0), (403, 0), (429, 1), (500, 1), (503, 1)])
+def test_an_index_that_fails_is_counted_and_one_that_refuses_is_not(
+    tmp_path: Path, refused: list[str], status: int, failures: int
+) -> None:
+    with failing_index() as address:
+        found = discover({"UV_DEFAULT_INDEX": f"http://reader:s3cret@{address}/simple/"})
+        with IndexProxy(tmp_path / "s", found, refused.append) as proxy:
+            assert _failures(proxy.socket_path) == 0
+            assert _ask(proxy, f"/simple/status-{status}/") == status
+            assert _failures(proxy.socket_path) == failures
+
+
+@pytest.mark.parametrize(("target", "status", "failures"), [("127.0.0.1:9", 502, 1), ("127.0.0.1:22", 403, 0)])
+def test_a_host_that_cannot_be_reached_is_counted_and_one_that_is_refused_is_not(
+    tmp_path: Path, refused: list[str], target: str, status: int, failures: int
+) -> None:
+    with IndexProxy(tmp_path / "s", Indexes((), frozenset({"127.0.0.1:9"})), refused.append) as proxy:
+        connection = _connection(proxy.socket_path)
+        connection.request("CONNECT", target)
+        assert _status(connection) == status
+        connection.close()
+        assert _failures(proxy.socket_path) == failures
+
+
+def test_an_index_that_resets_a_tunnel_is_counted(tmp_path: Path, refused: list[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        address = f"127.0.0.1:{listener.getsockname()[1]}"
+        proxy = IndexProxy(tmp_path / "s", Indexes((), frozenset({address})), refused.append)
+        with proxy, socket.socket(socket.AF_UNIX) as tunnel:
+            tunnel.connect(str(proxy.socket_path))
+            tunnel.sendall(f"CONNECT {address} HTTP/1.1\r\n\r\n".encode())
+            assert tunnel.recv(4096).startswith(b"HTTP/1.1 200")
+            client, _ = listener.accept()
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            client.close()
+            assert tunnel.recv(4096) == b""
+            assert _failures(proxy.socket_path) == 1
 
 
 def test_a_host_is_remembered_however_it_is_spelt(tmp_path: Path, index: str, refused: list[str]) -> None:
