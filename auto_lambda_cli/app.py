@@ -136,12 +136,21 @@ def deploy(
     wait: Wait = True,
     timeout: Timeout = 900,
     as_json: AsJson = False,
+    include: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="PATTERN",
+            help="Of a folder: pack what matches, even if it would be left out. As in .gitignore; may be repeated.",
+            show_default=False,
+        ),
+    ] = None,
     local: Local = False,
     bucket: Bucket = None,
 ) -> None:
     """Upload an app and follow it until it is live.
 
-    A folder is zipped without files of version control, virtual environments and caches. Progress goes to standard
+    A folder is zipped without files that may hold secrets (`.env`, private keys), files that `.gitignore` names, and
+    files of version control, virtual environments and caches; what was left out is printed. Progress goes to standard
     error; standard output gets the URL, or the receipt with `--json`.
 
     Exit codes: 0 live, 1 failed, 2 wrong usage (nothing was uploaded), 3 not live in time.
@@ -155,7 +164,8 @@ def deploy(
     from auto_lambda_cli.commands.deploy import deploy as run
     from auto_lambda_cli.outcome import Following
 
-    raise typer.Exit(run(source, name, stage, Following(wait, timeout, as_json), local=local, bucket=bucket))
+    following = Following(wait, timeout, as_json)
+    raise typer.Exit(run(source, name, stage, following, local=local, bucket=bucket, include=include or ()))
 
 
 @app.command()

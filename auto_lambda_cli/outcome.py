@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from types import MappingProxyType
 
 import typer
 
@@ -29,7 +31,13 @@ class Following:
     as_json: bool
 
 
-def ended(store: ObjectStore, dropped: drops.Drop, began: float, following: Following) -> int:
+def ended(
+    store: ObjectStore,
+    dropped: drops.Drop,
+    began: float,
+    following: Following,
+    more: Mapping[str, object] = MappingProxyType({}),
+) -> int:
     """Follow a drop, or the removal of a zip, to its end, report it, and return the exit code.
 
     Args:
@@ -37,13 +45,14 @@ def ended(store: ObjectStore, dropped: drops.Drop, began: float, following: Foll
         dropped: the drop to follow.
         began: when the command began, by `time.monotonic`.
         following: how to follow it.
+        more: fields to add to what is printed as JSON.
     """
     if not following.wait:
-        typer.echo(json.dumps(asdict(dropped)) if following.as_json else dropped.key)
+        typer.echo(json.dumps({**asdict(dropped), **more}) if following.as_json else dropped.key)
         return Exit.OK
     receipt = _followed(store, dropped, following.timeout)
     if following.as_json:
-        typer.echo(json.dumps(receipt.stored))
+        typer.echo(json.dumps({**(receipt.stored or {}), **more}))
     return _conclude(receipt, dropped, time.monotonic() - began, as_json=following.as_json)
 
 

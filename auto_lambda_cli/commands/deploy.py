@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,7 +14,15 @@ from auto_lambda.aws.s3 import ObjectStore
 from auto_lambda_cli.exits import Exit, counted, leave, plain_errors, tell
 from auto_lambda_cli.outcome import Following, ended
 from auto_lambda_cli.packing import CannotPack, zip_folder
+from auto_lambda_cli.selection import Reason, Selection
 from auto_lambda_cli.target import choose
+
+_SHOWN = 5  # names of each kind
+_REASONS = {
+    Reason.SECRET: "because it may hold secrets",
+    Reason.IGNORED: "because .gitignore names it",
+    Reason.NO_PART: "as no part of an app",
+}
 
 
 def deploy(
@@ -25,17 +33,18 @@ def deploy(
     *,
     local: bool,
     bucket: str | None,
+    include: Sequence[str] = (),
 ) -> int:
     """Deploy an app and return the exit code."""
     app = app_of(source, name, stage)
     target = choose(local=local, bucket=bucket)
-    with packed(source) as zip_path:
+    with packed(source, include) as (zip_path, selection):
         tell(f"{app} -> {target}")
         began = time.monotonic()
         with plain_errors():
             store = target.store()
             dropped = _upload(store, target.bucket, app, zip_path)
-    return ended(store, dropped, began, following)
+    return ended(store, dropped, began, following, _as_json(selection))
 
 
 def app_of(source: Path, name: str | None, stage: str) -> keys.App:
@@ -50,23 +59,47 @@ def app_of(source: Path, name: str | None, stage: str) -> keys.App:
 
 
 @contextmanager
-def packed(source: Path) -> Iterator[Path]:
-    """Give the zip to upload; if ``source`` is a folder, it is zipped into a temporary one."""
+def packed(source: Path, include: Sequence[str] = ()) -> Iterator[tuple[Path, Selection | None]]:
+    """Give the zip to upload, and what was selected if ``source`` is a folder, which is zipped into a temporary one."""
     if source.is_dir():
         with tempfile.TemporaryDirectory(prefix="auto-lambda-") as folder:
             zip_path = Path(folder, "app.zip")
             try:
-                count = zip_folder(source, zip_path)
+                selection = zip_folder(source, zip_path, include)
             except CannotPack as error:
                 raise leave(Exit.USAGE, str(error)) from None
-            tell(f"packed {counted(count, 'file')}, {zip_path.stat().st_size:,} bytes")
-            yield zip_path
+            tell(f"packed {counted(len(selection.files), 'file')}, {zip_path.stat().st_size:,} bytes")
+            _tell_left_out(selection)
+            yield zip_path, selection
         return
+    if include:
+        raise leave(Exit.USAGE, "--include is for a folder; a zip is uploaded as it is")
     if not source.is_file():
         raise leave(Exit.USAGE, f"{source} is neither a zip nor a folder")
     if not zipfile.is_zipfile(source):
         raise leave(Exit.USAGE, f"{source} is not a zip: give a zip, or a folder to zip")
-    yield source
+    yield source, None
+
+
+def _tell_left_out(selection: Selection) -> None:
+    for reason, names in selection.left_out.items():
+        tell(f"left out, {_REASONS[reason]}: {_few(names)}")
+    if selection.kept:
+        tell(f"packed, although .gitignore names it: {_few(selection.kept)}")
+    if selection.left_out.keys() & {Reason.SECRET, Reason.IGNORED}:
+        tell("--include PATTERN packs what an app needs of these")
+
+
+def _few(names: Sequence[str]) -> str:
+    more = len(names) - _SHOWN
+    return ", ".join(names[:_SHOWN]) + (f" and {more} more" if more > 0 else "")
+
+
+def _as_json(selection: Selection | None) -> dict[str, object]:
+    """Return what is worth telling of a selection; nothing if all of a folder was packed."""
+    if selection is None or not (selection.left_out or selection.kept):
+        return {}
+    return {"packing": {"left_out": selection.left_out, "kept": selection.kept}}
 
 
 def _upload(store: ObjectStore, bucket: str, app: keys.App, zip_path: Path) -> drops.Drop:

@@ -10,6 +10,10 @@ from auto_lambda.errors import Code
 from builder.diagnosis.syntax import clean
 
 WHERE_TO_SET = "under [environment] in auto-lambda.toml or in the framework's own settings"
+WHERE_SECRETS_GO = (  # the one place to name a command for it
+    "Never put a secret into the zip: store it in Parameter Store below /auto-lambda/<stage>/<name>/, and read it "
+    "inside a function."
+)
 _AWS_PACKAGES = frozenset({"botocore", "boto3", "s3transfer"})
 _WRONG_CALLS = frozenset({"ParamValidationError", "UnknownServiceError", "ValidationError", "DataNotFoundError"})
 _NETWORK_ERRORS = frozenset({"gaierror", "ConnectionError", "ConnectionRefusedError", "URLError", "NewConnectionError",
@@ -39,7 +43,7 @@ def remedy(
         file: the file that an `OSError` names.
     """
     if unset is not None:
-        return Code.MISSING_ENVIRONMENT, f"Set {clean(unset)} {WHERE_TO_SET}."
+        return Code.MISSING_ENVIRONMENT, f"Set {clean(unset)} {WHERE_TO_SET}. {WHERE_SECRETS_GO}"
     if _AWS_PACKAGES.intersection(origins) and not _WRONG_CALLS.intersection(types):
         return Code.NEEDS_AWS, (
             "The app calls AWS while it is imported, where it has neither credentials nor a network: make the call "

@@ -26,8 +26,14 @@ def packed(folder: Path, to: Path) -> list[str]:
 
 
 def test_the_apps_own_files_are_packed_and_hidden_settings_too(tmp_path: Path) -> None:
-    app = tree(tmp_path / "app", "app.py", "requirements.txt", ".chalice/config.json", "lib/a.py", ".env")
-    assert packed(app, tmp_path / "a.zip") == [".chalice/config.json", ".env", "app.py", "lib/a.py", "requirements.txt"]
+    app = tree(tmp_path / "app", "app.py", "requirements.txt", ".chalice/config.json", "lib/a.py", ".hidden")
+    assert packed(app, tmp_path / "a.zip") == [
+        ".chalice/config.json",
+        ".hidden",
+        "app.py",
+        "lib/a.py",
+        "requirements.txt",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -45,6 +51,14 @@ def test_what_is_no_part_of_the_app_is_left_out(tmp_path: Path, name: str) -> No
 def test_a_virtual_environment_is_known_by_its_mark_whatever_its_name(tmp_path: Path) -> None:
     app = tree(tmp_path / "app", "app.py", "my-env/pyvenv.cfg", "my-env/lib/x.py")
     assert packed(app, tmp_path / "a.zip") == ["app.py"]
+
+
+def test_what_is_left_out_is_told_with_its_reason(tmp_path: Path) -> None:
+    app = tree(tmp_path / "app", "app.py", ".env", "dist/a.js", ".git/config")
+    (app / ".gitignore").write_text("dist/\n")
+    told = zip_folder(app, tmp_path / "a.zip")
+    assert told.files == (".gitignore", "app.py")
+    assert told.left_out == {"secrets": (".env",), "gitignore": ("dist/",), "other": (".git/",)}
 
 
 def test_the_same_files_give_the_same_bytes_whenever_they_were_written(tmp_path: Path) -> None:

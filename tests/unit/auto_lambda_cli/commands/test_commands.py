@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,30 @@ def test_json_is_the_receipt_alone(answer: Callable[..., None], folder: Path) ->
     answer()
     done = run("deploy", str(folder), "--json")
     assert json.loads(done.stdout)["function"] == "shop-dev"
+
+
+def test_what_is_left_out_of_a_folder_is_told(answer: Callable[..., None], folder: Path) -> None:
+    answer()
+    for number in range(7):
+        (folder / f"{number}.log").write_text("x")
+    for name, text in {".env": "A=1", "requirements.txt": "", ".gitignore": "*.log\nrequirements.txt\n"}.items():
+        (folder / name).write_text(text)
+    done = run("deploy", str(folder), "--json")
+    assert "left out, because it may hold secrets: .env\n" in done.stderr
+    assert "because .gitignore names it: 0.log, 1.log, 2.log, 3.log, 4.log and 2 more\n" in done.stderr
+    assert "packed, although .gitignore names it: requirements.txt\n" in done.stderr
+    packing = json.loads(done.stdout)["packing"]
+    assert (packing["left_out"]["secrets"], packing["kept"]) == ([".env"], ["requirements.txt"])
+    assert len(packing["left_out"]["gitignore"]) == 7
+
+
+def test_include_packs_it_all_the_same(s3: Any, folder: Path, tmp_path: Path) -> None:
+    (folder / ".env").write_text("A=1")
+    done = run("deploy", str(folder), "--include", ".env", "--no-wait", "--json")
+    assert "packing" not in json.loads(done.stdout)
+    s3.download_file(BUCKET, "apps/dev/shop.zip", str(tmp_path / "got.zip"))
+    with zipfile.ZipFile(tmp_path / "got.zip") as archive:
+        assert archive.namelist() == [".env", "app.py"]
 
 
 def test_failed_exits_1_with_what_to_do(answer: Callable[..., None], folder: Path) -> None:
@@ -77,11 +102,12 @@ def test_no_wait_leaves_after_the_upload(s3: Any, folder: Path) -> None:
         (["{folder}", "--stage", "UP"], "UP"),
         (["{folder}/nowhere.zip"], "neither a zip nor a folder"),
         (["{folder}/app.py", "--name", "shop"], "not a zip"),
+        (["{zip}", "--name", "shop", "--include", "*"], "--include is for a folder"),
         (["{folder}", "--bucket", "no-such-bucket"], "does not exist"),
     ],
 )
 def test_wrong_usage_exits_2_and_uploads_nothing(s3: Any, folder: Path, arguments: list[str], told: str) -> None:
-    done = run("deploy", *(argument.format(folder=folder) for argument in arguments))
+    done = run("deploy", *(argument.format(folder=folder, zip=folder / "app.py") for argument in arguments))
     assert done.exit_code == 2
     assert told in done.stderr
     assert "Contents" not in s3.list_objects_v2(Bucket=BUCKET)
