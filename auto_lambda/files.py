@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import subprocess
 from pathlib import Path
+
+from auto_lambda import programs
 
 
 def remove_tree(folder: Path) -> None:
@@ -21,4 +22,4 @@ def remove_tree(folder: Path) -> None:
         shutil.rmtree(folder, ignore_errors=True)
     if os.path.lexists(folder):
         for tool in (("chmod", "--recursive", "u+rwx"), ("rm", "--recursive", "--force", "--one-file-system")):
-            subprocess.run([*tool, "--", str(folder)], stdin=subprocess.DEVNULL, capture_output=True, check=False)
+            programs.run([*tool, "--", str(folder)])

@@ -12,13 +12,14 @@ import functools
 import hashlib
 import os
 import shutil
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Protocol
+
+from auto_lambda import programs
 
 LOCKS = Path(__file__).with_name("locks")
 BAKED = Path("/usr/local/lib/auto-lambda/tools")
@@ -69,11 +70,12 @@ def _candidates() -> Iterator[Path]:
 
 def _probe(candidate: Path, minor: str) -> Path | None:
     try:
-        answer = subprocess.run(
-            [candidate, "-I", "-c", _PROBE], capture_output=True, text=True, timeout=20, check=True
-        ).stdout.split("\n")
-    except (OSError, subprocess.SubprocessError):
-        return None  # for example a version manager's shim for a version that is not active
+        done = programs.run([candidate, "-I", "-c", _PROBE], os.environ, timeout=20)
+    except programs.ProgramFailed:
+        return None
+    if done.returncode:  # for example a version manager's shim for a version that is not active
+        return None
+    answer = done.stdout.split("\n")
     return Path(answer[1]) if answer[0] == minor else None
 
 
@@ -165,9 +167,7 @@ def _full_name(name: str, minor: str, base: Path, lock: Path) -> str:
 
 def _uv(*arguments: str) -> None:
     environ = {**os.environ, "UV_PYTHON_DOWNLOADS": "never"}
-    done = subprocess.run(
-        [uv_executable(), *arguments], capture_output=True, text=True, env=environ, umask=0o022, check=False
-    )
+    done = programs.run([uv_executable(), *arguments], environ, umask=0o022)
     if done.returncode:
         raise ToolError(f"uv {' '.join(arguments[:2])} failed:\n{done.stderr.strip()}")
 

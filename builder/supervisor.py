@@ -17,6 +17,7 @@ from pathlib import Path
 
 import sdnotify
 
+from auto_lambda import programs
 from builder.sandbox.disk import DiskMeter
 
 MAX_DISK = 12 * 1024**3
@@ -43,7 +44,7 @@ def main(argv: Sequence[str]) -> int:
     systemd = sdnotify.SystemdNotifier()
     meter = DiskMeter(_WRITABLE, MAX_DISK)
     environ = {name: value for name, value in os.environ.items() if name not in _TO_SYSTEMD}
-    builder = subprocess.Popen(argv or (sys.executable, "-I", "-m", "builder"), env=environ, close_fds=True)
+    builder = programs.start(argv or (sys.executable, "-I", "-m", "builder"), environ)
     systemd.notify("READY=1")
     return _follow(builder, meter, systemd)
 

@@ -10,10 +10,10 @@ from __future__ import annotations
 import importlib.metadata
 import re
 import shutil
-import subprocess
 import zipfile
 from pathlib import Path
 
+from auto_lambda import programs
 from auto_lambda.errors import AppError, Code
 from auto_lambda.tools import LOCKS, Tools
 from builder.dependencies.uv import BuildTarget
@@ -86,8 +86,7 @@ def versions() -> dict[str, str]:
 def _compiler() -> str:
     if not (path := shutil.which("cc")):
         return "none"
-    answer = subprocess.run([path, "--version"], capture_output=True, text=True, check=False, timeout=20)
-    return answer.stdout.partition("\n")[0]
+    return programs.run([path, "--version"], timeout=20).stdout.partition("\n")[0]
 
 
 def _bundled_libraries(wheel: Path) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ from builder.dependencies.uv import BuildTarget
 from builder.source.unpack import ZipLimits, unpack
 
 _LIMITS = ZipLimits(ratio=1000)
+_MAX_NAME = 255  # characters of a file's name, as on Linux; the tags in it multiply
 # PEP 600: the names that some of the platforms had before.
 _LEGACY_PLATFORMS = {(2, 17): "manylinux2014", (2, 12): "manylinux2010", (2, 5): "manylinux1"}
 
@@ -28,6 +29,8 @@ class BadWheel(ValueError):
 
 def fits(filename: str, target: BuildTarget) -> bool:
     """Return whether a wheel's name says that it runs on the target; False for a name that is no wheel's."""
+    if len(filename) > _MAX_NAME:
+        return False
     try:
         return not parse_wheel_filename(filename)[3].isdisjoint(_tags(target.python, target.platform))
     except InvalidWheelFilename:

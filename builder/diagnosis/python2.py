@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import re
 
-_MAX_CHARACTERS = 1000  # of a message or a line: no compiler says more, and the expressions are not linear
+_MAX_CHARACTERS = 1000  # of a message or a line: no compiler says more
 _MESSAGES = re.compile(
     r"Missing parentheses in call to '(print|exec)'"
     r"|multiple exception types must be parenthesized"
     r"|leading zeros in decimal integer literals"
-    r"|invalid decimal literal.*\d[lL]\b",
+    r"|invalid decimal literal.{0,200}\d[lL]\b",
 )
 _OLD_SYNTAX = re.compile(
     r"^\s*print\s+[^(=\s]"  # print "text", print >>file
     r"|^\s*exec\s+['\"\w]"
-    r"|^\s*except\s+[\w.()\s,]+,\s*\w+\s*:"
+    r"|^\s*+except\s++[\w.()][\w.()\s,]{0,200},\s*+\w++\s*+:"
     r"|^\s*raise\s+[\w.]+\s*,"
     r"|<>"
     r"|\b(0[0-7]+|\d+[lL])\b"

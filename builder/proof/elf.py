@@ -19,7 +19,7 @@ from elftools.elf.gnuversions import GNUVerNeedSection
 BINARIES = "binaries.json"
 """The file beside a layer's tree that holds what `read_tree` found in it."""
 
-_SHARED_OBJECT = re.compile(r"\.so(\.[\w.]+)?$")
+_SHARED_OBJECT = re.compile(r"\.so(\.[\w.]{1,100})?$")
 _GLIBC = re.compile(r"GLIBC_(\d+)\.(\d+)(?:\.\d+)?")
 _MACHINES = {"EM_X86_64": "x86_64", "EM_AARCH64": "arm64", "EM_386": "i386", "EM_ARM": "32-bit arm"}
 _MACH_O = (b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe", b"\xce\xfa\xed\xfe")

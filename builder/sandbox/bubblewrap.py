@@ -20,9 +20,16 @@ _SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib64", "/lib32", "/libx32")
 _ETC = ("alternatives", "ca-certificates", "crypto-policies", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "localtime",
         "nsswitch.conf", "pki", "protocols", "services", "ssl")  # fmt: skip
 _CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "PIP_CERT")
+_KERNEL = ("bus", "fs", "irq", "sys", "sysrq-trigger")  # of /proc
 _SOCKET = "/run/index.sock"
 _TMP_BYTES = 2 * 1024**3
 _MARGIN = 16  # processes
+_WRITABLE = 77  # an exit status that nothing else has
+# The kernel runs the program that the first one names, as root, for each process that crashes.
+_PROBE = (
+    "for it in /proc/sys/kernel/core_pattern /proc/sys/kernel/modprobe /proc/sysrq-trigger /sys; do"
+    f" if test -w $it; then echo $it; exit {_WRITABLE}; fi; done"
+)
 _SHARED_MEMORY_BYTES = 256 * 1024**2
 
 
@@ -46,16 +53,19 @@ class BubblewrapSandbox:
         self._bwrap = shutil.which("bwrap") or ""
 
     def check(self) -> None:
-        """Run nothing, isolated.
+        """Run next to nothing, isolated.
 
         Raises:
-            SandboxMissing: bubblewrap is not installed, or the kernel gives it no namespaces.
+            SandboxMissing: bubblewrap is not installed, the kernel gives it no namespaces, or who is inside could
+                change the kernel's settings.
         """
         if not self._bwrap:
             raise SandboxMissing(
                 "bubblewrap is not installed: `apt-get install bubblewrap` or `dnf install bubblewrap`"
             )
-        outcome = self.run(Command(("true",), Path("/")), lambda _: None)
+        outcome = self.run(Command(("/bin/sh", "-c", _PROBE), Path("/")), lambda _: None)
+        if outcome.returncode == _WRITABLE and outcome.output:
+            raise SandboxMissing(f"code in the sandbox could write to {outcome.output}")
         if not outcome.ok:
             raise SandboxMissing(f"bubblewrap cannot isolate here: {outcome.output or outcome.returncode}")
 
@@ -75,7 +85,7 @@ class BubblewrapSandbox:
         variables = [word for name, value in environment.items() for word in ("--setenv", name, value)]
         options = (
             "--unshare-all", "--unshare-user", "--disable-userns", "--cap-drop", "ALL", "--die-with-parent",
-            "--new-session", "--clearenv", *variables, *_system(), "--proc", "/proc", "--dev", "/dev",
+            "--new-session", "--clearenv", *variables, *_system(), "--proc", "/proc", *_kernel(), "--dev", "/dev",
             "--size", str(_SHARED_MEMORY_BYTES), "--tmpfs", "/dev/shm", "--remount-ro", "/dev",  # noqa: S108
             "--size", str(_TMP_BYTES), "--tmpfs", "/tmp",  # noqa: S108 - the sandbox's own
             "--dir", "/run", *mounts, "--remount-ro", "/", "--chdir", str(command.cwd),
@@ -97,6 +107,12 @@ def _certificates(env: Mapping[str, str]) -> Iterator[tuple[Path, str]]:
         path = Path(env.get(name) or "/etc/ssl")
         if path.exists() and not path.is_relative_to("/etc/ssl"):
             yield path, str(path)
+
+
+def _kernel() -> Iterator[str]:
+    """Make the kernel's settings read-only: where the machine's root runs a builder, its user may write them."""
+    for name in _KERNEL:
+        yield from ("--ro-bind-try", f"/proc/{name}", f"/proc/{name}")
 
 
 def _system() -> Iterator[str]:

@@ -70,6 +70,6 @@ class Lines:
         self._tell(self._rest + self._decoder.decode(b"", final=True))
 
     def _tell(self, line: str) -> None:
-        if clean := self._redact_line(printable(line).rstrip()):
+        if line and (clean := self._redact_line(printable(line).rstrip())):
             self._kept.append(clean)
             self._say(clean)

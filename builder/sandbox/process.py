@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from auto_lambda import programs
 from builder.sandbox import seccomp
 
 _GRACE = 2.0  # seconds between SIGTERM and SIGKILL
@@ -72,8 +73,8 @@ def started(
     with contextlib.ExitStack() as undo:
         init = undo.enter_context(_Init(isolated)) if isolated else None
         process = undo.enter_context(
-            subprocess.Popen(
-                (*argv, *(init.options if init else ())), cwd=cwd, env=dict(env), stdin=subprocess.DEVNULL,
+            programs.start(
+                (*argv, *(init.options if init else ())), env, cwd=cwd, stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
                 pass_fds=init.passed if init else (),
             )

@@ -24,6 +24,7 @@ from typing import Any, Protocol
 
 from auto_lambda.files import remove_tree
 from auto_lambda.model import BuildLog
+from auto_lambda.programs import FIXED
 from auto_lambda.redact import Redactor
 from builder.protocol.messages import INDEX_FAILURES
 from builder.sandbox.disk import DiskMeter
@@ -37,7 +38,6 @@ from builder.sandbox.result_file import read_plain
 
 MEGABYTE = 1024 * 1024
 FORWARD = Path(__file__).with_name("inside") / "forward.py"
-_FIXED: Mapping[str, str] = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8"}
 _PROXY_SECONDS = 20.0
 _PACE = 0.1  # seconds between two looks at the limits
 _PHYSICAL = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
@@ -196,7 +196,7 @@ class PlainSandbox:
             return started((*bounds, *command.argv), command.cwd, environment, scratch)
         isolated = isolate(command, environment)
         # Nothing of the upload's is in the environment of what runs outside: LD_PRELOAD, say, would be obeyed there.
-        return started((*bounds, isolated.executable), Path("/"), _FIXED, scratch, isolated)
+        return started((*bounds, isolated.executable), Path("/"), FIXED, scratch, isolated)
 
     @staticmethod
     def _meter(limits: Limits) -> ProcMeter:
@@ -240,7 +240,7 @@ def _environment(command: Command, scratch: Path) -> dict[str, str]:
     home, tmp = scratch / "home", scratch / "tmp"
     home.mkdir()
     tmp.mkdir()
-    return {**_FIXED, "HOME": str(home), **command.env, "TMPDIR": str(tmp)}
+    return {**FIXED, "HOME": str(home), **command.env, "TMPDIR": str(tmp)}
 
 
 @contextlib.contextmanager

@@ -17,13 +17,13 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 import builder.protocol
-from auto_lambda import logs
+from auto_lambda import logs, programs
 from auto_lambda.files import remove_tree
 from builder.protocol.channel import Channel
 
@@ -31,7 +31,6 @@ MAX_SENT = 256 * 1024 * 1024
 """Bytes that one builder may send in messages, all told; files do not count."""
 
 _log = logs.get("builder")
-_ENVIRONMENT: Mapping[str, str] = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8"}
 _SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib64", "/lib32", "/libx32")
 # Not all of /etc: settings of services and of package indexes may hold passwords.
 _ETC = ("alternatives", "ca-certificates", "crypto-policies", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "localtime",
@@ -118,8 +117,8 @@ class DirectLauncher:
             os.chown(room, user, user)
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         with theirs:
-            process = subprocess.Popen(
-                self._command(room, user), cwd="/", env={**_ENVIRONMENT, "HOME": str(room), "TMPDIR": str(room)},
+            process = programs.start(
+                self._command(room, user), {**programs.FIXED, "HOME": str(room), "TMPDIR": str(room)}, cwd="/",
                 stdin=theirs.fileno(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True,
             )  # fmt: skip
         return _Child(Channel(ours, max_total=MAX_SENT, send_seconds=_SEND_SECONDS), process, room)

@@ -7,12 +7,13 @@ some are rewritten while the worker runs: by whoever renews the token of a priva
 from __future__ import annotations
 
 import re
-import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+
+from auto_lambda import programs
 
 _TRIED = re.compile(r"For variant '\w+', will try loading '(.*)'")
 _SECTIONS = ("global.", "install.", "user.", "site.")
@@ -58,7 +59,7 @@ class PipConfiguration:
 
 def _pip(environ: Mapping[str, str]) -> str | None:
     argv = (sys.executable, "-m", "pip", "config", "list", "--verbose")
-    done = subprocess.run(argv, capture_output=True, text=True, env=dict(environ), check=False)
+    done = programs.run(argv, environ)
     return None if done.returncode else done.stdout
 
 

@@ -6,16 +6,15 @@ time itself, and a quadratic parser already fails at a size at which it ends soo
 
 from __future__ import annotations
 
-import contextlib
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import cast
 
 import pytest
+from linear import assert_linear, numbered, repeated
 
 from auto_lambda.errors import AppError
-from builder.dependencies import foreign_manifests, requirement_lines
+from builder.dependencies import foreign_manifests, requirement_lines, wheels
 from builder.dependencies.uv import BuildTarget
 from builder.dependencies.uv_errors import explain
 from builder.diagnosis.import_errors import remedy
@@ -23,41 +22,16 @@ from builder.diagnosis.python2 import looks_like_python2
 from builder.diagnosis.tracebacks import last_lines
 from builder.frameworks.zappa import events
 from builder.frameworks.zappa.settings import StageSettings
+from builder.proof.distributions import owners
+from builder.sandbox.output import Lines
+from builder.sandbox.output import printable as printable_line
 from builder.source import documents
 from builder.source.settings import read_zappa
 
-SMALLEST, LARGEST = 8 * 1024, 1024 * 1024  # bytes
-REPEATS = 3
-NOISE = 0.02  # CPU seconds: of less, a ratio says nothing
-TARGET = cast("BuildTarget", type("BuildTarget", (), {"python": "3.12", "architecture": "x86_64"}))
-
-
-def cpu_seconds(parse: Callable[[str], object], text: str) -> float:
-    began = time.process_time()
-    with contextlib.suppress(AppError):
-        parse(text)
-    return time.process_time() - began
-
-
-def assert_linear(parse: Callable[[str], object], worst: Callable[[int], str]) -> None:
-    def best(size: int) -> float:
-        text = worst(size)
-        assert len(text) > size * 0.8
-        return min(cpu_seconds(parse, text) for _ in range(REPEATS))
-
-    size, seconds = SMALLEST, best(SMALLEST)
-    while size < LARGEST:
-        size, before = size * 2, seconds
-        seconds = best(size)
-        assert seconds < 3 * max(before, NOISE), f"{seconds:.2f} s for {size} bytes, {before:.2f} s for half of them"
-
-
-def repeated(part: str, *, start: str = "", end: str = "") -> Callable[[int], str]:
-    return lambda size: start + part * (size // len(part)) + end
-
-
-def numbered(form: str) -> Callable[[int], str]:
-    return lambda size: "".join(form.format(number) for number in range(size // len(form)))
+TARGET = cast(
+    "BuildTarget",
+    type("BuildTarget", (), {"python": "3.12", "architecture": "x86_64", "platform": "x86_64-manylinux_2_34"}),
+)
 
 
 REQUIREMENTS = {
@@ -186,3 +160,90 @@ def test_filters_of_one_topic() -> None:
         events.event_source_parts(StageSettings({"events": [{"function": "a.b", "event_source": source}]}))
 
     assert_linear(parse, numbered("value-{:08},"))
+
+
+SETTINGS = {
+    "lists in lists (JSON)": ("json", repeated("[")),
+    "objects in objects (JSON)": ("json", repeated('{"a":')),
+    "one number (JSON)": ("json", repeated("1")),
+    "escapes (JSON)": ("json", repeated("\\", start='{"a": "')),
+    "lists in lists (TOML)": ("toml", repeated("[", start="a = ")),
+    "tables in tables (TOML)": ("toml", repeated("{a=", start="a = ")),
+    "one number (TOML)": ("toml", repeated("1", start="a = ")),
+    "one dotted key (TOML)": ("toml", repeated("a.", end="a = 1")),
+    "tables (TOML)": ("toml", numbered("[a.b{:08}]\n")),
+    "quotes (TOML)": ("toml", repeated('"', start="a = ")),
+    "lists in lists (YAML)": ("yml", repeated("[")),
+    "keys in keys (YAML)": ("yml", repeated("? ")),
+    "entries in entries (YAML)": ("yml", repeated("- ")),
+    "anchors (YAML)": ("yml", numbered("- &a{:08} 1\n")),
+    "words (YAML)": ("yml", repeated("a ")),
+    "quotes (YAML)": ("yml", repeated('"')),
+    "merge keys (YAML)": ("yml", repeated("<<: {}\n")),
+}
+
+
+@pytest.mark.parametrize(("suffix", "worst"), SETTINGS.values(), ids=SETTINGS)
+def test_settings(tmp_path: Path, suffix: str, worst: Callable[[int], str]) -> None:
+    path = tmp_path / f"settings.{suffix}"
+    limit = documents.MAX_YAML_BYTES if suffix == "yml" else documents.MAX_BYTES
+
+    def parse(text: str) -> None:
+        path.write_text(text)
+        documents.read(path, path.name)
+
+    assert_linear(parse, worst, limit)
+    with pytest.raises(AppError):
+        parse(worst(limit) + " " * limit)
+
+
+WHEELS = {
+    "hyphens": repeated("-", start="a", end=".whl"),
+    "tags that multiply": lambda size: f"a-1-{'-'.join(['.'.join(map(str, range(size // 18)))] * 3)}{' ' * size}.whl",
+    "a long version": repeated(".1", start="a-1", end="-py3-none-any.whl"),
+    "a large number": repeated("1", start="a-1", end="-py3-none-any.whl"),
+    "a large build number": repeated("1", start="a-1-", end="-py3-none-any.whl"),
+    "a local version": repeated("a.", start="a-1+", end="-py3-none-any.whl"),
+}
+
+
+@pytest.mark.parametrize("worst", WHEELS.values(), ids=WHEELS)
+def test_names_of_wheels_on_an_index(worst: Callable[[int], str]) -> None:
+    assert_linear(lambda text: wheels.fits(text, TARGET), worst)
+
+
+PRINTED = {
+    "titles": repeated("\x1b]"),
+    "device strings": repeated("\x1bP"),
+    "parameters": repeated("0", start="\x1b["),
+    "intermediates": repeated(" ", start="\x1b"),
+    "returns": repeated("\r"),
+    "one line": repeated("a"),
+    "names of secrets": repeated("token"),
+    "keys that begin": repeated("-----BEGIN PRIVATE KEY-----"),
+    "lines of a key": repeated("MIIEpAIBAAKC\n", start="-----BEGIN PRIVATE KEY-----\n"),
+}
+
+
+@pytest.mark.parametrize("worst", PRINTED.values(), ids=PRINTED)
+def test_what_a_build_prints(worst: Callable[[int], str]) -> None:
+    def read(text: str) -> None:
+        lines = Lines(lambda _: None, 4 * len(text))
+        for at in range(0, len(text), 65536):
+            lines.feed(text[at : at + 65536].encode())
+        lines.finish()
+
+    assert_linear(printable_line, worst)
+    assert_linear(read, worst)
+
+
+def test_the_files_of_a_distribution(tmp_path: Path) -> None:
+    record = tmp_path / "a-1.dist-info" / "RECORD"
+    record.parent.mkdir()
+
+    def parse(text: str) -> None:
+        record.write_text(text)
+        owners(tmp_path, {f"a/{number:08}.so" for number in range(1000)})
+
+    assert_linear(parse, numbered("a/{:08}.so,sha256=x,1\n"))
+    assert_linear(parse, repeated('"'))

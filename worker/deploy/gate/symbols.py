@@ -10,7 +10,7 @@ from typing import Any
 
 _VARIABLE = re.compile(r"\$\{(!?)([^}]*)\}")
 _OPEN, _CLOSE = "\x01", "\x02"
-_SYMBOL = re.compile(f"{_OPEN}([^{_CLOSE}]*){_CLOSE}")
+_SYMBOL = re.compile(f"{_OPEN}([^{_OPEN}{_CLOSE}]*){_CLOSE}")
 
 
 class Unreadable(ValueError):

@@ -118,3 +118,28 @@ def _read(path: Path) -> bytes:
         return path.read_bytes()
     except OSError:
         return b""
+
+
+SETTINGS = ("/proc/sys/kernel/core_pattern", "/proc/sys/kernel/modprobe", "/proc/sys/vm/drop_caches",
+            "/proc/sysrq-trigger", "/proc/irq/default_smp_affinity")  # fmt: skip
+
+
+@pytest.mark.parametrize("path", SETTINGS)
+def test_the_kernels_settings_cannot_be_changed(run: Run, path: str) -> None:
+    """Nothing is ever written: opening decides. Whoever could write the first would run a program as root."""
+    tried = run(PYTHON, "-c", f"import os\nos.close(os.open({path!r}, os.O_WRONLY))")
+    assert not tried.ok
+    assert any(word in tried.output for word in ("Read-only", "Permission", "No such file")), tried.output
+
+
+def test_settings_of_the_kernel_can_be_read(run: Run) -> None:
+    assert run("cat", "/proc/sys/kernel/ostype").output == "Linux"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only the machine's root could write them")
+def test_a_sandbox_that_does_not_cover_them_is_found_out(
+    sandbox: BubblewrapSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("builder.sandbox.bubblewrap._KERNEL", ())
+    with pytest.raises(SandboxMissing, match="could write to /proc/sys/kernel/core_pattern"):
+        sandbox.check()
