@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
+from auto_lambda.aws.stack_reasons import FailureReason, read_reason
+
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
 
@@ -44,6 +46,12 @@ class StackFailed(Exception):
         self.resource = resource
         self.reason = reason
         self.status = status
+
+    @property
+    def passing(self) -> bool:
+        """Whether AWS or the pipeline's rights failed, and not the app."""
+        # Without a resource there is no handler: the reason is about the template, and may end in words of the app's.
+        return (read_reason(self.reason) if self.resource else FailureReason(self.reason)).passing
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -19,7 +20,11 @@ from auto_lambda.model import BucketNotification, BuildLog
 
 _LAMBDA = "LambdaFunctionConfigurations"
 _NOT_YET = "Unable to validate the following destination configurations"
-_REFUSALS = frozenset({"AccessDenied", "InvalidArgument", "NoSuchBucket"})
+_REFUSALS = frozenset({
+    "AccessDenied", "AuthorizationHeaderMalformed", "InvalidArgument", "InvalidBucketName", "NoSuchBucket",
+    "PermanentRedirect",
+})  # fmt: skip
+_NAME = re.compile(r"[A-Za-z0-9._-]{3,255}")  # boto3 takes no other for a bucket's
 
 
 class _Overwritten(Exception):
@@ -78,6 +83,8 @@ class BucketNotifications:
         for subscription in subscriptions:
             wanted.setdefault(subscription.wanted.bucket, []).append(subscription)
         for bucket in sorted({*wanted, *(item.bucket for item in previous)}):
+            if not _NAME.fullmatch(bucket):
+                raise _refused(bucket, f"{bucket!r} is no name that a bucket can have")
             try:
                 self._update_bucket(bucket, f"auto-lambda:{app}:", wanted.get(bucket, []), log)
             except ClientError as error:
@@ -113,12 +120,16 @@ class BucketNotifications:
         if not wanted:
             log(f"bucket {bucket}: an old notification could not be taken out ({code}: {message})")
             return
-        raise AppError(
-            Code.BUCKET_NOTIFICATION_FAILED,
-            f"The app subscribes to events of bucket {bucket}, and S3 refused: {code}: {message}",
-            hint="Check that the bucket exists in this account and region, that the pipeline may set its "
-            "notifications, and that no other notification has the same events with an overlapping prefix and suffix.",
-        ) from error
+        raise _refused(bucket, f"S3 refused: {code}: {message}") from error
+
+
+def _refused(bucket: str, why: str) -> AppError:
+    return AppError(
+        Code.BUCKET_NOTIFICATION_FAILED,
+        f"The app subscribes to events of bucket {bucket}, and {why}",
+        hint="Check that the bucket exists in this account and region, that the pipeline may set its "
+        "notifications, and that no other notification has the same events with an overlapping prefix and suffix.",
+    )
 
 
 def _filter(item: BucketNotification) -> Mapping[str, str]:
@@ -131,7 +142,10 @@ def _ids(configuration: Mapping[str, Any], prefix: str) -> set[str]:
 
 def _is_temporary(error: BaseException) -> bool:
     """Tell whether a retry may work: a permission has not propagated yet, or another app was faster."""
-    return isinstance(error, _Overwritten) or (isinstance(error, ClientError) and _NOT_YET in str(error))
+    if isinstance(error, ClientError):
+        told = error.response.get("Error", {})
+        return told.get("Code") == "InvalidArgument" and str(told.get("Message")).startswith(_NOT_YET)
+    return isinstance(error, _Overwritten)
 
 
 def _last_error(state: RetryCallState) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -26,11 +25,6 @@ from worker.deploy.http_get import HttpAnswer
 from worker.deploy.verify import Unhealthy, Verifier
 from worker.model import Artifact, Bundle, Deployment, DeployTarget
 from worker.outcome import Failed
-
-_OURS = re.compile(
-    r"rate exceeded|throttl|internal ?(failure|error)|service ?unavailable|is not authorized to perform",
-    re.IGNORECASE,
-)
 
 _NOTHING_LIVE = frozenset({"CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED"})
 
@@ -281,7 +275,7 @@ def _stack_failures(app: App) -> Iterator[None]:
     try:
         yield
     except StackFailed as failure:
-        if _OURS.search(failure.reason):
+        if failure.passing:
             raise
         where = f"{failure.resource}: " if failure.resource else ""
         raise AppError(

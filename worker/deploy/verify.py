@@ -30,10 +30,19 @@ _NO_RECORDS: Mapping[str, Any] = {"Records": []}
 # Handlers of topics and buckets read the first record, which is missing; that shows that they were loaded and run. The
 # embedded AWS gives all exceptions of a handler one name, which Lambda's Python runtime does not use.
 _STARTED = (None, "IndexError", "Runtime.HandlerError")
-# New permissions take seconds to propagate, and a first call includes the start. All other errors are permanent.
-_PASSES = re.compile(
-    r"(?i)access ?denied|not authorized|unauthori[sz]ed|security token|timed? ?out|throttl|rate exceeded"
-)
+# New permissions take seconds to propagate, and a first call includes the start. All other errors are permanent. These
+# are types of exceptions, as the runtime tells them, and codes of AWS's errors, which are types of exceptions, too.
+_PASSING = frozenset({
+    "AccessDenied", "AccessDeniedException", "AuthFailure", "AuthorizationError", "AuthorizationErrorException",
+    "ConnectTimeoutError", "EndpointConnectionError", "ExpiredToken", "ExpiredTokenException", "InvalidClientTokenId",
+    "KMSAccessDeniedException", "NotAuthorized", "NotAuthorizedException", "ProvisionedThroughputExceededException",
+    "ReadTimeoutError", "RequestLimitExceeded", "Sandbox.Timedout", "SlowDown", "Throttling", "ThrottlingException",
+    "TimeoutError", "TooManyRequestsException", "UnauthorizedException", "UnauthorizedOperation",
+    "UnrecognizedClientException",
+})  # fmt: skip
+_CALL_FAILED = re.compile(r"An error occurred \((\w{1,100})\) when calling the \w{1,100} operation")
+_TIMED_OUT = re.compile(r"\S{1,40} \S{1,40} Task timed out after [\d.]{1,10} seconds")
+_NO_TYPE = ("Unhandled", "Handled")  # what Lambda says of an error that has none
 
 
 class Unhealthy(Exception):
@@ -178,7 +187,15 @@ def _private(bundle: Bundle) -> bool:
 
 
 def _of(failure: Answer, told: str) -> Unhealthy:
-    return Unhealthy(told) if _PASSES.search(f"{failure.error} {failure.message}") else Broken(told)
+    return Unhealthy(told) if _passes(failure) else Broken(told)
+
+
+def _passes(failure: Answer) -> bool:
+    """Tell whether another call may succeed: by the error's type, not by words that the app may use for anything."""
+    if failure.error == "ClientError" and (call := _CALL_FAILED.match(failure.message)):
+        return call[1] in _PASSING
+    timed_out = failure.error in _NO_TYPE and _TIMED_OUT.fullmatch(failure.message.strip()) is not None
+    return timed_out or failure.error in _PASSING
 
 
 def _shape(bundle: Bundle) -> EventShape:

@@ -114,3 +114,10 @@ def test_trouble_of_ours_is_no_app_error(store: ObjectStore) -> None:
     error = ClientError({"Error": {"Code": "SlowDown", "Message": "Please reduce"}}, "PutBucketNotification")
     with pytest.raises(ClientError):
         BucketNotifications(Careless(store, 99, error), sleep=lambda _: None).apply(SHOP, [subscription()], (), print)
+
+
+@pytest.mark.parametrize("bucket", ["My Bucket!", "ab", "a/b", "arn:aws:s3:::pictures", "", "x" * 300])
+def test_a_name_that_no_bucket_can_have_is_the_uploaders_to_correct(events: BucketNotifications, bucket: str) -> None:
+    with pytest.raises(AppError, match="no name") as caught:
+        events.apply(SHOP, [subscription(bucket=bucket)], (), lambda _: None)
+    assert caught.value.code is Code.BUCKET_NOTIFICATION_FAILED

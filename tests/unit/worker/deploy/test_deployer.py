@@ -228,8 +228,18 @@ def test_no_such_bucket(world: World) -> None:
 
 def test_a_failure_of_ours_is_no_app_error(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     def throttled(*_: object) -> None:
-        raise StackFailed("al-x-dev", "Role", "Rate exceeded (Service: Iam, Status Code: 400)")
+        raise StackFailed("al-x-dev", "Role", "Rate exceeded (Service: Iam, Status Code: 429, Request ID: 1)")
 
     monkeypatch.setattr(Stacks, "deploy", throttled)
     with pytest.raises(StackFailed, match="Rate exceeded"):
         world.deploy(world.make.bundle())
+
+
+def test_an_app_that_speaks_of_failures_of_ours_is_an_app_error(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object) -> None:
+        raise StackFailed("al-x-dev", "Queue", "Invalid value: rate exceeded, throttling, internal failure")
+
+    monkeypatch.setattr(Stacks, "deploy", refused)
+    with pytest.raises(AppError, match="rate exceeded") as caught:
+        world.deploy(world.make.bundle())
+    assert caught.value.code is Code.STACK_FAILED

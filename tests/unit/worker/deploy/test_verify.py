@@ -101,10 +101,43 @@ def test_an_error_of_the_function_itself_is_final_at_once_and_told(make: Maker) 
     assert (event["httpMethod"], event["path"], event["requestContext"]["stage"]) == ("GET", "/", "api")
 
 
-def test_rights_that_are_on_their_way_are_waited_for(make: Maker) -> None:
+CALL = "An error occurred ({}) when calling the GetItem operation: "
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        DENIED,
+        Answer("ClientError", CALL.format("AccessDeniedException") + "User is not authorized"),
+        Answer("ClientError", CALL.format("Throttling") + "Rate exceeded"),
+        Answer("Sandbox.Timedout", "RequestId: 1 Error: Task timed out after 3.00 seconds"),
+        Answer("Unhandled", "2026-11-28T10:00:00.000Z 0f4c3a52-6c1b Task timed out after 3.00 seconds"),
+        Answer("ConnectTimeoutError", 'Connect timeout on endpoint URL: "https://x"'),
+    ],
+)
+def test_rights_that_are_on_their_way_are_waited_for(make: Maker, answer: Answer) -> None:
     web = Web(HttpAnswer(502, ""), HttpAnswer(200, ""))
-    verify(make.bundle(), web, Lambda(DENIED))
+    verify(make.bundle(), web, Lambda(answer))
     assert len(web.asked) == 2
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Answer("RuntimeError", "rate exceeded"),
+        Answer("RuntimeError", CALL.format("AccessDenied")),
+        Answer("ValueError", "security token timed out, access denied"),
+        Answer("ClientError", CALL.format("ValidationException") + "not authorized: throttling"),
+        Answer("ClientError", "x " + CALL.format("AccessDenied")),
+        Answer("Runtime.ImportModuleError", "No module named 'timeout'"),
+        Answer("ThrottledTimeoutUnauthorizedError", ""),
+    ],
+)
+def test_an_app_that_fails_is_broken_whatever_it_says(make: Maker, answer: Answer) -> None:
+    web = Web(HttpAnswer(502, ""), HttpAnswer(200, ""))
+    with pytest.raises(Unhealthy, match="Api failed"):
+        verify(make.bundle(), web, Lambda(answer))
+    assert len(web.asked) == 1
 
 
 def test_a_route_that_fails_before_a_function_which_does_not_is_waited_for(make: Maker) -> None:
