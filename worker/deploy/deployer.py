@@ -20,6 +20,7 @@ from worker.bundle import release
 from worker.bundle.publish import ALIAS, alias_output
 from worker.deploy.bucket_notifications import BucketNotifications, BucketSubscription
 from worker.deploy.drift import Drift
+from worker.deploy.gate.access import AppAccess
 from worker.deploy.gate.gate import pass_gate
 from worker.deploy.http_get import HttpAnswer
 from worker.deploy.verify import Unhealthy, Verifier
@@ -56,6 +57,7 @@ class Deployer:
         stacks: CloudFormation.
         functions: Lambda.
         target: the buckets, the boundary and the region that bundles are made for.
+        access: looks up what an app may have, before each deployment.
         fetch: one GET; see `Verifier`.
         sleep: waits that many seconds.
     """
@@ -67,10 +69,12 @@ class Deployer:
         functions: Functions,
         target: DeployTarget,
         *,
+        access: Callable[[App], AppAccess] = AppAccess,
         fetch: Callable[[str], HttpAnswer] | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._store = store
+        self._access = access
         self._stacks = stacks
         self._drift = Drift(stacks, functions)
         self._target = target
@@ -105,7 +109,7 @@ class Deployer:
             with context.verifying() if known_failure.code is Code.UNHEALTHY else nullcontext():
                 log("It was deployed before and failed, so it is not tried again.")
             return self._roll_back(bundle, previous, known_failure, context)
-        pass_gate(bundle, self._target)
+        pass_gate(bundle, self._target, self._access(bundle.app))
         if bundle.artifacts:
             with effect("artifacts"):
                 self._upload(bundle.artifacts, log)

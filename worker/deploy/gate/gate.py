@@ -3,21 +3,32 @@
 from __future__ import annotations
 
 from auto_lambda.errors import AppError, Code
-from worker.deploy.gate import allow_list, urls, wiring
+from worker.deploy.gate import allow_list, quotas, urls, wiring
+from worker.deploy.gate.access import AppAccess
+from worker.deploy.gate.template import TemplateView
 from worker.model import Bundle, DeployTarget
 
 _SHOWN = 10
 
 
-def pass_gate(bundle: Bundle, target: DeployTarget) -> None:
+def pass_gate(bundle: Bundle, target: DeployTarget, access: AppAccess | None = None) -> None:
     """Return if the bundle may be deployed.
+
+    Args:
+        bundle: what is to be deployed.
+        target: the buckets and the boundary that it must name.
+        access: what the app may have; by default what an app has without grants in an open pipeline.
 
     Raises:
         AppError: it may not; the message names each resource and what is wrong with it.
     """
+    access = access or AppAccess(bundle.app)
     try:
         found = list(allow_list.problems(bundle.template))
-        found = found or list(wiring.problems(bundle.template, target, bundle.notifications))
+        found = found or [
+            *quotas.problems(TemplateView(bundle.template["Resources"]), access.quotas, access.grants.quotas),
+            *wiring.problems(bundle.template, target, bundle.notifications),
+        ]
         found += urls.problems(bundle.template)
         reasons = [str(problem) for problem in dict.fromkeys(found)]
     except (AttributeError, IndexError, KeyError, RecursionError, TypeError, ValueError) as error:
