@@ -19,6 +19,7 @@ PREFIX = "AUTO_LAMBDA_"
 _REGION = ("AWS_REGION", "AWS_DEFAULT_REGION")
 _BUCKET = r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$"
 _QUEUE = r"^https?://[^/\s]+/(\S+/)?[A-Za-z0-9_-]{1,80}(\.fifo)?$"
+_POLICY = r"^arn:[a-z-]+:iam::(\d{12}|aws):policy/\S+$"
 
 QueueUrl = Annotated[str, Field(pattern=_QUEUE)]
 Bucket = Annotated[str, Field(pattern=_BUCKET)]
@@ -68,8 +69,19 @@ class WorkerSettings(Settings):
     artifacts_bucket: Bucket = Field(description="the bucket for the workers' artifacts")
     table: str = Field(pattern=r"^[A-Za-z0-9_.-]{3,255}$", description="the name of the ledger's DynamoDB table")
     boundary_arn: str = Field(
-        pattern=r"^arn:[a-z-]+:iam::(\d{12}|aws):policy/\S+$",
+        pattern=_POLICY,
         description="the ARN of the permissions boundary for the roles of deployed apps",
+    )
+    app_rights: Literal["granted", "account"] = Field(
+        default="granted", description="what apps may reach: their namespace and their grants, or the whole account"
+    )
+    granted_boundary_arn: str | None = Field(
+        default=None,
+        pattern=_POLICY,
+        description="the ARN of the permissions boundary for apps with granted statements",
+    )
+    platform_boundary_arn: str | None = Field(
+        default=None, pattern=_POLICY, description="the ARN of the permissions boundary for apps of the stage platform"
     )
     work_dir: Path = Field(
         default_factory=lambda: cache_folder() / "work", description="the folder where uploads are unpacked and built"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -77,6 +77,10 @@ def local_up(
     undeploy_on_delete: Annotated[
         bool, typer.Option("--undeploy-on-delete", help="Remove an app from AWS when its zip is deleted.")
     ] = False,
+    app_rights: Annotated[
+        Literal["account", "granted"],
+        typer.Option(help="What apps may reach: all of the account, or their own namespace and what grants add."),
+    ] = "account",
     folder: Annotated[
         Path | None, typer.Option(help="Where logs and work files go; a new temporary folder by default.")
     ] = None,
@@ -97,7 +101,7 @@ def local_up(
     from auto_lambda_cli.commands.local import fleet_options, up
 
     options = fleet_options(fleet, workers, largest, boot_seconds)
-    up(port, workers, folder, options, undeploys=undeploy_on_delete)
+    up(port, workers, folder, options, undeploys=undeploy_on_delete, app_rights=app_rights)
 
 
 @app.command()

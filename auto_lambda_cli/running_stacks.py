@@ -23,7 +23,7 @@ class RunningStack:
     """A pipeline in an embedded AWS: its endpoint with its secret access key, and the names of its parts.
 
     ``autoscaling`` is the URL of the Auto Scaling emulator; None without a fleet.
-    ``undeploys``: deleting a zip undeploys its app.
+    ``undeploys``: deleting a zip undeploys its app. ``app_rights``: ``granted`` or ``account``.
     """
 
     endpoint: str
@@ -40,6 +40,8 @@ class RunningStack:
     autoscaling: str | None = None
     undeploys: bool = False
     secret: str = field(default="", repr=False)
+    app_rights: str = "account"
+    granted_boundary: str = ""
 
     @classmethod
     def from_outputs(cls, outputs: Mapping[str, str], *, endpoint: str, secret: str, folder: Path) -> RunningStack:
@@ -57,6 +59,8 @@ class RunningStack:
             pid=os.getpid(),
             group=outputs["WorkerGroup"],
             secret=secret,
+            app_rights=outputs["AppRights"],
+            granted_boundary=outputs["GrantedBoundaryArn"],
         )
 
     @property
@@ -81,6 +85,8 @@ class RunningStack:
             "AUTO_LAMBDA_DEAD_LETTER_QUEUE_URL": self.dead_letters,
             "AUTO_LAMBDA_TABLE": self.table,
             "AUTO_LAMBDA_BOUNDARY_ARN": self.boundary,
+            "AUTO_LAMBDA_GRANTED_BOUNDARY_ARN": self.granted_boundary,
+            "AUTO_LAMBDA_APP_RIGHTS": self.app_rights,
             "AUTO_LAMBDA_METRICS_NAMESPACE": self.namespace,
             "AUTO_LAMBDA_UNDEPLOY_ON_DELETE": str(self.undeploys).lower(),
         }

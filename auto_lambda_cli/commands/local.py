@@ -22,19 +22,27 @@ from auto_lambda_cli.local_stack.fleet.controller import BOOT, FleetOptions
 from auto_lambda_cli.local_stack.fleet.rules import NotEmulated
 from auto_lambda_cli.local_stack.processes import ChildError
 from auto_lambda_cli.local_stack.sources import examples_folder
-from auto_lambda_cli.local_stack.stack import LocalStack, StackEnded
+from auto_lambda_cli.local_stack.stack import AppRights, LocalStack, StackEnded
 from auto_lambda_cli.running_stacks import announced
 
 NOT_UP = (EmbeddedAwsError, ChildError, StackFailed, ToolError, NotEmulated, OSError)
 
 
 def up(
-    port: int | None, workers: int, folder: Path | None, options: FleetOptions | None = None, *, undeploys: bool = False
+    port: int | None,
+    workers: int,
+    folder: Path | None,
+    options: FleetOptions | None = None,
+    *,
+    undeploys: bool = False,
+    app_rights: AppRights = "account",
 ) -> None:
     """Start the stack, say where it is, and run until SIGINT or SIGTERM."""
     with working_folder(folder) as place, told():
         with interruptible():
-            stack = LocalStack.start(place, port=port, workers=workers, options=options, undeploys=undeploys, say=tell)
+            stack = LocalStack.start(
+                place, port=port, workers=workers, options=options, undeploys=undeploys, app_rights=app_rights, say=tell
+            )
         with stop_on_signals() as stop, stack, announced(stack.pipeline):
             if sys.stdout.isatty():
                 tell(f"bucket {stack.pipeline.bucket} at {stack.pipeline.endpoint}")

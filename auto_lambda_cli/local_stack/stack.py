@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from auto_lambda.aws.cloudformation import Plan, Stacks
 from auto_lambda.aws.session import client
@@ -30,7 +30,9 @@ STACK = "auto-lambda"
 PATIENCE = 60.0  # seconds for a process to start
 DRAIN = 5.0  # seconds for running builds at the end; what is not done by then is lost with the stack anyway
 HEALTHY_AFTER = 10.0  # seconds; a process that exits sooner would exit again
-_UNDEPLOYS = "UndeployOnDelete"  # a parameter of the template
+_UNDEPLOYS, _APP_RIGHTS = "UndeployOnDelete", "AppRights"  # parameters of the template
+_TEMPLATES = "auto-lambda-templates"
+AppRights = Literal["account", "granted"]
 Say = Callable[[str], None]
 
 
@@ -64,6 +66,7 @@ class LocalStack:
         workers: int = 1,
         options: FleetOptions | None = None,
         undeploys: bool = False,
+        app_rights: AppRights = "account",
         settings: Mapping[str, str] | None = None,
         say: Say = lambda _: None,
     ) -> LocalStack:
@@ -75,6 +78,7 @@ class LocalStack:
             workers: the number of workers, without a fleet.
             options: of a fleet that scales with the queue; None: no fleet.
             undeploys: whether deleting a zip undeploys its app.
+            app_rights: what apps may reach. No emulator checks it, but the worker's gate does.
             settings: more environment for worker and checker, ``AUTO_LAMBDA_*``.
             say: prints progress.
 
@@ -87,8 +91,8 @@ class LocalStack:
             say("starting the embedded AWS (the first time, its packages are installed, which takes longer)")
             aws = undo.enter_context(EmbeddedAws.start(folder, port))
             say(f"embedded AWS at {aws.endpoint}, its log is {aws.log}")
-            parameters = {**(options.parameters if options else {}), _UNDEPLOYS: str(undeploys).lower()}
-            pipeline = deploy_pipeline(aws, folder, parameters)
+            chosen_by_us = {_UNDEPLOYS: str(undeploys).lower(), _APP_RIGHTS: app_rights}
+            pipeline = deploy_pipeline(aws, folder, {**(options.parameters if options else {}), **chosen_by_us})
             say(f"infra/pipeline.yaml deployed through CloudFormation as stack {STACK}")
             chosen = {**_sandbox(say), **(settings or {})}
             environ = {**pipeline.environ_over(os.environ), **_defaults(), **chosen}
@@ -169,9 +173,16 @@ def deploy_pipeline(aws: EmbeddedAws, folder: Path, parameters: Mapping[str, str
     """
     stacks = Stacks(local_client(aws, "cloudformation"))
     chosen = parameters or {}
-    result = stacks.deploy(Plan(STACK, body=template_path().read_text(), parameters=chosen))
+    result = stacks.deploy(Plan(STACK, url=upload_template(local_client(aws, "s3")), parameters=chosen))
     pipeline = RunningStack.from_outputs(result.stack.outputs, endpoint=aws.endpoint, secret=aws.secret, folder=folder)
     return replace(pipeline, undeploys=chosen.get(_UNDEPLOYS) == "true")
+
+
+def upload_template(store: Any) -> str:
+    """Put ``infra/pipeline.yaml`` into a bucket, as its size demands, and return its URL; ``store`` is S3's client."""
+    store.create_bucket(Bucket=_TEMPLATES)
+    store.put_object(Bucket=_TEMPLATES, Key="pipeline.yaml", Body=template_path().read_bytes())
+    return f"{store.meta.endpoint_url}/{_TEMPLATES}/pipeline.yaml"
 
 
 def prepare_tools() -> threading.Thread:

@@ -71,6 +71,7 @@ def publish(draft: AppBuilt, publication: Publication) -> Template:
     layer = _layer(publication)
     for name in functions:
         _complete(resources[name]["Properties"], publication, next(iter(layer), None))
+        _name_log_group(name, resources, publication.app)
     versions = {name: _version_id(name, resources) for name in functions}
     for name in functions:
         _stamp(resources[name]["Properties"], versions[name])
@@ -135,6 +136,22 @@ def _complete(properties: Resource, publication: Publication, layer: str | None)
         properties["Layers"] = [{"Ref": layer}, *properties.get("Layers", [])]
     environment = properties.setdefault("Environment", {})
     environment["Variables"] = environment.get("Variables", {}) | dict(publication.environment)
+
+
+def _name_log_group(function: str, resources: Mapping[str, Resource], app: App) -> None:
+    """Give a function that CloudFormation names a log group in the app's namespace.
+
+    Such a name is the stack's, cut off where it is too long, so no policy can tell whose it is.
+    """
+    properties = resources[function]["Properties"]
+    if "FunctionName" in properties:
+        return
+    group = f"/aws/lambda/{app.function}/{function}"
+    properties["LoggingConfig"] = {**properties.get("LoggingConfig", {}), "LogGroup": group}
+    for name in _of_type(resources, "AWS::Logs::LogGroup"):
+        described = resources[name].get("Properties", {})
+        if described.get("LogGroupName") == {"Fn::Sub": f"/aws/lambda/${{{function}}}"}:
+            described["LogGroupName"] = group
 
 
 def _version_id(function: str, resources: Mapping[str, Resource]) -> str:

@@ -21,6 +21,8 @@ OUTPUTS = {
     "DeadLetterQueueUrl": "http://localhost/d",
     "LedgerTable": "ledger",
     "BoundaryArn": "arn:aws:iam::123456789012:policy/b",
+    "GrantedBoundaryArn": "arn:aws:iam::123456789012:policy/g",
+    "AppRights": "account",
     "WorkerRoleArn": "arn:aws:iam::123456789012:role/w",
     "MetricsNamespace": "AutoLambda",
     "WorkerGroup": "workers",

@@ -13,7 +13,7 @@ from cfnlint.decode.cfn_yaml import load as load_template
 from auto_lambda.aws.cloudformation import Plan, Stacks
 from auto_lambda_cli.local_stack.embedded import EmbeddedAws
 from auto_lambda_cli.local_stack.sources import template_path
-from auto_lambda_cli.local_stack.stack import local_client
+from auto_lambda_cli.local_stack.stack import local_client, upload_template
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +24,7 @@ def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedAws]:
 
 def deploy(aws: EmbeddedAws, stack: str, **parameters: str) -> dict[str, str]:
     """The outputs."""
-    plan = Plan(stack, body=template_path().read_text(), parameters=parameters)
+    plan = Plan(stack, url=upload_template(local_client(aws, "s3")), parameters=parameters)
     return dict(Stacks(local_client(aws, "cloudformation")).deploy(plan).stack.outputs)
 
 

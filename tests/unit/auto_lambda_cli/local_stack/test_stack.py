@@ -18,8 +18,7 @@ import pytest
 from auto_lambda_cli.local_stack import stack as local_stack
 from auto_lambda_cli.local_stack.embedded import EmbeddedAws
 from auto_lambda_cli.local_stack.processes import Child, ChildError
-from auto_lambda_cli.local_stack.sources import template_path
-from auto_lambda_cli.local_stack.stack import LocalStack, StackEnded, deploy_pipeline, local_client
+from auto_lambda_cli.local_stack.stack import LocalStack, StackEnded, deploy_pipeline, local_client, upload_template
 from auto_lambda_cli.running_stacks import RunningStack
 
 READY = """
@@ -211,7 +210,7 @@ def test_the_template_deploys_as_it_is_with_all_that_an_emulator_shows(aws_clien
     cloudformation = aws_client("cloudformation")
     cloudformation.create_stack(
         StackName="pipeline-test",
-        TemplateBody=template_path().read_text(),
+        TemplateURL=upload_template(aws_client("s3")),
         Capabilities=["CAPABILITY_IAM"],
     )
     cloudformation.get_waiter("stack_create_complete").wait(StackName="pipeline-test", WaiterConfig={"Delay": 1})

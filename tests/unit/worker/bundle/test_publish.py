@@ -72,11 +72,27 @@ def test_every_trigger_names_the_alias(make: Maker) -> None:
         for name, one in resources.items()
         if any(form in json.dumps(one["Properties"]) for form in ('"Work"', "${Work}", "${Work.", '"Work.Arn"'))
     }
-    kept = {"WorkLive", versions(make.everything())["Work"], "Url", "Retries", "Logs"}
+    kept = {"WorkLive", versions(make.everything())["Work"], "Url", "Retries"}
     assert left == kept, "these name a function and its alias apart, or no function at all"
     assert resources["Retries"]["Properties"]["Qualifier"] == "live"
     assert resources["Url"]["DependsOn"] == ["WorkLive"]
-    assert resources["Logs"]["Properties"]["LogGroupName"] == {"Fn::Sub": "/aws/lambda/${Work}"}
+
+
+def test_functions_that_cloudformation_names_log_in_the_apps_namespace(make: Maker) -> None:
+    """Such names are the stack's, cut off where they are too long, so no policy could tell whose they are."""
+    resources = make.everything().template["Resources"]
+    groups = {
+        name: one["Properties"].get("LoggingConfig", {}).get("LogGroup")
+        for name, one in resources.items()
+        if one["Type"] == "AWS::Lambda::Function"
+    }
+    assert groups["Work"] == "/aws/lambda/shop-dev/Work"
+    assert resources["Logs"]["Properties"]["LogGroupName"] == groups["Work"]
+
+
+def test_a_function_with_a_name_keeps_its_log_group(make: Maker) -> None:
+    bundle = make.bundle(rest_template(FunctionName="shop-dev"))
+    assert "LoggingConfig" not in bundle.template["Resources"]["Api"]["Properties"]
 
 
 def test_roles_stand_under_the_boundary(make: Maker) -> None:

@@ -1,0 +1,248 @@
+"""What deployed apps may reach: the boundaries of the template, evaluated."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from iam.evaluate import Document, Principal, Request, allowed, statements
+from iam.template import ACCOUNT, PARTITION, REGION, PipelineStack
+
+from auto_lambda.keys import App
+from auto_lambda.namespace import APP_TAG, STAGE_TAG, Place, namespace, namespace_boundary
+
+STACK = PipelineStack()
+PLACE = Place(PARTITION, REGION, ACCOUNT)
+EVERYTHING: Document = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+SHOP = App("dev", "shop")
+FUNCTION = PLACE.arn("lambda", "function:shop-dev")
+PARTS = ("UploadsBucket", "ArtifactsBucket", "Queue", "DeadLetterQueue", "LedgerTable", "AlarmTopic")
+BOUNDARIES = ("NamespaceBoundary", "AppBoundary")
+
+
+def role(app: App | None, boundary: str = "NamespaceBoundary", policy: Document = EVERYTHING) -> Principal:
+    """A role of an app whose own policy allows everything, so that the boundary alone decides."""
+    tags = {f"aws:PrincipalTag/{APP_TAG}": app.name, f"aws:PrincipalTag/{STAGE_TAG}": app.stage} if app else {}
+    context = {**tags, "lambda:SourceFunctionArn": FUNCTION, "aws:ResourceAccount": ACCOUNT}
+    return Principal(PLACE.arn("iam", "role/auto-lambda/r"), (policy,), STACK.document(boundary), context)
+
+
+def asked(service: str, action: str, resource: str, **context: str) -> Request:
+    arn = resource if resource.startswith(("arn:", "*")) else PLACE.arn(service, resource)
+    return Request(f"{service}:{action}", arn, {key.replace("__", ":"): value for key, value in context.items()})
+
+
+def tagged(app: App) -> dict[str, str]:
+    """The tags that CloudFormation gives to everything in an app's stack."""
+    return {f"aws:ResourceTag/{APP_TAG}": app.name, f"aws:ResourceTag/{STAGE_TAG}": app.stage}
+
+
+def of(app: App) -> dict[str, Request]:
+    """What an app uses of its own at run time, by what it is for."""
+    path, names, mine = f"/auto-lambda/{app.stage}/{app.name}", f"{app.name}-{app.stage}", tagged(app)
+    bucket = f"arn:aws:s3:::{names}-{ACCOUNT}"
+    via = {"kms:ViaService": f"secretsmanager.{REGION}.amazonaws.com"}
+    return {
+        "log group": asked("logs", "CreateLogGroup", f"log-group:/aws/lambda/{names}"),
+        "log stream": asked("logs", "CreateLogStream", f"log-group:/aws/lambda/{names}:log-stream:"),
+        "log lines": asked("logs", "PutLogEvents", f"log-group:/aws/lambda/{names}:log-stream:2026/11/28/[1]abc"),
+        "log lines of a function that CloudFormation named": asked(
+            "logs", "PutLogEvents", f"log-group:/aws/lambda/{names}/APIHandler:log-stream:x"
+        ),
+        "metrics": asked(
+            "cloudwatch", "PutMetricData", "*", cloudwatch__namespace=f"auto-lambda/{app.stage}/{app.name}"
+        ),
+        "metrics below": asked(
+            "cloudwatch", "PutMetricData", "*", cloudwatch__namespace=f"auto-lambda/{app.stage}/{app.name}/orders"
+        ),
+        "secret": asked("secretsmanager", "GetSecretValue", f"secret:{path}/database-AbCdEf"),
+        "key of the secret": asked("kms", "Decrypt", "key/1", **via),
+        "parameter": asked("ssm", "GetParameter", f"parameter{path}/level"),
+        "parameters": asked("ssm", "GetParametersByPath", f"parameter{path}"),
+        "zappa's tasks": asked("lambda", "InvokeFunction", f"function:{names}", **mine),
+        "zappa's tasks by topic": asked("sns", "Publish", f"{names}-zappa-async", **mine),
+        "zappa's table of answers": asked("dynamodb", "PutItem", "table/answers", **mine),
+        "table": asked("dynamodb", "Query", "table/answers/index/x", **mine),
+        "queue": asked("sqs", "SendMessage", f"al-{names}-Queue-1", **mine),
+        "SQS trigger": asked("sqs", "ReceiveMessage", f"al-{names}-Queue-1", **mine),
+        "object": asked("s3", "PutObject", f"{bucket}/a/b"),
+        "objects": asked("s3", "ListBucket", f"{bucket}-media"),
+        "traces": asked("xray", "PutTraceSegments", "*"),
+        "websocket": asked("execute-api", "ManageConnections", "a1b2c3/api/POST/@connections/x"),
+    }
+
+
+ANY = ("traces", "websocket", "key of the secret")
+"""Services that have neither tags nor names for these: see docs/decisions/0008."""
+OTHERS = {
+    "another app": App("dev", "blog"),
+    "its own other stage": App("prod", "shop"),
+    "a name that continues": App("dev", "shop-b"),
+    "a stage that continues": App("dev-b", "shop"),
+    "the same hyphens": App("b-dev", "shop"),
+}
+
+
+@pytest.mark.parametrize("boundary", BOUNDARIES)
+@pytest.mark.parametrize("use", of(SHOP))
+def test_an_app_reaches_its_own(boundary: str, use: str) -> None:
+    assert allowed(role(SHOP, boundary), of(SHOP)[use])
+
+
+@pytest.mark.parametrize("other", OTHERS.values(), ids=list(OTHERS))
+@pytest.mark.parametrize("use", [use for use in of(SHOP) if use not in ANY])
+def test_no_app_reaches_what_is_another_ones(use: str, other: App) -> None:
+    assert not allowed(role(SHOP), of(other)[use])
+    assert not allowed(role(None), of(other)[use])
+
+
+def test_hyphens_do_not_lead_to_a_neighbour() -> None:
+    """``a-b`` in ``c`` and ``a`` in ``b-c`` share the names of stack and function, so only one of them is ever live."""
+    one, other = App("c", "a-b"), App("b-c", "a")
+    assert one.stack == other.stack
+    by_name = {"log group", "log stream", "log lines", "log lines of a function that CloudFormation named"}
+    by_name |= {"object", "objects"}
+    crossing = {use for use, request in of(other).items() if use not in ANY and allowed(role(one), request)}
+    assert crossing == by_name
+
+
+word = st.from_regex(r"[a-z0-9][a-z0-9-]{0,6}", fullmatch=True)
+
+
+@given(word, word, word, word)
+def test_apps_with_other_stacks_share_nothing(name: str, stage: str, others: str, other_stage: str) -> None:
+    """Hyphens join names, so a longer name may begin with a shorter one."""
+    one, other = App(stage, name), App(other_stage, others)
+    if one.stack == other.stack:
+        return
+    crossing = {use for use, request in of(other).items() if use not in ANY and allowed(role(one), request)}
+    assert crossing == set()
+
+
+@pytest.mark.parametrize("boundary", BOUNDARIES)
+@pytest.mark.parametrize("part", PARTS)
+def test_no_app_reaches_the_pipeline(boundary: str, part: str) -> None:
+    service = STACK.arn(part).split(":")[2]
+    for arn in (STACK.arn(part), f"{STACK.arn(part)}/apps/dev/shop.zip", f"{STACK.arn(part)}/index/recent"):
+        if service in ("s3", "dynamodb") or arn == STACK.arn(part):
+            for action in ("GetItem", "Query", "PutObject", "GetObject", "SendMessage", "Publish", "GetRecords"):
+                assert not allowed(role(SHOP, boundary), Request(f"{service}:{action}", arn, tagged(SHOP)))
+
+
+@pytest.mark.parametrize("boundary", BOUNDARIES)
+@pytest.mark.parametrize(
+    "request_",
+    [
+        asked("cloudwatch", "PutMetricData", "*", cloudwatch__namespace="AutoLambda"),
+        asked("cloudwatch", "PutMetricData", "*", cloudwatch__namespace="AutoLambda/Machines"),
+        asked("logs", "PutLogEvents", "log-group:/auto-lambda/worker:log-stream:x"),
+        asked("logs", "PutLogEvents", "log-group:/auto-lambda/checker:log-stream:x"),
+        asked("sts", "AssumeRole", "arn:aws:iam::111122223333:role/auto-lambda/other"),
+        asked("iam", "TagRole", "arn:aws:iam::111122223333:role/auto-lambda/r"),
+        asked("iam", "PassRole", "arn:aws:iam::111122223333:role/auto-lambda/r"),
+        asked("lambda", "UpdateFunctionCode", "function:shop-dev", **{"aws:ResourceTag/auto-lambda:app": "shop"}),
+        asked("lambda", "TagResource", "function:shop-dev"),
+        asked("cloudformation", "DescribeStacks", "stack/al-shop-dev/1"),
+        asked("ec2", "DeleteNetworkInterface", "network-interface/eni-1"),
+        asked("ec2", "DescribeNetworkInterfaces", "*"),
+    ],
+    ids=str,
+)
+def test_no_app_reaches_what_rules_it(boundary: str, request_: Request) -> None:
+    assert not allowed(role(SHOP, boundary), request_)
+
+
+def test_an_app_that_is_named_like_a_bucket_of_the_pipeline_does_not_get_it() -> None:
+    likely = role(App("uploads", "auto-lambda"))
+    assert not allowed(likely, asked("s3", "GetObject", f"{STACK.arn('UploadsBucket')}/apps/dev/shop.zip"))
+
+
+def test_another_metrics_namespace_is_denied_too() -> None:
+    other = PipelineStack({"MetricsNamespace": "auto-lambda/dev/shop"})
+    principal = Principal("arn:aws:iam::111122223333:role/r", (EVERYTHING,), other.document("AppBoundary"))
+    request = asked("cloudwatch", "PutMetricData", "*", cloudwatch__namespace="auto-lambda/dev/shop")
+    assert not allowed(principal, request)
+
+
+@pytest.mark.parametrize("boundary", BOUNDARIES)
+def test_lambda_itself_makes_network_interfaces_with_an_apps_role(boundary: str) -> None:
+    principal = Principal("arn:aws:iam::111122223333:role/r", (EVERYTHING,), STACK.document(boundary))
+    for action in ("CreateNetworkInterface", "DescribeNetworkInterfaces", "DeleteNetworkInterface", "DescribeSubnets"):
+        assert allowed(principal, asked("ec2", action, "*"))
+
+
+# What settings ask for beyond the namespace. The wide boundary has room for it, so a grant can allow it.
+@pytest.mark.parametrize(
+    "request_",
+    [
+        asked("kinesis", "GetRecords", "stream/clicks"),
+        asked("kinesis", "SubscribeToShard", "stream/clicks/consumer/c"),
+        asked("dynamodb", "GetRecords", "table/orders/stream/2026"),
+        asked("dynamodb", "ListStreams", "*"),
+        asked("sqs", "ReceiveMessage", "orders"),
+        asked("sqs", "SendMessage", "dead-letters"),
+        asked("sns", "Publish", "alerts"),
+        asked("s3", "GetObject", "arn:aws:s3:::settings/env.json"),
+        asked("kms", "Decrypt", "key/1"),
+        asked("elasticfilesystem", "ClientMount", "file-system/fs-1"),
+        asked("elasticfilesystem", "ClientWrite", "file-system/fs-1"),
+        asked("events", "PutEvents", "event-bus/default"),
+        asked("execute-api", "Invoke", "a1b2/prod/GET/x"),
+        asked("lambda", "InvokeFunction", "function:other"),
+        asked("secretsmanager", "GetSecretValue", "secret:shared-AbCdEf"),
+        asked("ssm", "GetParameter", "parameter/shared"),
+        asked("states", "StartExecution", "stateMachine:s"),
+        asked("ses", "SendEmail", "identity/example.com"),
+    ],
+    ids=str,
+)
+def test_what_only_a_grant_opens(request_: Request) -> None:
+    assert not allowed(role(SHOP), request_)
+    assert allowed(role(SHOP, "AppBoundary"), request_)
+
+
+def test_the_template_has_the_namespace_that_the_worker_judges_by() -> None:
+    written = statements(STACK.document("NamespaceBoundary"))
+    assert written[: -len(never())] == namespace_boundary(PLACE)["Statement"]
+    assert written[-len(never()) :] == statements(STACK.document("AppBoundary"))[-len(never()) :]
+
+
+def never() -> list[Any]:
+    return [one for one in statements(STACK.document("NamespaceBoundary")) if one["Effect"] == "Deny"]
+
+
+@pytest.mark.parametrize("use", of(SHOP))
+@pytest.mark.parametrize("other", [SHOP, *OTHERS.values()], ids=str)
+def test_by_names_and_by_tags_the_namespace_is_the_same(use: str, other: App) -> None:
+    by_names = role(SHOP, "AppBoundary", namespace(SHOP, PLACE))
+    assert allowed(by_names, of(other)[use]) == allowed(role(SHOP), of(other)[use])
+
+
+@pytest.mark.parametrize(
+    ("parameters", "expected"),
+    [
+        ({}, "NamespaceBoundary"),
+        ({"AppRights": "account"}, "AppBoundary"),
+        ({"AppRights": "granted", "AppBoundaryArn": "arn:aws:iam::111122223333:policy/ours"}, None),
+        ({"AppRights": "account", "AppBoundaryArn": "arn:aws:iam::111122223333:policy/ours"}, None),
+    ],
+)
+def test_the_parameters_choose_the_boundary_of_every_app(parameters: dict[str, str], expected: str | None) -> None:
+    stack = PipelineStack(parameters)
+    assert stack.output("BoundaryArn") == (stack.arn(expected) if expected else parameters["AppBoundaryArn"])
+    assert stack.output("GrantedBoundaryArn") == stack.arn("AppBoundary")
+    assert stack.output("AppRights") == parameters.get("AppRights", "granted")
+    told = stack.worker_environment()
+    assert told["AUTO_LAMBDA_BOUNDARY_ARN"] == stack.output("BoundaryArn")
+    assert told["AUTO_LAMBDA_GRANTED_BOUNDARY_ARN"] == stack.output("GrantedBoundaryArn")
+    assert told["AUTO_LAMBDA_APP_RIGHTS"] == stack.output("AppRights")
+    assert told["AUTO_LAMBDA_PLATFORM_BOUNDARY_ARN"] == ""
+
+
+def test_a_boundary_outlives_its_pipeline() -> None:
+    """Apps outlive the pipeline, and a role whose boundary is gone can do nothing."""
+    for name in BOUNDARIES:
+        assert STACK.template["Resources"][name]["DeletionPolicy"] == "RetainExceptOnCreate"
+        assert STACK.template["Resources"][name]["UpdateReplacePolicy"] == "Retain"

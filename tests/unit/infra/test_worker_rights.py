@@ -1,0 +1,235 @@
+"""What a worker may not do, not even a compromised one: the policies of its role, evaluated."""
+
+from __future__ import annotations
+
+import json
+
+import boto3
+import pytest
+from iam.conditions import Context
+from iam.evaluate import Decision, Principal, Request, allowed, decide
+from iam.template import ACCOUNT, REGION, PipelineStack
+
+from auto_lambda.aws.s3 import ObjectStore
+from auto_lambda.namespace import APP_TAG, STAGE_TAG
+
+STACK = PipelineStack()
+WORKER = STACK.role("WorkerRole")
+VIA: Context = {"aws:CalledVia": ("cloudformation.amazonaws.com",)}
+APP: Context = {f"aws:ResourceTag/{APP_TAG}": "shop", f"aws:ResourceTag/{STAGE_TAG}": "dev"}
+OUR_STACK: Context = {"aws:ResourceTag/aws:cloudformation:stack-name": "al-shop-dev"}
+FOREIGN_STACK: Context = {"aws:ResourceTag/aws:cloudformation:stack-name": "billing"}
+FUNCTION = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:shop-dev"
+ROLE = f"arn:aws:iam::{ACCOUNT}:role/auto-lambda/al-shop-dev-Role-1"
+SHOP_STACK = f"arn:aws:cloudformation:{REGION}:{ACCOUNT}:stack/al-shop-dev/1"
+ARTIFACTS = STACK.arn("ArtifactsBucket")
+SOMEBODY = Principal(
+    f"arn:aws:iam::{ACCOUNT}:role/admin",
+    ({"Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]},),
+    context={"aws:SecureTransport": "true"},
+)
+
+
+def may(action: str, resource: str, *contexts: Context, worker: Principal = WORKER) -> bool:
+    context: dict[str, str | tuple[str, ...]] = {"aws:ResourceAccount": ACCOUNT}
+    for one in contexts:
+        context |= one
+    return allowed(worker, Request(action, resource, context))
+
+
+# --- roles ---
+
+
+@pytest.mark.parametrize("action", ["CreateRole", "PutRolePolicy", "AttachRolePolicy", "PutRolePermissionsBoundary"])
+def test_no_role_gets_rights_without_a_boundary_of_the_pipeline(action: str) -> None:
+    def with_boundary(arn: str, stack: PipelineStack = STACK) -> bool:
+        boundary = {"iam:PermissionsBoundary": arn}
+        return may(f"iam:{action}", ROLE, VIA, boundary, worker=stack.role("WorkerRole"))
+
+    ours = f"arn:aws:iam::{ACCOUNT}:policy/ours"
+    for name in ("NamespaceBoundary", "AppBoundary"):
+        assert with_boundary(STACK.arn(name))
+    assert with_boundary(f"arn:aws:iam::{ACCOUNT}:policy/auto-lambda/boundaries/payments")
+    assert not with_boundary(ours)
+    assert not with_boundary("arn:aws:iam::aws:policy/AdministratorAccess")
+    assert not may(f"iam:{action}", ROLE, VIA)
+    assert with_boundary(ours, PipelineStack({"AppBoundaryArn": ours}))
+    assert with_boundary(ours, PipelineStack({"PlatformBoundaryArn": ours}))
+
+
+@pytest.mark.parametrize("action", ["CreatePolicy", "CreatePolicyVersion", "SetDefaultPolicyVersion", "DeletePolicy"])
+def test_the_worker_writes_no_boundary(action: str) -> None:
+    for arn in (STACK.arn("AppBoundary"), f"arn:aws:iam::{ACCOUNT}:policy/auto-lambda/boundaries/payments"):
+        assert not may(f"iam:{action}", arn, VIA)
+
+
+@pytest.mark.parametrize(
+    "action",
+    ["CreateRole", "DeleteRole", "PutRolePolicy", "UpdateAssumeRolePolicy", "TagRole", "PassRole", "GetRole"],
+)
+def test_roles_are_for_cloudformation_below_their_path_only(action: str) -> None:
+    context = {"iam:PermissionsBoundary": STACK.arn("AppBoundary"), "iam:PassedToService": "lambda.amazonaws.com"}
+    assert may(f"iam:{action}", ROLE, VIA, context)
+    assert not may(f"iam:{action}", ROLE, context)
+    assert not may(f"iam:{action}", ROLE, {"aws:CalledVia": ("athena.amazonaws.com",)}, context)
+    for other in ("admin", "auto-lambda-WorkerRole-1ABCDEFGHIJKL"):
+        assert not may(f"iam:{action}", f"arn:aws:iam::{ACCOUNT}:role/{other}", VIA, context)
+
+
+def test_no_boundary_is_taken_away_and_no_role_is_given_to_a_machine() -> None:
+    for action in ("iam:DeleteRolePermissionsBoundary", "iam:CreateUser", "iam:CreateAccessKey", "sts:AssumeRole"):
+        assert not may(action, ROLE, VIA, {"iam:PermissionsBoundary": STACK.arn("AppBoundary")})
+    for service in ("ec2.amazonaws.com", "cloudformation.amazonaws.com", "ecs-tasks.amazonaws.com"):
+        assert not may("iam:PassRole", ROLE, VIA, {"iam:PassedToService": service})
+
+
+# --- stacks ---
+
+
+@pytest.mark.parametrize("region", ["eu-west-1", "us-east-1"])
+def test_templates_come_from_the_artifacts_bucket(region: str) -> None:
+    client = boto3.client("s3", region, aws_access_key_id="x", aws_secret_access_key="y")
+    store, bucket = ObjectStore(client), STACK.name("ArtifactsBucket").replace(REGION, region)
+    key = f"bundles/{'0' * 64}.template.json"
+
+    def from_url(url: str | None) -> bool:
+        context: Context = {"cloudformation:TemplateUrl": url} if url else {}
+        resource = SHOP_STACK.replace(REGION, region)
+        return may("cloudformation:CreateChangeSet", resource, context, worker=there.role("WorkerRole"))
+
+    there = PipelineStack(region=region)
+    assert from_url(store.url(bucket, key))
+    assert not from_url(store.url(STACK.name("UploadsBucket"), key))
+    assert not from_url(store.url(bucket, "grants/dev/shop.json"))
+    assert not from_url(store.url("elsewhere", key))
+    assert not from_url(None)  # a body
+
+
+def test_nothing_is_imported_and_no_service_role_is_used() -> None:
+    url = {"cloudformation:TemplateUrl": f"https://s3.{REGION}.amazonaws.com/{STACK.name('ArtifactsBucket')}/bundles/x"}
+    assert may("cloudformation:CreateChangeSet", SHOP_STACK, url)
+    imported: Context = {"cloudformation:ImportResourceTypes": ("AWS::Lambda::Function",)}
+    assert not may("cloudformation:CreateChangeSet", SHOP_STACK, url, imported)
+    assert not may("cloudformation:CreateChangeSet", SHOP_STACK, url, {"cloudformation:RoleArn": ROLE})
+
+
+@pytest.mark.parametrize("action", ["CreateStack", "UpdateStack", "CreateChangeSet", "ExecuteChangeSet", "DeleteStack"])
+def test_stacks_of_others_are_out_of_reach(action: str) -> None:
+    url = {"cloudformation:TemplateUrl": f"https://s3.{REGION}.amazonaws.com/{STACK.name('ArtifactsBucket')}/bundles/x"}
+    for name in ("auto-lambda", "billing", "also"):
+        assert not may(f"cloudformation:{action}", SHOP_STACK.replace("al-shop-dev", name), url, OUR_STACK)
+
+
+# --- functions ---
+
+CHANGES = ("AddPermission", "CreateAlias", "CreateFunctionUrlConfig", "PublishVersion", "UpdateAlias",
+           "UpdateFunctionCode", "UpdateFunctionConfiguration", "PutFunctionConcurrency")  # fmt: skip
+
+
+@pytest.mark.parametrize("action", CHANGES)
+def test_through_cloudformation_only_functions_of_apps_are_changed(action: str) -> None:
+    assert may(f"lambda:{action}", FUNCTION, VIA, APP, OUR_STACK)
+    assert not may(f"lambda:{action}", FUNCTION, VIA)
+    assert not may(f"lambda:{action}", FUNCTION, VIA, APP, FOREIGN_STACK)
+    assert not may(f"lambda:{action}", FUNCTION, VIA, {f"aws:ResourceTag/{APP_TAG}": "shop"}, OUR_STACK)
+    assert not may(f"lambda:{action}", FUNCTION, VIA, {f"aws:ResourceTag/{STAGE_TAG}": "dev"}, OUR_STACK)
+
+
+@pytest.mark.parametrize(
+    "action", ["DeleteFunction", "RemovePermission", "DeleteAlias", "TagResource", "UntagResource"]
+)
+def test_nothing_is_deleted_or_tagged_that_belongs_to_another_stack(action: str) -> None:
+    assert may(f"lambda:{action}", FUNCTION, VIA, APP, OUR_STACK)
+    assert may(f"lambda:{action}", FUNCTION, VIA)  # it is new, or was deleted by hand
+    assert not may(f"lambda:{action}", FUNCTION, VIA, APP, FOREIGN_STACK)
+    assert not may(f"lambda:{action}", FUNCTION, APP, OUR_STACK)
+
+
+@pytest.mark.parametrize(
+    "action", ["InvokeFunction", "GetFunction", "UpdateFunctionCode", "UpdateFunctionConfiguration", "UpdateAlias"]
+)
+def test_directly_only_functions_of_apps_are_called_and_changed(action: str) -> None:
+    assert may(f"lambda:{action}", FUNCTION, APP, OUR_STACK)
+    assert may(f"lambda:{action}", f"{FUNCTION}:live", APP, OUR_STACK)
+    assert not may(f"lambda:{action}", FUNCTION)
+    assert not may(f"lambda:{action}", FUNCTION, OUR_STACK)
+    assert not may(f"lambda:{action}", FUNCTION, APP, FOREIGN_STACK)
+    assert not may(f"lambda:{action}", FUNCTION, {f"aws:ResourceTag/{APP_TAG}": "shop"}, OUR_STACK)
+
+
+@pytest.mark.parametrize("action", ["AddPermission", "DeleteFunction", "CreateFunction", "PublishVersion"])
+def test_directly_nobody_is_let_in(action: str) -> None:
+    assert not may(f"lambda:{action}", FUNCTION, APP, OUR_STACK)
+
+
+def test_the_settings_of_functions_of_another_stack_are_not_read() -> None:
+    for action in ("lambda:GetFunctionConfiguration", "lambda:GetAlias"):
+        assert may(action, FUNCTION)  # so that one that was deleted by hand is missing, not forbidden
+        assert not may(action, FUNCTION, FOREIGN_STACK)
+
+
+# --- buckets and what else is the pipeline's ---
+
+
+@pytest.mark.parametrize(
+    "action", ["PutObject", "DeleteObject", "DeleteObjectVersion", "PutObjectTagging", "PutObjectAcl"]
+)
+def test_workers_read_grants_and_never_write_them(action: str) -> None:
+    grants = f"{ARTIFACTS}/grants/dev/shop.json"
+    assert may("s3:GetObject", grants)
+    assert decide(WORKER, Request(f"s3:{action}", grants)) is Decision.DENIED
+
+
+def in_artifacts(principal: Principal, action: str, key: str, stack: PipelineStack = STACK) -> bool:
+    asked = Request(f"s3:{action}", f"{ARTIFACTS}/{key}", {"aws:SecureTransport": "true"})
+    return allowed(principal, asked, stack.document("ArtifactsBucketPolicy"))
+
+
+@pytest.mark.parametrize("key", ["wheels/k/record.json", "layers/x.zip", "bundles/x.zip"])
+def test_only_workers_write_artifacts(key: str) -> None:
+    assert in_artifacts(WORKER, "PutObject", key)
+    for action in ("PutObject", "DeleteObject", "DeleteObjectVersion", "PutObjectTagging"):
+        assert not in_artifacts(SOMEBODY, action, key)
+    assert in_artifacts(SOMEBODY, "GetObject", key)
+
+
+def test_the_platform_team_writes_grants_and_a_worker_elsewhere_may_be_named() -> None:
+    assert in_artifacts(SOMEBODY, "PutObject", "grants/dev/shop.json")
+    with_another = PipelineStack({"OtherWorkerArn": SOMEBODY.arn})
+    assert in_artifacts(SOMEBODY, "PutObject", "wheels/k/record.json", with_another)
+    assert in_artifacts(WORKER, "PutObject", "wheels/k/record.json", with_another)
+
+
+def test_requests_without_tls_are_denied() -> None:
+    for part in ("UploadsBucket", "ArtifactsBucket"):
+        asked = Request("s3:GetObject", f"{STACK.arn(part)}/x", {"aws:SecureTransport": "false"})
+        assert decide(SOMEBODY, asked, STACK.document(f"{part}Policy")) is Decision.DENIED
+
+
+@pytest.mark.parametrize("part", ["UploadsBucket", "ArtifactsBucket", "LedgerTable", "AlarmTopic", "Queue"])
+def test_through_cloudformation_the_pipeline_stays_as_it_is(part: str) -> None:
+    for action in ("s3:PutBucketNotification", "s3:DeleteBucket", "dynamodb:DeleteTable", "dynamodb:UpdateTable",
+                   "sns:DeleteTopic", "sns:SetTopicAttributes", "sqs:DeleteQueue", "sqs:TagQueue"):  # fmt: skip
+        assert not may(action, STACK.arn(part), VIA, APP)
+    assert not may("s3:PutBucketNotification", STACK.arn("UploadsBucket"))
+    assert may("s3:PutBucketNotification", "arn:aws:s3:::pictures")
+
+
+def test_only_the_log_groups_of_functions_are_managed() -> None:
+    group = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:"
+    assert may("logs:DeleteLogGroup", f"{group}/aws/lambda/shop-dev/Work", VIA)
+    assert not may("logs:DeleteLogGroup", f"{group}/auto-lambda/worker", VIA)
+
+
+# --- limits of IAM and CloudFormation ---
+
+
+@pytest.mark.parametrize("parameters", [{}, {"AppBoundaryArn": f"arn:aws:iam::{ACCOUNT}:policy/{'p' * 100}"}])
+def test_policies_fit_into_what_iam_allows(parameters: dict[str, str]) -> None:
+    stack = PipelineStack(parameters, region="ap-southeast-2")
+    for name, one in stack.template["Resources"].items():
+        if one["Type"] == "AWS::IAM::ManagedPolicy":
+            assert len(json.dumps(stack.document(name), separators=(",", ":"))) <= 6_144, name
+    for name in ("WorkerRole", "CheckerRole"):
+        inline = [stack.resolve(one) for one in stack.template["Resources"][name]["Properties"]["Policies"]]
+        assert len(json.dumps(inline, separators=(",", ":"))) <= 10_240, name
