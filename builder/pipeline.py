@@ -15,6 +15,7 @@ from auto_lambda.keys import App
 from auto_lambda.model import Proof
 from builder.compose import Parts
 from builder.dependencies.zips import UnsafeTree, write_zip
+from builder.lint.lint import lint
 from builder.model import Built, Draft, Source
 from builder.package_size import check_package_size
 from builder.protocol.files import describe
@@ -89,6 +90,7 @@ def build_app(
     progress.step("compile")
     draft = framework.compile(built, _made(work / "compile"), progress.say)
     code_zip = _zipped(draft, built, work / "code.zip")
+    lint(draft.template, framework.setting_names)
     _warn(progress, draft.warnings)
     progress.step("prove")
     proof = parts.prover.prove(draft, built, code_zip, _made(work / "prove"), progress.say)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from auto_lambda.model import BuildLog, FrameworkName
+from builder.lint.lint import SettingNames
 from builder.model import Built, Draft
 
 
@@ -13,6 +14,7 @@ class Framework(Protocol):
     """A front end of the compiler."""
 
     name: FrameworkName
+    setting_names: SettingNames
 
     def requirements(self, built_from: Path) -> tuple[str, ...]:
         """Return what the app needs at run time even if its own manifest forgets it."""

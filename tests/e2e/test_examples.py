@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import struct
 import zlib
 
 import pytest
+from cfnlint.api import lint
+from cfnlint.config import ManualArgs
 from e2e_stack import Answer, Drop, Stack
 
 
@@ -90,3 +93,12 @@ def test_guestbook_asks_for_what_is_missing(stack: Stack, url: str) -> None:
     answer = sign(stack, url, b"name=A+guest")
     assert answer.status == 400
     assert "This field is required" in answer.text
+
+
+@pytest.mark.parametrize("example", ["quotes", "thumbnails", "guestbook", "statistics", "events"])
+def test_what_was_deployed_is_sound_cloudformation(stack: Stack, drops: dict[str, Drop], example: str) -> None:
+    stack.live(drops[example])
+    body = stack.client("cloudformation").get_template(StackName=f"al-{example}-dev")["TemplateBody"]
+    text = body if isinstance(body, str) else json.dumps(body)
+    found = lint(text, config=ManualArgs(regions=["us-east-1"]))
+    assert [f"{match.rule.id} {match.message}" for match in found] == []

@@ -17,7 +17,7 @@ from builder.actions import Actions
 from builder.frameworks.chalice import answer
 from builder.frameworks.chalice.code import copy_code
 from builder.frameworks.chalice.sam import expand_action, read_expanded
-from builder.frameworks.chalice.settings import check_settings
+from builder.frameworks.chalice.settings import SETTING_NAMES, check_settings
 from builder.model import Built, Draft
 from builder.proof.audit import audit
 from builder.sandbox.result_file import ResultFile
@@ -42,6 +42,7 @@ class Chalice:
     """
 
     name: FrameworkName = "chalice"
+    setting_names = SETTING_NAMES
 
     def __init__(
         self,

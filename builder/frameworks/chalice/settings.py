@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from auto_lambda.errors import AppError, Code
+from builder.lint.lint import SettingNames
 from builder.source import documents
 from builder.source.settings import CHALICE_CONFIG
 
@@ -62,6 +63,24 @@ SETTINGS: Mapping[str, Setting] = {
     ),
     "xray": CARRIED,
 }
+SETTING_NAMES: SettingNames = {
+    ("Lambda::Function", "MemorySize"): "lambda_memory_size",
+    ("Lambda::Function", "Timeout"): "lambda_timeout",
+    ("Lambda::Function", "Environment"): "environment_variables",
+    ("Lambda::Function", "VpcConfig"): "subnet_ids, security_group_ids",
+    ("Lambda::Function", "Layers"): "layers",
+    ("Lambda::Function", "ReservedConcurrentExecutions"): "reserved_concurrency",
+    ("Lambda::Function", "Tags"): "tags",
+    ("Lambda::EventSourceMapping", "EventSourceArn"): "autogen_policy, iam_policy_file",
+    ("Lambda::EventSourceMapping", "BatchSize"): "batch_size",
+    ("Lambda::EventSourceMapping", "MaximumBatchingWindowInSeconds"): "maximum_batching_window_in_seconds",
+    ("ApiGateway::Stage", "StageName"): "api_gateway_stage",
+    ("ApiGateway::RestApi", "MinimumCompressionSize"): "minimum_compression_size",
+    ("Events::Rule", "ScheduleExpression"): "@app.schedule",
+    ("Logs::LogGroup", "RetentionInDays"): "log_retention_in_days",
+}
+"""Where the author of an app writes a property."""
+
 _UNKNOWN_SETTING = Setting("warned", "chalice has no such setting")
 
 

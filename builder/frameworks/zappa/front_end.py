@@ -22,7 +22,7 @@ from builder.frameworks.zappa import answer
 from builder.frameworks.zappa.answer import Packaged
 from builder.frameworks.zappa.events import tasks_use_topic
 from builder.frameworks.zappa.settings import SETTINGS_PAGE, ZAPPA_VERSION, StageSettings, check_settings, unsupported
-from builder.frameworks.zappa.template import build_template
+from builder.frameworks.zappa.template import SETTING_NAMES, build_template
 from builder.model import Built, Draft, Source
 from builder.sandbox.result_file import ResultFile
 from builder.sandbox.sandbox import Command, Limits, Sandbox
@@ -59,6 +59,7 @@ class Zappa:
     """
 
     name: FrameworkName = "zappa"
+    setting_names = SETTING_NAMES
 
     def __init__(self, sandbox: Sandbox, tools: Tools) -> None:
         self._sandbox = sandbox

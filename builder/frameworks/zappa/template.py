@@ -22,6 +22,7 @@ from builder.frameworks.zappa.resources import (
     tag_list,
 )
 from builder.frameworks.zappa.settings import StageSettings, unsupported
+from builder.lint.lint import SettingNames
 
 MAX_FUNCTION_NAME = 64
 _LAMBDA_TRUST = {
@@ -30,6 +31,29 @@ _LAMBDA_TRUST = {
 }
 _VPC_ACTIONS = ("ec2:CreateNetworkInterface", "ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets",
             "ec2:DeleteNetworkInterface", "ec2:AssignPrivateIpAddresses", "ec2:UnassignPrivateIpAddresses")  # fmt: skip
+
+SETTING_NAMES: SettingNames = {
+    ("Lambda::Function", "MemorySize"): "memory_size",
+    ("Lambda::Function", "Timeout"): "timeout_seconds",
+    ("Lambda::Function", "Environment"): "environment_variables, aws_environment_variables",
+    ("Lambda::Function", "EphemeralStorage"): "ephemeral_storage",
+    ("Lambda::Function", "VpcConfig"): "vpc_config",
+    ("Lambda::Function", "FileSystemConfigs"): "efs_config",
+    ("Lambda::Function", "Layers"): "layers",
+    ("Lambda::Function", "SnapStart"): "snap_start",
+    ("Lambda::Function", "DeadLetterConfig"): "dead_letter_arn",
+    ("Lambda::Function", "KmsKeyArn"): "aws_kms_key_arn",
+    ("Lambda::Function", "Description"): "lambda_description",
+    ("Lambda::Function", "Handler"): "lambda_handler",
+    ("Lambda::Function", "ReservedConcurrentExecutions"): "lambda_concurrency",
+    ("Lambda::Function", "Tags"): "tags",
+    ("Lambda::EventSourceMapping", "EventSourceArn"): "events, attach_policy",
+    ("Lambda::EventSourceMapping", "BatchSize"): "events.event_source.batch_size",
+    ("ApiGateway::RestApi", "BinaryMediaTypes"): "binary_support",
+    ("ApiGateway::RestApi", "MinimumCompressionSize"): "payload_minimum_compression_size",
+    ("Events::Rule", "ScheduleExpression"): "events.expression",
+}
+"""Where the author of an app writes a property."""
 
 
 def build_template(

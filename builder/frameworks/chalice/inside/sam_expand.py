@@ -55,9 +55,13 @@ def bare_function(properties: dict[str, Any]) -> None:
 
 
 def say_binary_types(properties: dict[str, Any]) -> None:
-    """Set them as a property too, as SAM does for its own APIs: not every reader looks into the body."""
-    if types := properties["Body"].get("x-amazon-apigateway-binary-media-types"):
-        properties["BinaryMediaTypes"] = types
+    """Set them as a property too, as SAM does for its own APIs: not every reader looks into the body.
+
+    Each once, or API Gateway refuses them: chalice repeats its defaults for an app that names them as well.
+    """
+    body = properties["Body"]
+    if types := body.get("x-amazon-apigateway-binary-media-types"):
+        body["x-amazon-apigateway-binary-media-types"] = properties["BinaryMediaTypes"] = list(dict.fromkeys(types))
 
 
 def rename_deployment(resources: dict[str, Any], old: str) -> None:

@@ -15,6 +15,7 @@ from cfnlint.api import lint_all
 from auto_lambda.model import BucketNotification
 from auto_lambda.tools import ToolEnvironments
 from builder.frameworks.chalice.front_end import CHALICE_VERSION, Chalice
+from builder.lint.lint import lint
 from builder.model import Draft
 from builder.sandbox.sandbox import PlainSandbox
 
@@ -130,7 +131,10 @@ EVERYTHING_CONFIG = {
 }
 POLICY = {
     "Version": "2012-10-17",
-    "Statement": [{"Sid": "Mine", "Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::pictures/*"}],
+    "Statement": [
+        {"Sid": "Mine", "Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::pictures/*"},
+        {"Effect": "Allow", "Action": "ec2:*NetworkInterface*", "Resource": "*"},
+    ],
 }
 PROJECT = {
     "app.py": EVERYTHING,
@@ -180,6 +184,10 @@ def test_cfn_lint_finds_nothing_once_code_is_filled_in(everything: Draft) -> Non
         function.update(Code={"S3Bucket": "bucket", "S3Key": "key"}, Runtime="python3.12", Architectures=["x86_64"])
     found = [match for match in lint_all(json.dumps(template)) if match.rule.id[0] in "EW"]
     assert not found
+
+
+def test_our_own_lint_finds_nothing(everything: Draft) -> None:
+    lint(everything.template, {})
 
 
 def test_everything_declared_becomes_a_function(resources: Mapping[str, Any]) -> None:
@@ -296,6 +304,15 @@ def test_binary_types_are_said_in_the_body_and_as_a_property(resources: Mapping[
 
     assert "image/png" in api["BinaryMediaTypes"]
     assert api["BinaryMediaTypes"] == api["Body"]["x-amazon-apigateway-binary-media-types"]
+
+
+def test_a_binary_type_that_chalice_has_by_default_is_said_once(tmp_path: Path, compile_chalice: Compile) -> None:
+    """As in examples/thumbnails: API Gateway refuses a list that holds a type twice."""
+    app = "from chalice import Chalice\napp = Chalice('x')\napp.api.binary_types.append('image/png')\n"
+    app += "@app.route('/')\ndef index():\n    return {}\n"
+    draft = compile_chalice(tmp_path, {"app.py": app})
+    types = draft.template["Resources"]["RestAPI"]["Properties"]["BinaryMediaTypes"]
+    assert len(types) == len(set(types))
 
 
 def test_no_stage_appears_that_nobody_asked_for(resources: Mapping[str, Any]) -> None:

@@ -1,0 +1,43 @@
+"""Refuses a draft that AWS would refuse, in the words of its framework, before anything is deployed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from auto_lambda.errors import AppError, Code
+from auto_lambda.model import Template
+from builder.lint import rights, schedules, schemas
+from builder.lint.finding import Finding
+
+SettingNames = Mapping[tuple[str, str], str]
+"""Where an app's author writes a property: type of the resource without ``AWS::`` and property -> a setting."""
+
+_SHOWN = 10
+
+
+def lint(template: Template, names: SettingNames) -> None:
+    """Return if AWS would take the template, as far as its schemas and documentation tell.
+
+    Args:
+        template: a draft's, whose shape was checked.
+        names: the framework's own words for properties.
+
+    Raises:
+        AppError: ``bad-config``; the message names each value and its setting.
+    """
+    found = [*schemas.findings(template), *schedules.findings(template), *rights.findings(template)]
+    lines = list(dict.fromkeys(_line(one, names) for one in found))
+    if lines:
+        more = [f"and {len(lines) - _SHOWN} more"] if len(lines) > _SHOWN else []
+        raise AppError(
+            Code.BAD_CONFIG,
+            "AWS would refuse what the app compiled to:\n" + "\n".join([*lines[:_SHOWN], *more]),
+            hint="Change the settings that the lines name, and drop the app again.",
+        )
+
+
+def _line(finding: Finding, names: SettingNames) -> str:
+    kind = finding.kind.removeprefix("AWS::")
+    place = f"{'.'.join(finding.path) or 'properties'} of {finding.resource}, {finding.kind}"
+    setting = next((names[kind, part] for part in reversed(finding.path) if (kind, part) in names), None)
+    return f"{setting} ({place}): {finding.reason}" if setting else f"{place}: {finding.reason}"

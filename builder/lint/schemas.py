@@ -1,0 +1,106 @@
+"""Compares resources with the schemas of their types.
+
+``schemas.json`` holds AWS's registry schemas with cfn-lint's corrections; ``scripts/lint_schemas.py`` writes it.
+cfn-lint itself takes a second and 190 MB for a template, which would double the time of a small change.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jsonschema_rs import ValidationError, ValidationErrorKind, validator_for
+
+from auto_lambda.model import Template
+from builder.lint.finding import Finding
+from builder.source.options import RESERVED_VARIABLES
+
+_SCHEMAS = Path(__file__).with_name("schemas.json")
+_LONGEST = 300
+_STAGE = r"^[A-Za-z0-9_-]{1,128}$"
+# What the registry's schemas leave to the services: the Lambda Developer Guide ('Lambda quotas') and the API Gateway
+# Developer Guide (names of stages).
+_SUPPLEMENTS: Mapping[str, Any] = {
+    "AWS::Lambda::Function": {"MemorySize": {"maximum": 10_240}, "Timeout": {"maximum": 900}},
+    "AWS::ApiGateway::Stage": {"StageName": {"pattern": _STAGE}},
+    "AWS::ApiGatewayV2::Stage": {"StageName": {"pattern": rf"^\$default$|{_STAGE}"}},
+}
+_VARIABLE = re.compile(r"[a-zA-Z][a-zA-Z0-9_]+")  # Lambda API Reference, 'Environment'
+_VARIABLES = ("Environment", "Variables")
+_ADDED_LATER: Mapping[str, frozenset[str]] = {"AWS::Lambda::Function": frozenset({"Code"})}
+"""Properties that a draft does not have yet."""
+
+_OF_SEVERAL = frozenset({"anyOf", "oneOf", "not", "if", "then", "else", "allOf", "dependentRequired"})
+
+
+def findings(template: Template) -> Iterator[Finding]:
+    """Yield what the schema of each resource's type rules out. What depends on intrinsic functions is not judged."""
+    for name, resource in sorted(template["Resources"].items()):
+        kind, properties = resource["Type"], resource.get("Properties", {})
+        for validator in _validators(kind):
+            for error in validator.iter_errors(properties):
+                path = tuple(str(part) for part in error.instance_path if isinstance(part, str))
+                if path[:2] != _VARIABLES and not _is_excused(error, kind):
+                    yield Finding(name, kind, path, str(error.message)[:_LONGEST])
+        if kind == "AWS::Lambda::Function":
+            yield from (Finding(name, kind, _VARIABLES, reason) for reason in _variables(properties))
+
+
+def _variables(properties: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what is wrong with the names of variables. Their values, which may be secrets, are not told."""
+    for name in properties.get("Environment", {}).get("Variables", {}):
+        if not _VARIABLE.fullmatch(name):
+            yield f"{name[:100]!r}: a variable's name is a letter and one or more letters, digits and underscores"
+        elif name in RESERVED_VARIABLES:
+            yield f"{name!r} is Lambda's own variable"
+
+
+@cache
+def _validators(kind: str) -> tuple[Any, ...]:
+    schemas = [_schemas()[kind]] if kind in _schemas() else []
+    if more := _SUPPLEMENTS.get(kind):
+        schemas.append({"properties": more})
+    return tuple(validator_for(schema) for schema in schemas)
+
+
+@cache
+def _schemas() -> Mapping[str, Any]:
+    read: Mapping[str, Any] = json.loads(_SCHEMAS.read_bytes())
+    return read
+
+
+def _is_excused(error: ValidationError, kind: str) -> bool:
+    if _is_intrinsic(error.instance):
+        return True
+    match error.kind:
+        case ValidationErrorKind.Required(property=name) if not error.instance_path:
+            return name in _ADDED_LATER.get(kind, ())
+        case ValidationErrorKind.Type(types=types):
+            return _is_converted(error.instance, types)
+    return bool(error.schema_path) and error.schema_path[-1] in _OF_SEVERAL and _depends(error.instance)
+
+
+def _is_intrinsic(value: Any) -> bool:
+    return isinstance(value, dict) and len(value) == 1 and next(iter(value)).startswith(("Ref", "Fn::"))
+
+
+def _depends(value: Any) -> bool:
+    if _is_intrinsic(value):
+        return True
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return any(_depends(part) for part in parts)
+
+
+def _is_converted(value: Any, types: list[str]) -> bool:
+    """Tell whether CloudFormation takes a value for one of another type, as it does with numbers and text."""
+    if "string" in types and isinstance(value, bool | int | float):
+        return True
+    if not isinstance(value, str):
+        return False
+    return ("boolean" in types and value.lower() in {"true", "false"}) or (
+        bool({"integer", "number"} & set(types)) and re.fullmatch(r"-?\d{1,18}", value) is not None
+    )
