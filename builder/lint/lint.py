@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from auto_lambda.errors import AppError, Code
 from auto_lambda.model import Template
 from builder.lint import rights, schedules, schemas
-from builder.lint.finding import Finding
+from builder.lint.refusal import Refusal
 
 SettingNames = Mapping[tuple[str, str], str]
 """Where an app's author writes a property: type of the resource without ``AWS::`` and property -> a setting."""
@@ -36,8 +36,8 @@ def lint(template: Template, names: SettingNames) -> None:
         )
 
 
-def _line(finding: Finding, names: SettingNames) -> str:
-    kind = finding.kind.removeprefix("AWS::")
-    place = f"{'.'.join(finding.path) or 'properties'} of {finding.resource}, {finding.kind}"
-    setting = next((names[kind, part] for part in reversed(finding.path) if (kind, part) in names), None)
-    return f"{setting} ({place}): {finding.reason}" if setting else f"{place}: {finding.reason}"
+def _line(refusal: Refusal, names: SettingNames) -> str:
+    kind = refusal.kind.removeprefix("AWS::")
+    place = f"{'.'.join(refusal.path) or 'properties'} of {refusal.resource}, {refusal.kind}"
+    setting = next((names[kind, part] for part in reversed(refusal.path) if (kind, part) in names), None)
+    return f"{setting} ({place}): {refusal.reason}" if setting else f"{place}: {refusal.reason}"

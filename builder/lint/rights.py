@@ -12,7 +12,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from auto_lambda.model import Template
-from builder.lint.finding import Finding
+from builder.lint.refusal import Refusal
 
 # From the Lambda Developer Guide: 'Giving Lambda functions access to resources in a VPC', 'Using Lambda with SQS',
 # 'Processing records from Kinesis', 'Using Lambda with DynamoDB', 'Adding a dead-letter queue'.
@@ -34,7 +34,7 @@ _MANAGED: Mapping[str, tuple[str, ...]] = {
 _SERVICE = re.compile(r"arn:(?:[\w-]{1,40}|\$\{AWS::Partition\}):([a-z0-9]{1,30}):")
 
 
-def findings(template: Template) -> Iterator[Finding]:
+def findings(template: Template) -> Iterator[Refusal]:
     """Yield what the role of a function of the template does not allow, though AWS requires it."""
     resources = template["Resources"]
     for name, resource in sorted(resources.items()):
@@ -63,7 +63,7 @@ def _lacking(
     path: str,
     function: Mapping[str, Any],
     actions: tuple[str, ...],
-) -> Iterator[Finding]:
+) -> Iterator[Refusal]:
     role = _referred(function.get("Role"))
     if not actions or resources.get(role, {}).get("Type") != "AWS::IAM::Role":
         return
@@ -72,7 +72,7 @@ def _lacking(
         return
     missing = [action for action in actions if not any(_covers(one, action) for one in allowed)]
     if missing:
-        yield Finding(name, kind, (path,), f"the role of the function does not allow {', '.join(missing)}")
+        yield Refusal(name, kind, (path,), f"the role of the function does not allow {', '.join(missing)}")
 
 
 def _allowed(resources: Mapping[str, Any], role: str) -> list[str] | None:

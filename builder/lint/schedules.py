@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from auto_lambda.model import Template
-from builder.lint.finding import Finding
+from builder.lint.refusal import Refusal
 
 _RATE = re.compile(r"rate\((\d{1,9}) (minute|hour|day)(s?)\)")
 _AT = re.compile(r"at\(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\)")
@@ -31,13 +31,13 @@ _KINDS: Mapping[str, bool] = {"AWS::Events::Rule": False, "AWS::Scheduler::Sched
 """Type -> whether it may also run once."""
 
 
-def findings(template: Template) -> Iterator[Finding]:
+def findings(template: Template) -> Iterator[Refusal]:
     """Yield expressions that EventBridge refuses."""
     for name, resource in sorted(template["Resources"].items()):
         if resource["Type"] in _KINDS:
             value: Any = resource.get("Properties", {}).get("ScheduleExpression")
             if isinstance(value, str) and value and (reason := refused(value, once=_KINDS[resource["Type"]])):
-                yield Finding(name, resource["Type"], ("ScheduleExpression",), reason)
+                yield Refusal(name, resource["Type"], ("ScheduleExpression",), reason)
 
 
 def refused(expression: str, *, once: bool = False) -> str | None:

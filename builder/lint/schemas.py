@@ -16,7 +16,7 @@ from typing import Any
 from jsonschema_rs import ValidationError, ValidationErrorKind, validator_for
 
 from auto_lambda.model import Template
-from builder.lint.finding import Finding
+from builder.lint.refusal import Refusal
 from builder.source.options import RESERVED_VARIABLES
 
 _SCHEMAS = Path(__file__).with_name("schemas.json")
@@ -37,7 +37,7 @@ _ADDED_LATER: Mapping[str, frozenset[str]] = {"AWS::Lambda::Function": frozenset
 _OF_SEVERAL = frozenset({"anyOf", "oneOf", "not", "if", "then", "else", "allOf", "dependentRequired"})
 
 
-def findings(template: Template) -> Iterator[Finding]:
+def findings(template: Template) -> Iterator[Refusal]:
     """Yield what the schema of each resource's type rules out. What depends on intrinsic functions is not judged."""
     for name, resource in sorted(template["Resources"].items()):
         kind, properties = resource["Type"], resource.get("Properties", {})
@@ -45,9 +45,9 @@ def findings(template: Template) -> Iterator[Finding]:
             for error in validator.iter_errors(properties):
                 path = tuple(str(part) for part in error.instance_path if isinstance(part, str))
                 if path[:2] != _VARIABLES and not _is_excused(error, kind):
-                    yield Finding(name, kind, path, str(error.message)[:_LONGEST])
+                    yield Refusal(name, kind, path, str(error.message)[:_LONGEST])
         if kind == "AWS::Lambda::Function":
-            yield from (Finding(name, kind, _VARIABLES, reason) for reason in _variables(properties))
+            yield from (Refusal(name, kind, _VARIABLES, reason) for reason in _variables(properties))
 
 
 def _variables(properties: Mapping[str, Any]) -> Iterator[str]:

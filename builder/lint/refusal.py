@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Refusal:
     """Something that AWS would refuse.
 
     Attributes:
