@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
+
+from builder.sandbox.shared_memory import SharedMemory
 
 Stopped = Literal["time", "output", "memory", "processes", "disk"]
 """Which limit ended a command."""
@@ -17,7 +19,7 @@ class ProcMeter:
     """Sums up the processes below one, as often as it is asked. What begins and ends in between is not seen.
 
     Args:
-        memory: bytes that the tree may hold: its own and shared memory, but no pages of files.
+        memory: bytes that the tree may hold: its own and shared memory, but no pages of files on a disk.
         processes: how many, threads included.
         cpu: seconds of all together.
     """
@@ -26,16 +28,26 @@ class ProcMeter:
         self._memory = memory
         self._processes = processes
         self._cpu = cpu
+        self._shared = SharedMemory()
 
     def exceeded(self, pid: int) -> Stopped | None:
         """Return which limit the tree under ``pid`` has passed, None if it keeps them."""
         tree = descendants(pid)
         if sum(map(_threads, tree)) > self._processes:
             return "processes"
-        # Shares take longer to add up, so they are asked for only when it matters.
-        if sum(map(_mapped, tree)) > self._memory and sum(map(_held, tree)) > self._memory:
+        if self._takes_too_much(tree):
             return "memory"
         return "time" if sum(map(_worked, tree)) > self._cpu else None
+
+    def _takes_too_much(self, tree: list[int]) -> bool:
+        # Shares and files take longer to add up, so they are asked for only when it matters.
+        own = sum(map(_own, tree))
+        if max(sum(map(_mapped, tree)), own + self._shared.growth()) <= self._memory:
+            return False
+        shares = [_shares(pid) for pid in tree]
+        # A file in memory may be mapped, too, so the two are not added: together they take at most twice the limit.
+        shared = max(sum(shared for _, shared in shares), self._shared.held(tree))
+        return sum(own for own, _ in shares) + shared > self._memory
 
 
 def descendants(pid: int) -> list[int]:
@@ -50,17 +62,6 @@ def descendants(pid: int) -> list[int]:
         found += below
         rest += below
     return found
-
-
-def nameless_files(pids: Iterable[int]) -> Iterator[os.stat_result]:
-    """Yield the deleted files that processes hold open: they take disk space that no walk of the tree finds."""
-    for pid in pids:
-        try:
-            with os.scandir(f"/proc/{pid}/fd") as entries:
-                infos = [entry.stat() for entry in entries]
-        except OSError:
-            continue  # gone, or hidden from us
-        yield from (info for info in infos if info.st_nlink == 0)
 
 
 def _parents() -> Iterator[tuple[int, int]]:
@@ -90,10 +91,15 @@ def _mapped(pid: int) -> int:
     return _sum(f"/proc/{pid}/status", ("RssAnon:", "RssShmem:")) or 0
 
 
-def _held(pid: int) -> int:
-    """Return the bytes of its own memory, and its share of what it shares with others (proc(5), smaps_rollup)."""
-    share = _sum(f"/proc/{pid}/smaps_rollup", ("Pss_Anon:", "Pss_Shmem:"))
-    return _mapped(pid) if share is None else share
+def _own(pid: int) -> int:
+    return _sum(f"/proc/{pid}/status", ("RssAnon:",)) or 0
+
+
+def _shares(pid: int) -> tuple[int, int]:
+    """Return the bytes of its own memory, and of its share of what it shares with others (proc(5), smaps_rollup)."""
+    file = f"/proc/{pid}/smaps_rollup"
+    own = _sum(file, ("Pss_Anon:",))
+    return (_own(pid), _mapped(pid) - _own(pid)) if own is None else (own, _sum(file, ("Pss_Shmem:",)) or 0)
 
 
 def _sum(file: str, names: tuple[str, ...]) -> int | None:

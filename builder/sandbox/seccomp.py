@@ -1,8 +1,9 @@
 """A filter of system calls for bubblewrap: what no build needs and what namespaces do not keep apart.
 
 That is looking into other processes (also the sandbox's own first one), the kernel's keyrings, which belong to no
-namespace, interfaces known for holes (io_uring, bpf, userfaultfd), and sockets of any other kind than local and
-internet ones: vsock, for one, leads past the network namespace to the virtual machine's host.
+namespace, interfaces known for holes (io_uring, bpf, userfaultfd), System V shared memory, which is where no limit
+counts it, and sockets of any other kind than local and internet ones: vsock, for one, leads past the network namespace
+to the virtual machine's host.
 """
 
 from __future__ import annotations
@@ -16,15 +17,15 @@ from collections.abc import Mapping
 # arch/x86/entry/syscalls/syscall_64.tbl and include/uapi/asm-generic/unistd.h, in this order: ptrace,
 # process_vm_readv, process_vm_writev, kcmp, pidfd_getfd, add_key, request_key, keyctl, bpf, perf_event_open,
 # userfaultfd, io_uring_setup, io_uring_enter, io_uring_register, open_by_handle_at, kexec_load, kexec_file_load,
-# init_module, finit_module.
+# init_module, finit_module, shmget.
 _MACHINES: Mapping[str, tuple[int, int, tuple[int, ...]]] = {
     "x86_64": (
         0xC000003E, 41,
-        (101, 310, 311, 312, 438, 248, 249, 250, 321, 298, 323, 425, 426, 427, 304, 246, 320, 175, 313),
+        (101, 310, 311, 312, 438, 248, 249, 250, 321, 298, 323, 425, 426, 427, 304, 246, 320, 175, 313, 29),
     ),
     "aarch64": (
         0xC00000B7, 198,
-        (117, 270, 271, 272, 438, 217, 218, 219, 280, 241, 282, 425, 426, 427, 265, 104, 294, 105, 273),
+        (117, 270, 271, 272, 438, 217, 218, 219, 280, 241, 282, 425, 426, 427, 265, 104, 294, 105, 273, 194),
     ),
 }  # fmt: skip
 _FAMILIES = (1, 2, 10, 16)  # AF_UNIX, AF_INET, AF_INET6, AF_NETLINK

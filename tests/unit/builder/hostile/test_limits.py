@@ -66,6 +66,57 @@ def test_memory_that_processes_share_counts_once(sandbox: Sandbox, tmp_path: Pat
     assert (outcome.stopped, outcome.ok) == (None, True)
 
 
+# 600 MB each, which no process has mapped when it is looked for
+UNMAPPED = {
+    "files without a name": """
+import os, time
+kept = [os.memfd_create(str(number)) for number in range(24)]
+for file in kept:
+    os.write(file, bytes(25_000_000))
+time.sleep(30)
+""",
+    "files in the sandbox's own /tmp": """
+import time
+for number in range(24):
+    with open(f"/tmp/{number}", "wb") as file:
+        file.write(bytes(25_000_000))
+time.sleep(30)
+""",
+    "shared mappings of one process after another": """
+import mmap, os, time
+for _ in range(4):
+    kept = mmap.mmap(-1, 150_000_000)
+    for at in range(0, 150_000_000, 4096): kept[at] = 1
+    if os.fork() == 0:
+        time.sleep(30)
+time.sleep(30)
+""",
+}
+
+
+@pytest.mark.parametrize("form", UNMAPPED)
+def test_memory_that_is_not_a_process_of_its_own_counts(sandbox: Sandbox, tmp_path: Path, form: str) -> None:
+    assert run(sandbox, tmp_path, UNMAPPED[form]).stopped == "memory"
+
+
+def test_a_file_in_memory_that_is_mapped_counts_once(sandbox: Sandbox, tmp_path: Path) -> None:
+    code = (
+        "import mmap, os, time\nfile = os.memfd_create('x')\nos.ftruncate(file, 200_000_000)\n"
+        "kept = mmap.mmap(file, 200_000_000)\nfor at in range(0, 200_000_000, 4096): kept[at] = 1\n"
+        "os.fork()\ntime.sleep(1)\nprint('well')"
+    )
+    outcome = run(sandbox, tmp_path, code, Limits(wall=20, cpu=20, memory=300 * 2**20))
+    assert (outcome.stopped, outcome.ok) == (None, True)
+
+
+def test_memory_that_outlives_its_processes_cannot_be_had(sandbox: Sandbox, tmp_path: Path) -> None:
+    code = (
+        "import ctypes\nlibc = ctypes.CDLL(None, use_errno=True)\n"
+        "print(libc.shmget(0, 4096, 0o1600), ctypes.get_errno())"
+    )
+    assert run(sandbox, tmp_path, code).output == "-1 1"
+
+
 def test_a_program_that_heeds_no_signal(sandbox: Sandbox, tmp_path: Path) -> None:
     assert run(sandbox, tmp_path, DEAF, HURRIED).stopped == "time"
 
