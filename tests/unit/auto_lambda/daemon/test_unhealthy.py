@@ -12,7 +12,7 @@ from moto import mock_aws
 
 from auto_lambda.aws.autoscaling import Member
 from auto_lambda.aws.metadata import NoMetadata
-from auto_lambda.unhealthy import main, tell
+from auto_lambda.daemon.unhealthy import main, tell
 from auto_lambda_cli.local_stack.imds import imds
 
 REGION = "eu-west-1"

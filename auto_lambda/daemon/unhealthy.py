@@ -46,7 +46,7 @@ def tell(unit: str, machine: InstanceMetadata, find: Find) -> bool:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run ``python -m auto_lambda.unhealthy UNIT``; returns 0, also without a group, and 1 if it failed."""
+    """Run ``python -m auto_lambda.daemon.unhealthy UNIT``; returns 0, also without a group, and 1 if it failed."""
     logs.configure()
     try:
         tell(arguments[0], Metadata(), _find)
