@@ -1,5 +1,5 @@
 # Two commands do everything on a fresh machine: `make demo` and `make test`.
-.PHONY: help setup test-tools demo test check coverage unit machine image-test ami e2e lint policy types format bench soak chaos pictures docs wheel lock
+.PHONY: help setup test-tools demo test check coverage unit machine image-test ami e2e lint policy types format bench soak chaos pictures docs wheel audit lock
 .DEFAULT_GOAL := help
 BIN := .venv/bin
 # A shell without job control starts background processes with SIGINT ignored; what a recipe runs must still stop on it.
@@ -77,6 +77,9 @@ docs: setup ## build the documentation site into site/, with every link and anch
 
 wheel: setup ## build dist/auto_lambda-VERSION-py3-none-any.whl; the same commit gives the same bytes
 	$(BIN)/python -m ami.wheel dist
+
+audit: setup ## check every locked package against the advisory database; fails, with code 3, if that cannot be reached
+	$(BIN)/python scripts/audit.py
 
 lock: setup ## resolve all pinned versions again
 	scripts/lock.sh

@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 from setuptools import setup
+from setuptools.command.bdist_wheel import bdist_wheel
 from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).parent
@@ -32,4 +33,14 @@ class BuildPy(build_py):
                 shutil.copy(source, target / name)
 
 
-setup(cmdclass={"build_py": BuildPy})
+class BdistWheel(bdist_wheel):
+    """Puts the bill of materials where PEP 770 has it."""
+
+    def egg2dist(self, egginfo_path: str, distinfo_path: str) -> None:
+        super().egg2dist(egginfo_path, distinfo_path)
+        target = Path(distinfo_path, "sboms")
+        target.mkdir()
+        shutil.copy(ROOT / "auto_lambda" / "locks" / "sbom.cdx.json", target / "auto-lambda.cdx.json")
+
+
+setup(cmdclass={"build_py": BuildPy, "bdist_wheel": BdistWheel})

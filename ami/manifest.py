@@ -1,15 +1,18 @@
-"""Runs on the build instance: writes the manifest of the image."""
+"""Runs on the build instance: writes the manifest and the bill of materials of the image."""
 
 from __future__ import annotations
 
 import json
 import platform
 import re
+import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from auto_lambda.tools import LOCKS, interpreters, uv_executable
 
@@ -31,17 +34,49 @@ def describe(payload: Path) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def bill(release: Mapping[str, str], listed: str) -> dict[str, Any]:
+    """Return a CycloneDX bill of materials: the packages of our locks, and those of the distribution.
+
+    Args:
+        release: the fields of ``/etc/os-release``.
+        listed: a line for each package of the distribution: name, version, architecture.
+    """
+    bom: dict[str, Any] = json.loads((LOCKS / "sbom.cdx.json").read_text())
+    kind = "rpm" if release["ID"] == "amzn" else "deb"
+    distro = f"{release['ID']}-{release['VERSION_ID']}"
+    for line in sorted(set(listed.splitlines())):
+        name, version, architecture = line.split("\t")
+        purl = f"pkg:{kind}/{release['ID']}/{quote(name)}@{quote(version)}?arch={architecture}&distro={quote(distro)}"
+        bom["components"].append({"bom-ref": purl, "name": name, "purl": purl, "type": "library", "version": version})
+    del bom["serialNumber"]  # of the wheel's own
+    return bom
+
+
+def _packages() -> str:
+    query = (
+        ("rpm", "--query", "--all", "--queryformat", r"%{NAME}\t%{VERSION}-%{RELEASE}\t%{ARCH}\n")
+        if shutil.which("rpm") and not shutil.which("dpkg-query")
+        else ("dpkg-query", "--show", "--showformat", r"${Package}\t${Version}\t${Architecture}\n")
+    )
+    return subprocess.run(query, capture_output=True, text=True, check=True).stdout
+
+
 def _said(*command: str) -> str:
     answer = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
     return next(word for word in answer if word[:1].isdigit())
 
 
 def main() -> int:
-    """Run ``python -m ami.manifest PAYLOAD.json IMAGE.json``."""
+    """Run ``python -m ami.manifest PAYLOAD.json IMAGE.json``; the bill of materials goes beside the manifest."""
     payload, target = map(Path, sys.argv[1:])
-    target.write_text(json.dumps(describe(payload), indent=2) + "\n")
-    target.chmod(0o644)
+    _write(target, describe(payload))
+    _write(target.with_name("sbom.cdx.json"), bill(platform.freedesktop_os_release(), _packages()))
     return 0
+
+
+def _write(target: Path, content: Mapping[str, Any]) -> None:
+    target.write_text(json.dumps(content, indent=2) + "\n")
+    target.chmod(0o644)
 
 
 if __name__ == "__main__":

@@ -26,7 +26,8 @@ def make_wheel(clone: Path, into: Path) -> Path:
         sources, made = Path(scratch, "sources"), Path(scratch, "made")
         _copy_sources(clone, sources)
         done = subprocess.run(
-            [uv_executable(), "build", "--quiet", "--wheel", "--out-dir", str(made), str(sources)],
+            [uv_executable(), "build", "--quiet", "--wheel", "--require-hashes", "--build-constraints",
+             str(sources / "auto_lambda" / "locks" / "build.txt"), "--out-dir", str(made), str(sources)],
             env={**os.environ, "SOURCE_DATE_EPOCH": epoch}, umask=0o022, capture_output=True, text=True, check=False,
         )  # fmt: skip
         if done.returncode:

@@ -140,8 +140,9 @@ make_wheel() {
     python=$(bash -c '. "$0" && newest_python' "$payload/provision/lib.sh")
     say "building a wheel of this clone"
     "$python" -m venv "$scratch/venv"
-    "$scratch/venv/bin/python" -m pip --quiet --disable-pip-version-check --no-cache-dir wheel --no-deps \
-        --wheel-dir "$payload/wheel" "$payload/sources"
+    local pip=("$scratch/venv/bin/python" -m pip --quiet --disable-pip-version-check --no-cache-dir)
+    "${pip[@]}" install --require-hashes --requirement "$payload/sources/auto_lambda/locks/build.txt"
+    "${pip[@]}" wheel --no-deps --no-build-isolation --wheel-dir "$payload/wheel" "$payload/sources"
 }
 
 # Writes templates of missing files; existing settings are never changed.

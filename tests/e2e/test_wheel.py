@@ -125,6 +125,15 @@ def test_every_module_and_every_shipped_file_is_in_it(wheel: Path) -> None:
     assert sorted((modules | locks | shipped) - set(zipfile.ZipFile(wheel).namelist())) == []
 
 
+def test_the_bill_of_materials_is_where_tools_look_for_it(wheel: Path) -> None:
+    archive = zipfile.ZipFile(wheel)
+    (name,) = (name for name in archive.namelist() if ".dist-info/sboms/" in name)
+    assert name.endswith(".cdx.json")
+    assert archive.read(name) == (ROOT / "auto_lambda/locks/sbom.cdx.json").read_bytes()
+    (record,) = (name for name in archive.namelist() if name.endswith(".dist-info/RECORD"))
+    assert name.encode() in archive.read(record)
+
+
 def test_a_wheel_made_from_the_source_archive_holds_the_same_files(wheel: Path, tmp_path: Path) -> None:
     uv("build", "--out-dir", str(tmp_path), str(copied(tmp_path / "sources")))
     made = zipfile.ZipFile(next(tmp_path.glob("*.whl")))
