@@ -7,7 +7,7 @@ import os
 import shutil
 from pathlib import Path
 
-from auto_lambda import programs
+from auto_lambda.processes import programs
 
 
 def remove_tree(folder: Path) -> None:

@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Protocol
 
-from auto_lambda import programs
+from auto_lambda.processes import programs
 
 LOCKS = Path(__file__).with_name("locks")
 BAKED = Path("/usr/local/lib/auto-lambda/tools")

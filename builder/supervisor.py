@@ -17,8 +17,8 @@ from pathlib import Path
 
 import sdnotify
 
-from auto_lambda import programs
-from builder.sandbox.disk import DiskMeter
+from auto_lambda.processes import programs
+from auto_lambda.processes.disk import DiskMeter
 
 MAX_DISK = 12 * 1024**3
 """Bytes that a builder may write, all told; each of its commands has a limit of its own."""

@@ -13,8 +13,8 @@ import shutil
 import zipfile
 from pathlib import Path
 
-from auto_lambda import programs
 from auto_lambda.errors import AppError, Code
+from auto_lambda.processes import programs
 from auto_lambda.tools import LOCKS, Tools
 from builder.dependencies.uv import BuildTarget
 from builder.sandbox.sandbox import Command, Outcome, Sandbox

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from auto_lambda.errors import AppError, Code
-from builder.sandbox.meters import Stopped
+from auto_lambda.processes.meters import Stopped
 from builder.sandbox.result_file import read_plain
 from builder.sandbox.sandbox import MEGABYTE, Outcome
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from auto_lambda import programs
+from auto_lambda.processes import programs
 from builder.sandbox import seccomp
 
 _GRACE = 2.0  # seconds between SIGTERM and SIGKILL

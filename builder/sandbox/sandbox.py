@@ -24,13 +24,13 @@ from typing import Any, Protocol
 
 from auto_lambda.files import remove_tree
 from auto_lambda.model import BuildLog
-from auto_lambda.programs import FIXED
+from auto_lambda.processes.disk import DiskMeter
+from auto_lambda.processes.meters import ProcMeter
+from auto_lambda.processes.meters import Stopped as Stopped
+from auto_lambda.processes.programs import FIXED
 from auto_lambda.redact import Redactor
 from builder.protocol.messages import INDEX_FAILURES
-from builder.sandbox.disk import DiskMeter
 from builder.sandbox.group_events import GroupEvents
-from builder.sandbox.meters import ProcMeter
-from builder.sandbox.meters import Stopped as Stopped
 from builder.sandbox.output import Lines
 from builder.sandbox.output import printable as printable
 from builder.sandbox.process import Isolated, Started, started

@@ -23,9 +23,11 @@ from pathlib import Path
 from typing import Protocol
 
 import builder.protocol
-from auto_lambda import logs, programs
+from auto_lambda import logs
 from auto_lambda.files import remove_tree
+from auto_lambda.processes import programs
 from builder.protocol.channel import Channel
+from worker.builds.watch import BuilderLimits, Watch
 
 MAX_SENT = 256 * 1024 * 1024
 """Bytes that one builder may send in messages, all told; files do not count."""
@@ -91,15 +93,23 @@ class DirectLauncher:
         folder: an existing folder for what they write.
         visible: folders that they see, read-only, besides the system and the code.
         isolate: whether to put them into namespaces of their own.
+        limits: what each may take.
         program: what is started, with the connection as standard input.
     """
 
     def __init__(
-        self, folder: Path, visible: Iterable[Path], *, isolate: bool = True, program: Sequence[str] = _BUILDER
+        self,
+        folder: Path,
+        visible: Iterable[Path],
+        *,
+        isolate: bool = True,
+        program: Sequence[str] = _BUILDER,
+        limits: BuilderLimits | None = None,
     ) -> None:
         self._folder = folder
         self._visible = tuple(visible)
         self._program = tuple(program)
+        self._limits = limits or BuilderLimits()
         self._bubblewrap = shutil.which("bwrap") if isolate else None
         self._numbers = itertools.count(os.getpid() * 16)
 
@@ -121,7 +131,8 @@ class DirectLauncher:
                 self._command(room, user), {**programs.FIXED, "HOME": str(room), "TMPDIR": str(room)}, cwd="/",
                 stdin=theirs.fileno(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True,
             )  # fmt: skip
-        return _Child(Channel(ours, max_total=MAX_SENT, send_seconds=_SEND_SECONDS), process, room)
+        channel = Channel(ours, max_total=MAX_SENT, send_seconds=_SEND_SECONDS)
+        return _Child(channel, process, room, Watch(process.pid, room, self._limits))
 
     def _command(self, room: Path, user: int | None) -> tuple[str, ...]:
         # It ends with the thread that has started it, whatever else happens.
@@ -173,11 +184,13 @@ class _Child:
     channel: Channel
     process: subprocess.Popen[bytes]
     room: Path
+    watch: Watch
 
     def alive(self) -> bool:
         return self.process.poll() is None
 
     def end(self) -> str:
+        self.watch.close()
         self.channel.close()
         first = _descriptors_of_children(self.process.pid)
         with contextlib.suppress(ProcessLookupError):
@@ -194,7 +207,8 @@ class _Child:
         said = self.process.stderr.read() or b""
         self.process.stderr.close()
         remove_tree(self.room)
-        return said.decode(errors="replace")[-_LAST_WORDS:]
+        reason = f"ended for its {self.watch.stopped}\n" if self.watch.stopped else ""
+        return reason + said.decode(errors="replace")[-_LAST_WORDS:]
 
 
 class SocketLauncher:

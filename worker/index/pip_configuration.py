@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from auto_lambda import programs
+from auto_lambda.processes import programs
 
 _TRIED = re.compile(r"For variant '\w+', will try loading '(.*)'")
 _SECTIONS = ("global.", "install.", "user.", "site.")

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from auto_lambda.processes.meters import Stopped
 from builder.sandbox.group_events import GroupEvents, own_group
-from builder.sandbox.meters import Stopped
 
 
 def count(group: Path, *, killed: int = 0, refused: int = 0) -> None:

@@ -12,8 +12,8 @@ import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from builder.sandbox.meters import descendants
-from builder.sandbox.open_files import nameless_files
+from auto_lambda.processes.meters import descendants
+from auto_lambda.processes.open_files import nameless_files
 
 _MOST_FILES = 1_000_000
 _RESERVE = 256 * 1024 * 1024  # bytes that always stay free

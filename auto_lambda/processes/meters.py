@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Literal
 
-from builder.sandbox.shared_memory import SharedMemory
+from auto_lambda.processes.shared_memory import SharedMemory
 
 Stopped = Literal["time", "output", "memory", "processes", "disk"]
 """Which limit ended a command."""

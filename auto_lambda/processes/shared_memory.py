@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from builder.sandbox.open_files import nameless_files
+from auto_lambda.processes.open_files import nameless_files
 
 _FOLDERS = ("tmp", "dev/shm")  # as `builder.sandbox.bubblewrap` makes them
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import auto_lambda
-from auto_lambda import programs
+from auto_lambda.processes import programs
 
 ROOT = Path(auto_lambda.__path__[0]).parent
 # A person's own tools, auto_lambda_cli and ami, run as that person, in a terminal, and never meet an upload.
@@ -62,7 +62,7 @@ def _annotations(tree: ast.AST) -> Iterator[ast.expr]:
 
 def test_no_other_module_starts_a_process() -> None:
     found = {path.relative_to(ROOT).as_posix(): list(starts(path.read_text())) for path in trusted()}
-    assert {path for path, places in found.items() if places} == {"auto_lambda/programs.py"}, found
+    assert {path for path, places in found.items() if places} == {"auto_lambda/processes/programs.py"}, found
 
 
 @pytest.mark.parametrize(
