@@ -42,6 +42,9 @@ def test_a_bare_machine_becomes_a_valid_image(image: Image, launched: Machine) -
     assert {name: manifest[name] for name in origin} == origin
     assert manifest["pythons"].keys() == {"3.11"}
     assert manifest["locks"]["compiler"].keys() >= {"chalice", "zappa", "awslambdaric", "boto3"}
+    bill = json.loads(launched.path("/etc/auto-lambda/sbom.cdx.json").read_text())
+    purls = {component["purl"].partition("@")[0] for component in bill["components"]}
+    assert purls >= {"pkg:pypi/uv", "pkg:pypi/chalice", "pkg:deb/debian/bash", "pkg:deb/debian/systemd"}
     assert launched.run("auto-lambda", "--version").stdout == f"auto-lambda {__version__}\n"
     for name in ("autolambda-worker.service", "autolambda-checker.service", "autolambda-builder.socket"):
         assert launched.run("systemctl", "is-enabled", name).stdout == "enabled\n"

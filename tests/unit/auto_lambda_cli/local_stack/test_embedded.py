@@ -15,7 +15,7 @@ from typing import Any
 import boto3
 import pytest
 import urllib3
-from another_user import another_user
+from another_user import NOBODY, another_user
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
@@ -173,6 +173,32 @@ def test_another_user_can_put_nothing_into_a_bucket_without_the_secret(aws: Embe
     with another_user(), pytest.raises(ClientError, match=r"AccessDenied.*must sign requests"):
         others.put_object(Bucket="drops", Key="apps/shop.zip", Body=b"zip")
     assert client(aws, "s3").list_objects_v2(Bucket="drops")["KeyCount"] == 0
+
+
+def test_a_process_of_another_user_can_neither_drop_a_zip_nor_send_a_message(aws: EmbeddedAws) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root can start a process of another user")
+    client(aws, "s3").create_bucket(Bucket="dropped")
+    queue = client(aws, "sqs").create_queue(QueueName="dropped")["QueueUrl"]
+    attack = """
+import sys, urllib.error, urllib.request as http
+endpoint, queue = sys.argv[1:]
+zip = http.Request(f"{endpoint}/dropped/apps/shop.zip", b"zip", method="PUT")
+message = http.Request(queue, b"Action=SendMessage&MessageBody=x", method="POST")
+reset = http.Request(f"{endpoint}/_ministack/reset", b"", method="POST")
+for request in (zip, message, reset):
+    try:
+        print(http.urlopen(request).status)
+    except urllib.error.HTTPError as error:
+        print(error.code)
+"""
+    done = subprocess.run(
+        ["/usr/bin/python3", "-I", "-c", attack, aws.endpoint, queue], user=NOBODY, group=NOBODY, extra_groups=[],
+        cwd="/", env={}, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout.split() == ["403"] * 3
+    assert client(aws, "s3").list_objects_v2(Bucket="dropped")["KeyCount"] == 0
+    assert "Messages" not in client(aws, "sqs").receive_message(QueueUrl=queue)
 
 
 def test_another_user_with_the_secret_can(aws: EmbeddedAws) -> None:
