@@ -19,6 +19,7 @@ from auto_lambda.aws.autoscaling import Capacity
 from auto_lambda.aws.sqs import Depth
 from auto_lambda.settings import PREFIX, CheckerSettings, Settings, WorkerSettings, load
 from auto_lambda_cli.local_stack.sources import template_path
+from checker.oldest import MOST_RECEIVES
 from checker.sample import Sample
 from checker.simulator.policies import ours
 from worker.fleet.idle import GRACE_SECONDS
@@ -230,3 +231,8 @@ def test_the_reference_lists_every_parameter_and_output() -> None:
         assert f"| `{name}` | {f'`{default}`' if default != '' else 'empty'} |" in page
     for name in template["Outputs"]:
         assert f"| `{name}` |" in page
+
+
+def test_a_message_becomes_a_dead_letter_when_the_checker_expects_it(resources: dict[str, Any]) -> None:
+    redrive = of_type(resources, "AWS::SQS::Queue")["Queue"]["RedrivePolicy"]
+    assert redrive["maxReceiveCount"] == MOST_RECEIVES
