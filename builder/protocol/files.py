@@ -18,7 +18,7 @@ _CHUNK = 1024 * 1024
 
 def describe(path: Path, name: str, opened: ExitStack) -> tuple[File, int]:
     """Open a file to be sent; return its description and its descriptor, which ``opened`` closes."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     opened.callback(os.close, descriptor)
     with os.fdopen(os.dup(descriptor), "rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()

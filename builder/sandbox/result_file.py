@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from pathlib import Path
+from typing import BinaryIO
 
 
 def read_plain(path: Path, max_bytes: int) -> bytes:
@@ -13,21 +14,28 @@ def read_plain(path: Path, max_bytes: int) -> bytes:
     Raises:
         ValueError: not a plain file with one name, or larger than ``max_bytes``.
     """
+    with open_plain(path) as file:
+        data = file.read(max_bytes + 1)
+    if len(data) > max_bytes:
+        raise ValueError(f"the result is larger than {max_bytes} bytes")
+    return data
+
+
+def open_plain(path: Path) -> BinaryIO:
+    """Open such a file for reading: no link is followed, and no pipe or device waited for.
+
+    Raises:
+        ValueError: not a plain file with one name.
+    """
     try:
         fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
         raise ValueError(f"no readable result file: {error.strerror}") from error
-    try:
-        info = os.fstat(fd)
-        if not stat.S_ISREG(info.st_mode) or info.st_nlink != 1:
-            raise ValueError("the result is not a plain file")
-        with open(fd, "rb", closefd=False) as file:
-            data = file.read(max_bytes + 1)
-    finally:
+    info = os.fstat(fd)
+    if not stat.S_ISREG(info.st_mode) or info.st_nlink != 1:
         os.close(fd)
-    if len(data) > max_bytes:
-        raise ValueError(f"the result is larger than {max_bytes} bytes")
-    return data
+        raise ValueError("the result is not a plain file")
+    return os.fdopen(fd, "rb")
 
 
 class ResultFile:

@@ -24,10 +24,10 @@ from builder.frameworks.zappa.events import tasks_use_topic
 from builder.frameworks.zappa.settings import SETTINGS_PAGE, ZAPPA_VERSION, StageSettings, check_settings, unsupported
 from builder.frameworks.zappa.template import SETTING_NAMES, build_template
 from builder.model import Built, Draft, Source
-from builder.sandbox.result_file import ResultFile
+from builder.sandbox.result_file import ResultFile, open_plain
 from builder.sandbox.sandbox import Command, Limits, Sandbox
 from builder.source.settings import read_zappa
-from builder.source.unpack import unpack
+from builder.source.unpack import unpack_file
 
 _SCRIPT = Path(__file__).with_name("inside") / "zappa_package.py"
 _LIMITS = Limits(wall=180, cpu=180)
@@ -180,9 +180,11 @@ def _check_app(settings: StageSettings, zappa: Path) -> None:
 def _write_code(package: Path, code: Path, packaged: Packaged, settings: StageSettings, zappa: Path) -> tuple[str, ...]:
     """Write the code folder: the app's files, the handler of the layer's zappa, and its settings module."""
     try:
-        if not _is_plain_file(package) or package.lstat().st_nlink != 1:
-            raise AppError(Code.COMPILE_FAILED, "the package is not a plain file", hint="Let zappa make it.")
-        unpack(package, code)
+        with open_plain(package) as file:
+            unpack_file(file, code)
+    except ValueError:
+        hint = "Let zappa make it."
+        raise AppError(Code.COMPILE_FAILED, "the app as packaged: the package is not a plain file", hint=hint) from None
     except AppError as error:
         raise AppError(Code.COMPILE_FAILED, f"the app as packaged: {error.message}", hint=error.hint) from error
     (code / "package_info.json").unlink()  # a random id and the time: another zip each time

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 import subprocess
-from collections.abc import Mapping
+import zipfile
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from building import NO_INDEXES, isolating, make_parts, make_source, open_index, quiet
 
-from auto_lambda.errors import AppError
+from auto_lambda.errors import AppError, Code
 from auto_lambda.model import FrameworkName
 from auto_lambda.tools import ToolEnvironments
 from builder.dependencies.lock import Question, content_digest, resolve
+from builder.dependencies.repair import repaired
 from builder.dependencies.uv import BuildTarget
 from builder.dependencies.wheel_builder import BuildInput
 from builder.model import Built, Draft, Layer, Options
@@ -306,3 +309,38 @@ def test_a_second_resolution_writes_through_no_link_of_the_first(tmp_path: Path,
     assert resolve(question, TARGET, make_parts(tmp_path / "actions", sandbox).uv, work, quiet).lock == LOCKED
     assert len(sandbox.runs) == 4
     assert untouched(precious)
+
+
+PLANTED = {
+    "a link": lambda path, target: path.symlink_to(target),
+    "a second name": lambda path, target: path.hardlink_to(target),
+    "a pipe": lambda path, _: os.mkfifo(path),
+    "a device": lambda path, _: path.symlink_to("/dev/zero"),
+    "a folder": lambda path, _: path.mkdir(),
+    "no zip": lambda path, _: path.write_bytes(b"PK"),
+}
+
+
+class Repairing:
+    """Answers as auditwheel would that has repaired a wheel, and leaves something else where it should be."""
+
+    def __init__(self, plant: Callable[[Path, Path], object], target: Path) -> None:
+        self.plant = plant
+        self.target = target
+
+    def run(self, command: Command, say: object) -> Outcome:
+        self.plant(Path(command.argv[command.argv.index("--wheel-dir") + 1], "evil-1-py3-none-any.whl"), self.target)
+        return Outcome(0, "", 0.1)
+
+
+@pytest.mark.parametrize("plant", PLANTED.values(), ids=PLANTED)
+def test_what_is_left_in_place_of_a_repaired_wheel_is_no_wheel(
+    tmp_path: Path, plant: Callable[[Path, Path], object]
+) -> None:
+    wheel, work = tmp_path / "evil-1-cp312-cp312-linux_x86_64.whl", tmp_path / "work"
+    work.mkdir()
+    with zipfile.ZipFile(wheel, "w") as archive:
+        archive.writestr("evil.libs/secret.so", "")
+    with pytest.raises(AppError) as raised:
+        repaired(wheel, "evil", TARGET, work, Repairing(plant, wheel), ToolEnvironments())
+    assert raised.value.code is Code.DEPENDENCY_DOES_NOT_FIT
