@@ -72,6 +72,8 @@ class Code(StrEnum):
     NEEDS_AWS = "needs-aws"
     # Deploying it
     TEMPLATE_REFUSED = "template-refused"
+    RIGHTS_NOT_GRANTED = "rights-not-granted"
+    NEEDS_APPROVAL = "needs-approval"
     STACK_NOT_OURS = "stack-not-ours"
     STACK_FAILED = "stack-failed"
     BUCKET_NOTIFICATION_FAILED = "bucket-notification-failed"

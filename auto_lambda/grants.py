@@ -7,13 +7,17 @@ them and never write them.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from auto_lambda.keys import App
 
 PREFIX = "grants/"
+MAX_BYTES = 256 * 1024
+DEFAULT_NAME = "default"
+"""Names the grants of a whole stage. An app that is called so has no grants of its own."""
+_KEYS = {"Sid", "Effect", "Action", "Resource", "Condition"}
 
 
 class BadGrants(ValueError):
@@ -38,10 +42,11 @@ class Grants(BaseModel):
         buses: names or ARNs of event buses for rules.
         functions: ARNs of functions of others that the app may name, as authorizers say.
         user_pools: ARNs of Cognito user pools for authorizers.
-        roles: ARNs of roles that functions may have, besides those below ``/auto-lambda/shared/``.
+        roles: ARNs of roles of others that functions may have; they lie below the path ``/auto-lambda/shared/``.
         managed_policies: ARNs of managed policies that roles may have.
         boundary: ARN of the permissions boundary of the app's roles, None for the stage's or the pipeline's.
         quotas: upper limits by name that differ from the pipeline's, see `worker.deploy.gate`.
+        approve: ``widenings`` if a release whose roles may do more than those of the live one waits for an approval.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -64,19 +69,54 @@ class Grants(BaseModel):
     managed_policies: tuple[str, ...] = ()
     boundary: str | None = None
     quotas: Mapping[str, int] = {}
+    approve: Literal["widenings", "nothing"] | None = None
+
+    @field_validator("statements")
+    @classmethod
+    def _only_allow(cls, statements: tuple[Mapping[str, Any], ...]) -> tuple[Mapping[str, Any], ...]:
+        for statement in statements:
+            if statement.get("Effect") != "Allow" or not {"Action", "Resource"} <= statement.keys() <= _KEYS:
+                raise ValueError('a statement has "Effect": "Allow", Action and Resource, may have Sid and Condition')
+            if not all(map(_is_texts, (statement["Action"], statement["Resource"]))):
+                raise ValueError("Action and Resource are texts, or lists of texts")
+        return statements
 
     @classmethod
     def read(cls, text: str | bytes) -> Self:
         """Read a grants file.
 
         Raises:
-            BadGrants: it is not JSON, or holds something that grants do not have.
+            BadGrants: it is too large, is not JSON, or holds something that grants do not have.
         """
+        if len(text) > MAX_BYTES:
+            raise BadGrants(f"the file is larger than {MAX_BYTES:,} bytes")
         try:
             return cls.model_validate_json(text)
         except ValidationError as error:
             problems = (f"{'.'.join(map(str, one['loc'])) or 'the file'}: {one['msg']}" for one in error.errors())
             raise BadGrants("\n".join(problems)) from None
+
+    def text(self) -> str:
+        """Return the content of a grants file: only what is said."""
+        return self.model_dump_json(exclude_defaults=True, indent=2) + "\n"
+
+    def merged(self, more: Grants) -> Grants:
+        """Return these grants with others added; single values of the others win."""
+        return more.with_default(self)
+
+    def without(self, less: Grants) -> Grants:
+        """Return these grants without those of another; a single value goes if it is the same there."""
+        left: dict[str, Any] = {}
+        for name in type(self).model_fields:
+            own, gone = getattr(self, name), getattr(less, name)
+            match own:
+                case tuple():
+                    left[name] = tuple(one for one in own if one not in gone)
+                case Mapping():
+                    left[name] = {key: value for key, value in own.items() if key not in gone}
+                case _:
+                    left[name] = None if own == gone else own
+        return Grants.model_validate(left)
 
     def with_default(self, default: Grants) -> Grants:
         """Return the app's grants together with those of every app of its stage; the app's own single values win."""
@@ -100,4 +140,13 @@ def grants_key(app: App) -> str:
 
 def default_key(stage: str) -> str:
     """Return the key of the grants of every app of a stage."""
-    return f"{PREFIX}{stage}/default.json"
+    return f"{PREFIX}{stage}/{DEFAULT_NAME}.json"
+
+
+def approval_key(app: App, digest: str) -> str:
+    """Return the key of the approval of a set of permissions, named after its hash."""
+    return f"{PREFIX}{app.stage}/{app.name}.approvals/{digest}.json"
+
+
+def _is_texts(value: Any) -> bool:
+    return isinstance(value, str) or (isinstance(value, list) and all(isinstance(one, str) for one in value))

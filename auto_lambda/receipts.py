@@ -6,7 +6,7 @@ docs/reference/receipt.md describes the fields, which are a contract.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any, Literal, cast
@@ -15,6 +15,8 @@ from auto_lambda import keys
 from auto_lambda.model import Dropper, Proof
 
 SCHEMA = 1
+MAX_LINES = 200
+"""Permissions that a receipt lists at most."""
 Status = Literal["queued", "building", "deploying", "live", "failed", "superseded", "delayed"]
 Step = Literal["fetch", "unpack", "inspect", "build", "compile", "prove", "deploy", "verify"]
 FINAL = frozenset({"live", "failed", "superseded"})
@@ -45,6 +47,25 @@ class Serving:
     version: str | None
     object_version: str | None
     previous_version: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Permissions:
+    """What the roles of an upload's release may do, as lines, and the changes since the release that was live.
+
+    ``rights`` is the pipeline's mode: ``granted`` or ``account``. Each list holds `MAX_LINES` lines at most; one more
+    says how many there are beside them.
+    """
+
+    rights: str
+    has: tuple[str, ...] = ()
+    added: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+
+    @classmethod
+    def bounded(cls, rights: str, has: Sequence[str], added: Sequence[str], removed: Sequence[str]) -> Permissions:
+        """Shorten the lists."""
+        return cls(rights, *map(_bounded, (has, added, removed)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +100,7 @@ class Receipt:
     warnings: tuple[str, ...] = ()
     updated: datetime | None = None
     by: Dropper | None = None
+    permissions: Permissions | None = None
     stored: Mapping[str, Any] | None = field(default=None, repr=False)
 
     @property
@@ -130,6 +152,7 @@ class Receipt:
             "alias": self.alias,
             "serving": _serving_json(self.serving),
             "error": asdict(self.error) if self.error else None,
+            "permissions": asdict(self.permissions) if self.permissions else None,
             "warnings": list(self.warnings),
             "log": keys.log_key(self.key),
             "worker": self.worker,
@@ -156,7 +179,6 @@ class Receipt:
         """Read the fields of a receipt. What is missing, or has another type, is not known."""
         upload, text = _mapping(fields, "upload"), _texts(fields)
         size = upload.get("size")
-        warnings = fields.get("warnings")
         return cls(
             key=_texts(upload).get("key", ""),
             worker=text.get("worker", ""),
@@ -181,8 +203,9 @@ class Receipt:
             alias=text.get("alias"),
             serving=_serving(fields),
             error=_error(fields),
-            warnings=tuple(map(str, warnings)) if isinstance(warnings, list) else (),
+            warnings=_lines(fields, "warnings"),
             updated=_moment(text.get("updated")),
+            permissions=_permissions(fields),
             stored=fields,
         )
 
@@ -215,6 +238,23 @@ def _proof(fields: Mapping[str, Any]) -> Proof | None:
     if not isinstance(unzipped, int) or not isinstance(zipped, int):
         return None
     return Proof(init_ms if isinstance(init_ms, int) else None, unzipped, zipped)
+
+
+def _permissions(fields: Mapping[str, Any]) -> Permissions | None:
+    told = _mapping(fields, "permissions")
+    if not isinstance(told.get("rights"), str):
+        return None
+    return Permissions(told["rights"], *(_lines(told, name) for name in ("has", "added", "removed")))
+
+
+def _bounded(lines: Sequence[str]) -> tuple[str, ...]:
+    beside = len(lines) - MAX_LINES
+    return tuple(lines) if beside <= 0 else (*lines[:MAX_LINES], f"and {beside} more")
+
+
+def _lines(fields: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    value = fields.get(name)
+    return tuple(map(str, value)) if isinstance(value, list) else ()
 
 
 def _mapping(fields: Mapping[str, Any], name: str) -> Mapping[str, Any]:

@@ -15,6 +15,8 @@ from auto_lambda.aws.s3 import ObjectStore
 from auto_lambda.receipts import Receipt
 from auto_lambda_cli.exits import Exit, leave, tell
 
+_SHOWN = 8  # changes of rights
+
 
 @dataclass(frozen=True, slots=True)
 class Following:
@@ -80,6 +82,7 @@ def _followed(store: ObjectStore, dropped: drops.Drop, timeout: float) -> Receip
 def _conclude(receipt: Receipt, dropped: drops.Drop, seconds: float, *, as_json: bool) -> int:
     for warning in receipt.warnings:
         tell(f"warning: {warning}")
+    _tell_rights(receipt)
     if receipt.status == "live":
         tell(f"live after {seconds:.1f} s: {receipt.function} version {receipt.version}")
         if receipt.url and not as_json:
@@ -94,6 +97,18 @@ def _conclude(receipt: Receipt, dropped: drops.Drop, seconds: float, *, as_json:
     else:
         tell(f"{receipt.status}: a newer zip of {dropped.app} has replaced this one")
     return Exit.FAILED
+
+
+def _tell_rights(receipt: Receipt) -> None:
+    if receipt.permissions is None:
+        return
+    changes = [f"+ {line}" for line in receipt.permissions.added] + [
+        f"- {line}" for line in receipt.permissions.removed
+    ]
+    for line in changes[:_SHOWN]:
+        tell(f"rights: {line}")
+    if len(changes) > _SHOWN:
+        tell(f"rights: and {len(changes) - _SHOWN} more changes, see the receipt or the log")
 
 
 def words(app: keys.App) -> str:

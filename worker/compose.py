@@ -17,7 +17,6 @@ from auto_lambda.aws.dynamodb import Table
 from auto_lambda.aws.lambda_ import Functions
 from auto_lambda.aws.s3 import ObjectStore
 from auto_lambda.aws.session import client
-from auto_lambda.keys import App
 from auto_lambda.receipts import Receipt, Step
 from auto_lambda.redact import Redactor, secrets_of
 from auto_lambda.runtimes import newest_first
@@ -29,10 +28,12 @@ from worker.builds.compose import MisconfiguredMachine, open_building
 from worker.builds.conversation import BuildListener
 from worker.builds.eviction import Evictor
 from worker.builds.wheel_store import BucketWheelStore
-from worker.bundle.assemble import assemble
+from worker.bundle.assemble import assemble, renew
 from worker.consumer.deduplication import Deduplicator
 from worker.consumer.inbox import Inbox
 from worker.deploy.deployer import Deployer
+from worker.deploy.gate.access import AppAccess
+from worker.deploy.rights.access import AccessReader, Boundaries
 from worker.fetch import Fetched, fetch
 from worker.handler import DeliveryHandler
 from worker.model import Bundle, DeployTarget, Upload
@@ -91,9 +92,10 @@ def compose(
     dynamodb = _client(chosen, session, "dynamodb", longest=_LEDGER_SECONDS, connections=4 + 2 * chosen.slots)
     table = Table(dynamodb, chosen.table)
     ledger = Ledger(table, seconds=chosen.visibility_seconds)
-    deployer = _deployer(chosen, session, store)
+    access = _access(chosen, store)
+    deployer = _deployer(chosen, session, store, access)
     building = closing.enter_context(open_building(chosen, room.path, BucketWheelStore(store, chosen.artifacts_bucket)))
-    pipeline = Pipeline(_steps(chosen, store, building.builds, building.evictor, deployer), room.folder)
+    pipeline = Pipeline(_steps(chosen, store, building.builds, building.evictor, deployer, access), room.folder)
     report = _reporter(chosen, store, began)
     handler = DeliveryHandler(
         pipeline,
@@ -131,12 +133,17 @@ def _reporter(
     return report
 
 
-def _deployer(chosen: WorkerSettings, session: boto3.Session, store: ObjectStore) -> Deployer:
+def _access(chosen: WorkerSettings, store: ObjectStore) -> AccessReader:
+    boundaries = Boundaries(chosen.boundary_arn, chosen.granted_boundary_arn, chosen.platform_boundary_arn)
+    return AccessReader(store, chosen.artifacts_bucket, chosen.app_rights, boundaries)
+
+
+def _deployer(chosen: WorkerSettings, session: boto3.Session, store: ObjectStore, access: AccessReader) -> Deployer:
     stacks = Stacks(_client(chosen, session, "cloudformation"))
     # An invocation takes as long as the function does.
     invoking = client(session, "lambda", read_timeout=_LONGEST_FUNCTION, attempts=chosen.call_attempts)
     functions = Functions(_client(chosen, session, "lambda"), invoking)
-    return Deployer(store, stacks, functions, _deploy_target(chosen))
+    return Deployer(store, stacks, functions, _deploy_target(chosen), approved=access.approved)
 
 
 def _client(
@@ -156,7 +163,14 @@ def _deploy_target(chosen: WorkerSettings) -> DeployTarget:
     )
 
 
-def _steps(chosen: WorkerSettings, store: ObjectStore, builds: Builds, evictor: Evictor, deployer: Deployer) -> Steps:
+def _steps(
+    chosen: WorkerSettings,
+    store: ObjectStore,
+    builds: Builds,
+    evictor: Evictor,
+    deployer: Deployer,
+    access: AccessReader,
+) -> Steps:
     target, python = _deploy_target(chosen), _default_python(chosen)
 
     def fetched(upload: Upload, into: Path) -> Fetched:
@@ -171,10 +185,14 @@ def _steps(chosen: WorkerSettings, store: ObjectStore, builds: Builds, evictor: 
         )  # fmt: skip
         return builds.build(request, zipped.path, into, listener)
 
-    def assembled(app: App, made: BuiltApp, work: Path) -> Bundle:
-        return assemble(app, made, work, target)
+    def assembled(app_access: AppAccess, made: BuiltApp, work: Path) -> Bundle:
+        its_target, narrow = app_access.target(target), app_access.rights == "granted"
+        return assemble(app_access.app, made, work, its_target, narrow=narrow)
 
-    return Steps(fetch=fetched, build=built, assemble=assembled, deployer=deployer)
+    def renewed(bundle: Bundle, app_access: AppAccess, work: Path) -> Bundle:
+        return renew(bundle, work, app_access.target(target), narrow=app_access.rights == "granted")
+
+    return Steps(fetch=fetched, build=built, access=access.access, assemble=assembled, renew=renewed, deployer=deployer)
 
 
 def _default_python(chosen: WorkerSettings) -> str:

@@ -166,7 +166,7 @@ class DeliveryHandler:
 
     def _build(self, work: AttemptContext) -> AttemptOutcome:
         entry, upload = work.predecessor, work.upload
-        resumed = entry.finished_release if entry else None
+        resumed = entry.finished_release if entry else work.record.waiting_release(upload)
         if resumed:
             work.report.follow(self._log(upload))
         self._tell_of_predecessor(work)

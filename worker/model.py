@@ -12,6 +12,7 @@ from pathlib import Path
 
 from auto_lambda.keys import App
 from auto_lambda.model import Architecture, BucketNotification, Dropper, FrameworkName, Proof, Template
+from auto_lambda.namespace import Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,12 @@ class DeployTarget:
     region: str
     uploads_bucket: str | None = None
     endpoint: str | None = None
+
+    @property
+    def place(self) -> Place:
+        """The partition, region and account, the account empty if the boundary is a policy of AWS's own."""
+        partition, account = self.boundary_arn.split(":")[1:5:3]
+        return Place(partition, self.region, account.removeprefix("aws"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,11 +24,15 @@ class Live:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The uploader has something to fix. ``restored`` is the earlier release, if it was deployed again."""
+    """The uploader has something to fix.
+
+    ``restored`` is the earlier release, if it was deployed again; ``release`` the one that waits for an approval.
+    """
 
     name: ClassVar[OutcomeName] = "failed"
     error: AppError
     restored: Deployment | None = None
+    release: Release | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from auto_lambda.errors import AppError
+from auto_lambda.errors import AppError, Code
 from auto_lambda.keys import App
 from auto_lambda.model import Architecture, FrameworkName, Proof
-from auto_lambda.receipts import Step
+from auto_lambda.receipts import Permissions, Step
 from auto_lambda.redact import confidential
 from builder.protocol.messages import ProofMessage
 from worker.builds.client import BuiltApp
 from worker.builds.conversation import BuildListener
 from worker.bundle.publish import RELEASE_VARIABLE
 from worker.deploy import DeployContext, Deployer
+from worker.deploy.gate.access import AppAccess, Rights
+from worker.deploy.rights.review import Review
 from worker.fetch import Fetched
 from worker.guard import Guard
 from worker.model import Bundle, Release, Upload
@@ -35,7 +37,9 @@ class Steps:
 
     fetch: Callable[[Upload, Path], Fetched]
     build: Build
-    assemble: Callable[[App, BuiltApp, Path], Bundle]
+    access: Callable[[App], AppAccess]
+    assemble: Callable[[AppAccess, BuiltApp, Path], Bundle]
+    renew: Callable[[Bundle, AppAccess, Path], Bundle]
     deployer: Deployer
 
 
@@ -132,30 +136,41 @@ class Pipeline:
     def _run(self, task: Task) -> Live | Failed:
         report, guarded = task.report, _Guarded(task.report, task.guard)
         with self._workroom() as work:
-            resumed = self._resume(task)
-            release, bundle = resumed or self._from_zip(task, guarded, work)
+            access = self._steps.access(task.upload.app)
+            resumed = self._resume(task, access, work)
+            release, bundle = resumed or self._from_zip(task, access, guarded, work)
             report.hide(_variables(bundle))
             # The failure is that of the earlier worker's release; it says nothing about one that is built anew.
             known_failure = task.known_failure if resumed else None
             context = DeployContext(
-                report.say, effect=task.guard.effect_of(release, known_failure), verifying=lambda: report.step("verify")
+                report.say,
+                effect=task.guard.effect_of(release, known_failure),
+                verifying=lambda: report.step("verify"),
+                reviewed=lambda found, rights: report.reviewed(_permissions(found, rights), map(str, found.wide)),
             )
             with guarded.step("deploy"):
-                deployed = self._steps.deployer.deploy(bundle, task.previous, context, known_failure)
-        return deployed if isinstance(deployed, Failed) else Live(release, deployed)
+                deployed = self._steps.deployer.deploy(bundle, access, task.previous, context, known_failure)
+        if not isinstance(deployed, Failed):
+            return Live(release, deployed)
+        waits = deployed.error.code is Code.NEEDS_APPROVAL
+        return replace(deployed, release=release) if waits else deployed
 
-    def _resume(self, task: Task) -> tuple[Release, Bundle] | None:
+    def _resume(self, task: Task, access: AppAccess, work: Path) -> tuple[Release, Bundle] | None:
         """Return what an earlier worker has built, proved and stored of this very upload."""
         release = task.resumed
         bundle = self._steps.deployer.stored(task.upload.app, release.template_key) if release else None
         if release is None or bundle is None:
             return None
         task.report.resumed(release)
-        return release, bundle
+        return self._renewed(release, bundle, access, work)
 
-    def _from_zip(self, task: Task, guarded: _Guarded, work: Path) -> tuple[Release, Bundle]:
+    def _renewed(self, release: Release, bundle: Bundle, access: AppAccess, work: Path) -> tuple[Release, Bundle]:
+        renewed = self._steps.renew(bundle, access, _made(work / "renewed"))
+        return replace(release, template_key=renewed.template_key), renewed
+
+    def _from_zip(self, task: Task, access: AppAccess, guarded: _Guarded, work: Path) -> tuple[Release, Bundle]:
         fetched = self._fetched(task.upload, guarded, work)
-        return self._roll_back(fetched, task) or self._compile(fetched, guarded, work)
+        return self._roll_back(fetched, access, task, work) or self._compile(fetched, access, guarded, work)
 
     def _fetched(self, upload: Upload, guarded: _Guarded, work: Path) -> Fetched:
         with guarded.step("fetch"):
@@ -164,7 +179,7 @@ class Pipeline:
             guarded.report.say(f"{fetched.size:,} bytes, sha256 {fetched.sha256}")
         return fetched
 
-    def _roll_back(self, fetched: Fetched, task: Task) -> tuple[Release, Bundle] | None:
+    def _roll_back(self, fetched: Fetched, access: AppAccess, task: Task, work: Path) -> tuple[Release, Bundle] | None:
         """Return the release that a rollback asks for, if the zip is the one that it was made from."""
         release, report = task.rollback, task.report
         if release is None:
@@ -177,13 +192,13 @@ class Pipeline:
             report.warn(f"{release.template_key}, which is asked for again, is not stored any more: it is built anew")
             return None
         report.restored_release(release)
-        return release, bundle
+        return self._renewed(release, bundle, access, work)
 
-    def _compile(self, fetched: Fetched, guarded: _Guarded, work: Path) -> tuple[Release, Bundle]:
+    def _compile(self, fetched: Fetched, access: AppAccess, guarded: _Guarded, work: Path) -> tuple[Release, Bundle]:
         report = guarded.report
         with _BuildReport(guarded) as listener:
             built = self._steps.build(fetched, _made(work / "built"), listener)
-            bundle = self._steps.assemble(fetched.upload.app, built, _made(work / "bundle"))
+            bundle = self._steps.assemble(access, built, _made(work / "bundle"))
             proof = _proof(built.result.proof)
             report.proved(proof)
         return _release(fetched, bundle, proof, report), bundle
@@ -199,6 +214,10 @@ def _variables(bundle: Bundle) -> frozenset[str]:
     own = RELEASE_VARIABLE  # part of names that the log shows
     texts = ({name: value for name, value in one.items() if isinstance(value, str) and name != own} for one in sections)
     return frozenset().union(*map(confidential, texts))
+
+
+def _permissions(found: Review, rights: Rights) -> Permissions:
+    return Permissions.bounded(rights, found.diff.has, found.diff.added, found.diff.removed)
 
 
 def _proof(told: ProofMessage) -> Proof:

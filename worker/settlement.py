@@ -140,8 +140,15 @@ class Settlement:
             work.report.say(f"what was live before stays live: {live.function} version {live.function_version}")
         work.hold.renew()
         work.report.failed(error)
+        waits = outcome.release.text() if outcome.release else None
         failed = FailedUpload(
-            upload.key, upload.version, upload.sequencer, str(error.code), self._now().isoformat(), upload.redrive
+            upload.key,
+            upload.version,
+            upload.sequencer,
+            str(error.code),
+            self._now().isoformat(),
+            upload.redrive,
+            waits,
         )
         restored_live = (put_live(upload.app, live),) if live and restored else ()
         writes = (put_failed(upload.app, failed), *restored_live, delete_journal(upload.app))

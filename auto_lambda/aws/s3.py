@@ -97,6 +97,15 @@ class ObjectStore:
         with _missing(key):
             return self._client.get_object(Bucket=bucket, Key=key)["Body"].read()
 
+    def get_start(self, bucket: str, key: str, at_most: int) -> bytes:
+        """Read the first bytes of an object whose size is not known.
+
+        Raises:
+            ObjectMissing: it does not exist.
+        """
+        with _missing(key):
+            return self._client.get_object(Bucket=bucket, Key=key)["Body"].read(at_most)
+
     def download(self, bucket: str, key: str, version: str | None, to: Path) -> None:
         """Download one version of an object.
 

@@ -67,6 +67,7 @@ class World:
     templates: dict[str, str] = field(default_factory=dict)
     rollback_releases: list[Release | None] = field(default_factory=list)
     restores: Deployment | None = None
+    waits: AppError | None = None
 
     # The object store
     def head(self, bucket: str, key: str) -> Head:
@@ -115,6 +116,8 @@ class World:
         template = self.templates.get(str(upload.version), f"bundles/{upload.version}.json")
         mine = replace(RELEASE, object_version=upload.version, template_key=template)
         release = task.resumed or task.rollback or mine
+        if self.waits:
+            return Failed(self.waits, release=release)
         effect = guard.effect_of(release, task.known_failure)
         guard.before_step("deploy")
         with report.step("deploy"):

@@ -49,7 +49,9 @@ class World:
     ) -> Deployment:
         """What is live then; raises why nothing is, and notes in ``restored`` what is live again."""
         self.said.clear()
-        deployed = self.deployer.deploy(bundle, previous, DeployContext(self.said.append), known_failure)
+        deployed = self.deployer.deploy(
+            bundle, self.make.access, previous, DeployContext(self.said.append), known_failure
+        )
         if isinstance(deployed, Failed):
             self.restored = deployed.restored
             raise deployed.error

@@ -14,6 +14,7 @@ from builder.dependencies.zips import write_zip
 from builder.protocol.messages import AppBuilt, NotificationMessage, ProofMessage
 from worker.builds.client import BuiltApp, CheckedFile
 from worker.bundle import DeployTarget, assemble
+from worker.deploy.gate.access import AppAccess
 from worker.model import Bundle
 
 ACCOUNT = "123456789012"
@@ -185,6 +186,7 @@ class Maker:
         self.folder = folder
         self.surroundings = surroundings
         self.app = app
+        self.access = AppAccess(app)
         self._made = 0
 
     def layer(self, files: dict[str, str]) -> CheckedFile:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 from auto_lambda.errors import AppError, Code
@@ -12,7 +13,8 @@ from builder.protocol.messages import AppBuilt
 from builder.protocol.template_shape import check_shape
 from worker.builds.client import BuiltApp
 from worker.bundle import release
-from worker.bundle.publish import Publication, publish, serialize
+from worker.bundle.narrow import narrowed
+from worker.bundle.publish import Publication, bounded, publish, serialize
 from worker.model import Artifact, Bundle, DeployTarget
 
 # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
@@ -23,7 +25,7 @@ MAX_OUTPUTS = 200
 MAX_ENVIRONMENT_BYTES = 4096
 
 
-def assemble(app: App, built: BuiltApp, work: Path, target: DeployTarget) -> Bundle:
+def assemble(app: App, built: BuiltApp, work: Path, target: DeployTarget, *, narrow: bool = False) -> Bundle:
     """Publish what a builder has made, and name everything after its content.
 
     Args:
@@ -31,6 +33,7 @@ def assemble(app: App, built: BuiltApp, work: Path, target: DeployTarget) -> Bun
         built: the template, and the files that it needs.
         work: an empty writable folder that outlives the bundle.
         target: the artifacts bucket and the boundary that the template will name.
+        narrow: whether to narrow what frameworks ask for on every resource, see `narrowed`.
 
     Raises:
         AppError: it is not a template, or it passes a limit of CloudFormation.
@@ -40,6 +43,8 @@ def assemble(app: App, built: BuiltApp, work: Path, target: DeployTarget) -> Bun
     code = Artifact(built.code.path, f"bundles/{built.code.sha256}.zip")
     layer = Artifact(built.layer.path, f"layers/{built.layer.sha256}.zip") if built.layer else None
     template = publish(result, _publication(app, result, code, layer, target))
+    if narrow:
+        template = narrowed(template, app, target.place)
     stored = _stored(template, work)
     _check_template(template, stored.path.stat().st_size)
     return Bundle(
@@ -55,6 +60,24 @@ def assemble(app: App, built: BuiltApp, work: Path, target: DeployTarget) -> Bun
         health_path=release.health_path(result),
         notifications=release.notifications(template),
     )
+
+
+def renew(bundle: Bundle, work: Path, target: DeployTarget, *, narrow: bool) -> Bundle:
+    """Return a stored release with the boundary, and the narrowed rights, that one made today would have.
+
+    Args:
+        bundle: the release.
+        work: an empty writable folder that outlives the bundle.
+        target: names the boundary.
+        narrow: as for `assemble`.
+    """
+    template = bounded(bundle.template, target.boundary_arn)
+    if narrow:
+        template = narrowed(template, bundle.app, target.place)
+    if template == bundle.template:
+        return bundle
+    stored = _stored(template, work)
+    return replace(bundle, template=template, template_key=stored.key, artifacts=(stored,))
 
 
 def _publication(

@@ -86,13 +86,22 @@ def publish(draft: AppBuilt, publication: Publication) -> Template:
     resources.update(added)
     for resource in resources.values():
         _retarget(resource, aliases)
-    for name in _of_type(resources, "AWS::IAM::Role"):
-        resources[name].setdefault("Properties", {}).update(
-            {"Path": ROLE_PATH, "PermissionsBoundary": publication.boundary_arn}
-        )
+    _bound(resources, publication.boundary_arn)
     template["Outputs"] = _foreign_outputs(template) | _outputs(draft, versions)
     template["Metadata"] = dict(publication.metadata)
     return template
+
+
+def bounded(template: Template, boundary_arn: str) -> Template:
+    """Return a published template with another permissions boundary; the input is not changed."""
+    made = copy.deepcopy(template)
+    _bound(made["Resources"], boundary_arn)
+    return made
+
+
+def _bound(resources: dict[str, Resource], boundary_arn: str) -> None:
+    for name in _of_type(resources, "AWS::IAM::Role"):
+        resources[name].setdefault("Properties", {}).update({"Path": ROLE_PATH, "PermissionsBoundary": boundary_arn})
 
 
 def serialize(template: Template) -> bytes:

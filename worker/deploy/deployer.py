@@ -20,9 +20,10 @@ from worker.bundle import release
 from worker.bundle.publish import ALIAS, alias_output
 from worker.deploy.bucket_notifications import BucketNotifications, BucketSubscription
 from worker.deploy.drift import Drift
-from worker.deploy.gate.access import AppAccess
+from worker.deploy.gate.access import AppAccess, Rights
 from worker.deploy.gate.gate import pass_gate
 from worker.deploy.http_get import HttpAnswer
+from worker.deploy.rights.review import Review, needs_approval, require_granted, review
 from worker.deploy.verify import Unhealthy, Verifier
 from worker.model import Artifact, Bundle, Deployment, DeployTarget
 from worker.outcome import Failed
@@ -42,11 +43,13 @@ class DeployContext:
         log: takes progress.
         effect: makes the context of each change in AWS, by name; if it raises, the change is not made.
         verifying: makes the context of the verification.
+        reviewed: takes the rights that the release asks for, and the pipeline's mode.
     """
 
     log: BuildLog
     effect: Callable[[str], AbstractContextManager[None]] = _unjournaled
     verifying: Callable[[], AbstractContextManager[None]] = nullcontext
+    reviewed: Callable[[Review, Rights], None] = lambda _review, _rights: None
 
 
 class Deployer:
@@ -57,9 +60,9 @@ class Deployer:
         stacks: CloudFormation.
         functions: Lambda.
         target: the buckets, the boundary and the region that bundles are made for.
-        access: looks up what an app may have, before each deployment.
         fetch: one GET; see `Verifier`.
         sleep: waits that many seconds.
+        approved: who has approved a set of permissions of an app, by its hash; None if nobody has.
     """
 
     def __init__(
@@ -69,31 +72,33 @@ class Deployer:
         functions: Functions,
         target: DeployTarget,
         *,
-        access: Callable[[App], AppAccess] = AppAccess,
         fetch: Callable[[str], HttpAnswer] | None = None,
         sleep: Callable[[float], None] = time.sleep,
+        approved: Callable[[App, str], str | None] = lambda _app, _digest: None,
     ) -> None:
         self._store = store
-        self._access = access
         self._stacks = stacks
         self._drift = Drift(stacks, functions)
         self._target = target
+        self._approved = approved
         self._bucket_notifications = BucketNotifications(store, sleep)
         self._verifier = Verifier(functions, target.endpoint, fetch=fetch, sleep=sleep)
 
     def deploy(
         self,
         bundle: Bundle,
+        access: AppAccess,
         previous: str | None,
         context: DeployContext,
         known_failure: AppError | None = None,
     ) -> Deployment | Failed:
-        """Take a bundle through gate, artifacts, stack, bucket events and verification.
+        """Take a bundle through gate, review of rights, artifacts, approval, stack, bucket events and verification.
 
         A release that fails once it is deployed is rolled back, and returned as `Failed`.
 
         Args:
             bundle: what should be live.
+            access: what the app may reach.
             previous: template key of what is live now, to roll back to; None for a first deploy.
             context: takes progress.
             known_failure: how the bundle failed after a worker that has since died had deployed it.
@@ -109,10 +114,13 @@ class Deployer:
             with context.verifying() if known_failure.code is Code.UNHEALTHY else nullcontext():
                 log("It was deployed before and failed, so it is not tried again.")
             return self._roll_back(bundle, previous, known_failure, context)
-        pass_gate(bundle, self._target, self._access(bundle.app))
+        pass_gate(bundle, access.target(self._target), access)
+        found = self._review(bundle, access, previous, context)
         if bundle.artifacts:
             with effect("artifacts"):
                 self._upload(bundle.artifacts, log)
+        if missing := self._missing_approval(access, found, log):
+            return Failed(missing)
         with effect("stack"):
             result = self._apply(bundle, log)
         try:
@@ -125,6 +133,23 @@ class Deployer:
         except AppError as error:
             return self._roll_back(bundle, previous, error, context)
         return self._deployment(bundle.template_key, result)
+
+    def _review(self, bundle: Bundle, access: AppAccess, previous: str | None, context: DeployContext) -> Review:
+        live = self._template(previous) if previous else None
+        found = review(access.app, bundle.template, live, access.grants, self._target.place)
+        context.reviewed(found, access.rights)
+        if access.rights == "granted":
+            require_granted(access.app, found)
+        return found
+
+    def _missing_approval(self, access: AppAccess, found: Review, log: BuildLog) -> AppError | None:
+        """Return the error of a release that waits for an approval; its artifacts are stored, so it can go on."""
+        if access.grants.approve != "widenings" or not found.diff.widenings:
+            return None
+        if approval := self._approved(access.app, found.digest):
+            log(approval)
+            return None
+        return needs_approval(access.app, found)
 
     def stored(self, app: App, template_key: str) -> Bundle | None:
         """Return a stored release, ready to be deployed; None if it no longer exists."""

@@ -15,7 +15,7 @@ from auto_lambda.aws.dynamodb import Delete, Item, Put, Table
 from auto_lambda.aws.s3 import Head
 from auto_lambda.keys import ROLLBACK, App
 from auto_lambda.model import Dropper
-from worker.model import Upload
+from worker.model import Release, Upload
 from worker.records import lease as leases
 from worker.records.journal import ATTRIBUTE, JournalEntry
 from worker.records.lease import HeldLease, Lease
@@ -53,7 +53,10 @@ class LiveRelease:
 
 @dataclass(frozen=True, slots=True)
 class FailedUpload:
-    """An upload that its uploader has to fix. ``code`` is the receipt's; ``redrive`` the upload's."""
+    """An upload that its uploader has to fix. ``code`` is the receipt's; ``redrive`` the upload's.
+
+    ``release`` is the text of a `Release` that waits for an approval of its rights, and can go on from there.
+    """
 
     key: str
     object_version: str | None
@@ -61,6 +64,7 @@ class FailedUpload:
     code: str
     when: str
     redrive: str | None = None
+    release: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +94,11 @@ class AppRecord:
         if self.failed is None or not _same(self.failed, upload):
             return False
         return upload.redrive is None or upload.redrive == self.failed.redrive
+
+    def waiting_release(self, upload: Upload) -> Release | None:
+        """Return the release of an upload that waited for an approval."""
+        failed = self.failed
+        return Release.of(failed.release) if failed and failed.release and _same(failed, upload) else None
 
     def deployed_from(self, key: str) -> bool:
         """Tell whether that object is live; or, if nothing is, whether it has failed and may have left a stack."""

@@ -18,13 +18,14 @@ from typing import Any, Protocol, Self
 from auto_lambda import __version__, keys, logs
 from auto_lambda.errors import AppError, Code
 from auto_lambda.model import Architecture, FrameworkName, Proof
-from auto_lambda.receipts import Receipt, ReceiptError, Serving, Step
+from auto_lambda.receipts import Permissions, Receipt, ReceiptError, Serving, Step
 from auto_lambda.redact import LineRedactor, Redactor, printable
 from worker.model import Deployment, Release, Upload
 
 _DEPLOYING: frozenset[str] = frozenset({"deploy", "verify"})
 _LOG_LIMIT = 4 * 1024 * 1024  # characters
 _REASON_LIMIT = 500  # characters
+_SHOWN = 5  # wide rights in a warning
 
 _log = logs.get("receipt")
 
@@ -176,6 +177,21 @@ class Report:
     def timings(self) -> Mapping[str, float]:
         """Seconds by step, for the steps that ran in this attempt."""
         return {step: took for step, took in self._receipt.timings.items() if step not in self._resumed_timings}
+
+    def reviewed(self, permissions: Permissions, wide: Iterable[str]) -> None:
+        """Report the rights that the release asks for, and those among them that are for every resource of a kind."""
+        has, added, removed = (
+            tuple(map(self._clean, lines)) for lines in (permissions.has, permissions.added, permissions.removed)
+        )
+        self._change(permissions=replace(permissions, has=has, added=added, removed=removed))
+        changes = (*(f"+ {line}" for line in added), *(f"- {line}" for line in removed))
+        self.say("\n".join(("what the app's roles may do has changed:", *changes)) if changes else "rights as before")
+        if everything := list(wide):
+            more = f" and {len(everything) - _SHOWN} more" if len(everything) > _SHOWN else ""
+            self.warn(
+                f"these rights are for every resource of a kind: {'; '.join(everything[:_SHOWN])}{more}. "
+                "Name the resources that the app uses"
+            )
 
     def proved(self, proof: Proof) -> None:
         """Report that the package starts."""

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from auto_lambda.model import Dropper, Proof
-from auto_lambda.receipts import MalformedReceipt, Receipt, ReceiptError, Serving
+from auto_lambda.receipts import MalformedReceipt, Permissions, Receipt, ReceiptError, Serving
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 WHOLE = Receipt(
@@ -19,6 +19,7 @@ WHOLE = Receipt(
     "bubblewrap", {"fetch": 1.5}, Proof(312, 7000, 5000), "https://shop.example/", "shop-dev", "3", "live",
     Serving("https://shop.example/", "shop-dev", "3", "v2", "v0"), ReceiptError("unhealthy", "502", "mend it"),
     ("slow",), NOON, Dropper("AWS:AROA1:ana", "192.0.2.7"),
+    Permissions("granted", ("Allow s3:GetObject on arn:a",), ("Allow s3:GetObject on arn:a",), ("Allow s3:* on *",)),
 )  # fmt: skip
 
 

@@ -77,6 +77,27 @@ def test_an_upload_that_we_announce_ourselves_keeps_who_dropped_it(world: World)
     assert world.receipt["by"] is None
 
 
+def test_a_release_that_waited_for_its_approval_goes_on_without_a_build(world: World) -> None:
+    world.waits = AppError(Code.NEEDS_APPROVAL, "more rights", hint="ask")
+    deliver(world, upload())
+    assert world.receipt["error"]["code"] == "needs-approval"
+    world.waits = None
+    deliver(world, upload())
+    assert world.receipt["status"] == "failed"  # a duplicate of the event is no approval
+    deliver(world, replace(upload(), redrive="approval-1"))
+    assert world.receipt["status"] == "live"
+    assert [release and release.template_key for release in world.resumed] == [None, "bundles/v1.json"]
+    assert world.record().live
+
+
+def test_a_newer_zip_does_not_go_on_with_what_waited(world: World) -> None:
+    world.waits = AppError(Code.NEEDS_APPROVAL, "more rights", hint="ask")
+    deliver(world, upload())
+    world.waits, world.newest[SHOP_ZIP] = None, "v2"
+    deliver(world, upload("v2"))
+    assert world.resumed == [None, None]
+
+
 def test_a_duplicate_does_nothing_at_all(world: World) -> None:
     deliver(world, upload())
     world.order.clear()

@@ -19,6 +19,8 @@ from worker.builds.client import BuiltApp, CheckedFile
 from worker.builds.conversation import BuildListener
 from worker.cancellation import Cancelled, NewerUpload
 from worker.deploy import DeployContext
+from worker.deploy.gate.access import AppAccess
+from worker.deploy.rights.access import UnreadableGrants
 from worker.fetch import Fetched
 from worker.guard import Effect, Guard
 from worker.model import Bundle, Deployment, Release, Upload
@@ -63,6 +65,11 @@ class Fakes:
     fail_at: str = ""
     folders: list[Path] = field(default_factory=list)
     is_stored: bool = True
+    renewed_key: str = ""
+    waits: AppError | None = None
+    unreadable: bool = False
+    decided: list[App] = field(default_factory=list)
+    accesses: list[AppAccess] = field(default_factory=list)
 
     def _call(self, name: str) -> None:
         self.calls.append(name)
@@ -94,10 +101,21 @@ class Fakes:
         )  # fmt: skip
         return BuiltApp(result, CheckedFile(into / "code.zip", "cd" * 32, 1), None)
 
-    def assemble(self, app: App, built: BuiltApp, work: Path) -> Bundle:
+    def access(self, app: App) -> AppAccess:
+        self.decided.append(app)
+        if self.unreadable:
+            raise UnreadableGrants("grants/dev/shop.json cannot be read")
+        return AppAccess(app)
+
+    def assemble(self, access: AppAccess, built: BuiltApp, work: Path) -> Bundle:
         self._call("assemble")
+        self.accesses.append(access)
         self._empty(work)
-        return self._bundle(app)
+        return self._bundle(access.app)
+
+    def renew(self, bundle: Bundle, access: AppAccess, work: Path) -> Bundle:
+        self._empty(work)
+        return replace(bundle, template_key=self.renewed_key or bundle.template_key)
 
     def _bundle(self, app: App) -> Bundle:
         return Bundle(
@@ -107,16 +125,20 @@ class Fakes:
 
     def stored(self, app: App, template_key: str) -> Bundle | None:
         self._call(f"stored {template_key}")
-        return self._bundle(app) if self.is_stored else None
+        return replace(self._bundle(app), template_key=template_key) if self.is_stored else None
 
     def deploy(
         self,
         bundle: Bundle,
+        access: AppAccess,
         previous: str | None,
         context: DeployContext,
         known_failure: AppError | None = None,
     ) -> Deployment | Failed:
         self._call(f"deploy over {previous}")
+        self.accesses.append(access)
+        if self.waits:
+            return Failed(self.waits)
         if known_failure:
             return Failed(known_failure)
         with context.verifying():
@@ -128,7 +150,9 @@ def steps(fakes: Fakes) -> Steps:
     return Steps(
         fetch=fakes.fetch,
         build=fakes.build,
+        access=fakes.access,
         assemble=fakes.assemble,
+        renew=fakes.renew,
         deployer=fakes,  # type: ignore[arg-type]
     )
 
@@ -284,3 +308,35 @@ def test_any_other_failure_is_a_delay(report: Report, room: object) -> None:
     outcome = run(Broken(), room, report)
     assert isinstance(outcome, Delayed)
     assert str(outcome.cause) == "disk full"
+
+
+def test_every_step_goes_by_the_one_access_that_was_decided(report: Report, room: object) -> None:
+    fakes = Fakes()
+    run(fakes, room, report)
+    assert fakes.decided == [UPLOAD.app]
+    assert len(fakes.accesses) == 2
+    assert fakes.accesses[0] is fakes.accesses[1]
+
+
+def test_grants_that_cannot_be_read_are_ours(report: Report, room: object) -> None:
+    fakes = Fakes()
+    fakes.unreadable = True
+    outcome = run(fakes, room, report)
+    assert isinstance(outcome, Delayed)
+    assert fakes.calls == []
+
+
+@pytest.mark.parametrize("resumed", [True, False])
+def test_a_stored_release_is_deployed_as_one_made_today_would_be(report: Report, room: object, resumed: bool) -> None:
+    fakes = Fakes(renewed_key="bundles/2.json")
+    outcome = run(fakes, room, report, resumed=EARLIER if resumed else None, rollback=None if resumed else EARLIER)
+    assert isinstance(outcome, Live)
+    assert outcome.release.template_key == outcome.deployment.template_key == "bundles/2.json"
+
+
+def test_a_release_that_waits_for_an_approval_is_kept(report: Report, room: object) -> None:
+    fakes = Fakes(waits=AppError(Code.NEEDS_APPROVAL, "more rights", hint="ask"))
+    outcome = run(fakes, room, report)
+    assert isinstance(outcome, Failed)
+    assert outcome.release
+    assert outcome.release.template_key == "bundles/1.json"

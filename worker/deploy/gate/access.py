@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from auto_lambda.grants import Grants
 from auto_lambda.keys import App
 from worker.deploy.gate.quotas import Quotas
+from worker.model import DeployTarget
 
 Rights = Literal["granted", "account"]
 
@@ -22,9 +23,15 @@ class AppAccess:
         rights: ``granted``: it reaches what is its own or granted; ``account``: besides that, sources and places of
             the account, but never what belongs to the pipeline or to the stack of another app.
         quotas: the pipeline's upper limits; ``grants.quotas`` replaces single ones.
+        boundary_arn: the permissions boundary of its roles; None for the pipeline's.
     """
 
     app: App
     grants: Grants = field(default_factory=Grants)
     rights: Rights = "account"
     quotas: Quotas = field(default_factory=Quotas)
+    boundary_arn: str | None = None
+
+    def target(self, pipeline: DeployTarget) -> DeployTarget:
+        """Return what the app is deployed to: the pipeline's target with the app's boundary."""
+        return replace(pipeline, boundary_arn=self.boundary_arn or pipeline.boundary_arn)
