@@ -24,7 +24,7 @@ from typing import Any
 from auto_lambda.errors import AppError, Code
 from auto_lambda.model import BuildLog
 from auto_lambda.tools import Tools
-from builder.actions import Actions, OurTrouble
+from builder.actions import Actions
 from builder.dependencies import repair
 from builder.dependencies.lock import content_digest
 from builder.dependencies.sdists import Sdist
@@ -32,6 +32,7 @@ from builder.dependencies.uv import DOWNLOAD, INDEX_FAILED, BuildTarget, IndexTr
 from builder.dependencies.uv_errors import build_failed
 from builder.dependencies.wheels import BadWheel, check, fits, is_for_this_machine_only
 from builder.protocol.messages import Action
+from builder.sandbox.limit_errors import tampered
 from builder.sandbox.result_file import read_plain
 from builder.sandbox.sandbox import MEGABYTE, Sandbox
 
@@ -91,7 +92,7 @@ class WheelBuilder:
         """Return a wheel for each input, a few at a time.
 
         Raises:
-            AppError: ``dependency-build-failed``, ``dependency-does-not-fit``, or a limit was passed.
+            AppError: ``dependency-build-failed``, ``dependency-does-not-fit``, ``result-tampered``, or a limit.
             OurTrouble: not the uploader's fault.
         """
 
@@ -280,7 +281,7 @@ def _copied(source: BuildInput, work: Path) -> Path:
     else:
         shutil.copyfile(source.origin, path, follow_symlinks=False)
     if content_digest(path, work) != source.sha256:
-        raise OurTrouble(f"{source.shown} was changed during its build")
+        raise tampered(f"building {source.shown}")
     return path
 
 

@@ -18,6 +18,7 @@ _AWS_PACKAGES = frozenset({"botocore", "boto3", "s3transfer"})
 _WRONG_CALLS = frozenset({"ParamValidationError", "UnknownServiceError", "ValidationError", "DataNotFoundError"})
 _NETWORK_ERRORS = frozenset({"gaierror", "ConnectionError", "ConnectionRefusedError", "URLError", "NewConnectionError",
                       "ConnectError", "OperationalError"})  # fmt: skip
+_OF_THE_LOADER = frozenset({"ImportError", "OSError"})
 # Bounded, and tried only where a word begins: an untrusted message may be one word of a hundred thousand letters.
 _LIBRARY = re.compile(r"(?<!\S)(\S{1,255}): cannot open shared object file")
 _VERSION = re.compile(r"version `(GLIBC_[\d.]+)' not found")
@@ -54,12 +55,14 @@ def remedy(
             f"{clean(file) or 'The file'} cannot be written: on Lambda only /tmp can. Write there, or not while the "
             "app is imported."
         )
-    if found := _LIBRARY.search(message):
+    # An exception of another type that speaks of libraries misses none.
+    loader = message if _OF_THE_LOADER.intersection(types) else ""
+    if found := _LIBRARY.search(loader):
         return Code.MISSING_LIBRARY, (
             f"Require a wheel of the package that bundles {clean(found[1])}, or put it into the folder lib/ of "
             "the code (vendor/lib/ in a chalice project), where Lambda looks for libraries."
         )
-    if found := _VERSION.search(message):
+    if found := _VERSION.search(loader):
         return Code.GLIBC_TOO_NEW, f"It needs {found[1]}: use the package's manylinux wheel."
     if _NETWORK_ERRORS.intersection(types):
         return Code.APP_DOES_NOT_IMPORT, (

@@ -75,6 +75,7 @@ def needs(requirements: str) -> dict[str, str | bytes]:
 IMPORTS_NOTHING = "from chalice import Chalice\nimport no_such_module\napp = Chalice(app_name='x')\n"
 RAISES = "def prepare():\n    raise RuntimeError('the moon is full')\n\n\nprepare()\n"
 PYTHON_2 = "from chalice import Chalice\nprint 'hello'\napp = Chalice(app_name='x')\n"
+UVS_WORDS = "\rerror: Request failed\r  cause: Failed to fetch: `https://index.example/x/`\r  cause: dns error"
 TWO_STAGES = json.dumps({"version": "2.0", "app_name": "x", "stages": {"test": {}, "prod": {}}})
 
 BAD_APPS: dict[str, tuple[Mapping[str, str | bytes], str, list[str]]] = {
@@ -121,6 +122,36 @@ BAD_APPS: dict[str, tuple[Mapping[str, str | bytes], str, list[str]]] = {
         chalice({"requirements.txt": "./broken\n", "broken/setup.py": "raise SystemExit('no compiler for you')\n"}),
         "dependency-build-failed",
         ["no compiler for you"],
+    ),
+    # Words of the pipeline's own failures, in an upload's mouth.
+    "build that speaks of a network": (
+        chalice({
+            "requirements.txt": "./timeout\n",
+            "timeout/setup.py": f"print({UVS_WORDS!r})\nraise SystemExit('error: dns error: timed out')\n",
+        }),
+        "dependency-build-failed",
+        ["dns error: timed out"],
+    ),
+    "package named timeout": (needs("async-timeout==99\n"), "requirement-not-found", ["async-timeout"]),
+    "version of 6,000 digits": (needs(f"iniconfig=={'9' * 6000}\n"), "bad-requirements", ["requirements.txt"]),
+    "nested markers": (
+        needs(f"iniconfig; {'(' * 3000}os_name == 'x'{')' * 3000}\n"), "bad-requirements", ["requirements.txt"],
+    ),
+    "module that is a folder": (
+        zappa({"handler.py/x": ""}, app_function="handler.app"), "compile-failed", ["no module 'handler'"],
+    ),
+    "bucket that cannot be": (
+        zappa(events=[{
+            "function": "app.app",
+            "event_source": {"arn": "arn:aws:s3:::rate!exceeded", "events": ["s3:ObjectCreated:*"]},
+        }]),
+        "bucket-notification-failed",
+        ["rate!exceeded"],
+    ),
+    "exception that speaks of throttling": (
+        chalice({"app.py": "raise TimeoutError('Rate exceeded: ServiceUnavailable')\n"}),
+        "app-does-not-import",
+        ["Rate exceeded"],
     ),
 }  # fmt: skip
 

@@ -83,8 +83,6 @@ class BucketNotifications:
         for subscription in subscriptions:
             wanted.setdefault(subscription.wanted.bucket, []).append(subscription)
         for bucket in sorted({*wanted, *(item.bucket for item in previous)}):
-            if not _NAME.fullmatch(bucket):
-                raise _refused(bucket, f"{bucket!r} is no name that a bucket can have")
             try:
                 self._update_bucket(bucket, f"auto-lambda:{app}:", wanted.get(bucket, []), log)
             except ClientError as error:
@@ -121,6 +119,17 @@ class BucketNotifications:
             log(f"bucket {bucket}: an old notification could not be taken out ({code}: {message})")
             return
         raise _refused(bucket, f"S3 refused: {code}: {message}") from error
+
+
+def check_buckets(notifications: Iterable[BucketNotification]) -> None:
+    """Refuse names that no bucket can have, before anything is deployed.
+
+    Raises:
+        AppError: ``bucket-notification-failed``.
+    """
+    for bucket in (item.bucket for item in notifications):
+        if not _NAME.fullmatch(bucket):
+            raise _refused(bucket, "no bucket can have that name")
 
 
 def _refused(bucket: str, why: str) -> AppError:

@@ -18,7 +18,7 @@ from auto_lambda.keys import App
 from auto_lambda.model import BucketNotification, BuildLog, Template
 from worker.bundle import release
 from worker.bundle.publish import ALIAS, alias_output
-from worker.deploy.bucket_notifications import BucketNotifications, BucketSubscription
+from worker.deploy.bucket_notifications import BucketNotifications, BucketSubscription, check_buckets
 from worker.deploy.drift import Drift
 from worker.deploy.gate.access import AppAccess, Rights
 from worker.deploy.gate.gate import pass_gate
@@ -114,6 +114,7 @@ class Deployer:
             with context.verifying() if known_failure.code is Code.UNHEALTHY else nullcontext():
                 log("It was deployed before and failed, so it is not tried again.")
             return self._roll_back(bundle, previous, known_failure, context)
+        check_buckets(bundle.notifications)
         pass_gate(bundle, access.target(self._target), access)
         found = self._review(bundle, access, previous, context)
         if bundle.artifacts:

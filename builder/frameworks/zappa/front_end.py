@@ -128,7 +128,7 @@ class Zappa:
         return Command(
             argv=(str(python), "-I", "-B", "-u", str(_SCRIPT), str(request), str(result)),
             cwd=app,
-            env={"AWS_EC2_METADATA_DISABLED": "true", "USER": "app", **built.source.options.environment},
+            env={"AWS_EC2_METADATA_DISABLED": "true", "USER": "app"},
             readable=(python.parent.parent, _SCRIPT, request, *site),
             writable=(result.parent, app),
             limits=_LIMITS,
@@ -145,7 +145,8 @@ def _request(built: Built, out: Path) -> dict[str, Any]:
         "function": source.app.function,
         "site": str(built.site) if built.site else None,
         "zip": str(out / "package.zip"),
-        "environment": list(source.options.environment),
+        # Set once the script runs: LD_LIBRARY_PATH, say, would keep it from starting, which counts as our failure.
+        "environment": dict(source.options.environment),
     }
 
 

@@ -5,7 +5,7 @@ JSON files. It imports zappa and, where the settings name hooks, the app's own m
 network. The app itself is not imported.
 
 Request: ``settings_file`` (name in the working folder), ``config_stage``, ``name``, ``stage``, ``function``, ``site``
-(folder of the dependencies or null), ``zip`` (where to write the package).
+(folder of the dependencies or null), ``zip`` (where to write the package), ``environment`` (variables of the app).
 
 Result: either ``{"error": {"kind", "message", "detail"}}`` or ``settings`` (the stage's, after ``extends`` and
 callbacks), ``settings_py`` (text of the module that zappa's handler reads), ``policies`` (content of policy files),
@@ -49,6 +49,7 @@ def main(request_file: str, result_file: str) -> None:
     request = json.loads(Path(request_file).read_text(encoding="utf-8"))
     result: dict[str, Any] = {"error": {"kind": "ended", "message": "", "detail": {}}}
     write(Path(result_file), result)  # remains if a hook ends the process
+    os.environ.update({name: value for name, value in request["environment"].items() if name != "TMPDIR"})
     try:
         result = package(request)
     except Fault as fault:

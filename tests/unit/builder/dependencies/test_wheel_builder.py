@@ -20,7 +20,6 @@ from building import make_parts
 from auto_lambda.errors import AppError, Code
 from auto_lambda.model import BuildLog
 from auto_lambda.tools import interpreters
-from builder.actions import OurTrouble
 from builder.dependencies.lock import content_digest
 from builder.dependencies.sdists import Sdist
 from builder.dependencies.uv import INDEX_FAILED, BuildTarget, IndexTrouble
@@ -223,8 +222,9 @@ def test_a_library_that_cannot_be_brought_along_is_named(tmp_path: Path) -> None
 def test_a_source_that_changed_under_the_build_is_not_built(tmp_path: Path) -> None:
     source = project(tmp_path / "shop")
     (tmp_path / "shop" / "backend.py").write_text("evil")
-    with pytest.raises(OurTrouble, match="changed"):
+    with pytest.raises(AppError, match="changed") as caught:
         make(tmp_path, source)
+    assert caught.value.code == Code.RESULT_TAMPERED
 
 
 @dataclass

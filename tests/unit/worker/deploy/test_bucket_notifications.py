@@ -15,7 +15,7 @@ from auto_lambda.aws.s3 import ObjectStore
 from auto_lambda.errors import AppError, Code
 from auto_lambda.keys import App
 from auto_lambda.model import BucketNotification
-from worker.deploy.bucket_notifications import BucketNotifications, BucketSubscription
+from worker.deploy.bucket_notifications import BucketNotifications, BucketSubscription, check_buckets
 
 SHOP, OTHER = App("dev", "shop"), App("dev", "other")
 ARN = "arn:aws:lambda:us-east-1:123456789012:function:"
@@ -117,7 +117,11 @@ def test_trouble_of_ours_is_no_app_error(store: ObjectStore) -> None:
 
 
 @pytest.mark.parametrize("bucket", ["My Bucket!", "ab", "a/b", "arn:aws:s3:::pictures", "", "x" * 300])
-def test_a_name_that_no_bucket_can_have_is_the_uploaders_to_correct(events: BucketNotifications, bucket: str) -> None:
-    with pytest.raises(AppError, match="no name") as caught:
-        events.apply(SHOP, [subscription(bucket=bucket)], (), lambda _: None)
+def test_a_name_that_no_bucket_can_have_is_the_uploaders_to_correct(bucket: str) -> None:
+    with pytest.raises(AppError, match="that name") as caught:
+        check_buckets([subscription(bucket=bucket).wanted])
     assert caught.value.code is Code.BUCKET_NOTIFICATION_FAILED
+
+
+def test_names_that_buckets_have_pass() -> None:
+    check_buckets([subscription(bucket=name).wanted for name in ("pictures", "a.b-c", "Old_Bucket")])

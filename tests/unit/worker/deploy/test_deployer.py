@@ -243,3 +243,12 @@ def test_an_app_that_speaks_of_failures_of_ours_is_an_app_error(world: World, mo
     with pytest.raises(AppError, match="rate exceeded") as caught:
         world.deploy(world.make.bundle())
     assert caught.value.code is Code.STACK_FAILED
+
+
+def test_a_bucket_that_cannot_be_is_refused_before_anything_is_deployed(world: World) -> None:
+    subscription = NotificationMessage(bucket="My Bucket!", function="Work", events=["s3:ObjectCreated:*"])
+    bundle = world.make.bundle(events_template(), url=False, main="Work", notifications=(subscription,))
+    with pytest.raises(AppError, match="My Bucket!") as caught:
+        world.deploy(bundle)
+    assert caught.value.code is Code.BUCKET_NOTIFICATION_FAILED
+    assert Stacks(world.cloudformation).describe(bundle.app.stack) is None

@@ -184,6 +184,23 @@ def build():
     assert not (tmp_path / "one" / "tree" / "made.txt").exists()
 
 
+@pytest.mark.parametrize(
+    "environment", [{"LD_LIBRARY_PATH": "."}, {"LD_PRELOAD": "./libc.so.6"}, {"PYTHONHASHSEED": "none", "PATH": "."}]
+)
+def test_an_apps_variables_do_not_keep_the_tools_from_starting(
+    compile_zappa: Compile, environment: Mapping[str, str]
+) -> None:
+    draft = compile_zappa({"libc.so.6": "no library"}, environment=environment)
+    assert draft.url is not None
+
+
+def test_hooks_see_the_apps_variables(compile_zappa: Compile) -> None:
+    hooks = "import os\n\n\ndef seen(cli):\n    cli.environment_variables['SEEN'] = os.environ['COLOUR']\n"
+    files = {"hooks.py": hooks, **settings(callbacks={"settings": "hooks.seen"}, environment_variables={})}
+    draft = compile_zappa(files, environment={"COLOUR": "blue"})
+    assert "'SEEN': 'blue'" in (draft.code / "zappa_settings.py").read_text().replace('"', "'")
+
+
 def test_the_environment_of_auto_lambda_toml_wins(compile_zappa: Compile) -> None:
     files = settings(environment_variables={"COLOUR": "red", "SIZE": "small"})
     draft = compile_zappa(files, environment={"COLOUR": "blue"})
