@@ -9,6 +9,7 @@ import ipaddress
 import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 Context = Mapping[str, "str | tuple[str, ...]"]
@@ -39,11 +40,18 @@ def pattern(text: str, context: Context, *, wild: bool = True) -> re.Pattern[str
     Raises:
         Unresolved: a variable has no value.
     """
+    if "$" not in text:
+        return _compiled(text, wild=wild)
     parts, end = [], 0
     for found in _VARIABLE.finditer(text):
         parts += [_plain(text[end : found.start()], wild=wild), re.escape(_value(found[1], context))]
         end = found.end()
     return re.compile("".join([*parts, _plain(text[end:], wild=wild)]), re.DOTALL)
+
+
+@cache
+def _compiled(text: str, *, wild: bool) -> re.Pattern[str]:
+    return re.compile(_plain(text, wild=wild), re.DOTALL)
 
 
 def holds(block: Mapping[str, Mapping[str, Any]], context: Context) -> bool:

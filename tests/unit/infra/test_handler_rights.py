@@ -1,0 +1,124 @@
+"""Whether a worker's role has what CloudFormation's resource handlers and our own calls ask for, and nothing else."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+from iam.calls import ROOT, Call, collect
+from iam.direct import CALLS, Who, actions
+from iam.evaluate import Document, Principal, Request, allowed, statements
+from iam.handlers import LEFT_OUT, Need, needs
+from iam.template import PipelineStack
+
+from worker.deploy.gate import allow_list
+
+STACK = PipelineStack()
+WORKER, CHECKER = STACK.role("WorkerRole"), STACK.role("CheckerRole")
+NEEDS = needs()
+TYPES = sorted({need.type for need in NEEDS})
+
+
+def denied(need: Need, role: Principal = WORKER) -> list[Request]:
+    return [request for request in need.requests() if not allowed(role, request)]
+
+
+@pytest.mark.parametrize("kind", TYPES)
+def test_handlers_of_a_type_have_what_they_ask_for_or_it_is_left_out_with_a_reason(kind: str) -> None:
+    lacking = [need for need in NEEDS if need.type == kind and denied(need) and not need.left_out()]
+    assert [f"{need.handler}: {denied(need)[0]}" for need in lacking] == []
+
+
+def test_every_type_that_the_gate_admits_is_known() -> None:
+    assert set(allow_list._TYPES) <= set(TYPES)
+
+
+@pytest.mark.parametrize("entry", LEFT_OUT, ids=str)
+def test_what_is_left_out_is_asked_for_and_denied(entry: tuple[str, str]) -> None:
+    assert any(denied(need) for need in NEEDS if need.matches(*entry))
+    assert len(LEFT_OUT[entry]) > 20
+
+
+def test_every_operation_that_is_called_is_mapped_to_who_calls_it() -> None:
+    found = {(call.service, call.operation) for call in collect()}
+    assert found == set(CALLS), "a call without an entry in tests/support/iam/direct.py, or an entry without a call"
+
+
+def test_the_collection_sees_waiters_paginators_and_transfers() -> None:
+    found = collect()
+    for file, service, operation in (
+        ("auto_lambda/aws/lambda_.py", "lambda", "GetFunction"),
+        ("auto_lambda/aws/cloudformation.py", "cloudformation", "ListStackResources"),
+        ("auto_lambda/aws/s3.py", "s3", "AbortMultipartUpload"),
+        ("ami/keypair.py", "ec2", "CreateKeyPair"),
+    ):
+        assert Call(file, service, operation) in found
+
+
+@pytest.mark.parametrize(("who", "role"), [(Who.WORKER, WORKER), (Who.CHECKER, CHECKER)])
+def test_a_role_has_what_its_program_calls(who: Who, role: Principal) -> None:
+    assert [str(request) for request in called_by(who) if not allowed(role, request)] == []
+
+
+def test_building_an_image_needs_no_more_than_its_page_says() -> None:
+    page = (ROOT / "docs/how-to/build-the-image.md").read_text()
+    (text,) = re.findall(r"```json\n(\{\n  \"Version\".*?)```", page, re.DOTALL)
+    person = Principal("arn:aws:iam::111122223333:role/builder", (json.loads(text),))
+    assert [str(request) for request in called_by(Who.IMAGE) if not allowed(person, request)] == []
+
+
+def called_by(who: Who) -> list[Request]:
+    return [request for operation, users in CALLS.items() if who in users for request in users[who](operation)]
+
+
+# --- each right is needed: a role without it fails a handler or a call ---
+
+
+def rights(role: Principal) -> Iterator[tuple[str, str]]:
+    """Every action that a role's statements allow, with the statement."""
+    for document in role.policies:
+        for one in statements(document):
+            if one["Effect"] == "Allow":
+                listed = one["Action"] if isinstance(one["Action"], list) else [one["Action"]]
+                yield from ((one["Sid"], action) for action in listed)
+
+
+def without(role: Principal, sid: str, action: str) -> Principal:
+    """The role without one action of one statement."""
+
+    def changed(one: Mapping[str, Any]) -> Mapping[str, Any]:
+        listed = one["Action"] if isinstance(one.get("Action"), list) else [one.get("Action")]
+        return {**one, "Action": [it for it in listed if it != action]} if one["Sid"] == sid else one
+
+    def document(it: Document) -> Document:
+        return {**it, "Statement": [changed(one) for one in statements(it)]}
+
+    return Principal(role.arn, tuple(map(document, role.policies)), role.boundary, role.context)
+
+
+OF_MACHINES = {sid for one in [STACK.document("MachineBasics")] for sid in [it["Sid"] for it in statements(one)]}
+"""For the agents of AWS that the image has: the programs call little of it."""
+
+
+@pytest.mark.parametrize(("sid", "action"), [it for it in rights(WORKER) if it[0] not in OF_MACHINES])
+def test_a_worker_without_a_right_fails(sid: str, action: str) -> None:
+    mutant = without(WORKER, sid, action)
+    word = re.compile(re.escape(action).replace(r"\*", ".*"), re.IGNORECASE)
+    asked = (request for need in NEEDS if word.fullmatch(need.action) for request in need.requests())
+    direct = (request for request in called_by(Who.WORKER) if word.fullmatch(request.action))
+    assert any(allowed(WORKER, one) and not allowed(mutant, one) for one in (*asked, *direct))
+
+
+@pytest.mark.parametrize(("sid", "action"), [it for it in rights(CHECKER) if it[0] not in OF_MACHINES])
+def test_a_checker_without_a_right_fails(sid: str, action: str) -> None:
+    mutant = without(CHECKER, sid, action)
+    assert any(not allowed(mutant, request) for request in called_by(Who.CHECKER))
+
+
+def test_operations_are_named_as_iam_names_them() -> None:
+    assert actions(("s3", "HeadObject")) == ("s3:GetObject",)
+    assert actions(("lambda", "Invoke")) == ("lambda:InvokeFunction",)
+    assert actions(("sqs", "SendMessage")) == ("sqs:SendMessage",)
