@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -45,7 +46,8 @@ MAX_SECONDS = 3600.0
 """How long one builder may take, all told."""
 
 _TICK = 0.25  # seconds between two looks at whether the result is still wanted
-_AT_ONCE = 8  # questions of one builder that are answered at once
+_AT_ONCE = 8  # questions of one builder that are answered at once, and builders of one upload that perform actions
+_LAYERS_AT_ONCE = 2  # builders of one upload that make a layer; an honest one asks for one
 _OPEN = 16  # questions of one builder that wait for an answer, then nothing more is read from it
 _MAX_TOLD, _MAX_WARNED = 1_000, 1_000_000  # entries for the receipt, and characters of its warnings
 _MAY_ASK: Mapping[ActionKind | None, frozenset[ActionKind]] = {
@@ -121,6 +123,9 @@ class Conversation:
         self._toolchain = toolchain
         self._listener = listener
         self.given: dict[str, Cached] = {}
+        # Layers wait for wheels, which wait for nobody: with room of their own, none waits for ever.
+        self._layers = threading.Semaphore(_LAYERS_AT_ONCE)
+        self._others = threading.Semaphore(_AT_ONCE)
 
     def build(self, request: AppRequest, zip_file: int) -> tuple[AppBuilt, WireMessage]:
         """Have an app built from its zip, which is open for reading.
@@ -146,11 +151,22 @@ class Conversation:
             action: what to perform.
             check: raises when the result is not wanted any more; by default, the listener says so.
         """
-        event, message = self._hold(BuildRequest(toolchain=self._toolchain, action=action), (), check)
+        with self._room(self._layers if action.kind == "layer" else self._others, check or self._listener.check):
+            event, message = self._hold(BuildRequest(toolchain=self._toolchain, action=action), (), check)
         if not isinstance(event, ActionDone) or len(event.files) != len(message.files):
             message.close()
             raise BrokenOff("it ended with another result than that of its action")
         return Received(event.files, message.files)
+
+    @contextmanager
+    def _room(self, room: threading.Semaphore, check: Callable[[], None]) -> Iterator[None]:
+        """Wait until there is room for another builder of this upload."""
+        while not room.acquire(timeout=_TICK):
+            check()
+        try:
+            yield
+        finally:
+            room.release()
 
     def _hold(
         self, request: BuildRequest, files: Sequence[int], check: Callable[[], None] | None = None

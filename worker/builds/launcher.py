@@ -132,7 +132,7 @@ class DirectLauncher:
                 stdin=theirs.fileno(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True,
             )  # fmt: skip
         channel = Channel(ours, max_total=MAX_SENT, send_seconds=_SEND_SECONDS)
-        return _Child(channel, process, room, Watch(process.pid, room, self._limits))
+        return _Child(channel, process, room, Watch(process.pid, room, self._limits), self._bubblewrap is not None)
 
     def _command(self, room: Path, user: int | None) -> tuple[str, ...]:
         # It ends with the thread that has started it, whatever else happens.
@@ -185,6 +185,7 @@ class _Child:
     process: subprocess.Popen[bytes]
     room: Path
     watch: Watch
+    isolated: bool
 
     def alive(self) -> bool:
         return self.process.poll() is None
@@ -206,6 +207,8 @@ class _Child:
         os.set_blocking(self.process.stderr.fileno(), False)
         said = self.process.stderr.read() or b""
         self.process.stderr.close()
+        if not self.isolated:
+            _end_strays(os.fsencode(self.room))
         remove_tree(self.room)
         reason = f"ended for its {self.watch.stopped}\n" if self.watch.stopped else ""
         return reason + said.decode(errors="replace")[-_LAST_WORDS:]
@@ -261,6 +264,14 @@ def _descriptors_of_children(pid: int) -> list[int]:
         with contextlib.suppress(OSError):
             found += map(os.pidfd_open, map(int, file.read_text().split()))
     return found
+
+
+def _end_strays(mark: bytes) -> None:
+    """Kill what has left the process group of a builder without a namespace; it still has the folder in TMPDIR."""
+    for place in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # gone, or another user's
+            if mark in (place / "environ").read_bytes():
+                os.kill(int(place.name), signal.SIGKILL)
 
 
 def _system() -> Iterator[str]:

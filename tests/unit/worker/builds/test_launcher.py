@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -133,3 +135,29 @@ def test_an_unisolated_builder_ends_with_its_worker(tmp_path: Path) -> None:
     running = launcher.launch()
     running.end()
     assert running.process.returncode == -9
+
+
+def test_without_namespaces_what_has_left_its_session_is_ended_too(tmp_path: Path) -> None:
+    away = "os.setsid(); os.execv('/bin/sleep', ['sleep', '4711'])"
+    code = f"import os, time\nif os.fork() == 0:\n    {away}\ntime.sleep(600)"
+    launcher = DirectLauncher(tmp_path, (), isolate=False, program=(sys.executable, "-I", "-c", code))
+    running: Any = launcher.launch()
+    mark = os.fsencode(running.room)
+
+    def strays() -> list[str]:
+        found = []
+        for place in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):
+                if mark in (place / "environ").read_bytes() and b"4711" in (place / "cmdline").read_bytes():
+                    found.append(place.name)
+        return found
+
+    while not strays():
+        time.sleep(0.05)
+    running.end()
+    for _ in range(100):
+        if not strays():
+            break
+        time.sleep(0.05)
+    assert strays() == []
+    (tmp_path / "rooms").mkdir()

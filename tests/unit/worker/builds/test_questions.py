@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -212,3 +213,54 @@ def test_a_key_of_another_kind_is_no_layer(tmp_path: Path) -> None:
         builder.built({"code.zip": CODE}, shared_layer=builder.hear().content["key"])
 
     assert "was not given" in broke_off(tmp_path, script)
+
+
+class Counted:
+    """Counts who is in it at once."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.now = self.most = 0
+
+    def __enter__(self) -> None:
+        with self._lock:
+            self.now += 1
+            self.most = max(self.most, self.now)
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self.now -= 1
+
+
+def test_builders_of_one_upload_are_few_and_none_waits_for_ever(tmp_path: Path) -> None:
+    """Each layer asks for wheels, while other layers take up the room."""
+    counted = Counted()
+
+    def ask(builder: FakeBuilder, kind: str, inputs: list[dict[str, object]]) -> None:
+        for number, one in enumerate(inputs):
+            builder.tell("ask", ask=number, action={"kind": kind, "inputs": one})
+        for _ in inputs:
+            builder.hear()
+
+    def app(builder: FakeBuilder) -> None:
+        ask(builder, "layer", [{"n": number} for number in range(8)])
+        builder.built({"code.zip": b"good"})
+
+    def work(builder: FakeBuilder) -> None:
+        action = builder.request["action"]
+        if action is None:
+            return app(builder)
+        with counted:
+            if action["kind"] == "layer":
+                names = [f"{action['inputs']['n']}-{number}" for number in range(8)]
+                ask(builder, "wheel", [{"key": {"source": name}, "sdist": {"sha256": name}} for name in names])
+                return builder.done(LAYERED)
+            time.sleep(0.02)
+            return builder.tell(
+                "failed", problem={"code": str(Code.DEPENDENCY_BUILD_FAILED), "message": "no", "hint": "none"}
+            )
+
+    launcher = FakeLauncher(work)
+    assert build(tmp_path, services_of(tmp_path, launcher)).code.path.read_bytes() == b"good"
+    assert len(launcher.launched) == 1 + 8 + 64
+    assert counted.most <= 10
