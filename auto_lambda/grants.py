@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 from auto_lambda.keys import App
 
 PREFIX = "grants/"
+APPROVALS = ".approvals/"
 MAX_BYTES = 256 * 1024
 DEFAULT_NAME = "default"
 """Names the grants of a whole stage. An app that is called so has no grants of its own."""
@@ -145,7 +146,7 @@ def default_key(stage: str) -> str:
 
 def approval_key(app: App, digest: str) -> str:
     """Return the key of the approval of a set of permissions, named after its hash."""
-    return f"{PREFIX}{app.stage}/{app.name}.approvals/{digest}.json"
+    return f"{PREFIX}{app.stage}/{app.name}{APPROVALS}{digest}.json"
 
 
 def _is_texts(value: Any) -> bool:

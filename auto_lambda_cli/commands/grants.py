@@ -239,9 +239,10 @@ def _stored(store: ObjectStore, key: str) -> Grants:
 
 def _grants(text: str | bytes, source: str) -> Grants:
     from auto_lambda.grants import BadGrants, Grants
+    from worker.deploy.rights.access import check_quotas
 
     try:
-        return Grants.read(text)
+        return check_quotas(Grants.read(text))
     except BadGrants as error:
         raise leave(Exit.USAGE, f"{source} cannot be read:\n{error}") from None
 

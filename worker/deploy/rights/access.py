@@ -90,13 +90,19 @@ class AccessReader:
 
     def _grants(self, key: str) -> Grants:
         try:
-            return self._known(Grants.read(self._store.get_start(self._bucket, key, MAX_BYTES + 1)))
+            return check_quotas(Grants.read(self._store.get_start(self._bucket, key, MAX_BYTES + 1)))
         except ObjectMissing:
             return Grants()
         except BadGrants as error:
             raise UnreadableGrants(f"{key} in the bucket {self._bucket} cannot be read: {error}") from error
 
-    def _known(self, grants: Grants) -> Grants:
-        if unknown := grants.quotas.keys() - asdict(self._quotas).keys():
-            raise BadGrants(f"there is no quota {', '.join(sorted(unknown))}")
-        return grants
+
+def check_quotas(grants: Grants) -> Grants:
+    """Return grants whose quotas all exist.
+
+    Raises:
+        BadGrants: the gate does not know one of them.
+    """
+    if unknown := grants.quotas.keys() - asdict(NORMAL).keys():
+        raise BadGrants(f"there is no quota {', '.join(sorted(unknown))}")
+    return grants

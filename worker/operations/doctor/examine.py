@@ -57,6 +57,7 @@ def pipeline(chosen: WorkerSettings, clients: Callable[[str], Any]) -> Iterator[
     yield asked("uploads bucket", lambda: pipelines.uploads(store(), uploads))
     yield asked("announcements", lambda: pipelines.announcements(store(), uploads, queue(url)))
     yield asked("artifacts bucket", lambda: pipelines.artifacts(store(), chosen.artifacts_bucket))
+    yield asked("grants", lambda: pipelines.grants(store(), chosen.artifacts_bucket))
     yield asked("queue", lambda: pipelines.queue(queue(url)))
     if dead:
         yield asked("dead letters", lambda: pipelines.dead_letters(queue(dead)))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from auto_lambda.aws.dynamodb import Table
 from auto_lambda.aws.s3 import ObjectStore
 from auto_lambda.aws.sqs import Queue
+from auto_lambda.grants import APPROVALS, MAX_BYTES, PREFIX, BadGrants, Grants
+from worker.deploy.rights.access import check_quotas
 from worker.operations.doctor.finding import Finding
 
 _STACK = "Compare the setting with the outputs of the pipeline's stack, or deploy infra/pipeline.yaml again."
@@ -33,6 +35,24 @@ def artifacts(buckets: ObjectStore, bucket: str) -> Finding:
     if not buckets.bucket_exists(bucket):
         return Finding("artifacts bucket", "broken", f"there is no bucket {bucket}", _STACK)
     return Finding("artifacts bucket", "fine", f"{bucket} exists")
+
+
+def grants(buckets: ObjectStore, bucket: str) -> Finding:
+    """Check that every grants file can be read: the apps that a wrong one is for cannot be deployed."""
+    keys = [head.key for head in buckets.list(bucket, PREFIX) if APPROVALS not in head.key]
+    wrong = [problem for key in keys if (problem := _mistake(buckets, bucket, key))]
+    if wrong:
+        advice = "Correct them with `auto-lambda grants set`: until then, the apps that they are for are delayed."
+        return Finding("grants", "broken", "; ".join(wrong), advice)
+    return Finding("grants", "fine", f"{len(keys)} files" if len(keys) != 1 else "1 file")
+
+
+def _mistake(buckets: ObjectStore, bucket: str, key: str) -> str | None:
+    try:
+        check_quotas(Grants.read(buckets.get_start(bucket, key, MAX_BYTES + 1)))
+    except BadGrants as error:
+        return f"{key} cannot be read: {error}"
+    return None
 
 
 def queue(it: Queue) -> Finding:

@@ -143,3 +143,18 @@ def test_what_aws_says_instead_of_an_answer(error: Exception, verdict: str) -> N
         raise error
 
     assert asked("ledger", ask).verdict == verdict
+
+
+def test_grants_that_can_all_be_read_are_fine_and_approvals_are_none(aws: Aws) -> None:
+    aws.s3.put_object(Bucket=BUCKET, Key="grants/prod/default.json", Body=b'{"subnets": ["subnet-1"]}')
+    aws.s3.put_object(Bucket=BUCKET, Key="grants/prod/shop.approvals/ab12.json", Body=b'{"by": "ana"}')
+    found = pipeline.grants(aws.store, BUCKET)
+    assert (found.verdict, found.found) == ("fine", "1 file")
+
+
+@pytest.mark.parametrize("text", ["{", '{"queue": []}', '{"quotas": {"functons": 9}}'])
+def test_a_grants_file_with_a_mistake_is_broken_and_named(aws: Aws, text: str) -> None:
+    aws.s3.put_object(Bucket=BUCKET, Key="grants/prod/shop.json", Body=text.encode())
+    found = pipeline.grants(aws.store, BUCKET)
+    assert found.verdict == "broken"
+    assert "grants/prod/shop.json" in found.found
