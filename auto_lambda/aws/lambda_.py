@@ -148,6 +148,6 @@ _SETTINGS: Final[Mapping[str, Callable[[Any], Any]]] = {
 def _error(body: bytes) -> dict[str, Any]:
     try:
         found = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}

@@ -24,6 +24,7 @@ ActionKind = Literal["check", "resolve", "layer", "wheel", "expand"]
 
 Text = Annotated[str, Field(max_length=100_000)]
 Line = Annotated[str, Field(max_length=4_000)]
+HttpPath = Annotated[str, Field(max_length=4_000, pattern=r"^[!-\[\]-~]*$")]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Minor = Annotated[str, Field(pattern=r"^3\.[0-9]{1,2}$")]
 FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.+!-]{0,200}$")]
@@ -240,7 +241,7 @@ class AppBuilt(_Value):
     url: Any = None
     notifications: list[NotificationMessage]
     environment: dict[str, str]
-    health_path: Line
+    health_path: HttpPath
     lock: Annotated[str, Field(max_length=4_000_000)]
     shared_layer: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")] | None
     proof: ProofMessage

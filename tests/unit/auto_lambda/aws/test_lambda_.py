@@ -135,3 +135,11 @@ def test_a_weighted_alias_is_told_and_pointed_at_one_version() -> None:
 
 def test_no_alias(client: Any) -> None:
     assert Functions(client).alias("echo", "nowhere") is None
+
+
+@pytest.mark.parametrize("body", [b"[" * 100_000, b"\xff", b"[]", b'{"errorMessage": {"deep": 1}}', b""])
+def test_whatever_a_failing_function_answers_is_its_failure(body: bytes) -> None:
+    client = boto3.client("lambda", "us-east-1", aws_access_key_id="x", aws_secret_access_key="y")
+    with Stubber(client) as stub:
+        stub.add_response("invoke", {"FunctionError": "Unhandled", "Payload": io.BytesIO(body)})
+        assert Functions(client).invoke("echo", {}).error == "Unhandled"

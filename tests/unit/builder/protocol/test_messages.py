@@ -253,3 +253,9 @@ def test_a_proof_is_taken_whole() -> None:
     read_event(built(files=[], proof=PROOF))
     with pytest.raises(BadMessage):
         read_event(built(files=[], proof={**PROOF, "warnings": []}))
+
+
+@pytest.mark.parametrize("path", ["/é", "/a b", "/a\r\nHost: x", "/\0", "/a\\b", "/a\n"])
+def test_a_path_that_no_request_can_have_is_refused(path: str) -> None:
+    with pytest.raises(BadMessage):
+        read_event(changed("built", "health_path", to=path))
