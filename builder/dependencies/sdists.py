@@ -55,7 +55,7 @@ def unwheeled(pylock: str, pins: tuple[Pin, ...], options: tuple[str, ...], targ
     """
     try:
         packages = Pylock.from_dict(tomllib.loads(pylock)).packages
-    except (ValueError, PylockValidationError) as error:
+    except (ValueError, RecursionError, PylockValidationError) as error:
         message = f"the resolution can't be read: {error}"
         raise AppError(Code.BAD_REQUIREMENTS, message, hint="Pin every package that builds from source.") from None
     hashes = {pin.name: frozenset(pin.hashes) for pin in pins if pin.name}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 from collections import OrderedDict
@@ -67,7 +68,8 @@ def _from_json(page: bytes) -> list[str]:
 
 def _from_html(page: bytes) -> list[str]:
     reader = _Anchors()
-    reader.feed(page.decode(errors="replace"))
+    with contextlib.suppress(AssertionError):  # how the reader tells of a declaration that is none
+        reader.feed(page.decode(errors="replace"))
     return reader.found
 
 

@@ -62,7 +62,9 @@ def test_the_sdist_is_described() -> None:
     assert (sdist.version, sdist.filename, sdist.sha256) == ("1.0", "six-1.0.tar.gz", HASHES["sdist"])
 
 
-@pytest.mark.parametrize("text", ["", "x = [", 'lock-version = "1.0"\ncreated-by = "x"\npackages = 3\n'])
+@pytest.mark.parametrize(
+    "text", ["", "x = [", f"x = {'[' * 5000}", 'lock-version = "1.0"\ncreated-by = "x"\npackages = 3\n']
+)
 def test_what_a_hostile_build_made_of_it_is_refused(text: str) -> None:
     with pytest.raises(AppError) as caught:
         unwheeled(text, (), (), TARGET)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 
 import pytest
+from linear import assert_linear, numbered, repeated
 
 from worker.index import pages
 from worker.index.hosts import PrivateIndex
@@ -47,3 +49,31 @@ def test_the_oldest_are_forgotten_first(monkeypatch: pytest.MonkeyPatch) -> None
     for name in "abc":
         known.add(PRIVATE, [f"https://index.example/{name}"])
     assert [known.lead_to(PRIVATE, f"/{name}") for name in "abc"] == [False, True, True]
+
+
+def test_a_declaration_that_is_none_ends_a_page() -> None:
+    page = b'<a href="one.whl">one</a><![<a href="two.whl">two</a>'
+    assert list(links(page, "text/html", AT)) == [f"{AT}one.whl"]
+
+
+WORST = {
+    "tags": repeated("<a "),
+    "comments": repeated("<!--"),
+    "brackets": repeated("<"),
+    "attributes": repeated(" a=", start="<a"),
+    "references": repeated("&a"),
+    "declarations": repeated("<!"),
+    "instructions": repeated("<?"),
+    "ends": repeated("</"),
+    "quotes": repeated('"', start="<a href="),
+    "steps upwards": repeated("../", start='<a href="', end='">'),
+    "files": numbered('<a href="p/{:08}.whl">a</a>\n'),
+}
+
+
+@pytest.mark.parametrize("worst", WORST.values(), ids=WORST)
+def test_a_page_takes_time_in_proportion_to_its_length(worst: Callable[[int], str]) -> None:
+    def read(text: str) -> None:
+        list(links(text.encode(), "text/html", "https://index.example/simple/a/"))
+
+    assert_linear(read, worst, 256 * 1024)
