@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from e2e_stack import AUTO_LAMBDA, Drop, LocalUp, Stack, make_zip, saying, small_chalice, small_zappa, until
+from e2e_apps import EVENTS_BUCKET, EVENTS_QUEUE
+from e2e_stack import AUTO_LAMBDA, Drop, LocalUp, Stack, example, make_zip, saying, small_chalice, small_zappa, until
 
 PICTURES = "arn:aws:s3:::pictures/*"
 READ = {"Effect": "Allow", "Action": ["s3:GetObject"], "Resource": PICTURES}
@@ -84,6 +85,21 @@ def test_what_is_refused_changed_nothing_and_the_pasted_grant_lets_it_pass(stack
     checked = cli(stack, "grants", "check", "reader", "--json")
     assert checked.returncode == 0, checked.stderr
     assert json.loads(checked.stdout)["unused"] == []
+
+
+def test_an_honest_example_passes_with_the_grants_that_its_refusal_prints(stack: Stack) -> None:
+    """Its policy names a queue and a bucket of others, its decorators have events of them."""
+    stack.s3.create_bucket(Bucket=EVENTS_BUCKET)
+    queue = stack.sqs.create_queue(QueueName=EVENTS_QUEUE)["QueueUrl"]
+    arn = stack.sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    sources = ("--add", f"queues={arn}", "--add", f"buckets={EVENTS_BUCKET}")
+    assert cli(stack, "grants", "set", "events", *sources).returncode == 0
+    receipt = refused(stack, stack.drop("events", example("events")), "rights-not-granted")
+    hint = receipt["error"]["hint"]
+    assert cli(stack, "grants", "set", "events", "--merge", "-", text=hint[hint.index("{") :]).returncode == 0
+    receipt = stack.live(stack.drop("events", example("events")))
+    assert "Allow s3:PutObject on arn:aws:s3:::events-example/results/*" in receipt["permissions"]["has"]
+    assert not [line for line in receipt["permissions"]["has"] if ":logs:*" in line]
 
 
 def test_a_widening_waits_for_its_approval_and_goes_on_without_a_drop(stack: Stack) -> None:

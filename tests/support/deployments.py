@@ -38,11 +38,17 @@ class World:
         self.make = Maker(folder, self.target, app)
         self.said: list[str] = []
         self.restored: Deployment | None = None
+        self.approved: set[str] = set()
+        self.asked_for: list[str] = []
         self.s3.create_bucket(Bucket="artifacts")
         self.deployer = Deployer(
             ObjectStore(self.s3), Stacks(self.cloudformation), Functions(self.lambda_), self.target,
-            sleep=lambda _: None,
+            sleep=lambda _: None, approved=self._approval,
         )  # fmt: skip
+
+    def _approval(self, _: App, digest: str) -> str | None:
+        self.asked_for.append(digest)
+        return "approved by ana" if digest in self.approved else None
 
     def deploy(
         self, bundle: Bundle, previous: str | None = None, *, known_failure: AppError | None = None

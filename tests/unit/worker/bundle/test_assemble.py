@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from drafts import Maker, resource, rest_template
+from drafts import SURROUNDINGS, Maker, resource, rest_template
 
 from auto_lambda.errors import AppError, Code
+from worker.bundle.assemble import renew
 
 
 @pytest.fixture
@@ -62,3 +64,29 @@ def test_too_long_an_environment(make: Maker) -> None:
     with pytest.raises(AppError, match="environment of Api takes 5,0") as caught:
         make.bundle(environment={"TEXT": "x" * 5000})
     assert caught.value.code is Code.BAD_CONFIG
+
+
+LOGS = {"Effect": "Allow", "Action": ["logs:PutLogEvents"], "Resource": "arn:*:logs:*:*:*"}
+
+
+def test_a_stored_release_is_renewed_to_what_is_made_today(make: Maker, tmp_path: Path) -> None:
+    template = rest_template()
+    policy = {"PolicyName": "it", "PolicyDocument": {"Statement": [LOGS]}}
+    template["Resources"]["Role"]["Properties"]["Policies"] = [policy]
+    before = make.bundle(template)
+    theirs = replace(SURROUNDINGS, boundary_arn=f"{SURROUNDINGS.boundary_arn}2")
+    work = tmp_path / "renewed"
+    work.mkdir()
+    renewed = renew(before, work, theirs, narrow=True)
+    role = renewed.template["Resources"]["Role"]["Properties"]
+    assert role["PermissionsBoundary"] == theirs.boundary_arn
+    assert "arn:*:logs" not in json.dumps(role)
+    assert renewed.template_key != before.template_key
+    (artifact,) = renewed.artifacts
+    assert json.loads(artifact.path.read_bytes()) == renewed.template
+    assert renew(renewed, work, theirs, narrow=True) == renewed
+
+
+def test_a_release_that_is_as_it_would_be_today_stays_what_it_is(make: Maker, tmp_path: Path) -> None:
+    bundle = make.bundle()
+    assert renew(bundle, tmp_path, SURROUNDINGS, narrow=False) is bundle
