@@ -34,6 +34,7 @@ _BY_EVENT_SOURCE = frozenset(
         "sqs:deletemessage", "sqs:getqueueattributes", "sqs:receivemessage",
     }
 )  # fmt: skip
+_SERVICES = {"AWS::DynamoDB::Table": "dynamodb", "AWS::Kinesis::Stream": "kinesis", "AWS::SQS::Queue": "sqs"}
 _CONNECTIONS = "execute-api:manageconnections"
 NARROWED = _BY_NAMESPACE | _BY_EVENT_SOURCE | {_CONNECTIONS}
 """Actions, in lower case, that are narrowed where they are asked for on every resource."""
@@ -102,7 +103,7 @@ class _Narrower:
 
     def _own_resources(self, rest: Statement, action: str) -> Iterator[Statement]:
         if action.lower() in _BY_EVENT_SOURCE:
-            if sources := list(self._event_sources()):
+            if sources := list(self._event_sources(action.lower().partition(":")[0])):
                 yield {**rest, "Action": [action], "Resource": sources}
         elif action.lower() == _CONNECTIONS:
             if apis := list(self._apis()):
@@ -113,11 +114,20 @@ class _Narrower:
                     condition = {"Condition": own["Condition"]} if "Condition" in own else {}
                     yield {**rest, "Action": [action], "Resource": own["Resource"], **condition}
 
-    def _event_sources(self) -> Iterator[Any]:
+    def _event_sources(self, service: str) -> Iterator[Any]:
         for one in self._resources.values():
             source = one.get("Properties", {}).get("EventSourceArn")
-            if one["Type"] == "AWS::Lambda::EventSourceMapping" and source:
+            if one["Type"] == "AWS::Lambda::EventSourceMapping" and self._service(source) == service:
                 yield source
+
+    def _service(self, source: Any) -> str | None:
+        """Return the service of an event source, which is named by ARN, or by reference to a resource of the app."""
+        match source:
+            case str(arn) | {"Fn::Sub": str(arn)} if arn.startswith("arn:"):
+                return (arn.split(":") + [""] * 3)[2]
+            case {"Fn::GetAtt": [str(name), _]}:
+                return _SERVICES.get(self._resources.get(name, {}).get("Type", ""))
+        return None
 
     def _apis(self) -> Iterator[Any]:
         arn = "arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}"

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from worker.deploy.gate.patterns import covers
 from worker.deploy.gate.symbols import ACCOUNT, PARTITION, REGION, Unreadable, lone_symbol, render, symbol
 
 Properties = Mapping[str, Any]
@@ -103,8 +104,7 @@ def api_source(api: str, request: str) -> tuple[str, ...]:
 
 def allows(pattern: str, source: str) -> bool:
     """Tell whether the ``SourceArn`` of a permission, with its wildcards, covers a source."""
-    expression = "".join({"*": ".*", "?": "."}.get(char, re.escape(char)) for char in _general(pattern))
-    return re.fullmatch(expression, _general(source), re.DOTALL) is not None
+    return covers(_general(pattern), _general(source))
 
 
 def _general(arn: str) -> str:

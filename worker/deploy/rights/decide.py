@@ -7,7 +7,6 @@ pattern that matches everything that it matches. docs/reference/grants.md says t
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,6 +16,7 @@ from auto_lambda.grants import Grants
 from auto_lambda.keys import App
 from auto_lambda.model import Template
 from auto_lambda.namespace import Place, namespace
+from worker.deploy.gate.patterns import covers
 from worker.deploy.gate.symbols import lone_symbol, symbol, symbols
 from worker.deploy.rights.permissions import Permission
 
@@ -90,7 +90,7 @@ class Rights:
     def _own_resource(self, permission: Permission, service: str) -> bool:
         """Tell whether an action may be done to resources of the app's stack; which one is no question."""
         return any(
-            covers(action, permission.action, lower=True)
+            covers(action.lower(), permission.action.lower())
             for statement in self._own
             for action in _texts(statement.get("Action"))
             if action.startswith(f"{service}:")
@@ -105,34 +105,28 @@ class Rights:
         return (*(one for one in self._own if one["Sid"] not in _BY_REFERENCE), *granted(self.grants))
 
 
+LIST_ACTIONS: Mapping[str, tuple[str, ...]] = {
+    "queues": ("sqs:*Message", "sqs:ChangeMessageVisibility", "sqs:GetQueue*"),
+    "topics": ("sns:Publish", "sns:GetTopicAttributes"),
+    "streams": _STREAM_ACTIONS,
+    "tables": _TABLE_ACTIONS,
+    "keys": ("kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*"),
+    "buses": ("events:PutEvents",),
+    "functions": ("lambda:InvokeFunction*",),
+}
+"""What a role may do with the resources of a list of grants."""
+
+
 def granted(grants: Grants) -> Iterator[Statement]:
     """Yield grants as statements: the lists allow what one does with such a resource."""
     yield from grants.statements
-    for arns, actions in (
-        (grants.queues, ("sqs:*Message", "sqs:ChangeMessageVisibility", "sqs:GetQueue*")),
-        (grants.topics, ("sns:Publish", "sns:GetTopicAttributes")),
-        (grants.streams, _STREAM_ACTIONS),
-        (grants.keys, ("kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*")),
-        (grants.buses, ("events:PutEvents",)),
-        (grants.functions, ("lambda:InvokeFunction*",)),
-    ):
-        if arns:
-            yield {"Action": list(actions), "Resource": list(arns)}
-    if grants.tables:
-        tables = [*grants.tables, *(f"{arn}/index/*" for arn in grants.tables)]
-        yield {"Action": list(_TABLE_ACTIONS), "Resource": tables}
+    for name, actions in LIST_ACTIONS.items():
+        if arns := getattr(grants, name):
+            indexes = [f"{arn}/index/*" for arn in arns] if name == "tables" else []
+            yield {"Action": list(actions), "Resource": [*arns, *indexes]}
     for arn in grants.file_systems:
         condition = {"StringEquals": {"elasticfilesystem:AccessPointArn": arn}}
         yield {"Action": "elasticfilesystem:Client*", "Resource": "*", "Condition": condition}
-
-
-def covers(pattern: str, asked: str, *, lower: bool = False) -> bool:
-    """Tell whether a pattern with ``*`` and ``?`` matches everything that another one matches."""
-    if lower:
-        pattern, asked = pattern.lower(), asked.lower()
-    # A `?` must not be matched by a `*` of what is asked, which stands for more than one character.
-    parts = ({"*": ".*", "?": "[^*]"}.get(char, re.escape(char)) for char in re.sub(r"\*+", "*", pattern))
-    return re.fullmatch("".join(parts), asked, re.DOTALL) is not None
 
 
 def own_service(resource: str, template: Template, place: Place) -> str | None:
@@ -181,7 +175,7 @@ def _covered(permission: Permission, statement: Statement) -> bool:
     if statement.get("Effect", "Allow") != "Allow" or lone_symbol(permission.resource):
         return False
     return (
-        any(covers(one, permission.action, lower=True) for one in _texts(statement.get("Action")))
+        any(covers(one.lower(), permission.action.lower()) for one in _texts(statement.get("Action")))
         and any(covers(one, permission.resource) for one in _texts(statement.get("Resource")))
         and _condition_met(permission, statement)
     )

@@ -9,12 +9,10 @@ from typing import Any
 from auto_lambda.grants import Grants
 from auto_lambda.model import Template
 from auto_lambda.namespace import Place
+from worker.deploy.gate.patterns import covers
 from worker.deploy.gate.symbols import Unreadable, readable, render
-from worker.deploy.rights.decide import Statement, covered, covers, granted
+from worker.deploy.rights.decide import LIST_ACTIONS, Statement, covered
 from worker.deploy.rights.permissions import Permission, resolved
-
-_LISTS = ("queues", "topics", "streams", "tables", "keys", "buses", "functions")
-"""Lists whose entries give roles rights."""
 
 
 def suggested(refused: Iterable[Permission]) -> dict[str, Any]:
@@ -57,11 +55,11 @@ def _entry(permission: Permission) -> tuple[str | None, str]:
     resource = readable(permission.resource)
     if not permission.action:
         return {"Attach": "managed_policies", "Assume": "roles"}.get(permission.effect), resource
-    table = resource.partition("/index/")[0]
-    for name in _LISTS:
-        entry = table if name == "tables" else resource
-        if resource.startswith("arn:") and covered(permission, granted(Grants.model_validate({name: [entry]}))):
-            return name, entry
+    if not resource.startswith("arn:") or permission.condition:
+        return None, resource
+    for name, actions in LIST_ACTIONS.items():
+        if any(covers(one.lower(), permission.action.lower()) for one in actions):
+            return name, resource.partition("/index/")[0] if name == "tables" else resource
     return None, resource
 
 

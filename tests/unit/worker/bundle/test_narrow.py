@@ -50,6 +50,20 @@ def test_every_queue_becomes_the_apps_event_sources_and_none_of_them_nothing() -
     ]  # fmt: skip
 
 
+def test_each_service_gets_its_own_event_sources() -> None:
+    made = template(allow(["sqs:ReceiveMessage", "kinesis:GetRecords", "dynamodb:GetRecords"], "*"))
+    stream = {"Fn::Sub": "arn:aws:kinesis:${AWS::Region}:${AWS::AccountId}:stream/clicks"}
+    made["Resources"] |= {
+        "Jobs": resource("SQS::Queue"),
+        "One": resource("Lambda::EventSourceMapping", EventSourceArn={"Fn::GetAtt": ["Jobs", "Arn"]}),
+        "Two": resource("Lambda::EventSourceMapping", EventSourceArn=stream),
+        "Odd": resource("Lambda::EventSourceMapping", EventSourceArn={"Fn::Select": [0, []]}),
+    }
+    assert statements(narrowed(made, SHOP, HERE)) == [
+        allow(["sqs:ReceiveMessage"], [{"Fn::GetAtt": ["Jobs", "Arn"]}]), allow(["kinesis:GetRecords"], [stream]),
+    ]  # fmt: skip
+
+
 def test_every_connection_becomes_those_of_the_apps_sockets() -> None:
     made = template(allow("execute-api:ManageConnections", "arn:*:execute-api:*:*:*/@connections/*"))
     made["Resources"]["Sockets"] = resource("ApiGatewayV2::Api")

@@ -6,14 +6,12 @@ from typing import Any
 
 import pytest
 from drafts import resource
-from hypothesis import given
-from hypothesis import strategies as st
 
 from auto_lambda.grants import Grants
 from auto_lambda.keys import App
 from auto_lambda.model import Template
 from auto_lambda.namespace import Place
-from worker.deploy.rights.decide import Rights, covers
+from worker.deploy.rights.decide import Rights
 from worker.deploy.rights.permissions import permissions_of
 
 HERE = Place("aws", "eu-central-1", "123456789012")
@@ -145,32 +143,3 @@ def test_managed_policies_and_other_roles_are_granted_by_name() -> None:
     assert not any(Rights(APP, HERE, Grants(), made).allow(one) for one in asked)
     grants = Grants(managed_policies=(policy,), roles=(role,))
     assert all(Rights(APP, HERE, grants, made).allow(one) for one in asked)
-
-
-PATTERN = st.text("ab*?", max_size=6)
-
-
-def _matches(pattern: str, text: str) -> bool:
-    """IAM's matching, without any library: the specification of `covers`."""
-    if not pattern:
-        return not text
-    if pattern[0] == "*":
-        return any(_matches(pattern[1:], text[skipped:]) for skipped in range(len(text) + 1))
-    return bool(text) and pattern[0] in ("?", text[0]) and _matches(pattern[1:], text[1:])
-
-
-@given(PATTERN, PATTERN, st.text("ab", max_size=8))
-def test_what_a_covered_pattern_matches_its_cover_matches(cover: str, asked: str, text: str) -> None:
-    if covers(cover, asked) and _matches(asked, text):
-        assert _matches(cover, text)
-
-
-@given(PATTERN)
-def test_a_pattern_covers_itself_and_a_star_covers_everything(pattern: str) -> None:
-    assert covers("*", pattern)
-    assert covers(pattern, pattern)
-
-
-@given(st.text("ab", max_size=8), PATTERN)
-def test_a_plain_text_is_covered_if_it_is_matched(text: str, pattern: str) -> None:
-    assert covers(pattern, text) == _matches(pattern, text)
