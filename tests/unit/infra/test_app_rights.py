@@ -154,9 +154,27 @@ def test_no_app_reaches_what_rules_it(boundary: str, request_: Request) -> None:
     assert not allowed(role(SHOP, boundary), request_)
 
 
-def test_an_app_that_is_named_like_a_bucket_of_the_pipeline_does_not_get_it() -> None:
-    likely = role(App("uploads", "auto-lambda"))
-    assert not allowed(likely, asked("s3", "GetObject", f"{STACK.arn('UploadsBucket')}/apps/dev/shop.zip"))
+@pytest.mark.parametrize("part", ["uploads", "artifacts"])
+def test_an_app_that_is_named_like_a_bucket_of_the_pipeline_does_not_get_it(part: str) -> None:
+    likely, bucket = role(App(part, "auto-lambda")), STACK.arn(f"{part.capitalize()}Bucket")
+    assert allowed(likely, asked("s3", "ListBucket", f"arn:aws:s3:::auto-lambda-{part}-{ACCOUNT}-media"))
+    assert not allowed(likely, asked("s3", "GetObject", f"{bucket}/apps/dev/shop.zip"))
+    assert not allowed(likely, asked("s3", "ListBucket", bucket))
+
+
+@pytest.mark.parametrize("arn", ["arn:aws:sqs:eu-west-1:999988887777:q", "arn:aws:sns:us-east-1:111122223333:t"])
+def test_tags_count_in_this_account_and_region_only(arn: str) -> None:
+    action = "sqs:SendMessage" if ":sqs:" in arn else "sns:Publish"
+    assert not allowed(role(SHOP), Request(action, arn, tagged(SHOP)))
+
+
+def test_keys_buckets_and_apis_of_other_accounts_are_out_of_reach() -> None:
+    mine = of(SHOP)
+    for one in (mine["key of the secret"], mine["websocket"]):
+        foreign = Request(one.action, one.resource.replace(ACCOUNT, "999988887777"), one.context)
+        assert not allowed(role(SHOP), foreign)
+    thing = mine["object"]
+    assert not allowed(role(SHOP), Request(thing.action, thing.resource, {"aws:ResourceAccount": "999988887777"}))
 
 
 def test_another_metrics_namespace_is_denied_too() -> None:
