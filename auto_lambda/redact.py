@@ -42,7 +42,9 @@ _KEY_ENDS = re.compile(r"-----END [A-Z ]*PRIVATE KEY-----")
 _KEY_LINE = re.compile(r"\s*[A-Za-z0-9+/=]+\s*")
 _KEY_PART = re.compile(r"[A-Za-z0-9+/=]{16,}")  # behind what a logger puts before each line
 _MAX_KEY_LINES = 400  # the largest keys have some 200
-_PLAIN = re.compile(r"[a-z]{1,20}|[a-z_]\w*(?:\.[a-z_]\w*)+|(?:/[a-z_]+)+/?|[0-9.]{1,12}")
+_PLAIN = re.compile(
+    r"[A-Z]?[a-z]{1,20}|[A-Z]{1,12}|[a-z]{2}(?:-[a-z]+){1,2}-\d|[a-z_]\w*(?:\.[a-z_]\w*)+|(?:/[a-z_]+)+/?|[0-9.]{1,12}"
+)
 
 
 class Redactor:

@@ -161,6 +161,7 @@ def test_a_value_of_several_lines_is_hidden_in_each_form(shown: str) -> None:
 def test_of_an_apps_variables_plain_words_stay() -> None:
     variables = {
         "STAGE": "production", "DJANGO_SETTINGS_MODULE": "shop.settings", "TASK": "/var/task", "SIZE": "123456789",
+        "LEVEL": "CRITICAL", "REGION": "us-east-1", "CITY": "Amsterdam",
         "GREETING": "correct-horse-battery", "API_TOKEN": "production", "URL": "https://hooks.example/T0/B0/abc",
     }  # fmt: skip
     assert confidential(variables) == {"correct-horse-battery", "production", "https://hooks.example/T0/B0/abc"}
