@@ -44,6 +44,8 @@ class Grants(BaseModel):
         functions: ARNs of functions of others that the app may name, as authorizers say.
         user_pools: ARNs of Cognito user pools for authorizers.
         roles: ARNs of roles of others that functions may have; they lie below the path ``/auto-lambda/shared/``.
+        vpc_endpoints: ids of VPC endpoints by which private APIs are reached.
+        api_keys: ids of API keys of others that usage plans may accept.
         managed_policies: ARNs of managed policies that roles may have.
         boundary: ARN of the permissions boundary of the app's roles, None for the stage's or the pipeline's.
         quotas: upper limits by name that differ from the pipeline's, see `worker.deploy.gate`.
@@ -67,6 +69,8 @@ class Grants(BaseModel):
     functions: tuple[str, ...] = ()
     user_pools: tuple[str, ...] = ()
     roles: tuple[str, ...] = ()
+    vpc_endpoints: tuple[str, ...] = ()
+    api_keys: tuple[str, ...] = ()
     managed_policies: tuple[str, ...] = ()
     boundary: str | None = None
     quotas: Mapping[str, int] = {}

@@ -160,7 +160,15 @@ def _deploy_target(chosen: WorkerSettings) -> DeployTarget:
         region=chosen.region,
         uploads_bucket=chosen.uploads_bucket,
         endpoint=os.environ.get("AWS_ENDPOINT_URL"),
+        reserved=_reserved(chosen),
     )
+
+
+def _reserved(chosen: WorkerSettings) -> tuple[str, ...]:
+    """Return the names of the pipeline's queues, table and alarm topic."""
+    queues = [url.rpartition("/")[2] for url in (chosen.queue_url, chosen.dead_letter_queue_url) if url]
+    stack = chosen.artifacts_bucket.partition("-artifacts-")[0]
+    return (*queues, chosen.table, f"{stack}-AlarmTopic-*")
 
 
 def _steps(

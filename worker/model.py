@@ -43,7 +43,8 @@ class DeployTarget:
     """The environment that bundles are made for and deployed to.
 
     ``endpoint`` is ``AWS_ENDPOINT_URL`` if an emulator takes the place of AWS: its APIs answer below that address.
-    ``uploads_bucket`` is named so that no app may subscribe to it.
+    ``uploads_bucket`` is named so that no app may subscribe to it. ``reserved`` names what else is the pipeline's own,
+    with wildcards as in IAM policies.
     """
 
     artifacts_bucket: str
@@ -51,6 +52,13 @@ class DeployTarget:
     region: str
     uploads_bucket: str | None = None
     endpoint: str | None = None
+    reserved: tuple[str, ...] = ()
+
+    @property
+    def own_names(self) -> tuple[str, ...]:
+        """Everything that is the pipeline's own, by name."""
+        buckets = (self.artifacts_bucket, self.uploads_bucket)
+        return (*(name for name in buckets if name), *self.reserved)
 
     @property
     def place(self) -> Place:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from drafts import BOUNDARY, Maker, resource
+from drafts import ACCOUNT, BOUNDARY, Maker, resource
 
 from auto_lambda.aws.cloudformation import Stacks
 from auto_lambda.aws.lambda_ import Functions
@@ -23,7 +23,10 @@ from worker.outcome import Failed
 CRASH = (
     "import os\ndef handler(event, context):\n    raise RuntimeError('out of ' + os.environ.get('COLOR', 'ideas'))\n"
 )
-IMPOSSIBLE = resource("SQS::Queue", RedrivePolicy={"deadLetterTargetArn": 5, "maxReceiveCount": "x"})
+IMPOSSIBLE = resource(
+    "SQS::Queue",
+    RedrivePolicy={"deadLetterTargetArn": f"arn:aws:sqs:us-east-1:{ACCOUNT}:x", "maxReceiveCount": "x"},
+)
 
 
 class World:

@@ -116,7 +116,10 @@ def everything() -> Template:
         "Guard": function("app.guard"),
         "GuardPermission": permission("Guard", "apigateway", execute_api("Rest", "authorizers/*")),
         "Work": function("app.work", ReservedConcurrentExecutions=1),
-        "Resource": resource("ApiGateway::Resource", RestApiId={"Ref": "Old"}, ParentId="r", PathPart="x"),
+        "Resource": resource(
+            "ApiGateway::Resource", RestApiId={"Ref": "Old"}, PathPart="x",
+            ParentId={"Fn::GetAtt": ["Old", "RootResourceId"]},
+        ),
         "Old": resource("ApiGateway::RestApi", Name="old"),
         "Method": resource(
             "ApiGateway::Method",

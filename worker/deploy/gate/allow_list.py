@@ -1,16 +1,17 @@
 """The allow-list: what a template may contain. It comes from untrusted code, and is deployed with our rights.
 
-There are lists of resource types and intrinsic functions, and rules for the types that can grant rights.
-`worker.deploy.gate.wiring` checks that the template is also wired correctly.
+It checks the resource types, and the types that can grant rights. `worker.deploy.gate.ownership` checks what each
+property names, `worker.deploy.gate.wiring` that the template is wired correctly.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from auto_lambda.model import Template
+from worker.deploy.gate import texts
+from worker.deploy.gate.properties import PROPERTIES
 from worker.deploy.gate.symbols import Unreadable, lone_symbol, render
 from worker.deploy.gate.template import Violation
 
@@ -18,85 +19,19 @@ _Resource = Mapping[str, Any]
 
 _SECTIONS = frozenset({"AWSTemplateFormatVersion", "Description", "Metadata", "Outputs", "Resources"})
 _ATTRIBUTES = frozenset({"Type", "Properties", "DependsOn", "DeletionPolicy", "UpdateReplacePolicy", "Metadata"})
-_INTRINSICS = frozenset({"Ref", "Fn::GetAtt", "Fn::Join", "Fn::Sub"})
-_TYPES = frozenset(
-    f"AWS::{service}::{kind}"
-    for service, kinds in {
-        "ApiGateway": (
-            "ApiKey",
-            "Authorizer",
-            "Deployment",
-            "GatewayResponse",
-            "Method",
-            "Model",
-            "RequestValidator",
-            "Resource",
-            "RestApi",
-            "Stage",
-            "UsagePlan",
-            "UsagePlanKey",
-        ),
-        "ApiGatewayV2": (
-            "Api",
-            "Authorizer",
-            "Deployment",
-            "Integration",
-            "Route",
-            "RouteResponse",
-            "Stage",
-        ),
-        "DynamoDB": ("Table",),
-        "Events": ("Rule",),
-        "IAM": (
-            "Policy",
-            "Role",
-        ),
-        "Lambda": (
-            "Alias",
-            "EventInvokeConfig",
-            "EventSourceMapping",
-            "Function",
-            "LayerVersion",
-            "Permission",
-            "Url",
-            "Version",
-        ),
-        "Logs": ("LogGroup",),
-        "SNS": (
-            "Subscription",
-            "Topic",
-        ),
-        "SQS": ("Queue",),
-        "Scheduler": ("Schedule",),
-    }.items()
-    for kind in kinds
-)
-# Properties that would bring in what this gate cannot read, or bypass it.
-_FORBIDDEN: Mapping[str, frozenset[str]] = {
-    "AWS::ApiGateway::RestApi": frozenset({"BodyS3Location", "CloneFrom"}),
-    "AWS::ApiGateway::Deployment": frozenset({"StageName", "StageDescription"}),
-    "AWS::ApiGatewayV2::Api": frozenset({"Body", "BodyS3Location", "BasePath", "Target", "RouteKey", "CredentialsArn"}),
-    "AWS::IAM::Policy": frozenset({"Groups", "Users"}),
-    "AWS::Lambda::Alias": frozenset({"RoutingConfig"}),
-    "AWS::Lambda::Function": frozenset({"CapacityProviderConfig", "ImageConfig", "PackageType"}),
-    "AWS::SNS::Topic": frozenset({"Subscription"}),
-}
 _ROLE_SERVICES = frozenset(f"{name}.amazonaws.com" for name in ("apigateway", "events", "lambda", "scheduler"))
 _CALLERS = frozenset(f"{name}.amazonaws.com" for name in ("apigateway", "cognito-idp", "events", "s3", "sns"))
 _ANYONE_BY_URL: tuple[Mapping[str, Any], ...] = (
     {"Action": "lambda:InvokeFunctionUrl", "FunctionUrlAuthType": "NONE"},
     {"Action": "lambda:InvokeFunction", "InvokedViaFunctionUrl": True},
 )
-_DYNAMIC = re.compile(r"\{\{\s*resolve\s*:", re.IGNORECASE)
 
 
 def problems(template: Template) -> Iterator[Violation]:
     """Yield everything in the template that is not allowed."""
     for section in sorted(template.keys() - _SECTIONS):
         yield Violation(section, "this section of a template is not allowed")
-    for section in ("Resources", "Outputs"):
-        for name, value in sorted(template.get(section, {}).items()):
-            yield from (Violation(name, rule) for rule in _unreadable(value))
+    yield from texts.problems(template)
     for name, output in sorted(template.get("Outputs", {}).items()):
         if isinstance(output, Mapping) and "Export" in output:
             yield Violation(name, "outputs may not be exported")
@@ -106,37 +41,14 @@ def problems(template: Template) -> Iterator[Violation]:
 
 def _resource(resource: _Resource, resources: Mapping[str, _Resource]) -> Iterator[str]:
     kind = resource.get("Type")
-    if kind not in _TYPES:
+    if kind not in PROPERTIES:
         yield f"resources of type {kind} are not allowed"
         return
     for attribute in sorted(resource.keys() - _ATTRIBUTES):
         yield f"the attribute {attribute} is not allowed"
     properties = resource.get("Properties", {})
-    for name in sorted(properties.keys() & _FORBIDDEN.get(kind, frozenset())):
-        yield f"the property {name} is not allowed"
-    if rule := _RULES.get(kind):
+    if rule := _RULES.get(str(kind)):
         yield from rule(properties, resources)
-
-
-def _unreadable(value: Any) -> Iterator[str]:
-    """Find functions that the gate does not evaluate, and dynamic references, which read secrets with our rights."""
-    if isinstance(value, list):
-        for item in value:
-            yield from _unreadable(item)
-    elif isinstance(value, Mapping):
-        for name, item in value.items():
-            if name.startswith("Fn::") and name not in _INTRINSICS:
-                yield f"the function {name} is not allowed"
-            yield from _unreadable(item)
-    if isinstance(value, str | Mapping) and _resolves(value):
-        yield "dynamic references ({{resolve:...}}) are not allowed: read parameters and secrets at run time"
-
-
-def _resolves(value: Any) -> bool:
-    try:
-        return bool(_DYNAMIC.search(render(value)))
-    except Unreadable:
-        return False
 
 
 def _role(properties: _Resource, _: Mapping[str, _Resource]) -> Iterator[str]:
@@ -177,19 +89,6 @@ def _permission(properties: _Resource, _: Mapping[str, _Resource]) -> Iterator[s
         yield "it must name the caller by SourceArn, or any account could call"
 
 
-def _layer(value: Any, resources: Mapping[str, _Resource]) -> bool:
-    return _refers_to_own(value, resources, "AWS::Lambda::LayerVersion") or (
-        isinstance(value, str)
-        and bool(re.fullmatch(r"arn:aws[a-z-]*:lambda:[a-z0-9-]+:\d{12}:layer:[\w-]+:\d+", value))
-    )
-
-
-def _function(properties: _Resource, resources: Mapping[str, _Resource]) -> Iterator[str]:
-    layers = properties.get("Layers", [])
-    if not isinstance(layers, list) or not all(_layer(layer, resources) for layer in layers):
-        yield "each layer must be a version of this template's or the ARN of one"
-
-
 def _subscription(properties: _Resource, _: Mapping[str, _Resource]) -> Iterator[str]:
     if properties.get("Protocol") != "lambda":
         yield "a subscription may only call a function of this template"
@@ -211,7 +110,6 @@ def _listed(value: Any) -> list[Any]:
 _RULES: Mapping[str, Callable[[_Resource, Mapping[str, _Resource]], Iterator[str]]] = {
     "AWS::IAM::Policy": _inline_policy,
     "AWS::IAM::Role": _role,
-    "AWS::Lambda::Function": _function,
     "AWS::Lambda::Permission": _permission,
     "AWS::SNS::Subscription": _subscription,
 }

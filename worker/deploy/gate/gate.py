@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from auto_lambda.errors import AppError, Code
-from worker.deploy.gate import allow_list, quotas, urls, wiring
+from worker.deploy.gate import allow_list, ownership, quotas, urls, wiring
 from worker.deploy.gate.access import AppAccess
 from worker.deploy.gate.template import TemplateView
 from worker.model import Bundle, DeployTarget
@@ -25,9 +25,11 @@ def pass_gate(bundle: Bundle, target: DeployTarget, access: AppAccess | None = N
     access = access or AppAccess(bundle.app)
     try:
         found = list(allow_list.problems(bundle.template))
+        view = TemplateView(bundle.template["Resources"])
         found = found or [
-            *quotas.problems(TemplateView(bundle.template["Resources"]), access.quotas, access.grants.quotas),
-            *wiring.problems(bundle.template, target, bundle.notifications),
+            *quotas.problems(view, access.quotas, access.grants.quotas),
+            *ownership.problems(view, access, target, bundle.notifications),
+            *wiring.problems(bundle.template, access.target(target), bundle.notifications),
         ]
         found += urls.problems(bundle.template)
         reasons = [str(problem) for problem in dict.fromkeys(found)]

@@ -20,7 +20,9 @@ from builder.frameworks.zappa.template import build_template
 from builder.lint.lint import lint as lint_draft
 from builder.protocol.messages import AppBuilt, NotificationMessage, ProofMessage
 from worker.bundle.publish import Publication, publish
-from worker.deploy.gate import allow_list, wiring
+from worker.deploy.gate import allow_list, ownership, wiring
+from worker.deploy.gate.access import AppAccess
+from worker.deploy.gate.template import TemplateView
 from worker.model import DeployTarget
 
 APP = App("dev", "shop")
@@ -118,7 +120,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
             },
         ]
     },
-    "tasks": {"async_source": "sns", "async_response_table": "answers"},
+    "tasks": {"async_source": "sns", "async_response_table": "shop-dev-answers"},
     "tasks elsewhere": {"async_source": "sns", "async_response_table": "answers", "async_resources": False},
     "pool triggers": {"cognito": {"user_pool": "us-east-1_abcdefghi", "triggers": []}},
 }  # fmt: skip
@@ -179,8 +181,10 @@ def published(build: Build, variant: str) -> tuple[dict[str, Any], Any]:
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_every_variant_passes_the_gate_once_published(build: Build, variant: str) -> None:
     made, parts = published(build, variant)
+    target = DeployTarget("artifacts", BOUNDARY, "us-east-1")
     assert list(allow_list.problems(made)) == []
-    assert list(wiring.problems(made, DeployTarget("artifacts", BOUNDARY, "us-east-1"), parts.notifications)) == []
+    assert list(ownership.problems(TemplateView(made["Resources"]), AppAccess(APP), target, parts.notifications)) == []
+    assert list(wiring.problems(made, target, parts.notifications)) == []
 
 
 LINTED = (
