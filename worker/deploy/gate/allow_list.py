@@ -19,6 +19,7 @@ _Resource = Mapping[str, Any]
 
 _SECTIONS = frozenset({"AWSTemplateFormatVersion", "Description", "Metadata", "Outputs", "Resources"})
 _ATTRIBUTES = frozenset({"Type", "Properties", "DependsOn", "DeletionPolicy", "UpdateReplacePolicy", "Metadata"})
+_TYPES = frozenset(PROPERTIES)
 _ROLE_SERVICES = frozenset(f"{name}.amazonaws.com" for name in ("apigateway", "events", "lambda", "scheduler"))
 _CALLERS = frozenset(f"{name}.amazonaws.com" for name in ("apigateway", "cognito-idp", "events", "s3", "sns"))
 _ANYONE_BY_URL: tuple[Mapping[str, Any], ...] = (
@@ -41,7 +42,7 @@ def problems(template: Template) -> Iterator[Violation]:
 
 def _resource(resource: _Resource, resources: Mapping[str, _Resource]) -> Iterator[str]:
     kind = resource.get("Type")
-    if kind not in PROPERTIES:
+    if kind not in _TYPES:
         yield f"resources of type {kind} are not allowed"
         return
     for attribute in sorted(resource.keys() - _ATTRIBUTES):
