@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -177,10 +178,12 @@ def test_keys_buckets_and_apis_of_other_accounts_are_out_of_reach() -> None:
     assert not allowed(role(SHOP), Request(thing.action, thing.resource, {"aws:ResourceAccount": "999988887777"}))
 
 
-def test_another_metrics_namespace_is_denied_too() -> None:
+@pytest.mark.parametrize("boundary", BOUNDARIES)
+def test_another_metrics_namespace_is_denied_too(boundary: str) -> None:
     other = PipelineStack({"MetricsNamespace": "auto-lambda/dev/shop"})
-    principal = Principal("arn:aws:iam::111122223333:role/r", (EVERYTHING,), other.document("AppBoundary"))
+    principal = replace(role(SHOP), boundary=other.document(boundary))
     request = asked("cloudwatch", "PutMetricData", "*", cloudwatch__namespace="auto-lambda/dev/shop")
+    assert allowed(role(SHOP), request)
     assert not allowed(principal, request)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from auto_lambda.errors import AppError, Code
-from worker.deploy.gate import allow_list, ownership, quotas, urls, wiring
+from worker.deploy.gate import allow_list, ownership, quotas, tags, urls, wiring
 from worker.deploy.gate.access import AppAccess
 from worker.deploy.gate.template import TemplateView
 from worker.model import Bundle, DeployTarget
@@ -32,6 +32,7 @@ def pass_gate(bundle: Bundle, target: DeployTarget, access: AppAccess | None = N
             *wiring.problems(bundle.template, access.target(target), bundle.notifications),
         ]
         found += urls.problems(bundle.template)
+        found += tags.problems(bundle.template)
         reasons = [str(problem) for problem in dict.fromkeys(found)]
     except (AttributeError, IndexError, KeyError, RecursionError, TypeError, ValueError) as error:
         # What cannot be read is refused: untrusted code may have put anything anywhere.
