@@ -12,6 +12,7 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
 from auto_lambda.keys import App
+from auto_lambda.redact import HIDDEN
 
 PREFIX = "grants/"
 APPROVALS = ".approvals/"
@@ -93,6 +94,9 @@ class Grants(BaseModel):
         Raises:
             BadGrants: it is too large, is not JSON, or holds something that grants do not have.
         """
+        plain = text if isinstance(text, str) else text.decode(errors="replace")
+        if HIDDEN in plain:
+            raise BadGrants(f"{HIDDEN} stands for text that a receipt or a log hides, and would match anything")
         if len(text) > MAX_BYTES:
             raise BadGrants(f"the file is larger than {MAX_BYTES:,} bytes")
         try:

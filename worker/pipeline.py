@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -205,15 +206,21 @@ class Pipeline:
 
 
 def _variables(bundle: Bundle) -> frozenset[str]:
-    """Return the values of the functions' variables that a function's own error messages may show."""
+    """Return the values of the functions' variables that a function's own error messages may show.
+
+    What the roles' policies name is no secret, and has to be readable where rights are told: the name of a bucket, say.
+    """
+    resources = bundle.template.get("Resources", {}).values()
     sections = (
         resource.get("Properties", {}).get("Environment", {}).get("Variables", {})
-        for resource in bundle.template.get("Resources", {}).values()
+        for resource in resources
         if resource["Type"] == "AWS::Lambda::Function"
     )
+    policies = json.dumps([one.get("Properties") for one in resources if one["Type"].startswith("AWS::IAM::")])
     own = RELEASE_VARIABLE  # part of names that the log shows
     texts = ({name: value for name, value in one.items() if isinstance(value, str) and name != own} for one in sections)
-    return frozenset().union(*map(confidential, texts))
+    hidden = frozenset[str]().union(*map(confidential, texts))
+    return frozenset(value for value in hidden if value not in policies)
 
 
 def _permissions(found: Review, rights: Rights) -> Permissions:

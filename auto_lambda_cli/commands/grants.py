@@ -42,6 +42,8 @@ MEANINGS = {
     "functions": "functions of others to call, or to have as authorizers",
     "user_pools": "Cognito user pools for its authorizers",
     "roles": "roles of others that its functions may have",
+    "vpc_endpoints": "VPC endpoints by which its private APIs are reached",
+    "api_keys": "API keys of others that its usage plans accept",
     "managed_policies": "managed policies that its roles may have",
     "boundary": "the permissions boundary of its roles",
     "quotas": "limits that differ from the pipeline's",

@@ -26,6 +26,7 @@ def test_an_app_has_its_own_grants_and_those_of_its_stage() -> None:
         ('{"statements": [{"Effect": "Allow", "Action": "s3:*"}]}', "statements"),
         ('{"statements": [{"Effect": "Allow", "Action": "s3:*", "Resource": {"Ref": "X"}}]}', "statements"),
         ('{"approve": "everything"}', "approve"),
+        ('{"buckets": ["***"]}', "hides"),
         (" " * 300_000, "larger"),
         ("{", "the file"),
         ('{"subnet": []}', "subnet"),

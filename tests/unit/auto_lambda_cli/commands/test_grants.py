@@ -20,6 +20,7 @@ from auto_lambda.grants import Grants
 from auto_lambda.keys import App
 from auto_lambda.model import Proof
 from auto_lambda_cli.app import app
+from auto_lambda_cli.commands.grants import MEANINGS
 from worker.consumer.inbox import REDRIVE, parse_message
 from worker.deploy.rights.permissions import digest
 from worker.model import Release
@@ -167,6 +168,12 @@ def test_check_tells_what_is_used_unused_and_refused(aws: Aws) -> None:
     done = run("grants", "check", "shop", "--stage", "prod")
     assert done.exit_code == 0
     assert "granted, but not used" in done.stdout
+
+
+def test_every_list_has_its_meaning_here_and_in_the_reference() -> None:
+    assert set(MEANINGS) == set(Grants.model_fields)
+    page = (Path(__file__).parents[4] / "docs" / "reference" / "grants.md").read_text()
+    assert [name for name in MEANINGS if f"`{name}`" not in page] == []
 
 
 # ------------------------------------------------------------------------------------------------ approve
