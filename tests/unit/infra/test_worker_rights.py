@@ -168,6 +168,25 @@ def test_the_settings_of_functions_of_another_stack_are_not_read() -> None:
         assert not may(action, FUNCTION, FOREIGN_STACK)
 
 
+@pytest.mark.parametrize(
+    "action", [*CHANGES, "GetAlias", "GetFunctionConfiguration", "InvokeFunction", "DeleteFunction"]
+)
+def test_functions_of_other_accounts_are_out_of_reach(action: str) -> None:
+    foreign = FUNCTION.replace(ACCOUNT, "999988887777")
+    assert not may(f"lambda:{action}", foreign, APP, OUR_STACK)
+    assert not may(f"lambda:{action}", foreign, VIA, APP, OUR_STACK)
+
+
+def test_only_layers_of_apps_are_published_and_deleted() -> None:
+    ours, shared = (FUNCTION.replace("function:shop-dev", f"layer:{name}") for name in ("al-shop-dev", "tools"))
+    for action in ("PublishLayerVersion", "DeleteLayerVersion"):
+        assert may(f"lambda:{action}", ours, VIA)
+        assert not may(f"lambda:{action}", ours)
+        assert not may(f"lambda:{action}", shared, VIA)
+    assert may("lambda:GetLayerVersion", f"{shared}:1")
+    assert not may("lambda:GetLayerVersion", f"{shared.replace(REGION, 'us-east-1')}:1")
+
+
 # --- buckets and what else is the pipeline's ---
 
 
@@ -213,6 +232,7 @@ def test_through_cloudformation_the_pipeline_stays_as_it_is(part: str) -> None:
         assert not may(action, STACK.arn(part), VIA, APP)
     assert not may("s3:PutBucketNotification", STACK.arn("UploadsBucket"))
     assert may("s3:PutBucketNotification", "arn:aws:s3:::pictures")
+    assert not may("s3:PutBucketNotification", "arn:aws:s3:::pictures", {"aws:ResourceAccount": "999988887777"})
 
 
 def test_only_the_log_groups_of_functions_are_managed() -> None:
