@@ -125,7 +125,7 @@ def test_machines_are_told_settings_that_their_service_takes(
         "Queue": "https://sqs.eu-west-1.amazonaws.com/123456789012/q",
         "DeadLetterQueue": "https://sqs.eu-west-1.amazonaws.com/123456789012/d",
         **dict.fromkeys(
-            ("AppBoundary", "Boundary", "PlatformBoundaryArn"), "arn:aws:iam::123456789012:policy/boundary"
+            ("Granted", "Boundary", "PlatformBoundaryArn"), "arn:aws:iam::123456789012:policy/boundary"
         ),
         "AppRights": "granted",
         "UndeployOnDelete": "true",
