@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -72,6 +73,23 @@ def test_building_an_image_needs_no_more_than_its_page_says() -> None:
 
 def called_by(who: Who) -> list[Request]:
     return [request for operation, users in CALLS.items() if who in users for request in users[who](operation)]
+
+
+DIRECT = {
+    "ec2:DescribeNetworkInterfaces", "ec2:DescribeSecurityGroups", "ec2:DescribeSubnets", "ec2:DescribeVpcs",
+    "lambda:GetAlias", "lambda:GetFunction", "lambda:GetFunctionConfiguration", "lambda:GetLayerVersion",
+    "lambda:UpdateAlias", "lambda:UpdateFunctionCode", "lambda:UpdateFunctionConfiguration",
+    "s3:GetObject", "s3:getObject",
+}  # fmt: skip
+"""What handlers ask for that a worker may do without CloudFormation too: reading, verifying, and undoing drift."""
+
+
+def test_what_handlers_ask_for_is_allowed_through_cloudformation_only() -> None:
+    def directly(request: Request) -> Request:
+        return replace(request, context={key: it for key, it in request.context.items() if key != "aws:CalledVia"})
+
+    asked = [request for need in NEEDS for request in need.requests()]
+    assert {one.action for one in asked if allowed(WORKER, directly(one))} == DIRECT
 
 
 # --- each right is needed: a role without it fails a handler or a call ---

@@ -124,9 +124,7 @@ def test_machines_are_told_settings_that_their_service_takes(
     references = {
         "Queue": "https://sqs.eu-west-1.amazonaws.com/123456789012/q",
         "DeadLetterQueue": "https://sqs.eu-west-1.amazonaws.com/123456789012/d",
-        **dict.fromkeys(
-            ("Granted", "Boundary", "PlatformBoundaryArn"), "arn:aws:iam::123456789012:policy/boundary"
-        ),
+        **dict.fromkeys(("Granted", "Boundary", "PlatformBoundaryArn"), "arn:aws:iam::123456789012:policy/boundary"),
         "AppRights": "granted",
         "UndeployOnDelete": "true",
     }

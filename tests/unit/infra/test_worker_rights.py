@@ -235,6 +235,57 @@ def test_through_cloudformation_the_pipeline_stays_as_it_is(part: str) -> None:
     assert not may("s3:PutBucketNotification", "arn:aws:s3:::pictures", {"aws:ResourceAccount": "999988887777"})
 
 
+@pytest.mark.parametrize(
+    ("action", "arn"),
+    [
+        ("dynamodb:DeleteTable", "dynamodb:{region}:{account}:table/answers"),
+        ("sns:DeleteTopic", "sns:{region}:{account}:news"),
+        ("sqs:SetQueueAttributes", "sqs:{region}:{account}:orders"),
+        ("lambda:UntagResource", "lambda:{region}:{account}:event-source-mapping:1"),
+    ],
+)
+def test_data_of_other_stacks_and_accounts_stays_as_it_is(action: str, arn: str) -> None:
+    here, foreign = (f"arn:aws:{arn.format(region=REGION, account=one)}" for one in (ACCOUNT, "999988887777"))
+    assert may(action, here, VIA, APP, OUR_STACK)
+    assert not may(action, here, VIA, APP, FOREIGN_STACK)
+    assert not may(action, foreign, VIA, APP, OUR_STACK)
+
+
+@pytest.mark.parametrize(
+    ("action", "arn"),
+    [
+        ("s3:GetObject", "arn:aws:s3:::pictures/apps/dev/shop.zip"),
+        ("s3:GetObjectVersion", "arn:aws:s3:::pictures/apps/dev/shop.zip"),
+        ("s3:GetObject", f"{STACK.arn('UploadsBucket')}/elsewhere/x"),
+        ("s3:PutObject", f"{STACK.arn('UploadsBucket')}/apps/dev/shop.zip"),
+        ("s3:PutObject", f"{ARTIFACTS}/elsewhere/x"),
+        ("s3:PutObject", "arn:aws:s3:::pictures/apps/dev/shop.log"),
+        ("s3:ListBucket", "arn:aws:s3:::pictures"),
+        ("sqs:ReceiveMessage", f"arn:aws:sqs:{REGION}:{ACCOUNT}:orders"),
+        ("sqs:ReceiveMessage", STACK.arn("DeadLetterQueue")),
+        ("sqs:SendMessage", f"arn:aws:sqs:{REGION}:{ACCOUNT}:orders"),
+        ("dynamodb:PutItem", f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/orders"),
+        ("autoscaling:TerminateInstanceInAutoScalingGroup", f"arn:aws:autoscaling:{REGION}:{ACCOUNT}:autoScalingGroup:1"
+         ":autoScalingGroupName/web"),
+    ],
+)  # fmt: skip
+def test_directly_the_worker_uses_the_parts_of_the_pipeline_alone(action: str, arn: str) -> None:
+    assert not may(action, arn)
+    assert not may(action, arn, VIA, APP)
+
+
+def test_keys_are_given_to_services_of_aws_only() -> None:
+    key = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/1"
+    assert may("kms:CreateGrant", key, VIA, {"kms:GrantIsForAWSResource": "true"})
+    assert not may("kms:CreateGrant", key, VIA, {"kms:GrantIsForAWSResource": "false"})
+    assert not may("kms:CreateGrant", key, {"kms:GrantIsForAWSResource": "true"})
+    assert not may("kms:Decrypt", key.replace(REGION, "us-east-1"), VIA)
+
+
+def test_the_dead_letter_queue_stays_as_it_is() -> None:
+    assert not may("sqs:DeleteQueue", STACK.arn("DeadLetterQueue"), VIA, APP)
+
+
 def test_only_the_log_groups_of_functions_are_managed() -> None:
     group = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:"
     assert may("logs:DeleteLogGroup", f"{group}/aws/lambda/shop-dev/Work", VIA)
