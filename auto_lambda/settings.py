@@ -83,6 +83,18 @@ class WorkerSettings(Settings):
     platform_boundary_arn: str | None = Field(
         default=None, pattern=_POLICY, description="the ARN of the permissions boundary for apps of the stage platform"
     )
+    quota_functions: int = Field(default=50, ge=1, le=500, description="the number of functions that an app may have")
+    quota_roles: int = Field(default=50, ge=1, le=500, description="the number of roles that an app may have")
+    quota_memory_mb: int = Field(
+        default=51_200, ge=128, description="the memory of all functions of an app together, in MB"
+    )
+    quota_reserved_concurrency: int = Field(
+        default=100, ge=0, description="the reserved concurrency of all functions of an app together"
+    )
+    quota_provisioned_concurrency: int = Field(
+        default=20, ge=0, description="the provisioned concurrency of all functions of an app together"
+    )
+    quota_resources: int = Field(default=400, ge=1, le=500, description="the number of resources that an app may have")
     work_dir: Path = Field(
         default_factory=lambda: cache_folder() / "work", description="the folder where uploads are unpacked and built"
     )

@@ -33,6 +33,7 @@ from worker.consumer.deduplication import Deduplicator
 from worker.consumer.inbox import Inbox
 from worker.deploy.deployer import Deployer
 from worker.deploy.gate.access import AppAccess
+from worker.deploy.gate.quotas import Quotas
 from worker.deploy.rights.access import AccessReader, Boundaries
 from worker.fetch import Fetched, fetch
 from worker.handler import DeliveryHandler
@@ -135,7 +136,15 @@ def _reporter(
 
 def _access(chosen: WorkerSettings, store: ObjectStore) -> AccessReader:
     boundaries = Boundaries(chosen.boundary_arn, chosen.granted_boundary_arn, chosen.platform_boundary_arn)
-    return AccessReader(store, chosen.artifacts_bucket, chosen.app_rights, boundaries)
+    quotas = Quotas(
+        functions=chosen.quota_functions,
+        roles=chosen.quota_roles,
+        memory_mb=chosen.quota_memory_mb,
+        reserved_concurrency=chosen.quota_reserved_concurrency,
+        provisioned_concurrency=chosen.quota_provisioned_concurrency,
+        resources=chosen.quota_resources,
+    )
+    return AccessReader(store, chosen.artifacts_bucket, chosen.app_rights, boundaries, quotas)
 
 
 def _deployer(chosen: WorkerSettings, session: boto3.Session, store: ObjectStore, access: AccessReader) -> Deployer:

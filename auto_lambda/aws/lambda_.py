@@ -87,6 +87,13 @@ class Functions:
             settings={name: read(answer.get(name)) for name, read in _SETTINGS.items()},
         )
 
+    def tags(self, function: str) -> Mapping[str, str] | None:
+        """Return the tags of a function, None if there is no such function."""
+        try:
+            return self._client.get_function(FunctionName=function).get("Tags", {})
+        except self._client.exceptions.ResourceNotFoundException:
+            return None
+
     def set_code(self, function: str, bucket: str, key: str) -> None:
         """Update the code of ``$LATEST`` without publishing, and wait until that has ended."""
         self._wait(function)

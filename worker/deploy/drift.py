@@ -14,6 +14,8 @@ from worker.model import Bundle
 
 _VERSION = re.compile(r"(?P<function>[A-Za-z0-9]+)Version[0-9a-f]{12}")
 
+_OWNER = ("auto-lambda:app", "auto-lambda:stage")
+
 
 @dataclass(frozen=True, slots=True)
 class _Published:
@@ -28,6 +30,9 @@ class Drift:
     """Compares the functions of a stack with the versions that the stack has published.
 
     A version never changes, so it shows what was released, whatever has happened to the function and its alias since.
+    Only the app's own functions are looked at and changed: the stack itself has a function of that logical id, with the
+    physical name that the version's ARN names, and the function's tags are those of the stack. What a version is of is
+    what a template says, and a template comes from an upload.
 
     Args:
         stacks: CloudFormation.
@@ -81,7 +86,16 @@ class Drift:
             self._functions.set_settings(it.function, changed)
 
     def _published(self, stack: Stack) -> Iterator[_Published]:
-        for logical, arn in sorted(self._stacks.resources(stack.id).items()):
+        resources = self._stacks.resources(stack.id)
+        for logical, arn in sorted(resources.items()):
             function, _, version = arn.rpartition(":")
-            if (named := _VERSION.fullmatch(logical)) and version.isdecimal():
-                yield _Published(named["function"], function, version)
+            if not (named := _VERSION.fullmatch(logical)) or not version.isdecimal():
+                continue
+            name = named["function"]
+            if resources.get(name) == function.rpartition(":")[2] and self._has_tags(stack, function):
+                yield _Published(name, function, version)
+
+    def _has_tags(self, stack: Stack, function: str) -> bool:
+        """Tell whether a function has the stack's own tags; one that was deleted by hand cannot be another's."""
+        tags = self._functions.tags(function)
+        return tags is None or all(tags.get(name) == stack.tags.get(name) for name in _OWNER)

@@ -35,10 +35,10 @@ def _arn(service: str, resource: str) -> str:
 _OPEN: Mapping[str, re.Pattern[str]] = {
     "api_keys": re.compile(r"[A-Za-z0-9]+"),
     "buckets": re.compile(rf"(?:{_arn('s3', '')})?[a-z0-9][a-z0-9.-]+"),
-    "buses": re.compile(rf"{_arn('events', f'event-bus/{_ID}')}|{_ID}"),
+    "buses": re.compile(rf"(?:{_arn('events', 'event-bus/')})?[\w.-][\w./-]*"),
     "file_systems": re.compile(_arn("elasticfilesystem", r"access-point/[\w-]+")),
     "functions": re.compile(_arn("lambda", r"function:[\w-]+(?::[\w$-]+)?")),
-    "keys": re.compile(rf"{_arn('kms', f'(?:key|alias)/{_ID}')}|{_ID}"),
+    "keys": re.compile(rf"(?:{_arn('kms', '(?:key/)?')})?(?:alias/[\w/-]+|(?:mrk-)?[0-9a-f-]{{32,36}})"),
     "layers": re.compile(_arn("lambda", r"layer:[\w-]+:\d+")),
     "queues": re.compile(_arn("sqs", r"[\w-]+(?:\.fifo)?")),
     # Whoever runs the pipeline made them for apps to share, under the boundary as well.

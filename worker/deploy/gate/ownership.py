@@ -15,7 +15,7 @@ from typing import Any
 from auto_lambda.model import BucketNotification
 from worker.deploy.gate.access import AppAccess
 from worker.deploy.gate.namespace import Namespace
-from worker.deploy.gate.properties import PROPERTIES, Rule
+from worker.deploy.gate.properties import PROPERTIES, PropertyRule
 from worker.deploy.gate.symbols import Unreadable, lone_symbol, readable, render
 from worker.deploy.gate.template import TemplateView, Violation, invoked
 from worker.model import DeployTarget
@@ -28,7 +28,7 @@ _INTEGRATION = "integrations/"  # in the target of a route
 class _Node:
     """A place in the table: its rule, or the places below it."""
 
-    rule: Rule | None = None
+    rule: PropertyRule | None = None
     below: dict[str, _Node] = field(default_factory=dict)
 
 
@@ -45,13 +45,18 @@ def problems(
     """
     space = Namespace(access, target, view)
     for name, resource in sorted(view.resources.items()):
-        kind = resource["Type"]
-        for path, value, rule in _placed(_tree(kind), resource.get("Properties", {}), ""):
-            yield from (Violation(name, f"{path}{why}") for why in _judge(space, kind, value, rule))
-        yield from (Violation(name, why) for why in _retention(resource))
+        yield from (Violation(name, why) for why in judge(space, resource))
     for item in notifications:
         if not space.is_reserved(item.bucket) and not space.may_point_at(item.bucket, ("buckets",)):
             yield Violation(item.function, f"events of bucket {_refusal(space, item.bucket, ('buckets',))}")
+
+
+def judge(space: Namespace, resource: Mapping[str, Any]) -> Iterator[str]:
+    """Yield whatever one resource names that is not its own and not granted."""
+    kind = resource["Type"]
+    for path, value, rule in _placed(_tree(kind), resource.get("Properties", {}), ""):
+        yield from (f"{path}{why}" for why in _judge(space, kind, value, rule))
+    yield from _retention(resource)
 
 
 @cache
@@ -65,7 +70,7 @@ def _tree(kind: str) -> _Node:
     return top
 
 
-def _placed(node: _Node, value: Any, path: str) -> Iterator[tuple[str, Any, Rule | None]]:
+def _placed(node: _Node, value: Any, path: str) -> Iterator[tuple[str, Any, PropertyRule | None]]:
     """Yield each value that has a rule, or that the table does not know."""
     if node.rule is not None or not node.below:
         yield path, value, node.rule
@@ -80,7 +85,7 @@ def _placed(node: _Node, value: Any, path: str) -> Iterator[tuple[str, Any, Rule
         yield path, value, None
 
 
-def _judge(space: Namespace, kind: str, value: Any, rule: Rule | None) -> Iterator[str]:
+def _judge(space: Namespace, kind: str, value: Any, rule: PropertyRule | None) -> Iterator[str]:
     if rule is None:
         yield " is not on the list of what apps may set"
         return
@@ -101,7 +106,7 @@ def _is_plain(value: Any) -> bool:
     return not isinstance(value, Mapping) or _text(value) is not None
 
 
-def _named(space: Namespace, kind: str, value: Any, rule: Rule) -> Iterator[str]:
+def _named(space: Namespace, kind: str, value: Any, rule: PropertyRule) -> Iterator[str]:
     rendered = _text(value)
     name = "" if rendered is None else space.concrete(rendered)
     arn = f"arn:aws:dynamodb:{space.target.region}:{space.account}:table/{name}" if rule.grants else ""
@@ -114,7 +119,7 @@ def _named(space: Namespace, kind: str, value: Any, rule: Rule) -> Iterator[str]
     )
 
 
-def _pointed(space: Namespace, value: Any, rule: Rule) -> Iterator[str]:
+def _pointed(space: Namespace, value: Any, rule: PropertyRule) -> Iterator[str]:
     rendered = _text(value)
     if rendered is None:
         yield ": it cannot be read: give it as text, or by Ref, Fn::GetAtt, Fn::Sub or Fn::Join"
@@ -129,7 +134,7 @@ def _pointed(space: Namespace, value: Any, rule: Rule) -> Iterator[str]:
         yield f": it names {_refusal(space, pointed, rule.grants, rule.own)}"
 
 
-def _refers_to_own(view: TemplateView, rendered: str, rule: Rule) -> bool:
+def _refers_to_own(view: TemplateView, rendered: str, rule: PropertyRule) -> bool:
     name, _, attribute = (lone_symbol(rendered) or "").partition(".")
     kind = str(view.resources.get(name, {}).get("Type")).removeprefix("AWS::")
     return (f"{kind}.{attribute}" if attribute else kind) in rule.own

@@ -14,7 +14,7 @@ from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class PropertyRule:
     """What a property may hold.
 
     Attributes:
@@ -30,12 +30,12 @@ class Rule:
     grants: tuple[str, ...] = ()
 
 
-PLAIN, FREE, JUDGED, NEVER = Rule("plain"), Rule("free"), Rule("judged"), Rule("never")
-NAME, TABLE_NAME = Rule("name"), Rule("name", grants=("tables",))
+PLAIN, FREE, JUDGED, NEVER = PropertyRule("plain"), PropertyRule("free"), PropertyRule("judged"), PropertyRule("never")
+NAME, TABLE_NAME = PropertyRule("name"), PropertyRule("name", grants=("tables",))
 
 
-def _own(*places: str) -> Rule:
-    return Rule("points", own=places)
+def _own(*places: str) -> PropertyRule:
+    return PropertyRule("points", own=places)
 
 
 REST_API, HTTP_API = _own("ApiGateway::RestApi"), _own("ApiGatewayV2::Api")
@@ -44,16 +44,16 @@ FUNCTION = _own("Lambda::Function", "Lambda::Function.Arn")
 LOG_GROUP = _own("Logs::LogGroup.Arn")
 PARENT = _own("ApiGateway::Resource", "ApiGateway::RestApi.RootResourceId")
 ROLE = _own("IAM::Role", "IAM::Role.Arn")
-KEY = Rule("points", grants=("keys",))
-QUEUE = Rule("points", own=("SQS::Queue.Arn",), grants=("queues",))
-TOPIC = Rule("points", own=("SNS::Topic", "SNS::Topic.TopicArn"), grants=("topics",))
-FAILURES = Rule("points", own=(*QUEUE.own, *TOPIC.own), grants=("queues", "topics"))
-DESTINATION = Rule(
+KEY = PropertyRule("points", grants=("keys",))
+QUEUE = PropertyRule("points", own=("SQS::Queue.Arn",), grants=("queues",))
+TOPIC = PropertyRule("points", own=("SNS::Topic", "SNS::Topic.TopicArn"), grants=("topics",))
+FAILURES = PropertyRule("points", own=(*QUEUE.own, *TOPIC.own), grants=("queues", "topics"))
+DESTINATION = PropertyRule(
     "points", own=(*FAILURES.own, "Lambda::Alias"), grants=("queues", "topics", "functions", "buses", "buckets")
 )
-EVENTS = Rule("points", own=(*QUEUE.own, "DynamoDB::Table.StreamArn"), grants=("queues", "streams"))
-AUTHORIZER_URI = Rule("points", own=("Lambda::Alias",), grants=("functions",))
-CALLER = Rule(
+EVENTS = PropertyRule("points", own=(*QUEUE.own, "DynamoDB::Table.StreamArn"), grants=("queues", "streams"))
+AUTHORIZER_URI = PropertyRule("points", own=("Lambda::Alias",), grants=("functions",))
+CALLER = PropertyRule(
     "points",
     own=("Events::Rule.Arn", *TOPIC.own, "ApiGateway::RestApi", "ApiGatewayV2::Api"),
     grants=("topics", "buckets", "user_pools"),
@@ -71,7 +71,7 @@ _INDEX = (
     "IndexName KeySchema[].AttributeName KeySchema[].KeyType Projection.NonKeyAttributes[] Projection.ProjectionType"
 )
 
-_TABLE: Mapping[str, Mapping[Rule, str]] = {
+_TABLE: Mapping[str, Mapping[PropertyRule, str]] = {
     "ApiGateway::ApiKey": {
         PLAIN: f"Description Enabled GenerateDistinctId Name StageKeys[].StageName Value {_TAGS}",
         REST_API: "StageKeys[].RestApiId",
@@ -81,7 +81,7 @@ _TABLE: Mapping[str, Mapping[Rule, str]] = {
         PLAIN: "AuthType AuthorizerResultTtlInSeconds IdentitySource IdentityValidationExpression Name Type",
         REST_API: "RestApiId",
         AUTHORIZER_URI: "AuthorizerUri",
-        Rule("points", grants=("user_pools",)): "ProviderARNs[]",
+        PropertyRule("points", grants=("user_pools",)): "ProviderARNs[]",
         NEVER: "AuthorizerCredentials",
     },
     "ApiGateway::Deployment": {
@@ -123,7 +123,7 @@ _TABLE: Mapping[str, Mapping[Rule, str]] = {
         f"SecurityPolicy Version {_TAGS}",
         FREE: "Policy",  # who may call the API
         JUDGED: "Body",
-        Rule("points", grants=("vpc_endpoints",)): "EndpointConfiguration.VpcEndpointIds[]",
+        PropertyRule("points", grants=("vpc_endpoints",)): "EndpointConfiguration.VpcEndpointIds[]",
         NEVER: "BodyS3Location CloneFrom Mode",
     },
     "ApiGateway::Stage": {
@@ -141,7 +141,7 @@ _TABLE: Mapping[str, Mapping[Rule, str]] = {
     },
     "ApiGateway::UsagePlanKey": {
         PLAIN: "KeyType",
-        Rule("points", own=("ApiGateway::ApiKey",), grants=("api_keys",)): "KeyId",
+        PropertyRule("points", own=("ApiGateway::ApiKey",), grants=("api_keys",)): "KeyId",
         _own("ApiGateway::UsagePlan"): "UsagePlanId",
     },
     "ApiGatewayV2::Api": {
@@ -203,7 +203,7 @@ _TABLE: Mapping[str, Mapping[Rule, str]] = {
         f"ApproximateCreationDateTimePrecision TimeToLiveSpecification.{{AttributeName Enabled}} {_TAGS}",
         TABLE_NAME: "TableName",
         KEY: "SSESpecification.KMSMasterKeyId",
-        Rule("points", grants=("streams",)): "KinesisStreamSpecification.StreamArn",
+        PropertyRule("points", grants=("streams",)): "KinesisStreamSpecification.StreamArn",
         NEVER: "DeletionProtectionEnabled ImportSourceSpecification ResourcePolicy StreamSpecification.ResourcePolicy "
         "VectorIndexes WarmThroughput GlobalSecondaryIndexes[].WarmThroughput",
     },
@@ -213,7 +213,7 @@ _TABLE: Mapping[str, Mapping[Rule, str]] = {
         f"{_TAGS}",
         FREE: "EventPattern",
         NAME: "Name",
-        Rule("points", grants=("buses",)): "EventBusName",
+        PropertyRule("points", grants=("buses",)): "EventBusName",
         JUDGED: "Targets[].Arn",
         QUEUE: "Targets[].DeadLetterConfig.Arn",
         NEVER: "RoleArn Targets[].{AppSyncParameters BatchParameters EcsParameters HttpParameters KinesisParameters "
@@ -231,7 +231,7 @@ _TABLE: Mapping[str, Mapping[Rule, str]] = {
         FREE: "Policies[].PolicyDocument.Statement[].Condition",
         NAME: "RoleName",
         JUDGED: "AssumeRolePolicyDocument Path PermissionsBoundary",
-        Rule("points", grants=("managed_policies",)): "ManagedPolicyArns[]",
+        PropertyRule("points", grants=("managed_policies",)): "ManagedPolicyArns[]",
         NEVER: f"Policies[].{_FORBIDDEN_STATEMENT}",
     },
     "Lambda::Alias": {
@@ -266,14 +266,14 @@ _TABLE: Mapping[str, Mapping[Rule, str]] = {
         f"TenancyConfig.TenantIsolationMode TracingConfig.Mode VpcConfig.Ipv6AllowedForDualStack {_TAGS}",
         NAME: "FunctionName",
         JUDGED: "Code",
-        Rule("points", own=("IAM::Role.Arn",), grants=("roles",)): "Role",
+        PropertyRule("points", own=("IAM::Role.Arn",), grants=("roles",)): "Role",
         FAILURES: "DeadLetterConfig.TargetArn",
         KEY: "KmsKeyArn DurableConfig.KMSKeyArn",
-        Rule("points", own=("Lambda::LayerVersion",), grants=("layers",)): "Layers[]",
-        Rule("points", own=("Logs::LogGroup",)): "LoggingConfig.LogGroup",
-        Rule("points", grants=("file_systems",)): "FileSystemConfigs[].Arn",
-        Rule("points", grants=("subnets",)): "VpcConfig.SubnetIds[]",
-        Rule("points", grants=("security_groups",)): "VpcConfig.SecurityGroupIds[]",
+        PropertyRule("points", own=("Lambda::LayerVersion",), grants=("layers",)): "Layers[]",
+        PropertyRule("points", own=("Logs::LogGroup",)): "LoggingConfig.LogGroup",
+        PropertyRule("points", grants=("file_systems",)): "FileSystemConfigs[].Arn",
+        PropertyRule("points", grants=("subnets",)): "VpcConfig.SubnetIds[]",
+        PropertyRule("points", grants=("security_groups",)): "VpcConfig.SecurityGroupIds[]",
         NEVER: "CapacityProviderConfig CodeSigningConfigArn FileSystemConfigs[].S3FilesConfig FunctionScalingConfig "
         "ImageConfig PackageType PublishToLatestPublished RuntimeManagementConfig.RuntimeVersionArn",
     },
@@ -351,7 +351,7 @@ def _paths(text: str) -> Iterator[str]:
         yield from (f"{prefix}{name}" for name in inner.split()) if inner else (prefix,)
 
 
-PROPERTIES: Mapping[str, Mapping[str, Rule]] = {
+PROPERTIES: Mapping[str, Mapping[str, PropertyRule]] = {
     f"AWS::{kind}": {path: rule for rule, text in rules.items() for path in _paths(text)}
     for kind, rules in _TABLE.items()
 }

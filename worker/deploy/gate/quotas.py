@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from auto_lambda.settings import PREFIX
 from worker.deploy.gate.template import Properties, TemplateView, Violation
 
 _DEFAULT_MEMORY = 128  # MB, Lambda's own
@@ -58,7 +59,7 @@ def problems(view: TemplateView, quotas: Quotas, granted: Mapping[str, int]) -> 
                 f"quota {name}",
                 f"the app asks for {used:,} {meaning}, and it may have {limits[name]:,}. The platform team raises it: "
                 f'`"quotas": {{"{name}": {used}}}` in the app\'s grants, '
-                f"or AUTO_LAMBDA_QUOTA_{name.upper()} for every app",
+                f"or {PREFIX}QUOTA_{name.upper()} for every app",
             )
 
 

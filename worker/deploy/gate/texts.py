@@ -29,21 +29,22 @@ def problems(template: Template) -> Iterator[Violation]:
     for section, content in sorted(template.items()):
         if section in {"Resources", "Outputs"} and isinstance(content, Mapping):
             for name, value in sorted(content.items()):
-                yield from (Violation(name, rule) for rule in (*_literal(name), *_value(value, known)))
+                yield from (Violation(name, rule) for rule in (*_literal(name), *judge(value, known)))
         else:
-            yield from (Violation(section, rule) for rule in _value(content, known))
+            yield from (Violation(section, rule) for rule in judge(content, known))
 
 
-def _value(value: Any, known: frozenset[str]) -> Iterator[str]:
+def judge(value: Any, known: frozenset[str]) -> Iterator[str]:
+    """Yield what is wrong with the texts in a value; ``known`` is what they may refer to."""
     if isinstance(value, list):
         for item in value:
-            yield from _value(item, known)
+            yield from judge(item, known)
     elif isinstance(value, Mapping):
         for name, item in value.items():
             yield from _literal(name)
             if name.startswith("Fn::") and name not in _INTRINSICS:
                 yield f"the function {name} is not allowed"
-            yield from _value(item, known)
+            yield from judge(item, known)
         if value.keys() & _INTRINSICS:
             yield from _rendered(value, known)
     elif isinstance(value, str):
