@@ -38,7 +38,8 @@ class Source:
 
     ``tree`` is where the zip was unpacked; ``root``, in it, is the app's folder (holds ``.chalice/`` or the zappa
     settings). ``config_stage`` is the stage of the app's own config that the bucket's stage picked.
-    ``python`` is a minor, as in ``"3.12"``; ``python_named``: the app asked for it.
+    ``python`` is a minor, as in ``"3.12"``; ``other_pythons`` suit the app as well, the best
+    first, should it fail on that one.
     """
 
     app: App
@@ -50,7 +51,7 @@ class Source:
     architecture: Architecture
     options: Options = field(default_factory=Options)
     warnings: tuple[str, ...] = ()
-    python_named: bool = False
+    other_pythons: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

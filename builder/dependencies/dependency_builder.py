@@ -9,7 +9,6 @@ from urllib.parse import urlsplit
 
 from auto_lambda.errors import AppError
 from auto_lambda.model import BuildLog
-from auto_lambda.runtimes import newest_first
 from builder.dependencies import manifests
 from builder.dependencies.layer import Layers
 from builder.dependencies.lock import Lock, Resolver, added
@@ -71,10 +70,8 @@ class DependencyBuilder:
         try:
             return self._locked_for(source, requirements, work, log)
         except NotForThisPython as error:
-            if source.python_named:
-                raise
-            for python in newest_first(tuple(self._interpreters)):
-                if python != source.python and (found := self._tried(source, python, requirements, work, log)):
+            for python in source.other_pythons:
+                if found := self._tried(source, python, requirements, work, log):
                     told = f"Python {python} is used, as the dependencies do not install on {source.python}: {error}"
                     log(told)
                     return replace(found, warnings=(*found.warnings, told))

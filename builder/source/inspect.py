@@ -72,7 +72,7 @@ def inspect(app: App, tree: Path, defaults: Defaults) -> Source:
         architecture=options.architecture or _architecture(place, config, stage, defaults),
         options=options,
         warnings=warnings + python.warnings,
-        python_named=python.named,
+        other_pythons=python.others,
     )
 
 

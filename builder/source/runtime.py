@@ -9,15 +9,15 @@ from datetime import date
 from pathlib import Path
 from typing import Any, get_args
 
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
-
 from auto_lambda.errors import AppError, Code
 from auto_lambda.model import Architecture
 from auto_lambda.runtimes import RUNTIMES, newest_first
 from builder.source import documents
+from builder.source.python_bounds import PythonBound, classified, python_bounds
 
 _MINOR = re.compile(r"(?:c?python-?)?(\d+\.\d+)(?:\.\d+)?", re.IGNORECASE)
-_MAX_SPECIFIER = 500  # characters: comparing a version of thousands of digits raises ValueError
+_RETIRED = ("3.6", "3.7", "3.8", "3.9")
+"""Minors that Lambda offered once; those that it retires next are known by their dates."""
 ARCHITECTURES: tuple[Architecture, ...] = get_args(Architecture)
 
 
@@ -40,12 +40,12 @@ class Defaults:
 
 @dataclass(frozen=True, slots=True)
 class PythonChoice:
-    """A Python minor and its source, for messages; ``named`` is False if nothing in the app names one."""
+    """A Python minor and its source, for messages; ``others`` suit the app as well, the best first."""
 
     python: str
     said_by: str
     warnings: tuple[str, ...] = ()
-    named: bool = True
+    others: tuple[str, ...] = ()
 
 
 def parse_minor(text: Any, where: str) -> str:
@@ -59,7 +59,7 @@ def parse_minor(text: Any, where: str) -> str:
     raise AppError(
         Code.UNKNOWN_PYTHON,
         f"{where} is {documents.short_repr(text)}, which is not a Python version",
-        hint='Write a minor, as in "3.12".',
+        hint='Write a minor in quotes, as in python = "3.12" in auto-lambda.toml.',
     )
 
 
@@ -80,7 +80,7 @@ def parse_architecture(value: Any, where: str) -> Architecture:
 
 
 def choose_python(named: tuple[tuple[Any, str], ...], folders: tuple[Path, ...], defaults: Defaults) -> PythonChoice:
-    """Choose by the settings, else ``.python-version``, else ``requires-python``, else the default.
+    """Choose by what names one Python, else by all ranges that the app gives, else take the default.
 
     Args:
         named: values of settings with their place, most important first; None is skipped.
@@ -92,23 +92,80 @@ def choose_python(named: tuple[tuple[Any, str], ...], folders: tuple[Path, ...],
             can't be read.
     """
     choice = _choose(named, folders, defaults)
-    _check_available(choice, defaults)
     return replace(choice, warnings=(*choice.warnings, *_end_of_life_warning(choice.python, defaults.today)))
+
+
+def how_to_fix(python: str) -> str:
+    """Say how an app fixes its Python."""
+    return f'python = "{python}" in auto-lambda.toml fixes it'
 
 
 def _choose(named: tuple[tuple[Any, str], ...], folders: tuple[Path, ...], defaults: Defaults) -> PythonChoice:
     for value, where in named:
         if value is not None:
-            return PythonChoice(parse_minor(value, where), where)
+            return _exactly(parse_minor(value, where), where, defaults)
     warnings: list[str] = []
-    for file in _files(folders, ".python-version"):
-        if minor := _read_python_version(file):
-            return PythonChoice(minor, file.name)
-        warnings.append(".python-version is ignored: it holds no version that can be read")
-    for file in _files(folders, "pyproject.toml"):
-        if spec := _requires_python(file):
-            return PythonChoice(_pick_satisfying(spec, defaults), "requires-python in pyproject.toml", tuple(warnings))
-    return PythonChoice(defaults.python, "the worker's default", tuple(warnings), named=False)
+    for name, read in _VERSION_FILES:
+        for file in _files(folders, name):
+            if minor := read(file):
+                return _exactly(minor, file.name, defaults)
+            if read is _read_python_version:
+                warnings.append(f"{name} is ignored: it holds no version that can be read")
+    choice = _within(tuple(python_bounds(folders, warnings)), folders, defaults)
+    return replace(choice, warnings=(*warnings, *choice.warnings))
+
+
+def _exactly(minor: str, where: str, defaults: Defaults) -> PythonChoice:
+    if minor in defaults.pythons and minor in RUNTIMES:
+        return PythonChoice(minor, where)
+    if minor in _retired(defaults):
+        return _instead_of_retired(f"{where} asks for Python {minor}", defaults)
+    choice = PythonChoice(minor, where)
+    if minor not in RUNTIMES:
+        raise _unavailable(choice, "Lambda doesn't offer it", defaults)
+    raise _unavailable(choice, "this worker can't build for it", defaults)
+
+
+def _within(bounds: tuple[PythonBound, ...], folders: tuple[Path, ...], defaults: Defaults) -> PythonChoice:
+    """Choose among the Pythons that all bounds allow, else the first of them: the others may be out of date."""
+    offered = tuple(dict.fromkeys((defaults.python, *newest_first(defaults.pythons))))
+    for counting in (bounds, bounds[:1]):
+        if fitting := tuple(one for one in offered if all(bound.allows(one) for bound in counting)):
+            return _preferred(fitting, bounds, folders)
+    first = bounds[0]
+    if any(first.allows(one) for one in _retired(defaults)):
+        return _instead_of_retired(f"{first.said_by} is {documents.short_repr(str(first))}", defaults)
+    raise AppError(
+        Code.UNKNOWN_PYTHON,
+        f"{first.said_by} is {documents.short_repr(str(first))}, and no available Python satisfies it",
+        hint=_available_hint(defaults),
+    )
+
+
+def _preferred(fitting: tuple[str, ...], bounds: tuple[PythonBound, ...], folders: tuple[Path, ...]) -> PythonChoice:
+    """Put those first that the app's classifiers name: that is what it was tested on."""
+    tested = classified(folders)
+    first, *others = sorted(fitting, key=lambda one: bool(tested) and one not in tested)
+    if first != fitting[0]:
+        told = f"Python {first} is used, as the app's classifiers name it and not {fitting[0]}: {how_to_fix(first)}"
+        return PythonChoice(first, "the app's classifiers", (told,), tuple(others))
+    return PythonChoice(first, bounds[0].said_by if bounds else "the worker's default", (), tuple(others))
+
+
+def _retired(defaults: Defaults) -> tuple[str, ...]:
+    today = defaults.today
+    return (*_RETIRED, *(one.minor for one in RUNTIMES.values() if today is not None and one.deprecated <= today))
+
+
+def _instead_of_retired(asked: str, defaults: Defaults) -> PythonChoice:
+    oldest_first = newest_first(defaults.pythons)[::-1]
+    alive = [one for one in oldest_first if one not in _retired(defaults)]
+    python = (*alive, *oldest_first)[0]
+    told = (
+        f"{asked}, which Lambda has retired: Python {python} is used, the oldest that is supported "
+        f"({how_to_fix(python)})"
+    )
+    return PythonChoice(python, asked, (told,))
 
 
 def _files(folders: tuple[Path, ...], name: str) -> Iterator[Path]:
@@ -117,58 +174,49 @@ def _files(folders: tuple[Path, ...], name: str) -> Iterator[Path]:
 
 def _read_python_version(file: Path) -> str | None:
     """Read the first line that is not a comment. Names of pyenv's or other tools' environments are no versions."""
-    with file.open(encoding="utf-8", errors="replace") as opened:
-        text = opened.read(4096)
-    for line in text.splitlines():
-        if word := line.partition("#")[0].strip():
-            match = _MINOR.fullmatch(word)
-            return match[1] if match else None
+    for word in _first_words(file):
+        match = _MINOR.fullmatch(word)
+        return match[1] if match else None
     return None
 
 
-def _requires_python(file: Path) -> SpecifierSet | None:
-    project = documents.read(file, file.name).get("project")
-    text = project.get("requires-python") if isinstance(project, dict) else None
-    if text is None:
-        return None
-    try:
-        if len(text) > _MAX_SPECIFIER:
-            raise InvalidSpecifier
-        return SpecifierSet(text)
-    except (InvalidSpecifier, AttributeError, TypeError):
-        raise documents.bad_config(
-            file.name,
-            f"requires-python {documents.short_repr(text)} is not a version specifier",
-            hint='Write one as in ">=3.11".',
-        ) from None
+def _read_tool_versions(file: Path) -> str | None:
+    """Read asdf's and mise's line for Python, ``python 3.12.4``; a file without one says nothing."""
+    found = (line.split() for line in _first_words(file))
+    matches = (_MINOR.fullmatch(words[1]) for words in found if len(words) > 1 and words[0] == "python")
+    return next((match[1] for match in matches if match), None)
 
 
-def _pick_satisfying(spec: SpecifierSet, defaults: Defaults) -> str:
-    for minor in (defaults.python, *newest_first(defaults.pythons)):
-        # Lambda's patch level changes by itself and is late in its series; a bound may also name the first release.
-        if spec.contains(f"{minor}.99") or spec.contains(f"{minor}.0"):
-            return minor
-    raise AppError(
-        Code.UNKNOWN_PYTHON,
-        f"requires-python in pyproject.toml is {documents.short_repr(str(spec))}, and no available Python satisfies it",
-        hint=_available_hint(defaults),
-    )
+def _first_words(file: Path) -> Iterator[str]:
+    with file.open(encoding="utf-8", errors="replace") as opened:
+        text = opened.read(4096)
+    return (word for line in text.splitlines() if (word := line.partition("#")[0].strip()))
 
 
-def _check_available(choice: PythonChoice, defaults: Defaults) -> None:
-    if choice.python not in RUNTIMES:
-        raise _unavailable(choice, "Lambda doesn't offer it", defaults)
-    if choice.python not in defaults.pythons:
-        raise _unavailable(choice, "this worker can't build for it", defaults)
+_VERSION_FILES = (
+    (".python-version", _read_python_version),
+    ("runtime.txt", _read_python_version),
+    (".tool-versions", _read_tool_versions),
+)
 
 
 def _unavailable(choice: PythonChoice, why: str, defaults: Defaults) -> AppError:
     message = f"{choice.said_by} asks for Python {choice.python}, but {why}"
-    return AppError(Code.UNKNOWN_PYTHON, message, hint=_available_hint(defaults))
+    hint = _available_hint(defaults)
+    if choice.python in RUNTIMES:
+        hint += (
+            f" Or install python{choice.python} on the worker, as by its package manager or "
+            f"`uv python install {choice.python}`, and start the worker again."
+        )
+    return AppError(Code.UNKNOWN_PYTHON, message, hint=hint)
 
 
 def _available_hint(defaults: Defaults) -> str:
-    return f"Choose one of: {', '.join(reversed(newest_first(defaults.pythons)))}."
+    known = newest_first(defaults.pythons)
+    return (
+        f'Choose one of: {", ".join(reversed(known))}. Write it there, or as python = "{known[0]}" into '
+        "auto-lambda.toml, which comes first."
+    )
 
 
 def _end_of_life_warning(minor: str, today: date | None) -> tuple[str, ...]:

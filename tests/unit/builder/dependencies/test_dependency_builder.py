@@ -25,7 +25,8 @@ PROJECT = (
     '[build-system]\nrequires=["setuptools"]\nbuild-backend="setuptools.build_meta"\n'
     '[project]\nname="%s"\nversion="1"\n'
 )
-NEWEST, *_, OLDEST = newest_first(tuple(interpreters()))
+PYTHONS = newest_first(tuple(interpreters()))
+NEWEST, *_, OLDEST = PYTHONS
 BROKEN = {
     "vendor-src/broken/pyproject.toml": PROJECT % "broken",
     "vendor-src/broken/setup.py": (
@@ -66,7 +67,8 @@ def build(
     for name, text in {"app.py": "", **files}.items():
         (tree / name).parent.mkdir(parents=True, exist_ok=True)
         (tree / name).write_text(text)
-    source = make_source(tree, "zappa", python, python_named=named)
+    others = () if named else tuple(one for one in PYTHONS if one != python)
+    source = make_source(tree, "zappa", python, other_pythons=others)
     return parts.dependencies.build(source, requirements, work, (said if said is not None else []).append)
 
 

@@ -47,7 +47,7 @@ def build(tmp_path: Path, parts: Parts, files: Files) -> None:
     for name, content in {"app.py": "", **files}.items():
         (tree / name).parent.mkdir(parents=True, exist_ok=True)
         (tree / name).write_bytes(content if isinstance(content, bytes) else content.encode())
-    parts.dependencies.build(make_source(tree, "zappa", "3.12", python_named=True), (), work, lambda _: None)
+    parts.dependencies.build(make_source(tree, "zappa", "3.12"), (), work, lambda _: None)
 
 
 def needs(*lines: str) -> Files:

@@ -260,7 +260,7 @@ def test_nothing_outside_the_tree_is_looked_at(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("settings", "code"),
     [
-        ({"runtime": "python3.8"}, Code.UNKNOWN_PYTHON),
+        ({"runtime": "python3.5"}, Code.UNKNOWN_PYTHON),
         ({"runtime": "nodejs22.x"}, Code.UNKNOWN_PYTHON),
         ({"runtime": ["python3.12"]}, Code.UNKNOWN_PYTHON),
         ({"architecture": "x64"}, Code.UNKNOWN_ARCHITECTURE),

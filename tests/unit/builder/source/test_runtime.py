@@ -32,6 +32,7 @@ def test_the_order_of_who_decides(tmp_path: Path) -> None:
     assert choose(tmp_path).python == "3.13"
     (tmp_path / ".python-version").write_text("3.11.9\n")
     assert choose(tmp_path) == PythonChoice("3.11", ".python-version")
+    assert choose(tmp_path).others == ()
     assert choose(tmp_path, None, "python3.13") == PythonChoice("3.13", "setting 1")
     assert choose(tmp_path, "3.12", "python3.13") == PythonChoice("3.12", "setting 0")
 
@@ -49,13 +50,16 @@ def test_requires_python_takes_the_default_if_it_may_else_the_newest(tmp_path: P
     assert choose(tmp_path).python == python
 
 
-@pytest.mark.parametrize("spec", ["<3.11", ">=3.14", ">=4", "==2.7.*"])
+@pytest.mark.parametrize("spec", ["<3.6", ">=3.14", ">=4", "==2.7.*"])
 def test_an_unsatisfiable_requires_python_names_what_there_is(tmp_path: Path, spec: str) -> None:
     requires(tmp_path, spec)
     error = refused(tmp_path)
 
     assert error.code == Code.UNKNOWN_PYTHON
-    assert error.hint == "Choose one of: 3.11, 3.12, 3.13."
+    assert error.hint == (
+        'Choose one of: 3.11, 3.12, 3.13. Write it there, or as python = "3.13" into auto-lambda.toml, '
+        "which comes first."
+    )
 
 
 @pytest.mark.parametrize(
@@ -105,7 +109,7 @@ def test_the_nearest_folder_wins(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("value", "why"),
-    [("2.7", "Lambda"), ("python3.8", "Lambda"), ("3.99", "Lambda"), ("3.10", "this worker"), ("3.14", "this worker")],
+    [("2.7", "Lambda"), ("3.5", "Lambda"), ("3.99", "Lambda"), ("3.10", "this worker"), ("3.14", "this worker")],
 )
 def test_an_unavailable_python_is_refused_with_the_reason_and_the_choice(tmp_path: Path, value: str, why: str) -> None:
     error = refused(tmp_path, value)
@@ -138,3 +142,110 @@ def test_a_runtime_past_its_end_is_warned_of_from_that_day(tmp_path: Path) -> No
 
     assert choose(tmp_path, defaults=before).warnings == ()
     assert "3.11" in choose(tmp_path, defaults=Defaults("3.11", ("3.11",), today=end)).warnings[0]
+
+
+POETRY = "[tool.poetry]\nname = 'shop'\n[tool.poetry.dependencies]\npython = '{}'\n"
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "python", "others"),
+    [
+        ("pyproject.toml", POETRY.format("~3.11"), "3.11", ()),
+        ("pyproject.toml", POETRY.format("^3.9"), "3.12", ("3.13", "3.11")),
+        ("pyproject.toml", POETRY.format(">=3.9 <3.12"), "3.11", ()),
+        ("pyproject.toml", POETRY.format("3.13"), "3.13", ()),
+        ("pyproject.toml", POETRY.format("~3.11 || ^3.13"), "3.13", ("3.11",)),
+        ("pyproject.toml", POETRY.format("*"), "3.12", ("3.13", "3.11")),
+        ("pyproject.toml", POETRY.format("^3.13.0"), "3.13", ()),
+        ("Pipfile", "[requires]\npython_version = '3.11'\n", "3.11", ()),
+        ("Pipfile", "[requires]\npython_full_version = '3.13.1'\n", "3.13", ()),
+        ("Pipfile.lock", '{"_meta": {"requires": {"python_version": "3.11"}}}', "3.11", ()),
+        ("poetry.lock", '[[package]]\npython-versions = ">=2"\n\n[metadata]\npython-versions = "~3.11"\n', "3.11", ()),
+        ("uv.lock", 'version = 1\nrequires-python = ">=3.13"\n', "3.13", ()),
+        ("pylock.toml", 'lock-version = "1.0"\nrequires-python = "<3.12"\n', "3.11", ()),
+        ("pdm.lock", '[[metadata.targets]]\nrequires_python = "==3.13.*"\n', "3.13", ()),
+        ("setup.cfg", "[options]\npython_requires = <3.12\n", "3.11", ()),
+        ("setup.py", "from setuptools import setup\nsetup(name='x', python_requires='>=3.13')\n", "3.13", ()),
+        ("runtime.txt", "python-3.11.9\n", "3.11", ()),
+        (".tool-versions", "nodejs 20\npython 3.13.1 3.12.0\n", "3.13", ()),
+        (".tool-versions", "nodejs 20\n", "3.12", ("3.13", "3.11")),
+    ],
+)  # fmt: skip
+def test_every_place_where_an_app_says_its_python(
+    tmp_path: Path, file: str, text: str, python: str, others: tuple[str, ...]
+) -> None:
+    (tmp_path / file).write_text(text)
+    choice = choose(tmp_path)
+
+    assert (choice.python, choice.others, choice.warnings) == (python, others, ())
+
+
+def test_what_two_places_say_holds_together_unless_one_is_out_of_date(tmp_path: Path) -> None:
+    requires(tmp_path, ">=3.11")
+    (tmp_path / "Pipfile").write_text("[requires]\npython_version = '3.13'\n")
+    assert (choose(tmp_path).python, choose(tmp_path).others) == ("3.13", ())
+
+    (tmp_path / "Pipfile").write_text("[requires]\npython_version = '3.7'\n")
+    assert (choose(tmp_path).python, choose(tmp_path).others) == ("3.12", ("3.13", "3.11"))
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("pyproject.toml", POETRY.format("recent")),
+        ("pyproject.toml", "[tool.poetry.dependencies]\npython = 3.12\n"),
+        ("pyproject.toml", POETRY.format("^\N{SUPERSCRIPT TWO}")),
+        ("pyproject.toml", POETRY.format(f"^3.{'1' * 6000}")),
+        ("setup.py", "setup(python_requires='three')"),
+        ("Pipfile", "[requires]\npython_version = ['3.12']\n"),
+    ],
+)
+def test_what_cannot_be_read_is_ignored_with_a_warning(tmp_path: Path, file: str, text: str) -> None:
+    (tmp_path / file).write_text(text)
+    choice = choose(tmp_path)
+
+    assert choice.python == "3.12"
+    assert [warning for warning in choice.warnings if "is ignored" in warning]
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"_meta": 1}', '{"_meta": {"requires": []}}', "\x00"])
+def test_a_broken_lock_says_nothing(tmp_path: Path, text: str) -> None:
+    (tmp_path / "Pipfile.lock").write_text(text)
+
+    assert choose(tmp_path) == choose_python((), (), DEFAULTS)
+
+
+def test_classifiers_only_say_what_is_tried_first(tmp_path: Path) -> None:
+    lines = "".join(f"    'Programming Language :: Python :: {one}',\n" for one in ("3", "3.10", "3.11"))
+    (tmp_path / "setup.py").write_text(f"from setuptools import setup\nsetup(classifiers=[\n{lines}])\n")
+    choice = choose(tmp_path)
+
+    assert (choice.python, choice.others) == ("3.11", ("3.12", "3.13"))
+    assert 'python = "3.11" in auto-lambda.toml' in choice.warnings[0]
+
+
+@pytest.mark.parametrize("value", ["3.6", "python3.8", "3.9.18"])
+def test_a_retired_python_becomes_the_oldest_with_a_warning(tmp_path: Path, value: str) -> None:
+    choice = choose(tmp_path, value)
+
+    assert (choice.python, choice.others) == ("3.11", ())
+    assert "retired" in choice.warnings[0]
+    assert 'python = "3.11" in auto-lambda.toml' in choice.warnings[0]
+
+
+@pytest.mark.parametrize("text", [POETRY.format("~3.8"), POETRY.format("^3.6,<3.10")])
+def test_a_range_of_retired_pythons_becomes_the_oldest_too(tmp_path: Path, text: str) -> None:
+    (tmp_path / "pyproject.toml").write_text(text)
+
+    assert choose(tmp_path).python == "3.11"
+    assert "retired" in choose(tmp_path).warnings[0]
+
+
+def test_a_python_past_its_end_is_still_used_where_there_is_one(tmp_path: Path) -> None:
+    end = RUNTIMES["3.10"].deprecated
+    with_it = Defaults("3.12", ("3.10", "3.11", "3.12"), today=end)
+    without = Defaults("3.12", ("3.11", "3.12"), today=end)
+
+    assert choose(tmp_path, "3.10", defaults=with_it).python == "3.10"
+    assert choose(tmp_path, "3.10", defaults=without).python == "3.11"
+    assert choose(tmp_path, "3.8", defaults=with_it).python == "3.11"
