@@ -54,7 +54,7 @@ def cli(stack: Stack, *arguments: str, text: str | None = None) -> subprocess.Co
 def refused(stack: Stack, drop: Drop, code: str) -> dict[str, Any]:
     receipt = stack.final(drop)
     assert receipt["status"] == "failed", stack.log(drop)
-    assert receipt["error"]["code"] == code
+    assert receipt["error"]["code"] == code, receipt["error"]
     return receipt
 
 

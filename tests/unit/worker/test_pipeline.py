@@ -69,6 +69,7 @@ class Fakes:
     waits: AppError | None = None
     unreadable: bool = False
     decided: list[App] = field(default_factory=list)
+    template: dict[str, Any] = field(default_factory=dict)
     accesses: list[AppAccess] = field(default_factory=list)
 
     def _call(self, name: str) -> None:
@@ -119,7 +120,7 @@ class Fakes:
 
     def _bundle(self, app: App) -> Bundle:
         return Bundle(
-            app, "chalice", "3.12", "x86_64", {}, "bundles/1.json", (), "Fn",
+            app, "chalice", "3.12", "x86_64", self.template, "bundles/1.json", (), "Fn",
             has_url=False, health_path="/",
         )  # fmt: skip
 
@@ -340,3 +341,15 @@ def test_a_release_that_waits_for_an_approval_is_kept(report: Report, room: obje
     assert isinstance(outcome, Failed)
     assert outcome.release
     assert outcome.release.template_key == "bundles/1.json"
+
+
+def test_what_policies_name_is_readable_and_other_values_of_variables_are_not(report: Report, room: object) -> None:
+    """The grants to paste are made of it: hidden, the name of a bucket would match every bucket."""
+    variables = {"BUCKET": "pictures-of-shop", "PASSWORD": "correct horse battery"}
+    statement = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "arn:aws:s3:::pictures-of-shop/*"}
+    policies = [{"PolicyName": "it", "PolicyDocument": {"Statement": [statement]}}]
+    function = {"Type": "AWS::Lambda::Function", "Properties": {"Environment": {"Variables": variables}}}
+    role = {"Type": "AWS::IAM::Role", "Properties": {"Policies": policies}}
+    run(Fakes(template={"Resources": {"App": function, "Role": role}}), room, report)
+    assert report.hidden("arn:aws:s3:::pictures-of-shop/*") == "arn:aws:s3:::pictures-of-shop/*"
+    assert "horse" not in report.hidden("it is correct horse battery")

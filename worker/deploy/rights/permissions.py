@@ -20,6 +20,8 @@ from worker.deploy.gate.symbols import Unreadable, lone_symbol, readable, render
 
 MAX_PERMISSIONS = 5_000
 """Actions times resources, over all statements; IAM's own limits leave room for far less."""
+_DOCUMENT = frozenset({"Id", "Statement", "Version"})
+_STATEMENT = frozenset({"Action", "Condition", "Effect", "NotAction", "NotResource", "Resource", "Sid"})
 _LONGEST = 2_048  # characters of an action or a resource, and IAM's limit for an ARN
 _SHOWN = 200  # characters of what cannot be read
 
@@ -129,7 +131,7 @@ def _permissions(template: Template, place: Place) -> Iterator[Permission]:
 
 def _document(policy: Any, place: Place) -> Iterator[Permission]:
     document = policy.get("PolicyDocument") if isinstance(policy, Mapping) else None
-    if not isinstance(document, Mapping) or "Statement" not in document:
+    if not isinstance(document, Mapping) or not {"Statement"} <= document.keys() <= _DOCUMENT:
         yield _unreadable(policy)
         return
     for statement in _listed(document["Statement"]):
@@ -138,7 +140,7 @@ def _document(policy: Any, place: Place) -> Iterator[Permission]:
 
 def _statement(statement: Any, place: Place) -> Iterator[Permission]:
     effect = statement.get("Effect") if isinstance(statement, Mapping) else None
-    if effect not in ("Allow", "Deny"):
+    if effect not in ("Allow", "Deny") or not _is_complete(statement):
         yield _unreadable(statement)
         return
     condition = _json(statement["Condition"]) if statement.get("Condition") else ""
@@ -149,6 +151,12 @@ def _statement(statement: Any, place: Place) -> Iterator[Permission]:
     for action in _listed(statement.get("Action", [])):
         for resource in _listed(statement.get("Resource", [])):
             yield Permission(effect, _action(action, place), _text(resource, place), condition)
+
+
+def _is_complete(statement: Mapping[str, Any]) -> bool:
+    """Tell whether a statement has exactly what we read of it: AWS may understand other spellings."""
+    actions, resources = ({name, f"Not{name}"} & statement.keys() for name in ("Action", "Resource"))
+    return len(actions) == len(resources) == 1 and statement.keys() <= _STATEMENT
 
 
 def _unreadable(value: Any) -> Permission:

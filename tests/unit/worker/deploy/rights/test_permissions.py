@@ -87,6 +87,32 @@ def test_conditions_denials_exceptions_managed_policies_and_other_roles_are_line
     ]
 
 
+@pytest.mark.parametrize(
+    "statement",
+    [
+        {"Effect": "Allow", "action": "*", "resource": "*"},
+        {"Effect": "Allow", "Action": "s3:GetObject", "action": "*", "Resource": "arn:a"},
+        {"Effect": "Allow", "Action": "s3:GetObject"},
+        {"Effect": "Allow", "Action": "s3:GetObject", "NotAction": "x", "Resource": "*"},
+        {"effect": "Allow", "Action": "*", "Resource": "*"},
+        {"Effect": "Allow", "Action": "*", "Resource": "*", "Principal": "*"},
+    ],
+)
+def test_a_statement_in_another_spelling_is_told_whole(statement: Any) -> None:
+    """Whatever AWS makes of it: it is in the list, and nothing covers it."""
+    (permission,) = permissions_of(template(statement), HERE)
+    assert permission.action == ""
+    assert str(permission).startswith("Allow {")
+
+
+def test_a_document_in_another_spelling_is_told_whole() -> None:
+    made = template()
+    document = made["Resources"]["Role"]["Properties"]["Policies"][0]["PolicyDocument"]
+    document["statement"] = [allow("*", "*")]
+    (permission,) = permissions_of(made, HERE)
+    assert '"statement"' in str(permission)
+
+
 def test_statements_that_multiply_without_bound_are_refused() -> None:
     made = template(allow([f"s3:{n}" for n in range(3_000)], [f"arn:{n}" for n in range(3_000)]))
     with pytest.raises(TooManyPermissions):
