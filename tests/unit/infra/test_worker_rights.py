@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import boto3
 import pytest
@@ -221,8 +222,9 @@ def test_the_platform_team_writes_grants_and_a_worker_elsewhere_may_be_named() -
 
 def test_requests_without_tls_are_denied() -> None:
     for part in ("UploadsBucket", "ArtifactsBucket"):
-        asked = Request("s3:GetObject", f"{STACK.arn(part)}/x", {"aws:SecureTransport": "false"})
-        assert decide(SOMEBODY, asked, STACK.document(f"{part}Policy")) is Decision.DENIED
+        for asked in (Request("s3:GetObject", f"{STACK.arn(part)}/x"), Request("s3:ListBucket", STACK.arn(part))):
+            plain = replace(asked, context={"aws:SecureTransport": "false"})
+            assert decide(SOMEBODY, plain, STACK.document(f"{part}Policy")) is Decision.DENIED
 
 
 @pytest.mark.parametrize("part", ["UploadsBucket", "ArtifactsBucket", "LedgerTable", "AlarmTopic", "Queue"])
