@@ -13,6 +13,7 @@ from functools import cache
 from typing import Any
 
 from auto_lambda.model import BucketNotification
+from worker.deploy.gate import api_body
 from worker.deploy.gate.access import AppAccess
 from worker.deploy.gate.namespace import Namespace
 from worker.deploy.gate.properties import PROPERTIES, PropertyRule
@@ -54,7 +55,9 @@ def problems(
 def judge(space: Namespace, resource: Mapping[str, Any]) -> Iterator[str]:
     """Yield whatever one resource names that is not its own and not granted."""
     kind = resource["Type"]
-    for path, value, rule in _placed(_tree(kind), resource.get("Properties", {}), ""):
+    properties = resource.get("Properties", {})
+    named = api_body.placed(properties.get("Body", {})) if kind == "AWS::ApiGateway::RestApi" else ()
+    for path, value, rule in (*_placed(_tree(kind), properties, ""), *named):
         yield from (f"{path}{why}" for why in _judge(space, kind, value, rule))
     yield from _retention(resource)
 

@@ -1,0 +1,157 @@
+"""Whose is what a template names? The list of attacks that were tried, and the table against AWS's schemas."""
+
+from __future__ import annotations
+
+import copy
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cfnlint.schema import PROVIDER_SCHEMA_MANAGER
+from drafts import ACCOUNT, APP, SURROUNDINGS, Maker, resource, with_template
+
+from auto_lambda.errors import AppError
+from auto_lambda.grants import Grants
+from auto_lambda.keys import App
+from worker.deploy.gate.access import AppAccess
+from worker.deploy.gate.gate import pass_gate
+from worker.deploy.gate.namespace import owns
+from worker.deploy.gate.properties import PROPERTIES
+
+with tempfile.TemporaryDirectory() as folder:
+    GOOD = Maker(Path(folder)).everything()
+VERSION = next(name for name in GOOD.template["Resources"] if name.startswith("WorkVersion"))
+Change = Callable[[dict[str, Any]], object]
+
+
+def refusal(change: Change, access: AppAccess | None = None) -> str:
+    template = copy.deepcopy(GOOD.template)
+    change(template["Resources"])
+    with pytest.raises(AppError) as caught:
+        pass_gate(with_template(GOOD, template), SURROUNDINGS, access)
+    return caught.value.message
+
+
+def sets(name: str, **changed: Any) -> Change:
+    return lambda resources: resources[name]["Properties"].update(changed)
+
+
+def adds(kind: str, **properties: Any) -> Change:
+    return lambda resources: resources.update(New=resource(kind, **properties))
+
+
+def authorizer(resources: dict[str, Any]) -> dict[str, Any]:
+    definition = resources["Rest"]["Properties"]["Body"]["securityDefinitions"]["guard"]
+    found: dict[str, Any] = definition["x-amazon-apigateway-authorizer"]
+    return found
+
+
+POLICY = {"PolicyName": "p", "Roles": [{"Ref": "Role"}]}
+SAID = {
+    "attack 9: a version of a victim's function": (sets(VERSION, FunctionName="bank-prod"), f"{VERSION}: FunctionName"),
+    "attack 10: a route on a victim's REST API": (sets("Method", RestApiId="a1b2c3"), "Method: RestApiId"),
+    "attack 10: a route on a victim's HTTP API": (sets("SocketRoute", ApiId="a1b2c3"), "SocketRoute: ApiId"),
+    "attack 10: a stage of a victim's API": (sets("RestStage", RestApiId="a1b2c3"), "RestStage: RestApiId"),
+    "attack 11: a victim's layer": (sets("Work", Layers=[f"arn:aws:lambda:us-east-1:{ACCOUNT}:layer:al-bank-prod:1"]),
+                                    "which belongs to another app"),
+    "attack 11: a victim's layer name": (
+        adds("Lambda::LayerVersion", LayerName="al-bank-prod", Content={}), "LayerName: the name al-bank-prod"),
+    "attack 11: a victim's function name": (sets("Work", FunctionName="bank-prod"), "the name bank-prod"),
+    "attack 11: a name that may be another app's": (sets("Work", FunctionName="shop-dev-prod"), "FunctionName: the"),
+    "attack 11: a rule's name": (sets("Rule", Name="bank-prod-tasks.f"), "Rule: Name"),
+    "attack 11: a log group's name": (sets("Logs", LogGroupName="/auto-lambda/worker"), "Logs: LogGroupName"),
+    "attack 11: the pipeline's bucket as caller": (
+        sets("NewsPermission", SourceArn="arn:aws:s3:::uploads"), "which belongs to the pipeline"),
+    "attack 11: a managed policy": (
+        sets("Role", ManagedPolicyArns=["arn:aws:iam::aws:policy/AdministratorAccess"]), "grants: managed_policies"),
+    "attack 11: all actions but one": (
+        adds("IAM::Policy", PolicyDocument={"Statement": [{"Effect": "Allow", "NotAction": "x"}]}, **POLICY),
+        "NotAction is not allowed"),
+    "attack 11: all resources but one": (
+        adds("IAM::Policy", PolicyDocument={"Statement": {"Effect": "Allow", "NotResource": "x"}}, **POLICY),
+        "NotResource is not allowed"),
+    "attack 11: logs into another's group": (
+        sets("RestStage", AccessLogSetting={"DestinationArn": f"arn:aws:logs:us-east-1:{ACCOUNT}:log-group:x"}),
+        "RestStage: AccessLogSetting.DestinationArn"),
+    "attack 11: what would stay": (lambda it: it["Logs"].update(DeletionPolicy="Retain"), "Logs: DeletionPolicy"),
+    "attack 11: a dead-letter queue of another account": (
+        sets("Work", DeadLetterConfig={"TargetArn": "arn:aws:sqs:us-east-1:999999999999:x"}), "in another account"),
+    "attack 11: pools of another account, in the document": (
+        lambda it: authorizer(it).update(
+            providerARNs=["arn:aws:cognito-idp:us-east-1:999999999999:userpool/us-east-1_a"]),
+        "which is in another account"),
+    "an extension that is not known": (
+        lambda it: it["Rest"]["Properties"]["Body"].update({"x-amazon-apigateway-new": 1}), "is not on the list"),
+    "a property that is not known": (sets("Work", Teleport=True), "Work: Teleport is not on the list"),
+    "below a property": (sets("Work", VpcConfig={"Teleport": 1}), "VpcConfig.Teleport is not on the list"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("attack", SAID)
+def test_an_attack_is_refused_with_what_it_touched(attack: str) -> None:
+    change, said = SAID[attack]
+    assert said in refusal(change)
+
+
+def test_dynamic_references_in_description_and_metadata() -> None:
+    for section in ("Description", "Metadata"):
+        template = {**GOOD.template, section: "{{resolve:ssm:x}}"}
+        with pytest.raises(AppError, match=f"{section}: dynamic references"):
+            pass_gate(with_template(GOOD, template), SURROUNDINGS)
+
+
+def test_the_grant_that_a_message_asks_for_is_enough() -> None:
+    queue = f"arn:aws:sqs:us-east-1:{ACCOUNT}:al-bank-prod-Jobs-X"
+    change = sets("Queue", EventSourceArn=queue)
+    assert f'grants: queues: ["{queue}"]' in refusal(change)
+    template = copy.deepcopy(GOOD.template)
+    change(template["Resources"])
+    pass_gate(with_template(GOOD, template), SURROUNDINGS, AppAccess(APP, Grants(queues=(queue,))))
+
+
+@pytest.mark.parametrize(
+    "name", ["shop-dev", "al-shop-dev", "al-shop-dev-Jobs-X", "shop-dev_x", "shop-dev-zappa-async"]
+)
+def test_names_of_the_app(name: str) -> None:
+    assert owns(App("dev", "shop"), name)
+
+
+@pytest.mark.parametrize(
+    "name", ["shop-prod", "shop-devil", "shop-dev-prod", "al-shop-dev-prod-Jobs-X", "bank-dev", ""]
+)
+def test_names_that_may_be_another_apps(name: str) -> None:
+    assert not owns(App("dev", "shop"), name)
+
+
+def flattened(
+    schema: dict[str, Any], node: dict[str, Any], before: str = "", seen: tuple[str, ...] = ()
+) -> Iterator[str]:
+    """The paths of a schema's leaves, as the table writes them."""
+    for name, one in node.get("properties", {}).items():
+        path, passed = f"{before}{name}", seen
+        while "$ref" in one or one.get("type") == "array":
+            if "$ref" in one:
+                target = one["$ref"].rpartition("/")[2]
+                one = {} if target in passed else schema["definitions"][target]
+                passed = (*passed, target)
+            else:
+                path, one = f"{path}[]", one.get("items", {})
+        yield from flattened(schema, one, f"{path}.", passed) if one.get("properties") else (path,)
+
+
+@pytest.mark.parametrize("kind", PROPERTIES)
+def test_the_table_names_what_aws_has_and_no_more(kind: str) -> None:
+    """A property that AWS has and the table lacks is refused; this lists it, so that somebody decides."""
+    schema = PROVIDER_SCHEMA_MANAGER.get_resource_schema("us-east-1", kind).schema
+    known = set(flattened(schema, schema))
+    read_only = {path.removeprefix("/properties/").replace("/", ".") for path in schema.get("readOnlyProperties", [])}
+    plain = {path.replace("[]", ""): path for path in PROPERTIES[kind]}
+
+    def related(one: str, other: str) -> bool:
+        one, other = f"{one.replace('[]', '')}.", f"{other.replace('[]', '')}."
+        return one.startswith(other) or other.startswith(one)
+
+    assert [path for path in plain if not any(related(path, one) for one in known)] == []
+    assert [path for path in known - read_only if not any(related(path, one) for one in plain)] == []
