@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from auto_lambda.keys import App
 from worker.deploy.gate.access import AppAccess
+from worker.deploy.gate.patterns import covers
 from worker.deploy.gate.symbols import ACCOUNT, PARTITION, REGION, symbol
 from worker.deploy.gate.template import TemplateView
 from worker.model import DeployTarget
@@ -125,8 +126,11 @@ class Namespace:
 
     def is_granted(self, value: str, lists: Iterable[str]) -> bool:
         """Tell whether one of these lists of the app's grants covers a value, which is not the pipeline's."""
-        patterns = (pattern for one in lists for pattern in getattr(self.access.grants, one))
-        return not self.is_reserved(value) and any(matches(pattern, value) for pattern in patterns)
+        granted = ((one, pattern) for one in lists for pattern in getattr(self.access.grants, one))
+        return not self.is_reserved(value) and any(
+            matches(*map(_bucket, (pattern, value))) if one == "buckets" else matches(pattern, value)
+            for one, pattern in granted
+        )
 
     def _allowed(self, value: str, one: str) -> bool:
         if self.is_granted(value, (one,)):
@@ -190,8 +194,12 @@ def _hashed(app: App, name: str) -> bool:
 
 def matches(pattern: str, value: str) -> bool:
     """Tell whether a grant, with IAM's wildcards, covers a value and all that the value's own wildcards cover."""
-    expression = "".join({"*": ".*", "?": "[^*]"}.get(char, re.escape(char)) for char in pattern)
-    return re.fullmatch(expression, value, re.DOTALL) is not None
+    return covers(pattern, value)
+
+
+def _bucket(value: str) -> str:
+    """Return the name of a bucket, by which grants and notifications have it; permissions have its ARN."""
+    return re.sub(r"^arn:[^:]*:s3:::", "", value)
 
 
 def _name(found: re.Match[str]) -> str:
