@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -102,6 +103,34 @@ def test_afterwards_the_worker_works_and_nothing_is_left(stack: Stack, dropped: 
     stack.live(stack.drop("after-the-evil", make_zip(small_chalice("'fine'"))))
     left = [process for process in Path("/proc").glob("[0-9]*/cmdline") if b"sleep\x004713" in _read(process)]
     assert left == []
+
+
+TAKE = """
+import chalice.package
+made = chalice.package.SAMTemplateGenerator.generate
+def generate(self, resources):
+    template = made(self, resources)
+    template['Resources']['Code'] = {'Type': 'AWS::Lambda::Version', 'Properties': {'FunctionName': 'FUNCTION'}}
+    template['Resources']['Url'] = {
+        'Type': 'AWS::ApiGateway::Resource', 'Properties': {'RestApiId': 'API', 'ParentId': 'root', 'PathPart': 'login'}
+    }
+    return template
+chalice.package.SAMTemplateGenerator.generate = generate
+"""
+
+
+def test_an_app_cannot_take_the_code_or_the_url_of_another(stack: Stack) -> None:
+    victim = stack.live(stack.drop("victim", make_zip(small_chalice("'mine'"))))
+    function, url = victim["function"], victim["url"]
+    app = TAKE.replace("'API'", "'a1b2c3'").replace("FUNCTION", function) + str(small_chalice("'taken'")["app.py"])
+    receipt = stack.final(stack.drop("thief", make_zip({**small_chalice(), "app.py": app})))
+    assert receipt["status"] == "failed", receipt
+    assert receipt["error"]["code"] == "template-refused"
+    message = receipt["error"]["message"]
+    assert f"Code: FunctionName: it names {function}, which belongs to another app" in message
+    assert "Url: RestApiId: it names a1b2c3, which is neither in this template" in message
+    with urllib.request.urlopen(url) as answer:
+        assert "mine" in answer.read().decode()
 
 
 def _read(path: Path) -> bytes:
