@@ -77,7 +77,7 @@ def build_app(
     """
     progress.step("unpack")
     with os.fdopen(zip_file, "rb") as file:
-        unpack_file(file, work / "tree")
+        _warn(progress, unpack_file(file, work / "tree"))
     progress.step("inspect")
     source = _inspected(request, work / "tree", progress)
     hide(confidential_values(source))

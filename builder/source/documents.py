@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import hjson
 import yaml
 
 from auto_lambda.errors import AppError, Code
@@ -28,19 +29,20 @@ _MAX_DOTS_PER_LINE = 500  # tomllib's time grows with the square of the parts of
 _UNPRINTABLE = re.compile(r"[^ -~]")
 
 
-def read(path: Path, shown: str) -> dict[str, Any]:
+def read(path: Path, shown: str, *, comments: bool = False) -> dict[str, Any]:
     """Read one settings file, a mapping at its top, by what its name ends in.
 
     Args:
         path: a plain file ending in json, toml, yml or yaml.
         shown: what to call it in messages: its path inside the zip.
+        comments: JSON may also be Hjson, with comments and trailing commas, as zappa reads it.
 
     Raises:
         AppError: ``bad-config``, with the place of the first mistake.
     """
     text = _text(path, shown)
     try:
-        data = _PARSERS[path.suffix](text)
+        data = _hjson(text) if comments and path.suffix == ".json" else _PARSERS[path.suffix](text)
         _check_depth(data)
     except RecursionError:
         raise bad_config(shown, "it is nested too deeply", hint=f"Flatten {shown}.") from None
@@ -106,6 +108,17 @@ def parse_toml(text: str) -> dict[str, Any]:
     if max(line.count(".") for line in text.split("\n")) > _MAX_DOTS_PER_LINE:
         raise RecursionError
     return tomllib.loads(text)
+
+
+def _hjson(text: str) -> Any:
+    """Parse Hjson. Of what is neither, JSON's own parser says best what is wrong."""
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        try:
+            return hjson.loads(text)
+        except (ValueError, LookupError):
+            raise error from None
 
 
 def _yaml(text: str) -> Any:

@@ -60,6 +60,7 @@ def inspect(app: App, tree: Path, defaults: Defaults) -> Source:
     else:
         config = settings.read_zappa(place.root, place.shown)
         warnings = _ignored_settings_files(place.root)
+    warnings += config.warnings
     stage = _config_stage(app, config.stage_names, options, place)
     python = choose_python(_python_settings(options, place, config, stage), _folders_above(place.root, tree), defaults)
     return Source(

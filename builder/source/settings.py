@@ -26,6 +26,7 @@ class ChaliceConfig:
 
     data: Mapping[str, Any]
     stages: Mapping[str, Mapping[str, Any]]
+    warnings: tuple[str, ...] = ()
 
     @property
     def stage_names(self) -> tuple[str, ...]:
@@ -44,6 +45,7 @@ class ZappaSettings:
 
     file: str
     stages: Mapping[str, Mapping[str, Any]]
+    warnings: tuple[str, ...] = ()
 
     @property
     def stage_names(self) -> tuple[str, ...]:
@@ -112,7 +114,7 @@ def read_chalice(root: Path, shown: str = "") -> ChaliceConfig:
     stages = data.get("stages", {})
     if not isinstance(stages, dict):
         raise documents.bad_config(file, "'stages' is not a mapping", hint='Write "stages": {"dev": {}}.')
-    return ChaliceConfig(data, {name: _check_stage(file, name, stage) for name, stage in stages.items()})
+    return ChaliceConfig(data, *_stages(file, stages))
 
 
 def read_zappa(root: Path, shown: str = "") -> ZappaSettings:
@@ -129,21 +131,29 @@ def read_zappa(root: Path, shown: str = "") -> ZappaSettings:
             hint="Run `zappa init` and zip again.",
         )
     file = shown + files[0]
-    data = documents.read(root / files[0], file)
-    if not data:
+    stages, warnings = _stages(file, documents.read(root / files[0], file, comments=True))
+    if not stages:
         raise documents.bad_config(file, "it defines no stage", hint='Write at least one, as in {"dev": {...}}.')
-    return ZappaSettings(file, {name: _check_stage(file, name, stage) for name, stage in data.items()})
+    return ZappaSettings(file, stages, warnings)
 
 
-def _check_stage(file: str, name: Any, stage: Any) -> Mapping[str, Any]:
+def _stages(file: str, found: Mapping[Any, Any]) -> tuple[dict[str, Mapping[str, Any]], tuple[str, ...]]:
+    """Return the stages, and warnings about what stands among them but is none; the frameworks pass over that, too."""
+    stages: dict[str, Mapping[str, Any]] = {name: stage for name, stage in found.items() if isinstance(stage, dict)}
+    stray = documents.join_names(documents.short_repr(name) for name in found if name not in stages)
+    for name, stage in stages.items():
+        _check_stage(file, name, stage)
+    return stages, (f"{stray} in {file} is ignored, as it is no stage with settings",) if stray else ()
+
+
+def _check_stage(file: str, name: Any, stage: Mapping[Any, Any]) -> None:
     if not isinstance(name, str) or not name.isprintable() or not 0 < len(name) <= MAX_STAGE_NAME:
         raise documents.bad_config(
             file,
             f"{documents.short_repr(name)} can't be a stage's name",
             hint="Use a short text, in quotes if it needs them.",
         )
-    if not isinstance(stage, dict) or not all(isinstance(key, str) for key in stage):
+    if not all(isinstance(key, str) for key in stage):
         raise documents.bad_config(
             file, f"stage {name!r} is not a mapping of settings", hint="Give each stage its own settings."
         )
-    return stage

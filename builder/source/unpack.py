@@ -20,6 +20,7 @@ from typing import BinaryIO
 
 from auto_lambda.errors import AppError, Code
 from builder.source import zip_directory
+from builder.source.left_out import VirtualEnvironments
 from builder.source.zip_names import UniqueNames, entry_path, is_junk, quoted
 
 _CHUNK = 256 * 1024
@@ -60,22 +61,25 @@ class _Entry:
         return 0o755 if (self.info.external_attr >> 16) & 0o111 else 0o644
 
 
-def unpack(zip_path: Path, into: Path, limits: ZipLimits = ZipLimits()) -> None:
-    """Unpack an upload's zip into a new folder. What macOS adds (``__MACOSX``, ``.DS_Store``) is dropped.
+def unpack(zip_path: Path, into: Path, limits: ZipLimits = ZipLimits()) -> tuple[str, ...]:
+    """Unpack an upload's zip into a new folder, without what macOS adds and without virtual environments.
 
     Args:
         zip_path: the archive.
         into: made here; must not exist, or be empty. After an error it holds what was written until then.
         limits: bounds.
 
+    Returns:
+        Warnings about what was left out.
+
     Raises:
         AppError: one of the ``zip-*`` codes or ``not-a-zip``; the message names the entry.
     """
     with zip_path.open("rb") as file:
-        unpack_file(file, into, limits)
+        return unpack_file(file, into, limits)
 
 
-def unpack_file(file: BinaryIO, into: Path, limits: ZipLimits = ZipLimits()) -> None:
+def unpack_file(file: BinaryIO, into: Path, limits: ZipLimits = ZipLimits()) -> tuple[str, ...]:
     """Unpack a zip that is open already; see `unpack`."""
     into.mkdir(parents=True, exist_ok=True)
     if any(into.iterdir()):
@@ -84,13 +88,16 @@ def unpack_file(file: BinaryIO, into: Path, limits: ZipLimits = ZipLimits()) -> 
     with _zip_errors("its directory"):
         archive = zipfile.ZipFile(file)
     with archive:
-        _check_archive(file, archive.infolist(), directory, limits)
-        _write_all(archive, _entries(archive.infolist(), limits), into, limits)
+        _check_overlap(file, archive.infolist(), directory)
+        paths = [(info, entry_path(info, limits.depth)) for info in archive.infolist()]
+        environments = VirtualEnvironments(path for _, path in paths if path)
+        infos = [(info, path) for info, path in paths if not environments.holds(path)]
+        _check_contents([info for info, _ in infos], directory, limits)
+        _write_all(archive, _entries(infos), into, limits)
+    return environments.warnings
 
 
-def _check_archive(
-    file: BinaryIO, infos: list[zipfile.ZipInfo], directory: zip_directory.CentralDirectory, limits: ZipLimits
-) -> None:
+def _check_contents(infos: list[zipfile.ZipInfo], directory: zip_directory.CentralDirectory, limits: ZipLimits) -> None:
     for info in infos:
         _check_kind(info)
     total = sum(info.file_size for info in infos)
@@ -102,7 +109,6 @@ def _check_archive(
             f"the zip's {directory.start:,} bytes unpack to {total:,}, more than {limits.ratio} times as much",
             hint="Leave large empty or repetitive data files out of the zip.",
         )
-    _check_overlap(file, infos, directory)
 
 
 def _check_kind(info: zipfile.ZipInfo) -> None:
@@ -142,12 +148,12 @@ def _check_overlap(file: BinaryIO, infos: list[zipfile.ZipInfo], directory: zip_
         raise zip_directory.corrupt("an entry reaches into its directory")
 
 
-def _entries(infos: list[zipfile.ZipInfo], limits: ZipLimits) -> list[_Entry]:
+def _entries(infos: list[tuple[zipfile.ZipInfo, tuple[str, ...]]]) -> list[_Entry]:
     names = UniqueNames()
     entries: list[_Entry] = []
-    for info in infos:
-        path = entry_path(info, limits.depth)
-        if not path or is_junk(path):
+    beside = {path[:depth] for _, path in infos for depth in range(1, len(path) + 1)}
+    for info, path in infos:
+        if not path or is_junk(path, beside):
             continue
         folder = info.orig_filename.endswith(("/", "\\")) or stat.S_ISDIR(info.external_attr >> 16)
         if folder and info.file_size:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 import zipfile
+from collections.abc import Container
 from dataclasses import dataclass
 
 from auto_lambda.errors import AppError, Code
@@ -21,6 +22,8 @@ _REFUSED_CATEGORIES = {
     "Zp": "a paragraph separator",
 }
 _JUNK_FOLDER, _JUNK_FILE = "__MACOSX", ".DS_Store"
+_ICONS = ("Icon\r", "._Icon\r")  # of a folder, in macOS
+_APPLE_DOUBLE = "._"
 
 
 def entry_path(info: zipfile.ZipInfo, max_depth: int) -> tuple[str, ...]:
@@ -32,6 +35,8 @@ def entry_path(info: zipfile.ZipInfo, max_depth: int) -> tuple[str, ...]:
         AppError: ``zip-unsafe-name``.
     """
     name = _decode(info)
+    if name.rpartition("/")[2] in _ICONS:
+        name = f"{name.rpartition('/')[0]}/{_JUNK_FILE}".lstrip("/")
     if why := _refused_character(name):
         raise _unsafe(name, why)
     if "\\" in name:
@@ -47,9 +52,14 @@ def entry_path(info: zipfile.ZipInfo, max_depth: int) -> tuple[str, ...]:
     return tuple(parts)
 
 
-def is_junk(path: tuple[str, ...]) -> bool:
-    """Return whether a path is only what macOS adds to zips."""
-    return _JUNK_FOLDER in path or path[-1] == _JUNK_FILE
+def is_junk(path: tuple[str, ...], others: Container[tuple[str, ...]] = ()) -> bool:
+    """Return whether a path is only what macOS adds to zips: ``._name`` is, beside another entry ``name``."""
+    if _JUNK_FOLDER in path or path[-1] == _JUNK_FILE:
+        return True
+    return any(
+        part.startswith(_APPLE_DOUBLE) and (*path[:depth], part.removeprefix(_APPLE_DOUBLE)) in others
+        for depth, part in enumerate(path)
+    )
 
 
 def quoted(name: str) -> str:

@@ -16,7 +16,6 @@ from builder.diagnosis.python2 import looks_like_python2
 from builder.diagnosis.syntax import clean
 from builder.frameworks.chalice.code import PACKAGED
 from builder.frameworks.chalice.sam import Expanded
-from builder.frameworks.chalice.settings import refused_setting
 from builder.model import Draft, Source
 from builder.sandbox.limit_errors import stopped_error, tampered
 from builder.sandbox.result_file import ResultFile
@@ -47,7 +46,7 @@ class Compiled(_Shape):
 
 
 class _Error(_Shape):
-    kind: Literal["ended", "exit", "import", "policy-file", "setting", "syntax", "usage"]
+    kind: Literal["ended", "exit", "import", "policy-file", "syntax", "usage"]
     message: str
     file: str = ""
     line: int = 0
@@ -184,11 +183,6 @@ def _policy_file_missing(error: _Error, outcome: Outcome, source: Source) -> App
     )
 
 
-def _refused_setting(error: _Error, outcome: Outcome, source: Source) -> AppError:
-    del error, outcome, source
-    return refused_setting("manage_iam_role")
-
-
 def _compile_failed(error: _Error, outcome: Outcome, source: Source) -> AppError:
     del outcome, source
     return AppError(
@@ -203,7 +197,6 @@ _FAILURES: Mapping[str, Callable[[_Error, Outcome, Source], AppError]] = {
     "exit": _exited,
     "import": _import_failed,
     "policy-file": _policy_file_missing,
-    "setting": _refused_setting,
     "syntax": _syntax_failed,
     "usage": _compile_failed,
 }

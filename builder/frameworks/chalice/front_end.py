@@ -17,7 +17,8 @@ from builder.actions import Actions
 from builder.frameworks.chalice import answer
 from builder.frameworks.chalice.code import copy_code
 from builder.frameworks.chalice.sam import expand_action, read_expanded
-from builder.frameworks.chalice.settings import SETTING_NAMES, check_settings
+from builder.frameworks.chalice.settings import DROPPED, SETTING_NAMES, check_settings
+from builder.frameworks.one_folder import join_packages
 from builder.model import Built, Draft
 from builder.proof.audit import audit
 from builder.sandbox.result_file import ResultFile
@@ -69,6 +70,7 @@ class Chalice:
         source = built.source
         warnings = check_settings(read_chalice(source.root).data, source.config_stage)
         code = copy_code(source.root, work / "code")
+        join_packages(code, built.site)
         audit(built, code)  # it says better what is wrong with native code than its import
         (work / "out").mkdir()
         result = ResultFile(work / "out" / "result.json")
@@ -94,6 +96,7 @@ class Chalice:
             "app_name": built.source.app.name,
             "environment": dict(built.source.options.environment),
             "region": self._region,
+            "dropped": list(DROPPED),
         }
 
     def _command(self, built: Built, code: Path, request: Path, result: Path) -> Command:

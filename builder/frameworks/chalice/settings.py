@@ -11,7 +11,7 @@ from builder.lint.lint import SettingNames
 from builder.source import documents
 from builder.source.settings import CHALICE_CONFIG
 
-Treatment = Literal["carried", "replaced", "warned", "refused"]
+Treatment = Literal["carried", "replaced", "warned"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,7 @@ class Setting:
     """Treatment of one setting.
 
     ``carried`` as chalice does; ``replaced`` by something of ours that serves the same end; ``warned`` about and
-    dropped, where that is harmless; ``refused``. ``why`` is what the uploader reads.
+    dropped. ``why`` is what the uploader reads.
     """
 
     treatment: Treatment
@@ -29,7 +29,7 @@ class Setting:
 CARRIED = Setting("carried")
 SETTINGS: Mapping[str, Setting] = {
     "api_gateway_custom_domain": Setting(
-        "refused", "a domain belongs to the account, not to one app: map it to the deployed API once, by hand"
+        "warned", "a domain belongs to the account, not to one app: map it to the deployed API once, by hand"
     ),
     "api_gateway_endpoint_type": CARRIED,
     "api_gateway_endpoint_vpce": CARRIED,
@@ -48,7 +48,8 @@ SETTINGS: Mapping[str, Setting] = {
     "layers": CARRIED,
     "log_retention_in_days": CARRIED,
     "manage_iam_role": Setting(
-        "refused", "roles are created with the pipeline's permissions boundary: provide the policy as a file instead"
+        "warned",
+        "each function gets a role of its own within the pipeline's boundary: say in iam_policy_file what it may do",
     ),
     "minimum_compression_size": CARRIED,
     "profile": Setting("warned", "the pipeline deploys with its own credentials"),
@@ -59,7 +60,7 @@ SETTINGS: Mapping[str, Setting] = {
     "tags": CARRIED,
     "version": CARRIED,
     "websocket_api_custom_domain": Setting(
-        "refused", "a domain belongs to the account, not to one app: map it to the deployed API once, by hand"
+        "warned", "a domain belongs to the account, not to one app: map it to the deployed API once, by hand"
     ),
     "xray": CARRIED,
 }
@@ -81,6 +82,9 @@ SETTING_NAMES: SettingNames = {
 }
 """Where the author of an app writes a property."""
 
+DROPPED = tuple(name for name, one in SETTINGS.items() if one.treatment == "warned")
+"""What chalice itself is not shown."""
+
 _UNKNOWN_SETTING = Setting("warned", "chalice has no such setting")
 
 
@@ -101,20 +105,9 @@ def check_settings(config: Mapping[str, Any], stage: str) -> tuple[str, ...]:
             setting = SETTINGS.get(name, _UNKNOWN_SETTING)
             if value is None or (name == "manage_iam_role" and value):
                 continue
-            if setting.treatment == "refused":
-                raise refused_setting(name, where)
             if setting.treatment == "warned":
                 warnings.append(f"{where}{name} in {CHALICE_CONFIG} is ignored: {setting.why}")
     return tuple(warnings)
-
-
-def refused_setting(name: str, where: str = "") -> AppError:
-    """Return the error for a refused setting; ``where`` is its place with a trailing dot."""
-    return AppError(
-        Code.UNSUPPORTED_SETTING,
-        f"{where}{name} in {CHALICE_CONFIG} is not supported: {SETTINGS[name].why}",
-        hint=f"Remove {name} and drop the zip again.",
-    )
 
 
 def _check_version(version: Any) -> None:

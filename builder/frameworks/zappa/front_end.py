@@ -18,6 +18,7 @@ from auto_lambda.errors import AppError, Code
 from auto_lambda.lambda_events import EventShape, get_event
 from auto_lambda.model import BuildLog, FrameworkName
 from auto_lambda.tools import Tools
+from builder.frameworks.one_folder import join_packages
 from builder.frameworks.zappa import answer
 from builder.frameworks.zappa.answer import Packaged
 from builder.frameworks.zappa.events import tasks_use_topic
@@ -44,6 +45,7 @@ AWS_EVENT_MAPPING = {arn: found[0] if len(found) == 1 else found for arn, found 
 _GENERATED_FILES = ("handler.py", "zappa_settings.py", "django_zappa_app.py")
 _CALLS_AWS = re.compile(rb"\b(?:boto3|botocore|aioboto3|aiobotocore|pynamodb|s3fs|storages|flask_s3|smart_open)\b")
 _FLASK = re.compile(rb"(?m)^(?:from|import)\s+flask\b")
+_EVENTS_ONLY = "the zappa settings name events but no app (app_function, django_settings): no API is created"
 _ROLE_WARNING = (
     "the app is granted what its triggers need, not zappa's own default role (s3:*, sqs:*, sns:*, dynamodb:*, "
     f"kinesis:*, route53:*): say in `extra_permissions` or `attach_policy` what else it uses ({SETTINGS_PAGE})"
@@ -91,9 +93,14 @@ class Zappa:
         settings = StageSettings(packaged.settings)
         warnings = check_settings(settings)
         _check_app(settings, handler)
-        described, parts = build_template(source.app, settings, packaged.policies, packaged.rules, packaged.resources)
+        without_api = _without_api(settings)
+        if without_api:
+            settings = StageSettings({**settings.values, "function_url_enabled": False})
+        resources = {} if without_api else packaged.resources
+        described, parts = build_template(source.app, settings, packaged.policies, packaged.rules, resources)
         code = work / "code"
         warnings += _write_code(work / "out" / "package.zip", code, packaged, settings, handler)
+        join_packages(code, built.site, work / "app")
         return Draft(
             template=described,
             code=code,
@@ -103,11 +110,13 @@ class Zappa:
             warnings=(
                 *warnings,
                 *parts.warnings,
+                *([_EVENTS_ONLY] if without_api else []),
                 *_rights_warning(settings, code),
                 *_project_name_warning(settings, source),
             ),
-            first_event=_first_event(built, parts.url, described["Resources"]),
-            called=dict(_called_functions(settings)),
+            # Only zappa's own handler is known to answer: what another one takes, its author alone knows.
+            first_event=None if settings.own_handler else _first_event(built, parts.url, described["Resources"]),
+            called={} if settings.own_handler else dict(_called_functions(settings)),
             remote_environment=bool(settings.values.get("remote_env") or settings.values.get("remote_env_file")),
         )
 
@@ -162,15 +171,25 @@ def _zappa_folder(built: Built) -> Path:
     return folder
 
 
-def _check_app(settings: StageSettings, zappa: Path) -> None:
+def _without_api(settings: StageSettings) -> bool:
+    """Return whether an API that the settings ask for has nothing behind it, since the app is one of events only.
+
+    Raises:
+        AppError: ``compile-failed``: there are no events either.
+    """
     api = settings.flag("use_apigateway", default=True) and settings.flag("apigateway_enabled", default=True)
-    answers = api or settings.flag("function_url_enabled", default=False)
-    if answers and not (settings.text("app_function") or settings.text("django_settings")):
+    if settings.answers_requests or not (api or settings.flag("function_url_enabled", default=False)):
+        return False
+    if not any(settings.values.get(name) for name in ("events", "bot_events", "cognito")):
         raise AppError(
             Code.COMPILE_FAILED,
             "the zappa settings name neither app_function nor django_settings, so nothing would answer requests",
-            hint='Set app_function, as in "app.app", or apigateway_enabled to false for an app of events only.',
+            hint='Set app_function, as in "app.app", or lambda_handler for a handler of your own, or events.',
         )
+    return True
+
+
+def _check_app(settings: StageSettings, zappa: Path) -> None:
     if settings.text("app_type") == "asgi" and not (zappa / "asgi.py").is_file():
         raise unsupported(
             "app_type", "the zappa that the app requires is too old for ASGI apps",
@@ -190,8 +209,9 @@ def _write_code(package: Path, code: Path, packaged: Packaged, settings: StageSe
         raise AppError(Code.COMPILE_FAILED, f"the app as packaged: {error.message}", hint=error.hint) from error
     (code / "package_info.json").unlink()  # a random id and the time: another zip each time
     warnings = ("the app's own handler.py is replaced by zappa's, as zappa itself does",)
-    replaced = (code / "handler.py").exists()
-    shutil.copyfile(zappa / "handler.py", code / "handler.py", follow_symlinks=False)
+    replaced = (code / "handler.py").exists() and not settings.own_handler
+    if replaced or not (code / "handler.py").exists():
+        shutil.copyfile(zappa / "handler.py", code / "handler.py", follow_symlinks=False)
     if settings.text("django_settings"):
         shutil.copyfile(zappa / "ext" / "django_zappa.py", code / "django_zappa_app.py", follow_symlinks=False)
     tasks = "" if tasks_use_topic(settings) else _CALL_LIVE_ALIAS

@@ -12,6 +12,7 @@ from typing import Any, Literal, cast
 from auto_lambda.errors import AppError, Code
 
 ZAPPA_VERSION = "0.63.0"
+ZAPPA_HANDLER = "handler.lambda_handler"
 SETTINGS_PAGE = "docs/reference/settings-zappa.md"
 
 Verdict = Literal["carried", "ignored", "refused"]
@@ -39,6 +40,10 @@ def _refused(note: str) -> Rule:
 
 _CERTIFY = "only `zappa certify` reads it"
 _ALIAS = "every trigger uses the alias `live`"
+_OWN_ROLE = (
+    "each app gets a role of its own within the pipeline's boundary: say in `extra_permissions` or `attach_policy` "
+    "what it may do"
+)
 _UPLOAD = "only zappa's own upload uses it; packages go to the pipeline's bucket"
 
 RULES: Mapping[str, Rule] = {
@@ -106,7 +111,7 @@ RULES: Mapping[str, Rule] = {
     "extra_permissions": _carried("within the boundary"),
     "function_url_cloudfront_config": _ignored("has no effect without `function_url_domains`"),
     "function_url_config": _carried(),
-    "function_url_domains": _refused("CloudFront distributions and their certificates are not created"),
+    "function_url_domains": _ignored("no CloudFront distribution is created: map the domain to the function's URL"),
     "function_url_enabled": _carried("a public function can be called by its URL only, not through the Lambda API"),
     "iam_authorization": _carried("overrides `authorizer`, as in zappa"),
     "include": _ignored("has no effect without `slim_handler`"),
@@ -114,11 +119,11 @@ RULES: Mapping[str, Rule] = {
     "keep_warm_expression": _carried(),
     "lambda_concurrency": _carried("reserved concurrency"),
     "lambda_description": _carried(),
-    "lambda_handler": _carried(),
+    "lambda_handler": _carried("a handler of the app's own is imported before the deployment, and sent no request"),
     "layers": _carried("in addition to the layer of the app's dependencies, which comes first"),
-    "lets_encrypt_key": _refused("the pipeline renews no certificates, and a private key does not belong in a zip"),
+    "lets_encrypt_key": _ignored(_CERTIFY),
     "log_level": _carried(),
-    "manage_roles": _refused("if false: each app gets a role of its own within the pipeline's boundary"),
+    "manage_roles": _ignored(_OWN_ROLE),
     "memory_size": _carried(),
     "num_retained_versions": _ignored("every version is kept; the pipeline deletes none"),
     "payload_compression": _carried("REST APIs (`v1`) only"),
@@ -130,7 +135,7 @@ RULES: Mapping[str, Rule] = {
     "remote_env": _carried("with the permission to read that object"),
     "remote_env_bucket": _carried("with the permission to read that object"),
     "remote_env_file": _carried("with the permission to read that object"),
-    "role_arn": _refused("each app gets a role of its own within the pipeline's boundary"),
+    "role_arn": _ignored(_OWN_ROLE),
     "role_name": _ignored("each app gets a role of its own, named by CloudFormation"),
     "route53_enabled": _ignored(_CERTIFY),
     "runtime": _carried("read when the dependencies are built"),
@@ -164,6 +169,16 @@ class StageSettings:
     def __init__(self, values: Mapping[str, Any], prefix: str = "") -> None:
         self.values = values
         self._prefix = prefix
+
+    @property
+    def own_handler(self) -> bool:
+        """Whether a handler of the app itself is called, not zappa's."""
+        return self.text("lambda_handler", ZAPPA_HANDLER) != ZAPPA_HANDLER
+
+    @property
+    def answers_requests(self) -> bool:
+        """Whether there is something that an API could call."""
+        return bool(self.text("app_function") or self.text("django_settings") or self.own_handler)
 
     def text(self, name: str, default: str = "") -> str:
         """Return a string."""
@@ -237,9 +252,9 @@ def check_settings(settings: StageSettings) -> tuple[str, ...]:
     Raises:
         AppError: ``unsupported-setting``, naming the setting and the reason.
     """
-    for name, value in settings.values.items():
-        if (rule := RULES.get(name)) and rule.verdict == "refused" and _is_requested(name, value):
-            raise unsupported(name, rule.note)
+    refused = [name for name, value in settings.values.items() if value and _verdict(name) == "refused"]
+    if refused:
+        raise _all_unsupported(refused)
     _check_callbacks(settings)
     _check_api(settings)
     return _warnings(settings)
@@ -254,9 +269,19 @@ def unsupported(name: str, reason: str, hint: str = "") -> AppError:
     )
 
 
-def _is_requested(name: str, value: Any) -> bool:
-    """Return whether a refused setting is in use: `false`, `null` and empty mostly mean that it is not."""
-    return value is False if name == "manage_roles" else bool(value)
+def _all_unsupported(names: list[str]) -> AppError:
+    first, *others = (unsupported(name, RULES[name].note) for name in names)
+    return AppError(first.code, "\n".join(one.message for one in (first, *others)), hint=first.hint)
+
+
+def _verdict(name: str) -> Verdict | None:
+    rule = RULES.get(name)
+    return rule.verdict if rule else None
+
+
+def _counts(name: str, value: Any) -> bool:
+    """Return whether an ignored setting asks for anything."""
+    return value is False if name == "manage_roles" else value not in (None, False, "", [], {})
 
 
 def _check_callbacks(settings: StageSettings) -> None:
@@ -283,7 +308,7 @@ def _check_api(settings: StageSettings) -> None:
 
 
 def _warnings(settings: StageSettings) -> tuple[str, ...]:
-    given = [name for name, value in settings.values.items() if value not in (None, False, "", [], {})]
+    given = [name for name, value in settings.values.items() if _counts(name, value)]
     found = [
         f"the zappa setting {name!r} is ignored: {RULES[name].note}"
         for name in given

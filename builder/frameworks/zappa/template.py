@@ -21,7 +21,7 @@ from builder.frameworks.zappa.resources import (
     sub,
     tag_list,
 )
-from builder.frameworks.zappa.settings import StageSettings, unsupported
+from builder.frameworks.zappa.settings import ZAPPA_HANDLER, StageSettings, unsupported
 from builder.lint.lint import SettingNames
 
 MAX_FUNCTION_NAME = 64
@@ -103,7 +103,7 @@ def build_template(
 def _function(app: App, settings: StageSettings) -> Resource:
     properties: dict[str, Any] = {
         "FunctionName": app.function,
-        "Handler": settings.text("lambda_handler", "handler.lambda_handler"),
+        "Handler": settings.text("lambda_handler", ZAPPA_HANDLER),
         "Description": settings.text("lambda_description", "Zappa Deployment"),
         "MemorySize": settings.number("memory_size", 512),
         "Timeout": settings.number("timeout_seconds", 30),

@@ -167,6 +167,12 @@ SETTINGS = {
     "objects in objects (JSON)": ("json", repeated('{"a":')),
     "one number (JSON)": ("json", repeated("1")),
     "escapes (JSON)": ("json", repeated("\\", start='{"a": "')),
+    "comments (Hjson)": ("json", repeated("#a\n", start="{")),
+    "a comment without an end (Hjson)": ("json", repeated("*", start="{/*")),
+    "words without quotes (Hjson)": ("json", repeated("x ", start="{a: ")),
+    "spaces after a number (Hjson)": ("json", repeated(" ", start="{a: 1", end="x}")),
+    "text in lines (Hjson)": ("json", repeated("''\n", start="{a: '''")),
+    "a root without braces (Hjson)": ("json", repeated("a: 1\n")),
     "lists in lists (TOML)": ("toml", repeated("[", start="a = ")),
     "tables in tables (TOML)": ("toml", repeated("{a=", start="a = ")),
     "one number (TOML)": ("toml", repeated("1", start="a = ")),
@@ -190,7 +196,7 @@ def test_settings(tmp_path: Path, suffix: str, worst: Callable[[int], str]) -> N
 
     def parse(text: str) -> None:
         path.write_text(text)
-        documents.read(path, path.name)
+        documents.read(path, path.name, comments=True)
 
     assert_linear(parse, worst, limit)
     with pytest.raises(AppError):

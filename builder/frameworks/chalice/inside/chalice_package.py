@@ -3,7 +3,8 @@
 ``chalice_package.py REQUEST RESULT``, two JSON files.
 
 Request: ``code`` (folder that becomes the code zip, what the app is imported from), ``root`` (the project, for its
-``.chalice`` folder), ``site`` (dependencies, or null), ``stage``, ``app_name``, ``environment``, ``region``.
+``.chalice`` folder), ``site`` (dependencies, or null), ``stage``, ``app_name``, ``environment``, ``region``,
+``dropped`` (names of settings that chalice is not shown).
 
 Result: ``sam`` (the template), ``tracing`` (whether the API is traced, which chalice's template leaves out) and
 ``notifications``; or ``error`` with a ``kind``, a ``message`` and more by kind. Messages hold no path of this machine.
@@ -68,7 +69,7 @@ class NoPackager(deployer.BaseDeployStep):
 def load_config(request: Mapping[str, Any], app: chalice.app.Chalice | None) -> Config:
     """Load the configuration of one stage as chalice's own command line does."""
     file = Path(request["root"], ".chalice", "config.json")
-    from_disk = json.loads(file.read_text()) if file.is_file() else {}
+    from_disk = without(json.loads(file.read_text()) if file.is_file() else {}, request["dropped"])
     defaults = {
         "project_dir": request["root"],
         "app_name": request["app_name"],
@@ -80,6 +81,17 @@ def load_config(request: Mapping[str, Any], app: chalice.app.Chalice | None) -> 
     return Config(
         chalice_stage=request["stage"], user_provided_params=given, config_from_disk=from_disk, default_params=defaults
     )
+
+
+def without(settings: Any, dropped: list[str]) -> Any:
+    """Leave settings out: at the top, of stages and of their functions."""
+    if not isinstance(settings, dict):
+        return settings
+    kept = {name: value for name, value in settings.items() if name not in dropped}
+    for group in ("stages", "lambda_functions"):
+        if isinstance(kept.get(group), dict):
+            kept[group] = {name: without(one, dropped) for name, one in kept[group].items() if isinstance(one, dict)}
+    return kept
 
 
 def build_resources(config: Config, root: Path) -> list[models.Model]:
@@ -105,7 +117,7 @@ def check_resources(resources: list[models.Model], root: Path) -> None:
     """Refuse what chalice itself would report late, or not at all.
 
     Raises:
-        Refused: nothing to deploy, a policy file that is not there, or a role that is not ours.
+        Refused: nothing to deploy, or a policy file that is not there.
     """
     if not any(isinstance(resource, models.LambdaFunction) for resource in resources):
         raise CompileError(
@@ -115,8 +127,6 @@ def check_resources(resources: list[models.Model], root: Path) -> None:
         policy = resource.policy if isinstance(resource, models.RestAPI) else resource
         if isinstance(policy, models.FileBasedIAMPolicy):
             check_policy_file(Path(policy.filename), root)
-        if isinstance(resource, models.PreCreatedIAMRole):
-            raise CompileError("setting", "manage_iam_role")
 
 
 def check_policy_file(file: Path, root: Path) -> None:

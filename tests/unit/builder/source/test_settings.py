@@ -50,7 +50,7 @@ def test_a_chalice_config_without_stages_has_chalices_default_stage(tmp_path: Pa
     assert chalice(tmp_path, data).stage_names == ("dev",)
 
 
-@pytest.mark.parametrize("data", [{"stages": []}, {"stages": None}, {"stages": {"dev": 1}}, []])
+@pytest.mark.parametrize("data", [{"stages": []}, {"stages": None}, {"stages": {"dev": {}, "": {}}}, []])
 def test_a_chalice_config_of_the_wrong_shape_is_refused(tmp_path: Path, data: Any) -> None:
     assert refused(chalice, tmp_path, data).code == Code.BAD_CONFIG
 
@@ -86,7 +86,7 @@ def test_an_extends_that_leads_nowhere_or_round_is_refused(tmp_path: Path, data:
     assert said in error.message
 
 
-@pytest.mark.parametrize("data", [{}, [], {"dev": None}, {"dev": {}, "prod": "x"}, {"": {}}])
+@pytest.mark.parametrize("data", [{}, [], {"dev": None}, {"$schema": "x"}, {"": {}}])
 def test_zappa_settings_of_the_wrong_shape_are_refused(tmp_path: Path, data: Any) -> None:
     assert refused(zappa, tmp_path, data).code == Code.BAD_CONFIG
 
@@ -115,3 +115,40 @@ def test_folders_named_like_settings_are_none(tmp_path: Path) -> None:
 
     assert not is_chalice_project(tmp_path)
     assert zappa_settings_files(tmp_path) == ()
+
+
+def test_what_stands_among_the_stages_but_is_none_is_passed_over_with_a_warning(tmp_path: Path) -> None:
+    config = chalice(tmp_path, {"stages": {"dev": {"lambda_timeout": 9}, "version": "2.0", "app_name": "x"}})
+    settings = zappa(tmp_path, {"$schema": "x", "dev": {}})
+
+    assert (config.stage_names, settings.stage_names) == (("dev",), ("dev",))
+    assert config.warnings == (
+        "'version', 'app_name' in .chalice/config.json is ignored, as it is no stage with settings",
+    )
+    assert "'$schema'" in settings.warnings[0]
+    assert chalice_without_stray(tmp_path / "plain").warnings == ()
+
+
+def chalice_without_stray(folder: Path) -> ChaliceConfig:
+    folder.mkdir()
+    return chalice(folder, {"stages": {"dev": {}}})
+
+
+def test_zappas_json_may_have_comments_and_trailing_commas(tmp_path: Path) -> None:
+    (tmp_path / "zappa_settings.json").write_text(
+        """{
+  // the stage
+  "dev": {
+    app_function: app.app  # where it is
+    "memory_size": 256,
+  },
+}"""
+    )
+
+    assert read_zappa(tmp_path).stage("dev") == {"app_function": "app.app  # where it is", "memory_size": 256}
+
+
+def test_what_is_no_hjson_either_is_told_in_jsons_words(tmp_path: Path) -> None:
+    (tmp_path / "zappa_settings.json").write_text('{"dev": {"a": 1}')
+
+    assert "line 1 column 17" in refused(read_zappa, tmp_path).message

@@ -301,3 +301,59 @@ def test_a_mangled_zip_is_unpacked_or_refused_and_nothing_else(
 @given(st.binary(max_size=200), st.sampled_from([b"", b"PK\x05\x06" + bytes(18), b"PK\x06\x06PK\x06\x07PK\x05\x06"]))
 def test_arbitrary_bytes_are_refused(tmp_path: Path, noise: bytes, end: bytes) -> None:
     assert refused(noise + end, tmp_path).code.startswith(("zip-", "not-a-zip"))
+
+
+# What is left out
+
+
+LINK = stat.S_IFLNK | 0o777
+
+
+def warned(data: bytes, where: Path) -> tuple[str, ...]:
+    (where / "again.zip").write_bytes(data)
+    return unpack(where / "again.zip", where / "again")
+
+
+@pytest.mark.parametrize("marker", ["pyvenv.cfg", "conda-meta/history", "bin/activate_this.py"])
+def test_a_virtual_environment_is_left_out_with_its_links(tmp_path: Path, marker: str) -> None:
+    data = build(
+        *APP, Raw(f"shop/venv/{marker}"), Raw("shop/venv/bin/python", b"/usr/bin/python3", mode=LINK),
+        Raw("shop/venv/lib/python3.12/site-packages/x.py"),
+    )  # fmt: skip
+
+    assert unpacked(data, tmp_path) == unpacked(build(*APP), tmp_path / "without")
+    (warning,) = warned(data, tmp_path)
+    assert "shop/venv" in warning
+
+
+def test_of_an_environment_in_the_projects_own_folder_only_its_own_files_are_left_out(tmp_path: Path) -> None:
+    theirs = (Raw("app.py"), Raw("bin/tool"), Raw("lib/mine.py"))
+    own = (
+        Raw("pyvenv.cfg"), Raw("bin/python3", b"/usr/bin/python3", mode=LINK), Raw("bin/activate"),
+        Raw("lib64", b"lib", mode=LINK), Raw("lib/python3.12/site-packages/x.py"),
+    )  # fmt: skip
+
+    assert set(unpacked(build(*theirs, *own), tmp_path)) == {"app.py", "bin/tool", "lib/mine.py"}
+    assert "the root of the zip" in warned(build(*theirs, *own), tmp_path)[0]
+
+
+def test_an_environment_counts_for_no_limit_of_size(tmp_path: Path) -> None:
+    data = build(Raw("app.py", b"x"), Raw("venv/pyvenv.cfg"), Raw("venv/lib/large.so", b"x" * 1000))
+
+    assert unpacked(data, tmp_path, ZipLimits(total_bytes=10)) == {"app.py": b"x"}
+
+
+def test_links_elsewhere_are_still_refused_and_nothing_is_left_out_of_an_ordinary_app(tmp_path: Path) -> None:
+    data = build(Raw("venv/pyvenv.cfg"), Raw("tool", b"/etc/passwd", mode=LINK))
+
+    assert refused(data, tmp_path).code == Code.ZIP_LINK
+    assert warned(build(*APP), tmp_path) == ()
+
+
+def test_apple_doubles_and_icons_of_folders_are_dropped(tmp_path: Path) -> None:
+    data = build(
+        Raw("shop/app.py", b"x"), Raw("shop/._app.py", b"\0"), Raw("._shop", b"\0"), Raw("shop/Icon\r"),
+        Raw("shop/lib/._x/y"), Raw("shop/lib/x/y"), Raw("shop/._hidden"),
+    )  # fmt: skip
+
+    assert set(unpacked(data, tmp_path)) == {"shop/app.py", "shop/lib/x/y", "shop/._hidden"}

@@ -135,10 +135,6 @@ FAILURES = [
         Code.COMPILE_FAILED, ".chalice/p.json is not an IAM policy", "", id="not a policy",
     ),
     pytest.param(
-        {"app.py": HELLO, ".chalice/config.json": '{"manage_iam_role": false, "iam_role_arn": "arn"}'},
-        Code.UNSUPPORTED_SETTING, "manage_iam_role", "Remove manage_iam_role", id="a role of one's own",
-    ),
-    pytest.param(
         {"app.py": HELLO, ".chalice/config.json": '{"subnet_ids": ["subnet-1"]}'}, Code.COMPILE_FAILED,
         "you must provide the subnet_ids", "", id="half a VPC",
     ),

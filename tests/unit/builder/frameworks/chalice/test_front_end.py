@@ -444,3 +444,24 @@ def test_chalices_own_project_templates_compile(tmp_path: Path, compile_chalice:
 
 def test_chalice_is_always_asked_for(tmp_path: Path) -> None:
     assert Chalice(PlainSandbox(), ToolEnvironments(), NoActions()).requirements(tmp_path) == ("chalice",)
+
+
+def test_roles_and_domains_of_the_account_are_left_out_with_a_warning(
+    tmp_path: Path, compile_chalice: Callable[..., Draft]
+) -> None:
+    domain = {"domain_name": "api.example.com", "certificate_arn": "arn:aws:acm:us-east-1:123456789012:certificate/x"}
+    config = {
+        "manage_iam_role": False, "iam_role_arn": "arn:aws:iam::123456789012:role/x",
+        "environment_variables": {"profile": "kept"},
+        "stages": {"dev": {"api_gateway_custom_domain": domain}, "version": "2.0"},
+    }  # fmt: skip
+    draft = compile_chalice(tmp_path, {"app.py": HELLO, ".chalice/config.json": json.dumps(config)})
+
+    kinds = {one["Type"] for one in draft.template["Resources"].values()}
+    assert "AWS::IAM::Role" in kinds
+    assert not {kind for kind in kinds if "Domain" in kind or "BasePath" in kind}
+    (function,) = (one for one in draft.template["Resources"].values() if one["Type"] == "AWS::Lambda::Function")
+    assert function["Properties"]["Environment"]["Variables"] == {"profile": "kept"}
+    assert {warning.partition(" ")[0] for warning in draft.warnings} == {
+        "manage_iam_role", "iam_role_arn", "stages.dev.api_gateway_custom_domain",
+    }  # fmt: skip

@@ -55,17 +55,15 @@ def test_the_reference_says_the_same() -> None:
         ),
     ],
 )
-def test_a_refused_setting_is_named_with_its_place(config: dict[str, Any], place: str) -> None:
-    with pytest.raises(AppError) as raised:
-        check_settings(config, "dev")
-    assert raised.value.code == Code.UNSUPPORTED_SETTING
-    assert raised.value.message.startswith(f"{place}manage_iam_role in .chalice/config.json")
+def test_a_setting_that_is_not_carried_is_named_with_its_place(config: dict[str, Any], place: str) -> None:
+    (warning,) = check_settings(config, "dev")
+    assert warning.startswith(f"{place}manage_iam_role in .chalice/config.json is ignored: each function gets a role")
 
 
 @pytest.mark.parametrize("name", ["api_gateway_custom_domain", "websocket_api_custom_domain"])
-def test_custom_domains_are_refused(name: str) -> None:
-    with pytest.raises(AppError, match=name):
-        check_settings({name: {"domain_name": "example.com"}}, "dev")
+def test_custom_domains_are_to_be_mapped_by_hand(name: str) -> None:
+    (warning,) = check_settings({name: {"domain_name": "example.com"}}, "dev")
+    assert "by hand" in warning
 
 
 def test_other_stages_and_empty_settings_do_not_count() -> None:

@@ -63,7 +63,7 @@ def compile_zappa(layer: Layer, tmp_path: Path) -> Compile:
         work = here / "work"
         work.mkdir()
         say = more.get("said", []).append
-        built = Built(source, "", layer)
+        built = Built(source, "", more.get("layer", layer))
         draft = Zappa(PlainSandbox(), ToolEnvironments()).compile(built, work, say)
         if more.get("prove"):
             prove(draft, built, here, say)
@@ -275,7 +275,7 @@ def test_a_hook_that_ends_the_process_is_told(compile_zappa: Compile) -> None:
         ({"p.json": "{", **settings(attach_policy="p.json")}, Code.BAD_CONFIG, "p.json"),
         (settings(ephemeral_storage={"Size": 1}), Code.BAD_CONFIG, "ephemeral_storage"),
         (settings(environment_variables={"A": 1}), Code.BAD_CONFIG, "not strings: A"),
-        (settings(manage_roles=False), Code.UNSUPPORTED_SETTING, "manage_roles"),
+        (settings(alb_enabled=True), Code.UNSUPPORTED_SETTING, "alb_enabled"),
     ],
     ids=lambda value: str(value)[:40],
 )  # fmt: skip
@@ -324,6 +324,47 @@ def test_the_app_answers_whoever_its_requests_come_from(compile_zappa: Compile, 
     draft = compile_zappa({"shop.py": greeting, **settings(**more)}, prove=True, said=said)
     assert ("asked for /" in said) == (draft.url is not None)
     assert any("App starts" in line for line in said)
+
+
+EVENT = {"function": "shop.tick", "expression": "rate(1 day)"}
+
+
+def test_a_handler_of_the_apps_own_answers_the_api_and_gets_no_made_up_request(compile_zappa: Compile) -> None:
+    own = "def tick(event, context):\n    return event['Records']\n"
+    draft = compile_zappa({"shop.py": own, **settings(app_function=None, lambda_handler="shop.tick")}, prove=True)
+    assert draft.url is not None
+    assert function(draft)["Handler"] == "shop.tick"
+
+
+def test_a_handler_of_the_apps_own_must_import(compile_zappa: Compile) -> None:
+    error = refused(compile_zappa, settings(app_function=None, lambda_handler="shop.gone"), prove=True)
+    assert error.code == Code.HANDLER_MISSING
+
+
+def test_a_handler_module_of_the_apps_own_is_not_replaced(compile_zappa: Compile) -> None:
+    own = {"handler.py": "def mine(event, context): pass\n", **settings(lambda_handler="handler.mine")}
+    draft = compile_zappa(own, prove=True)
+    assert (draft.code / "handler.py").read_text() == own["handler.py"]
+
+
+def test_an_app_of_events_only_gets_no_api(compile_zappa: Compile) -> None:
+    files = {"shop.py": "def tick(event, context):\n    pass\n", **settings(app_function=None, events=[EVENT])}
+    draft = compile_zappa(files, prove=True)
+    assert draft.url is None
+    assert not [one for one in draft.template["Resources"].values() if "ApiGateway" in one["Type"]]
+    assert any("no API is created" in warning for warning in draft.warnings)
+
+
+def test_a_namespace_spans_the_app_and_its_layer(compile_zappa: Compile, layer: Layer, tmp_path: Path) -> None:
+    packages = write(tmp_path / "layer" / "python", {"acme/common/__init__.py": "greeting = b'hello'\n"})
+    for path in (layer.tree / "python").iterdir():
+        (packages / path.name).symlink_to(path)
+    own = {"acme/web/__init__.py": "", "acme/web/app.py": APP + "from acme.common import greeting\n"}
+    own_layer = Layer(packages.parent, tmp_path / "layer.zip", "layers/y.zip", 0, 0)
+
+    draft = compile_zappa({**own, **settings(app_function="acme.web.app.app")}, prove=True, layer=own_layer)
+
+    assert not (draft.code / "acme" / "__init__.py").exists()
 
 
 def test_an_app_without_zappa_in_its_layer_is_told(tmp_path: Path) -> None:

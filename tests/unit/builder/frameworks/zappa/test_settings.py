@@ -52,10 +52,6 @@ def test_whatever_is_not_carried_says_why() -> None:
     [
         ({"alb_enabled": True}, "alb_enabled"),
         ({"assume_policy": "p.json"}, "assume_policy"),
-        ({"manage_roles": False}, "manage_roles"),
-        ({"role_arn": "arn:aws:iam::123456789012:role/admin"}, "role_arn"),
-        ({"lets_encrypt_key": "s3://b/k"}, "lets_encrypt_key"),
-        ({"function_url_domains": ["a.example"]}, "function_url_domains"),
         ({"callbacks": {"zip": "hooks.zip"}}, "callbacks.zip"),
         ({"callbacks": {"post": "hooks.post"}}, "callbacks.post"),
         ({"apigateway_version": "v2", "authorizer": {"function": "a.b"}}, "authorizer"),
@@ -68,6 +64,28 @@ def test_what_is_refused_is_refused_by_name(settings: dict[str, Any], named: str
         check_settings(StageSettings(settings))
     assert caught.value.code == Code.UNSUPPORTED_SETTING
     assert repr(named) in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"manage_roles": False}, "extra_permissions"),
+        ({"role_arn": "arn:aws:iam::123456789012:role/admin"}, "extra_permissions"),
+        ({"function_url_domains": ["a.example"]}, "map the domain"),
+    ],
+)
+def test_roles_and_domains_are_warned_about(settings: dict[str, Any], said: str) -> None:
+    (warning,) = check_settings(StageSettings(settings))
+    assert next(iter(settings)) in warning
+    assert said in warning
+
+
+def test_all_refused_settings_are_named_at_once() -> None:
+    with pytest.raises(AppError) as caught:
+        check_settings(StageSettings({"alb_enabled": True, "memory_size": 512, "assume_policy": "p.json"}))
+    assert [name for name in ("alb_enabled", "memory_size", "assume_policy") if name in caught.value.message] == [
+        "alb_enabled", "assume_policy",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
