@@ -23,6 +23,7 @@ from builder.protocol.messages import AppBuilt, AppRequest, NotificationMessage,
 from builder.protocol.template_shape import check_shape
 from builder.source.confidential import confidential_values
 from builder.source.inspect import inspect
+from builder.source.python_path import add_layer
 from builder.source.runtime import Defaults
 from builder.source.unpack import unpack_file
 
@@ -88,7 +89,7 @@ def build_app(
     if built.source != source:  # the dependencies wanted another Python
         progress.recognised(built.source)
     progress.step("compile")
-    draft = framework.compile(built, _made(work / "compile"), progress.say)
+    draft = _reaching_layer(framework.compile(built, _made(work / "compile"), progress.say))
     code_zip = _zipped(draft, built, work / "code.zip")
     lint(draft.template, framework.setting_names)
     _warn(progress, draft.warnings)
@@ -138,6 +139,15 @@ def _inspected(request: AppRequest, tree: Path, progress: BuildProgress) -> Sour
     _warn(progress, source.warnings)
     progress.say(f"{source.framework}, stage {source.config_stage}, Python {source.python}, {source.architecture}")
     return source
+
+
+def _reaching_layer(draft: Draft) -> Draft:
+    """Let functions with a PYTHONPATH of their own find the dependencies."""
+    for resource in draft.template["Resources"].values():
+        environment = resource.get("Properties", {}).get("Environment")
+        if resource["Type"] == "AWS::Lambda::Function" and isinstance(environment, dict):
+            environment["Variables"] = add_layer(environment.get("Variables", {}))
+    return draft
 
 
 def _zipped(draft: Draft, built: Built, to: Path) -> Path:

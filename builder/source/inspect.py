@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from auto_lambda.errors import AppError, Code
-from auto_lambda.keys import App
+from auto_lambda.keys import App, BadKey
 from auto_lambda.model import Architecture, FrameworkName
 from builder.model import Options, Source
 from builder.source import documents, settings
@@ -129,11 +129,17 @@ def _no_app_found(top: Path, shown: str, options: Options) -> AppError:
         )
         return AppError(Code.NO_FRAMEWORK, message, hint=f"Correct root or framework in {options_file.FILE}.")
     message = f"no chalice or zappa app was found: no {_SETTINGS_FILES} in {where} or in {', '.join(SUBFOLDERS)}"
+    if (top / "zappa_settings.py").is_file():
+        message += "; zappa_settings.py holds no settings of zappa's"
     return AppError(Code.NO_FRAMEWORK, message, hint=_no_app_hint(top))
 
 
 def _no_app_hint(top: Path) -> str:
     """Guess why no app was found."""
+    if inner := _only_zip(top):
+        return f"The zip holds only another one, {inner}: drop that one, or zip the app's folder itself."
+    if (top / "zappa_settings.py").is_file():
+        return "zappa's settings are a .json, .toml or .yml file: run `zappa init`, which writes zappa_settings.json."
     elsewhere = [folder for folder in sorted(top.iterdir()) if folder.is_dir() and _apps_in(folder, "")]
     if elsewhere:
         return f"There is an app in {elsewhere[0].name}/: set root = '{elsewhere[0].name}' in {options_file.FILE}."
@@ -143,6 +149,12 @@ def _no_app_hint(top: Path) -> str:
             "does not match hidden names. If it is another kind of app, run `zappa init` first."
         )
     return "Zip the folder that holds .chalice/ or zappa_settings.json, not its files one by one."
+
+
+def _only_zip(top: Path) -> str | None:
+    """Return the name of the only file, if it is a zip."""
+    names = [entry.name for entry in top.iterdir()]
+    return names[0] if len(names) == 1 and names[0].lower().endswith(".zip") else None
 
 
 def _require_app_py(place: _AppLocation) -> None:
@@ -171,9 +183,22 @@ def _config_stage(app: App, names: tuple[str, ...], options: Options, place: _Ap
         Code.UNKNOWN_STAGE,
         f"the upload's stage {app.stage!r} would be stage {chosen!r} of this {place.framework} app{reason}, which "
         f"defines only: {documents.join_names(names)}",
-        hint=f"Drop it under one of those stages, or map it under [stages] in {options_file.FILE}: "
-        f'{app.stage} = "{names[0]}".',
+        hint=f'{_drop_hint(names)} under [stages] in {options_file.FILE}: {app.stage} = "{names[0]}".',
     )
+
+
+def _drop_hint(names: tuple[str, ...]) -> str:
+    """Offer only stages that a key may name."""
+    keys = [name for name in names if _may_be_key(name)]
+    return f"Drop it under stage {documents.join_names(keys)}, or map it" if keys else "Map it"
+
+
+def _may_be_key(stage: str) -> bool:
+    try:
+        App(stage, "any")
+    except BadKey:
+        return False
+    return True
 
 
 def _python_settings(

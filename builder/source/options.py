@@ -11,6 +11,7 @@ from auto_lambda.errors import AppError
 from auto_lambda.keys import App, BadKey
 from builder.model import Options
 from builder.source import documents
+from builder.source.python_path import VARIABLE, with_layer
 from builder.source.runtime import parse_architecture, parse_minor
 
 FILE = "auto-lambda.toml"
@@ -139,6 +140,8 @@ def _environment(file: str, value: Any) -> Mapping[str, str]:
             f"[environment] is larger than the {MAX_ENVIRONMENT_BYTES} bytes that Lambda allows",
             hint="Move large values into the parameter store, a secret or a file.",
         )
+    if VARIABLE in table:
+        table[VARIABLE] = with_layer(table[VARIABLE])
     return dict(table)
 
 

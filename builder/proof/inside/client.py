@@ -26,7 +26,9 @@ Handler = Callable[[Any, Any], Any]
 def main() -> None:
     """Run the runtime: load the handler, then ask for events until killed."""
     faulthandler.enable()
-    sys.path[:0] = os.environ["PYTHONPATH"].split(":")
+    # The app may have set PYTHONPATH: the code is found first all the same, and the runtime last.
+    task, runtime = os.environ["LAMBDA_TASK_ROOT"], os.environ["LAMBDA_RUNTIME_DIR"]
+    sys.path[:0] = dict.fromkeys([task, *os.environ["PYTHONPATH"].split(":"), runtime])
     bootstrap._get_handler = report_load_errors(bootstrap._get_handler)
     bootstrap.run(os.environ["_HANDLER"], LambdaRuntimeClient(os.environ["AWS_LAMBDA_RUNTIME_API"]))
 

@@ -132,7 +132,11 @@ def start(one: dict[str, Any], request: dict[str, Any], base: dict[str, str]) ->
         events.append({"proof/called": one["called"]})
     api = RuntimeApi(events)
     threading.Thread(target=api.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
-    environment = {**base, **one["environment"], "_HANDLER": one["handler"], "AWS_LAMBDA_RUNTIME_API": api.address}
+    own = dict(one["environment"])
+    if "PYTHONPATH" in own:  # names places on Lambda
+        path = own["PYTHONPATH"].replace("/opt/python", f"{layer_folder(request)}/python")
+        own["PYTHONPATH"] = path.replace("/var/task", base["LAMBDA_TASK_ROOT"])
+    environment = {**base, **own, "_HANDLER": one["handler"], "AWS_LAMBDA_RUNTIME_API": api.address}
     process = subprocess.Popen(
         [sys.executable, "-I", "-B", "-u", str(CLIENT)],
         cwd=base["LAMBDA_TASK_ROOT"], env=environment, stdin=subprocess.DEVNULL, start_new_session=True,
@@ -180,11 +184,17 @@ def wait_for_start(
             return {"ended": ended, "init_ms": None if init is None else round(init * 1000)}
 
 
+def layer_folder(request: dict[str, Any]) -> str:
+    """Return where the layer is: in its place on Lambda, unless nothing is isolated."""
+    isolated = not Path(request["task"][1]).exists()
+    return str(request["layer"][0 if isolated else 1]) if request["layer"] else "/opt"
+
+
 def lambda_environment(request: dict[str, Any]) -> dict[str, str]:
     """Return Lambda's own variables: docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html."""
     isolated = not Path(request["task"][1]).exists()
     task, runtime = (request[name][0 if isolated else 1] for name in ("task", "runtime"))
-    layer = request["layer"][0 if isolated else 1] if request["layer"] else "/opt"
+    layer = layer_folder(request)
     minor = f"python{sys.version_info[0]}.{sys.version_info[1]}"
     path = (task, f"{layer}/python/lib/{minor}/site-packages", f"{layer}/python", runtime)
     return {

@@ -52,7 +52,7 @@ def lambda_surroundings(code: Path, site: Path | None) -> Iterator[None]:
     What this program needed for itself is hidden meanwhile, so that a forgotten requirement is found missing, and
     a pinned one is not replaced by ours.
     """
-    shipped = [folder for folder in (code, site) if folder]
+    shipped = [code, *own_path(code), *([site] if site else [])]
     tools = {name: module for name, module in sys.modules.items() if is_tool(module) and not offered(name, shipped)}
     path = sys.path[:]
     ours = str(Path(__file__).parent)
@@ -70,6 +70,18 @@ def lambda_surroundings(code: Path, site: Path | None) -> Iterator[None]:
             sys.meta_path.remove(last)
         sys.path[:] = path
         sys.modules.update(tools)
+
+
+def own_path(code: Path) -> list[Path]:
+    """Return those folders of the code that the app's own PYTHONPATH names."""
+    entries = os.environ.get("PYTHONPATH", "").split(":")
+    folders = [code / entry.removeprefix("/var/task").lstrip("/") for entry in entries if is_in_code(entry)]
+    return [Path(os.path.normpath(folder)) for folder in folders]
+
+
+def is_in_code(entry: str) -> bool:
+    """Return whether an entry of PYTHONPATH is relative to the code, or is its place on Lambda."""
+    return bool(entry) and (not entry.startswith(("/", "$")) or f"{entry}/".startswith("/var/task/"))
 
 
 def is_tool(module: ModuleType) -> bool:

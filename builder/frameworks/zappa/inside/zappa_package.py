@@ -73,6 +73,7 @@ def package(request: dict[str, Any]) -> dict[str, Any]:
     sys.path[:0] = [str(Path.cwd()), *filter(None, [request["site"]])]  # after zappa itself, which stays the tool's own
     hook("callbacks.settings", lambda: cli.callback("settings"))
     settings = {**json.loads(json.dumps(cli.stage_config, default=str)), **changes(before, plain(vars(cli)))}
+    sys.path[1:1] = own_path({**(settings.get("aws_environment_variables") or {}), **request["environment"]})
     if settings.get("prebuild_script"):
         hook("prebuild_script", cli.execute_prebuild_script)
     check_app(settings)
@@ -84,6 +85,13 @@ def package(request: dict[str, Any]) -> dict[str, Any]:
         "rules": rules(cli, request["function"], settings),
         "resources": resources(cli, request, settings),
     }
+
+
+def own_path(variables: dict[str, Any]) -> list[str]:
+    """Return those folders of the app that its own PYTHONPATH on Lambda names."""
+    entries = str(variables.get("PYTHONPATH") or "").split(":")
+    inside = [entry for entry in entries if entry and (entry[0] not in "/$" or f"{entry}/".startswith("/var/task/"))]
+    return [str(Path.cwd() / entry.removeprefix("/var/task").lstrip("/")) for entry in inside]
 
 
 def loaded(request: dict[str, Any]) -> Any:

@@ -271,3 +271,35 @@ def test_what_the_settings_ask_for_and_cannot_have(tmp_path: Path, settings: Any
     zappa(tmp_path, {"dev": settings})
 
     assert refused(tmp_path).code == code
+
+
+def test_a_zip_in_a_zip_is_named(tmp_path: Path) -> None:
+    (tmp_path / "shop-1.2.zip").touch()
+
+    assert "holds only another one, shop-1.2.zip" in refused(tmp_path).hint
+
+
+def test_a_settings_module_is_no_settings_file_of_zappas(tmp_path: Path) -> None:
+    (tmp_path / "zappa_settings.py").touch()
+    (tmp_path / "app.py").touch()
+
+    error = refused(tmp_path)
+
+    assert "zappa_settings.py" in error.message
+    assert "zappa init" in error.hint
+
+
+@pytest.mark.parametrize(
+    ("names", "hint"),
+    [
+        (("dev_api", "live_api"), 'Map it under [stages] in auto-lambda.toml: qa = "dev_api".'),
+        (
+            ("dev_api", "live"),
+            'Drop it under stage live, or map it under [stages] in auto-lambda.toml: qa = "dev_api".',
+        ),
+    ],
+)
+def test_only_stages_that_a_key_may_name_are_offered(tmp_path: Path, names: tuple[str, ...], hint: str) -> None:
+    zappa(tmp_path, {name: {} for name in names})
+
+    assert refused(tmp_path, stage="qa").hint == hint

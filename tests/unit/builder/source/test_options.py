@@ -39,6 +39,10 @@ def test_everything_that_can_be_said(tmp_path: Path) -> None:
     )
 
 
+def test_a_python_path_leads_to_the_dependencies_too(tmp_path: Path) -> None:
+    assert read(tmp_path, '[environment]\nPYTHONPATH = "src"\n').environment == {"PYTHONPATH": "src:/opt/python"}
+
+
 def test_no_file_and_an_empty_one_say_nothing(tmp_path: Path) -> None:
     assert options.read(tmp_path) == Options() == read(tmp_path, "")
 

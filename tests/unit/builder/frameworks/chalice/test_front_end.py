@@ -465,3 +465,14 @@ def test_roles_and_domains_of_the_account_are_left_out_with_a_warning(
     assert {warning.partition(" ")[0] for warning in draft.warnings} == {
         "manage_iam_role", "iam_role_arn", "stages.dev.api_gateway_custom_domain",
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("value", ["./chalicelib:./:$PYTHONPATH", "/var/task/chalicelib"])
+def test_a_python_path_of_the_apps_own_counts(
+    tmp_path: Path, compile_chalice: Callable[..., Draft], value: str
+) -> None:
+    files = {
+        "app.py": HELLO + "import mine, theirs\n", "chalicelib/__init__.py": "", "chalicelib/mine.py": "",
+        ".chalice/config.json": json.dumps({"environment_variables": {"PYTHONPATH": value}}),
+    }  # fmt: skip
+    assert compile_chalice(tmp_path, files, site={"theirs.py": ""}).main

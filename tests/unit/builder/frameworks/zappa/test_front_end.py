@@ -326,6 +326,12 @@ def test_the_app_answers_whoever_its_requests_come_from(compile_zappa: Compile, 
     assert any("App starts" in line for line in said)
 
 
+def test_a_python_path_of_the_apps_own_counts(compile_zappa: Compile) -> None:
+    more = {"aws_environment_variables": {"PYTHONPATH": "/var/task/src:/opt/python"}, "app_function": "store.app"}
+    draft = compile_zappa({"src/store.py": APP, **settings(**more)}, prove=True)
+    assert (draft.code / "src" / "store.py").exists()
+
+
 EVENT = {"function": "shop.tick", "expression": "rate(1 day)"}
 
 
