@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Protocol
@@ -15,6 +15,7 @@ from auto_lambda.keys import App
 from auto_lambda.model import Proof
 from builder.compose import Parts
 from builder.dependencies.zips import UnsafeTree, write_zip
+from builder.diagnosis.other_python import OtherPythonMayDo
 from builder.lint.lint import lint
 from builder.model import Built, Draft, Source
 from builder.package_size import check_package_size
@@ -24,7 +25,7 @@ from builder.protocol.template_shape import check_shape
 from builder.source.confidential import confidential_values
 from builder.source.inspect import inspect
 from builder.source.python_path import add_layer
-from builder.source.runtime import Defaults
+from builder.source.runtime import Defaults, how_to_fix
 from builder.source.unpack import unpack_file
 
 
@@ -82,13 +83,68 @@ def build_app(
     progress.step("inspect")
     source = _inspected(request, work / "tree", progress)
     hide(confidential_values(source))
+    return _climb(source, parts, work, _Once(progress))
+
+
+class _Once:
+    """Begins each step and gives each warning once, however many Pythons are tried."""
+
+    def __init__(self, progress: BuildProgress) -> None:
+        self._progress = progress
+        self._done: set[str] = set()
+        self.say = progress.say
+        self.recognised = progress.recognised
+
+    def step(self, step: Step) -> None:
+        if step not in self._done:
+            self._done.add(step)
+            self._progress.step(step)
+
+    def warn(self, text: str) -> None:
+        if text not in self._done:
+            self._done.add(text)
+            self._progress.warn(text)
+
+
+def _climb(source: Source, parts: Parts, work: Path, progress: BuildProgress) -> ProvenApp:
+    """Build, compile and prove; where the app fails on a Python but may work on another of its own, go on with that."""
+    failures: list[tuple[str, AppError]] = []
+    while True:
+        place = _made(work / f"python{source.python}")
+        built = None
+        try:
+            built = _built(source, parts, place, progress)
+            package = _compiled_and_proven(built, parts, place, progress)
+        except AppError as error:
+            tried = built.source if built else source
+            others = tuple(one for one in tried.other_pythons if not (work / f"python{one}").exists())
+            if not (isinstance(error, OtherPythonMayDo) or failures) or not others:
+                raise failures[0][1] if failures else error from None
+            failures.append((tried.python, error))
+            progress.say(f"the app does not start on Python {tried.python}, trying {others[0]}: {error}")
+            source = replace(tried, python=others[0], other_pythons=others[1:])
+            progress.recognised(source)
+        else:
+            for python, failure in failures[:1]:
+                used = built.source.python
+                why = failure.message.strip().splitlines()[-1][:300]
+                progress.warn(f"Python {used} is used, as the app fails on {python} ({why}): {how_to_fix(used)}")
+            return package
+
+
+def _built(source: Source, parts: Parts, work: Path, progress: BuildProgress) -> Built:
     progress.step("build")
-    framework = parts.frameworks[source.framework]
-    built = parts.dependencies.build(source, framework.requirements(source.root), _made(work / "build"), progress.say)
+    requirements = parts.frameworks[source.framework].requirements(source.root)
+    built = parts.dependencies.build(source, requirements, _made(work / "build"), progress.say)
     _warn(progress, built.warnings)
-    if built.source != source:  # the dependencies wanted another Python
+    if built.source.python != source.python:  # the dependencies wanted another
         progress.recognised(built.source)
+    return built
+
+
+def _compiled_and_proven(built: Built, parts: Parts, work: Path, progress: BuildProgress) -> ProvenApp:
     progress.step("compile")
+    framework = parts.frameworks[built.source.framework]
     draft = _reaching_layer(framework.compile(built, _made(work / "compile"), progress.say))
     code_zip = _zipped(draft, built, work / "code.zip")
     lint(draft.template, framework.setting_names)

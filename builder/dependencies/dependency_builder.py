@@ -13,9 +13,10 @@ from builder.dependencies import manifests
 from builder.dependencies.layer import Layers
 from builder.dependencies.lock import Lock, Resolver, added
 from builder.dependencies.manifests import Manifest
+from builder.dependencies.pythons import CURABLE, NotTaken, first_line, unsuited, without_wheel
 from builder.dependencies.uv import BuildTarget, target_of
-from builder.dependencies.uv_errors import NotForThisPython
 from builder.model import Built, Layer, Source
+from builder.source.runtime import how_to_fix
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,59 +55,88 @@ class DependencyBuilder:
             log: is told the manifest, the lock and the installation.
 
         Returns:
-            With the source for another Python than it came with, where only that has a solution and the app named none.
+            With the source for that of its Pythons for which the dependencies install best; ``other_pythons`` are those
+            that are left to try.
 
         Raises:
             AppError: whatever the uploader can fix.
             OurTrouble: the package index or this machine failed; worth another try.
         """
-        found = self._locked(source, requirements, work, log)
-        _tell_lock(found.lock, found.target, log)
-        layer = self._layers.layer(found.lock, found.target, work, log)
-        _tell_layer(layer, log)
-        return Built(found.source, found.lock.text, layer, found.warnings)
+        found = self._find_manifest(source, work, log)
+        reasons: list[NotTaken] = []
+        first: AppError | None = None
+        ladder = self._resolved(found, source, requirements, work, log, reasons)
+        for number, one in enumerate(ladder):
+            others = tuple(later.source.python for later in ladder[number + 1 :]) or one.source.other_pythons
+            try:
+                _tell_lock(one.lock, one.target, log)
+                layer = self._layers.layer(one.lock, one.target, _made(work / f"layer-{one.target.python}"), log)
+            except AppError as error:
+                if error.code not in CURABLE or number == len(ladder) - 1:
+                    raise first or error from None
+                first = first or error
+                log(f"dependencies: not for Python {one.source.python}: {first_line(error)}")
+                reasons.append(NotTaken(one.source.python, first_line(error)))
+                continue
+            _tell_layer(layer, log)
+            warnings = (*one.warnings, *_python_warning(one.source.python, reasons))
+            return Built(replace(one.source, other_pythons=others), one.lock.text, layer, warnings)
+        raise AssertionError  # the last one has returned or raised
 
-    def _locked(self, source: Source, requirements: tuple[str, ...], work: Path, log: BuildLog) -> _Locked:
-        try:
-            return self._locked_for(source, requirements, work, log)
-        except NotForThisPython as error:
-            for python in source.other_pythons:
-                if found := self._tried(source, python, requirements, work, log):
-                    told = f"Python {python} is used, as the dependencies do not install on {source.python}: {error}"
-                    log(told)
-                    return replace(found, warnings=(*found.warnings, told))
-            raise
+    def _resolved(
+        self, manifest: Manifest, source: Source, requirements: tuple[str, ...], work: Path, log: BuildLog,
+        reasons: list[NotTaken],
+    ) -> tuple[_Locked, ...]:  # fmt: skip
+        """Resolve for the app's Pythons until one needs nothing built that has wheels for others; the best first."""
+        pythons = _suited(manifest, (source.python, *source.other_pythons), reasons)
+        first: AppError | None = None
+        found: list[tuple[_Locked, tuple[str, ...]]] = []
+        for number, python in enumerate(pythons):
+            one = replace(source, python=python, other_pythons=pythons[number + 1 :])
+            try:
+                locked = self._locked_for(manifest, one, requirements, work, log)
+            except AppError as error:
+                if error.code not in CURABLE:
+                    raise
+                first = first or error
+                log(f"dependencies: no solution for Python {python}")
+                reasons.append(NotTaken(python, first_line(error)))
+                continue
+            if not (to_build := without_wheel(locked.lock)):
+                reasons += [NotTaken(other.source.python, f"there is no wheel of {', '.join(names)}")
+                            for other, names in found]  # fmt: skip
+                return (locked, *(other for other, _ in found))
+            log(f"dependencies: no wheel for Python {python} of {', '.join(to_build)}")
+            found.append((locked, to_build))
+        if not found:
+            assert first is not None  # noqa: S101 - there is at least one Python
+            raise first
+        found.sort(key=lambda pair: len(pair[1]))  # stable: else the app's order
+        return tuple(locked for locked, _ in found)
 
-    def _tried(
-        self, source: Source, python: str, requirements: tuple[str, ...], work: Path, log: BuildLog
-    ) -> _Locked | None:
-        log(f"dependencies: no solution for Python {source.python}, trying {python}")
-        try:
-            return self._locked_for(replace(source, python=python), requirements, work, log)
-        except AppError:
-            return None
-
-    def _locked_for(self, source: Source, requirements: tuple[str, ...], work: Path, log: BuildLog) -> _Locked:
+    def _locked_for(
+        self, manifest: Manifest, source: Source, requirements: tuple[str, ...], work: Path, log: BuildLog
+    ) -> _Locked:
         target = target_of(source.python, source.architecture, self._interpreters)
-        place = work / f"lock-{target.python}"
-        place.mkdir()
-        manifest, warnings = self._manifest(source, requirements, target, place, log)
-        return _Locked(source, target, self._resolver.lock(manifest, target, place, log), warnings)
+        place = _made(work / f"lock-{target.python}")
+        missing = added(requirements, manifest)
+        if missing:
+            log(f"dependencies: added for {source.framework}: {', '.join(missing)}")
+        asked = manifests.with_requirements(manifest, missing)
+        return _Locked(source, target, self._resolver.lock(asked, target, place, log),
+                       _warnings(manifest, missing, source))  # fmt: skip
 
-    def _manifest(
-        self, source: Source, requirements: tuple[str, ...], target: BuildTarget, work: Path, log: BuildLog
-    ) -> tuple[Manifest, tuple[str, ...]]:
+    def _find_manifest(self, source: Source, work: Path, log: BuildLog) -> Manifest:
+        target = target_of(source.python, source.architecture, self._interpreters)
+        place = _made(work / "manifest")
         manifest = manifests.find(
             source.root,
             source.tree,
             self._known,
-            lambda path, root: self._resolver.export(path, root, target, work, log),
+            lambda path, root: self._resolver.export(path, root, target, place, log),
         )
         log(f"dependencies: {manifest.shown or 'no manifest found'}")
-        missing = added(requirements, manifest)
-        if missing:
-            log(f"dependencies: added for {source.framework}: {', '.join(missing)}")
-        return manifests.with_requirements(manifest, missing), _warnings(manifest, missing, source)
+        return manifest
 
     def _known(self, url: str) -> bool:
         """Tell whether an address has the host of a configured index."""
@@ -114,6 +144,27 @@ class DependencyBuilder:
             return urlsplit(url).hostname in self._index_hosts
         except ValueError:
             return False
+
+
+def _suited(manifest: Manifest, pythons: tuple[str, ...], reasons: list[NotTaken]) -> tuple[str, ...]:
+    """Leave out the Pythons that the manifest itself is not for, unless that leaves none."""
+    why = {python: unsuited(manifest, python) for python in pythons}
+    suited = tuple(python for python in pythons if not why[python])
+    if not suited:
+        return pythons
+    reasons += [NotTaken(python, told) for python in pythons[: pythons.index(suited[0])] if (told := why[python])]
+    return suited
+
+
+def _python_warning(python: str, reasons: list[NotTaken]) -> tuple[str, ...]:
+    if not (others := [one for one in reasons if one.python != python]):
+        return ()
+    return (f"Python {python} is used, as on {others[0].python} {others[0].why}: {how_to_fix(python)}",)
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir()
+    return folder
 
 
 def _warnings(manifest: Manifest, missing: tuple[str, ...], source: Source) -> tuple[str, ...]:

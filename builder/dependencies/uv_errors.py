@@ -10,7 +10,6 @@ from builder.dependencies.uv_output import error_chain
 
 _MAX_LENGTH = 2000
 _LAST_LINES = 25
-_RELEASE = re.compile(r"[\w.-]+==\S+")
 _UNKNOWN = re.compile(r"Because (\S+) was not found in the (?:package registry|provided package locations)")
 _NO_VERSION = re.compile(
     r"(?:there (?:is no version|are no versions) of|only the following versions of|only) ([^\s,]+)"
@@ -20,10 +19,6 @@ _OTHER_PYTHON = re.compile(r"the requested Python version|does not satisfy Pytho
 _NO_WHEEL = re.compile(
     r"no wheels? with a matching|only has wheels|no source distribution|no usable wheels|incompatible with "
 )
-
-
-class NotForThisPython(AppError):
-    """There is no solution for the target's Python, but there may be one for another."""
 
 
 def explain(output: str, manifest: str | None, target: BuildTarget) -> AppError:
@@ -55,8 +50,11 @@ def _no_solution(explanation: str, where: str, target: BuildTarget) -> AppError:
             Code.REQUIREMENT_NOT_FOUND, f"there is no package named {match[1]} on the package index", hint=hint
         )
     if _OTHER_PYTHON.search(explanation):
-        hint = f"Choose releases that support Python {target.python}, or another python in auto-lambda.toml."
-        return NotForThisPython(Code.REQUIREMENTS_CONFLICT, explanation, hint=hint)
+        hint = (
+            f'Choose releases that support Python {target.python}, or another Python for the app: python = "..." in '
+            "auto-lambda.toml."
+        )
+        return AppError(Code.REQUIREMENTS_CONFLICT, explanation, hint=hint)
     if (match := _NO_VERSION.search(explanation)) and "depends on" not in explanation:
         hint = f"Choose a version that exists, in {where}."
         return AppError(Code.REQUIREMENT_NOT_FOUND, f"{match[1]} is not on the package index. {explanation}", hint=hint)
@@ -66,9 +64,7 @@ def _no_solution(explanation: str, where: str, target: BuildTarget) -> AppError:
 
 def _build_failed(what: str, output: str, target: BuildTarget) -> AppError:
     name = re.sub(r" @ file://\S*/local/\d+/", " @ ./", what) or "a dependency"
-    error = build_failed(name, output, target)
-    # A release of the index that no longer builds here may have a wheel for an older Python.
-    return NotForThisPython(error.code, error.message, hint=error.hint) if _RELEASE.fullmatch(what) else error
+    return build_failed(name, output, target)
 
 
 def build_failed(name: str, output: str, target: BuildTarget) -> AppError:
@@ -80,8 +76,8 @@ def build_failed(name: str, output: str, target: BuildTarget) -> AppError:
 
 def _hint_wheel(target: BuildTarget) -> str:
     return (
-        f"Choose a release that offers a wheel for Python {target.python} on {target.architecture} Linux, "
-        "or put a wheel for it into the zip and name its path."
+        f"Choose a release that offers a wheel for Python {target.python} on {target.architecture} Linux, choose an "
+        'older Python for the app (python = "..." in auto-lambda.toml), or put a wheel into the zip and name its path.'
     )
 
 

@@ -12,11 +12,16 @@ from pydantic import BaseModel, ConfigDict
 
 from auto_lambda.errors import AppError, Code
 from builder.diagnosis.import_errors import remedy
+from builder.diagnosis.other_python import lost_module_hint, mark
 from builder.diagnosis.syntax import clean, syntax_error
 from builder.diagnosis.tracebacks import last_lines, with_names
+from builder.proof.audit import TASK
 from builder.proof.starts import Start
 
 _CRASH = re.compile(r"^(?:Fatal Python error: .*|  File \"(?P<file>.*)\", line \d+ in .*)$", re.MULTILINE)
+
+
+_FRAME_FILE = re.compile(r'(?m)^  File "([^"\n]{1,4096})", line \d')
 
 
 class ExceptionReport(BaseModel):
@@ -124,14 +129,22 @@ class _AppException:
         problem = self._problem
         if problem.type in ("SyntaxError", "IndentationError", "TabError") and problem.line:
             file = with_names(problem.file, self._shown)
-            return syntax_error(file, problem.line, problem.message, problem.text, self._python)
+            error = syntax_error(file, problem.line, problem.message, problem.text, self._python)
+            return mark(error, own=self._is_own(problem.file))
         if absent := self._handler_missing():
             return absent
         known = remedy(
             problem.message, types=problem.types, origins=problem.origins, unset=problem.unset, number=problem.errno,
             file=with_names(problem.file, self._shown),
         )  # fmt: skip
-        return self._with_traceback(*(known or (Code.APP_DOES_NOT_IMPORT, self._hint())))
+        error = self._with_traceback(*(known or (Code.APP_DOES_NOT_IMPORT, self._hint())))
+        files = _FRAME_FILE.findall(problem.traceback)
+        own = not files or self._is_own(files[-1]) or problem.type == "SystemExit"
+        return mark(error, missing=problem.missing, own=own, known=known is not None)
+
+    @staticmethod
+    def _is_own(file: str) -> bool:
+        return not file or Path(file).is_relative_to(TASK)
 
     def _with_traceback(self, code: Code, hint: str) -> AppError:
         # Of a call to AWS its place matters, not AWS's library under it.
@@ -164,7 +177,7 @@ class _AppException:
     def _hint(self) -> str:
         problem = self._problem
         if problem.missing:
-            return (
+            return lost_module_hint(problem.missing) or (
                 f"Add the package that provides {clean(problem.missing)} to the app's requirements, or put the "
                 "module into the zip."
             )

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict
 from auto_lambda.errors import AppError, Code
 from auto_lambda.model import BucketNotification
 from builder.diagnosis.import_errors import remedy
+from builder.diagnosis.other_python import lost_module_hint, mark
 from builder.diagnosis.python2 import looks_like_python2
 from builder.diagnosis.syntax import clean
 from builder.frameworks.chalice.code import PACKAGED
@@ -57,6 +58,7 @@ class _Error(_Shape):
     types: list[str] = []
     origins: list[str] = []
     errno: int | None = None
+    own: bool = True
 
 
 class _Failed(_Shape):
@@ -147,7 +149,7 @@ def _import_failed(error: _Error, outcome: Outcome, source: Source) -> AppError:
         error.message, types=error.types, origins=error.origins, unset=error.unset, number=error.errno, file=error.file
     )
     code, hint = known or (Code.APP_DOES_NOT_IMPORT, _import_hint(error, source))
-    return AppError(code, message, hint=hint)
+    return mark(AppError(code, message, hint=hint), missing=error.missing, own=error.own, known=known is not None)
 
 
 def _import_hint(error: _Error, source: Source) -> str:
@@ -156,7 +158,7 @@ def _import_hint(error: _Error, source: Source) -> str:
     top = error.missing.partition(".")[0]
     if top.isidentifier() and ((source.root / f"{top}.py").is_file() or (source.root / top).is_dir()):
         return f"chalice packages only {PACKAGED}: move {top} into chalicelib/ and import it from there."
-    return (
+    return lost_module_hint(clean(error.missing)) or (
         f"Add the package that provides {clean(error.missing)} to requirements.txt, or put the module into chalicelib/."
     )
 
@@ -169,8 +171,11 @@ def _syntax_failed(error: _Error, outcome: Outcome, source: Source) -> AppError:
         hint = f"Port it to Python {source.python}; Lambda runs no Python 2."
     else:
         message = f"{where}: {clean(error.message)}\n    {clean(error.text)}"
-        hint = f"Correct the line, or choose another Python than {source.python} for the app."
-    return AppError(Code.SYNTAX_ERROR, message, hint=hint)
+        hint = (
+            f'Correct the line, or choose another Python than {source.python} for the app: python = "..." in '
+            "auto-lambda.toml."
+        )
+    return mark(AppError(Code.SYNTAX_ERROR, message, hint=hint), own=error.own)
 
 
 def _policy_file_missing(error: _Error, outcome: Outcome, source: Source) -> AppError:

@@ -121,7 +121,9 @@ def syntax_error(error: SyntaxError, names: PathNames) -> CompileError:
     """Report the compiler's message and the line that it is about."""
     message = names.shorten(error.msg or "invalid syntax")
     file = names.shorten(error.filename or "app.py")
-    return CompileError("syntax", message, file=file, line=error.lineno or 0, text=(error.text or "").strip()[:300])
+    own = names.is_own(error.filename or "app.py")
+    text = (error.text or "").strip()[:300]
+    return CompileError("syntax", message, file=file, line=error.lineno or 0, text=text, own=own)
 
 
 def import_error(error: BaseException, names: PathNames) -> CompileError:
@@ -137,7 +139,9 @@ def import_error(error: BaseException, names: PathNames) -> CompileError:
     else:
         kind = "exit" if isinstance(error, SystemExit) else "import"
     message = "\n".join(lines[-LAST_LINES:])
-    return CompileError(kind, message, exit=names.shorten(str(error)), **known(error, innermost, report, names))
+    own = not frames or names.is_own(frames[-1][0].f_code.co_filename)
+    details = known(error, innermost, report, names)
+    return CompileError(kind, message, exit=names.shorten(str(error)), own=own, **details)
 
 
 def known(
@@ -168,6 +172,7 @@ class PathNames:
     """Shortens paths to what the uploader knows."""
 
     def __init__(self, request: Mapping[str, Any]) -> None:
+        self._own = [request["code"], request["root"]]
         self._apps = [path for path in (request["code"], request["root"], request["site"]) if path]
         tools = [str(Path(chalice.__file__).parent.parent), str(Path(os.__file__).parent), sys.prefix, sys.base_prefix]
         named = [(path, "") for path in self._apps] + [(path, "") for path in tools]
@@ -176,6 +181,10 @@ class PathNames:
     def is_apps(self, filename: str) -> bool:
         """Return whether a file belongs to the app or its dependencies."""
         return any(filename.startswith(path + os.sep) for path in self._apps)
+
+    def is_own(self, filename: str) -> bool:
+        """Return whether a file is the app's own code, not a dependency's or Python's."""
+        return not filename.startswith(os.sep) or any(filename.startswith(path + os.sep) for path in self._own)
 
     def shorten(self, text: str) -> str:
         """Remove folders of this machine from a text."""

@@ -6,16 +6,23 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 from building import make_parts, make_source, open_index
 
 from auto_lambda.errors import AppError, Code
+from auto_lambda.model import BuildLog
 from auto_lambda.runtimes import newest_first
 from auto_lambda.tools import interpreters
 from builder.compose import Parts
-from builder.dependencies.uv import IndexTrouble
+from builder.dependencies.dependency_builder import DependencyBuilder
+from builder.dependencies.lock import Lock
+from builder.dependencies.manifests import Manifest
+from builder.dependencies.sdists import Pin, Sdist
+from builder.dependencies.uv import BuildTarget, IndexTrouble
 from builder.model import Built
 from builder.protocol.messages import Index
 from builder.sandbox.sandbox import IndexAccess, PlainSandbox
@@ -193,7 +200,7 @@ def test_a_build_sees_nothing_of_the_workers_environment(
     )
     files = {"requirements.txt": "./spy", "spy/pyproject.toml": PROJECT % "spy", "spy/setup.py": spy}
     build(tmp_path, parts, {**files, "spy/spy.py": ""})
-    seen = json.loads((tmp_path / "work" / "wheel-0" / "source" / "spy" / "seen.json").read_text())
+    seen = json.loads(next((tmp_path / "work").rglob("wheel-0/source/spy/seen.json")).read_text())
     assert "UV_CACHE_DIR" in seen
     assert not any(name.startswith("AWS_") for name in seen)
 
@@ -226,9 +233,123 @@ def test_another_python_is_used_where_only_that_has_a_solution_and_the_app_named
     built = build(tmp_path / "unnamed", parts, newer, python=OLDEST)
     assert built.source.python in ("3.13", "3.14")
     assert f"Python {built.source.python} is used" in built.warnings[-1]
+    assert f'python = "{built.source.python}" in auto-lambda.toml' in built.warnings[-1]
     assert built.site
     assert list(built.site.glob("audioop/__pycache__/*.pyc"))
     with pytest.raises(AppError, match="audioop-lts") as caught:
         build(tmp_path / "named", parts, newer, python=OLDEST, named=True)
     assert caught.value.code == Code.REQUIREMENTS_CONFLICT
-    assert "another python" in caught.value.hint
+    assert "in auto-lambda.toml" in caught.value.hint
+
+
+@dataclass
+class FakeResolver:
+    """Answers by Python: a lock, or an error."""
+
+    answers: Mapping[str, Lock | AppError]
+    asked: list[str] = field(default_factory=list)
+
+    def lock(self, manifest: Manifest, target: BuildTarget, work: Path, log: BuildLog) -> Lock:
+        self.asked.append(target.python)
+        answer = self.answers[target.python]
+        if isinstance(answer, AppError):
+            raise answer
+        return answer
+
+
+@dataclass
+class FakeLayers:
+    """Makes layers, but not for the Pythons in ``fails``."""
+
+    fails: tuple[str, ...] = ()
+    built: list[str] = field(default_factory=list)
+
+    def layer(self, lock: Lock, target: BuildTarget, work: Path, log: BuildLog) -> None:
+        self.built.append(target.python)
+        if target.python in self.fails:
+            raise failed(f"fast 1.0 does not build:\non {target.python}")
+
+
+def failed(message: str, code: Code = Code.DEPENDENCY_BUILD_FAILED) -> AppError:
+    return AppError(code, message, hint="Do something.")
+
+
+def lock_of(*without_wheel: str) -> Lock:
+    sdists = {name: Sdist(name, "1.0", "f.tar.gz", "https://files.example/f", "aa") for name in without_wheel}
+    pins = (*(Pin(f"{name}==1.0", ("sha256:aa", "sha256:bb")) for name in without_wheel), Pin("six==1.17.0"))
+    return Lock(pins, unwheeled=sdists)
+
+
+def climb(
+    tmp_path: Path,
+    answers: Mapping[str, Lock | AppError],
+    fails: tuple[str, ...] = (),
+    requirements: str = "six",
+    pythons: tuple[str, ...] = ("3.13", "3.12", "3.11"),
+) -> tuple[Built, FakeResolver, FakeLayers]:
+    tree, work = tmp_path / "tree", tmp_path / "work"
+    tree.mkdir(parents=True)
+    work.mkdir()
+    (tree / "requirements.txt").write_text(requirements)
+    resolver, layers = FakeResolver(answers), FakeLayers(fails)
+    every = {minor: Path(f"/usr/bin/python{minor}") for minor in ("3.11", "3.12", "3.13")}
+    builder = DependencyBuilder(cast(Any, resolver), cast(Any, layers), every, ())
+    first, *others = pythons
+    source = make_source(tree, "zappa", first, other_pythons=tuple(others))
+    return builder.build(source, (), work, lambda _: None), resolver, layers
+
+
+def test_the_preferred_python_is_built_at_once_if_all_has_wheels(tmp_path: Path) -> None:
+    built, resolver, layers = climb(tmp_path, {"3.13": lock_of()})
+    assert (built.source.python, built.source.other_pythons) == ("3.13", ("3.12", "3.11"))
+    assert (resolver.asked, layers.built, built.warnings) == (["3.13"], ["3.13"], ())
+
+
+def test_all_pythons_are_asked_before_anything_is_built_that_has_wheels_for_another(tmp_path: Path) -> None:
+    answers = {"3.13": lock_of("fast"), "3.12": lock_of("fast", "quick"), "3.11": lock_of()}
+    built, resolver, layers = climb(tmp_path, answers)
+    assert built.source.python == "3.11"
+    assert (resolver.asked, layers.built) == (["3.13", "3.12", "3.11"], ["3.11"])
+    assert "Python 3.11 is used, as on 3.13 there is no wheel of fast 1.0" in built.warnings[-1]
+    assert 'python = "3.11" in auto-lambda.toml fixes it' in built.warnings[-1]
+
+
+def test_where_none_has_all_wheels_it_is_that_with_the_fewest_builds(tmp_path: Path) -> None:
+    answers = {"3.13": lock_of("fast", "quick"), "3.12": lock_of("fast"), "3.11": lock_of("quick")}
+    built, _, layers = climb(tmp_path, answers)
+    assert (built.source.python, layers.built) == ("3.12", ["3.12"])
+
+
+def test_a_build_that_fails_is_tried_on_the_others(tmp_path: Path) -> None:
+    answers = {one: lock_of("fast") for one in ("3.13", "3.12", "3.11")}
+    built, _, layers = climb(tmp_path, answers, fails=("3.13", "3.12"))
+    assert (built.source.python, layers.built) == ("3.11", ["3.13", "3.12", "3.11"])
+    assert "as on 3.13 fast 1.0 does not build" in built.warnings[-1]
+
+
+def test_the_error_of_the_preferred_python_is_told_if_none_does(tmp_path: Path) -> None:
+    answers = {one: lock_of("fast") for one in ("3.13", "3.12", "3.11")}
+    with pytest.raises(AppError, match=r"on 3\.13"):
+        climb(tmp_path / "built", answers, fails=("3.13", "3.12", "3.11"))
+    unsolved = {one: failed(f"none on {one}", Code.REQUIREMENTS_CONFLICT) for one in ("3.13", "3.12", "3.11")}
+    with pytest.raises(AppError, match=r"none on 3\.13"):
+        climb(tmp_path / "asked", unsolved)
+
+
+def test_what_no_other_python_cures_is_told_at_once(tmp_path: Path) -> None:
+    with pytest.raises(AppError, match="nonsense"):
+        climb(tmp_path, {"3.13": failed("nonsense", Code.BAD_REQUIREMENTS)})
+
+
+def test_a_python_that_the_manifest_is_not_for_is_not_asked(tmp_path: Path) -> None:
+    built, resolver, _ = climb(tmp_path, {"3.11": lock_of()}, requirements="zappa==0.58.0\nflask\n")
+    assert (built.source.python, resolver.asked) == ("3.11", ["3.11"])
+    assert "Python 3.11 is used, as on 3.13 zappa 0.58.0 does not support it" in built.warnings[-1]
+
+
+@pytest.mark.skipif(not {"3.11", "3.13"} <= interpreters().keys(), reason="needs Python 3.11 and 3.13")
+def test_a_pin_of_a_real_index_runs_where_it_has_a_wheel(tmp_path: Path, parts: Parts) -> None:
+    said: list[str] = []
+    built = build(tmp_path, parts, {"requirements.txt": "markupsafe==2.1.2\n"}, said=said, python="3.13")
+    assert built.source.python == "3.11"
+    assert not [line for line in said if "building it from source" in line]

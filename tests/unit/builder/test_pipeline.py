@@ -1,0 +1,152 @@
+"""Which Python an app ends up on, where its framework and the proof are played."""
+
+from __future__ import annotations
+
+import io
+import os
+import zipfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from drafts import function, role
+
+from auto_lambda.errors import AppError, Code
+from auto_lambda.model import BuildLog, Proof
+from builder.compose import Parts
+from builder.diagnosis.other_python import OtherPythonMayDo
+from builder.lint.lint import SettingNames
+from builder.model import Built, Draft, Source
+from builder.pipeline import ProvenApp, build_app
+from builder.protocol.messages import AppRequest
+
+PYTHONS = ["3.11", "3.12", "3.13"]
+DIED = "does not start:\nModuleNotFoundError: No module named 'cgi'"
+
+
+@dataclass
+class Listener:
+    steps: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    pythons: list[str] = field(default_factory=list)
+
+    def step(self, step: str) -> None:
+        self.steps.append(step)
+
+    def say(self, text: str) -> None:
+        pass
+
+    def warn(self, text: str) -> None:
+        self.warnings.append(text)
+
+    def recognised(self, source: Source) -> None:
+        self.pythons.append(source.python)
+
+
+@dataclass
+class PlayedParts:
+    """Installs everything, and fails to start where it is told to."""
+
+    at_compile: Mapping[str, AppError] = field(default_factory=dict)
+    at_proof: Mapping[str, AppError] = field(default_factory=dict)
+    tried: list[str] = field(default_factory=list)
+    name = "zappa"
+    setting_names: SettingNames = field(default_factory=dict)
+
+    def requirements(self, built_from: Path) -> tuple[str, ...]:
+        return ()
+
+    def build(self, source: Source, requirements: tuple[str, ...], work: Path, log: BuildLog) -> Built:
+        self.tried.append(source.python)
+        return Built(source, "", None, ("flask is not declared",))
+
+    def compile(self, built: Built, work: Path, log: BuildLog) -> Draft:
+        _raise(self.at_compile.get(built.source.python))
+        (work / "code").mkdir()
+        (work / "code" / "app.py").write_text("")
+        return Draft({"Resources": {"App": function(), "Role": role()}}, work / "code", "App")
+
+    def prove(self, draft: Draft, built: Built, code_zip: Path, work: Path, log: BuildLog) -> Proof:
+        _raise(self.at_proof.get(built.source.python))
+        return Proof(1, 1, 1)
+
+
+def _raise(error: AppError | None) -> None:
+    if error:
+        raise error
+
+
+def build(tmp_path: Path, parts: PlayedParts, listener: Listener, python: str | None = None) -> ProvenApp:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("app.py", "")
+        archive.writestr("zappa_settings.json", '{"dev": {"app_function": "app.app"}}')
+        if python:
+            archive.writestr("auto-lambda.toml", f'python = "{python}"')
+    (tmp_path / "app.zip").write_bytes(packed.getvalue())
+    played = cast(Parts, SimpleNamespace(frameworks={"zappa": parts}, dependencies=parts, prover=parts))
+    request = AppRequest(name="shop", stage="dev", python="3.13", pythons=PYTHONS, today="2026-11-28")
+    (tmp_path / "work").mkdir()
+    file = os.open(tmp_path / "app.zip", os.O_RDONLY)
+    return build_app(request, file, played, tmp_path / "work", cast(Any, listener))
+
+
+def curable(message: str = DIED) -> AppError:
+    return OtherPythonMayDo(Code.APP_DOES_NOT_IMPORT, message, hint="Do something.")
+
+
+def test_an_app_that_works_on_the_default_stays_there(tmp_path: Path) -> None:
+    parts, listener = PlayedParts(), Listener()
+    assert build(tmp_path, parts, listener).built.source.python == "3.13"
+    assert parts.tried == ["3.13"]
+    assert listener.warnings == ["flask is not declared"]
+
+
+@pytest.mark.parametrize("where", ["at_compile", "at_proof"])
+def test_an_app_that_fails_on_the_newest_runs_on_the_newest_that_works(tmp_path: Path, where: str) -> None:
+    fails = {"3.13": curable(), "3.12": curable("does not start:\nImportError: other")}
+    parts = PlayedParts(at_compile=fails) if where == "at_compile" else PlayedParts(at_proof=fails)
+    listener = Listener()
+    package = build(tmp_path, parts, listener)
+    assert package.built.source.python == "3.11"
+    assert package.code_zip.is_file()
+    assert parts.tried == ["3.13", "3.12", "3.11"]
+    assert listener.pythons[-1] == "3.11"
+    assert listener.warnings[-1].startswith(
+        "Python 3.11 is used, as the app fails on 3.13 (ModuleNotFoundError: No mod"
+    )
+    assert listener.warnings[-1].endswith('python = "3.11" in auto-lambda.toml fixes it')
+
+
+def test_steps_and_warnings_are_told_once(tmp_path: Path) -> None:
+    listener = Listener()
+    build(tmp_path, PlayedParts(at_proof={"3.13": curable()}), listener)
+    assert listener.steps == ["unpack", "inspect", "build", "compile", "prove"]
+    assert listener.warnings.count("flask is not declared") == 1
+
+
+@pytest.mark.parametrize(
+    ("python", "error", "tried"),
+    [
+        ("3.13", curable, ["3.13"]),
+        (None, lambda: AppError(Code.MISSING_ENVIRONMENT, "TABLE", hint="Set it."), ["3.13"]),
+    ],
+)
+def test_a_named_python_and_any_other_failure_end_it(
+    tmp_path: Path, python: str | None, error: Callable[[], AppError], tried: list[str]
+) -> None:
+    parts = PlayedParts(at_proof={"3.13": error()})
+    with pytest.raises(AppError):
+        build(tmp_path, parts, Listener(), python)
+    assert parts.tried == tried
+
+
+def test_the_first_failure_is_told_if_it_works_on_none(tmp_path: Path) -> None:
+    later = AppError(Code.MISSING_ENVIRONMENT, "another", hint="Set it.")
+    parts = PlayedParts(at_proof={"3.13": curable(), "3.12": later, "3.11": curable("yet another")})
+    with pytest.raises(AppError, match="cgi"):
+        build(tmp_path, parts, Listener())
+    assert parts.tried == ["3.13", "3.12", "3.11"]
