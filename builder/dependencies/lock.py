@@ -17,6 +17,7 @@ from packaging.utils import canonicalize_name
 from auto_lambda.errors import AppError, Code
 from auto_lambda.model import BuildLog
 from builder.actions import Actions
+from builder.dependencies.build_constraints import BuildConstraint, as_file, described, matching
 from builder.dependencies.manifests import Manifest
 from builder.dependencies.requirement_lines import Local
 from builder.dependencies.sdists import Pin, Sdist, outgrown, unwheeled
@@ -39,7 +40,8 @@ INSTALLERS = ("pip", "wheel")
 
 
 RESOLUTION = "resolution.json"
-_FORMAT = "1"  # raised when the same question comes to have another answer
+_MOST_ONE_BY_ONE = 8  # resolutions, of a second or two each
+_FORMAT = "2"  # raised when the same question comes to have another answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,23 +152,49 @@ def resolve(
     behind = outgrown(unwheeled(found.pylock, lock.pins, lock.options, target), lock.pins)
     if not behind:
         return found
-    # Older releases that have wheels, where the requirements allow them: compiling pandas takes minutes.
-    only = tuple(word for name in behind for word in ("--only-binary", name))
-    try:
-        older = _resolve(question, (*arguments, *only), target, uv, _made(work / "wheels"), log, projects)
-    except AppError:
-        return found
-    log(f"releases with a wheel for {target.platform} are taken of {', '.join(behind)}")
-    return older
+    older = _with_wheels(behind, question, arguments, target, uv, work, log, projects)
+    return older or found
+
+
+def _with_wheels(
+    names: tuple[str, ...], question: Question, arguments: tuple[str, ...], target: BuildTarget, uv: Uv, work: Path,
+    log: BuildLog, projects: tuple[Path, ...],
+) -> Resolution | None:  # fmt: skip
+    """Take older releases that have wheels, where the requirements allow them: compiling pandas takes minutes.
+
+    Of all names at once or, as one pin without a wheel leaves no solution for all of them, of one after the other.
+    """
+    kept: tuple[str, ...] = ()
+    best: Resolution | None = None
+    one_by_one = [(name,) for name in names[:_MOST_ONE_BY_ONE]] if len(names) > 1 else []
+    for number, tried in enumerate([names, *one_by_one]):
+        only = tuple(word for name in (*kept, *tried) for word in ("--only-binary", name))
+        place = _made(work / f"wheels-{number}")
+        try:
+            best = _resolve(question, (*arguments, *only), target, uv, place, log, projects)
+        except AppError:
+            continue
+        kept += tried
+        if tried == names:
+            break
+    if kept:
+        log(f"releases with a wheel for {target.platform} are taken of {', '.join(kept)}")
+    return best
 
 
 def _resolve(
     question: Question, arguments: tuple[str, ...], target: BuildTarget, uv: Uv, work: Path, log: BuildLog,
-    projects: tuple[Path, ...],
+    projects: tuple[Path, ...], constraints: tuple[BuildConstraint, ...] = (),
 ) -> Resolution:  # fmt: skip
     (work / "requirements.in").write_text(question.requirements)
     (work / "constraints.in").write_text(question.constraints)
-    outcome = uv.run(arguments, target, _unless_error(log), cwd=work, writable=(work, *projects))
+    (work / "build-constraints.in").write_text(as_file(constraints))
+    constrained = ("--build-constraints", "build-constraints.in") if constraints else ()
+    outcome = uv.run((*arguments, *constrained), target, _unless_error(log), cwd=work, writable=(work, *projects))
+    if not outcome.ok and not constraints and (known := matching(outcome.output)):
+        log(f"dependencies: a build failed, it is tried again with {described(known)}")
+        again = _made(work.with_name(f"{work.name}-again"))  # what was built may have left links in the other
+        return _resolve(question, arguments, target, uv, again, log, projects, known)
     if not outcome.ok:
         raise explain(outcome.output, question.shown, target)
     # What was built may have left anything under any name here: the next step reads the lock alone, in a fresh folder.

@@ -26,6 +26,7 @@ from auto_lambda.model import BuildLog
 from auto_lambda.tools import Tools
 from builder.actions import Actions
 from builder.dependencies import repair
+from builder.dependencies.build_constraints import BuildConstraint, as_file, described, matching
 from builder.dependencies.lock import content_digest
 from builder.dependencies.sdists import Sdist
 from builder.dependencies.uv import DOWNLOAD, INDEX_FAILED, BuildTarget, IndexTrouble, Uv
@@ -34,7 +35,7 @@ from builder.dependencies.wheels import BadWheel, check, fits, is_for_this_machi
 from builder.protocol.messages import Action
 from builder.sandbox.limit_errors import tampered
 from builder.sandbox.result_file import read_plain
-from builder.sandbox.sandbox import MEGABYTE, Sandbox
+from builder.sandbox.sandbox import MEGABYTE, Outcome, Sandbox
 
 RECORD = "record.json"
 _MOST_BYTES = 512 * MEGABYTE
@@ -141,7 +142,7 @@ class WheelBuilder:
         started = self._clock()
         log(f"{source.shown}: no wheel fits, building it from source")
         path = self._fetched(source.origin, target, work) if isinstance(source.origin, Sdist) else _copied(source, work)
-        wheel = self._compiled(source, path, target, work)
+        wheel = self._compiled(source, path, target, work, log)
         bundled: tuple[str, ...] = ()
         if is_for_this_machine_only(wheel.name) and _compiles_for(target):
             wheel, bundled = self._repaired(wheel, source, target, work)
@@ -150,22 +151,36 @@ class WheelBuilder:
             raise repair.does_not_fit(f"{source.shown} built to {wheel.name}", target)
         return self._record(source, target, wheel, bundled, started), wheel
 
-    def _compiled(self, source: BuildInput, path: Path, target: BuildTarget, work: Path) -> Path:
+    def _compiled(self, source: BuildInput, path: Path, target: BuildTarget, work: Path, log: BuildLog) -> Path:
         """Run the source's build where it can write to nothing else, and take out a copy of the wheel."""
-        arena = work / "build"
-        out = arena / "out"
-        out.mkdir(parents=True)
-        arguments = ("build", "--wheel", str(path), "--out-dir", str(out), "--no-create-gitignore", "--no-sources")
-        writable = (arena, path) if path.is_dir() else (arena,)
-        outcome = self._uv.run(
-            arguments, target, lambda _: None, cwd=arena, readable=(path,), writable=writable, env=_ENVIRONMENT
-        )
+        outcome, out = self._attempt(path, target, work / "build", ())
+        if not outcome.ok and (known := matching(outcome.output)):
+            log(f"{source.shown}: its build failed, it is tried again with {described(known)}")
+            again, out = self._attempt(path, target, work / "build-again", known)
+            outcome = again if again.ok else outcome
         if not outcome.ok:
             raise build_failed(source.shown, outcome.output, target)
         found = [entry for entry in sorted(out.iterdir()) if entry.suffix == ".whl"] if _is_folder(out) else []
         if len(found) != 1:
             raise _bad(source, f"left {len(found)} wheels instead of one")
         return self._taken(found[0], source, work / "wheel")
+
+    def _attempt(
+        self, path: Path, target: BuildTarget, arena: Path, constraints: tuple[BuildConstraint, ...]
+    ) -> tuple[Outcome, Path]:
+        """Run a build, and return how it ended with the folder for the wheel."""
+        out, file = arena / "out", arena / "build-constraints.in"
+        out.mkdir(parents=True)
+        file.write_text(as_file(constraints))
+        arguments = (
+            "build", "--wheel", str(path), "--out-dir", str(out), "--no-create-gitignore", "--no-sources",
+            *(("--build-constraints", str(file)) if constraints else ()),
+        )  # fmt: skip
+        writable = (arena, path) if path.is_dir() else (arena,)
+        outcome = self._uv.run(
+            arguments, target, lambda _: None, cwd=arena, readable=(path,), writable=writable, env=_ENVIRONMENT
+        )
+        return outcome, out
 
     def _repaired(
         self, wheel: Path, source: BuildInput, target: BuildTarget, work: Path

@@ -353,3 +353,13 @@ def test_a_pin_of_a_real_index_runs_where_it_has_a_wheel(tmp_path: Path, parts: 
     built = build(tmp_path, parts, {"requirements.txt": "markupsafe==2.1.2\n"}, said=said, python="3.13")
     assert built.source.python == "3.11"
     assert not [line for line in said if "building it from source" in line]
+
+
+def test_a_source_for_2to3_is_built_with_the_setuptools_of_its_time(tmp_path: Path, parts: Parts) -> None:
+    said: list[str] = []
+    setup = "from setuptools import setup\nsetup(name='old', version='1', py_modules=['old'], use_2to3=True)\n"
+    files = {"requirements.txt": "./old\n", "old/setup.py": setup, "old/old.py": "old = 1\n"}
+    built = build(tmp_path, parts, files, said=said, python="3.11", named=True)
+    assert built.site
+    assert (built.site / "old.py").is_file()
+    assert [line for line in said if "setuptools<58" in line]

@@ -182,6 +182,78 @@ sdist = { url = "https://files.example/pure-1.0.tar.gz", hashes = { sha256 = "bb
     assert second == (*first[:position], "--only-binary", "fast", *first[position:])
 
 
+LISTED = """lock-version = "1.0"
+created-by = "uv"
+[[packages]]
+name = "fast"
+version = "2.0"
+sdist = { url = "https://files.example/fast-2.0.tar.gz", hashes = { sha256 = "aa" } }
+[[packages]]
+name = "pinned"
+version = "1.0"
+sdist = { url = "https://files.example/pinned-1.0.tar.gz", hashes = { sha256 = "bb" } }
+"""
+
+
+@dataclass
+class NoWheelOf(FakeSandbox):
+    """Finds no solution for calls that want a wheel of ``name``."""
+
+    name: str = "pinned"
+
+    def run(self, command: Command, say: BuildLog) -> Outcome:
+        outcome = super().run(command, say)
+        wanted = [after for word, after in itertools.pairwise(command.argv) if word == "--only-binary"]
+        unsolved = Outcome(1, "error: No solution found when resolving dependencies:\n  cause: no wheels", 0.1)
+        return unsolved if self.name in wanted else outcome
+
+
+@pytest.mark.parametrize("order", [("fast", "pinned"), ("pinned", "fast")])
+def test_one_pin_without_a_wheel_makes_no_other_package_compile(tmp_path: Path, order: tuple[str, str]) -> None:
+    lines = {
+        "fast": "fast==2.0 --hash=sha256:aa --hash=sha256:w\n",
+        "pinned": "pinned==1.0 --hash=sha256:bb --hash=sha256:w\n",
+    }
+    sandbox = NoWheelOf("".join(lines[name] for name in order), LISTED)
+    make(tmp_path, sandbox, manifest("fast", "pinned==1.0"))
+    solved = [command.argv for command in sandbox.commands if "pinned" not in command.argv]
+    assert [after for word, after in itertools.pairwise(solved[-1]) if word == "--only-binary"] == ["fast"]
+
+
+@dataclass
+class BuildsWith(FakeSandbox):
+    """A source that builds with an old setuptools only."""
+
+    constraints: list[str] = field(default_factory=list)
+
+    def run(self, command: Command, say: BuildLog) -> Outcome:
+        outcome = super().run(command, say)
+        if "--build-constraints" in command.argv:
+            self.constraints.append((command.cwd / "build-constraints.in").read_text())
+            return outcome
+        old = "error: Failed to build `old==1`\n\n      error in old setup command: use_2to3 is invalid."
+        return Outcome(1, old, 0.1) if "requirements.in" in command.argv else outcome
+
+
+def test_an_old_source_is_built_again_with_the_tools_of_its_time(tmp_path: Path) -> None:
+    sandbox = BuildsWith()
+    said: list[str] = []
+    (tmp_path / "work").mkdir()
+    lock = resolver(tmp_path, sandbox).lock(manifest("six"), TARGET, tmp_path / "work", said.append)
+    assert lock.text == SIX
+    assert sandbox.constraints == ["setuptools<58\n"]
+    assert [line for line in said if "setuptools<58, as setuptools 58 (September 2021) removed use_2to3" in line]
+
+
+def test_it_is_tried_again_once(tmp_path: Path) -> None:
+    output = "error: Failed to build `old==1`\n\n      use_2to3 is invalid."
+    sandbox = FakeSandbox(outcome=Outcome(1, output, 0.1))
+    with pytest.raises(AppError) as caught:
+        make(tmp_path, sandbox, manifest("old"))
+    assert caught.value.code == Code.DEPENDENCY_BUILD_FAILED
+    assert len(sandbox.commands) == 2
+
+
 def test_local_projects_are_built_from_a_copy_and_locked_by_content(tmp_path: Path) -> None:
     project = tmp_path / "tree" / "lib"
     project.mkdir(parents=True)
