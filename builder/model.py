@@ -25,6 +25,9 @@ class Options:
     stages: Mapping[str, str] = field(default_factory=dict)
     health_path: str | None = None
     environment: Mapping[str, str] = field(default_factory=dict)
+    requirements: str | None = None
+    groups: tuple[str, ...] = ()
+    extras: tuple[str, ...] = ()
 
     @property
     def asked_path(self) -> str:

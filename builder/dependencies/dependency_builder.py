@@ -124,7 +124,7 @@ class DependencyBuilder:
             log(f"dependencies: added for {source.framework}: {', '.join(missing)}")
         asked = manifests.with_requirements(manifest, missing)
         return _Locked(source, target, self._resolver.lock(asked, target, place, log),
-                       _warnings(manifest, missing, source))  # fmt: skip
+                       (*manifest.warnings, *_warnings(manifest, missing, source)))  # fmt: skip
 
     def _find_manifest(self, source: Source, work: Path, log: BuildLog) -> Manifest:
         target = target_of(source.python, source.architecture, self._interpreters)
@@ -133,7 +133,8 @@ class DependencyBuilder:
             source.root,
             source.tree,
             self._known,
-            lambda path, root: self._resolver.export(path, root, target, place, log),
+            lambda path, root, more: self._resolver.export(path, root, target, place, log, more),
+            source.options,
         )
         log(f"dependencies: {manifest.shown or 'no manifest found'}")
         return manifest

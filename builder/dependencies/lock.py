@@ -251,8 +251,12 @@ class Resolver:
         result = self._actions.run(resolve_action(question, target), log)
         return Resolution(*json.loads((result.folder / RESOLUTION).read_text()))
 
-    def export(self, lock: Path, root: Path, target: BuildTarget, work: Path, log: BuildLog) -> str:
+    def export(
+        self, lock: Path, root: Path, target: BuildTarget, work: Path, log: BuildLog, more: tuple[str, ...] = ()
+    ) -> str:
         """Export the requirement lines of a uv.lock, for an app in folder ``root``, without resolving or fetching.
+
+        ``more``: options of ``uv export``, for groups and extras.
 
         Raises:
             AppError: ``bad-requirements``: the lock, or the pyproject.toml with it, is not usable.
@@ -260,7 +264,7 @@ class Resolver:
         out = work / "uv-lock.txt"
         arguments = (
             "export", "--quiet", "--frozen", "--offline", "--no-default-groups", "--no-emit-project", "--no-editable",
-            "--no-header", "--no-annotate", "--output-file", str(out), "--project", str(root),
+            "--no-header", "--no-annotate", "--output-file", str(out), "--project", str(root), *more,
         )  # fmt: skip
         outcome = self._uv.run(
             arguments, target, log, cwd=lock.parent, readable=(root, lock.parent), writable=(work,), network=False

@@ -32,6 +32,7 @@ _NEXT_OPTION = re.compile(r"(?<=\s)(?=--)")
 _ARCHIVE_SUFFIXES = (".whl", ".tar.gz", ".zip", ".tar.bz2", ".tgz")
 _INDEX_OPTIONS = {"-i", "--index-url", "--extra-index-url"}
 _OPTIONS_FOR_UV = {"--no-binary", "--only-binary"}
+_DEBIANS = "pkg-resources==0.0.0"  # https://bugs.launchpad.net/ubuntu/+source/python-pip/+bug/1635463
 _IGNORED_OPTIONS = {"--trusted-host", "--prefer-binary", "--require-hashes"}
 
 KnownIndex = Callable[[str], bool]
@@ -58,6 +59,7 @@ class Requirements:
         hashes: by normalised name, ``sha256:...`` as the manifest pinned them.
         options: for uv's own requirements file.
         prerelease: whether pre-releases are wanted.
+        warnings: lines that are left out.
     """
 
     requirements: tuple[str, ...] = ()
@@ -66,6 +68,7 @@ class Requirements:
     hashes: Mapping[str, frozenset[str]] = field(default_factory=lambda: MappingProxyType({}))
     options: tuple[str, ...] = ()
     prerelease: bool = False
+    warnings: tuple[str, ...] = ()
 
     @property
     def names(self) -> frozenset[str]:
@@ -174,12 +177,13 @@ class _Reader:
         self._hashes: dict[str, set[str]] = {}
         self._options: list[str] = []
         self._prerelease = False
+        self._warnings: list[str] = []
 
     def lines(self) -> Requirements:
         return Requirements(
             tuple(dict.fromkeys(self._requirements)), tuple(dict.fromkeys(self._local)),
             tuple(dict.fromkeys(self._constraints)), frozen_hashes(self._hashes),
-            tuple(dict.fromkeys(self._options)), self._prerelease,
+            tuple(dict.fromkeys(self._options)), self._prerelease, tuple(dict.fromkeys(self._warnings)),
         )  # fmt: skip
 
     def file(self, path: Path, *, constraint: bool) -> None:
@@ -239,6 +243,11 @@ class _Reader:
                       hint="Write it as name==version (PEP 508).") from None  # fmt: skip
         if requirement.url is not None:
             return self._add_local(_local_path(requirement, where), where, base)
+        if written.replace("_", "-") == _DEBIANS:
+            self._warnings.append(
+                f"{where}: {written} is left out: Debian's pip lists it, but there is no such package"
+            )
+            return None
         self._add_hashes(canonicalize_name(requirement.name), options, where)
         (self._constraints if constraint else self._requirements).append(written)
         return None
@@ -316,6 +325,10 @@ def _local_path(requirement: Requirement, where: str) -> str:
         raise bad_requirements(
             where, f"{requirement.name} comes from {_host(url)}, which is not a package index", hint=_VENDOR_HINT
         )
+    if url.startswith("file:///"):
+        raise bad_requirements(where, f"{requirement.name} comes from a folder outside the zip, where it was frozen",
+                  hint="`pip freeze` writes such lines inside conda: use `pip list --format=freeze` instead, or "
+                  "replace ' @ file:///...' by '==' and the version.")  # fmt: skip
     extras = f"[{','.join(sorted(requirement.extras))}]" if requirement.extras else ""
     marker = f" ; {requirement.marker}" if requirement.marker else ""
     return url.removeprefix("file://").removeprefix("file:") + extras + marker

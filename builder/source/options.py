@@ -19,6 +19,7 @@ MAX_ENVIRONMENT_BYTES = 4096
 """Lambda's limit for all of a function's variables together."""
 
 _VARIABLE = re.compile(r"[A-Za-z][A-Za-z0-9_]+")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _HEALTH_PATH = re.compile(r"/(?!/)[!-\[\]-~]*")  # printable, no backslash, and never a host of its own
 _FRAMEWORKS = ("chalice", "zappa")
 
@@ -155,6 +156,25 @@ def _bad_variable(file: str, name: str) -> AppError:
     )
 
 
+def _requirements(file: str, value: Any) -> str:
+    name = _text(file, "requirements", value)
+    if PurePosixPath(name).suffix not in (".txt", ".in"):
+        raise documents.bad_config(
+            file, f"requirements {documents.short_repr(value)} is no requirements file",
+            hint='Name one, from the app\'s folder, as in requirements = "requirements/prod.txt".',
+        )  # fmt: skip
+    return name
+
+
+def _names(key: str) -> Callable[[str, Any], tuple[str, ...]]:
+    def read(file: str, value: Any) -> tuple[str, ...]:
+        if not isinstance(value, list) or not all(isinstance(one, str) and _NAME.fullmatch(one) for one in value):
+            raise documents.bad_config(file, f"{key} is no list of names", hint=f'Write it as in {key} = ["prod"].')
+        return tuple(value)
+
+    return read
+
+
 def _table(file: str, key: str, value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise documents.bad_config(file, f"{key} is not a table", hint=f"Write [{key}] on a line of its own.")
@@ -169,4 +189,7 @@ _READERS: Mapping[str, Callable[[str, Any], Any]] = {
     "stages": _stages,
     "health_path": _health_path,
     "environment": _environment,
+    "requirements": _requirements,
+    "groups": _names("groups"),
+    "extras": _names("extras"),
 }

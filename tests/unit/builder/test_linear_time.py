@@ -14,7 +14,7 @@ import pytest
 from linear import assert_linear, numbered, repeated
 
 from auto_lambda.errors import AppError
-from builder.dependencies import foreign_manifests, requirement_lines, wheels
+from builder.dependencies import foreign_manifests, lock_files, requirement_lines, setup_files, wheels
 from builder.dependencies.uv import BuildTarget
 from builder.dependencies.uv_errors import explain
 from builder.diagnosis.import_errors import remedy
@@ -22,6 +22,7 @@ from builder.diagnosis.python2 import looks_like_python2
 from builder.diagnosis.tracebacks import last_lines
 from builder.frameworks.zappa import events
 from builder.frameworks.zappa.settings import StageSettings
+from builder.model import Options
 from builder.proof.distributions import owners
 from builder.sandbox.output import Lines
 from builder.sandbox.output import printable as printable_line
@@ -85,7 +86,7 @@ def test_pyproject(tmp_path: Path, worst: Callable[[int], str]) -> None:
 
     def parse(text: str) -> None:
         path.write_text(text)
-        foreign_manifests.pyproject(path, tmp_path, lambda _: True)
+        foreign_manifests.pyproject(path, tmp_path, lambda _: True, Options())
 
     assert_linear(parse, worst)
 
@@ -96,10 +97,43 @@ def test_poetry_lock_with_one_name_many_times(tmp_path: Path) -> None:
 
     def parse(text: str) -> None:
         path.write_text(text)
-        foreign_manifests.poetry_lock(path, tmp_path)
+        lock_files.project_lock(path, tmp_path, Options())
 
     package = "[[package]]\nname = 'a'\nversion = '1'\nfiles = [{{hash = '{:08}'}}]\n"
     assert_linear(parse, numbered(package + "#" * 400 + "\n"))
+
+
+def test_pylock_with_one_name_many_times(tmp_path: Path) -> None:
+    path = tmp_path / "pylock.toml"
+
+    def parse(text: str) -> None:
+        path.write_text(text)
+        lock_files.pylock(path, tmp_path)
+
+    package = "[[packages]]\nname = 'a'\nversion = '1'\nwheels = [{{hashes = {{sha256 = '{:08}'}}}}]\n"
+    assert_linear(parse, numbered(package + "#" * 400 + "\n"))
+
+
+SETUP_FILES = {
+    "brackets": repeated("(", start="setup"),
+    "requirements": numbered("setup(install_requires=['a{:08}'])\n" + "#" * 400 + "\n"),
+    "sections": numbered("[a{:08}]\n"),
+    "values": repeated(" a\n", start="[options]\ninstall_requires =\n"),
+    "spaces": repeated(" ", start="[options]\na", end="x"),
+    "keys": numbered("a{:08} = 1\n"),
+}
+
+
+@pytest.mark.parametrize("worst", SETUP_FILES.values(), ids=SETUP_FILES)
+def test_setup_files(tmp_path: Path, worst: Callable[[int], str]) -> None:
+    path = tmp_path / "setup.py"
+
+    def parse(text: str) -> None:
+        path.write_text(text)
+        setup_files.setup_py(path, tmp_path)
+        setup_files.setup_cfg(path, tmp_path)
+
+    assert_linear(parse, worst)
 
 
 UV_OUTPUT = {

@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from auto_lambda.errors import AppError, Code
 from builder.dependencies.manifests import Manifest, find
+from builder.model import Options
 
 POETRY = """
 [tool.poetry.dependencies]
@@ -20,12 +22,30 @@ later = {version = "1.*", optional = true}
 """
 
 
-def found(tree: Path, files: dict[str, str], root: str = ".", exported: str = "") -> Manifest:
+def found(
+    tree: Path,
+    files: dict[str, str],
+    root: str = ".",
+    exported: str = "",
+    said: list[object] | None = None,
+    **more: Any,
+) -> Manifest:
     for name, text in files.items():
         (tree / name).parent.mkdir(parents=True, exist_ok=True)
         (tree / name).write_text(text)
     (tree / root).mkdir(exist_ok=True)
-    return find(tree / root, tree, lambda url: "ours.example" in url, lambda _lock, _root: exported)
+
+    def export(lock: Path, project: Path, arguments: tuple[str, ...]) -> str:
+        (said if said is not None else []).append((lock.relative_to(tree), project.relative_to(tree), arguments))
+        return exported
+
+    return find(
+        tree / root,
+        tree,
+        more.get("known", lambda url: "ours.example" in url),
+        export,
+        Options(**more.get("options", {})),
+    )
 
 
 def refused(tree: Path, files: dict[str, str]) -> str:
@@ -45,11 +65,17 @@ def test_what_pins_more_goes_first(tmp_path: Path) -> None:
     files = {
         "uv.lock": "",
         "poetry.lock": "",
+        "pdm.lock": "",
         "Pipfile.lock": '{"default": {}}',
+        "pylock.toml": "",
         "requirements.txt": "a",
         "zappa_requirements.txt": "a",
+        "requirements/prod.txt": "a",
+        "requirements/base.txt": "a",
         "pyproject.toml": "[project]\nname='x'\ndependencies=['a']",
         "Pipfile": "[packages]\na='*'",
+        "setup.cfg": "[options]\ninstall_requires = a",
+        "setup.py": "setup(install_requires=['a'])",
     }
     for name in list(files):
         assert found(tmp_path, files).shown == name
@@ -200,3 +226,245 @@ def test_what_cannot_be_built_is_refused_with_its_place(tmp_path: Path, name: st
     message = refused(tmp_path, {name: text})
     assert name in message
     assert named in message
+
+
+# Groups, extras and files that the app names
+
+GROUPS = """
+[project]
+name = "shop"
+dependencies = ["flask"]
+[project.optional-dependencies]
+pg = ["psycopg2"]
+[dependency-groups]
+prod = ["humanize", {include-group = "base"}]
+base = ["six"]
+dev = ["pytest"]
+"""
+POETRY_GROUPS = (
+    POETRY
+    + """
+[tool.poetry.group.web.dependencies]
+humanize = "*"
+[tool.poetry.group.dev.dependencies]
+pytest = "*"
+[tool.poetry.group.rare]
+optional = true
+[tool.poetry.group.rare.dependencies]
+six = "*"
+[tool.poetry.extras]
+soon = ["later"]
+"""
+)
+
+
+def names(manifest: Manifest) -> set[str]:
+    return set(manifest.lines.names)
+
+
+def test_groups_and_extras_are_installed_where_the_app_asks_for_them(tmp_path: Path) -> None:
+    files = {"pyproject.toml": GROUPS}
+    assert names(found(tmp_path, files)) == {"flask"}
+    wanted = {"groups": ("prod",), "extras": ("pg",)}
+    assert names(found(tmp_path, files, options=wanted)) == {"flask", "humanize", "six", "psycopg2"}
+
+
+def test_uvs_default_groups_count_but_those_for_development(tmp_path: Path) -> None:
+    files = {"pyproject.toml": GROUPS + "[tool.uv]\ndefault-groups = ['prod', 'dev']\n"}
+    assert names(found(tmp_path, files)) == {"flask", "humanize", "six"}
+    said: list[Any] = []
+    found(tmp_path, {"uv.lock": ""}, said=said)
+    found(tmp_path, {}, said=said, options={"groups": ("base",), "extras": ("pg",)})
+    assert [arguments for _, _, arguments in said] == [("--group=prod",), ("--group=base", "--extra=pg")]
+
+
+def test_poetrys_groups_count_unless_they_are_optional_or_for_development(tmp_path: Path) -> None:
+    files = {"pyproject.toml": POETRY_GROUPS}
+    assert {"humanize", "six", "pytest", "later"} & names(found(tmp_path, files)) == {"humanize"}
+    wanted = {"groups": ("rare",), "extras": ("soon",)}
+    assert {"humanize", "six", "pytest", "later"} & names(found(tmp_path, files, options=wanted)) == {"six", "later"}
+
+
+def test_a_group_that_is_not_there_is_told(tmp_path: Path) -> None:
+    with pytest.raises(AppError, match="no group gone"):
+        found(tmp_path, {"pyproject.toml": GROUPS}, options={"groups": ("gone",)})
+
+
+def test_a_requirements_file_that_the_app_names_is_read_before_all_others(tmp_path: Path) -> None:
+    files = {"uv.lock": "", "deploy/live.txt": "six"}
+    assert found(tmp_path, files, options={"requirements": "deploy/live.txt"}).shown == "deploy/live.txt"
+    with pytest.raises(AppError, match="outside the zip"):
+        found(tmp_path, files, options={"requirements": "../live.txt"})
+
+
+# What is not read is said
+
+
+def test_a_lock_that_is_not_used_is_named(tmp_path: Path) -> None:
+    (warning,) = found(tmp_path, {"uv.lock": "", "pdm.lock": "", "api/requirements.txt": "six"}, "api").warnings
+    assert "uv.lock, pdm.lock is not read, as the dependencies come from api/requirements.txt" in warning
+
+
+def test_of_a_folder_of_requirements_the_one_for_production_is_read(tmp_path: Path) -> None:
+    files = {"requirements/base.txt": "six", "requirements/dev.txt": "pytest", "requirements/prod.txt": "-r base.txt"}
+    manifest = found(tmp_path, files)
+    assert (manifest.shown, names(manifest)) == ("requirements/prod.txt", {"six"})
+    assert "requirements/base.txt, requirements/dev.txt is not read" in manifest.warnings[0]
+
+
+@pytest.mark.parametrize("name", ["environment.yml", "dev-requirements.txt", "requirements/local.txt", "setup.py"])
+def test_what_looks_like_a_manifest_but_is_none_is_named(tmp_path: Path, name: str) -> None:
+    manifest = found(tmp_path, {name: "install_requires = read()"})
+    assert manifest.shown is None
+    assert manifest.warnings[0].startswith(f"{name} is not read")
+
+
+# Locks of other tools
+
+
+def test_a_pdm_lock_holds_the_roots_to_its_versions(tmp_path: Path) -> None:
+    lock = "[[package]]\nname = 'humanize'\nversion = '4.9.0'\nfiles = [{file = 'h.whl', hash = 'sha256:aa'}]\n"
+    project = "[project]\nname = 'x'\ndependencies = ['flask', 'humanize>=4.9']\n"
+    manifest = found(tmp_path, {"pdm.lock": lock, "pyproject.toml": project})
+    assert (manifest.shown, manifest.lines.constraints) == ("pdm.lock", ("humanize==4.9.0",))
+    assert manifest.lines.hashes == {"humanize": {"sha256:aa"}}
+
+
+def test_a_pylock_is_complete_and_pinned(tmp_path: Path) -> None:
+    lock = """
+lock-version = "1.0"
+[[packages]]
+name = "six"
+version = "1.16.0"
+marker = "python_version > '3'"
+wheels = [{name = "six.whl", hashes = {sha256 = "aa"}}]
+sdist = {name = "six.tar.gz", hashes = {sha256 = "bb"}}
+[[packages]]
+name = "mine"
+directory = {path = "libs/mine"}
+"""
+    manifest = found(tmp_path, {"pylock.toml": lock, "libs/mine/pyproject.toml": ""})
+    assert manifest.complete
+    assert manifest.lines.requirements == ('six==1.16.0; python_version > "3"',)
+    assert manifest.lines.hashes == {"six": {"sha256:aa", "sha256:bb"}}
+    assert [one.shown for one in manifest.lines.local] == ["libs/mine"]
+    assert "no package index" in refused(tmp_path, {"pylock.toml": "[[packages]]\nname = 'a'\nvcs = {type = 'git'}\n"})
+
+
+def test_two_versions_in_a_poetry_lock_are_pinned_under_the_markers_that_tell_them_apart(tmp_path: Path) -> None:
+    project = """
+[tool.poetry.dependencies]
+numpy = [{version = "^1.24", python = "<3.12"}, {version = "^2.1", python = ">=3.12"}]
+other = [{version = ">=1", python = "<3.12"}, {version = ">=1", python = ">=3.12"}]
+"""
+    package = "[[package]]\nname = '{}'\nversion = '{}'\nfiles = [{{hash = 'sha256:{}'}}]\n"
+    pins = (("numpy", "1.26.4", "aa"), ("numpy", "2.1.0", "bb"), ("other", "1.0", "cc"), ("other", "2.0", "dd"))
+    lock = "".join(package.format(*pin) for pin in pins)
+    manifest = found(tmp_path, {"pyproject.toml": project, "poetry.lock": lock})
+    assert manifest.lines.constraints == (
+        'numpy==1.26.4; python_version < "3.12"',
+        'numpy==2.1.0; python_version >= "3.12"',
+    )
+    assert manifest.lines.hashes == {"numpy": {"sha256:aa", "sha256:bb"}}
+
+
+WORKSPACE = "[project]\nname = 'mono'\n[tool.uv.workspace]\nmembers = ['services/*']\nexclude = ['services/old']\n"
+MEMBER = "[project]\nname = 'api'\ndependencies = ['core']\n[tool.uv.sources]\ncore = {workspace = true}\n"
+
+
+def test_a_member_of_a_workspace_is_held_to_its_lock(tmp_path: Path) -> None:
+    files = {
+        "uv.lock": "",
+        "pyproject.toml": WORKSPACE,
+        "services/api/pyproject.toml": MEMBER,
+        "core/pyproject.toml": "",
+    }
+    said: list[Any] = []
+    manifest = found(tmp_path, files, "services/api", exported="./core\nsix==1\n", said=said)
+    assert (manifest.shown, manifest.complete, manifest.warnings) == ("uv.lock", True, ())
+    assert [one.shown for one in manifest.lines.local] == ["core"]
+    assert said == [(Path("uv.lock"), Path("services/api"), ())]
+
+
+def test_who_is_no_member_is_not_held_to_the_lock(tmp_path: Path) -> None:
+    project = "[project]\nname = 'old'\ndependencies = ['six']\n"
+    files = {"uv.lock": "", "pyproject.toml": WORKSPACE, "services/old/pyproject.toml": project}
+    manifest = found(tmp_path, files, "services/old")
+    assert manifest.shown == "services/old/pyproject.toml"
+    assert "uv.lock is not read" in manifest.warnings[0]
+
+
+def test_a_member_without_the_workspaces_lock_is_told_to_lock(tmp_path: Path) -> None:
+    with pytest.raises(AppError) as caught:
+        found(tmp_path, {"pyproject.toml": MEMBER})
+    assert "uv lock" in caught.value.hint
+
+
+# The project itself
+
+
+@pytest.mark.parametrize(
+    ("files", "installed"),
+    [
+        ({"src/my_shop/__init__.py": ""}, True),
+        ({"src/my_shop.py": ""}, True),
+        ({"my_shop/__init__.py": ""}, False),
+        ({"src/other/__init__.py": ""}, False),
+        ({"src/my_shop/__init__.py": "", "src/__init__.py": ""}, False),
+    ],
+)
+def test_a_project_with_its_package_in_src_is_installed(tmp_path: Path, files: dict[str, str], installed: bool) -> None:
+    project = "[project]\nname = 'My-Shop'\ndependencies = []\n[build-system]\nrequires = ['hatchling']\n"
+    manifest = found(tmp_path, {"pyproject.toml": project, **files})
+    assert [one.shown for one in manifest.lines.local] == (["."] if installed else [])
+
+
+# setup.cfg and setup.py
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("setup.cfg", "[options]\ninstall_requires =\n    six>=1\n    flask\n"),
+        ("setup.py", "from setuptools import setup\nsetup(name='x', install_requires=['six>=1', 'flask'])\n"),
+        ("setup.py", "NEEDS = ('six>=1', 'flask')\nsetup(install_requires=NEEDS)\n"),
+    ],
+)
+def test_requirements_of_setup_files_are_read_as_data(tmp_path: Path, name: str, text: str) -> None:
+    assert found(tmp_path, {name: text}).lines.requirements == ("six>=1", "flask")
+
+
+@pytest.mark.parametrize("text", ["setup(install_requires=read())", "setup(", "[options]\nx", "(" * 500, "setup()"])
+def test_setup_files_that_say_it_otherwise_are_no_manifest(tmp_path: Path, text: str) -> None:
+    assert found(tmp_path, {"setup.py": text, "setup.cfg": text}).shown is None
+
+
+# The rest
+
+
+@pytest.mark.parametrize(("line", "added"), [("botocore==1.29.0", ("boto3",)), ("boto3\nbotocore", ())])
+def test_a_botocore_of_the_apps_own_brings_its_boto3(tmp_path: Path, line: str, added: tuple[str, ...]) -> None:
+    manifest = found(tmp_path, {"requirements.txt": line})
+    assert manifest.lines.requirements[1:] == added or not added
+
+
+def test_the_former_name_of_the_default_index_is_the_index(tmp_path: Path) -> None:
+    from pip._internal.models.index import PyPI
+
+    former = f"{PyPI.netloc.partition('.')[0]}.python.org"
+    files = {"Pipfile": f"[[source]]\nurl = 'https://{former}/simple'\n[packages]\nsix = '*'\n"}
+    assert found(tmp_path, files, known=lambda url: PyPI.netloc in url).shown == "Pipfile"
+    with pytest.raises(AppError):
+        found(tmp_path, files)
+
+
+def test_a_freeze_of_conda_is_told_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(AppError) as caught:
+        found(tmp_path, {"requirements.txt": "six @ file:///home/conda/feedstock_root/six/work"})
+    assert "pip list --format=freeze" in caught.value.hint
+
+
+def test_a_line_of_debians_pip_is_left_out(tmp_path: Path) -> None:
+    manifest = found(tmp_path, {"requirements.txt": "six\npkg-resources==0.0.0\npkg_resources==0.0.0\n"})
+    assert names(manifest) == {"six"}
+    assert "line 2" in manifest.warnings[0]
