@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import re
 from collections.abc import Collection
+from itertools import pairwise
 
 from auto_lambda.errors import Code
 from builder.diagnosis.syntax import clean
@@ -22,6 +23,26 @@ _OF_THE_LOADER = frozenset({"ImportError", "OSError"})
 # Bounded, and tried only where a word begins: an untrusted message may be one word of a hundred thousand letters.
 _LIBRARY = re.compile(r"(?<!\S)(\S{1,255}): cannot open shared object file")
 _VERSION = re.compile(r"version `(GLIBC_[\d.]+)' not found")
+_NAME = r"([A-Za-z_][A-Za-z0-9_]{0,254})"
+_UNSET = {  # package of the exception -> what it says
+    "environs": re.compile(rf'[Ee]nvironment variable "{_NAME}" not set'),
+    "decouple": re.compile(rf"(?<!\w){_NAME} not found\. Declare it as envvar"),
+    "dynaconf": re.compile(rf"(?<!\w){_NAME} is required in env"),
+    "builtins": re.compile(rf"Config '{_NAME}' is missing, and has no default"),  # starlette's, a KeyError
+}
+_MOST_NAMED = 50
+_MISSING_FIELD = "  Field required [type=missing"
+
+
+def unset_variables(message: str, origins: Collection[str]) -> list[str]:
+    """Return the variables that a library for settings misses, each once."""
+    if "pydantic_core" in origins:
+        lines = message.splitlines()
+        fields = [name for name, said in pairwise(lines) if said.startswith(_MISSING_FIELD)]
+        found = [name.upper() for name in fields if name.isidentifier() and name.isascii()]
+    else:
+        found = [name for one in _UNSET.keys() & set(origins) for name in _UNSET[one].findall(message)]
+    return list(dict.fromkeys(found))[:_MOST_NAMED]
 
 
 def remedy(
@@ -43,8 +64,9 @@ def remedy(
         number: errno.
         file: the file that an `OSError` names.
     """
-    if unset is not None:
-        return Code.MISSING_ENVIRONMENT, f"Set {clean(unset)} {WHERE_TO_SET}. {WHERE_SECRETS_GO}"
+    names = [unset] if unset is not None else unset_variables(message, origins)
+    if names:
+        return Code.MISSING_ENVIRONMENT, f"Set {clean(', '.join(names))} {WHERE_TO_SET}. {WHERE_SECRETS_GO}"
     if _AWS_PACKAGES.intersection(origins) and not _WRONG_CALLS.intersection(types):
         return Code.NEEDS_AWS, (
             "The app calls AWS while it is imported, where it has neither credentials nor a network: make the call "

@@ -162,6 +162,8 @@ DIAGNOSED = {
     "backticks": repeated("`"),
     "digits": repeated("0"),
     "one word": repeated("a", end=": cannot open shared object file"),
+    "names of variables": repeated("A", start="Config '"),
+    "fields": repeated("a\n  Field required [type=missing\n"),
     "versions": repeated("version `(GLIBC_"),
     "frames": repeated('  File "', end='", line 1'),
     "lines of a frame": repeated('", line ', start='  File "', end="x"),
@@ -172,6 +174,8 @@ DIAGNOSED = {
 def test_messages_and_tracebacks(worst: Callable[[int], str]) -> None:
     assert_linear(lambda text: looks_like_python2(text, text), worst)
     assert_linear(lambda text: remedy(text, types=("OSError",)), worst)
+    for origin in ("pydantic_core", "environs", "decouple", "dynaconf", "builtins"):
+        assert_linear(lambda text, origin=origin: remedy(text, origins=(origin,)), worst)  # type: ignore[misc]
     assert_linear(lambda text: last_lines(text, {Path("/app"): ""}), worst)
 
 

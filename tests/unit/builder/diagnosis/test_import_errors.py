@@ -31,3 +31,31 @@ def test_a_library_that_the_loader_misses(message: str, code: Code, kind: str) -
 @pytest.mark.parametrize("message", [MISSING, TOO_NEW])
 def test_an_exception_of_another_type_that_speaks_of_libraries_misses_none(message: str) -> None:
     assert remedy(message, types=["RuntimeError"]) is None
+
+
+@pytest.mark.parametrize(
+    ("origin", "message", "names"),
+    [
+        (
+            "pydantic_core",
+            "2 validation errors for S\ndatabase_url\n  Field required [type=missing, input_value={}]\n"
+            "    For further information\napi_key\n  Field required [type=missing, input_value={}]\n",
+            "DATABASE_URL, API_KEY",
+        ),
+        ("environs", 'Environment variable "DATABASE_URL" not set', "DATABASE_URL"),
+        ("decouple", "TOKEN not found. Declare it as envvar or define a default value.", "TOKEN"),
+        ("dynaconf", "TOKEN is required in env main", "TOKEN"),
+        ("builtins", "\"Config 'TOKEN' is missing, and has no default.\"", "TOKEN"),
+    ],
+)
+def test_settings_that_libraries_miss_are_named(origin: str, message: str, names: str) -> None:
+    found = remedy(message, types=["Error"], origins=[origin])
+    assert found is not None
+    assert found[0] == Code.MISSING_ENVIRONMENT
+    assert found[1].startswith(f"Set {names} under")
+
+
+def test_other_exceptions_of_these_libraries_have_no_variable_to_set() -> None:
+    assert (
+        remedy("1 validation error for S\nport\n  Input should be a valid integer", origins=["pydantic_core"]) is None
+    )
