@@ -73,7 +73,9 @@ def find(
     reader = _Reader(root, tree, _or_former_default(known_index), export, options)
     for path in reader.candidates():
         if manifest := reader.read(path):
-            return _with_boto3(replace(manifest, warnings=(*manifest.lines.warnings, *_unread(path, root, tree))))
+            return _with_boto3(
+                replace(manifest, warnings=(*manifest.lines.warnings, *_unread(path, manifest.lines.files, root, tree)))
+            )
     return Manifest(None, Requirements(), frozenset(), warnings=_nothing_read(root, tree))
 
 
@@ -193,13 +195,13 @@ def _matches(member: tuple[str, ...], patterns: list[str]) -> bool:
     )
 
 
-def _unread(read: Path, root: Path, tree: Path) -> tuple[str, ...]:
+def _unread(read: Path, included: frozenset[Path], root: Path, tree: Path) -> tuple[str, ...]:
     """Warn of locks that are not used, and of the requirements files beside one that was guessed."""
     shown = read.relative_to(tree).as_posix()
     locks = [folder / name for folder in _folders(root, tree) for name in LOCKS if (folder / name).is_file()]
     others = [path for path in locks if path != read]
     if read.parent.name == "requirements":
-        others += sorted(path for path in read.parent.glob("*.txt") if path != read)
+        others += sorted(path for path in read.parent.glob("*.txt") if path != read and path not in included)
     if not others:
         return ()
     how = (

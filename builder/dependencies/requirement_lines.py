@@ -60,6 +60,7 @@ class Requirements:
         options: for uv's own requirements file.
         prerelease: whether pre-releases are wanted.
         warnings: lines that are left out.
+        files: that it was read from, with those that they include.
     """
 
     requirements: tuple[str, ...] = ()
@@ -69,6 +70,7 @@ class Requirements:
     options: tuple[str, ...] = ()
     prerelease: bool = False
     warnings: tuple[str, ...] = ()
+    files: frozenset[Path] = frozenset()
 
     @property
     def names(self) -> frozenset[str]:
@@ -184,6 +186,7 @@ class _Reader:
             tuple(dict.fromkeys(self._requirements)), tuple(dict.fromkeys(self._local)),
             tuple(dict.fromkeys(self._constraints)), frozen_hashes(self._hashes),
             tuple(dict.fromkeys(self._options)), self._prerelease, tuple(dict.fromkeys(self._warnings)),
+            frozenset(path for path, _ in self._seen),
         )  # fmt: skip
 
     def file(self, path: Path, *, constraint: bool) -> None:

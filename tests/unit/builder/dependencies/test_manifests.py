@@ -309,7 +309,7 @@ def test_of_a_folder_of_requirements_the_one_for_production_is_read(tmp_path: Pa
     files = {"requirements/base.txt": "six", "requirements/dev.txt": "pytest", "requirements/prod.txt": "-r base.txt"}
     manifest = found(tmp_path, files)
     assert (manifest.shown, names(manifest)) == ("requirements/prod.txt", {"six"})
-    assert "requirements/base.txt, requirements/dev.txt is not read" in manifest.warnings[0]
+    assert manifest.warnings[0].startswith("requirements/dev.txt is not read")
 
 
 @pytest.mark.parametrize("name", ["environment.yml", "dev-requirements.txt", "requirements/local.txt", "setup.py"])
