@@ -13,6 +13,8 @@ RECEIPT_SUFFIX = ".receipt.json"
 ROLLBACK = "auto-lambda-rollback"
 """Metadata of a zip that was uploaded for a rollback: the object version whose release is wanted."""
 _WORD = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
+_RESERVED = "al-"
+"""Begins the names of stacks, ``al-<name>-<stage>``: of two apps, one would own names that begin with the other's."""
 _RULE = "use 1 to 40 lower-case letters, digits and hyphens, the first one not a hyphen"
 
 
@@ -31,6 +33,9 @@ class App:
         for part, word in (("stage", self.stage), ("name", self.name)):
             if not _WORD.fullmatch(word):
                 raise BadKey(f"the {part} {word!r} is not valid: {_RULE}{_suggestion(word)}")
+        if self.name.startswith(_RESERVED):
+            other = self.name.removeprefix(_RESERVED) or "app"
+            raise BadKey(f"the name {self.name!r} is not valid: stacks begin with {_RESERVED!r}, for example {other!r}")
 
     def __str__(self) -> str:
         return f"{self.stage}/{self.name}"

@@ -33,7 +33,10 @@ _PATTERNS = (
     (re.compile(r"(?<=://)[^\s/@'\"<>]+(?=@)"), HIDDEN),
     (re.compile(r"(?i)([?&](?:x-amz-)?(?:signature|credential|security-token|token)=)[^&\s'\"]+"), r"\1" + HIDDEN),
     (re.compile(r"(?i)\b(bearer|basic)\s+[a-z0-9._~+/=-]{8,}"), r"\1 " + HIDDEN),
-    (re.compile(rf"(?i)\b({_SECRET_NAME}['\"]?\s*[=:]\s*)(['\"]?)[^\s'\",;]{{8,}}\2"), r"\1" + HIDDEN),
+    (
+        re.compile(rf"(?i)\b({_SECRET_NAME}(?<!secretsmanager)(?<!\d:secret)['\"]?\s*[=:]\s*)(['\"]?)[^\s'\",;]{{8,}}\2"),
+        r"\1" + HIDDEN,
+    ),
 )  # fmt: skip
 _SECRET_VARIABLE = re.compile(rf"(?i){_SECRET_NAME}")
 _MAX_VALUES = 1_000

@@ -64,11 +64,11 @@ class Session:
 
     def say(self, text: str) -> None:
         """Add lines to the uploader's log."""
-        self._send(Log(text=self._redact(text)[:_MAX_TEXT]))
+        self._send(Log(text=self._clean(text)[:_MAX_TEXT]))
 
     def warn(self, text: str) -> None:
         """Add a warning to the receipt."""
-        self._send(Warned(text=self._redact(text)[:_MAX_TEXT]))
+        self._send(Warned(text=self._clean(text)[:_MAX_TEXT]))
 
     def recognised(self, source: Source) -> None:
         """Say what the app is, and what it is built for."""
@@ -94,13 +94,17 @@ class Session:
 
     def failed(self, error: AppError) -> None:
         """End with what the uploader can fix."""
-        message, hint = (self._redact(text)[:_MAX_TEXT] for text in (error.message, error.hint))
+        message, hint = (self._clean(text)[:_MAX_TEXT] for text in (error.message, error.hint))
         problem = ProblemMessage(code=error.code, message=message, hint=hint)
         self._send(AppFailed(problem=problem))
 
     def trouble(self, text: str) -> None:
         """End with a failure of our side."""
-        self._send(Trouble(text=self._redact(text)[-_MAX_TEXT:]))
+        self._send(Trouble(text=self._clean(text)[-_MAX_TEXT:]))
+
+    def _clean(self, text: str) -> str:
+        """Hide secrets, and replace what is no Unicode: an upload may hold lone surrogates."""
+        return self._redact(text).encode(errors="replace").decode()
 
     def _send(self, event: Event, files: Sequence[int] = ()) -> None:
         self._channel.send(event.model_dump(mode="json"), files)

@@ -74,6 +74,8 @@ def check_shape(template: Any, main: str, notified: Iterable[str]) -> None:
     except ValidationError as error:
         first = error.errors()[0]
         raise _refused(f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}") from error
+    if any(one.Type == "AWS::Lambda::LayerVersion" for one in shape.Resources.values()):
+        raise _refused("it has a layer of its own, and layers are made of the dependencies only")
     if bad := [name for name in (*shape.Resources, *shape.Outputs) if not _ID.fullmatch(name)]:
         raise _refused(f"{bad[0]!r} is not a logical id")
     if unknown := {main, *notified} - functions:

@@ -75,7 +75,12 @@ def read(folder: Path, shown: str = "") -> Options:
 def _text(file: str, key: str, value: Any) -> str:
     if not isinstance(value, str) or not value or not value.isprintable():
         raise documents.bad_config(file, f"{key} is not a string", hint=f'Write it in quotes, as in {key} = "...".')
+    if len(value) > _LONGEST_TEXT:
+        raise documents.bad_config(file, f"{key} is longer than {_LONGEST_TEXT:,} characters", hint="Shorten it.")
     return value
+
+
+_LONGEST_TEXT = 2_000
 
 
 def _framework(file: str, value: Any) -> str:

@@ -181,7 +181,9 @@ class Report:
     def reviewed(self, permissions: Permissions, wide: Iterable[str]) -> None:
         """Report the rights that the release asks for, and those among them that are for every resource of a kind."""
         has, added, removed = (
-            tuple(map(self._clean, lines)) for lines in (permissions.has, permissions.added, permissions.removed)
+            # Names in policies are no secrets, and to hide a part of one would hide a right.
+            tuple(map(printable, lines))
+            for lines in (permissions.has, permissions.added, permissions.removed)
         )
         self._change(permissions=replace(permissions, has=has, added=added, removed=removed))
         changes = (*(f"+ {line}" for line in added), *(f"- {line}" for line in removed))

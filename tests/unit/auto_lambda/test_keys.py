@@ -71,3 +71,9 @@ def test_names_in_aws() -> None:
 def test_apps_of_different_stages_never_share_a_stack_by_accident_of_hyphens() -> None:
     """Known: names may hold hyphens, so two pairs can meet; the deployment checks whose a stack is."""
     assert App("c", "a-b").stack == App("b-c", "a").stack
+
+
+@pytest.mark.parametrize("key", ["apps/al-shop.zip", "apps/prod/al-shop.zip", "apps/al-.zip"])
+def test_no_app_is_called_like_the_stack_of_another(key: str) -> None:
+    with pytest.raises(BadKey, match="stacks begin with 'al-'"):
+        parse(key)

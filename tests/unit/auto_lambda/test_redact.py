@@ -165,3 +165,10 @@ def test_of_an_apps_variables_plain_words_stay() -> None:
         "GREETING": "correct-horse-battery", "API_TOKEN": "production", "URL": "https://hooks.example/T0/B0/abc",
     }  # fmt: skip
     assert confidential(variables) == {"correct-horse-battery", "production", "https://hooks.example/T0/B0/abc"}
+
+
+def test_rights_on_secrets_are_no_secrets() -> None:
+    arn = "arn:aws:secretsmanager:us-east-1:123456789012:secret:/auto-lambda/dev/shop/*"
+    line = f"Allow secretsmanager:GetSecretValue on {arn}"
+    assert Redactor()(line) == line
+    assert Redactor()("secretsmanager_token: abcdefgh12345678") == "secretsmanager_token: ***"

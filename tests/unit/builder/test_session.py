@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import subprocess
 import sys
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -90,6 +91,33 @@ def test_a_request_without_its_zip_is_a_trouble(tmp_path: Path) -> None:
         channel.send({"version": 1, "toolchain": TOOLCHAIN, "app": app})
         assert received(channel)["event"] == "trouble"
         assert process.wait(60) == 0
+
+
+@pytest.mark.parametrize(
+    "text", ["root = '" + "a/" * 5000 + "'", "health_path = '/" + "a" * 5000 + "'"], ids=["folder", "path"]
+)
+def test_what_is_too_long_is_the_uploaders(tmp_path: Path, text: str) -> None:
+    app = {"name": "x", "stage": "dev", "python": "3.12", "pythons": ["3.12"], "today": "2026-01-01"}
+    room, zip_path = tmp_path / "room", tmp_path / "app.zip"
+    room.mkdir()
+    with zipfile.ZipFile(zip_path, "w") as archive:
+        archive.writestr("auto-lambda.toml", text)
+    with started(room) as (channel, _), zip_path.open("rb") as file:
+        channel.send({"version": 1, "toolchain": TOOLCHAIN, "app": app}, [file.fileno()])
+        while (told := received(channel))["event"] not in ("failed", "trouble"):
+            pass
+    assert told["event"] == "failed"
+    assert told["problem"]["code"] == "bad-config"
+
+
+def test_lone_surrogates_are_told_as_question_marks() -> None:
+    ours, theirs = map(Channel, socket.socketpair())
+    with ours, theirs:
+        session = Session(theirs)
+        session.warn("unknown setting \ud800x")
+        session.failed(AppError(Code.BAD_CONFIG, "\udfff", hint="x"))
+        assert received(ours)["text"] == "unknown setting ?x"
+        assert received(ours)["problem"]["message"] == "?"
 
 
 @pytest.mark.parametrize(

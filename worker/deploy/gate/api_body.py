@@ -11,7 +11,7 @@ _PREFIX = "x-amazon-apigateway-"
 _POOLS = PropertyRule("points", grants=("user_pools",))
 _ENDPOINTS = PropertyRule("points", grants=("vpc_endpoints",))
 _BACKEND = PropertyRule("points", own=("Lambda::Alias",))
-# By extension: the rules of those fields that name something.
+# By extension: its fields, spelled as AWS's reference has them; those with a rule name something.
 _FIELDS: Mapping[str, Mapping[str, PropertyRule]] = {
     "authorizer": {"authorizerUri": AUTHORIZER_URI, "providerARNs": _POOLS, "authorizerCredentials": NEVER},
     "endpoint-configuration": {"vpcEndpointIds": _ENDPOINTS},
@@ -19,6 +19,17 @@ _FIELDS: Mapping[str, Mapping[str, PropertyRule]] = {
         "uri": _BACKEND, "credentials": NEVER, "connectionId": NEVER, "connectionType": NEVER,
         "integration-subtype": NEVER, "tlsConfig": NEVER,
     },
+}  # fmt: skip
+_PLAIN_FIELDS: Mapping[str, frozenset[str]] = {
+    "authorizer": frozenset({
+        "authorizerPayloadFormatVersion", "authorizerResultTtlInSeconds", "enableSimpleResponses", "identitySource",
+        "identityValidationExpression", "jwtConfiguration", "type",
+    }),
+    "endpoint-configuration": frozenset({"disableExecuteApiEndpoint", "ipAddressType", "types"}),
+    "integration": frozenset({
+        "cacheKeyParameters", "cacheNamespace", "contentHandling", "httpMethod", "passthroughBehavior",
+        "payloadFormatVersion", "requestParameters", "requestTemplates", "responses", "timeoutInMillis", "type",
+    }),
 }  # fmt: skip
 _HARMLESS = frozenset(
     {
@@ -36,7 +47,9 @@ def placed(value: Any, path: str = "Body") -> Iterator[tuple[str, Any, PropertyR
     elif isinstance(value, Mapping):
         for key, item in value.items():
             name = key.lower().removeprefix(_PREFIX)
-            if name == key.lower() or name in _HARMLESS:
+            if key.lower() == "$ref" and not (isinstance(item, str) and item.startswith("#/")):
+                yield f"{path}.{key}", item, None
+            elif name == key.lower() or name in _HARMLESS:
                 yield from placed(item, f"{path}.{key}")
             elif name not in _FIELDS:
                 yield f"{path}.{key}", item, None
@@ -48,7 +61,8 @@ def _extension(name: str, extension: Any, path: str) -> Iterator[tuple[str, Any,
     if not isinstance(extension, Mapping):
         yield path, extension, None
         return
-    for key, rule in _FIELDS[name].items():
-        if key in extension:
-            given = extension[key]
+    for key, given in extension.items():
+        if rule := _FIELDS[name].get(key):
             yield from ((f"{path}.{key}", one, rule) for one in (given if isinstance(given, list) else [given]))
+        elif key not in _PLAIN_FIELDS[name]:
+            yield f"{path}.{key}", given, None

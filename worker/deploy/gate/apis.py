@@ -110,6 +110,9 @@ def _body(body: Properties) -> Iterator[str]:
     definitions = body.get("securityDefinitions", {})
     for name, definition in sorted(definitions.items()):
         yield from (f"authorizer {name}: {rule}" for rule in _definition(definition))
+    for path, methods in sorted(body.get("paths", {}).items()):
+        if odd := sorted(name for name in methods if name not in _METHODS and name.lower() in _METHODS):
+            yield f"{odd[0]} {path}: methods are written in lower case"
     used = set()
     for path, method, operation in _operations(body):
         where = f"{method.upper()} {path}"

@@ -102,7 +102,8 @@ class Rights:
 
     @cached_property
     def _literal(self) -> tuple[Statement, ...]:
-        return (*(one for one in self._own if one["Sid"] not in _BY_REFERENCE), *granted(self.grants))
+        own = (one for one in self._own if one["Sid"] not in _BY_REFERENCE)
+        return (*map(_held_by_name, own), *granted(self.grants))
 
 
 LIST_ACTIONS: Mapping[str, tuple[str, ...]] = {
@@ -166,6 +167,13 @@ def _is_below(rest: str) -> bool:
     return rest == "" or rest[0] in "/:"
 
 
+def _held_by_name(statement: Statement) -> Statement:
+    """Return a statement of the namespace as a role has to hold it: names of its own buckets need no condition."""
+    if statement["Sid"] != "OwnBuckets":
+        return statement
+    return {name: value for name, value in statement.items() if name != "Condition"}
+
+
 def covered(permission: Permission, statements: Iterable[Statement]) -> bool:
     """Tell whether one of some statements allows everything that a permission allows."""
     return any(_covered(permission, statement) for statement in statements)
@@ -185,9 +193,7 @@ def _condition_met(permission: Permission, statement: Statement) -> bool:
     condition = statement.get("Condition")
     if not condition:
         return True
-    asked = json.dumps(condition, sort_keys=True, separators=(",", ":"))
-    # The account's own buckets need no condition in the role: their names hold its number.
-    return asked == permission.condition or list(condition.get("StringEquals", ())) == ["aws:ResourceAccount"]
+    return json.dumps(condition, sort_keys=True, separators=(",", ":")) == permission.condition
 
 
 def _texts(value: Any) -> Iterable[str]:

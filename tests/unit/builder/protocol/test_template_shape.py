@@ -38,6 +38,7 @@ def with_function(**properties: Any) -> dict[str, Any]:
         with_function(Environment={"Variables": {"A": 5}}),
         with_function(Layers={"Ref": "x"}),
         with_function(Tags=nested(5000)),
+        {"Resources": {"Api": function(), "Lay": {"Type": "AWS::Lambda::LayerVersion", "Properties": {}}}},
     ],
 )
 def test_what_is_no_template_is_refused(template: Any) -> None:

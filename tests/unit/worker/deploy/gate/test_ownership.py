@@ -48,6 +48,13 @@ def authorizer(resources: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
+def integration_of(resources: dict[str, Any]) -> dict[str, Any]:
+    paths = resources["Rest"]["Properties"]["Body"]["paths"]
+    operation = next(iter(next(iter(paths.values())).values()))
+    found: dict[str, Any] = operation["x-amazon-apigateway-integration"]
+    return found
+
+
 POLICY = {"PolicyName": "p", "Roles": [{"Ref": "Role"}]}
 SAID = {
     "attack 9: a version of a victim's function": (sets(VERSION, FunctionName="bank-prod"), f"{VERSION}: FunctionName"),
@@ -84,6 +91,12 @@ SAID = {
         "which is in another account"),
     "an extension that is not known": (
         lambda it: it["Rest"]["Properties"]["Body"].update({"x-amazon-apigateway-new": 1}), "is not on the list"),
+    "a field of an integration in another spelling": (
+        lambda it: integration_of(it).update(Credentials="arn:aws:iam::999999999999:role/x"), "is not on the list"),
+    "a field of an authorizer that is not known": (lambda it: authorizer(it).update(new=1), "is not on the list"),
+    "a reference out of the document": (
+        lambda it: it["Rest"]["Properties"]["Body"].update({"x": {"$ref": "https://example.com/x"}}),
+        "is not on the list"),
     "a property that is not known": (sets("Work", Teleport=True), "Work: Teleport is not on the list"),
     "below a property": (sets("Work", VpcConfig={"Teleport": 1}), "VpcConfig.Teleport is not on the list"),
 }  # fmt: skip

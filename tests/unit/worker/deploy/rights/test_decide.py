@@ -143,3 +143,14 @@ def test_managed_policies_and_other_roles_are_granted_by_name() -> None:
     assert not any(Rights(APP, HERE, Grants(), made).allow(one) for one in asked)
     grants = Grants(managed_policies=(policy,), roles=(role,))
     assert all(Rights(APP, HERE, grants, made).allow(one) for one in asked)
+
+
+@pytest.mark.parametrize(
+    "more", [{}, {"StringLike": {"s3:prefix": "shop/*"}}, {"Bool": {"aws:SecureTransport": "true"}}], ids=str
+)
+def test_a_condition_on_the_account_is_a_condition_like_any_other(more: dict[str, Any]) -> None:
+    condition = {"StringEquals": {"aws:ResourceAccount": "123456789012"}, **more}
+    statement = {"Sid": "OwnBuckets", "Effect": "Allow", "Action": "s3:PutObject", "Resource": "arn:aws:s3:::shared/*"}
+    grants = Grants.model_validate({"statements": [{**statement, "Condition": condition}]})
+    assert allowed("s3:PutObject", "arn:aws:s3:::shared/*", grants, Condition=condition)
+    assert not allowed("s3:PutObject", "arn:aws:s3:::shared/*", grants)
