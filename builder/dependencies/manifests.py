@@ -8,7 +8,8 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from builder.dependencies import foreign_manifests, lock_files, requirement_lines, setup_files
+from builder.dependencies import foreign_manifests, requirement_lines
+from builder.dependencies.formats import lock_files, setup_files
 from builder.dependencies.requirement_lines import KnownIndex as KnownIndex
 from builder.dependencies.requirement_lines import Local, Requirements
 from builder.model import Options

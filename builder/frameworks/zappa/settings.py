@@ -62,7 +62,10 @@ RULES: Mapping[str, Rule] = {
     "architecture": _carried("read when the dependencies are built"),
     "assume_policy": _refused("the trust policy is fixed: only Lambda may assume the role"),
     "async_resources": _carried(),
-    "async_response_table": _carried("the stack creates the table unless `async_resources` is false"),
+    "async_response_table": _carried(
+        "the stack creates the table unless `async_resources` is false; its name then is `<name>-<stage>` or begins "
+        "with `<name>-<stage>-`, unless another one is [granted](templates.md#names)"
+    ),
     "async_response_table_read_capacity": _carried(),
     "async_response_table_write_capacity": _carried(),
     "async_source": _carried("with `sns` the stack creates the topic unless `async_resources` is false"),

@@ -14,7 +14,8 @@ import pytest
 from linear import assert_linear, numbered, repeated
 
 from auto_lambda.errors import AppError
-from builder.dependencies import foreign_manifests, lock_files, requirement_lines, setup_files, wheels
+from builder.dependencies import foreign_manifests, requirement_lines, wheels
+from builder.dependencies.formats import lock_files, setup_files
 from builder.dependencies.uv import BuildTarget
 from builder.dependencies.uv_errors import explain
 from builder.diagnosis.import_errors import remedy

@@ -94,7 +94,7 @@ class Namespace:
         }
         for one, value in known.items():
             rendered = rendered.replace(one, value)
-        return re.sub("\x01([^\x02]*)\x02", self._own_symbol, rendered)
+        return re.sub("\x01([^\x01\x02]*)\x02", self._own_symbol, rendered)
 
     def _own_symbol(self, found: re.Match[str]) -> str:
         name, _, attribute = found[1].partition(".")

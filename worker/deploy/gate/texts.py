@@ -20,7 +20,7 @@ _PSEUDO = frozenset(
 )
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b-\u200f\u2028\u2029\u2060\ufeff]")
 # Also what a reference inside the braces may turn into one.
-_DYNAMIC = re.compile(r"\{\{[^}]*?(?:resolve\s*:|\x01)", re.IGNORECASE)
+_DYNAMIC = re.compile(r"resolve\s*:|\x01", re.IGNORECASE)
 
 
 def problems(template: Template) -> Iterator[Violation]:
@@ -69,5 +69,6 @@ def _rendered(value: Mapping[str, Any], known: frozenset[str]) -> Iterator[str]:
 
 
 def _dynamic(text: str) -> Iterator[str]:
-    if _DYNAMIC.search(text):
+    inside = (part.partition("{{")[2] for part in text.split("}"))
+    if any(map(_DYNAMIC.search, inside)):
         yield "dynamic references ({{resolve:...}}) are not allowed: read parameters and secrets at run time"
