@@ -94,7 +94,7 @@ BAD_APPS: dict[str, tuple[Mapping[str, str | bytes], str, list[str]]] = {
     "bad yaml": ({"app.py": "", "zappa_settings.yml": "dev: [a\n"}, "bad-config", ["zappa_settings.yml"]),
     "unknown stage": (with_config(TWO_STAGES), "unknown-stage", ["prod", "test"]),
     "unsupported setting": (
-        zappa(lets_encrypt_key="key.pem"), "unsupported-setting", ["lets_encrypt_key"],
+        zappa(alb_enabled=True), "unsupported-setting", ["alb_enabled"],
     ),
     "unknown python": (chalice({"auto-lambda.toml": 'python = "2.7"'}), "unknown-python", ["2.7"]),
     "unknown architecture": (
