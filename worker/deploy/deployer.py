@@ -116,7 +116,8 @@ class Deployer:
             return self._roll_back(bundle, previous, known_failure, context)
         check_buckets(bundle.notifications)
         pass_gate(bundle, access.target(self._target), access)
-        found = self._review(bundle, access, previous, context)
+        live = self._template(previous) if previous else None
+        found = self._review(bundle, access, live, context)
         if bundle.artifacts:
             with effect("artifacts"):
                 self._upload(bundle.artifacts, log)
@@ -126,17 +127,14 @@ class Deployer:
             result = self._apply(bundle, log)
         try:
             with effect("events"):
-                self._subscribe_buckets(
-                    bundle.app, bundle.notifications, result.stack, self._notifications_of(previous), log
-                )
+                self._subscribe_buckets(bundle.app, bundle.notifications, result.stack, _notifications(live), log)
             with context.verifying(), effect("verify"):
                 self._verify(bundle, result.stack, log)
         except AppError as error:
             return self._roll_back(bundle, previous, error, context)
         return self._deployment(bundle.template_key, result)
 
-    def _review(self, bundle: Bundle, access: AppAccess, previous: str | None, context: DeployContext) -> Review:
-        live = self._template(previous) if previous else None
+    def _review(self, bundle: Bundle, access: AppAccess, live: Template | None, context: DeployContext) -> Review:
         found = review(access.app, bundle.template, live, access.grants, self._target.place)
         context.reviewed(found, access.rights)
         if access.rights == "granted":
@@ -275,8 +273,7 @@ class Deployer:
         return self._deployment(previous, result)
 
     def _notifications_of(self, template_key: str | None) -> tuple[BucketNotification, ...]:
-        template = self._template(template_key) if template_key else None
-        return release.notifications(template) if template else ()
+        return _notifications(self._template(template_key) if template_key else None)
 
     def _template(self, template_key: str) -> Template | None:
         try:
@@ -297,6 +294,10 @@ class Deployer:
             template_key=template_key,
             changed=result.changed,
         )
+
+
+def _notifications(template: Template | None) -> tuple[BucketNotification, ...]:
+    return release.notifications(template) if template else ()
 
 
 @contextmanager
