@@ -23,6 +23,7 @@ from worker.deploy.drift import Drift
 from worker.deploy.gate.access import AppAccess, Rights
 from worker.deploy.gate.gate import pass_gate
 from worker.deploy.http_get import HttpAnswer
+from worker.deploy.rights.permissions import digest
 from worker.deploy.rights.review import Review, needs_approval, require_granted, review
 from worker.deploy.verify import Unhealthy, Verifier
 from worker.model import Artifact, Bundle, Deployment, DeployTarget
@@ -121,7 +122,7 @@ class Deployer:
         if bundle.artifacts:
             with effect("artifacts"):
                 self._upload(bundle.artifacts, log)
-        if missing := self._missing_approval(access, found, log):
+        if missing := self._missing_approval(bundle, access, found, log):
             return Failed(missing)
         with effect("stack"):
             result = self._apply(bundle, log)
@@ -141,11 +142,11 @@ class Deployer:
             require_granted(access.app, found)
         return found
 
-    def _missing_approval(self, access: AppAccess, found: Review, log: BuildLog) -> AppError | None:
+    def _missing_approval(self, bundle: Bundle, access: AppAccess, found: Review, log: BuildLog) -> AppError | None:
         """Return the error of a release that waits for an approval; its artifacts are stored, so it can go on."""
         if access.grants.approve != "widenings" or not found.diff.widenings:
             return None
-        if approval := self._approved(access.app, found.digest):
+        if approval := self._approved(access.app, digest(bundle.template)):
             log(approval)
             return None
         return needs_approval(access.app, found)

@@ -17,7 +17,6 @@ from worker.deploy.rights.permissions import (
     PermissionDiff,
     TooManyPermissions,
     compare,
-    digest,
     permissions_of,
 )
 from worker.deploy.rights.suggest import suggested
@@ -34,13 +33,11 @@ class Review:
         diff: its permissions, and the changes since the live release.
         refused: what neither the app's namespace nor its grants cover.
         wide: what is for every resource of a kind.
-        digest: a hash over all permissions, which an approval names.
     """
 
     diff: PermissionDiff
     refused: tuple[Permission, ...]
     wide: tuple[Permission, ...]
-    digest: str
 
 
 def review(app: App, template: Template, live: Template | None, grants: Grants, place: Place) -> Review:
@@ -68,7 +65,7 @@ def review(app: App, template: Template, live: Template | None, grants: Grants, 
     rights = Rights(app, place, grants, template)
     refused = tuple(one for one in asked if not rights.allow(one))
     wide = tuple(one for one in asked if one.is_wide)
-    return Review(compare(asked, before), refused, wide, digest(template))
+    return Review(compare(asked, before), refused, wide)
 
 
 def require_granted(app: App, found: Review) -> None:
