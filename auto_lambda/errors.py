@@ -7,6 +7,7 @@ Any other exception is ours: the message returns to the queue and is retried.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from enum import StrEnum
 
 _LONGEST = 20_000  # characters of a message in the journal, whose items are limited in size
@@ -83,6 +84,12 @@ class Code(StrEnum):
     ENDS_WORKERS = "ends-workers"
     # Not the uploader's: only in `delayed` receipts, never in an AppError
     OUR_SIDE = "our-side"
+
+
+def first_lines(lines: Sequence[str], most: int) -> list[str]:
+    """Return the first lines of many; if there are more than ``most``, a last one says how many."""
+    beside = len(lines) - most
+    return [*lines[:most], *([f"and {beside} more"] if beside > 0 else [])]
 
 
 class AppError(Exception):

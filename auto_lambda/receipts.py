@@ -6,12 +6,13 @@ docs/reference/receipt.md describes the fields, which are a contract.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any, Literal, cast
 
 from auto_lambda import keys
+from auto_lambda.errors import first_lines
 from auto_lambda.model import Dropper, Proof
 
 SCHEMA = 1
@@ -65,7 +66,17 @@ class Permissions:
     @classmethod
     def bounded(cls, rights: str, has: Sequence[str], added: Sequence[str], removed: Sequence[str]) -> Permissions:
         """Shorten the lists."""
-        return cls(rights, *map(_bounded, (has, added, removed)))
+        return cls(rights, *(tuple(first_lines(lines, MAX_LINES)) for lines in (has, added, removed)))
+
+    @property
+    def changes(self) -> tuple[str, ...]:
+        """Every change, as a line with its sign."""
+        return signed(self.added, self.removed)
+
+
+def signed(added: Iterable[str], removed: Iterable[str]) -> tuple[str, ...]:
+    """Return what was added and what was removed as lines that begin with ``+`` or ``-``."""
+    return (*(f"+ {line}" for line in added), *(f"- {line}" for line in removed))
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,11 +256,6 @@ def _permissions(fields: Mapping[str, Any]) -> Permissions | None:
     if not isinstance(told.get("rights"), str):
         return None
     return Permissions(told["rights"], *(_lines(told, name) for name in ("has", "added", "removed")))
-
-
-def _bounded(lines: Sequence[str]) -> tuple[str, ...]:
-    beside = len(lines) - MAX_LINES
-    return tuple(lines) if beside <= 0 else (*lines[:MAX_LINES], f"and {beside} more")
 
 
 def _lines(fields: Mapping[str, Any], name: str) -> tuple[str, ...]:

@@ -102,9 +102,7 @@ def _conclude(receipt: Receipt, dropped: drops.Drop, seconds: float, *, as_json:
 def _tell_rights(receipt: Receipt) -> None:
     if receipt.permissions is None:
         return
-    changes = [f"+ {line}" for line in receipt.permissions.added] + [
-        f"- {line}" for line in receipt.permissions.removed
-    ]
+    changes = receipt.permissions.changes
     for line in changes[:_SHOWN]:
         tell(f"rights: {line}")
     if len(changes) > _SHOWN:

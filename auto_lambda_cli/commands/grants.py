@@ -269,9 +269,11 @@ def _one(text: str) -> Grants:
     return _grants(json.dumps({field: made}), text)
 
 
-def _changes(before: Grants, after: Grants) -> list[str]:
+def _changes(before: Grants, after: Grants) -> tuple[str, ...]:
+    from auto_lambda.receipts import signed
+
     old, new = (set(_lines(grants)) for grants in (before, after))
-    return [*(f"+ {line}" for line in sorted(new - old)), *(f"- {line}" for line in sorted(old - new))]
+    return signed(sorted(new - old), sorted(old - new))
 
 
 def _lines(grants: Grants) -> list[str]:

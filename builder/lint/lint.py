@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from auto_lambda.errors import AppError, Code
+from auto_lambda.errors import AppError, Code, first_lines
 from auto_lambda.model import Template
 from builder.lint import rights, schedules, schemas
 from builder.lint.refusal import Refusal
@@ -28,10 +28,9 @@ def lint(template: Template, names: SettingNames) -> None:
     found = [*schemas.findings(template), *schedules.findings(template), *rights.findings(template)]
     lines = list(dict.fromkeys(_line(one, names) for one in found))
     if lines:
-        more = [f"and {len(lines) - _SHOWN} more"] if len(lines) > _SHOWN else []
         raise AppError(
             Code.BAD_CONFIG,
-            "AWS would refuse what the app compiled to:\n" + "\n".join([*lines[:_SHOWN], *more]),
+            "AWS would refuse what the app compiled to:\n" + "\n".join(first_lines(lines, _SHOWN)),
             hint="Change the settings that the lines name, and drop the app again.",
         )
 

@@ -185,9 +185,10 @@ class Report:
             tuple(map(printable, lines))
             for lines in (permissions.has, permissions.added, permissions.removed)
         )
-        self._change(permissions=replace(permissions, has=has, added=added, removed=removed))
-        changes = (*(f"+ {line}" for line in added), *(f"- {line}" for line in removed))
-        self.say("\n".join(("what the app's roles may do has changed:", *changes)) if changes else "rights as before")
+        told = replace(permissions, has=has, added=added, removed=removed)
+        self._change(permissions=told)
+        changes = ("what the app's roles may do has changed:", *told.changes)
+        self.say("\n".join(changes) if told.changes else "rights as before")
         if everything := list(wide):
             more = f" and {len(everything) - _SHOWN} more" if len(everything) > _SHOWN else ""
             self.warn(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from auto_lambda.errors import AppError, Code
+from auto_lambda.errors import AppError, Code, first_lines
 from worker.deploy.gate import allow_list, ownership, quotas, tags, urls, wiring
 from worker.deploy.gate.access import AppAccess
 from worker.deploy.gate.template import TemplateView
@@ -39,10 +39,9 @@ def pass_gate(bundle: Bundle, target: DeployTarget, access: AppAccess | None = N
         reasons = [f"it cannot be read ({type(error).__name__}: {error})"]
     reasons += _own_buckets(bundle, target)
     if reasons:
-        more = [f"and {len(reasons) - _SHOWN} more"] if len(reasons) > _SHOWN else []
         raise AppError(
             Code.TEMPLATE_REFUSED,
-            "What the app compiled to may not be deployed:\n" + "\n".join([*reasons[:_SHOWN], *more]),
+            "What the app compiled to may not be deployed:\n" + "\n".join(first_lines(reasons, _SHOWN)),
             hint="Take out of the app or its settings what the lines name; the error reference lists what is allowed.",
         )
 

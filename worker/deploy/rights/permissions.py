@@ -15,6 +15,7 @@ from typing import Any
 
 from auto_lambda.model import Template
 from auto_lambda.namespace import Place
+from auto_lambda.receipts import signed
 from worker.bundle.narrow import NARROWED, is_wide
 from worker.deploy.gate.symbols import Unreadable, lone_symbol, readable, render, symbol
 
@@ -77,13 +78,13 @@ class PermissionDiff:
     @property
     def widenings(self) -> tuple[str, ...]:
         """The changes by which the roles may do more: what is allowed anew, and what is denied no more."""
-        gone = (f"- {line}" for line in self.removed if line.startswith("Deny "))
-        return (*(f"+ {line}" for line in self.added if not line.startswith("Deny ")), *gone)
+        allowed = (line for line in self.added if not line.startswith("Deny "))
+        return signed(allowed, (line for line in self.removed if line.startswith("Deny ")))
 
     @property
     def changes(self) -> tuple[str, ...]:
         """Every change, as lines that begin with ``+`` or ``-``."""
-        return (*(f"+ {line}" for line in self.added), *(f"- {line}" for line in self.removed))
+        return signed(self.added, self.removed)
 
 
 def permissions_of(template: Template, place: Place) -> tuple[Permission, ...]:

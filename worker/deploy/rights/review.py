@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from auto_lambda.errors import AppError, Code
+from auto_lambda.errors import AppError, Code, first_lines
 from auto_lambda.grants import Grants
 from auto_lambda.keys import App
 from auto_lambda.model import Template
@@ -76,9 +76,7 @@ def require_granted(app: App, found: Review) -> None:
     """
     if not found.refused:
         return
-    lines = [str(one) for one in found.refused[:_SHOWN]]
-    if len(found.refused) > _SHOWN:
-        lines.append(f"and {len(found.refused) - _SHOWN} more")
+    lines = first_lines([str(one) for one in found.refused], _SHOWN)
     raise AppError(
         Code.RIGHTS_NOT_GRANTED,
         "The app's roles ask for rights that are neither the app's own nor granted to it:\n" + "\n".join(lines),
@@ -88,9 +86,7 @@ def require_granted(app: App, found: Review) -> None:
 
 def needs_approval(app: App, found: Review) -> AppError:
     """Return the error of a release whose rights wait for an approval."""
-    lines = list(found.diff.widenings[:_SHOWN])
-    if len(found.diff.widenings) > _SHOWN:
-        lines.append(f"and {len(found.diff.widenings) - _SHOWN} more")
+    lines = first_lines(found.diff.widenings, _SHOWN)
     return AppError(
         Code.NEEDS_APPROVAL,
         "The app's roles could do more than before, which has to be approved in this stage:\n" + "\n".join(lines),
