@@ -38,6 +38,20 @@ class Place:
         return f"arn:{self.partition}:{service}:{self.region}:{self.account}:{resource}"
 
 
+TABLE_ACTIONS = (
+    "dynamodb:*Item", "dynamodb:DescribeTable", "dynamodb:DescribeTimeToLive", "dynamodb:PartiQL*",
+    "dynamodb:Query", "dynamodb:Scan",
+)  # fmt: skip
+TOPIC_ACTIONS = ("sns:GetTopicAttributes", "sns:Publish")
+QUEUE_ACTIONS = ("sqs:*Message", "sqs:ChangeMessageVisibility", "sqs:GetQueue*")
+"""What an app does with tables, topics and queues: with its own, and with those that it is granted."""
+
+
+def listed(value: Any) -> list[Any]:
+    """Return a list of what a policy may write as one value or as a list."""
+    return value if isinstance(value, list) else [value]
+
+
 def namespace(app: App, place: Place) -> dict[str, Any]:
     """Return the policy of one app's namespace, by its names."""
     return _document(app.name, app.stage, place)
@@ -92,21 +106,7 @@ def _metrics(name: str, stage: str) -> Statement:
 
 
 def _tagged(name: str, stage: str, place: Place) -> Statement:
-    actions = [
-        "dynamodb:*Item",
-        "dynamodb:DescribeTable",
-        "dynamodb:DescribeTimeToLive",
-        "dynamodb:PartiQL*",
-        "dynamodb:Query",
-        "dynamodb:Scan",
-        "lambda:GetFunction*",
-        "lambda:InvokeFunction*",
-        "sns:GetTopicAttributes",
-        "sns:Publish",
-        "sqs:*Message",
-        "sqs:ChangeMessageVisibility",
-        "sqs:GetQueue*",
-    ]
+    actions = [*TABLE_ACTIONS, "lambda:GetFunction*", "lambda:InvokeFunction*", *TOPIC_ACTIONS, *QUEUE_ACTIONS]
     resources = [
         place.arn(service, resource)
         for service, resource in (("dynamodb", "table/*"), ("lambda", "function:*"), ("sns", "*"), ("sqs", "*"))

@@ -13,7 +13,7 @@ from typing import Any
 
 from auto_lambda.keys import App
 from auto_lambda.model import Template
-from auto_lambda.namespace import Place, namespace
+from auto_lambda.namespace import Place, listed, namespace
 
 Statement = Mapping[str, Any]
 
@@ -79,7 +79,7 @@ class _Narrower:
         document = policy.get("PolicyDocument") if isinstance(policy, Mapping) else None
         if not isinstance(document, dict):
             return
-        statements = [new for old in _listed(document.get("Statement", [])) for new in self._statement(old)]
+        statements = [new for old in listed(document.get("Statement", [])) for new in self._statement(old)]
         if statements:
             document["Statement"] = statements
 
@@ -87,7 +87,7 @@ class _Narrower:
         if not _is_narrowable(statement):
             yield statement
             return
-        actions, resources = _listed(statement["Action"]), _listed(statement["Resource"])
+        actions, resources = listed(statement["Action"]), listed(statement["Resource"])
         common = [action for action in actions if isinstance(action, str) and action.lower() in NARROWED]
         wide = [one for one in resources if isinstance(one, str) and is_wide(one)]
         if not (common and wide):
@@ -141,7 +141,3 @@ def _is_narrowable(statement: Any) -> bool:
     return isinstance(statement, Mapping) and {"Effect", "Action", "Resource"} <= statement.keys() <= {
         "Sid", "Effect", "Action", "Resource",
     } and statement["Effect"] == "Allow"  # fmt: skip
-
-
-def _listed(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from auto_lambda.model import Template
+from auto_lambda.namespace import listed
 from worker.deploy.gate import texts
 from worker.deploy.gate.properties import PROPERTIES
 from worker.deploy.gate.symbols import Unreadable, lone_symbol, render
@@ -54,7 +55,7 @@ def _resource(resource: _Resource, resources: Mapping[str, _Resource]) -> Iterat
 
 def _role(properties: _Resource, _: Mapping[str, _Resource]) -> Iterator[str]:
     document = properties.get("AssumeRolePolicyDocument")
-    statements = _listed(document.get("Statement", [])) if isinstance(document, Mapping) else []
+    statements = listed(document.get("Statement", [])) if isinstance(document, Mapping) else []
     if not statements:
         yield "its trust policy has no statement"
     for statement in statements:
@@ -67,13 +68,13 @@ def _trusts_services_only(statement: _Resource) -> bool:
     principal = statement.get("Principal")
     if not isinstance(principal, Mapping) or set(principal) != {"Service"}:
         return False
-    services = _listed(principal["Service"])
+    services = listed(principal["Service"])
     known = all(isinstance(service, str) and service in _ROLE_SERVICES for service in services)
-    return known and "NotAction" not in statement and _listed(statement.get("Action")) == ["sts:AssumeRole"]
+    return known and "NotAction" not in statement and listed(statement.get("Action")) == ["sts:AssumeRole"]
 
 
 def _inline_policy(properties: _Resource, resources: Mapping[str, _Resource]) -> Iterator[str]:
-    roles = [_refers_to_own(role, resources, "AWS::IAM::Role") for role in _listed(properties.get("Roles", []))]
+    roles = [_refers_to_own(role, resources, "AWS::IAM::Role") for role in listed(properties.get("Roles", []))]
     if not roles or not all(roles):
         yield "a policy may only be put on roles of this template"
 
@@ -102,10 +103,6 @@ def _refers_to_own(value: Any, resources: Mapping[str, _Resource], kind: str) ->
     except Unreadable:
         return False
     return name is not None and resources.get(name, {}).get("Type") == kind
-
-
-def _listed(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
 
 
 _RULES: Mapping[str, Callable[[_Resource, Mapping[str, _Resource]], Iterator[str]]] = {

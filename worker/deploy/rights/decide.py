@@ -15,7 +15,7 @@ from typing import Any
 from auto_lambda.grants import Grants
 from auto_lambda.keys import App
 from auto_lambda.model import Template
-from auto_lambda.namespace import Place, namespace
+from auto_lambda.namespace import QUEUE_ACTIONS, TABLE_ACTIONS, TOPIC_ACTIONS, Place, namespace
 from worker.deploy.gate.patterns import covers
 from worker.deploy.gate.symbols import lone_symbol, symbol, symbols
 from worker.deploy.rights.permissions import Permission
@@ -42,10 +42,6 @@ _NAMES = {
     "AWS::Logs::LogGroup": ("LogGroupName", "log-group:"),
 }
 """The property that names such a resource, and what stands before the name in its ARN."""
-_TABLE_ACTIONS = (
-    "dynamodb:*Item", "dynamodb:DescribeTable", "dynamodb:DescribeTimeToLive", "dynamodb:PartiQL*",
-    "dynamodb:Query", "dynamodb:Scan",
-)  # fmt: skip
 _STREAM_ACTIONS = (
     "dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ListStreams",
     "kinesis:Describe*", "kinesis:Get*", "kinesis:List*", "kinesis:SubscribeToShard",
@@ -107,10 +103,10 @@ class Rights:
 
 
 LIST_ACTIONS: Mapping[str, tuple[str, ...]] = {
-    "queues": ("sqs:*Message", "sqs:ChangeMessageVisibility", "sqs:GetQueue*"),
-    "topics": ("sns:Publish", "sns:GetTopicAttributes"),
+    "queues": QUEUE_ACTIONS,
+    "topics": TOPIC_ACTIONS,
     "streams": _STREAM_ACTIONS,
-    "tables": _TABLE_ACTIONS,
+    "tables": TABLE_ACTIONS,
     "keys": ("kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*"),
     "buses": ("events:PutEvents",),
     "functions": ("lambda:InvokeFunction*",),

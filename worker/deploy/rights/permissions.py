@@ -14,7 +14,7 @@ from itertools import islice
 from typing import Any
 
 from auto_lambda.model import Template
-from auto_lambda.namespace import Place
+from auto_lambda.namespace import Place, listed
 from auto_lambda.receipts import signed
 from worker.bundle.narrow import NARROWED, is_wide
 from worker.deploy.gate.symbols import Unreadable, lone_symbol, readable, render, symbol
@@ -120,9 +120,9 @@ def _permissions(template: Template, place: Place) -> Iterator[Permission]:
         properties = resource.get("Properties", {})
         match resource.get("Type"):
             case "AWS::IAM::Role":
-                for policy in _listed(properties.get("Policies", [])):
+                for policy in listed(properties.get("Policies", [])):
                     yield from _document(policy, place)
-                for arn in _listed(properties.get("ManagedPolicyArns", [])):
+                for arn in listed(properties.get("ManagedPolicyArns", [])):
                     yield Permission("Attach", "", _text(arn, place))
             case "AWS::IAM::Policy":
                 yield from _document(properties, place)
@@ -135,7 +135,7 @@ def _document(policy: Any, place: Place) -> Iterator[Permission]:
     if not isinstance(document, Mapping) or not {"Statement"} <= document.keys() <= _DOCUMENT:
         yield _unreadable(policy)
         return
-    for statement in _listed(document["Statement"]):
+    for statement in listed(document["Statement"]):
         yield from _statement(statement, place)
 
 
@@ -149,8 +149,8 @@ def _statement(statement: Any, place: Place) -> Iterator[Permission]:
     if excepted:
         yield Permission(effect, "", "", condition, _json(excepted))
         return
-    for action in _listed(statement.get("Action", [])):
-        for resource in _listed(statement.get("Resource", [])):
+    for action in listed(statement.get("Action", [])):
+        for resource in listed(statement.get("Resource", [])):
             yield Permission(effect, _action(action, place), _text(resource, place), condition)
 
 
@@ -202,7 +202,3 @@ def _own_role(value: Any, resources: Mapping[str, Any]) -> bool:
     except Unreadable:
         return False
     return attribute == "Arn" and resources.get(name, {}).get("Type") == "AWS::IAM::Role"
-
-
-def _listed(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
