@@ -160,19 +160,24 @@ def test_what_is_in_this_zip_alone_is_asked_here_and_kept_by_nobody(tmp_path: Pa
     assert len(sandbox.commands) == 1
 
 
-def test_releases_with_fitting_wheels_are_preferred_to_compiling(tmp_path: Path) -> None:
-    """Newer ones may have dropped an old system; those that never had a wheel are built."""
-    listed = """lock-version = "1.0"
+def listing(other: str) -> str:
+    """Return a lock of ``fast`` and another package, each with a source."""
+    return f"""lock-version = "1.0"
 created-by = "uv"
 [[packages]]
 name = "fast"
 version = "2.0"
-sdist = { url = "https://files.example/fast-2.0.tar.gz", hashes = { sha256 = "aa" } }
+sdist = {{ url = "https://files.example/fast-2.0.tar.gz", hashes = {{ sha256 = "aa" }} }}
 [[packages]]
-name = "pure"
+name = "{other}"
 version = "1.0"
-sdist = { url = "https://files.example/pure-1.0.tar.gz", hashes = { sha256 = "bb" } }
+sdist = {{ url = "https://files.example/{other}-1.0.tar.gz", hashes = {{ sha256 = "bb" }} }}
 """
+
+
+def test_releases_with_fitting_wheels_are_preferred_to_compiling(tmp_path: Path) -> None:
+    """Newer ones may have dropped an old system; those that never had a wheel are built."""
+    listed = listing("pure")
     lock = "fast==2.0 --hash=sha256:aa --hash=sha256:of-a-wheel\npure==1.0 --hash=sha256:bb\n"
     sandbox = FakeSandbox(lock, listed)
     make(tmp_path, sandbox, manifest("fast", "pure"))
@@ -180,19 +185,6 @@ sdist = { url = "https://files.example/pure-1.0.tar.gz", hashes = { sha256 = "bb
     assert "--only-binary" not in first
     position = second.index("--only-binary")
     assert second == (*first[:position], "--only-binary", "fast", *first[position:])
-
-
-LISTED = """lock-version = "1.0"
-created-by = "uv"
-[[packages]]
-name = "fast"
-version = "2.0"
-sdist = { url = "https://files.example/fast-2.0.tar.gz", hashes = { sha256 = "aa" } }
-[[packages]]
-name = "pinned"
-version = "1.0"
-sdist = { url = "https://files.example/pinned-1.0.tar.gz", hashes = { sha256 = "bb" } }
-"""
 
 
 @dataclass
@@ -214,7 +206,7 @@ def test_one_pin_without_a_wheel_makes_no_other_package_compile(tmp_path: Path, 
         "fast": "fast==2.0 --hash=sha256:aa --hash=sha256:w\n",
         "pinned": "pinned==1.0 --hash=sha256:bb --hash=sha256:w\n",
     }
-    sandbox = NoWheelOf("".join(lines[name] for name in order), LISTED)
+    sandbox = NoWheelOf("".join(lines[name] for name in order), listing("pinned"))
     make(tmp_path, sandbox, manifest("fast", "pinned==1.0"))
     solved = [command.argv for command in sandbox.commands if "pinned" not in command.argv]
     assert [after for word, after in itertools.pairwise(solved[-1]) if word == "--only-binary"] == ["fast"]
