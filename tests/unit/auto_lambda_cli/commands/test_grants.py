@@ -11,6 +11,7 @@ from typing import Any
 import boto3
 import pytest
 from drafts import resource
+from fake_credentials import set_credentials
 from moto import mock_aws
 from tables import create_ledger
 from typer.testing import CliRunner, Result
@@ -67,9 +68,7 @@ class Aws:
 def aws(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Aws]:
     monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
+    set_credentials(monkeypatch)
     with mock_aws():
         s3, sqs, dynamodb = boto3.client("s3"), boto3.client("sqs"), boto3.client("dynamodb")
         for bucket in ("uploads", "artifacts"):

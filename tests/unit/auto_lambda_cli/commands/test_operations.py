@@ -11,6 +11,7 @@ from typing import Any
 
 import boto3
 import pytest
+from fake_credentials import set_credentials
 from moto import mock_aws
 from tables import create_ledger
 from typer.testing import CliRunner, Result
@@ -63,9 +64,7 @@ def aws(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Aws]:
     for name in ("AWS_ENDPOINT_URL", "AUTO_LAMBDA_UNDEPLOY_ON_DELETE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
+    set_credentials(monkeypatch)
     with mock_aws():
         s3, sqs, dynamodb = boto3.client("s3"), boto3.client("sqs"), boto3.client("dynamodb")
         s3.create_bucket(Bucket=BUCKET)
