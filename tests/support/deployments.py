@@ -17,6 +17,7 @@ from auto_lambda.errors import AppError
 from auto_lambda.keys import App
 from worker.bundle import DeployTarget
 from worker.deploy import DeployContext, Deployer
+from worker.deploy.rights.review import Review
 from worker.model import Bundle, Deployment
 from worker.outcome import Failed
 
@@ -43,6 +44,7 @@ class World:
         self.restored: Deployment | None = None
         self.approved: set[str] = set()
         self.asked_for: list[str] = []
+        self.reviews: list[Review] = []
         self.s3.create_bucket(Bucket="artifacts")
         self.deployer = Deployer(
             ObjectStore(self.s3), Stacks(self.cloudformation), Functions(self.lambda_), self.target,
@@ -58,9 +60,8 @@ class World:
     ) -> Deployment:
         """What is live then; raises why nothing is, and notes in ``restored`` what is live again."""
         self.said.clear()
-        deployed = self.deployer.deploy(
-            bundle, self.make.access, previous, DeployContext(self.said.append), known_failure
-        )
+        context = DeployContext(self.said.append, reviewed=lambda found, _rights: self.reviews.append(found))
+        deployed = self.deployer.deploy(bundle, self.make.access, previous, context, known_failure)
         if isinstance(deployed, Failed):
             self.restored = deployed.restored
             raise deployed.error

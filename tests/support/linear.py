@@ -27,8 +27,10 @@ def assert_linear(parse: Callable[[str], object], worst: Callable[[int], str], l
     size, seconds = SMALLEST, best(SMALLEST)
     while size < largest:
         size, before = size * 2, seconds
-        seconds = best(size)
-        assert seconds < 3 * max(before, NOISE), f"{seconds:.2f} s for {size} bytes, {before:.2f} s for half of them"
+        limit = 3 * max(before, NOISE)
+        # Whatever else the machine does makes a measurement longer, never shorter.
+        seconds = next((taken for _ in range(_REPEATS) if (taken := best(size)) < limit), limit)
+        assert seconds < limit, f"more than {limit:.2f} s for {size} bytes, {before:.2f} s for half of them"
 
 
 def cpu_seconds(parse: Callable[[str], object], text: str) -> float:

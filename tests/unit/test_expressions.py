@@ -23,6 +23,7 @@ ROOT = Path(builder.__path__[0]).parent
 PACKAGES = ("builder", "worker", "auto_lambda")
 METHODS = ("search", "match", "fullmatch", "sub", "split", "findall", "finditer")
 SIZES = 8 * 1024, 32 * 1024  # characters; a quadratic expression takes seconds for the second
+GROWTH = 8  # of the time from one size to the other: 4 when linear, 16 when quadratic
 ALWAYS = " a0.-/([,\n<=:'\"`_;\x1b\x9b"
 Worst = Callable[[int], str]
 
@@ -85,8 +86,8 @@ def is_quadratic(pattern: re.Pattern[Any], method: str, worst: Worst) -> bool:
     small, large = SIZES
     if seconds(pattern, method, worst(small)) < NOISE / 4 and seconds(pattern, method, worst(large)) < NOISE:
         return False
-    before, after = (min(seconds(pattern, method, worst(size)) for _ in range(3)) for size in (small, 2 * small))
-    return after > 3 * max(before, NOISE / 20)
+    before, after = (min(seconds(pattern, method, worst(size)) for _ in range(3)) for size in SIZES)
+    return after > GROWTH * max(before, NOISE / 20)
 
 
 EXPRESSIONS = {(pattern.pattern, method): (place, pattern) for place, pattern, method in expressions()}

@@ -110,15 +110,18 @@ class Deployer:
         """
         log, effect = context.log, context.effect
         self._require_ownership(bundle.app)
+        live = self._template(previous) if previous else None
         if known_failure:
-            # The receipt names the step that failed, whichever worker writes it.
+            # The receipt tells the same rights and the same step that failed, whichever worker writes it.
+            self._review(bundle, access, live, context)
             with context.verifying() if known_failure.code is Code.UNHEALTHY else nullcontext():
                 log("It was deployed before and failed, so it is not tried again.")
             return self._roll_back(bundle, previous, known_failure, context)
         check_buckets(bundle.notifications)
         pass_gate(bundle, access.target(self._target), access)
-        live = self._template(previous) if previous else None
         found = self._review(bundle, access, live, context)
+        if access.rights == "granted":
+            require_granted(access.app, found)
         if bundle.artifacts:
             with effect("artifacts"):
                 self._upload(bundle.artifacts, log)
@@ -138,8 +141,6 @@ class Deployer:
     def _review(self, bundle: Bundle, access: AppAccess, live: Template | None, context: DeployContext) -> Review:
         found = review(access.app, bundle.template, live, access.grants, self._target.place)
         context.reviewed(found, access.rights)
-        if access.rights == "granted":
-            require_granted(access.app, found)
         return found
 
     def _missing_approval(self, bundle: Bundle, access: AppAccess, found: Review, log: BuildLog) -> AppError | None:

@@ -113,6 +113,18 @@ def test_what_is_known_to_be_unhealthy_is_taken_back_and_not_tried_again(world: 
     assert not [line for line in world.said if line.startswith("GET ")]
 
 
+def test_what_is_known_to_be_unhealthy_shows_its_rights_too(world: World) -> None:
+    before, broken = world.make.bundle(), world.make.bundle(code=CRASH)
+    world.deploy(before)
+    with pytest.raises(AppError) as found:
+        world.deploy(broken, before.template_key)
+    shown = world.reviews[-1]
+    with pytest.raises(AppError):
+        world.deploy(broken, before.template_key, known_failure=found.value)
+    assert len(world.reviews) == 3
+    assert world.reviews[-1] == shown
+
+
 def test_an_unhealthy_first_deploy_stays_and_says_so(world: World) -> None:
     with pytest.raises(AppError, match="was answered 502"):
         world.deploy(world.make.bundle(code=CRASH))
