@@ -84,6 +84,7 @@ class Code(StrEnum):
     ENDS_WORKERS = "ends-workers"
     # Not the uploader's: only in `delayed` receipts, never in an AppError
     OUR_SIDE = "our-side"
+    THROTTLED = "throttled"
 
 
 def first_lines(lines: Sequence[str], most: int) -> list[str]:

@@ -81,7 +81,7 @@ def signed(added: Iterable[str], removed: Iterable[str]) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """One state of one upload. ``timings`` in seconds by step; ``updated`` in UTC; None is 'not known (yet)'.
+    """One state of one upload. ``timings`` in seconds by step; times in UTC; None is 'not known (yet)'.
 
     ``stored`` is the JSON that a receipt was read from: it may have been written by another version.
     """
@@ -112,6 +112,7 @@ class Receipt:
     updated: datetime | None = None
     by: Dropper | None = None
     permissions: Permissions | None = None
+    retry_at: datetime | None = None
     stored: Mapping[str, Any] | None = field(default=None, repr=False)
 
     @property
@@ -165,6 +166,7 @@ class Receipt:
             "error": asdict(self.error) if self.error else None,
             "permissions": asdict(self.permissions) if self.permissions else None,
             "warnings": list(self.warnings),
+            "retry_at": self.retry_at.isoformat(timespec="milliseconds") if self.retry_at else None,
             "log": keys.log_key(self.key),
             "worker": self.worker,
             "updated": self.updated.isoformat(timespec="milliseconds") if self.updated else None,
@@ -217,6 +219,7 @@ class Receipt:
             warnings=_lines(fields, "warnings"),
             updated=_moment(text.get("updated")),
             permissions=_permissions(fields),
+            retry_at=_moment(text.get("retry_at")),
             stored=fields,
         )
 

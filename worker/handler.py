@@ -5,20 +5,22 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from auto_lambda import keys, logs
 from auto_lambda.attempts import Attempt
 from auto_lambda.aws.s3 import Head, ObjectMissing, ObjectStore
+from auto_lambda.aws.throttling import is_throttled
 from auto_lambda.errors import AppError, Code
 from auto_lambda.receipts import Receipt, Serving
 from worker.cancellation import Cancelled, CancelToken
-from worker.consumer.daemon import Busy
+from worker.consumer.backoff import THROTTLED
+from worker.consumer.daemon import Busy, PutOff
 from worker.consumer.inbox import Delivery, InvalidKey
 from worker.deploy import DeployContext, Deployer
 from worker.guard import Guard, SupersedeCheck
 from worker.model import Upload
-from worker.outcome import AttemptOutcome, Failed, Live, Undeployed, outcome_of
+from worker.outcome import AttemptOutcome, Delayed, Failed, Live, Undeployed, outcome_of
 from worker.pipeline import Pipeline, Task
 from worker.records.lease import HeldLease
 from worker.records.ledger import AppRecord, Claim, Ledger, LiveRelease, decide
@@ -28,6 +30,9 @@ from worker.settlement import AttemptContext, Settlement
 
 MAX_CRASHES = 3
 """Number of worker processes that an upload may crash before it is not processed any more."""
+
+LONGEST_THROTTLED = timedelta(days=1)
+"""Age from which an upload that AWS throttles counts as tried: it must end some day."""
 
 _log = logs.get("attempt")
 
@@ -82,10 +87,11 @@ class DeliveryHandler:
 
         Raises:
             Busy: nothing failed, but another worker has an app.
+            PutOff: nothing failed, but AWS throttles the work.
             Cancelled: the work is not wanted any more.
         """
         failures: list[Exception] = []
-        busy: list[Busy] = []
+        later: list[Busy | PutOff] = []
         for invalid_key in delivery.parsed.invalid_keys:
             self._refuse(invalid_key)
         for upload in delivery.parsed.uploads:
@@ -94,12 +100,12 @@ class DeliveryHandler:
                     self._handle_upload(upload, delivery, cancel_token)
                 except Cancelled:
                     raise
-                except Busy as error:
-                    busy.append(error)
+                except (Busy, PutOff) as error:
+                    later.append(error)
                 except Exception as error:  # noqa: BLE001 - one failing upload must not hold up the others
                     failures.append(error)
-        if failures or busy:
-            raise [*failures, *busy][0]
+        if failures or later:
+            raise [*failures, *later][0]
 
     def _handle_upload(self, upload: Upload, delivery: Delivery, cancel_token: CancelToken) -> None:
         cancel_token.check()
@@ -152,7 +158,7 @@ class DeliveryHandler:
                 self._settlement.settle(work, self._quarantine(work, delivery))
                 return
             with cancel_token.holding(supersede_check):
-                self._settlement.settle(work, self._run(work))
+                self._settlement.settle(work, self._put_off(self._run(work), delivery))
             timings = {step: round(seconds, 3) for step, seconds in report.receipt.timings.items()}
             _log.info(report.receipt.status, timings=timings)
 
@@ -163,6 +169,14 @@ class DeliveryHandler:
             return self._undeploy(work) if work.upload.removed else self._build(work)
         except Exception as error:  # noqa: BLE001 - every failure is an outcome
             return outcome_of(error, work.guard.check)
+
+    def _put_off(self, outcome: AttemptOutcome, delivery: Delivery) -> AttemptOutcome:
+        """Let what AWS throttled wait without counting it; a queue's five attempts would be over within the hour."""
+        if not isinstance(outcome, Delayed) or not is_throttled(outcome.cause):
+            return outcome
+        if delivery.sent and self._now() - delivery.sent > LONGEST_THROTTLED:
+            return outcome
+        return replace(outcome, cause=PutOff(outcome.cause, THROTTLED.delay(delivery.put_offs + 1)))
 
     def _build(self, work: AttemptContext) -> AttemptOutcome:
         entry, upload = work.predecessor, work.upload

@@ -13,6 +13,7 @@ from auto_lambda.errors import Code
 from auto_lambda.keys import App
 from auto_lambda.model import BuildLog
 from worker.cancellation import Cancelled
+from worker.consumer.daemon import PutOff
 from worker.guard import Guard
 from worker.model import Deployment, Upload
 from worker.outcome import (
@@ -167,10 +168,14 @@ class Settlement:
     def _write_delayed(self, work: AttemptContext, outcome: Delayed) -> None:
         if not outcome.receipt_written:
             try:
-                work.report.delayed(outcome.cause)
+                if isinstance(outcome.cause, PutOff):
+                    work.report.put_off(outcome.cause, outcome.cause.seconds)
+                else:
+                    work.report.delayed(outcome.cause)
             except Exception as second:  # noqa: BLE001 - the first failure is the one that matters
                 _log.warning("receipt not written", error=str(second))
-        self._finish_quietly(work, outcome, code=str(Code.OUR_SIDE))
+        code = Code.THROTTLED if isinstance(outcome.cause, PutOff) else Code.OUR_SIDE
+        self._finish_quietly(work, outcome, code=str(code))
 
     def _finish(
         self, work: AttemptContext, outcome: AttemptOutcome, *writes: Put | Delete, code: str | None = None

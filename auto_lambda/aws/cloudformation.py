@@ -50,8 +50,17 @@ class StackFailed(Exception):
     @property
     def passing(self) -> bool:
         """Whether AWS or the pipeline's rights failed, and not the app."""
+        return self._reason.passing
+
+    @property
+    def throttled(self) -> bool:
+        """Whether AWS was asked for too much at once."""
+        return self._reason.throttled
+
+    @property
+    def _reason(self) -> FailureReason:
         # Without a resource there is no handler: the reason is about the template, and may end in words of the app's.
-        return (read_reason(self.reason) if self.resource else FailureReason(self.reason)).passing
+        return read_reason(self.reason) if self.resource else FailureReason(self.reason)
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,14 @@ _SERVICE_CODES = frozenset({
 })  # fmt: skip
 _TOO_MANY_REQUESTS, _SERVER_ERROR = 429, 500
 
+THROTTLES = frozenset({
+    "PriorRequestNotComplete", "RequestLimitExceeded", "RequestThrottled", "RequestThrottledException", "SlowDown",
+    "ThrottledException", "Throttling", "ThrottlingException", "TooManyRequests", "TooManyRequestsException",
+})  # fmt: skip
+"""Error codes of services that were asked for too much at once."""
+_THROTTLED = frozenset({"rate exceeded", "request limit exceeded", "slow down", "throttling", "too many requests"})
+"""The same as whole messages, as `_SENTENCES`: API Gateway's reason has no error code."""
+
 _SENTENCES = frozenset({
     # A role takes seconds until other services know it.
     "the role defined for the function cannot be assumed by lambda",
@@ -85,15 +93,25 @@ class FailureReason:
         return self.handler_code in _HANDLER_CODES or (self.handler_code == "InvalidRequest" and self._told)
 
     @property
+    def throttled(self) -> bool:
+        """Whether AWS was asked for too much at once; the same request succeeds later."""
+        if self.handler_code not in _VAGUE:
+            return self.handler_code == "Throttling"
+        return self.service_code in THROTTLES or self._sentence in _THROTTLED
+
+    @property
+    def _sentence(self) -> str:
+        return self.message.strip().rstrip(".").lower()
+
+    @property
     def _service_failed(self) -> bool:
         status = self.status or 0
         return status == _TOO_MANY_REQUESTS or status >= _SERVER_ERROR or self.service_code in _SERVICE_CODES
 
     @property
     def _told(self) -> bool:
-        sentence = self.message.strip().rstrip(".").lower()
         not_loaded = self.message.startswith(_NOT_LOADED)
-        return sentence in _SENTENCES or not_loaded or _NOT_AUTHORIZED.match(self.message) is not None
+        return self._sentence in _SENTENCES or not_loaded or _NOT_AUTHORIZED.match(self.message) is not None
 
 
 def read_reason(reason: str) -> FailureReason:

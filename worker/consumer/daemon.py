@@ -37,6 +37,14 @@ class Busy(Exception):
     """Another worker is working on the same app."""
 
 
+class PutOff(Exception):
+    """AWS throttles the work, which is repeated in ``seconds`` without counting as an attempt."""
+
+    def __init__(self, reason: Exception, seconds: float) -> None:
+        super().__init__(str(reason))
+        self.seconds = seconds
+
+
 @dataclass(frozen=True, slots=True)
 class Timing:
     """The daemon's time limits, in seconds.
@@ -239,6 +247,9 @@ class Daemon(Generic[D]):
             except Busy as reason:
                 _log.info("busy", reason=str(reason))
                 respond, outcome = self._requeue, "app busy"
+            except PutOff as reason:
+                _log.warning("throttled", reason=str(reason), seconds=round(reason.seconds))
+                respond, outcome = self._put_off(reason.seconds), "put off"
             except Cancelled as reason:
                 _log.info("cancelled", reason=str(reason))
             except Exception:  # noqa: BLE001 - after any failure of ours it is tried again later
@@ -254,6 +265,9 @@ class Daemon(Generic[D]):
 
     def _requeue(self, delivery: D) -> None:
         self._inbox.requeue(delivery, BUSY_SECONDS)
+
+    def _put_off(self, seconds: float) -> Callable[[D], None]:
+        return lambda it: self._inbox.put_off(it, seconds)
 
     def _nack_later(self, delivery: D) -> Callable[[D], None]:
         delay = self._timing.back_off.delay(delivery.attempts)

@@ -29,8 +29,9 @@ _SHOWN = 500  # characters of an unreadable body in the log
 _MAX_KEY = 1024  # bytes, S3's limit
 MAX_ATTEMPTS = 5
 """Maximum number of attempts at a message. The queue counts too, but starts again with each requeued message."""
-FIRST_SENT, ATTEMPTS, REDRIVE = "first-sent", "attempts", "redrive"
-"""Message attributes: when the first message was sent (ISO 8601), the number of earlier attempts, a redrive's id."""
+FIRST_SENT, ATTEMPTS, REDRIVE, PUT_OFFS = "first-sent", "attempts", "redrive", "put-offs"
+"""Message attributes: when the first message was sent (ISO 8601), the number of earlier attempts, a redrive's id, how
+often AWS has throttled the work."""
 
 _log = logs.get("inbox")
 
@@ -79,7 +80,15 @@ class Delivery:
     @property
     def carried(self) -> int:
         """Attempts before it was last requeued."""
-        text = self.message.attributes.get(ATTEMPTS, "")
+        return self._number(ATTEMPTS)
+
+    @property
+    def put_offs(self) -> int:
+        """Number of times that AWS has throttled the work."""
+        return self._number(PUT_OFFS)
+
+    def _number(self, attribute: str) -> int:
+        text = self.message.attributes.get(attribute, "")
         return int(text) if text.isdecimal() else 0
 
     @property
@@ -150,7 +159,14 @@ class Inbox:
 
     def requeue(self, delivery: Delivery, delay: float) -> None:
         """Send a copy that becomes visible in ``delay`` seconds, then delete it; this does not count as an attempt."""
-        history = {ATTEMPTS: str(delivery.attempts - 1), FIRST_SENT: _text(delivery.sent)}
+        self._send_again(delivery, delay, {})
+
+    def put_off(self, delivery: Delivery, delay: float) -> None:
+        """Requeue it because AWS throttles the work, and count that."""
+        self._send_again(delivery, delay, {PUT_OFFS: str(delivery.put_offs + 1)})
+
+    def _send_again(self, delivery: Delivery, delay: float, more: Mapping[str, str]) -> None:
+        history = {ATTEMPTS: str(delivery.attempts - 1), FIRST_SENT: _text(delivery.sent), **more}
         self._queue.send(delivery.message.body, delay, {**delivery.message.attributes, **history})
         self._queue.delete(delivery.message)
 

@@ -51,6 +51,9 @@ class MessageSource(Protocol[D]):
     def requeue(self, delivery: D, delay: float) -> None:
         """Deliver it again in ``delay`` seconds, without counting this as an attempt."""
 
+    def put_off(self, delivery: D, delay: float) -> None:
+        """Do the same for work that AWS throttles, and count how often that was done."""
+
 
 class MessageVisibility(Generic[D]):
     """The time for which a delivery stays hidden from other workers."""

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol, Self
 
 from auto_lambda import __version__, keys, logs
@@ -248,6 +248,17 @@ class Report:
         )
         self.say(f"delayed: {message}")
         self._finish(status="delayed", error=ReceiptError(Code.OUR_SIDE, message, hint))
+
+    def put_off(self, reason: Exception, seconds: float) -> None:
+        """End as delayed: AWS throttles the work, which is repeated later. Raises what the store raises."""
+        retry_at = self._now() + timedelta(seconds=seconds)
+        message = f"AWS makes no more of these at the moment: {self._clean(str(reason))[:_REASON_LIMIT]}"
+        hint = (
+            f"No action needed: it is tried again in {seconds:.0f} s, at {retry_at:%H:%M:%S} UTC. This does not count "
+            "as an attempt."
+        )
+        self.say(f"delayed: {message}\n{hint}")
+        self._finish(status="delayed", error=ReceiptError(Code.THROTTLED, message, hint), retry_at=retry_at)
 
     def _finish(self, **changes: Any) -> None:
         self._change(**changes)

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from attempt_world import APP_ERROR, NOON, RELEASE, SHOP, SHOP_ZIP, World, deliver, fail, upload
+from botocore.exceptions import ClientError
 from structlog.testing import capture_logs
 from tables import FakeTable
 
+from auto_lambda.aws.cloudformation import StackFailed
 from auto_lambda.aws.dynamodb import Delete, Put
 from auto_lambda.errors import AppError, Code
 from auto_lambda.model import Dropper
 from worker.cancellation import Cancelled, CancelToken
-from worker.consumer.daemon import Busy
+from worker.consumer.daemon import Busy, PutOff
 from worker.consumer.inbox import InvalidKey
 from worker.model import Deployment, Upload
 
@@ -45,6 +48,51 @@ def test_each_attempt_is_logged_once_with_what_the_metric_filters_read(world: Wo
     for line in (live, delayed):
         assert isinstance(line["step"], str)
         assert {"framework", "since_drop", "code"} <= set(line)
+
+
+TOO_MANY = StackFailed(
+    "al-shop-dev",
+    "Api",
+    'Resource handler returned message: "Too Many Requests (Service: ApiGateway, Status Code: 429, Request ID: 1)" '
+    "(RequestToken: 2, HandlerErrorCode: Throttling)",
+    "ROLLBACK_COMPLETE",
+)
+SLOWER = ClientError({"Error": {"Code": "Throttling", "Message": "Rate exceeded"}}, "CreateChangeSet")
+
+
+@pytest.mark.parametrize("error", [TOO_MANY, SLOWER])
+def test_what_aws_throttles_is_put_off_and_the_receipt_says_until_when(world: World, error: Exception) -> None:
+    world.trouble = fail(error)
+    with pytest.raises(PutOff) as caught, capture_logs() as lines:
+        deliver(world, upload())
+    assert 30 <= caught.value.seconds <= 60
+    receipt = world.receipt
+    assert (receipt["status"], receipt["error"]["code"]) == ("delayed", "throttled")
+    assert datetime.fromisoformat(receipt["retry_at"]) == NOON + timedelta(
+        milliseconds=round(caught.value.seconds * 1000 - 0.5)
+    )
+    assert f"in {caught.value.seconds:.0f} s" in receipt["error"]["hint"]
+    (finished,) = (line for line in lines if line["event"] == "finished")
+    assert (finished["outcome"], finished["code"]) == ("delayed", "throttled")
+
+
+def test_what_aws_throttles_for_a_day_counts_as_tried(world: World) -> None:
+    world.trouble = fail(SLOWER)
+    world.seconds = 25 * 3600
+    with pytest.raises(ClientError):
+        deliver(world, upload())
+    assert (world.receipt["error"]["code"], world.receipt["retry_at"]) == ("our-side", None)
+
+
+def test_a_failure_of_ours_beside_a_throttled_upload_counts(world: World) -> None:
+    world.newest["apps/dev/blog.zip"] = "v1"
+
+    def trouble(it: Upload) -> None:
+        raise SLOWER if it.app == SHOP else OSError("disk full")
+
+    world.trouble = trouble
+    with pytest.raises(OSError, match="disk full"):
+        deliver(world, upload(), upload(name="blog"))
 
 
 def test_the_second_version_is_told_which_template_was_live(world: World) -> None:

@@ -116,3 +116,29 @@ def test_what_a_message_holds_is_read_as_that_alone(message: str, code: str) -> 
 def test_a_long_reason_takes_no_longer_than_its_length() -> None:
     for part in (" (", " (Service: ", "(RequestToken: ", "User: arn:"):
         assert not read_reason(part * 100_000).passing
+
+
+TOO_MANY = "Service: ApiGateway, Status Code: 429, {request}"
+THROTTLED = {
+    "by its code": handler("Too Many Requests", "Throttling", TOO_MANY),
+    "in the service's words": handler("Too Many Requests", "GeneralServiceException", TOO_MANY),
+    "by an older client": PASSING["throttled, by an older client"],
+    "in words alone": "Rate exceeded",
+}
+NOT_THROTTLED = {
+    "a quota": handler("Maximum number of APIs has been reached", "ServiceLimitExceeded", TOO_MANY),
+    "a quota without a code": handler("Maximum number of APIs reached", "GeneralServiceException", TOO_MANY),
+    "an internal failure": PASSING["an internal failure"],
+    "an app's text": handler("Name 'Rate exceeded' is taken", "AlreadyExists"),
+}
+
+
+@pytest.mark.parametrize("reason", THROTTLED.values(), ids=THROTTLED)
+def test_throttling_is_known_and_passes(reason: str) -> None:
+    assert read_reason(reason).throttled
+    assert StackFailed("al-shop-dev", "Api", reason).passing
+
+
+@pytest.mark.parametrize("reason", NOT_THROTTLED.values(), ids=NOT_THROTTLED)
+def test_other_failures_are_not_throttling(reason: str) -> None:
+    assert not read_reason(reason).throttled

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from auto_lambda.daemon.service import Notifier, Stop
 from worker.cancellation import Cancelled, CancelToken
-from worker.consumer.daemon import BUSY_SECONDS, Busy, Daemon, Hooks, Timing
+from worker.consumer.daemon import BUSY_SECONDS, Busy, Daemon, Hooks, PutOff, Timing
 
 PATIENCE = 10.0
 QUICK = Timing(visibility=120, receive=PATIENCE, drain=PATIENCE, ending=0)
@@ -72,6 +72,10 @@ class FakeInbox:
     def requeue(self, parcel: Parcel, delay: float) -> None:
         self.delays[parcel.id] = delay
         self._note("requeued", parcel)
+
+    def put_off(self, parcel: Parcel, delay: float) -> None:
+        self.delays[parcel.id] = delay
+        self._note("put off", parcel)
 
     def fates(self, parcel: str) -> list[str]:
         return [what for what, which in self.diary if which == parcel and what != "extended"]
@@ -540,6 +544,18 @@ def test_a_receiver_that_breaks_ends_the_process_loudly() -> None:
         run.thread.join(PATIENCE)
         assert isinstance(run.result[0], RuntimeError)
     join("receiver")
+
+
+def test_throttled_work_waits_as_long_as_it_says() -> None:
+    inbox = FakeInbox([[Parcel("a", attempts=3)]])
+
+    def throttled(parcel: Parcel, token: CancelToken) -> None:
+        raise PutOff(OSError("rate exceeded"), 77)
+
+    with running(make(inbox, throttled)) as run:
+        inbox.await_fate("a", "put off")
+        run.end()
+    assert (inbox.fates("a"), inbox.delays["a"]) == (["put off"], 77)
 
 
 def test_work_that_finds_its_app_in_other_hands_is_requeued() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -288,6 +288,18 @@ def test_putting_off_sends_the_copy_before_it_deletes() -> None:
     room.requeue(delivery, 3)
     assert queue.log == ["send", "delete"]
     assert queue.sent[0][:2] == (body(record()), 3)
+
+
+def test_throttled_work_is_counted_apart_from_attempts() -> None:
+    queue = FakeQueue([message(body(record()))])
+    for times in (1, 2, 3):
+        room = inbox(queue)
+        (delivery,) = room.receive(1)
+        assert (delivery.put_offs, delivery.attempts) == (times - 1, 1)
+        room.put_off(delivery, 60)
+        text, delay, attributes = queue.sent[-1]
+        assert (text, delay) == (body(record()), 60)
+        queue.messages = [replace(message(text), attributes=attributes)]
 
 
 @pytest.mark.parametrize("kept", [(), ("b",)])

@@ -27,7 +27,7 @@ SCHEMA_1 = {
     "schema", "app", "stage", "status", "step", "upload", "rollback", "framework", "python", "architecture", "sandbox",
     "timings", "init_ms", "package_bytes", "package_zip_bytes", "url",
     "function", "version", "alias", "serving", "error", "warnings", "log", "worker", "updated", "by",
-    "permissions",
+    "permissions", "retry_at",
 }  # fmt: skip
 
 
@@ -110,6 +110,7 @@ def test_a_live_receipt_has_every_field_of_the_schema(report: Report, bucket: Bu
             "url": "https://shop.example/", "function": "shop-prod", "version": "3", "upload": "v1", "before": "v0",
         },
         "rollback": None, "by": {"principal": "AWS:AIDA1", "address": None}, "permissions": None,
+            "retry_at": None,
         "worker": "worker-1", "updated": "2026-01-02T12:00:00.000+00:00",
     }  # fmt: skip
 
