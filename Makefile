@@ -1,5 +1,5 @@
 # Two commands do everything on a fresh machine: `make demo` and `make test`.
-.PHONY: help setup test-tools demo test check coverage unit machine image-test ami e2e lint policy types format bench soak chaos pictures docs wheel audit lock
+.PHONY: help setup test-tools demo test check coverage unit machine image-test ami e2e lint policy types format bench soak chaos pictures docs wheel audit lock map
 .DEFAULT_GOAL := help
 BIN := .venv/bin
 # A shell without job control starts background processes with SIGINT ignored; what a recipe runs must still stop on it.
@@ -34,6 +34,9 @@ ami: setup ## build the machine image on AWS and publish it; ARGS="--architectur
 
 e2e: setup ## the end-to-end tests, on the embedded AWS
 	$(BIN)/pytest tests/e2e
+
+map: ## each module with the first line of its docstring, to search in
+	@grep -rm1 --include='*.py' '^r*"""' auto_lambda builder worker checker auto_lambda_cli ami | sed -E 's/:r*"{3}/  /; s/"{3}$$//' | LC_ALL=C sort
 
 check: lint types ## lint, types, and the unit tests that mirror what differs from main; ARGS="FILE ..." for others
 	$(BIN)/pytest -q $$(scripts/touched_tests.py $(ARGS))

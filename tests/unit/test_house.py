@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 from collections import Counter, defaultdict
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("worker", "builder", "checker", "ami", "auto_lambda", "auto_lambda_cli")
 MOST_MODULES = 18
+ROOMS = (ROOT / "CONTRIBUTING.md").read_text()
 RESERVED = {"build", "dist", "env", "venv", "node_modules", "vendor"}  # tools skip folders with these names
 
 
@@ -39,3 +41,21 @@ def test_a_public_class_name_stands_for_one_thing() -> None:
         for name in public_classes(module):
             defined[name].append(str(module))
     assert {name: where for name, where in defined.items() if len(where) > 1} == {}
+
+
+def test_every_folder_of_modules_is_in_the_table_of_rooms() -> None:
+    folders = {path.parent for path in modules(*PACKAGES) if path.name != "__init__.py"}
+    unnamed = {str(folder) for folder in folders if not any(f"{it}/" in ROOMS for it in (folder, *folder.parents[:-1]))}
+    assert unnamed == set()
+
+
+def test_every_path_in_the_table_of_rooms_exists() -> None:
+    named = re.findall(rf"`((?:{'|'.join(PACKAGES)}|infra|systemd|scripts|docs|tests)/[\w./-]*)`", ROOMS)
+    assert len(named) > 50
+    assert [path for path in named if not (ROOT / path).exists()] == []
+
+
+def test_the_map_has_each_module() -> None:
+    told = subprocess.run(["make", "-s", "map"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    paths = [line.split("  ")[0] for line in told.splitlines()]
+    assert paths == sorted(str(path) for path in modules(*PACKAGES) if (ROOT / path).stat().st_size)
