@@ -13,7 +13,7 @@ from builder.dependencies import manifests
 from builder.dependencies.layer import Layers
 from builder.dependencies.lock import Lock, Resolver, added
 from builder.dependencies.manifests import Manifest
-from builder.dependencies.pythons import CURABLE, NotTaken, first_line, unsuited, without_wheel
+from builder.dependencies.pythons import CURABLE, NotTaken, first_line, unsuited, with_zappa_for, without_wheel
 from builder.dependencies.uv import BuildTarget, target_of
 from builder.model import Built, Layer, Source
 from builder.source.runtime import how_to_fix
@@ -122,9 +122,11 @@ class DependencyBuilder:
         missing = added(requirements, manifest)
         if missing:
             log(f"dependencies: added for {source.framework}: {', '.join(missing)}")
-        asked = manifests.with_requirements(manifest, missing)
+        ours = next((one for one in requirements if one.startswith("zappa==")), None)
+        fitted, replaced = with_zappa_for(manifest, source.python, ours) if ours else (manifest, ())
+        asked = manifests.with_requirements(fitted, missing)
         return _Locked(source, target, self._resolver.lock(asked, target, place, log),
-                       (*manifest.warnings, *_warnings(manifest, missing, source)))  # fmt: skip
+                       (*manifest.warnings, *_warnings(manifest, missing, source), *replaced))  # fmt: skip
 
     def _find_manifest(self, source: Source, work: Path, log: BuildLog) -> Manifest:
         target = target_of(source.python, source.architecture, self._interpreters)

@@ -7,7 +7,7 @@ import json
 import re
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -38,10 +38,13 @@ pandas, zappa had uv try hundreds of them (14 s), and named before it, hardly an
 INSTALLERS = ("pip", "wheel")
 """Frameworks depend on them for their command line; on Lambda nothing is installed."""
 
+RUNTIME_NEEDS: Mapping[str, tuple[str, ...]] = {"chalice": (), "zappa": ("durationpy", "werkzeug")}
+"""What those modules of the frameworks import that run on Lambda (``chalice.app``; zappa's handler, tasks), beside what
+Lambda has: uv takes it for all that they depend on, as the rest is for their command lines."""
 
 RESOLUTION = "resolution.json"
 _MOST_ONE_BY_ONE = 8  # resolutions, of a second or two each
-_FORMAT = "2"  # raised when the same question comes to have another answer
+_FORMAT = "3"  # raised when the same question comes to have another answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +102,7 @@ class Question:
         complete: nothing else is needed than what is listed.
         prerelease: versions before a release are taken, too.
         left_out: names that the lock leaves out.
+        needs: all that some distributions depend on, whatever their own metadata says.
     """
 
     requirements: str
@@ -107,13 +111,23 @@ class Question:
     complete: bool
     prerelease: bool
     left_out: tuple[str, ...]
+    needs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def configuration(self) -> str:
+        """The uv.toml that goes with its arguments."""
+        tables = (
+            f"[[dependency-metadata]]\nname = {json.dumps(name)}\nrequires-dist = {json.dumps(needs)}\n"
+            for name, needs in self.needs.items()
+        )
+        return "\n".join(tables)
 
     def arguments(self, target: BuildTarget) -> tuple[str, ...]:
         """Return the call of uv that answers it, in a folder with ``requirements.in`` and ``constraints.in``."""
         return (
             "pip", "compile", "--quiet", "requirements.in", "--constraints", "constraints.in", "--output-file",
             "lock.txt", "--generate-hashes", "--emit-build-options", "--no-annotate", "--no-header", "--no-sources",
-            "--no-strip-extras", "--python-platform", target.platform,
+            "--no-strip-extras", "--python-platform", target.platform, "--config-file", "uv.toml",
             *(("--no-deps",) if self.complete else ()),
             *(("--prerelease", "allow") if self.prerelease else ()),
             *(word for name in self.left_out for word in ("--no-emit-package", name)),
@@ -188,6 +202,7 @@ def _resolve(
 ) -> Resolution:  # fmt: skip
     (work / "requirements.in").write_text(question.requirements)
     (work / "constraints.in").write_text(question.constraints)
+    (work / "uv.toml").write_text(question.configuration)
     (work / "build-constraints.in").write_text(as_file(constraints))
     constrained = ("--build-constraints", "build-constraints.in") if constraints else ()
     outcome = uv.run((*arguments, *constrained), target, _unless_error(log), cwd=work, writable=(work, *projects))
@@ -290,7 +305,8 @@ def resolve_action(question: Question, target: BuildTarget) -> Action:
 def question_of(inputs: Mapping[str, Any]) -> Question:
     """Return the question of an action's inputs."""
     asked = inputs["question"]
-    return Question(**{**asked, "left_out": tuple(asked["left_out"])})
+    needs = {name: tuple(one) for name, one in asked["needs"].items()}
+    return Question(**{**asked, "left_out": tuple(asked["left_out"]), "needs": needs})
 
 
 def write_resolution(found: Resolution, folder: Path) -> None:
@@ -309,6 +325,7 @@ def _question(manifest: Manifest, local: tuple[Local, ...]) -> Question:
         complete=manifest.complete,
         prerelease=manifest.lines.prerelease,
         left_out=tuple(sorted(left_out)),
+        needs=RUNTIME_NEEDS,
     )
 
 

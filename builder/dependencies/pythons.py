@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
@@ -66,10 +67,45 @@ def zappa_takes(version: Version, python: str) -> bool:
     return python not in ZAPPA_SINCE or version >= Version(ZAPPA_SINCE[python])
 
 
+def with_zappa_for(manifest: Manifest, python: str, ours: str) -> tuple[Manifest, tuple[str, ...]]:
+    """Make sure that the zappa of a manifest runs on a Python, as far back as any resolution may go.
+
+    Args:
+        manifest: of the app.
+        python: the target's minor.
+        ours: the requirement for the release whose handler knows it, to replace a pin that does not: deploying is not
+            its work here, and all releases call the app alike.
+
+    Returns:
+        The manifest, and a warning if its pin was replaced.
+    """
+    lines = manifest.lines
+    asked = [one for one in (*lines.requirements, *lines.constraints) if _is_zappa(one)]
+    since = ZAPPA_SINCE.get(python)
+    if not asked or since is None:
+        return manifest, ()
+    release = Version(ours.partition("==")[2])
+    known = {release, *map(Version, ZAPPA_SINCE.values()), *_zappa_pins(lines)}
+    wanted = SpecifierSet(",".join(str(Requirement(one).specifier) for one in asked if Requirement(one).specifier))
+    if any(zappa_takes(one, python) and wanted.contains(one) for one in known):
+        bound = (f"zappa>={since}",) if not manifest.complete else ()
+        return replace(manifest, lines=replace(lines, constraints=(*lines.constraints, *bound))), ()
+    kept = tuple(one for one in lines.requirements if not _is_zappa(one))
+    constraints = tuple(one for one in lines.constraints if not _is_zappa(one))
+    hashes = {name: found for name, found in lines.hashes.items() if name != "zappa"}
+    told = f"zappa{wanted} does not run on Python {python}: the function runs the handler of {ours}; require that"
+    changed = replace(lines, requirements=(*kept, ours), constraints=constraints, hashes=hashes)
+    return replace(manifest, lines=changed), (told,)
+
+
+def _is_zappa(line: str) -> bool:
+    return canonicalize_name(Requirement(line).name) == "zappa"
+
+
 def _zappa_pins(lines: Requirements) -> Iterator[Version]:
     for line in (*lines.requirements, *lines.constraints):
         requirement = Requirement(line)
-        if canonicalize_name(requirement.name) == "zappa":
+        if _is_zappa(line):
             for specifier in requirement.specifier:
                 if specifier.operator in ("==", "===") and not specifier.version.endswith(".*"):
                     try:

@@ -51,7 +51,9 @@ def mark(error: AppError, *, missing: str | None = None, own: bool = True, known
 
 
 def lost_module_hint(missing: str) -> str | None:
-    """Return the hint for a missing module that Python once had, else None."""
+    """Return the hint for a missing module that Python or setuptools once had, else None."""
+    if missing == "pkg_resources":
+        return "Add setuptools<81 to the app's requirements: newer releases have no pkg_resources."
     if not (gone := LOST.get(missing.partition(".")[0])):
         return None
     before = f"3.{int(gone.partition('.')[2]) - 1}"

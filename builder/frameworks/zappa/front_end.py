@@ -21,6 +21,7 @@ from auto_lambda.tools import Tools
 from builder.frameworks.one_folder import join_packages
 from builder.frameworks.zappa import answer
 from builder.frameworks.zappa.answer import Packaged
+from builder.frameworks.zappa.brought import imported
 from builder.frameworks.zappa.events import tasks_use_topic
 from builder.frameworks.zappa.settings import SETTINGS_PAGE, ZAPPA_VERSION, StageSettings, check_settings, unsupported
 from builder.frameworks.zappa.template import SETTING_NAMES, build_template
@@ -70,7 +71,8 @@ class Zappa:
     def requirements(self, built_from: Path) -> tuple[str, ...]:
         """Require zappa, whose handler is the function, and the web framework that the settings clearly need.
 
-        That is Django where they name a project of it, Flask where the module of ``app_function`` imports it.
+        That is Django where they name a project of it, Flask where the module of ``app_function`` imports it. Of what
+        zappa's command line needs, which zappa's own deployment ships as well, it is what the app imports.
 
         Raises:
             AppError: ``bad-config``.
@@ -78,7 +80,10 @@ class Zappa:
         stages = read_zappa(built_from).stages.values()
         django = any(stage.get("django_settings") for stage in stages)
         flask = any(_imports_flask(built_from, stage.get("app_function")) for stage in stages)
-        return (f"zappa=={ZAPPA_VERSION}", *(["django"] if django else []), *(["flask"] if flask else []))
+        return (
+            f"zappa=={ZAPPA_VERSION}", *(["django"] if django else []), *(["flask"] if flask else []),
+            *imported(built_from),
+        )  # fmt: skip
 
     def compile(self, built: Built, work: Path, log: BuildLog) -> Draft:
         """Read the settings as zappa does, package the app's files, and express the deployment as CloudFormation.

@@ -5,7 +5,7 @@ from packaging.version import Version
 
 from builder.dependencies.lock import Lock
 from builder.dependencies.manifests import Manifest
-from builder.dependencies.pythons import unsuited, without_wheel, zappa_pin, zappa_takes
+from builder.dependencies.pythons import unsuited, with_zappa_for, without_wheel, zappa_pin, zappa_takes
 from builder.dependencies.requirement_lines import Requirements
 from builder.dependencies.sdists import Pin, Sdist
 
@@ -69,3 +69,40 @@ def test_only_what_has_wheels_for_other_pythons_speaks_against_one() -> None:
     pins = (Pin("fast==1.0", ("sha256:aa", "sha256:of-a-wheel")), Pin("docopt==1.0", ("sha256:aa",)))
 
     assert without_wheel(Lock(pins, unwheeled=sdists)) == ("fast 1.0",)
+
+
+@pytest.mark.parametrize(
+    ("line", "python", "constraint"),
+    [
+        ("zappa", "3.13", "zappa>=0.60.0"),
+        ("zappa>=0.50", "3.12", "zappa>=0.59.0"),
+        ("zappa==0.58.0", "3.11", "zappa>=0.58.0"),
+        ("zappa==0.60.2", "3.13", "zappa>=0.60.0"),
+        ("zappa~=0.60.0", "3.13", "zappa>=0.60.0"),
+    ],
+)
+def test_no_resolver_goes_back_to_a_zappa_too_old_for_the_python(line: str, python: str, constraint: str) -> None:
+    found, told = with_zappa_for(manifest(line, "flask"), python, "zappa==0.63.0")
+
+    assert found.lines.requirements == (line, "flask")
+    assert (found.lines.constraints, told) == ((constraint,), ())
+
+
+@pytest.mark.parametrize(
+    ("line", "python"),
+    [("zappa==0.56.0", "3.11"), ("zappa==0.58.0", "3.12"), ("zappa<0.57", "3.13"), ("zappa~=0.59.0", "3.14")],
+)
+def test_a_pin_that_does_not_run_is_replaced_with_a_warning(line: str, python: str) -> None:
+    asked = manifest(line, "flask", constraints=(line, "idna==3.7"))
+    found, told = with_zappa_for(asked, python, "zappa==0.63.0")
+
+    assert found.lines.requirements == ("flask", "zappa==0.63.0")
+    assert found.lines.constraints == ("idna==3.7",)
+    assert python in told[0]
+    assert "zappa==0.63.0; require that" in told[0]
+
+
+def test_an_app_without_zappa_of_its_own_is_left_alone() -> None:
+    asked = manifest("flask")
+
+    assert with_zappa_for(asked, "3.13", "zappa==0.63.0") == (asked, ())
