@@ -21,13 +21,19 @@ _LONGEST = 256  # characters of what S3 says of a principal or an address
 
 @dataclass(frozen=True, slots=True)
 class BucketNotification:
-    """A bucket notification that a function subscribes to, merged into the existing bucket once the stack is live."""
+    """A bucket notification that a function subscribes to, merged into the existing bucket once the stack is live.
+
+    ``called`` are the functions inside the app that take the event. Its handler finds a single one behind the last
+    colon of the notification's id. Several share an id without a colon: the handler then calls all that are mapped to
+    the bucket. Empty if the handler does not read the id.
+    """
 
     bucket: str
     function: str
     events: tuple[str, ...]
     prefix: str = ""
     suffix: str = ""
+    called: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -172,7 +172,12 @@ def as_message(package: ProvenApp, opened: ExitStack) -> tuple[AppBuilt, Sequenc
         url=draft.url,
         notifications=[
             NotificationMessage(
-                bucket=one.bucket, function=one.function, events=list(one.events), prefix=one.prefix, suffix=one.suffix
+                bucket=one.bucket,
+                function=one.function,
+                events=list(one.events),
+                prefix=one.prefix,
+                suffix=one.suffix,
+                called=list(one.called),
             )
             for one in draft.notifications
         ],

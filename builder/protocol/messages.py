@@ -27,6 +27,7 @@ Line = Annotated[str, Field(max_length=4_000)]
 HttpPath = Annotated[str, Field(max_length=4_000, pattern=r"^[!-\[\]-~]*$")]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Minor = Annotated[str, Field(pattern=r"^3\.[0-9]{1,2}$")]
+DottedPath = Annotated[str, Field(max_length=140, pattern=r"^[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)+$")]
 FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.+!-]{0,200}$")]
 
 
@@ -209,6 +210,7 @@ class NotificationMessage(_Value):
     events: list[Line]
     prefix: Line = ""
     suffix: Line = ""
+    called: list[DottedPath] = []
 
 
 class ProofMessage(_Value):

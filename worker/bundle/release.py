@@ -30,6 +30,7 @@ def describe(built: AppBuilt) -> dict[str, Any]:
                 "Events": notification.events,
                 "Prefix": notification.prefix,
                 "Suffix": notification.suffix,
+                **({"Called": notification.called} if notification.called else {}),
             }
             for notification in built.notifications
         ],
@@ -67,6 +68,13 @@ def bundle(app: App, template_key: str, template: Template) -> Bundle:
 def notifications(template: Template) -> tuple[BucketNotification, ...]:
     """Return the bucket events that a released template asks for."""
     return tuple(
-        BucketNotification(item["Bucket"], item["Function"], tuple(item["Events"]), item["Prefix"], item["Suffix"])
+        BucketNotification(
+            item["Bucket"],
+            item["Function"],
+            tuple(item["Events"]),
+            item["Prefix"],
+            item["Suffix"],
+            tuple(item.get("Called", ())),
+        )
         for item in template["Metadata"][SECTION]["Notifications"]
     )

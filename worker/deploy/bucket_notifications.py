@@ -38,15 +38,17 @@ class BucketSubscription:
     wanted: BucketNotification
     alias: str
 
-    def entry(self, prefix: str) -> dict[str, Any]:
-        """Return the entry for S3. Its id is a hash of its content, so that equal ids mean equal entries."""
+    def entry(self, app: App) -> dict[str, Any]:
+        """Return the entry for S3. A hash of its content is part of its id, so that equal ids mean equal entries."""
         item = self.wanted
         rules = [{"Name": name, "Value": value} for name, value in _filter(item).items() if value]
         entry: dict[str, Any] = {"LambdaFunctionArn": self.alias, "Events": sorted(item.events)}
         if rules:
             entry["Filter"] = {"Key": {"FilterRules": rules}}
         digest = hashlib.sha256(json.dumps(entry, sort_keys=True).encode()).hexdigest()[:12]
-        return {"Id": f"{prefix}{item.function}:{digest}", **entry}
+        separator = "/" if len(item.called) > 1 else ":"
+        parts = ["auto-lambda", str(app), item.function, digest, *(item.called if len(item.called) == 1 else ())]
+        return {"Id": separator.join(parts), **entry}
 
 
 class BucketNotifications:
@@ -84,12 +86,12 @@ class BucketNotifications:
             wanted.setdefault(subscription.wanted.bucket, []).append(subscription)
         for bucket in sorted({*wanted, *(item.bucket for item in previous)}):
             try:
-                self._update_bucket(bucket, f"auto-lambda:{app}:", wanted.get(bucket, []), log)
+                self._update_bucket(bucket, app, wanted.get(bucket, []), log)
             except ClientError as error:
                 self._handle_refusal(bucket, error, bucket in wanted, log)
 
-    def _update_bucket(self, bucket: str, prefix: str, subscriptions: list[BucketSubscription], log: BuildLog) -> None:
-        entries = [subscription.entry(prefix) for subscription in subscriptions]
+    def _update_bucket(self, bucket: str, app: App, subscriptions: list[BucketSubscription], log: BuildLog) -> None:
+        entries = [subscription.entry(app) for subscription in subscriptions]
         retrying = Retrying(
             retry=retry_if_exception(_is_temporary),
             stop=stop_after_attempt(6),
@@ -97,16 +99,16 @@ class BucketNotifications:
             sleep=self._sleep,
             retry_error_callback=_last_error,
         )
-        if retrying(self._merge, bucket, prefix, entries):
+        if retrying(self._merge, bucket, app, entries):
             log(f"bucket {bucket}: {len(entries)} notification(s) of this app")
 
-    def _merge(self, bucket: str, prefix: str, entries: list[dict[str, Any]]) -> bool:
+    def _merge(self, bucket: str, app: App, entries: list[dict[str, Any]]) -> bool:
         configuration = self._store.notifications(bucket)
-        if _ids(configuration, prefix) == {entry["Id"] for entry in entries}:
+        if _ids(configuration, app) == {entry["Id"] for entry in entries}:
             return False
-        others = [entry for entry in configuration.get(_LAMBDA, []) if not entry.get("Id", "").startswith(prefix)]
+        others = [entry for entry in configuration.get(_LAMBDA, []) if not _is_of(app, entry)]
         self._store.set_notifications(bucket, {**configuration, _LAMBDA: [*others, *entries]})
-        if _ids(self._store.notifications(bucket), prefix) != {entry["Id"] for entry in entries}:
+        if _ids(self._store.notifications(bucket), app) != {entry["Id"] for entry in entries}:
             raise _Overwritten(bucket)
         return True
 
@@ -145,8 +147,12 @@ def _filter(item: BucketNotification) -> Mapping[str, str]:
     return {"prefix": item.prefix, "suffix": item.suffix}
 
 
-def _ids(configuration: Mapping[str, Any], prefix: str) -> set[str]:
-    return {entry["Id"] for entry in configuration.get(_LAMBDA, []) if entry.get("Id", "").startswith(prefix)}
+def _is_of(app: App, entry: Mapping[str, Any]) -> bool:
+    return str(entry.get("Id", "")).startswith((f"auto-lambda:{app}:", f"auto-lambda/{app}/"))
+
+
+def _ids(configuration: Mapping[str, Any], app: App) -> set[str]:
+    return {entry["Id"] for entry in configuration.get(_LAMBDA, []) if _is_of(app, entry)}
 
 
 def _is_temporary(error: BaseException) -> bool:

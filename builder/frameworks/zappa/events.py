@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
@@ -30,6 +31,7 @@ _READ_ACTIONS = {
     "kinesis": ("kinesis:GetRecords", "kinesis:GetShardIterator", "kinesis:DescribeStream", "kinesis:ListShards",
                 "kinesis:DescribeStreamSummary", "kinesis:ListStreams", "kinesis:SubscribeToShard"),
 }  # fmt: skip
+_LONGEST_CALLED = 140  # characters; S3's ids have 255, and the app's name is in them, too
 _POLLED_SERVICES = frozenset(_READ_ACTIONS)
 _ARN = re.compile(r"arn:[a-z-]+:([a-z0-9-]+):[a-z0-9-]*:[0-9]*:\S+")
 
@@ -94,8 +96,7 @@ def event_source_parts(settings: StageSettings) -> TemplateParts:
         if not re.fullmatch(r"\w+(\.\w+)+", event.text("function"), re.ASCII):
             raise event.invalid("function", "the dotted path of the function to call, as in 'tasks.cleanup'")
         if "event_source" in event.values:
-            source = event.section("event_source")
-            grouped.setdefault(source.text("arn"), []).append(source)
+            grouped.setdefault(event.section("event_source").text("arn"), []).append(event)
         elif not (event.values.get("expression") or event.values.get("expressions")):
             raise event.invalid("expression", "a schedule, unless the event has an event_source")
         for pattern in _event_patterns(event):
@@ -105,15 +106,16 @@ def event_source_parts(settings: StageSettings) -> TemplateParts:
     return parts
 
 
-def _event_source(arn: str, group: list[StageSettings]) -> TemplateParts:
+def _event_source(arn: str, events: list[StageSettings]) -> TemplateParts:
     """Make one trigger per source: zappa's handler calls every function that asked for it."""
+    group = [event.section("event_source") for event in events]
     service = _service(arn, group[-1])
     if service in _POLLED_SERVICES:
         return _event_source_mapping(service, arn, group[-1])
     if service == "sns":
         return _topic_subscription(arn, group)
     if service == "s3":
-        return _bucket_notifications(arn, group)
+        return _bucket_notifications(arn, events)
     return TemplateParts()
 
 
@@ -172,10 +174,26 @@ def _merge_filters(filters: list[dict[str, Any]]) -> dict[str, Any]:
     return merged
 
 
-def _bucket_notifications(arn: str, group: list[StageSettings]) -> TemplateParts:
+def _bucket_notifications(arn: str, events: list[StageSettings]) -> TemplateParts:
+    """Make one notification per filter, since S3 refuses two that overlap."""
     bucket = arn.rpartition(":")[2]
-    asked = dict.fromkeys(_notification(bucket, source) for source in group)
-    return TemplateParts(statements=[allow(["s3:GetObject"], f"{arn}/*")], notifications=list(asked))
+    asked: dict[BucketNotification, dict[str, None]] = {}
+    for event in events:
+        asked.setdefault(_notification(bucket, event.section("event_source")), {})[_called_by_id(event)] = None
+    if len(asked) > 1 and any(len(functions) > 1 for functions in asked.values()):
+        raise events[-1].invalid(
+            "event_source",
+            f"events of bucket {bucket} that go either all to the same functions or each to one function",
+        )
+    notifications = [replace(one, called=tuple(functions)) for one, functions in asked.items()]
+    return TemplateParts(statements=[allow(["s3:GetObject"], f"{arn}/*")], notifications=notifications)
+
+
+def _called_by_id(event: StageSettings) -> str:
+    function = event.text("function")
+    if len(function) > _LONGEST_CALLED:
+        raise event.invalid("function", f"at most {_LONGEST_CALLED} characters for events of a bucket")
+    return function
 
 
 def _notification(bucket: str, source: StageSettings) -> BucketNotification:

@@ -23,7 +23,14 @@ from builder.protocol.messages import (
 
 SHA = "0123456789abcdef" * 4
 FILE = {"name": "code.zip", "size": 1, "sha256": SHA}
-NOTIFICATION = {"bucket": "b", "function": "Main", "events": ["s3:ObjectCreated:*"], "prefix": "p", "suffix": "s"}
+NOTIFICATION = {
+    "bucket": "b",
+    "function": "Main",
+    "events": ["s3:ObjectCreated:*"],
+    "prefix": "p",
+    "suffix": "s",
+    "called": ["a.b"],
+}
 ACTION = {"kind": "resolve", "inputs": {"python": "3.12"}}
 EVENTS: dict[str, dict[str, Any]] = {
     "step": {"event": "step", "step": "unpack"},

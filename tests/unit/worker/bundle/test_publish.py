@@ -160,7 +160,10 @@ def test_a_change_elsewhere_names_no_new_version(make: Maker) -> None:
 def test_bucket_events_come_with_their_permission(make: Maker) -> None:
     hook = NotificationMessage(bucket="pictures", function="Api", events=["s3:ObjectCreated:*"])
     bundle = make.bundle(
-        notifications=(hook, NotificationMessage(bucket="pictures", function="Api", events=["s3:ObjectRemoved:*"]))
+        notifications=(
+            hook,
+            NotificationMessage(bucket="pictures", function="Api", events=["s3:ObjectRemoved:*"], called=["jobs.gone"]),
+        )
     )
     found = [
         one["Properties"]
@@ -169,6 +172,7 @@ def test_bucket_events_come_with_their_permission(make: Maker) -> None:
     ]
     assert [one["FunctionName"] for one in found] == [{"Ref": "ApiLive"}]
     assert release.notifications(bundle.template) == bundle.notifications
+    assert [one.called for one in bundle.notifications] == [(), ("jobs.gone",)]
 
 
 def test_outputs_name_url_function_version_and_aliases(make: Maker) -> None:

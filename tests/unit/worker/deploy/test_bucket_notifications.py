@@ -21,8 +21,10 @@ SHOP, OTHER = App("dev", "shop"), App("dev", "other")
 ARN = "arn:aws:lambda:us-east-1:123456789012:function:"
 
 
-def subscription(function: str = "Work", bucket: str = "pictures", suffix: str = ".png") -> BucketSubscription:
-    wanted = BucketNotification(bucket, function, ("s3:ObjectCreated:*",), suffix=suffix)
+def subscription(
+    function: str = "Work", bucket: str = "pictures", suffix: str = ".png", called: tuple[str, ...] = ()
+) -> BucketSubscription:
+    wanted = BucketNotification(bucket, function, ("s3:ObjectCreated:*",), suffix=suffix, called=called)
     return BucketSubscription(wanted, f"{ARN}{function}:live")
 
 
@@ -75,6 +77,32 @@ def test_a_bucket_that_is_gone_matters_only_if_it_is_wanted(events: BucketNotifi
     with pytest.raises(AppError, match="bucket gone, and S3 refused: NoSuchBucket") as caught:
         events.apply(SHOP, [subscription(bucket="gone")], (), said.append)
     assert caught.value.code is Code.BUCKET_NOTIFICATION_FAILED
+
+
+LONGEST = App("s" * 40, "n" * 40)
+
+
+def test_zappas_handler_finds_the_function_behind_the_last_colon_of_the_id(
+    store: ObjectStore, events: BucketNotifications
+) -> None:
+    long = f"jobs.{'x' * 135}"
+    for name in ("jobs.on_upload", long):
+        events.apply(LONGEST, [subscription(called=(name,))], (), print)
+        (entry,) = entries(store)
+        assert entry["Id"].split(":")[-1] == name
+        assert len(entry["Id"]) <= 255
+
+
+def test_an_id_without_a_colon_stands_for_all_functions_of_the_bucket_and_is_replaced_like_any_other(
+    store: ObjectStore, events: BucketNotifications
+) -> None:
+    events.apply(OTHER, [subscription("Else", suffix=".gif", called=("a.b", "c.d"))], (), print)
+    events.apply(SHOP, [subscription(called=("a.b", "c.d"))], (), print)
+    assert [":" in entry["Id"] for entry in entries(store)] == [False, False]
+    events.apply(SHOP, [subscription(called=("a.b",))], (), print)
+    assert [":" in entry["Id"] for entry in entries(store)] == [False, True]
+    events.apply(SHOP, [], [subscription().wanted], print)
+    assert [entry["LambdaFunctionArn"] for entry in entries(store)] == [f"{ARN}Else:live"]
 
 
 class Careless(ObjectStore):

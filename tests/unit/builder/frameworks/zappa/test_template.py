@@ -14,7 +14,7 @@ from auto_lambda.keys import App
 from auto_lambda.model import BucketNotification
 from auto_lambda.tools import ToolEnvironments
 from builder.frameworks.zappa import settings
-from builder.frameworks.zappa.events import Schedule
+from builder.frameworks.zappa.events import Schedule, event_source_parts
 from builder.frameworks.zappa.settings import StageSettings
 from builder.frameworks.zappa.template import build_template
 from builder.lint.lint import lint as lint_draft
@@ -164,7 +164,12 @@ def published(build: Build, variant: str) -> tuple[dict[str, Any], Any]:
     built, parts = build(variant)
     notifications = [
         NotificationMessage(
-            bucket=one.bucket, function=one.function, events=list(one.events), prefix=one.prefix, suffix=one.suffix
+            bucket=one.bucket,
+            function=one.function,
+            events=list(one.events),
+            prefix=one.prefix,
+            suffix=one.suffix,
+            called=list(one.called),
         )
         for one in parts.notifications
     ]
@@ -277,7 +282,37 @@ def test_two_functions_on_one_topic_share_a_subscription_as_wide_as_both(build: 
 
 def test_bucket_events_are_left_to_the_step_after_the_stack(build: Build) -> None:
     _, parts = build("events")
-    assert parts.notifications == [BucketNotification("uploads", "App", ("s3:ObjectCreated:*",), "in/", ".jpg")]
+    assert parts.notifications == [
+        BucketNotification("uploads", "App", ("s3:ObjectCreated:*",), "in/", ".jpg", ("jobs.upload",))
+    ]
+
+
+def on_upload(function: str, **source: Any) -> dict[str, Any]:
+    return {"function": function, "event_source": {"arn": "arn:aws:s3:::uploads", **source}}
+
+
+def bucket_events(*events: dict[str, Any]) -> list[BucketNotification]:
+    return event_source_parts(StageSettings({"events": list(events)})).notifications
+
+
+def test_each_notification_knows_the_functions_that_it_is_for() -> None:
+    apart = bucket_events(on_upload("jobs.a", prefix="a/"), on_upload("jobs.b", prefix="b/"))
+    assert [(one.prefix, one.called) for one in apart] == [("a/", ("jobs.a",)), ("b/", ("jobs.b",))]
+    (shared,) = bucket_events(on_upload("jobs.a"), on_upload("jobs.b"), on_upload("jobs.a"))
+    assert shared.called == ("jobs.a", "jobs.b")
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        [on_upload("jobs.a"), on_upload("jobs.b"), on_upload("jobs.c", events=["s3:ObjectRemoved:*"])],
+        [on_upload(f"jobs.{'a' * 140}")],
+    ],
+)
+def test_functions_that_no_notification_could_name_are_refused(events: list[dict[str, Any]]) -> None:
+    with pytest.raises(AppError) as caught:
+        bucket_events(*events)
+    assert caught.value.code is Code.BAD_CONFIG
 
 
 def test_the_role_grants_what_the_triggers_need_and_no_wildcard_service(build: Build) -> None:
