@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -17,6 +18,8 @@ Architecture = Literal["x86_64", "arm64"]
 FrameworkName = Literal["chalice", "zappa"]
 
 _LONGEST = 256  # characters of what S3 says of a principal or an address
+_HASH = re.compile(r"[0-9a-f]{7,64}", re.IGNORECASE)
+_REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~:/@+-]{0,255}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,31 @@ class Dropper:
 
     def __str__(self) -> str:
         return " from ".join(part for part in (self.principal, self.address) if part)
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """The commit that a zip was made from, as its uploader says: nobody has checked it.
+
+    ``hash`` is hexadecimal, ``repository`` a name such as ``owner/name``, or a URL. `told` leaves out anything else.
+    """
+
+    hash: str | None = None
+    repository: str | None = None
+
+    @classmethod
+    def told(cls, metadata: Mapping[str, object]) -> Commit | None:
+        """Read the fields ``commit`` and ``repository``; None if neither is there."""
+        known = cls(_if_like(_HASH, metadata.get("commit")), _if_like(_REPOSITORY, metadata.get("repository")))
+        return known if known != cls() else None
+
+    def metadata(self) -> dict[str, str]:
+        """Return the metadata of a zip."""
+        return {name: value for name, value in (("commit", self.hash), ("repository", self.repository)) if value}
+
+
+def _if_like(pattern: re.Pattern[str], value: object) -> str | None:
+    return value if isinstance(value, str) and pattern.fullmatch(value) else None
 
 
 def _short(value: object) -> str | None:

@@ -13,7 +13,7 @@ from typing import Any, Literal, cast
 
 from auto_lambda import keys
 from auto_lambda.errors import first_lines
-from auto_lambda.model import Dropper, Proof
+from auto_lambda.model import Commit, Dropper, Proof
 
 SCHEMA = 1
 MAX_LINES = 200
@@ -113,6 +113,7 @@ class Receipt:
     by: Dropper | None = None
     permissions: Permissions | None = None
     retry_at: datetime | None = None
+    commit: Commit | None = None
     stored: Mapping[str, Any] | None = field(default=None, repr=False)
 
     @property
@@ -150,6 +151,8 @@ class Receipt:
             },
             "rollback": self.rollback,
             "by": asdict(self.by) if self.by else None,
+            "commit": self.commit.hash if self.commit else None,
+            "repository": self.commit.repository if self.commit else None,
             "framework": self.framework,
             "python": self.python,
             "architecture": self.architecture,
@@ -202,6 +205,7 @@ class Receipt:
             object_version=_texts(upload).get("version"),
             rollback=text.get("rollback"),
             by=Dropper.told(*map(_mapping(fields, "by").get, ("principal", "address"))),
+            commit=Commit.told(fields),
             sha256=_texts(upload).get("sha256"),
             size=size if isinstance(size, int) else None,
             framework=text.get("framework"),

@@ -125,6 +125,11 @@ class WorkerSettings(Settings):
     visibility_seconds: int = Field(
         default=120, ge=10, le=3_600, description="the visibility timeout of a message, which heartbeats extend"
     )
+    event_bus: str | None = Field(
+        default=None,
+        pattern=r"^[A-Za-z0-9._/-]{1,256}$",
+        description="the EventBridge bus that gets an event for each final receipt; without it, none are sent",
+    )
     undeploy_on_delete: bool = Field(
         default=False, description="whether an app is removed from AWS when its zip is deleted"
     )

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from worker.compose import Worker
     from worker.consumer.inbox import Delivery, Inbox
 
-_ENDPOINTS = ("autoscaling", "cloudformation", "dynamodb", "lambda", "s3", "sqs", "sts")
+_ENDPOINTS = ("autoscaling", "cloudformation", "dynamodb", "events", "lambda", "s3", "sqs", "sts")
 
 
 def main() -> int:
@@ -131,7 +131,11 @@ def _serve(
         )
         termination.start()
         worker.reconciler.start(chosen.reconcile_hours, stop.requested)
+        if worker.outbox:
+            worker.outbox.start()
         handed_back = daemon.run(stop)
+        if worker.outbox:
+            worker.outbox.close()
         termination.finish()
     if handed_back:
         sys.stderr.flush()

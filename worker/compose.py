@@ -14,6 +14,7 @@ from auto_lambda import logs
 from auto_lambda.aws.autoscaling import Member
 from auto_lambda.aws.cloudformation import Stacks
 from auto_lambda.aws.dynamodb import Table
+from auto_lambda.aws.events import EventBus
 from auto_lambda.aws.lambda_ import Functions
 from auto_lambda.aws.s3 import ObjectStore
 from auto_lambda.aws.session import client
@@ -41,6 +42,7 @@ from worker.model import Bundle, DeployTarget, Upload
 from worker.operations.reconcile import Reconciler
 from worker.pipeline import Pipeline, Steps
 from worker.records.ledger import Ledger
+from worker.records.outbox import Outbox
 from worker.records.receipt import Report
 from worker.workdir import Workroom
 
@@ -50,17 +52,19 @@ if TYPE_CHECKING:
 _log = logs.get("worker")
 _MEGABYTE = 1024 * 1024
 _LEDGER_SECONDS = 10.0  # a lease must be renewed in time
+_EVENT_SECONDS = 10.0
 _LONGEST_FUNCTION = 900.0  # seconds, Lambda's limit
 _OFF = "built without a sandbox (AUTO_LAMBDA_SANDBOX=off): the app's code could do what the worker may"
 
 
 @dataclass(frozen=True, slots=True)
 class Worker:
-    """What a worker has to do: deliveries, and the fleet's duties."""
+    """What a worker has to do: deliveries, the fleet's duties, and events, if anybody is to be told."""
 
     handler: DeliveryHandler
     deduplicator: Deduplicator
     reconciler: Reconciler
+    outbox: Outbox | None
     member: Callable[[str], Member | None]
 
 
@@ -98,6 +102,7 @@ def compose(
     building = closing.enter_context(open_building(chosen, room.path, BucketWheelStore(store, chosen.artifacts_bucket)))
     pipeline = Pipeline(_steps(chosen, store, building.builds, building.evictor, deployer, access), room.folder)
     report = _reporter(chosen, store, began)
+    outbox = _outbox(chosen, session, table)
     handler = DeliveryHandler(
         pipeline,
         ledger,
@@ -107,6 +112,7 @@ def compose(
         inbox.dead_letter,
         worker=worker,
         undeploys=chosen.undeploy_on_delete,
+        outbox=outbox,
     )
     removal = inbox.announce_removal if chosen.undeploy_on_delete else None
     reconciler = Reconciler(
@@ -114,8 +120,18 @@ def compose(
     )
     deduplicator = Deduplicator(ledger.answers, handler.newest, undeploys=chosen.undeploy_on_delete)
     return Worker(
-        handler, deduplicator, reconciler, lambda instance: Member.find(client(session, "autoscaling"), instance)
+        handler,
+        deduplicator,
+        reconciler,
+        outbox,
+        lambda instance: Member.find(client(session, "autoscaling"), instance),
     )
+
+
+def _outbox(chosen: WorkerSettings, session: boto3.Session, table: Table) -> Outbox | None:
+    if chosen.event_bus is None:
+        return None
+    return Outbox(table, EventBus(_client(chosen, session, "events", longest=_EVENT_SECONDS), chosen.event_bus))
 
 
 def _reporter(

@@ -22,8 +22,10 @@ from worker.guard import Guard, SupersedeCheck
 from worker.model import Upload
 from worker.outcome import AttemptOutcome, Delayed, Failed, Live, Undeployed, outcome_of
 from worker.pipeline import Pipeline, Task
+from worker.records.event import refusal_of
 from worker.records.lease import HeldLease
 from worker.records.ledger import AppRecord, Claim, Ledger, LiveRelease, decide
+from worker.records.outbox import Outbox
 from worker.records.receipt import Report, receipt_of
 from worker.rollback import UNKNOWN, rollback_release, rollback_target
 from worker.settlement import AttemptContext, Settlement
@@ -55,6 +57,7 @@ class DeliveryHandler:
         dead_letter: see there.
         worker: this worker's name on receipts.
         undeploys: whether an app is removed from AWS when its zip is deleted.
+        outbox: takes an event for each final receipt; None: nobody is told.
         now: the time, in UTC.
     """
 
@@ -69,6 +72,7 @@ class DeliveryHandler:
         *,
         worker: str,
         undeploys: bool = False,
+        outbox: Outbox | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._pipeline = pipeline
@@ -79,7 +83,8 @@ class DeliveryHandler:
         self._dead_letter = dead_letter
         self._worker = worker
         self._undeploys = undeploys
-        self._settlement = Settlement(deployer.restore, now)
+        self._settlement = Settlement(deployer.restore, now, outbox)
+        self._outbox = outbox
         self._now = now
 
     def handle(self, delivery: Delivery, cancel_token: CancelToken) -> None:
@@ -93,7 +98,7 @@ class DeliveryHandler:
         failures: list[Exception] = []
         later: list[Busy | PutOff] = []
         for invalid_key in delivery.parsed.invalid_keys:
-            self._refuse(invalid_key)
+            self._refuse(invalid_key, delivery)
         for upload in delivery.parsed.uploads:
             with logs.bound(upload=f"{upload.app}@{(upload.version or upload.sequencer or delivery.id)[:12]}"):
                 try:
@@ -243,7 +248,7 @@ class DeliveryHandler:
             return self._undeploys
         return head.version != upload.version
 
-    def _refuse(self, invalid_key: InvalidKey) -> None:
+    def _refuse(self, invalid_key: InvalidKey, delivery: Delivery) -> None:
         """Write a failed receipt for a key that names no app."""
         _log.info("bad key", key=invalid_key.key, reason=invalid_key.reason)
         receipt = Receipt(
@@ -257,6 +262,8 @@ class DeliveryHandler:
                     hint="Upload it again as apps/<name>.zip or apps/<stage>/<name>.zip, and delete this one.",
                 )
             )
+        if self._outbox:
+            self._outbox.publish(refusal_of(report.receipt, invalid_key.bucket, delivery.id, self._now()))
 
 
 def _serving(live: LiveRelease | None) -> Serving | None:

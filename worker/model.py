@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from auto_lambda.keys import App
-from auto_lambda.model import Architecture, BucketNotification, Dropper, FrameworkName, Proof, Template
+from auto_lambda.model import Architecture, BucketNotification, Commit, Dropper, FrameworkName, Proof, Template
 from auto_lambda.namespace import Place
 
 
@@ -23,7 +23,7 @@ class Upload:
     missing. ``size`` in bytes, as announced; the fetch trusts only S3's own answer. ``redrive`` identifies a redrive,
     which retries an upload that already has its receipt. ``removed``: the object was deleted. ``rollback`` is the
     version of the object whose release is to be deployed again, as it was built then. ``by`` is who dropped it, None if
-    no event of S3 said so.
+    no event of S3 said so; ``commit`` what the uploader said that it was made from.
     """
 
     app: App
@@ -36,6 +36,7 @@ class Upload:
     removed: bool = False
     rollback: str | None = None
     by: Dropper | None = None
+    commit: Commit | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ from worker.outcome import (
     Undeployed,
     outcome_of,
 )
+from worker.records.event import Event, event_of
 from worker.records.journal import JournalEntry
 from worker.records.lease import HeldLease
 from worker.records.ledger import (
@@ -40,6 +41,7 @@ from worker.records.ledger import (
     put_live,
     subject,
 )
+from worker.records.outbox import Outbox
 from worker.records.receipt import Report
 from worker.rollback import rollback_records
 
@@ -83,11 +85,13 @@ class Settlement:
     Args:
         restore: see there.
         now: the time, in UTC.
+        outbox: takes an event for each final receipt; None: nobody is told.
     """
 
-    def __init__(self, restore: Restore, now: Callable[[], datetime]) -> None:
+    def __init__(self, restore: Restore, now: Callable[[], datetime], outbox: Outbox | None = None) -> None:
         self._restore = restore
         self._now = now
+        self._outbox = outbox
 
     def settle(self, work: AttemptContext, outcome: AttemptOutcome) -> None:
         """Write the receipt, then the ledger; raise if the daemon must give the delivery back.
@@ -189,12 +193,7 @@ class Settlement:
             code=code,
             timings=report.timings,
         )
-        try:
-            work.hold.finish(*writes, ended.put(work.upload.app, work.hold.fence))
-        except Cancelled:
-            raise
-        except Exception as error:
-            raise NotRecorded(f"the ledger did not take the outcome {outcome.name}: {error}") from error
+        self._record(work, outcome, ended, writes)
         # Metric filters count these lines (docs/reference/metrics.md); a dimension must not be missing.
         _log.info(
             "finished",
@@ -204,6 +203,25 @@ class Settlement:
             framework=report.receipt.framework,
             since_drop=_seconds(ended.sent, ended.ended),
         )
+
+    def _record(
+        self, work: AttemptContext, outcome: AttemptOutcome, ended: Attempt, writes: tuple[Put | Delete, ...]
+    ) -> None:
+        event = self._event(work, outcome, ended)
+        stored = (self._outbox.put(event),) if self._outbox and event else ()
+        try:
+            work.hold.finish(*writes, *stored, ended.put(work.upload.app, work.hold.fence))
+        except Cancelled:
+            raise
+        except Exception as error:
+            raise NotRecorded(f"the ledger did not take the outcome {outcome.name}: {error}") from error
+        if self._outbox and event:
+            self._outbox.send(event)
+
+    def _event(self, work: AttemptContext, outcome: AttemptOutcome, ended: Attempt) -> Event | None:
+        if self._outbox is None or isinstance(outcome, HandedBack | Delayed):
+            return None
+        return event_of(work.report.receipt, work.upload.bucket, outcome.name, ended, work.hold.fence)
 
     def _finish_quietly(self, work: AttemptContext, outcome: AttemptOutcome, code: str | None = None) -> None:
         """Finish, but only log a failure: the lease expires by itself, and the history shows an unfinished attempt."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from event_bus import FakeBus
 from tables import FakeTable
 
 from auto_lambda.aws.s3 import Head, ObjectMissing
@@ -26,6 +27,7 @@ from worker.model import Deployment, Release, Upload
 from worker.outcome import AttemptOutcome, Failed, Live, outcome_of_run
 from worker.pipeline import Task
 from worker.records.ledger import AppRecord, Ledger
+from worker.records.outbox import Outbox
 from worker.records.receipt import Report
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
@@ -68,6 +70,9 @@ class World:
     rollback_releases: list[Release | None] = field(default_factory=list)
     restores: Deployment | None = None
     waits: AppError | None = None
+    metadata: dict[str, str] = field(default_factory=dict)
+    bus: FakeBus = field(default_factory=FakeBus)
+    told: bool = True
 
     # The object store
     def head(self, bucket: str, key: str) -> Head:
@@ -75,7 +80,7 @@ class World:
             raise ObjectMissing(key)
         version = self.newest[key]
         metadata = {ROLLBACK: self.rollbacks[version]} if version in self.rollbacks else {}
-        return Head(key, 7, version, NOON, metadata=metadata)
+        return Head(key, 7, version, NOON, metadata={**self.metadata, **metadata})
 
     def get(self, bucket: str, key: str) -> bytes:
         if key not in self.logs:
@@ -98,6 +103,10 @@ class World:
 
     def record(self, app: App = SHOP) -> AppRecord:
         return self.ledger.record(app)
+
+    @property
+    def outbox(self) -> Outbox:
+        return Outbox(self.table, self.bus, now=lambda: NOON.timestamp() + self.seconds)
 
     # The pipeline
     def run(self, task: Task) -> AttemptOutcome:
@@ -165,7 +174,8 @@ def delivery_handler(world: World, worker: str = "w", *, undeploys: bool = False
     return DeliveryHandler(
         world, world.ledger, world, report, world,  # type: ignore[arg-type]
         lambda delivery, code, reason: world.dead_letters.append(f"{code}: {reason}"),
-        worker=worker, undeploys=undeploys, now=lambda: NOON + timedelta(seconds=world.seconds),
+        worker=worker, undeploys=undeploys, outbox=world.outbox if world.told else None,
+        now=lambda: NOON + timedelta(seconds=world.seconds),
     )  # fmt: skip
 
 

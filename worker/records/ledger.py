@@ -14,7 +14,7 @@ from auto_lambda.attempts import Attempt, history_pk
 from auto_lambda.aws.dynamodb import Delete, Item, Put, Table
 from auto_lambda.aws.s3 import Head
 from auto_lambda.keys import ROLLBACK, App
-from auto_lambda.model import Dropper
+from auto_lambda.model import Commit, Dropper
 from worker.model import Release, Upload
 from worker.records import lease as leases
 from worker.records.journal import ATTRIBUTE, JournalEntry
@@ -126,8 +126,8 @@ class AppRecord:
 class Claim:
     """The decision about an upload: work (``go``), or nothing, because it has a receipt or a newer one exists.
 
-    ``upload`` has the version from S3 where the event had none, and tells whether it is a rollback; ``modified`` is
-    S3's, ISO 8601.
+    ``upload`` has the version from S3 where the event had none, and what its metadata says: whether it is a rollback,
+    and which commit it was made from. ``modified`` is S3's, ISO 8601.
     """
 
     upload: Upload
@@ -161,7 +161,8 @@ def decide(
         return Claim(upload, "answered", modified)
     if upload.version != head.version or (record.live and _under_other_key(upload, modified, record.live)):
         return Claim(upload, "superseded", modified)
-    return Claim(replace(upload, rollback=head.metadata.get(ROLLBACK)), "go", modified)
+    told = head.metadata
+    return Claim(replace(upload, rollback=told.get(ROLLBACK), commit=Commit.told(told)), "go", modified)
 
 
 def _decide_removal(upload: Upload, record: AppRecord, newest: Callable[[Upload], Head | None]) -> Claim:

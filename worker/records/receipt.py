@@ -42,6 +42,7 @@ def receipt_of(upload: Upload, worker: str) -> Receipt:
     return Receipt(
         key=upload.key, worker=worker, app=upload.app.name, stage=upload.app.stage,
         object_version=upload.version, size=upload.size, rollback=upload.rollback, by=upload.by,
+        commit=upload.commit,
     )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auto_lambda.model import Dropper, Proof
+from auto_lambda.model import Commit, Dropper, Proof
 from auto_lambda.receipts import MalformedReceipt, Permissions, Receipt, ReceiptError, Serving
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
@@ -20,6 +20,7 @@ WHOLE = Receipt(
     Serving("https://shop.example/", "shop-dev", "3", "v2", "v0"), ReceiptError("unhealthy", "502", "mend it"),
     ("slow",), NOON, Dropper("AWS:AROA1:ana", "192.0.2.7"),
     Permissions("granted", ("Allow s3:GetObject on arn:a",), ("Allow s3:GetObject on arn:a",), ("Allow s3:* on *",)),
+    commit=Commit("9f2c1a7b", "acme/shop"), retry_at=NOON,
 )  # fmt: skip
 
 

@@ -13,21 +13,30 @@ import pytest
 
 from auto_lambda.errors import AppError, Code
 from auto_lambda.keys import App
-from auto_lambda.model import Dropper, Proof
+from auto_lambda.model import Commit, Dropper, Proof
 from auto_lambda.receipts import Status, Step
 from auto_lambda.redact import Redactor
 from worker.model import Deployment, Upload
 from worker.records.receipt import BackgroundWriter, Report, receipt_of
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
-UPLOAD = Upload(App("prod", "shop"), "drops", "apps/prod/shop.zip", "v1", "00", 7, by=Dropper("AWS:AIDA1"))
+UPLOAD = Upload(
+    App("prod", "shop"),
+    "drops",
+    "apps/prod/shop.zip",
+    "v1",
+    "00",
+    7,
+    by=Dropper("AWS:AIDA1"),
+    commit=Commit("9f2c1a7b", "acme/shop"),
+)
 DEPLOYMENT = Deployment("al-shop-prod", "shop-prod", "3", "live", "https://shop.example/", "bundles/1.json", True)
 RECEIPT, LOG = "apps/prod/shop.receipt.json", "apps/prod/shop.log"
 SCHEMA_1 = {
     "schema", "app", "stage", "status", "step", "upload", "rollback", "framework", "python", "architecture", "sandbox",
     "timings", "init_ms", "package_bytes", "package_zip_bytes", "url",
     "function", "version", "alias", "serving", "error", "warnings", "log", "worker", "updated", "by",
-    "permissions", "retry_at",
+    "permissions", "retry_at", "commit", "repository",
 }  # fmt: skip
 
 
@@ -110,7 +119,8 @@ def test_a_live_receipt_has_every_field_of_the_schema(report: Report, bucket: Bu
             "url": "https://shop.example/", "function": "shop-prod", "version": "3", "upload": "v1", "before": "v0",
         },
         "rollback": None, "by": {"principal": "AWS:AIDA1", "address": None}, "permissions": None,
-            "retry_at": None,
+        "retry_at": None,
+        "commit": "9f2c1a7b", "repository": "acme/shop",
         "worker": "worker-1", "updated": "2026-01-02T12:00:00.000+00:00",
     }  # fmt: skip
 
