@@ -30,6 +30,7 @@ from worker.builds.conversation import BuildListener
 from worker.builds.eviction import Evictor
 from worker.builds.wheel_store import BucketWheelStore
 from worker.bundle.assemble import assemble, renew
+from worker.consumer.backoff import when_throttled
 from worker.consumer.deduplication import Deduplicator
 from worker.consumer.inbox import Inbox
 from worker.deploy.deployer import Deployer
@@ -113,6 +114,7 @@ def compose(
         worker=worker,
         undeploys=chosen.undeploy_on_delete,
         outbox=outbox,
+        throttled=when_throttled(chosen.back_off_seconds),
     )
     removal = inbox.announce_removal if chosen.undeploy_on_delete else None
     reconciler = Reconciler(

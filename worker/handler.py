@@ -14,7 +14,7 @@ from auto_lambda.aws.throttling import is_throttled
 from auto_lambda.errors import AppError, Code
 from auto_lambda.receipts import Receipt, Serving
 from worker.cancellation import Cancelled, CancelToken
-from worker.consumer.backoff import THROTTLED
+from worker.consumer.backoff import BackOff, when_throttled
 from worker.consumer.daemon import Busy, PutOff
 from worker.consumer.inbox import Delivery, InvalidKey
 from worker.deploy import DeployContext, Deployer
@@ -58,6 +58,7 @@ class DeliveryHandler:
         worker: this worker's name on receipts.
         undeploys: whether an app is removed from AWS when its zip is deleted.
         outbox: takes an event for each final receipt; None: nobody is told.
+        throttled: how long work waits that AWS throttles.
         now: the time, in UTC.
     """
 
@@ -73,6 +74,7 @@ class DeliveryHandler:
         worker: str,
         undeploys: bool = False,
         outbox: Outbox | None = None,
+        throttled: BackOff = when_throttled(),  # noqa: B008 - a frozen value
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._pipeline = pipeline
@@ -85,6 +87,7 @@ class DeliveryHandler:
         self._undeploys = undeploys
         self._settlement = Settlement(deployer.restore, now, outbox)
         self._outbox = outbox
+        self._throttled = throttled
         self._now = now
 
     def handle(self, delivery: Delivery, cancel_token: CancelToken) -> None:
@@ -181,7 +184,7 @@ class DeliveryHandler:
             return outcome
         if delivery.sent and self._now() - delivery.sent > LONGEST_THROTTLED:
             return outcome
-        return replace(outcome, cause=PutOff(outcome.cause, THROTTLED.delay(delivery.put_offs + 1)))
+        return replace(outcome, cause=PutOff(outcome.cause, self._throttled.delay(delivery.put_offs + 1)))
 
     def _build(self, work: AttemptContext) -> AttemptOutcome:
         entry, upload = work.predecessor, work.upload

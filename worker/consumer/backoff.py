@@ -32,5 +32,9 @@ class BackOff:
         return wait(state)
 
 
-THROTTLED = BackOff(base=60, cap=900, least=30)
-"""For work that AWS throttles: an account may make an edge-optimized API every 30 seconds."""
+def when_throttled(base: float = 30) -> BackOff:
+    """Return the back-off of work that AWS throttles: never less than ``base`` seconds.
+
+    The default is the pace at which an account may make edge-optimized APIs.
+    """
+    return BackOff(base=2 * base, least=base)

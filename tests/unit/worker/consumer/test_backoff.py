@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.consumer.backoff import THROTTLED, BackOff
+from worker.consumer.backoff import BackOff, when_throttled
 
 
 @given(st.integers(min_value=1, max_value=10_000))
@@ -23,4 +23,4 @@ def test_its_bound_doubles_with_each_attempt(monkeypatch: pytest.MonkeyPatch) ->
 
 @given(st.integers(min_value=1, max_value=10_000))
 def test_throttled_work_waits_longer_than_a_creation_that_aws_allows_every_30_seconds(attempts: int) -> None:
-    assert 30 <= THROTTLED.delay(attempts) <= 900
+    assert 30 <= when_throttled().delay(attempts) <= 900
