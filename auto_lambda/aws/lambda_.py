@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -13,10 +14,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The result of an invocation. ``error`` is the error's type, None if the function returned."""
+    """The result of an invocation.
+
+    Attributes:
+        error: the error's type, None if the function returned.
+        message: of the error, or what it returned.
+        log: the last 4 KB that it logged.
+    """
 
     error: str | None
     message: str
+    log: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +68,15 @@ class Functions:
 
     def invoke(self, function: str, event: Any) -> Answer:
         """Invoke a function and wait for its result."""
-        answer = self._invoking.invoke(FunctionName=function, Payload=json.dumps(event).encode())
+        answer = self._invoking.invoke(FunctionName=function, Payload=json.dumps(event).encode(), LogType="Tail")
         body = answer["Payload"].read()
         text = body.decode(errors="replace")
+        log = base64.b64decode(answer.get("LogResult", "")).decode(errors="replace")
         failure = answer.get("FunctionError")
         if not failure:
-            return Answer(None, text)
+            return Answer(None, text, log)
         error = _error(body)
-        return Answer(str(error.get("errorType") or failure), str(error.get("errorMessage") or text))
+        return Answer(str(error.get("errorType") or failure), str(error.get("errorMessage") or text), log)
 
     def may_be_invoked(self, function: str) -> None:
         """Make a dry-run invocation, which only checks permissions; raises botocore's error if it is refused."""

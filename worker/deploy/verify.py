@@ -17,6 +17,7 @@ from auto_lambda.lambda_events import EventShape, get_event
 from auto_lambda.model import BuildLog
 from auto_lambda.redact import printable
 from worker.bundle.publish import alias_output
+from worker.deploy.cause import cause
 from worker.deploy.gate.template import TemplateView
 from worker.deploy.http_get import HttpAnswer, NotPublic, get, get_public
 from worker.deploy.own_url import own_url
@@ -125,21 +126,23 @@ class Verifier:
         except (OSError, http.client.HTTPException) as error:
             raise Unhealthy(f"GET {url} got no answer ({error or type(error).__name__})") from error
         if answer.status >= http.client.INTERNAL_SERVER_ERROR:
-            told = f"GET {url} was answered {answer.status}: {_shown(answer.text)}"
-            if own := self._own_error(base, bundle, outputs):
-                raise _of(own, f"{told} ({bundle.main} failed: {own.error}: {_shown(own.message)})")
-            raise Unhealthy(told)
+            told = f"GET {url} was answered {answer.status}"
+            own = self._invoked_directly(base, bundle, outputs)
+            if own and own.error:
+                failed = f"{bundle.main} failed: {own.error}: {_shown(own.message)}"
+                raise _of(own, f"{told}: {_shown(answer.text)} ({failed})")
+            found = cause(answer.text, own.log if own else "")
+            raise Unhealthy(f"{told}: {_shown(found or answer.text)}")
         return f"GET {url}: {answer.status}"
 
-    def _own_error(self, base: str, bundle: Bundle, outputs: Mapping[str, str]) -> Answer | None:
-        """Invoke the function directly to get its own error, which API Gateway hides."""
+    def _invoked_directly(self, base: str, bundle: Bundle, outputs: Mapping[str, str]) -> Answer | None:
+        """Invoke the function directly to get its own error and log, which API Gateway hides."""
         stage = urlsplit(base).path.strip("/")
         event = get_event(_shape(bundle), bundle.health_path, stage)
         try:
-            answer = self._functions.invoke(outputs[alias_output(bundle.main)], event)
+            return self._functions.invoke(outputs[alias_output(bundle.main)], event)
         except (ClientError, BotoCoreError):
             return None
-        return answer if answer.error else None
 
     def _try(self, bundle: Bundle, outputs: Mapping[str, str]) -> str:
         harmless = _fed_by_records(bundle)

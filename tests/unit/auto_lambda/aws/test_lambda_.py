@@ -13,6 +13,7 @@ from auto_lambda.aws.lambda_ import Alias, Functions, State
 
 CODE = """
 def handler(event, context):
+    print("in the log")
     if event == "raise":
         raise ValueError("no")
     return {"got": event}
@@ -40,6 +41,7 @@ def test_an_answer(client: Any) -> None:
     answer = Functions(client).invoke("echo", {"a": 1})
     assert answer.error is None
     assert answer.message == '{"got": {"a": 1}}'
+    assert "in the log" in answer.log
 
 
 def test_an_error(client: Any) -> None:

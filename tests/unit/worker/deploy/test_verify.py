@@ -87,6 +87,24 @@ def test_an_answer_above_is_not_well(make: Maker) -> None:
         verify(make.bundle(), Web(HttpAnswer(500, "out of\n ideas")))
 
 
+TRACEBACK = """Traceback (most recent call last):
+  File "/var/task/app.py", line 7, in i
+    return a.b
+AttributeError: no b
+"""
+
+
+def test_a_page_that_hides_the_exception_is_explained_by_the_log(make: Maker) -> None:
+    web, functions = Web(HttpAnswer(500, "<h1>Internal Server Error</h1>")), Lambda(Answer(None, "{}", log=TRACEBACK))
+    with pytest.raises(Unhealthy, match=r"was answered 500: AttributeError: no b$"):
+        verify(make.bundle(), web, functions)
+
+
+def test_an_answer_with_a_traceback_ends_in_the_exception(make: Maker) -> None:
+    with pytest.raises(Unhealthy, match=r"was answered 500: AttributeError: no b$"):
+        verify(make.bundle(), Web(HttpAnswer(500, "x" * 500 + TRACEBACK)))
+
+
 FAILED = Answer("KeyError", "'TABLE'")
 DENIED = Answer("AccessDeniedException", "User is not authorized to perform dynamodb:GetItem")
 
