@@ -10,8 +10,8 @@ from setuptools.command.bdist_wheel import bdist_wheel
 from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).parent
-# `auto_lambda_cli/local_stack/sources.py` finds them.
-SHIPPED = ("infra/pipeline.yaml", "examples")
+# `auto_lambda_cli/sources.py` finds them.
+SHIPPED = ("infra", "examples")
 NOT_SHIPPED = shutil.ignore_patterns("__pycache__", "*.pyc", "*.sqlite3")
 
 
@@ -22,7 +22,7 @@ class BuildPy(build_py):
         super().run()
         if self.editable_mode:
             return
-        target = Path(self.build_lib, "auto_lambda_cli", "local_stack", "shipped")
+        target = Path(self.build_lib, "auto_lambda_cli", "shipped")
         shutil.rmtree(target, ignore_errors=True)
         for name in SHIPPED:
             source = ROOT / name

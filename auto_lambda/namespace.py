@@ -1,7 +1,7 @@
 """The namespace of an app as an IAM policy: what its roles may reach without a grant.
 
 One text for two uses. With policy variables in place of the names it is the permissions boundary in
-``infra/pipeline.yaml``, which a test compares with it; with the names of an app it is what the app's own policies may
+``infra/core.yaml``, which a test compares with it; with the names of an app it is what the app's own policies may
 hold.
 """
 

@@ -23,7 +23,7 @@ INDEX = "recent"
 _UNUSABLE = {
     "ResourceNotFoundException": "there is no such table, or it has no index `recent`",
     "AccessDeniedException": "we are not allowed to read its index `recent`",
-    "ValidationException": "it has no index `recent`; update the stack with this version's infra/pipeline.yaml",
+    "ValidationException": "it has no index `recent`; update the pipeline: auto-lambda pipeline upgrade",
 }
 
 

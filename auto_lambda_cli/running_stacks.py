@@ -45,7 +45,7 @@ class RunningStack:
 
     @classmethod
     def from_outputs(cls, outputs: Mapping[str, str], *, endpoint: str, secret: str, folder: Path) -> RunningStack:
-        """Read the outputs of ``infra/pipeline.yaml``."""
+        """Read the outputs of a pipeline's stacks."""
         return cls(
             endpoint=endpoint,
             bucket=outputs["UploadsBucket"],

@@ -16,9 +16,8 @@ from pathlib import Path
 
 from usage import cpu, memory
 
-from auto_lambda.aws.cloudformation import Stacks
 from auto_lambda_cli.local_stack.embedded import EmbeddedAws
-from auto_lambda_cli.local_stack.stack import STACK, deploy_pipeline, local_client
+from auto_lambda_cli.local_stack.stack import deploy_pipeline, local_client
 from auto_lambda_cli.running_stacks import RunningStack
 
 
@@ -46,11 +45,8 @@ def furnish(aws: EmbeddedAws, pipeline: RunningStack) -> str:
     for number in range(100):
         item = attempt(number, now - timedelta(minutes=number + 1))
         ledger.put_item(TableName=pipeline.table, Item={name: {"S": value} for name, value in item.items()})
-    stack = Stacks(local_client(aws, "cloudformation")).describe(STACK)
-    assert stack is not None
-    group = stack.outputs["WorkerGroup"]
-    local_client(aws, "autoscaling").set_desired_capacity(AutoScalingGroupName=group, DesiredCapacity=3)
-    return group
+    local_client(aws, "autoscaling").set_desired_capacity(AutoScalingGroupName=pipeline.group, DesiredCapacity=3)
+    return pipeline.group
 
 
 def attempt(number: int, began: datetime) -> dict[str, str]:

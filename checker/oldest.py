@@ -13,7 +13,7 @@ from datetime import datetime
 from auto_lambda.attempts import Attempt
 
 MOST_RECEIVES = 5
-"""Receives after which a message moves to the dead-letter queue (``maxReceiveCount`` in infra/pipeline.yaml)."""
+"""Receives after which a message moves to the dead-letter queue (``maxReceiveCount`` in infra/core.yaml)."""
 _STAYS = frozenset({None, "delayed", "handed back"})
 """Outcomes after which the message is still in the queue."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -177,6 +178,17 @@ class ObjectStore:
                 return False
             raise
         return True
+
+    def make_private(self, bucket: str, region: str) -> None:
+        """Create a bucket that is never public, unless it exists in this account."""
+        elsewhere: dict[str, Any] = {"CreateBucketConfiguration": {"LocationConstraint": region}}
+        with contextlib.suppress(self._client.exceptions.BucketAlreadyOwnedByYou):
+            self._client.create_bucket(Bucket=bucket, **({} if region == "us-east-1" else elsewhere))
+        blocked = ("BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets")
+        self._client.put_public_access_block(
+            Bucket=bucket,
+            PublicAccessBlockConfiguration=dict.fromkeys(blocked, True),  # type: ignore[arg-type]
+        )
 
     def versioned(self, bucket: str) -> bool:
         """Tell whether the bucket is versioned."""

@@ -21,9 +21,9 @@ from auto_lambda_cli.local_stack.embedded import EmbeddedAwsError
 from auto_lambda_cli.local_stack.fleet.controller import BOOT, FleetOptions
 from auto_lambda_cli.local_stack.fleet.rules import NotEmulated
 from auto_lambda_cli.local_stack.processes import ChildError
-from auto_lambda_cli.local_stack.sources import examples_folder
 from auto_lambda_cli.local_stack.stack import AppRights, LocalStack, StackEnded
 from auto_lambda_cli.running_stacks import announced
+from auto_lambda_cli.sources import examples_folder
 
 NOT_UP = (EmbeddedAwsError, ChildError, StackFailed, ToolError, NotEmulated, OSError)
 

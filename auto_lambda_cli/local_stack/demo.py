@@ -24,10 +24,10 @@ from auto_lambda.daemon.service import stop_on_signals
 from auto_lambda_cli.local_stack import plot
 from auto_lambda_cli.local_stack.board import STEPS, Board, BoardRow, live_table
 from auto_lambda_cli.local_stack.fleet.controller import FleetOptions
-from auto_lambda_cli.local_stack.sources import examples_folder
 from auto_lambda_cli.local_stack.stack import LocalStack, local_client
 from auto_lambda_cli.packing import zip_folder
 from auto_lambda_cli.running_stacks import announced
+from auto_lambda_cli.sources import examples_folder
 
 if TYPE_CHECKING:
     from rich.console import Console

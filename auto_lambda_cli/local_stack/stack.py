@@ -1,4 +1,4 @@
-"""The whole pipeline on this machine: the embedded AWS with ``infra/pipeline.yaml``, workers and a checker."""
+"""The whole pipeline on this machine: the embedded AWS with the templates in ``infra/``, workers and a checker."""
 
 from __future__ import annotations
 
@@ -15,23 +15,25 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 
-from auto_lambda.aws.cloudformation import Plan, Stacks
+from auto_lambda.aws.cloudformation import Stacks
+from auto_lambda.aws.s3 import ObjectStore
 from auto_lambda.aws.session import client
 from auto_lambda.tools import ToolEnvironments, ToolError, interpreters
 from auto_lambda_cli.local_stack.embedded import EmbeddedAws, preferred_minor
 from auto_lambda_cli.local_stack.fleet.controller import FleetOptions, LocalFleet, fleet
 from auto_lambda_cli.local_stack.fleet.group import Hopeless
-from auto_lambda_cli.local_stack.fleet.rules import user_data
+from auto_lambda_cli.local_stack.fleet.rules import Clients, user_data
 from auto_lambda_cli.local_stack.processes import Child, ChildError, tail
-from auto_lambda_cli.local_stack.sources import template_path
-from auto_lambda_cli.running_stacks import KEY_ID, REGION, RunningStack
+from auto_lambda_cli.pipeline.maker import TemplateBucket, bucket_name, deploy_parts
+from auto_lambda_cli.pipeline.parts import FLEET, stack_name
+from auto_lambda_cli.running_stacks import ACCOUNT, KEY_ID, REGION, RunningStack
 
-STACK = "auto-lambda"
+PIPELINE = "auto-lambda"
+FLEET_STACK = stack_name(PIPELINE, FLEET)
 PATIENCE = 60.0  # seconds for a process to start
 DRAIN = 5.0  # seconds for running builds at the end; what is not done by then is lost with the stack anyway
 HEALTHY_AFTER = 10.0  # seconds; a process that exits sooner would exit again
 _UNDEPLOYS, _APP_RIGHTS = "UndeployOnDelete", "AppRights"  # parameters of the template
-_TEMPLATES = "auto-lambda-templates"
 AppRights = Literal["account", "granted"]
 Say = Callable[[str], None]
 
@@ -93,7 +95,7 @@ class LocalStack:
             say(f"embedded AWS at {aws.endpoint}, its log is {aws.log}")
             chosen_by_us = {_UNDEPLOYS: str(undeploys).lower(), _APP_RIGHTS: app_rights}
             pipeline = deploy_pipeline(aws, folder, {**(options.parameters if options else {}), **chosen_by_us})
-            say(f"infra/pipeline.yaml deployed through CloudFormation as stack {STACK}")
+            say(f"the templates in infra/ deployed through CloudFormation as pipeline {PIPELINE}")
             chosen = {**_sandbox(say), **(settings or {})}
             environ = {**pipeline.environ_over(os.environ), **_defaults(), **chosen}
             machines = None
@@ -166,23 +168,23 @@ def local_client(aws: EmbeddedAws, service: str) -> Any:
 
 
 def deploy_pipeline(aws: EmbeddedAws, folder: Path, parameters: Mapping[str, str] | None = None) -> RunningStack:
-    """Deploy ``infra/pipeline.yaml`` through CloudFormation.
+    """Deploy the templates in ``infra/`` through CloudFormation, as ``auto-lambda pipeline up`` does.
 
     Raises:
         StackFailed: with the first failing resource's reason.
     """
-    stacks = Stacks(local_client(aws, "cloudformation"))
     chosen = parameters or {}
-    result = stacks.deploy(Plan(STACK, url=upload_template(local_client(aws, "s3")), parameters=chosen))
-    pipeline = RunningStack.from_outputs(result.stack.outputs, endpoint=aws.endpoint, secret=aws.secret, folder=folder)
+    outputs = create_pipeline(partial(local_client, aws), PIPELINE, chosen)
+    pipeline = RunningStack.from_outputs(outputs, endpoint=aws.endpoint, secret=aws.secret, folder=folder)
     return replace(pipeline, undeploys=chosen.get(_UNDEPLOYS) == "true")
 
 
-def upload_template(store: Any) -> str:
-    """Put ``infra/pipeline.yaml`` into a bucket, as its size demands, and return its URL; ``store`` is S3's client."""
-    store.create_bucket(Bucket=_TEMPLATES)
-    store.put_object(Bucket=_TEMPLATES, Key="pipeline.yaml", Body=template_path().read_bytes())
-    return f"{store.meta.endpoint_url}/{_TEMPLATES}/pipeline.yaml"
+def create_pipeline(clients: Clients, pipeline: str, chosen: Mapping[str, str]) -> dict[str, str]:
+    """Create a pipeline in the embedded AWS, or update it, and return the outputs of its stacks."""
+    store = ObjectStore(clients("s3"))
+    templates = TemplateBucket(store, bucket_name(pipeline, ACCOUNT, REGION))
+    store.make_private(templates.name, REGION)
+    return deploy_parts(pipeline, chosen, Stacks(clients("cloudformation")), templates)
 
 
 def prepare_tools() -> threading.Thread:
@@ -242,11 +244,11 @@ def _fleet(
         return {**told, **pipeline.environ_over(os.environ), **here}
 
     clients = partial(local_client, aws)
-    return fleet(clients, STACK, pipeline.group, aws, options, folder=folder, environ=environ, say=say)
+    return fleet(clients, FLEET_STACK, pipeline.group, aws, options, folder=folder, environ=environ, say=say)
 
 
 def _checker_environ(aws: EmbeddedAws, pipeline: RunningStack, chosen: Mapping[str, str]) -> dict[str, str]:
-    told = user_data(partial(local_client, aws), STACK, "CheckerTemplate")
+    told = user_data(partial(local_client, aws), FLEET_STACK, "CheckerTemplate")
     environ = {**told, **pipeline.environ_over(os.environ), **_defaults(), **chosen}
     if slots := environ.get("AUTO_LAMBDA_SLOTS"):  # the workers', if it is not the template's
         environ["AUTO_LAMBDA_WORKER_SLOTS"] = slots

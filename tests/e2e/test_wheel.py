@@ -17,7 +17,7 @@ from auto_lambda.tools import uv_executable
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("worker", "builder", "checker", "ami", "auto_lambda", "auto_lambda_cli")
-SHIPPED = "auto_lambda_cli/local_stack/shipped/"
+SHIPPED = "auto_lambda_cli/shipped/"
 CLOSED = "http://127.0.0.1:9"  # nothing listens there
 NO_AWS = {
     "AWS_ENDPOINT_URL": CLOSED, "AWS_MAX_ATTEMPTS": "1", "AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x",
@@ -121,7 +121,7 @@ def test_every_module_and_every_shipped_file_is_in_it(wheel: Path) -> None:
     names = sources()
     modules = {name for name in names if name.endswith(".py") and name.split("/")[0] in PACKAGES}
     locks = {name for name in names if name.startswith("auto_lambda/locks/") and name.endswith(".txt")}
-    shipped = {SHIPPED + name for name in names if name.startswith("examples/") or name == "infra/pipeline.yaml"}
+    shipped = {SHIPPED + name for name in names if name.startswith(("examples/", "infra/"))}
     assert sorted((modules | locks | shipped) - set(zipfile.ZipFile(wheel).namelist())) == []
 
 

@@ -147,7 +147,7 @@ def test_the_user_data_of_the_launch_templates_writes_what_the_units_read(name: 
     unit = read(f"autolambda-{name}.service")
     settings = unit["Service"]["EnvironmentFile"]
     assert settings == unit["Unit"]["ConditionPathExists"] == f"/etc/auto-lambda/{name}.env"
-    template = (REPOSITORY / "infra" / "pipeline.yaml").read_text()
+    template = (REPOSITORY / "infra" / "fleet.yaml").read_text()
     assert f"cat > {settings} <<END" in template
     assert f"systemctl --no-block restart autolambda-{name}.service" in template
 

@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-import json
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-from cfnlint.decode.cfn_yaml import load as load_template
+from pipeline_template import read_template
 
 from auto_lambda.aws.dynamodb import Delete, Item, Put, Refused, Table, Value
-from auto_lambda_cli.local_stack.sources import template_path
 
 _SCHEMA = ("BillingMode", "AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes")
 
 
 def create_ledger(client: Any, name: str = "ledger") -> None:
-    """Make the table as infra/pipeline.yaml has it; ``client`` is DynamoDB's."""
+    """Make the table as infra/core.yaml has it; ``client`` is DynamoDB's."""
     client.create_table(TableName=name, **_schema())
 
 
 @cache
 def _schema() -> dict[str, Any]:
-    resources = json.loads(json.dumps(load_template(str(template_path()))))["Resources"]
+    resources = read_template()["Resources"]
     (table,) = (it["Properties"] for it in resources.values() if it["Type"] == "AWS::DynamoDB::Table")
     return {name: table[name] for name in _SCHEMA}
 

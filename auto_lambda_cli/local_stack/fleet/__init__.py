@@ -1,4 +1,4 @@
-"""An emulator of Auto Scaling for the worker group of ``infra/pipeline.yaml``, since the embedded AWS does not scale.
+"""An emulator of Auto Scaling for the worker group of ``infra/fleet.yaml``, since the embedded AWS does not scale.
 
 It evaluates the policies that CloudFormation has created in the embedded AWS with the metrics that the checker
 publishes; its instances are worker processes. Its behaviour is taken from AWS's documentation and was not compared with

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import yaml
+from auto_lambda_cli.pipeline.parts import load_template
 
 Clients = Callable[[str], Any]
 """Makes boto3's client of a service, by its name."""
@@ -181,20 +181,5 @@ def _hook(hooks: Iterable[Mapping[str, Any]]) -> tuple[str, float] | None:
 def _warmup(cloudformation: Any, stack: str) -> float:
     """Read the warm-up from the template: the emulator does not keep this property."""
     body = cloudformation.get_template(StackName=stack)["TemplateBody"]
-    resources = (yaml.load(body, _Plain) if isinstance(body, str) else body)["Resources"]  # noqa: S506 - a SafeLoader
+    resources = (load_template(body) if isinstance(body, str) else body)["Resources"]
     return float(resources["WorkerGroup"]["Properties"].get("DefaultInstanceWarmup", 0))
-
-
-class _Plain(yaml.SafeLoader):
-    """Reads a template, with its functions (``!Ref``, ``!Sub``) as their arguments."""
-
-
-def _given(loader: yaml.SafeLoader, _: str, node: yaml.Node) -> Any:
-    if isinstance(node, yaml.MappingNode):
-        return loader.construct_mapping(node, deep=True)
-    if isinstance(node, yaml.SequenceNode):
-        return loader.construct_sequence(node, deep=True)
-    return loader.construct_scalar(node)  # type: ignore[arg-type]
-
-
-_Plain.add_multi_constructor("!", _given)

@@ -1,1 +1,1 @@
-"""An evaluator of IAM policies, as AWS documents it, and the policies of ``infra/pipeline.yaml`` to evaluate."""
+"""An evaluator of IAM policies, as AWS documents it, and the policies of ``infra/`` to evaluate."""

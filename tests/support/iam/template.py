@@ -1,17 +1,15 @@
-"""The policies of ``infra/pipeline.yaml``, as CloudFormation makes them from given parameters."""
+"""The policies of ``infra/``, as CloudFormation makes them from given parameters."""
 
 from __future__ import annotations
 
 import base64
 import copy
-import json
 import re
 from collections.abc import Mapping
 from typing import Any
 
-from cfnlint.decode.cfn_yaml import load
+from pipeline_template import read_template
 
-from auto_lambda_cli.local_stack.sources import template_path
 from iam.evaluate import Document, Principal
 
 ACCOUNT, REGION, PARTITION, STACK = "111122223333", "eu-west-1", "aws", "auto-lambda"
@@ -33,7 +31,7 @@ _ARNS = {
     "AWS::DynamoDB::Table": "arn:aws:dynamodb:{region}:{account}:table/{name}",
     "AWS::Logs::LogGroup": "arn:aws:logs:{region}:{account}:log-group:{name}:*",
 }
-_NAMES = ("BucketName", "LogGroupName", "AutoScalingGroupName")
+_NAMES = ("BucketName", "LogGroupName", "AutoScalingGroupName", "RoleName")
 _BY_ARN = frozenset({"AWS::IAM::ManagedPolicy", "AWS::SNS::Topic"})
 """Types whose ``Ref`` is an ARN."""
 
@@ -156,9 +154,3 @@ class PipelineStack:
             case {"Fn::Or": list(parts)}:
                 return any(map(self._holds, parts))
         raise ValueError(f"not a condition: {condition}")
-
-
-def read_template() -> dict[str, Any]:
-    """Return the template as plain data."""
-    found: dict[str, Any] = json.loads(json.dumps(load(str(template_path()))))
-    return found

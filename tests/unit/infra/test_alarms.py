@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 import structlog
 from alarms import Point, Recorder, counted, matches, states
-from cfnlint.decode.cfn_yaml import load as load_template
+from pipeline_template import REPOSITORY, read_template
 from tables import FakeTable
 
 from auto_lambda import logs
@@ -29,7 +29,6 @@ from auto_lambda.aws.sqs import Depth, Message
 from auto_lambda.errors import AppError, Code
 from auto_lambda.keys import App
 from auto_lambda.redact import Redactor
-from auto_lambda_cli.local_stack.sources import template_path
 from checker.publish import to_errors, to_metrics
 from checker.sample import Sample
 from worker.cancellation import CancelToken
@@ -58,7 +57,7 @@ def resolved(node: Any) -> Any:
     return [resolved(value) for value in node] if isinstance(node, list) else node
 
 
-RESOURCES: dict[str, Any] = resolved(json.loads(json.dumps(load_template(str(template_path()))))["Resources"])
+RESOURCES: dict[str, Any] = resolved(read_template()["Resources"])
 FILTERS = [it["Properties"] for it in RESOURCES.values() if it["Type"] == "AWS::Logs::MetricFilter"]
 ALARMS = {name: it["Properties"] for name, it in RESOURCES.items() if it["Type"] == "AWS::CloudWatch::Alarm"}
 
@@ -255,7 +254,7 @@ def published(written: io.StringIO, tmp_path: Path) -> set[tuple[str, frozenset[
     """Every metric that checker and worker make, with the names of its dimensions."""
     attempt("a", OURS)
     live = {"event": "finished", "outcome": "live", "step": "verify", "framework": "zappa", "since_drop": 12.5}
-    source = (template_path().parents[1] / "worker/settlement.py").read_text()
+    source = (REPOSITORY / "worker/settlement.py").read_text()
     assert all(f"{name}=" in source for name in live if name != "event")
     (tmp_path / "worker-dead").mkdir()
     with workroom(tmp_path):

@@ -1,4 +1,4 @@
-"""The template, read as a document; that it deploys is for tests/unit/auto_lambda_cli/local_stack/test_stack.py."""
+"""The templates, read as a document; that it deploys is for tests/unit/auto_lambda_cli/local_stack/test_stack.py."""
 
 from __future__ import annotations
 
@@ -12,22 +12,26 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cfnlint.decode.cfn_yaml import load as load_template
+from pipeline_template import REPOSITORY, read_template, template_paths
 
 from ami.build import Order
 from auto_lambda.aws.autoscaling import Capacity
 from auto_lambda.aws.sqs import Depth
 from auto_lambda.settings import PREFIX, CheckerSettings, Settings, WorkerSettings, load
-from auto_lambda_cli.local_stack.sources import template_path
+from auto_lambda_cli.pipeline.parts import all_parts
+from auto_lambda_cli.sources import templates_folder
 from checker.oldest import MOST_RECEIVES
 from checker.sample import Sample
 from checker.simulator.policies import ours
 from worker.fleet.idle import GRACE_SECONDS
 
+BOUNDARY = "arn:aws:iam::123456789012:policy/boundary"
+MOST_BYTES = 40_000  # CloudFormation's limit is 51,200
+
 
 @pytest.fixture(scope="module")
 def resources() -> dict[str, Any]:
-    template = json.loads(json.dumps(load_template(str(template_path()))))
+    template = read_template()
     found: dict[str, Any] = template["Resources"]
     return found
 
@@ -53,16 +57,37 @@ def user_data(resources: dict[str, Any], template: str) -> str:
 def test_cfn_lint_finds_nothing_and_ignores_nothing() -> None:
     cfn_lint = Path(sys.executable).with_name("cfn-lint")
     done = subprocess.run(
-        [cfn_lint, "--include-checks", "I", "--", str(template_path())], capture_output=True, text=True, check=False
+        [cfn_lint, "--include-checks", "I", "--", *template_paths()], capture_output=True, text=True, check=False
     )
     assert done.stdout == ""
     assert done.returncode == 0
-    assert "cfn-lint" not in template_path().read_text()  # no directive that switches a rule off
+    for path in template_paths():
+        assert "cfn-lint" not in path.read_text()  # no directive that switches a rule off
+
+
+def test_every_template_is_in_the_order_and_lint_reads_it() -> None:
+    found = {path.stem for path in templates_folder().glob("*.yaml")} - {"policy-exceptions"}
+    assert found == {path.stem for path in template_paths()}
+    makefile = (REPOSITORY / "Makefile").read_text()
+    assert all(path.name in makefile for path in template_paths())
+
+
+@pytest.mark.parametrize("path", template_paths(), ids=lambda path: path.stem)
+def test_no_template_is_near_the_size_that_cloudformation_takes_directly(path: Path) -> None:
+    assert path.stat().st_size < MOST_BYTES
+
+
+def test_a_parameter_without_a_default_is_an_output_of_an_earlier_template() -> None:
+    known: set[str] = set()
+    for part in all_parts():
+        assert {name for name, default in part.defaults.items() if default is None} <= known, part.name
+        known |= part.outputs
 
 
 def test_what_must_not_be_lost_outlives_the_stack(resources: dict[str, Any]) -> None:
-    for name in ("UploadsBucket", "ArtifactsBucket", "LedgerTable"):
-        assert resources[name]["DeletionPolicy"] == resources[name]["UpdateReplacePolicy"] == "Retain"
+    for name in ("UploadsBucket", "ArtifactsBucket", "LedgerTable", "WorkerLogs", "CheckerLogs"):
+        assert resources[name]["DeletionPolicy"] == "RetainExceptOnCreate"  # a failed creation can be repeated
+        assert resources[name]["UpdateReplacePolicy"] == "Retain"
 
 
 @pytest.mark.parametrize("bucket", ["UploadsBucket", "ArtifactsBucket"])
@@ -124,7 +149,9 @@ def test_machines_are_told_settings_that_their_service_takes(
     references = {
         "Queue": "https://sqs.eu-west-1.amazonaws.com/123456789012/q",
         "DeadLetterQueue": "https://sqs.eu-west-1.amazonaws.com/123456789012/d",
-        **dict.fromkeys(("Granted", "Boundary", "PlatformBoundaryArn"), "arn:aws:iam::123456789012:policy/boundary"),
+        **dict.fromkeys(
+            ("BoundaryArn", "GrantedBoundaryArn", "PlatformBoundaryArn"), "arn:aws:iam::123456789012:policy/boundary"
+        ),
         "AppRights": "granted",
         "UndeployOnDelete": "true",
     }
@@ -188,7 +215,7 @@ def test_every_metric_of_an_alarm_is_published_by_somebody(resources: dict[str, 
 
 
 def test_the_lines_that_are_counted_are_written(resources: dict[str, Any]) -> None:
-    source = "".join(file.read_text() for file in (template_path().parents[1] / "worker").rglob("*.py"))
+    source = "".join(file.read_text() for file in (REPOSITORY / "worker").rglob("*.py"))
     for it in of_type(resources, "AWS::Logs::MetricFilter").values():
         (event,) = re.findall(r'\$\.event = "([^"]+)"', it["FilterPattern"])
         assert f'"{event}"' in source
@@ -197,7 +224,7 @@ def test_the_lines_that_are_counted_are_written(resources: dict[str, Any]) -> No
 
 
 def test_every_alarm_for_people_is_told_of_when_it_ends_too_and_has_its_page(resources: dict[str, Any]) -> None:
-    page = (template_path().parents[1] / "docs/how-to/alarms.md").read_text()
+    page = (REPOSITORY / "docs/how-to/alarms.md").read_text()
     alarms = of_type(resources, "AWS::CloudWatch::Alarm")
     told = {name for name, alarm in alarms.items() if alarm["AlarmActions"] == [{"Ref": "AlarmTopic"}]}
     assert len(told) == 5
@@ -209,11 +236,14 @@ def test_every_alarm_for_people_is_told_of_when_it_ends_too_and_has_its_page(res
 
 @pytest.mark.parametrize("name", ["WorkerTemplate", "CheckerTemplate"])
 def test_machines_start_from_what_the_image_build_publishes(resources: dict[str, Any], name: str) -> None:
-    image = resources[name]["Properties"]["LaunchTemplateData"]["ImageId"]["Fn::Sub"]
-    parameters = load_template(str(template_path()))["Parameters"]
+    condition, stand_in, image = resources[name]["Properties"]["LaunchTemplateData"]["ImageId"]["Fn::If"]
+    assert condition == "NoImage"
+    assert stand_in["Fn::Sub"].startswith("resolve:ssm:/aws/service/ami-amazon-linux-latest/")
+    parameters = read_template()["Parameters"]
     for architecture in parameters["Architecture"]["AllowedValues"]:
+        chosen = image["Fn::Sub"].replace("${ImagePrefix}", parameters["ImagePrefix"]["Default"])
         published = Order(architecture=architecture).published_as()
-        assert image.replace("${Architecture}", architecture) == f"resolve:ssm:{published}"
+        assert chosen.replace("${Architecture}", architecture) == f"resolve:ssm:{published}"
 
 
 def test_known_bug_8_dead_letters_keep_the_alarm_on(resources: dict[str, Any]) -> None:
@@ -222,8 +252,8 @@ def test_known_bug_8_dead_letters_keep_the_alarm_on(resources: dict[str, Any]) -
 
 
 def test_the_reference_lists_every_parameter_and_output() -> None:
-    page = (template_path().parents[1] / "docs/reference/pipeline-template.md").read_text()
-    template = json.loads(json.dumps(load_template(str(template_path()))))
+    page = (REPOSITORY / "docs/reference/pipeline-template.md").read_text()
+    template = read_template()
     for name, parameter in template["Parameters"].items():
         default = parameter["Default"]
         assert f"| `{name}` | {f'`{default}`' if default != '' else 'empty'} |" in page

@@ -1,4 +1,4 @@
-"""The template against checkov's checks: every finding is fixed, or explained in infra/policy-exceptions.yaml."""
+"""The templates against checkov's checks: every finding is fixed, or explained in infra/policy-exceptions.yaml."""
 
 from __future__ import annotations
 
@@ -10,29 +10,30 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from pipeline_template import template_paths
 
 from auto_lambda.tools import ToolEnvironments
 from auto_lambda_cli.local_stack.embedded import preferred_minor
-from auto_lambda_cli.local_stack.sources import template_path
+from auto_lambda_cli.sources import templates_folder
 
-EXCEPTIONS = template_path().with_name("policy-exceptions.yaml")
+EXCEPTIONS = templates_folder() / "policy-exceptions.yaml"
 # Its own rules, and no look at any network for more of them.
 OPTIONS = ("--framework", "cloudformation", "--output", "json", "--quiet", "--compact", "--skip-download")
 
 
 @cache
-def report(template: Path) -> dict[str, Any]:
+def report(*templates: Path) -> dict[str, Any]:
     python = ToolEnvironments().python("policy", preferred_minor())
     done = subprocess.run(
-        [python, python.with_name("checkov"), "--file", template, *OPTIONS],
+        [python, python.with_name("checkov"), "--file", *templates, *OPTIONS],
         capture_output=True, text=True, check=False, env={**os.environ, "LOG_LEVEL": "ERROR"},
     )  # fmt: skip
     found: dict[str, Any] = json.loads(done.stdout)
     return found
 
 
-def findings(template: Path) -> set[tuple[str, str]]:
-    return {(check["check_id"], check["resource"]) for check in report(template)["results"]["failed_checks"]}
+def findings(*templates: Path) -> set[tuple[str, str]]:
+    return {(check["check_id"], check["resource"]) for check in report(*templates)["results"]["failed_checks"]}
 
 
 def exceptions() -> list[dict[str, str]]:
@@ -41,11 +42,11 @@ def exceptions() -> list[dict[str, str]]:
 
 
 def test_every_finding_is_explained_and_every_explanation_is_needed() -> None:
-    assert findings(template_path()) == {(entry["check"], entry["resource"]) for entry in exceptions()}
+    assert findings(*template_paths()) == {(entry["check"], entry["resource"]) for entry in exceptions()}
 
 
-def test_the_whole_template_was_checked() -> None:
-    summary = report(template_path())["summary"]
+def test_all_templates_were_checked() -> None:
+    summary = report(*template_paths())["summary"]
     assert summary["parsing_errors"] == 0
     assert summary["passed"] > 50
 
@@ -55,6 +56,10 @@ def test_every_exception_says_why() -> None:
 
 
 def test_an_open_door_would_be_found(tmp_path: Path) -> None:
-    worse = tmp_path / "pipeline.yaml"
-    worse.write_text(template_path().read_text().replace("RestrictPublicBuckets: true", "RestrictPublicBuckets: false"))
+    worse = tmp_path / "core.yaml"
+    worse.write_text(
+        (templates_folder() / "core.yaml")
+        .read_text()
+        .replace("RestrictPublicBuckets: true", "RestrictPublicBuckets: false")
+    )
     assert ("CKV_AWS_56", "AWS::S3::Bucket.UploadsBucket") in findings(worse)

@@ -10,10 +10,8 @@ from typing import Any
 import boto3
 import pytest
 from botocore.exceptions import ClientError
-from cfnlint.decode.cfn_yaml import load as load_template
 from moto import mock_aws
-
-from auto_lambda_cli.local_stack.sources import template_path
+from pipeline_template import read_template
 
 PSEUDO = {"Partition": "aws", "AccountId": "123456789012", "Region": "eu-west-1", "URLSuffix": "amazonaws.com"}
 
@@ -45,7 +43,7 @@ def resolved(value: Any) -> Any:
 
 @pytest.fixture(scope="module")
 def resources() -> dict[str, Any]:
-    template = json.loads(json.dumps(load_template(str(template_path()))))
+    template = read_template()
     found: dict[str, Any] = template["Resources"]
     return found
 

@@ -9,7 +9,7 @@ from auto_lambda.grants import APPROVALS, MAX_BYTES, PREFIX, BadGrants, Grants
 from worker.deploy.rights.access import check_quotas
 from worker.operations.doctor.finding import Finding
 
-_STACK = "Compare the setting with the outputs of the pipeline's stack, or deploy infra/pipeline.yaml again."
+_STACK = "Compare the setting with the outputs of the pipeline, or run auto-lambda pipeline upgrade."
 
 
 def uploads(buckets: ObjectStore, bucket: str) -> Finding:
@@ -80,6 +80,6 @@ def ledger(table: Table, name: str) -> Finding:
     if keys != ("pk", "sk"):
         return Finding("ledger", "broken", f"{name} has the keys {', '.join(keys)} instead of pk, sk", _STACK)
     if "recent" not in indexes:
-        advice = "Update the stack with this version's infra/pipeline.yaml."
+        advice = "Update the pipeline to this version: auto-lambda pipeline upgrade."
         return Finding("ledger", "warning", f"{name} has no index `recent`: builds cannot be watched", advice)
     return Finding("ledger", "fine", f"{name} is a ledger")

@@ -18,7 +18,7 @@ import pytest
 from auto_lambda_cli.local_stack import stack as local_stack
 from auto_lambda_cli.local_stack.embedded import EmbeddedAws
 from auto_lambda_cli.local_stack.processes import Child, ChildError
-from auto_lambda_cli.local_stack.stack import LocalStack, StackEnded, deploy_pipeline, local_client, upload_template
+from auto_lambda_cli.local_stack.stack import LocalStack, StackEnded, create_pipeline, deploy_pipeline, local_client
 from auto_lambda_cli.running_stacks import RunningStack
 
 READY = """
@@ -207,15 +207,7 @@ def test_without_isolation_it_says_so_and_goes_on(tmp_path: Path, monkeypatch: p
 
 
 def test_the_template_deploys_as_it_is_with_all_that_an_emulator_shows(aws_client: Callable[[str], Any]) -> None:
-    cloudformation = aws_client("cloudformation")
-    cloudformation.create_stack(
-        StackName="pipeline-test",
-        TemplateURL=upload_template(aws_client("s3")),
-        Capabilities=["CAPABILITY_IAM"],
-    )
-    cloudformation.get_waiter("stack_create_complete").wait(StackName="pipeline-test", WaiterConfig={"Delay": 1})
-    (stack,) = cloudformation.describe_stacks(StackName="pipeline-test")["Stacks"]
-    outputs = {item["OutputKey"]: item["OutputValue"] for item in stack["Outputs"]}
+    outputs = create_pipeline(aws_client, "pipeline-test", {})
     s3, sqs = aws_client("s3"), aws_client("sqs")
     bucket, queue = outputs["UploadsBucket"], outputs["QueueUrl"]
     s3.put_object(Bucket=bucket, Key="apps/dev/shop.receipt.json", Body=b"{}")

@@ -10,7 +10,7 @@ import pytest
 
 from auto_lambda_cli.local_stack.embedded import EmbeddedAws
 from auto_lambda_cli.local_stack.fleet.rules import NotEmulated, _steps, read_rules, user_data
-from auto_lambda_cli.local_stack.stack import STACK, deploy_pipeline, local_client
+from auto_lambda_cli.local_stack.stack import FLEET_STACK, PIPELINE, deploy_pipeline, local_client
 from checker.simulator.policies import ours
 
 
@@ -27,7 +27,7 @@ def test_the_rules_are_those_of_the_study(aws: EmbeddedAws) -> None:
     policy = ours()
     assert policy.tracking
     assert policy.step
-    rules = read_rules(partial(local_client, aws), f"{STACK}-workers", STACK)
+    rules = read_rules(partial(local_client, aws), f"{PIPELINE}-workers", FLEET_STACK)
     assert (rules.smallest, rules.largest, rules.warmup) == (0, 7, policy.tracking.warmup)
     assert rules.hook
     assert rules.hook[1] == 300
@@ -41,9 +41,9 @@ def test_the_rules_are_those_of_the_study(aws: EmbeddedAws) -> None:
 
 
 def test_a_machine_is_told_what_its_launch_template_tells(aws: EmbeddedAws) -> None:
-    told = user_data(partial(local_client, aws), STACK, "WorkerTemplate")
+    told = user_data(partial(local_client, aws), FLEET_STACK, "WorkerTemplate")
     assert told["AUTO_LAMBDA_IDLE_SECONDS"] == "5"
-    assert told["AUTO_LAMBDA_UPLOADS_BUCKET"].startswith(f"{STACK}-uploads-")
+    assert told["AUTO_LAMBDA_UPLOADS_BUCKET"].startswith(f"{PIPELINE}-uploads-")
 
 
 @pytest.mark.parametrize(
