@@ -23,7 +23,9 @@ def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedAws]:
 
 def deploy(aws: EmbeddedAws, pipeline: str, **parameters: str) -> dict[str, str]:
     """The outputs."""
-    return create_pipeline(partial(local_client, aws), pipeline, parameters)
+    return create_pipeline(
+        partial(local_client, aws), pipeline, {"LogPrefix": f"/auto-lambda/{pipeline}", **parameters}
+    )
 
 
 def resources(aws: EmbeddedAws, pipeline: str) -> dict[str, str]:
