@@ -85,6 +85,8 @@ def _adjust_rest_api(settings: StageSettings, api: dict[str, Any]) -> None:
         api["MinimumCompressionSize"] = settings.number("payload_minimum_compression_size", 0)
     if "EndpointConfiguration" in api:
         api["EndpointConfiguration"]["Types"].sort()  # it went through a set
+    else:
+        api["EndpointConfiguration"] = {"Types": ["REGIONAL"]}  # an account may make an edge-optimized one every 30 s
     if tags := settings.text_mapping("tags"):
         api["Tags"] = tag_list(tags)
 

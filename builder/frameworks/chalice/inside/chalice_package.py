@@ -74,7 +74,7 @@ def load_config(request: Mapping[str, Any], app: chalice.app.Chalice | None) -> 
         "project_dir": request["root"],
         "app_name": request["app_name"],
         "api_gateway_stage": "api",
-        "api_gateway_endpoint_type": "EDGE",
+        "api_gateway_endpoint_type": "REGIONAL",  # an account may make an EDGE one every 30 s
         "autogen_policy": True,
     }
     given = {"automatic_layer": False, "chalice_app": app}

@@ -315,6 +315,16 @@ def test_a_binary_type_that_chalice_has_by_default_is_said_once(tmp_path: Path, 
     assert len(types) == len(set(types))
 
 
+@pytest.mark.parametrize(("settings", "kind"), [({}, "REGIONAL"), ({"api_gateway_endpoint_type": "EDGE"}, "EDGE")])
+def test_an_api_is_regional_unless_the_settings_say_otherwise(
+    tmp_path: Path, compile_chalice: Compile, settings: dict[str, str], kind: str
+) -> None:
+    app = "from chalice import Chalice\napp = Chalice('x')\n@app.route('/')\ndef index():\n    return {}\n"
+    config = json.dumps({"version": "2.0", "app_name": "x", **settings})
+    draft = compile_chalice(tmp_path, {"app.py": app, ".chalice/config.json": config})
+    assert draft.template["Resources"]["RestAPI"]["Properties"]["EndpointConfiguration"] == {"Types": [kind]}
+
+
 def test_no_stage_appears_that_nobody_asked_for(resources: Mapping[str, Any]) -> None:
     (deployment,) = of_type(resources, "AWS::ApiGateway::Deployment")
     assert "StageName" not in deployment

@@ -74,6 +74,7 @@ VARIANTS: dict[str, dict[str, Any]] = {
         "cache_cluster_enabled": True, "cache_cluster_size": 0.5, "cloudwatch_log_level": "INFO",
         "endpoint_configuration": ["REGIONAL"], "xray_tracing": True, "tags": {"a": "b"},
     },
+    "edge": {"endpoint_configuration": ["EDGE"]},
     "sockets": {"websocket_handler_module": "sockets"},
     "url only": {"apigateway_enabled": False, "function_url_enabled": True, "keep_warm": False},
     "signed url": {
@@ -219,6 +220,13 @@ def test_the_function_is_named_after_the_upload_so_that_zappa_finds_it(build: Bu
 
 def test_the_same_settings_make_the_same_template(build: Build) -> None:
     assert json.dumps(build("events")[0]) == json.dumps(build("events")[0])
+
+
+def test_a_rest_api_is_regional_unless_the_settings_say_otherwise(build: Build) -> None:
+    def kinds(variant: str) -> Any:
+        return resource(build(variant)[0], "AWS::ApiGateway::RestApi")["EndpointConfiguration"]["Types"]
+
+    assert (kinds("plain"), kinds("edge")) == (["REGIONAL"], ["EDGE"])
 
 
 def test_a_changed_api_is_deployed_anew(build: Build) -> None:
