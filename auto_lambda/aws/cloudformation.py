@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
+from auto_lambda.aws.early_validation import Finding, findings
 from auto_lambda.aws.stack_reasons import FailureReason, read_reason
 
 if TYPE_CHECKING:
@@ -38,10 +39,19 @@ class StackFailed(Exception):
         resource: logical id of the first resource that failed, None if CloudFormation did not get that far.
         reason: CloudFormation's reason.
         status: the stack's status afterwards, None if CloudFormation did not begin.
+        findings: what it found wrong before it began.
     """
 
-    def __init__(self, stack: str, resource: str | None, reason: str, status: str | None = None) -> None:
+    def __init__(
+        self,
+        stack: str,
+        resource: str | None,
+        reason: str,
+        status: str | None = None,
+        findings: tuple[Finding, ...] = (),
+    ) -> None:
         super().__init__(f"stack {stack}: {f'{resource}: ' if resource else ''}{reason}")
+        self.findings = findings
         self.stack = stack
         self.resource = resource
         self.reason = reason
@@ -50,6 +60,8 @@ class StackFailed(Exception):
     @property
     def passing(self) -> bool:
         """Whether AWS or the pipeline's rights failed, and not the app."""
+        if self.findings:
+            return all(one.quota or read_reason(one.reason).passing for one in self.findings)
         return self._reason.passing
 
     @property
@@ -161,7 +173,8 @@ class Stacks:
             return DeployResult(before, changed=False)
         seen = self._event_ids(plan.stack)
         token = f"{plan.token}{uuid.uuid4().hex[:12]}"
-        self._client.execute_change_set(ChangeSetName=change_set, ClientRequestToken=token)
+        # The stack's name, too: whether AWS authorizes this call on the stack or on the change set is not documented.
+        self._client.execute_change_set(StackName=plan.stack, ChangeSetName=change_set, ClientRequestToken=token)
         after = self._follow(plan.stack, seen, progress)
         if after.status not in _DONE:
             raise self._failure(after, self._new_events(after.id, seen))
@@ -252,15 +265,26 @@ class Stacks:
             if _code(error) == "ValidationError":
                 raise StackFailed(plan.stack, None, _message(error)) from error
             raise
-        reason = self._refusal(created)
+        reason = self._refusal(plan.stack, created)
         if reason is None:
             return created
-        self._client.delete_change_set(ChangeSetName=created)
-        if before and _NO_CHANGES.search(reason):
+        unchanged = before is not None and _NO_CHANGES.search(reason)
+        refused = None if unchanged else self._refused(plan.stack, created, reason)
+        self._client.delete_change_set(StackName=plan.stack, ChangeSetName=created)
+        if refused is None:
             return None
         if before is None:
             self._client.delete_stack(StackName=plan.stack)  # otherwise a new stack would stay in review forever
-        raise StackFailed(plan.stack, None, reason)
+        raise refused
+
+    def _refused(self, stack: str, change_set: str, reason: str) -> StackFailed:
+        found = findings(self._client, stack, change_set)
+        if not found.all:
+            unknown = f"{reason} (The details could not be read: {found.silent})" if found.silent else reason
+            return StackFailed(stack, None, unknown)
+        first, *others = found.all
+        told = "; ".join([first.reason, *(f"{one.resource}: {one.reason}" for one in others)])
+        return StackFailed(stack, first.resource, told, findings=found.all)
 
     def _ask_for_change_set(self, plan: Plan, before: Stack | None) -> str:
         """Create the change set, in place of one that a dead process made for the same plan and did not execute."""
@@ -281,9 +305,9 @@ class Stacks:
         self._client.delete_change_set(StackName=plan.stack, ChangeSetName=plan.change_set)
         return self._client.create_change_set(**asked)["Id"]
 
-    def _refusal(self, change_set: str) -> str | None:
+    def _refusal(self, stack: str, change_set: str) -> str | None:
         for _ in self._beats():
-            answer = self._client.describe_change_set(ChangeSetName=change_set)
+            answer = self._client.describe_change_set(StackName=stack, ChangeSetName=change_set)
             if answer["Status"] == "CREATE_COMPLETE":
                 return None
             if answer["Status"] == "FAILED":

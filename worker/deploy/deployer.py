@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
-from auto_lambda.aws.cloudformation import DeployResult, Plan, Stack, StackFailed, Stacks
+from auto_lambda.aws.cloudformation import DeployResult, Plan, Stack, Stacks
 from auto_lambda.aws.lambda_ import Functions
 from auto_lambda.aws.s3 import ObjectMissing, ObjectStore
 from auto_lambda.aws.urls import callable_url
@@ -25,11 +25,10 @@ from worker.deploy.gate.gate import pass_gate
 from worker.deploy.http_get import HttpAnswer
 from worker.deploy.rights.permissions import digest
 from worker.deploy.rights.review import Review, needs_approval, require_granted, review
+from worker.deploy.stack_errors import stack_failures
 from worker.deploy.verify import Unhealthy, Verifier
 from worker.model import Artifact, Bundle, Deployment, DeployTarget
 from worker.outcome import Failed
-
-_NOTHING_LIVE = frozenset({"CREATE_FAILED", "ROLLBACK_COMPLETE", "ROLLBACK_FAILED"})
 
 
 def _unjournaled(_: str) -> AbstractContextManager[None]:
@@ -171,7 +170,7 @@ class Deployer:
         self._require_ownership(app)
         with context.effect("events"):
             self._bucket_notifications.apply(app, (), self._notifications_of(previous), context.log)
-        with context.effect("stack"), _stack_failures(app):
+        with context.effect("stack"), stack_failures(app):
             self._stacks.delete(app.stack, context.log)
 
     def _require_ownership(self, app: App) -> Stack | None:
@@ -198,7 +197,7 @@ class Deployer:
     def _apply(self, bundle: Bundle, log: BuildLog) -> DeployResult:
         """Create or update the stack, whatever its state and whatever was changed by hand."""
         app = bundle.app
-        with _stack_failures(app):
+        with stack_failures(app):
             stack = self._stacks.prepare(self._plan(app, bundle.template_key), log)
             if stack and (missing := self._drift.missing(stack)):
                 log(f"{missing} was deleted by hand: {app.stack} is deleted and created again; its URL may change")
@@ -214,7 +213,7 @@ class Deployer:
         return Plan(app.stack, url=self._store.url(self._target.artifacts_bucket, template_key), tags=_tags(app))
 
     def _update(self, app: App, template_key: str, log: BuildLog) -> DeployResult:
-        with _stack_failures(app):
+        with stack_failures(app):
             result = self._stacks.deploy(self._plan(app, template_key), log)
         if not result.changed:
             log(f"{app.stack} has it already")
@@ -300,41 +299,6 @@ class Deployer:
 
 def _notifications(template: Template | None) -> tuple[BucketNotification, ...]:
     return release.notifications(template) if template else ()
-
-
-@contextmanager
-def _stack_failures(app: App) -> Iterator[None]:
-    """Turn a failed stack into an error for the uploader, unless the cause is on our side."""
-    try:
-        yield
-    except StackFailed as failure:
-        if failure.passing:
-            raise
-        where = f"{failure.resource}: " if failure.resource else ""
-        raise AppError(
-            Code.STACK_FAILED,
-            f"CloudFormation could not create or update the stack {app.stack}: {where}{failure.reason}",
-            hint=_hint(failure),
-        ) from failure
-
-
-def _hint(failure: StackFailed) -> str:
-    which = failure.resource or "what the message names"
-    match failure.status:
-        case "UPDATE_ROLLBACK_FAILED":
-            return (
-                f"AWS could not roll back either. Fix {which} in AWS, then drop the zip again: the rollback is "
-                f"continued first. To leave {which} as it is, whoever runs the pipeline can run: aws cloudformation "
-                f"continue-update-rollback --stack-name {failure.stack} --resources-to-skip {which}"
-            )
-        case "DELETE_FAILED":
-            return f"Remove whatever holds {which} in AWS, then drop the zip again: the deletion is tried again first."
-        case status if status in _NOTHING_LIVE:
-            return (
-                "Correct what the message names in the app's settings. Nothing was live before; the next drop deletes "
-                "what is left of this try."
-            )
-    return "Correct what the message names in the app's settings. What was live before still is."
 
 
 def _tags(app: App) -> dict[str, str]:

@@ -90,6 +90,7 @@ CALLS: Mapping[Operation, Mapping[Who, Asks]] = {
     ("cloudformation", "DeleteChangeSet"): _CHANGE_CALLS,
     ("cloudformation", "DeleteStack"): _STACK_CALLS,
     ("cloudformation", "DescribeChangeSet"): _CHANGE_CALLS,
+    ("cloudformation", "DescribeEvents"): _CHANGE_CALLS,
     ("cloudformation", "DescribeStackEvents"): _STACK_CALLS,
     ("cloudformation", "DescribeStacks"): _STACK_CALLS,
     ("cloudformation", "ExecuteChangeSet"): _CHANGE_CALLS,

@@ -4,6 +4,7 @@ import json
 import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -158,6 +159,8 @@ class Actor:
         self.events = list(reversed(events))
         self.called: list[str] = []
         self.change_set: dict[str, str] = {"Status": "CREATE_COMPLETE"}
+        self.validation: list[dict[str, str]] | ClientError = []
+        self.requests: list[tuple[str, dict[str, Any]]] = []
 
     def describe_stacks(self, **request: str) -> dict[str, Any]:
         status = self.statuses.pop(0) if len(self.statuses) > 1 else self.statuses[0]
@@ -169,21 +172,33 @@ class Actor:
     def describe_stack_events(self, **_: str) -> dict[str, Any]:
         return {"StackEvents": []}
 
-    def get_paginator(self, operation: str) -> Actor:
-        return self
+    def get_paginator(self, operation: str) -> Any:
+        return SimpleNamespace(paginate=self.describe_events if operation == "describe_events" else self.stack_events)
 
-    def paginate(self, **_: str) -> list[dict[str, Any]]:
+    def stack_events(self, **_: str) -> list[dict[str, Any]]:
         return [{"StackEvents": self.events}]
+
+    def describe_events(self, **request: Any) -> list[dict[str, Any]]:
+        self.called.append("describe_events")
+        self.requests.append(("describe_events", request))
+        if isinstance(self.validation, ClientError):
+            raise self.validation
+        return [{"OperationEvents": self.validation}]
 
     def create_change_set(self, **request: Any) -> dict[str, str]:
         self.called.append(f"change set {request['ChangeSetType']}")
         return {"Id": "arn:change-set"}
 
-    def describe_change_set(self, **_: str) -> dict[str, str]:
+    def describe_change_set(self, **request: str) -> dict[str, str]:
+        self.requests.append(("describe_change_set", request))
         return self.change_set
 
     def __getattr__(self, operation: str) -> Callable[..., None]:
-        return lambda **_: self.called.append(operation)
+        def call(**request: str) -> None:
+            self.called.append(operation)
+            self.requests.append((operation, request))
+
+        return call
 
 
 def play(actor: Actor, patience: float = 60) -> Stacks:
@@ -304,7 +319,81 @@ def test_a_refused_creation_leaves_no_stack_in_review() -> None:
     actor.change_set = {"Status": "FAILED", "StatusReason": "Circular dependency between resources: [A, B]"}
     with pytest.raises(StackFailed, match="Circular dependency"):
         play(actor).deploy(PLAN)
-    assert actor.called == ["change set CREATE", "delete_change_set", "delete_stack"]
+    assert actor.called == ["change set CREATE", "describe_events", "delete_change_set", "delete_stack"]
+
+
+EARLY = {
+    "Status": "FAILED",
+    "StatusReason": "The following hook(s)/validation failed: [AWS::EarlyValidation::ResourceExistenceCheck]. To "
+    "troubleshoot Early Validation errors, use the DescribeEvents API for detailed failure information.",
+}
+
+
+def found(reason: str, name: str = "NAME_CONFLICT_VALIDATION", mode: str = "FAIL") -> dict[str, str]:
+    return {
+        "EventType": "VALIDATION_ERROR", "LogicalResourceId": "Main", "ResourceType": "AWS::Lambda::Function",
+        "ValidationName": name, "ValidationStatus": "FAILED", "ValidationFailureMode": mode,
+        "ValidationStatusReason": reason,
+    }  # fmt: skip
+
+
+TAKEN = found("Resource of type 'AWS::Lambda::Function' with identifier 'shop-dev' already exists.")
+
+
+def refused(actor: Actor) -> StackFailed:
+    actor.change_set = EARLY
+    with pytest.raises(StackFailed) as caught:
+        play(actor).deploy(PLAN)
+    return caught.value
+
+
+def test_the_reason_of_an_early_validation_is_asked_for_before_its_change_set_is_deleted() -> None:
+    actor = Actor([None])
+    actor.validation = [found("a quota is near", "SERVICE_QUOTA_VALIDATION", "WARN"), TAKEN]
+    failure = refused(actor)
+    assert (failure.resource, failure.reason) == ("Main", TAKEN["ValidationStatusReason"])
+    assert not failure.passing
+    assert [one.check for one in failure.findings] == ["NAME_CONFLICT_VALIDATION"]
+    assert actor.called == ["change set CREATE", "describe_events", "delete_change_set", "delete_stack"]
+
+
+def test_every_finding_is_told() -> None:
+    actor = Actor(["UPDATE_COMPLETE"])
+    actor.validation = [
+        TAKEN,
+        TAKEN,
+        {**found("Required property [Handler] not found"), "ValidationPath": "/Resources/X"},
+    ]
+    assert "already exists.; Main: Required property [Handler] not found (at /Resources/X)" in refused(actor).reason
+
+
+def test_an_exhausted_quota_is_on_our_side() -> None:
+    actor = Actor([None])
+    actor.validation = [found("Regional APIs: the limit of 600 is exceeded", "SERVICE_QUOTA_VALIDATION")]
+    assert refused(actor).passing
+    actor.validation = [*actor.validation, TAKEN]
+    assert not refused(actor).passing
+
+
+def test_a_reason_that_may_not_be_read_leaves_that_of_the_change_set() -> None:
+    actor = Actor([None])
+    actor.validation = ClientError({"Error": {"Code": "AccessDenied", "Message": "not authorized"}}, "DescribeEvents")
+    failure = refused(actor)
+    assert "ResourceExistenceCheck" in failure.reason
+    assert "not authorized" in failure.reason
+    assert not failure.passing
+    assert actor.called[-1] == "delete_stack"
+
+
+def test_calls_about_a_change_set_name_its_stack_as_well() -> None:
+    """Whether IAM is asked about the stack or about the change set is not documented."""
+    one, other = Actor([None, "CREATE_COMPLETE"]), Actor([None])
+    play(one).deploy(PLAN)
+    refused(other)
+    about = {name: request for name, request in (*one.requests, *other.requests) if "ChangeSetName" in request}
+    assert about.keys() == {"describe_change_set", "execute_change_set", "describe_events", "delete_change_set"}
+    assert {request["StackName"] for request in about.values()} == {"shop"}
+    assert {request["ChangeSetName"] for request in about.values()} == {"arn:change-set"}
 
 
 def test_a_creation_that_was_only_reviewed_is_created() -> None:
@@ -337,7 +426,7 @@ def test_a_change_set_that_is_refused() -> None:
     actor.change_set = {"Status": "FAILED", "StatusReason": "Circular dependency between resources: [A, B]"}
     with pytest.raises(StackFailed, match="Circular dependency"):
         play(actor).deploy(Plan("shop", body="{}"))
-    assert actor.called == ["change set UPDATE", "delete_change_set"]
+    assert actor.called == ["change set UPDATE", "describe_events", "delete_change_set"]
 
 
 def test_a_stack_that_never_stops() -> None:
