@@ -25,7 +25,19 @@ if TYPE_CHECKING:
     from worker.compose import Worker
     from worker.consumer.inbox import Delivery, Inbox
 
-_ENDPOINTS = ("autoscaling", "cloudformation", "dynamodb", "events", "lambda", "s3", "sqs", "sts")
+_ENDPOINTS = (
+    "autoscaling",
+    "cloudformation",
+    "dynamodb",
+    "ec2",
+    "events",
+    "kinesis",
+    "lambda",
+    "s3",
+    "sns",
+    "sqs",
+    "sts",
+)
 
 
 def main() -> int:

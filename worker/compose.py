@@ -15,6 +15,7 @@ from auto_lambda.aws.autoscaling import Member
 from auto_lambda.aws.cloudformation import Stacks
 from auto_lambda.aws.dynamodb import Table
 from auto_lambda.aws.events import EventBus
+from auto_lambda.aws.existence import Existing
 from auto_lambda.aws.lambda_ import Functions
 from auto_lambda.aws.s3 import ObjectStore
 from auto_lambda.aws.session import client
@@ -36,6 +37,7 @@ from worker.consumer.inbox import Inbox
 from worker.deploy.deployer import Deployer
 from worker.deploy.gate.access import AppAccess
 from worker.deploy.gate.quotas import Quotas
+from worker.deploy.lookups.check import LookUps
 from worker.deploy.rights.access import AccessReader, Boundaries
 from worker.fetch import Fetched, fetch
 from worker.handler import DeliveryHandler
@@ -54,6 +56,7 @@ _log = logs.get("worker")
 _MEGABYTE = 1024 * 1024
 _LEDGER_SECONDS = 10.0  # a lease must be renewed in time
 _EVENT_SECONDS = 10.0
+_LOOKUP_SECONDS = 10.0  # nothing depends on a look-up
 _LONGEST_FUNCTION = 900.0  # seconds, Lambda's limit
 _OFF = "built without a sandbox (AUTO_LAMBDA_SANDBOX=off): the app's code could do what the worker may"
 
@@ -170,7 +173,10 @@ def _deployer(chosen: WorkerSettings, session: boto3.Session, store: ObjectStore
     # An invocation takes as long as the function does.
     invoking = client(session, "lambda", read_timeout=_LONGEST_FUNCTION, attempts=chosen.call_attempts)
     functions = Functions(_client(chosen, session, "lambda"), invoking)
-    return Deployer(store, stacks, functions, _deploy_target(chosen), approved=access.approved)
+    target = _deploy_target(chosen)
+    existing = Existing(lambda service: client(session, service, read_timeout=_LOOKUP_SECONDS, attempts=2))
+    look_up = LookUps(existing, target.place).check
+    return Deployer(store, stacks, functions, target, approved=access.approved, look_up=look_up)
 
 
 def _client(

@@ -148,6 +148,7 @@ class Pipeline:
                 effect=task.guard.effect_of(release, known_failure),
                 verifying=lambda: report.step("verify"),
                 reviewed=lambda found, rights: report.reviewed(_permissions(found, rights), map(str, found.wide)),
+                warn=report.warn,
             )
             with guarded.step("deploy"):
                 deployed = self._steps.deployer.deploy(bundle, access, task.previous, context, known_failure)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
-from auto_lambda.aws.early_validation import Finding, findings
+from auto_lambda.aws.early_validation import FailedValidation, findings
 from auto_lambda.aws.stack_reasons import FailureReason, read_reason
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class StackFailed(Exception):
         resource: str | None,
         reason: str,
         status: str | None = None,
-        findings: tuple[Finding, ...] = (),
+        findings: tuple[FailedValidation, ...] = (),
     ) -> None:
         super().__init__(f"stack {stack}: {f'{resource}: ' if resource else ''}{reason}")
         self.findings = findings

@@ -21,7 +21,7 @@ _NO_RESOURCE = "the template"
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class FailedValidation:
     """One failed validation.
 
     Attributes:
@@ -43,14 +43,14 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class Findings:
+class FailedValidations:
     """The failed validations of a change set, the first reported first; ``silent`` is why AWS did not tell them."""
 
-    all: tuple[Finding, ...] = ()
+    all: tuple[FailedValidation, ...] = ()
     silent: str | None = None
 
 
-def findings(client: CloudFormationClient, stack: str, change_set: str) -> Findings:
+def findings(client: CloudFormationClient, stack: str, change_set: str) -> FailedValidations:
     """Ask why a change set was refused, before it is deleted. Never raises: its status is a reason as well.
 
     Args:
@@ -64,12 +64,12 @@ def findings(client: CloudFormationClient, stack: str, change_set: str) -> Findi
         )
         events = [event for page in pages for event in page["OperationEvents"]]
     except (ClientError, BotoCoreError) as error:
-        return Findings(silent=str(error))
+        return FailedValidations(silent=str(error))
     found = dict.fromkeys(one for event in events if (one := _finding(event)))
-    return Findings(tuple(found))
+    return FailedValidations(tuple(found))
 
 
-def _finding(event: Mapping[str, Any]) -> Finding | None:
+def _finding(event: Mapping[str, Any]) -> FailedValidation | None:
     if event.get("EventType") not in _KINDS or "WARN" in (
         event.get("ValidationFailureMode"),
         event.get("HookFailureMode"),
@@ -82,4 +82,4 @@ def _finding(event: Mapping[str, Any]) -> Finding | None:
     path = event.get("ValidationPath")
     where = f" (at {path})" if path else ""
     resource = event.get("LogicalResourceId") or _NO_RESOURCE
-    return Finding(resource, f"{reason}{where}", event.get("ValidationName"), event.get("ResourceType"))
+    return FailedValidation(resource, f"{reason}{where}", event.get("ValidationName"), event.get("ResourceType"))

@@ -44,12 +44,14 @@ class DeployContext:
         effect: makes the context of each change in AWS, by name; if it raises, the change is not made.
         verifying: makes the context of the verification.
         reviewed: takes the rights that the release asks for, and the pipeline's mode.
+        warn: takes what does not stop the deployment.
     """
 
     log: BuildLog
     effect: Callable[[str], AbstractContextManager[None]] = _unjournaled
     verifying: Callable[[], AbstractContextManager[None]] = nullcontext
     reviewed: Callable[[Review, Rights], None] = lambda _review, _rights: None
+    warn: Callable[[str], None] = lambda _: None
 
 
 class Deployer:
@@ -63,6 +65,7 @@ class Deployer:
         fetch: one GET; see `Verifier`.
         sleep: waits that many seconds.
         approved: who has approved a set of permissions of an app, by its hash; None if nobody has.
+        look_up: raises `AppError` for what the bundle needs and the account lacks, and takes a place for warnings.
     """
 
     def __init__(
@@ -75,12 +78,14 @@ class Deployer:
         fetch: Callable[[str], HttpAnswer] | None = None,
         sleep: Callable[[float], None] = time.sleep,
         approved: Callable[[App, str], str | None] = lambda _app, _digest: None,
+        look_up: Callable[[Bundle, Callable[[str], None]], None] = lambda _bundle, _warn: None,
     ) -> None:
         self._store = store
         self._stacks = stacks
         self._drift = Drift(stacks, functions)
         self._target = target
         self._approved = approved
+        self._look_up = look_up
         self._bucket_notifications = BucketNotifications(store, sleep)
         self._verifier = Verifier(functions, target.endpoint, fetch=fetch, sleep=sleep)
 
@@ -121,6 +126,7 @@ class Deployer:
         found = self._review(bundle, access, live, context)
         if access.rights == "granted":
             require_granted(access.app, found)
+        self._look_up(bundle, context.warn)
         if bundle.artifacts:
             with effect("artifacts"):
                 self._upload(bundle.artifacts, log)

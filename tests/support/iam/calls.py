@@ -13,7 +13,20 @@ import botocore.waiter
 from botocore import xform_name
 
 ROOT = Path(__file__).parents[3]
-SERVICES = ("autoscaling", "cloudformation", "cloudwatch", "dynamodb", "ec2", "lambda", "s3", "sqs", "ssm", "sts")
+SERVICES = (
+    "autoscaling",
+    "cloudformation",
+    "cloudwatch",
+    "dynamodb",
+    "ec2",
+    "kinesis",
+    "lambda",
+    "s3",
+    "sns",
+    "sqs",
+    "ssm",
+    "sts",
+)
 FOLDERS = ("auto_lambda", "worker", "checker", "auto_lambda_cli", "ami")
 EMULATED = "auto_lambda_cli/local_stack"
 """Speaks to the embedded AWS only."""

@@ -32,6 +32,7 @@ _QUEUE, _DEAD, _TABLE = _STACK.arn("Queue"), _STACK.arn("DeadLetterQueue"), _STA
 _GROUP = f"arn:aws:autoscaling:{_HERE}:autoScalingGroup:1:autoScalingGroupName/{_STACK.name('WorkerGroup')}"
 _APP_STACK = f"arn:aws:cloudformation:{_HERE}:stack/al-shop-dev/1"
 _CHANGES = f"arn:aws:cloudformation:{_HERE}:changeSet/al-0123456789abcdef-changes/1"
+_ORDERS = f"arn:aws:sqs:{_HERE}:orders"
 _FUNCTION = f"arn:aws:lambda:{_HERE}:function:shop-dev"
 _TEMPLATE = f"https://s3.{REGION}.amazonaws.com/{_STACK.name('ArtifactsBucket')}/bundles/x.template.json"
 _ACCOUNT: Context = {"aws:ResourceAccount": ACCOUNT}
@@ -98,7 +99,7 @@ CALLS: Mapping[Operation, Mapping[Who, Asks]] = {
     ("cloudwatch", "GetMetricStatistics"): {_P: ANYTHING},
     ("cloudwatch", "PutMetricData"): {_C: on("*", context={"cloudwatch:namespace": "AutoLambda"})},
     ("dynamodb", "BatchGetItem"): {_W: on(_TABLE)},
-    ("dynamodb", "DescribeTable"): {_W: on(_TABLE)},
+    ("dynamodb", "DescribeTable"): {_W: on(_TABLE, f"arn:aws:dynamodb:{_HERE}:table/orders")},
     ("dynamodb", "PutItem"): {_W: on(_TABLE)},
     ("dynamodb", "Query"): {_W: on(_TABLE), _C: on(f"{_TABLE}/index/recent")},
     ("dynamodb", "TransactWriteItems"): {_W: on(_TABLE)},
@@ -106,6 +107,9 @@ CALLS: Mapping[Operation, Mapping[Who, Asks]] = {
     ("ec2", "DeleteKeyPair"): {_I: ANYTHING},
     ("ec2", "DescribeImages"): {_I: ANYTHING},
     ("ec2", "ModifyImageAttribute"): {_I: ANYTHING},
+    ("ec2", "DescribeSecurityGroups"): {_W: ANYTHING},
+    ("ec2", "DescribeSubnets"): {_W: ANYTHING},
+    ("kinesis", "DescribeStreamSummary"): {_W: on(f"arn:aws:kinesis:{_HERE}:stream/clicks")},
     ("lambda", "GetAlias"): {_W: _UNTAGGED_OR_OURS},
     ("lambda", "GetFunction"): _OURS,
     ("lambda", "GetFunctionConfiguration"): {_W: _UNTAGGED_OR_OURS},
@@ -142,7 +146,9 @@ CALLS: Mapping[Operation, Mapping[Who, Asks]] = {
     ("sqs", "ChangeMessageVisibility"): {_W: on(_QUEUE)},
     ("sqs", "DeleteMessage"): {_W: on(_QUEUE)},
     ("sqs", "DeleteMessageBatch"): {_W: on(_QUEUE)},
-    ("sqs", "GetQueueAttributes"): {_W: on(_QUEUE, _DEAD), _C: on(_QUEUE, _DEAD)},
+    ("sns", "GetTopicAttributes"): {_W: on(f"arn:aws:sns:{_HERE}:news")},
+    ("sqs", "GetQueueAttributes"): {_W: on(_QUEUE, _DEAD, _ORDERS), _C: on(_QUEUE, _DEAD)},
+    ("sqs", "GetQueueUrl"): {_W: on(_ORDERS)},
     ("sqs", "ReceiveMessage"): {_W: on(_QUEUE), _P: on(_DEAD)},
     ("sqs", "SendMessage"): {_W: on(_QUEUE, _DEAD), _P: on(_QUEUE)},
     ("ssm", "GetParameter"): {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from auto_lambda.aws.cloudformation import StackFailed
-from auto_lambda.aws.early_validation import NAME_TAKEN, Finding
+from auto_lambda.aws.early_validation import NAME_TAKEN, FailedValidation
 from auto_lambda.errors import AppError, Code
 from auto_lambda.keys import App
 from worker.deploy.stack_errors import stack_failures
@@ -23,7 +23,7 @@ REASON = "Resource with identifier 'shop-dev' already exists."
     ],
 )
 def test_a_name_that_is_taken_is_explained_by_what_has_it(kind: str | None, hint: str) -> None:
-    found = (Finding("Main", REASON, NAME_TAKEN, kind),)
+    found = (FailedValidation("Main", REASON, NAME_TAKEN, kind),)
     with pytest.raises(AppError) as caught, stack_failures(App("dev", "shop")):
         raise StackFailed("al-shop-dev", "Main", REASON, findings=found)
     assert caught.value.code is Code.STACK_FAILED
@@ -33,6 +33,6 @@ def test_a_name_that_is_taken_is_explained_by_what_has_it(kind: str | None, hint
 
 
 def test_an_exhausted_quota_stays_ours() -> None:
-    found = (Finding("Api", "the limit is exceeded", "SERVICE_QUOTA_VALIDATION"),)
+    found = (FailedValidation("Api", "the limit is exceeded", "SERVICE_QUOTA_VALIDATION"),)
     with pytest.raises(StackFailed), stack_failures(App("dev", "shop")):
         raise StackFailed("al-shop-dev", "Api", "the limit is exceeded", findings=found)
