@@ -14,7 +14,8 @@ from auto_lambda.model import BuildLog
 from builder.actions import ActionResult
 from builder.compose import Parts
 from builder.dependencies.layer import lock_of
-from builder.dependencies.lock import question_of, resolve, write_resolution
+from builder.dependencies.lock import resolve, write_resolution
+from builder.dependencies.question import question_of
 from builder.dependencies.uv import BuildTarget, target_of
 from builder.dependencies.wheel_builder import input_of
 from builder.frameworks.chalice.sam import EXPANDED

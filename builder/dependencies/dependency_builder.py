@@ -125,8 +125,11 @@ class DependencyBuilder:
         ours = next((one for one in requirements if one.startswith("zappa==")), None)
         fitted, replaced = with_zappa_for(manifest, source.python, ours) if ours else (manifest, ())
         asked = manifests.with_requirements(fitted, missing)
-        return _Locked(source, target, self._resolver.lock(asked, target, place, log),
-                       (*manifest.warnings, *_warnings(manifest, missing, source), *replaced))  # fmt: skip
+        lock = self._resolver.lock(asked, target, place, log)
+        bounded = _bound_warnings(lock, manifest)
+        return _Locked(
+            source, target, lock, (*manifest.warnings, *_warnings(manifest, missing, source), *replaced, *bounded)
+        )
 
     def _find_manifest(self, source: Source, work: Path, log: BuildLog) -> Manifest:
         target = target_of(source.python, source.architecture, self._interpreters)
@@ -175,6 +178,14 @@ def _warnings(manifest: Manifest, missing: tuple[str, ...], source: Source) -> t
     undeclared = [one for one in missing if one != source.framework or source.framework != "chalice"]
     where = manifest.shown or "the zip, which has no dependency manifest"
     return tuple(f"{one} is not declared in {where}: added in its newest fitting version" for one in undeclared)
+
+
+def _bound_warnings(lock: Lock, manifest: Manifest) -> tuple[str, ...]:
+    where = manifest.shown or "requirements.txt"
+    return tuple(
+        f"{one.release} does not run with what is newest: {one.need} is taken; add it to {where}"
+        for one in lock.bounded
+    )
 
 
 def _tell_lock(lock: Lock, target: BuildTarget, log: BuildLog) -> None:

@@ -7,9 +7,8 @@ import json
 import re
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -17,8 +16,10 @@ from packaging.utils import canonicalize_name
 from auto_lambda.errors import AppError, Code
 from auto_lambda.model import BuildLog
 from builder.actions import Actions
-from builder.dependencies.build_constraints import BuildConstraint, as_file, described, matching
+from builder.dependencies.known.build_constraints import BuildConstraint, as_file, described, matching
+from builder.dependencies.known.missing_bounds import UnmetBound, unmet
 from builder.dependencies.manifests import Manifest
+from builder.dependencies.question import Question, make_question
 from builder.dependencies.requirement_lines import Local
 from builder.dependencies.sdists import Pin, Sdist, outgrown, unwheeled
 from builder.dependencies.uv import BuildTarget, Uv
@@ -28,22 +29,9 @@ from builder.protocol.messages import Action
 from builder.sandbox.limit_errors import read_result
 from builder.sandbox.sandbox import Outcome
 
-IN_LAMBDA = ("boto3", "botocore", "s3transfer", "jmespath")
-"""Lambda's Python runtimes have them. All are shipped as soon as the app itself asks for one: versions must fit."""
-
-SETTLED_FIRST = frozenset({"chalice", "zappa"})
-"""uv settles what is named earlier before the rest. Frameworks need one release of boto3 out of a thousand: named after
-pandas, zappa had uv try hundreds of them (14 s), and named before it, hardly any (1.4 s), with the same lock."""
-
-INSTALLERS = ("pip", "wheel")
-"""Frameworks depend on them for their command line; on Lambda nothing is installed."""
-
-RUNTIME_NEEDS: Mapping[str, tuple[str, ...]] = {"chalice": (), "zappa": ("durationpy", "werkzeug")}
-"""What those modules of the frameworks import that run on Lambda (``chalice.app``; zappa's handler, tasks), beside what
-Lambda has: uv takes it for all that they depend on, as the rest is for their command lines."""
-
 RESOLUTION = "resolution.json"
 _MOST_ONE_BY_ONE = 8  # resolutions, of a second or two each
+_MOST_ROUNDS = 4  # an older release may itself lack a bound
 _FORMAT = "3"  # raised when the same question comes to have another answer
 
 
@@ -65,12 +53,14 @@ class Lock:
         options: lines that say how to install.
         local: what stands behind each absolute path.
         unwheeled: those of the pins that have to be built, as no wheel of theirs fits (or the app wants none).
+        bounded: older releases that are taken as others would not run with newer ones.
     """
 
     pins: tuple[Pin, ...]
     options: tuple[str, ...] = ()
     local: Mapping[str, Vendored] | None = None
     unwheeled: Mapping[str, Sdist] | None = None
+    bounded: tuple[UnmetBound, ...] = ()
 
     @property
     def installable(self) -> str:
@@ -89,49 +79,6 @@ class Lock:
 
         paths = "|".join(map(re.escape, local))
         return re.sub(rf"(?m)^(?:{paths})(?=[\s\[;])", stable, self.installable)
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """What is asked of the package indexes.
-
-    Attributes:
-        requirements: a requirements file.
-        constraints: a constraints file.
-        shown: the manifest's name for messages.
-        complete: nothing else is needed than what is listed.
-        prerelease: versions before a release are taken, too.
-        left_out: names that the lock leaves out.
-        needs: all that some distributions depend on, whatever their own metadata says.
-    """
-
-    requirements: str
-    constraints: str
-    shown: str | None
-    complete: bool
-    prerelease: bool
-    left_out: tuple[str, ...]
-    needs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-
-    @property
-    def configuration(self) -> str:
-        """The uv.toml that goes with its arguments."""
-        tables = (
-            f"[[dependency-metadata]]\nname = {json.dumps(name)}\nrequires-dist = {json.dumps(needs)}\n"
-            for name, needs in self.needs.items()
-        )
-        return "\n".join(tables)
-
-    def arguments(self, target: BuildTarget) -> tuple[str, ...]:
-        """Return the call of uv that answers it, in a folder with ``requirements.in`` and ``constraints.in``."""
-        return (
-            "pip", "compile", "--quiet", "requirements.in", "--constraints", "constraints.in", "--output-file",
-            "lock.txt", "--generate-hashes", "--emit-build-options", "--no-annotate", "--no-header", "--no-sources",
-            "--no-strip-extras", "--python-platform", target.platform, "--config-file", "uv.toml",
-            *(("--no-deps",) if self.complete else ()),
-            *(("--prerelease", "allow") if self.prerelease else ()),
-            *(word for name in self.left_out for word in ("--no-emit-package", name)),
-        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,18 +198,39 @@ class Resolver:
         }
         if not manifest.lines.requirements and not local:
             return Lock(())
-        question = _question(manifest, local)
-        found = self._resolution(question, target, work, log, shared=not local)
+        question = make_question(manifest, local)
+        found, bounded = self._runnable(question, target, work, log, shared=not local)
         lock = _parse(found.lock)
         pins = _agreed(lock.pins, manifest)
-        return replace(lock, pins=pins, local=vendored, unwheeled=unwheeled(found.pylock, pins, lock.options, target))
+        sdists = unwheeled(found.pylock, pins, lock.options, target)
+        return replace(lock, pins=pins, local=vendored, unwheeled=sdists, bounded=bounded)
+
+    def _runnable(
+        self, question: Question, target: BuildTarget, work: Path, log: BuildLog, *, shared: bool
+    ) -> tuple[Resolution, tuple[UnmetBound, ...]]:
+        """Resolve, and again with bounds that the releases found lack; if those leave no solution, the app decides."""
+        found = self._resolution(question, target, work / "resolve", log, shared=shared)
+        bounded: tuple[UnmetBound, ...] = ()
+        for number in range(_MOST_ROUNDS):
+            lacking = () if question.complete else unmet(_versions(found))
+            if not lacking:
+                break
+            added = "".join(f"{line}\n" for line in dict.fromkeys(one.need for one in lacking))
+            question = replace(question, constraints=question.constraints + added)
+            try:
+                found = self._resolution(question, target, work / f"resolve-{number}", log, shared=shared)
+            except AppError:
+                log(f"dependencies: nothing else in place of {', '.join(one.release for one in lacking)} is possible")
+                break
+            bounded += lacking
+        return found, bounded
 
     def _resolution(
         self, question: Question, target: BuildTarget, work: Path, log: BuildLog, *, shared: bool
     ) -> Resolution:
         """Have it answered by an action, unless it is about projects that are in this zip alone."""
         if not shared:
-            return resolve(question, target, self._uv, _made(work / "resolve"), log, (work / "local",))
+            return resolve(question, target, self._uv, _made(work), log, (work.with_name("local"),))
         result = self._actions.run(resolve_action(question, target), log)
         return Resolution(*json.loads((result.folder / RESOLUTION).read_text()))
 
@@ -302,35 +270,9 @@ def resolve_action(question: Question, target: BuildTarget) -> Action:
     )  # fmt: skip
 
 
-def question_of(inputs: Mapping[str, Any]) -> Question:
-    """Return the question of an action's inputs."""
-    asked = inputs["question"]
-    needs = {name: tuple(one) for name, one in asked["needs"].items()}
-    return Question(**{**asked, "left_out": tuple(asked["left_out"]), "needs": needs})
-
-
 def write_resolution(found: Resolution, folder: Path) -> None:
     """Write the result of the action."""
     (folder / RESOLUTION).write_text(json.dumps([found.lock, found.pylock]))
-
-
-def _question(manifest: Manifest, local: tuple[Local, ...]) -> Question:
-    asked = _settled_first(manifest.lines.requirements)
-    lines = [*manifest.lines.options, *asked, *(f"{one.path}{one.suffix}" for one in local)]
-    left_out = [*(() if set(IN_LAMBDA) & manifest.direct else IN_LAMBDA), *(set(INSTALLERS) - manifest.direct)]
-    return Question(
-        requirements="\n".join(lines) + "\n",
-        constraints="\n".join(manifest.lines.constraints) + "\n",
-        shown=manifest.shown,
-        complete=manifest.complete,
-        prerelease=manifest.lines.prerelease,
-        left_out=tuple(sorted(left_out)),
-        needs=RUNTIME_NEEDS,
-    )
-
-
-def _settled_first(requirements: tuple[str, ...]) -> list[str]:
-    return sorted(requirements, key=lambda line: canonicalize_name(Requirement(line).name) not in SETTLED_FIRST)
 
 
 def _listing(target: BuildTarget) -> tuple[str, ...]:
@@ -376,6 +318,11 @@ def _parse(text: str) -> Lock:
     lines = [line.strip() for line in text.replace("\\\n", " ").splitlines() if line.strip()]
     options = tuple(line for line in lines if line.startswith("--"))
     return Lock(tuple(_pin(line) for line in lines if not line.startswith("--")), options)
+
+
+def _versions(found: Resolution) -> dict[str, str]:
+    pins = (pin for pin in _parse(found.lock).pins if pin.name)
+    return {str(pin.name): pin.requirement.partition("==")[2].partition(";")[0].strip() for pin in pins}
 
 
 def _pin(line: str) -> Pin:

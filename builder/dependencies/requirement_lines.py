@@ -18,6 +18,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from auto_lambda.errors import AppError, Code
+from builder.dependencies.known.elsewhere import why_left_out
 from builder.sandbox.sandbox import printable
 
 MAX_BYTES = 16 * 1024 * 1024
@@ -32,7 +33,6 @@ _NEXT_OPTION = re.compile(r"(?<=\s)(?=--)")
 _ARCHIVE_SUFFIXES = (".whl", ".tar.gz", ".zip", ".tar.bz2", ".tgz")
 _INDEX_OPTIONS = {"-i", "--index-url", "--extra-index-url"}
 _OPTIONS_FOR_UV = {"--no-binary", "--only-binary"}
-_DEBIANS = "pkg-resources==0.0.0"  # https://bugs.launchpad.net/ubuntu/+source/python-pip/+bug/1635463
 _IGNORED_OPTIONS = {"--trusted-host", "--prefer-binary", "--require-hashes"}
 
 KnownIndex = Callable[[str], bool]
@@ -246,10 +246,8 @@ class _Reader:
                       hint="Write it as name==version (PEP 508).") from None  # fmt: skip
         if requirement.url is not None:
             return self._add_local(_local_path(requirement, where), where, base)
-        if written.replace("_", "-") == _DEBIANS:
-            self._warnings.append(
-                f"{where}: {written} is left out: Debian's pip lists it, but there is no such package"
-            )
+        if useless := why_left_out(requirement):
+            self._warnings.append(f"{where}: {written} is left out: {useless}")
             return None
         self._add_hashes(canonicalize_name(requirement.name), options, where)
         (self._constraints if constraint else self._requirements).append(written)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from auto_lambda.errors import AppError, Code
+from builder.dependencies.known import native
 from builder.dependencies.uv import BuildTarget
 from builder.dependencies.uv_output import error_chain
 
@@ -16,6 +17,8 @@ _NO_VERSION = re.compile(
 )
 # Phrases with a blank, which no name and no version of a package can hold.
 _OTHER_PYTHON = re.compile(r"the requested Python version|does not satisfy Python|Python ABI tag")
+_NAME = re.compile(r"[=<>!~ @;\[]")
+_OUR_FOLDERS = re.compile(r"(?<=[\"'`( ])/[^\s\"'`]{1,300}/(?:uv-cache/builds-v0/\.tmp\w{1,20}|work/fetched)/")
 _NO_WHEEL = re.compile(
     r"no wheels? with a matching|only has wheels|no source distribution|no usable wheels|incompatible with "
 )
@@ -70,8 +73,9 @@ def _build_failed(what: str, output: str, target: BuildTarget) -> AppError:
 def build_failed(name: str, output: str, target: BuildTarget) -> AppError:
     """Return the error for a build that failed, with its last lines, which are the compiler's."""
     lines = [line.rstrip() for line in output.splitlines() if line.strip() and not line.startswith("hint:")]
-    last = "\n".join(line.removeprefix(" " * 9) for line in lines[-_LAST_LINES:])[-_MAX_LENGTH:]
-    return AppError(Code.DEPENDENCY_BUILD_FAILED, f"{name} does not build:\n{last}", hint=_hint_wheel(target))
+    last = "\n".join(_OUR_FOLDERS.sub("", line.removeprefix(" " * 9)) for line in lines[-_LAST_LINES:])[-_MAX_LENGTH:]
+    found = native.hint(_NAME.split(name, maxsplit=1)[0], output)
+    return AppError(Code.DEPENDENCY_BUILD_FAILED, f"{name} does not build:\n{last}", hint=found or _hint_wheel(target))
 
 
 def _hint_wheel(target: BuildTarget) -> str:

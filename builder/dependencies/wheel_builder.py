@@ -26,7 +26,7 @@ from auto_lambda.model import BuildLog
 from auto_lambda.tools import Tools
 from builder.actions import Actions
 from builder.dependencies import repair
-from builder.dependencies.build_constraints import BuildConstraint, as_file, described, matching
+from builder.dependencies.known.build_constraints import BuildConstraint, as_file, described, matching
 from builder.dependencies.lock import content_digest
 from builder.dependencies.sdists import Sdist
 from builder.dependencies.uv import DOWNLOAD, INDEX_FAILED, BuildTarget, IndexTrouble, Uv

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Callable, Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -23,6 +24,7 @@ from builder.sandbox.result_file import ResultFile
 from builder.sandbox.sandbox import Outcome, read_json
 
 _SLOW = "Lambda allows 10 seconds for it: do slow work and network calls inside the functions, print little."
+_LONGEST_PATH = 1000  # characters
 _FUNCTION = "AWS::Lambda::Function"
 
 
@@ -154,6 +156,11 @@ def _import_failed(error: _Error, outcome: Outcome, source: Source) -> AppError:
 
 def _import_hint(error: _Error, source: Source) -> str:
     if not error.missing:
+        if beside := _beside_app(error.file, source.root):
+            return (
+                f"chalice packages only {PACKAGED}: move {beside} into chalicelib/ and open it there, as in "
+                f'Path(__file__).parent / "chalicelib" / "{Path(beside).name}".'
+            )
         return "The last lines say what went wrong: correct it, and make sure that `import app` works."
     top = error.missing.partition(".")[0]
     if top.isidentifier() and ((source.root / f"{top}.py").is_file() or (source.root / top).is_dir()):
@@ -161,6 +168,15 @@ def _import_hint(error: _Error, source: Source) -> str:
     return lost_module_hint(clean(error.missing)) or (
         f"Add the package that provides {clean(error.missing)} to requirements.txt, or put the module into chalicelib/."
     )
+
+
+def _beside_app(name: str, root: Path) -> str | None:
+    """Return the path of a file of the project that is missing only since chalice does not package it."""
+    path = PurePosixPath(name)
+    wanted = path.relative_to("/var/task") if path.is_relative_to("/var/task") else path
+    if not name or len(name) > _LONGEST_PATH or wanted.is_absolute() or ".." in wanted.parts:
+        return None
+    return clean(str(wanted)) if os.path.lexists(root / wanted) else None
 
 
 def _syntax_failed(error: _Error, outcome: Outcome, source: Source) -> AppError:

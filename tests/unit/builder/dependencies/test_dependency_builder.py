@@ -118,6 +118,27 @@ def test_what_lambda_has_is_left_out_of_the_layer(tmp_path: Path, parts: Parts) 
     assert "s3transfer" not in built.lock
 
 
+@pytest.mark.parametrize("more", ["", "./vendor-src/own\n"], ids=["of the index alone", "with a project of the zip"])
+def test_a_release_gets_the_bound_that_it_does_not_declare(tmp_path: Path, parts: Parts, more: str) -> None:
+    own = {"vendor-src/own/pyproject.toml": PROJECT % "own", "vendor-src/own/own.py": ""}
+    built = build(tmp_path, parts, {"requirements.txt": f"flask==2.0.3\n{more}", **own})
+    assert "werkzeug==2.0." in built.lock
+    (warning,) = (one for one in built.warnings if "flask 2.0.3" in one)
+    assert "werkzeug<2.1 is taken; add it to requirements.txt" in warning
+
+
+def test_an_older_release_that_a_bound_brings_gets_its_own(tmp_path: Path, parts: Parts) -> None:
+    built = build(tmp_path, parts, {"requirements.txt": "flask-login==0.5.0\n"})
+    assert "flask==3" not in built.lock
+    assert "werkzeug==2.0." in built.lock
+
+
+def test_an_app_that_wants_what_does_not_fit_gets_it(tmp_path: Path, parts: Parts) -> None:
+    built = build(tmp_path, parts, {"requirements.txt": "flask==2.0.3\nwerkzeug==3.0.6\n"})
+    assert "werkzeug==3.0.6" in built.lock
+    assert not [one for one in built.warnings if "flask 2.0.3" in one]
+
+
 def test_a_uv_lock_is_taken_as_it_is(tmp_path: Path, parts: Parts) -> None:
     digest = "8abb2f1d86890a2dfb989f9a77cfcfd3e47c2a354b01111771326f8aa26e0254"
     lock = f"""

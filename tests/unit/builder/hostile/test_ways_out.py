@@ -17,7 +17,8 @@ from building import NO_INDEXES, isolating, make_parts, make_source, open_index,
 from auto_lambda.errors import AppError, Code
 from auto_lambda.model import FrameworkName
 from auto_lambda.tools import ToolEnvironments
-from builder.dependencies.lock import Question, content_digest, resolve
+from builder.dependencies.lock import content_digest, resolve
+from builder.dependencies.question import Question
 from builder.dependencies.repair import repaired
 from builder.dependencies.uv import BuildTarget
 from builder.dependencies.wheel_builder import BuildInput

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from builder.dependencies.build_constraints import KNOWN, as_file, described, matching
+from builder.dependencies.known.build_constraints import KNOWN, as_file, described, matching
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,33 @@
+"""Names that freezes of other systems list, and that cannot or need not be installed for Lambda."""
+
+from __future__ import annotations
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+# https://bugs.launchpad.net/ubuntu/+source/python-pip/+bug/1635463
+_DEBIANS = "Debian's pip lists it, but there is no such package"
+_UBUNTUS = "it belongs to Ubuntu itself and is not on package indexes"
+_WINDOWS = "it is for Windows only"
+_MACS = "it is for macOS only"
+_WHY = {
+    **dict.fromkeys(("pywin32", "pypiwin32", "pywinpty", "windows-curses", "wmi"), _WINDOWS),
+    **dict.fromkeys(("pyobjc", "pyobjc-core", "macfsevents"), _MACS),
+    **dict.fromkeys(("python-apt", "ubuntu-advantage-tools", "ubuntu-pro-client", "ubuntu-drivers-common",
+                     "command-not-found", "language-selector", "unattended-upgrades", "screen-resolution-extra",
+                     "usb-creator", "apturl", "xkit"), _UBUNTUS),
+}  # fmt: skip
+_FRAMEWORKS_OF_MACS = "pyobjc-framework-"
+
+
+def why_left_out(requirement: Requirement) -> str | None:
+    """Say why a line of a manifest is left out, None if it is not.
+
+    Only pins are: who writes such a name by hand may mean something else.
+    """
+    name = canonicalize_name(requirement.name)
+    if name == "pkg-resources":
+        return _DEBIANS if str(requirement.specifier) == "==0.0.0" else None
+    if not str(requirement.specifier).startswith("=="):
+        return None
+    return _MACS if name.startswith(_FRAMEWORKS_OF_MACS) else _WHY.get(name)
