@@ -19,9 +19,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-# One app's paths. The emulator also takes them from the host name, but looks for its own paths first then.
+# One app's paths, and one app's host, under which the emulator is never asked for its own paths: see `addresses`.
 _APP = re.compile(r"/_aws/(execute-api|lambda-url)/[^/]+/|/restapis/[^/]+/[^/]+/_user_request_(/|$)")
 _LOOPBACK = re.compile(r"(127\.0\.0\.1|\[::1\]|localhost)(:\d+)?", re.IGNORECASE)
+_APP_HOST = re.compile(r"[a-z0-9-]+\.(execute-api|lambda-url)(\.[a-z0-9-]+)?\.localhost(:\d+)?", re.IGNORECASE)
 _LOOPBACK_NAME = re.compile(r"([a-z0-9.-]+\.)localhost(:\d+)?", re.IGNORECASE)  # of a bucket, for example
 _SIGNED = re.compile(
     r"AWS4-HMAC-SHA256 +Credential=([^/,]+)/\d{8}/([^/,]+)/([^/,]+)/aws4_request, *"
@@ -63,6 +64,8 @@ class Request:
     @property
     def for_an_app(self) -> bool:
         """Whether it is for a deployed app."""
+        if _APP_HOST.fullmatch(self.host):
+            return True
         return bool(_LOOPBACK.fullmatch(self.host) and _APP.match(self.path))
 
     @property
@@ -212,10 +215,14 @@ class GuardedAws:
         app: the embedded AWS.
         secret: its secret access key.
         same_user: tells whether the client at this address is a process of our user.
+        of_page: returns the app whose page on a host has an address.
     """
 
-    def __init__(self, app: App, secret: str, same_user: Callable[[Address], bool]) -> None:
+    def __init__(
+        self, app: App, secret: str, same_user: Callable[[Address], bool], of_page: Callable[[str, str], Any]
+    ) -> None:
         self._app = app
+        self._of_page = of_page
         self._secret = secret
         self._same_user = same_user
 
@@ -230,6 +237,10 @@ class GuardedAws:
             body, receive = await _kept(receive) if _signs_its_body(request) else (b"", receive)
             if is_signed(request, body, self._secret, datetime.now(UTC)):
                 verdict = Verdict.LET_IN
+        page_of = self._of_page(request.host, request.headers.get("referer", ""))
+        if verdict is Verdict.WEB_PAGE and page_of and scope["type"] == "http":
+            await _send_on(page_of.folder + request.target, send)
+            return
         if verdict is not Verdict.LET_IN:
             await _refuse(scope, request, verdict, send)
             return
@@ -282,6 +293,13 @@ def _without_cors(send: Send) -> Send:
 
 def _is_cors(name: bytes) -> bool:
     return name.lower().startswith(b"access-control-")
+
+
+async def _send_on(location: str, send: Send) -> None:
+    """Bring a link of an app's page to its own root below the app; on AWS, the app has the host for itself."""
+    headers = [(b"location", location.encode("latin-1")), (b"content-length", b"0")]
+    await send({"type": "http.response.start", "status": 307, "headers": headers})
+    await send({"type": "http.response.body", "body": b""})
 
 
 async def _refuse(scope: Mapping[str, Any], request: Request, verdict: Verdict, send: Send) -> None:

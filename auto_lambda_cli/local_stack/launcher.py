@@ -33,17 +33,7 @@ WORTH_SHARING = 30_000_000  # bytes: starting other processes takes as long as u
 LONG_POLL = 0.02  # seconds between two polls; the emulator's own 0.1 would be the longest wait of a build
 OURS = ("BIND_HOST", "GATEWAY_PORT", "MINISTACK_ACCOUNT_ID", "LAMBDA_EXECUTOR", "IOT_MTLS_ENABLED", "HOME")
 
-# Runs first in every function's process: it hides the emulator's own variables, and, as in Lambda, no two instances
-# share temporary files.
-PROLOGUE = """
-import os, sys, tempfile
-sys.path.remove(os.path.dirname(os.getcwd()))  # otherwise the folder `code` in it hides the module of that name
-tempfile.tempdir = os.path.join(os.path.dirname(os.getcwd()), "tmp")
-os.makedirs(tempfile.tempdir, exist_ok=True)
-for _name in {ours!r}:
-    os.environ.pop(_name, None)
-os.environ.update(AWS_EXECUTION_ENV={execution_env!r}, TZ=":UTC", LANG="en_US.UTF-8")
-"""
+HERE = Path(__file__).parent
 
 
 def main() -> None:
@@ -54,6 +44,8 @@ def main() -> None:
     honour_runtimes(orders["runtimes"], orders["runtime"], orders["environ"])
     share_layers(Path.cwd() / "layers")
     long_poll_patch()
+    for name in ("object_ranges", "rest_apis", "request_events", "idle_functions"):
+        load(f"emulator/{name}.py").patch()
     use_credentials(*orders["credentials"])
     serve(orders["socket"], orders["credentials"][1])
 
@@ -69,6 +61,7 @@ def honour_runtimes(made: Mapping[str, str], command: Sequence[str], environ: Ma
     from ministack.core import lambda_runtime  # type: ignore[import-not-found,unused-ignore]
 
     detect = lambda_runtime._detect_runtime_binary
+    prepare = (HERE / "emulator" / "prologue.py").read_text()
 
     @functools.cache
     def interpreter(minor: str) -> str:
@@ -81,7 +74,7 @@ def honour_runtimes(made: Mapping[str, str], command: Sequence[str], environ: Ma
         binary, script = detect(runtime)
         if not runtime.startswith("python"):
             return binary, script
-        prologue = PROLOGUE.format(ours=OURS, execution_env=f"AWS_Lambda_{runtime}")
+        prologue = f"{prepare}\nprepare({OURS!r}, {f'AWS_Lambda_{runtime}'!r})\n"
         minor = runtime.removeprefix("python")
         return made.get(minor) or interpreter(minor), prologue + script
 
@@ -103,7 +96,7 @@ def share_layers(folder: Path) -> None:
 
         def extractall(self, path: Any = None, *_: Any) -> None:
             if not Path(path).name.startswith("layer_"):
-                return super().extractall(path, super().namelist())
+                return unpack_members(self, super().namelist(), path)
             shared = folder / hashlib.sha256(Path(str(self.filename)).read_bytes()).hexdigest()
             with one_at_a_time:
                 if not shared.exists():
@@ -134,7 +127,15 @@ def unpack(file: Path, members: Sequence[zipfile.ZipInfo], to: Path) -> None:
 def unpack_share(file: Path, names: Sequence[str], to: Path) -> None:
     """Unpack some members of a zip."""
     with zipfile.ZipFile(file) as archive:
-        archive.extractall(to, names)
+        unpack_members(archive, names, to)
+
+
+def unpack_members(archive: zipfile.ZipFile, names: Sequence[str], to: Path) -> None:
+    """Unpack some members of an open zip, programs as such: `extractall` makes plain files of all."""
+    for name in names:
+        path = Path(archive.extract(name, to))
+        if archive.getinfo(name).external_attr >> 16 & 0o111 and path.is_file():
+            path.chmod(0o755)
 
 
 def long_poll_patch() -> None:
@@ -172,7 +173,7 @@ def serve(socket: int, secret: str) -> None:
     from hypercorn.config import Config  # type: ignore[import-not-found,unused-ignore]
     from ministack.app import app  # type: ignore[import-not-found,unused-ignore]
 
-    access = load_access()
+    access, addresses = load("access.py"), load("emulator/addresses.py")
     peers: dict[tuple[str, int], Callable[[], bool]] = {}
 
     class Server(run.TCPServer):  # type: ignore[misc,unused-ignore]
@@ -190,15 +191,17 @@ def serve(socket: int, secret: str) -> None:
     config = Config()
     config.bind = [f"fd://{socket}"]
     config.keep_alive_timeout = 75
-    guard = access.GuardedAws(app, secret, lambda client: client in peers and peers[client]())
+    apps = addresses.AppAddresses(app)
+    guard = access.GuardedAws(apps, secret, lambda client: client in peers and peers[client](), addresses.of_page)
     asyncio.run(hypercorn_serve(guard, config))
 
 
-def load_access() -> Any:
-    """Load the module beside this script: the emulator's Python has none of our packages."""
-    spec = importlib.util.spec_from_file_location("access", Path(__file__).with_name("access.py"))
+def load(file: str) -> Any:
+    """Load a module below this script's folder: the emulator's Python has none of our packages."""
+    path = HERE / file
+    spec = importlib.util.spec_from_file_location(f"auto_lambda_{path.stem}", path)
     if spec is None or spec.loader is None:
-        raise FileNotFoundError(f"there is no access.py beside {__file__}")
+        raise FileNotFoundError(f"there is no {path}")
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module  # dataclasses look their module up
     spec.loader.exec_module(module)

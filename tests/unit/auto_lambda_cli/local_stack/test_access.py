@@ -86,6 +86,12 @@ def test_what_only_looks_like_an_app_is_not_open(path: str) -> None:
     assert judge(request(path, origin="https://evil.example"), of(True)) is Verdict.WEB_PAGE
 
 
+@pytest.mark.parametrize("host", ["ab12.execute-api.localhost:4566", "ab12.lambda-url.us-east-1.localhost"])
+@pytest.mark.parametrize("headers", [{}, {"origin": "https://shop.example"}, {"sec_fetch_site": "cross-site"}])
+def test_a_deployed_app_is_open_to_everybody_under_its_host_name(host: str, headers: Mapping[str, str]) -> None:
+    assert judge(request("/any/path", host=host, **headers), of(False)) is Verdict.LET_IN
+
+
 def test_an_apps_path_below_a_buckets_host_is_an_object() -> None:
     assert judge(request(APP, host="uploads.localhost:4566"), of(False)) is Verdict.IF_SIGNED
 

@@ -162,6 +162,92 @@ def handler(event, context):
     assert found == {str(number): len(str(number)) * 1_000_000 for number in range(40)}
 
 
+def test_a_part_of_an_objects_version_can_be_read(aws: EmbeddedAws) -> None:
+    s3 = client(aws, "s3")
+    s3.create_bucket(Bucket="parts")
+    s3.put_bucket_versioning(Bucket="parts", VersioningConfiguration={"Status": "Enabled"})
+    old = s3.put_object(Bucket="parts", Key="k", Body=b"0123456789")["VersionId"]
+    s3.put_object(Bucket="parts", Key="k", Body=b"newer")
+    answer = s3.get_object(Bucket="parts", Key="k", VersionId=old, Range="bytes=2-4")
+    assert (answer["Body"].read(), answer["ContentRange"], answer["ContentLength"]) == (b"234", "bytes 2-4/10", 3)
+    with pytest.raises(ClientError, match="416"):
+        s3.get_object(Bucket="parts", Key="k", VersionId=old, Range="bytes=10-")
+
+
+SITE = """
+def handler(event, context):
+    host = event["headers"]["host"]
+    headers = {"Location": f"http://{host}/api/end" if event["path"] == "/absolute" else "/api/end"}
+    return {"statusCode": 302, "headers": headers, "body": event["path"]}
+"""
+SITE_FUNCTION = "arn:aws:lambda:us-east-1:123456789012:function:site"
+
+
+def rest_api(origin: str, *paths: str) -> str:
+    """A template of an API, whose paths answer preflights and call a function."""
+    uri = f"arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/{SITE_FUNCTION}/invocations"
+    allowed = {"method.response.header.Access-Control-Allow-Origin": f"'{origin}'"}
+    preflight = {
+        "type": "mock", "passthroughBehavior": "when_no_match",
+        "requestTemplates": {"application/json": '{"statusCode": 200}'},
+        "responses": {"default": {"statusCode": "200", "responseParameters": allowed}},
+    }  # fmt: skip
+    proxy = {"type": "aws_proxy", "httpMethod": "POST", "uri": uri}
+    item = {
+        "get": {"x-amazon-apigateway-integration": proxy},
+        "options": {"x-amazon-apigateway-integration": preflight},
+    }
+    document = {"swagger": "2.0", "info": {"title": "site", "version": "1"}, "paths": dict.fromkeys(paths, item)}
+    api = {"Type": "AWS::ApiGateway::RestApi", "Properties": {"Body": document}}
+    deployment = {"Type": "AWS::ApiGateway::Deployment", "Properties": {"RestApiId": {"Ref": "Api"}}}
+    stage = {"RestApiId": {"Ref": "Api"}, "DeploymentId": {"Ref": "Deployment"}, "StageName": "api"}
+    resources = {"Api": api, "Deployment": deployment, "Stage": {"Type": "AWS::ApiGateway::Stage", "Properties": stage}}
+    return json.dumps({"Resources": resources, "Outputs": {"Id": {"Value": {"Ref": "Api"}}}})
+
+
+def test_an_api_keeps_its_address_when_its_routes_change_and_redirects_stay_at_it(aws: EmbeddedAws) -> None:
+    client(aws, "lambda").create_function(
+        FunctionName="site", Runtime=f"python{preferred_minor()}", Role="arn:aws:iam::123456789012:role/any",
+        Handler="app.handler", Code={"ZipFile": zipped(app=SITE)},
+    )  # fmt: skip
+    stacks = client(aws, "cloudformation")
+
+    def deploy(change: Any, waiter: str, template: str) -> str:
+        change(StackName="site", TemplateBody=template)
+        stacks.get_waiter(waiter).wait(StackName="site", WaiterConfig={"Delay": 1})
+        (output,) = stacks.describe_stacks(StackName="site")["Stacks"][0]["Outputs"]
+        return str(output["OutputValue"])
+
+    api = deploy(stacks.create_stack, "stack_create_complete", rest_api("https://a.example", "/", "/gone"))
+    changed = rest_api("https://b.example", "/", "/absolute")
+    assert deploy(stacks.update_stack, "stack_update_complete", changed) == api
+    folder = f"/_aws/execute-api/{api}/api"
+    by_path, by_name = f"{aws.endpoint}{folder}", f"{api}.execute-api.localhost:{aws.endpoint.rpartition(':')[2]}"
+    assert ask(f"{by_path}/gone").status == 403
+
+    preflight = ask(by_path, "OPTIONS", Origin="https://b.example", Access_Control_Request_Method="GET")
+    assert preflight.headers["Access-Control-Allow-Origin"] == "https://b.example"
+    assert ask(by_path).headers["Location"] == f"{folder}/end"
+    assert ask(f"{by_path}/absolute").headers["Location"] == f"{by_path}/end"
+    assert ask(f"{aws.endpoint}/api/", Host=by_name).headers["Location"] == "/api/end"
+    assert ask(f"{aws.endpoint}/api/absolute", Host=by_name).headers["Location"] == f"http://{by_name}/api/end"
+
+
+def test_a_link_of_an_apps_page_to_its_own_root_is_sent_on_and_no_other_pages_is(aws: EmbeddedAws) -> None:
+    page = f"{aws.endpoint}/_aws/execute-api/ab12/dev/page"
+    answer = ask(f"{aws.endpoint}/dev/img?a=b", Referer=page, Sec_Fetch_Site="same-origin")
+    assert (answer.status, answer.headers["Location"]) == (307, "/_aws/execute-api/ab12/dev/img?a=b")
+    assert ask(f"{aws.endpoint}/dev/img", Referer="https://evil.example/", Sec_Fetch_Site="cross-site").status == 403
+
+
+def test_the_emulators_own_paths_are_no_apps(aws: EmbeddedAws) -> None:
+    client(aws, "s3").create_bucket(Bucket="kept")
+    host = f"ab12.execute-api.localhost:{aws.endpoint.rpartition(':')[2]}"
+    for path in ("/_ministack/reset", "/kept"):
+        assert ask(f"{aws.endpoint}{path}", "POST", Host=host, Origin="https://evil.example").status in {403, 404}
+    client(aws, "s3").head_bucket(Bucket="kept")
+
+
 def ask(url: str, method: str = "GET", **headers: str) -> urllib3.BaseHTTPResponse:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return urllib3.request(method, url, headers=named, retries=False)
