@@ -73,6 +73,7 @@ class World:
     metadata: dict[str, str] = field(default_factory=dict)
     bus: FakeBus = field(default_factory=FakeBus)
     told: bool = True
+    confidential: tuple[str, ...] = ()
 
     # The object store
     def head(self, bucket: str, key: str) -> Head:
@@ -118,6 +119,7 @@ class World:
         self.built.append(str(upload.version))
         self.previous.append(task.previous)
         self.resumed.append(task.resumed)
+        report.hide(self.confidential)
         if task.resumed is None:
             guard.before_step("build")
             with report.step("build"):

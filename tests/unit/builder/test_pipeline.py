@@ -94,6 +94,23 @@ def build(tmp_path: Path, parts: PlayedParts, listener: Listener, python: str | 
     return build_app(request, file, played, tmp_path / "work", cast(Any, listener))
 
 
+def test_values_of_variables_are_hidden_before_anything_of_the_app_runs(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "app.zip", "w") as archive:
+        archive.writestr("app.py", "")
+        archive.writestr("zappa_settings.json", '{"dev": {"app_function": "app.app"}}')
+        archive.writestr("auto-lambda.toml", '[environment]\nPASSWORD = "correct-horse-battery"\n')
+    parts, hidden = PlayedParts(), list[tuple[set[str], list[str]]]()
+    played = cast(Parts, SimpleNamespace(frameworks={"zappa": parts}, dependencies=parts, prover=parts))
+    request = AppRequest(name="shop", stage="dev", python="3.13", pythons=PYTHONS, today="2026-11-28")
+    (tmp_path / "work").mkdir()
+    file = os.open(tmp_path / "app.zip", os.O_RDONLY)
+    build_app(
+        request, file, played, tmp_path / "work", cast(Any, Listener()),
+        lambda values: hidden.append((set(values), list(parts.tried))),
+    )  # fmt: skip
+    assert hidden == [({"correct-horse-battery"}, [])]
+
+
 def curable(message: str = DIED) -> AppError:
     return OtherPythonMayDo(Code.APP_DOES_NOT_IMPORT, message, hint="Do something.")
 

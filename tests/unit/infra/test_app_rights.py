@@ -199,6 +199,7 @@ def test_lambda_itself_makes_network_interfaces_with_an_apps_role(boundary: str)
     "request_",
     [
         asked("kinesis", "GetRecords", "stream/clicks"),
+        asked("kinesis", "PutRecords", "stream/clicks"),
         asked("kinesis", "SubscribeToShard", "stream/clicks/consumer/c"),
         asked("dynamodb", "GetRecords", "table/orders/stream/2026"),
         asked("dynamodb", "ListStreams", "*"),
@@ -222,6 +223,55 @@ def test_lambda_itself_makes_network_interfaces_with_an_apps_role(boundary: str)
 def test_what_only_a_grant_opens(request_: Request) -> None:
     assert not allowed(role(SHOP), request_)
     assert allowed(role(SHOP, "AppBoundary"), request_)
+
+
+BANK = App("prod", "bank")
+# By what it is: data and code of others in the account, which only grants open.
+OF_OTHERS = {
+    "secrets": asked("secretsmanager", "GetSecretValue", "secret:prod/database-AbCdEf"),
+    "parameters": asked("ssm", "GetParameter", "parameter/prod/password"),
+    "keys": asked("kms", "Decrypt", "key/1"),
+    "objects": asked("s3", "GetObject", "arn:aws:s3:::bank-prod/accounts.csv"),
+    "buckets": asked("s3", "ListBucket", "arn:aws:s3:::bank-prod"),
+    "tables": asked("dynamodb", "GetItem", "table/accounts"),
+    "tables of another app": asked("dynamodb", "PutItem", "table/al-bank-prod-Accounts-1", **tagged(BANK)),
+    "queues": asked("sqs", "ReceiveMessage", "payments"),
+    "code of functions": asked("lambda", "GetFunction", "function:payments"),
+    "code of another app's functions": asked("lambda", "GetFunction", "function:bank-prod", **tagged(BANK)),
+    "functions": asked("lambda", "InvokeFunction", "function:payments"),
+    "another app's functions": asked("lambda", "InvokeFunction", "function:bank-prod", **tagged(BANK)),
+    "records of streams": asked("kinesis", "GetRecords", "stream/payments"),
+    "writing to streams": asked("kinesis", "PutRecord", "stream/payments"),
+}
+# What no grant opens either: the network, and what drives the pipeline.
+OF_NOBODY = {
+    "streams themselves": asked("kinesis", "DeleteStream", "stream/payments"),
+    "policies of streams": asked("kinesis", "PutResourcePolicy", "stream/payments"),
+    "network interfaces": asked("ec2", "DeleteNetworkInterface", "network-interface/eni-1"),
+    "the ledger": asked("dynamodb", "Query", STACK.arn("LedgerTable")),
+    "the ledger's index": asked("dynamodb", "Query", f"{STACK.arn('LedgerTable')}/index/recent"),
+    "metrics that drive the fleet": asked("cloudwatch", "PutMetricData", "*", cloudwatch__namespace="AutoLambda"),
+    "the log that alarms read": asked("logs", "PutLogEvents", "log-group:/auto-lambda/worker:log-stream:x"),
+    "the topic of alarms": asked("sns", "Publish", STACK.arn("AlarmTopic")),
+}
+
+
+@pytest.mark.parametrize("thing", [*OF_OTHERS, *OF_NOBODY])
+def test_an_app_whose_own_policy_allows_everything_reaches_nothing_of_the_account(thing: str) -> None:
+    request = {**OF_OTHERS, **OF_NOBODY}[thing]
+    assert allowed(replace(role(SHOP), boundary=None), request)
+    assert not allowed(role(SHOP), request)
+
+
+@pytest.mark.parametrize("thing", OF_NOBODY)
+def test_what_no_app_reaches_is_out_of_reach_with_grants_too(thing: str) -> None:
+    assert not allowed(role(SHOP, "AppBoundary"), OF_NOBODY[thing])
+
+
+def test_who_opens_the_account_is_told_that_whoever_may_drop_may_read_it() -> None:
+    told = STACK.template["Parameters"]["AppRights"]
+    assert told["Default"] == "granted"
+    assert "whoever may drop a zip may read it" in told["Description"]
 
 
 def test_the_template_has_the_namespace_that_the_worker_judges_by() -> None:

@@ -95,6 +95,18 @@ def test_a_failure_of_ours_beside_a_throttled_upload_counts(world: World) -> Non
         deliver(world, upload(), upload(name="blog"))
 
 
+def test_what_a_build_says_is_in_our_own_log_without_its_secrets(world: World) -> None:
+    key = "-----BEGIN PRIVATE KEY-----\nMIIEpAIBAAKC\n-----END PRIVATE KEY-----"
+    message = f"KeyError: correct-horse-battery\nDB_PASSWORD=swordfish-and-more\n{key}"
+    world.trouble = fail(AppError(Code.DEPENDENCY_BUILD_FAILED, message, hint="Correct it."))
+    world.confidential = ("correct-horse-battery",)
+    with capture_logs() as lines:
+        deliver(world, upload())
+    told = next(line["reason"] for line in lines if line["event"] == "the uploader can fix it")
+    assert "KeyError: ***" in told
+    assert not any(secret in str(lines) for secret in ("horse", "swordfish", "MIIE"))
+
+
 def test_the_second_version_is_told_which_template_was_live(world: World) -> None:
     deliver(world, upload("v1"))
     world.newest[SHOP_ZIP] = "v2"

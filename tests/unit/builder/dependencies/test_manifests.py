@@ -191,6 +191,20 @@ def test_a_file_of_the_host_is_not_read_for_a_dependency(tmp_path: Path) -> None
         assert "the option -r is not supported" in message
 
 
+@pytest.mark.parametrize("option", ["-r {}", "-c {}", "-e {}", "--find-links {}", "a @ file://{}", "{}"])
+def test_no_answer_tells_which_files_the_host_has(tmp_path: Path, option: str) -> None:
+    there, missing = tmp_path / "a", tmp_path / "b"
+    there.write_text("root:x")
+    for name, line in (("pyproject.toml", '[project]\ndependencies = ["{}"]'), ("requirements.txt", "{}\n")):
+        told = [
+            refused(tmp_path / "tree", {name: line.format(option.format(path))}).replace(str(path), "PATH")
+            for path in (there, missing)
+        ]
+        (tmp_path / "tree" / name).unlink()
+        assert told[0] == told[1]
+        assert "root:x" not in told[0]
+
+
 @pytest.mark.parametrize("version", ["^" + "1" * 6000, "~1." + "1" * 6000])
 def test_a_version_of_thousands_of_digits_is_the_uploaders_mistake(tmp_path: Path, version: str) -> None:
     assert "is not a requirement" in refused(tmp_path, {"Pipfile": f'[packages]\na = "{version}"'})

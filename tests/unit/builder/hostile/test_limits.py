@@ -117,6 +117,13 @@ def test_memory_that_outlives_its_processes_cannot_be_had(sandbox: Sandbox, tmp_
     assert run(sandbox, tmp_path, code).output == "-1 1"
 
 
+def test_the_page_tells_what_only_control_groups_bound() -> None:
+    page = (Path(__file__).parents[4] / "docs/explanation/sandbox.md").read_text()
+    told = page.partition("Without the units this is not bounded:")[2].partition("\n## ")[0]
+    assert "the buffers of pipes and sockets" in told
+    assert "what is between two looks" in told
+
+
 def test_a_program_that_heeds_no_signal(sandbox: Sandbox, tmp_path: Path) -> None:
     assert run(sandbox, tmp_path, DEAF, HURRIED).stopped == "time"
 

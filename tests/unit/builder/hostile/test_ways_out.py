@@ -35,8 +35,10 @@ OBEYED = {
     "GCONV_PATH": "/evil/gconv",
     "BASH_ENV": "/evil/bash",
     "ENV": "/evil/sh",
-    "PS4": "/evil/prompt",
+    "PS4": "$(/evil/prompt)",
+    "SHELLOPTS": "xtrace",
     "PYTHONPATH": "/evil/python",
+    "PYTHONHOME": "/evil/python",
     "PYTHONSTARTUP": "/evil/startup.py",
     "PATH": "/evil/bin:/usr/bin:/bin",
     "HOME": "/evil/home",
@@ -310,6 +312,35 @@ def test_a_second_resolution_writes_through_no_link_of_the_first(tmp_path: Path,
     assert resolve(question, TARGET, make_parts(tmp_path / "actions", sandbox).uv, work, quiet).lock == LOCKED
     assert len(sandbox.runs) == 4
     assert untouched(precious)
+
+
+class Linking:
+    """Answers as uv would, but for one of its two files, in whose place it leaves a link to a sound one elsewhere."""
+
+    def __init__(self, name: str, target: Path) -> None:
+        self.name = name
+        self.target = target
+
+    def run(self, command: Command, say: object) -> Outcome:
+        name = command.argv[command.argv.index("--output-file") + 1]
+        text = LISTED if name == "pylock.toml" else LOCKED
+        if name == self.name:
+            self.target.write_text(text)
+            (command.cwd / name).symlink_to(self.target)
+        else:
+            (command.cwd / name).write_text(text)
+        return Outcome(0, "", 0.1)
+
+
+@pytest.mark.parametrize("name", ["lock.txt", "pylock.toml"])
+def test_no_answer_of_a_resolution_is_read_through_a_link(tmp_path: Path, precious: Path, name: str) -> None:
+    work = tmp_path / "work"
+    work.mkdir()
+    question = Question("fast\n", "", "requirements.txt", complete=False, prerelease=False, left_out=())
+    uv = make_parts(tmp_path / "actions", Linking(name, precious / "file")).uv
+    with pytest.raises(AppError) as caught:
+        resolve(question, TARGET, uv, work, quiet)
+    assert "fast" not in str(caught.value)
 
 
 PLANTED = {

@@ -125,6 +125,22 @@ def test_what_python_does_not_import_only_warns() -> None:
     assert "libcuda.so.1" in warning
 
 
+def test_the_records_of_a_package_are_read_once_for_all_warnings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[Path] = []
+
+    def owners(site: Path, files: object) -> dict[str, str]:
+        read.append(site)
+        return {}
+
+    monkeypatch.setattr(audit, "owners", owners)
+    binaries = dict(binary(f"/opt/python/plugin/lib{number}.so", "libcuda.so.1") for number in range(50))
+    package = Package(binaries, {"/opt": tmp_path, "/var/task": tmp_path / "nowhere"})
+    assert len(check(package, PYTHON, "x86_64")) == 50
+    assert read == [tmp_path / "python"]
+
+
 def audited(folder: Path, code: Path) -> tuple[str, ...]:
     layer = Layer(folder, folder / "x.zip", "layers/1.zip", 0, 0)
     return audit.audit(Built(make_source(code), "", layer), code)

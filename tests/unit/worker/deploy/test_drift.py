@@ -1,4 +1,4 @@
-"""Repairing what was changed by hand stays within the app's own functions (attack 9)."""
+"""Repairing what was changed by hand stays within the app's own functions."""
 
 from __future__ import annotations
 

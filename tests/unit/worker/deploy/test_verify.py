@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import contextlib
+from http.client import BadStatusLine
 from pathlib import Path
 from typing import Any
 
@@ -248,6 +249,16 @@ def test_what_is_not_the_stacks_own_is_never_asked(make: Maker, url: str, endpoi
 def test_a_foreign_url_is_the_uploaders_fault_at_once(make: Maker, url: str) -> None:
     with pytest.raises(Unhealthy, match="no address of the stack's own"):
         verify(make.bundle(), Web(HttpAnswer(200, "")), url=url)
+
+
+@pytest.mark.parametrize("answer", [HttpAnswer(503, "of another service"), BadStatusLine("of another service")])
+@pytest.mark.parametrize("url", FOREIGN)
+def test_neither_pages_nor_banners_of_another_service_are_told(
+    make: Maker, url: str, answer: HttpAnswer | Exception
+) -> None:
+    with pytest.raises(Unhealthy) as caught:
+        verify(make.bundle(), Web(answer), url=url)
+    assert "of another service" not in str(caught.value)
 
 
 def test_on_an_emulator_its_own_endpoint_is_asked(make: Maker) -> None:

@@ -216,8 +216,11 @@ def _ask(proxy: IndexProxy, path: str) -> int:
 
 @pytest.mark.parametrize(
     "path",
-    ["/api/security/apiKey", "/team/../api/key", "/team/%2e%2e/api/key", "/", "/teams/x", "/7d/files/far-1.whl"],
-)
+    [
+        "/api/v4/user", "/artifactory/api/security/apiKey", "/team/../api/key", "/team/%2e%2e/api/key", "/", "/teams/x",
+        "/7d/files/far-1.whl",
+    ],
+)  # fmt: skip
 def test_no_other_path_of_a_private_host_is_asked_for_with_its_credentials(
     tmp_path: Path, artifacts: tuple[str, list[str]], path: str, refused: list[str]
 ) -> None:

@@ -1,4 +1,4 @@
-"""Every way to name what is another's is refused: each property, with each foreign value (attacks 9, 10, 11)."""
+"""Every way to name what is another's is refused: each property, with each foreign value."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Any, Literal
 
 import pytest
 from drafts import ACCOUNT, APP, SURROUNDINGS, Maker, everything, resource, with_template
-from mutants import mutants
+from mutants import FOREIGN, UNSAFE, changed, mutants
 
 from auto_lambda.errors import AppError, Code
 from auto_lambda.grants import Grants
-from auto_lambda.model import Template
+from auto_lambda.model import BucketNotification, Template
 from worker.deploy.gate import ownership, texts
 from worker.deploy.gate.access import AppAccess
 from worker.deploy.gate.gate import pass_gate
@@ -66,6 +66,12 @@ def complete() -> Template:
 with tempfile.TemporaryDirectory() as folder:
     GOOD: Bundle = Maker(Path(folder)).bundle(complete(), layer={"dep.py": "x = 1"})
 VERSION = next(name for name in GOOD.template["Resources"] if name.startswith("WorkVersion"))
+LAYER = next(name for name in GOOD.template["Resources"] if name.startswith("Dependencies"))
+NEEDED = replace(
+    GRANTED,
+    grants=Grants(queues=(f"arn:aws:sqs:us-east-1:{ACCOUNT}:jobs",), topics=(f"arn:aws:sns:us-east-1:{ACCOUNT}:news",)),
+)
+"""What the good template is granted."""
 
 
 def passes(template: Template, access: AppAccess = OPEN) -> bool:
@@ -82,8 +88,8 @@ def test_the_template_has_every_admitted_type_and_passes() -> None:
 
 
 def test_it_passes_with_grants_alone() -> None:
-    queue, topic = f"arn:aws:sqs:us-east-1:{ACCOUNT}:jobs", f"arn:aws:sns:us-east-1:{ACCOUNT}:news"
-    pass_gate(GOOD, TARGET, replace(GRANTED, grants=Grants(queues=(queue,), topics=(topic,))))
+    (queue,), (topic,) = NEEDED.grants.queues, NEEDED.grants.topics
+    pass_gate(GOOD, TARGET, NEEDED)
     with pytest.raises(AppError) as caught:
         pass_gate(GOOD, TARGET, GRANTED)
     assert f'grants: queues: ["{queue}"]' in caught.value.message
@@ -92,10 +98,7 @@ def test_it_passes_with_grants_alone() -> None:
 
 @pytest.mark.parametrize("rights", ["account", "granted"])
 def test_every_mutant_is_refused(rights: Literal["account", "granted"]) -> None:
-    grants = Grants(
-        queues=(f"arn:aws:sqs:us-east-1:{ACCOUNT}:jobs",), topics=(f"arn:aws:sns:us-east-1:{ACCOUNT}:news",)
-    )
-    access = AppAccess(APP, grants, rights)
+    access = replace(NEEDED, rights=rights)
     space = Namespace(access, TARGET, TemplateView(GOOD.template["Resources"]))
     tried = list(mutants(GOOD.template))
     assert len(tried) > 5000
@@ -109,3 +112,99 @@ def is_refused(space: Namespace, resource: dict[str, Any], mutant: Template) -> 
     if any(True for _ in ownership.judge(space, resource)) or any(True for _ in texts.judge(resource, known)):
         return True
     return not passes(mutant, space.access)
+
+
+QUEUE, TOPIC = FOREIGN["a queue of another app"], FOREIGN["a topic of another app"]
+STREAM = f"arn:aws:kinesis:us-east-1:{ACCOUNT}:stream/bank-prod"
+BUS = f"arn:aws:events:us-east-1:{ACCOUNT}:event-bus/bank-prod"
+ACCESS_POINT = f"arn:aws:elasticfilesystem:us-east-1:{ACCOUNT}:access-point/fsap-1"
+FOUND: dict[str, tuple[str, str, Any]] = {
+    "a version of another app's function": (VERSION, "FunctionName", "bank-prod"),
+    "another app's layer": ("Work", "Layers[]", FOREIGN["a layer of another app"]),
+    "the name of another app's layer": (LAYER, "LayerName", "al-bank-prod"),
+    "a route of another API": ("SocketRoute", "ApiId", "a1b2c3"),
+    "a path of another API": ("Resource", "RestApiId", "a1b2c3"),
+    "a method of another API": ("Method", "RestApiId", "a1b2c3"),
+    "a stage of another API": ("RestStage", "RestApiId", "a1b2c3"),
+    "a stage of another WebSocket API": ("SocketStage", "ApiId", "a1b2c3"),
+    "a gateway response of another API": ("Answer", "RestApiId", "a1b2c3"),
+    "an authorizer of another API": ("OldGuard", "RestApiId", "a1b2c3"),
+    "an authorizer of another WebSocket API": ("SocketGuard", "ApiId", "a1b2c3"),
+    "a key for another API": ("ApiKey", "StageKeys[].RestApiId", "a1b2c3"),
+    "another app's key": ("PlanKey", "KeyId", "a1b2c3"),
+    "a usage plan for another API": ("Plan", "ApiStages[].ApiId", "a1b2c3"),
+    "another app's usage plan": ("PlanKey", "UsagePlanId", "a1b2c3"),
+    "the name of another app's function": ("Work", "FunctionName", "bank-prod"),
+    "the name of another app's role": ("Role", "RoleName", "bank-prod"),
+    "the name of another app's rule": ("Rule", "Name", "bank-prod"),
+    "the name of another app's table": ("Answers", "TableName", "bank-prod"),
+    "the name of another app's topic": ("Topic", "TopicName", "bank-prod"),
+    "the name of another app's queue": ("Orders", "QueueName", "bank-prod"),
+    "the name of another app's log group": ("Logs", "LogGroupName", "/aws/lambda/bank-prod"),
+    "events of another app's queue": ("Queue", "EventSourceArn", QUEUE),
+    "events of the pipeline's queue": ("Queue", "EventSourceArn", FOREIGN["the pipeline's queue"]),
+    "events of a stream": ("Queue", "EventSourceArn", STREAM),
+    "events of another app's table": ("Queue", "EventSourceArn", FOREIGN["a table's stream of another app"]),
+    "another app's topic": ("News", "TopicArn", TOPIC),
+    "the pipeline's topic": ("News", "TopicArn", FOREIGN["the pipeline's topic"]),
+    "a rule on another bus": ("Rule", "EventBusName", "bank-prod"),
+    "another app's queue for dead letters of a function": ("Work", "DeadLetterConfig.TargetArn", QUEUE),
+    "another app's topic for dead letters of a function": ("Work", "DeadLetterConfig.TargetArn", TOPIC),
+    "another app's queue for dead letters of a rule": ("Rule", "Targets[].DeadLetterConfig.Arn", QUEUE),
+    "another app's queue for dead letters of a schedule": ("Later", "Target.DeadLetterConfig.Arn", QUEUE),
+    "another app's queue for dead letters of a queue": ("Orders", "RedrivePolicy.deadLetterTargetArn", QUEUE),
+    "another app's queue for dead letters of a topic": ("News", "RedrivePolicy.deadLetterTargetArn", QUEUE),
+    "another bus for failures": ("Retries", "DestinationConfig.OnFailure.Destination", BUS),
+    "another app's table's stream": ("Answers", "KinesisStreamSpecification.StreamArn", STREAM),
+    "a subnet": ("Work", "VpcConfig.SubnetIds[]", "subnet-1"),
+    "a security group": ("Work", "VpcConfig.SecurityGroupIds[]", "sg-1"),
+    "a file system": ("Work", "FileSystemConfigs[].Arn", ACCESS_POINT),
+    "logs into another app's group": ("Work", "LoggingConfig.LogGroup", "/aws/lambda/bank-prod"),
+    "access logs into another app's group": (
+        "RestStage", "AccessLogSetting.DestinationArn", FOREIGN["a log group of another app"],
+    ),
+    "access logs of a WebSocket API into another app's group": (
+        "SocketStage", "AccessLogSettings.DestinationArn", FOREIGN["a log group of another app"],
+    ),
+    "a managed policy": ("Role", "ManagedPolicyArns[]", FOREIGN["an administrator"]),
+    "all actions but one": ("Rights", "PolicyDocument.Statement[].NotAction", "iam:*"),
+    "all resources but one": ("Rights", "PolicyDocument.Statement[].NotResource", "arn:aws:s3:::x"),
+    "all actions but one, in a role": ("Role", "Policies[].PolicyDocument.Statement[].NotAction", "iam:*"),
+    "all resources but one, in a role": ("Role", "Policies[].PolicyDocument.Statement[].NotResource", "x"),
+    "calls by the pipeline's bucket": ("NewsPermission", "SourceArn", FOREIGN["the pipeline's bucket"]),
+}  # fmt: skip
+"""What reaches into another app, the pipeline or the account: the resource, the property and what it names."""
+
+
+def refusal(bundle: Bundle) -> str:
+    with pytest.raises(AppError) as caught:
+        pass_gate(bundle, TARGET, NEEDED)
+    return caught.value.message
+
+
+@pytest.mark.parametrize("form", FOUND)
+def test_what_reaches_out_of_the_app_is_refused_at_its_property(form: str) -> None:
+    name, path, value = FOUND[form]
+    said = refusal(with_template(GOOD, changed(GOOD.template, name, path, value)))
+    assert f"{name}: {path.replace('[]', '')}" in said
+
+
+@pytest.mark.parametrize("spelling", UNSAFE)
+def test_what_cloudformation_would_resolve_is_refused_in_each_spelling(spelling: str) -> None:
+    """A pattern may hold any document, so that nothing else refuses it."""
+    mutant = changed(GOOD.template, "Rule", "EventPattern.detail", UNSAFE[spelling])
+    assert "Rule: " in refusal(with_template(GOOD, mutant))
+
+
+@pytest.mark.parametrize("policy", ["Retain", "RetainExceptOnCreate", "Snapshot"])
+@pytest.mark.parametrize("attribute", ["DeletionPolicy", "UpdateReplacePolicy"])
+@pytest.mark.parametrize("name", ["Role", "Answers", "Work", "Logs"])
+def test_nothing_may_outlive_the_app(name: str, attribute: str, policy: str) -> None:
+    resources = GOOD.template["Resources"]
+    kept = {**GOOD.template, "Resources": {**resources, name: {**resources[name], attribute: policy}}}
+    assert f"{name}: {attribute}" in refusal(with_template(GOOD, kept))
+
+
+def test_events_of_a_bucket_that_was_not_granted_are_refused() -> None:
+    wanted = BucketNotification("bank-prod", "Work", ("s3:ObjectCreated:*",))
+    assert "Work: events of bucket bank-prod" in refusal(replace(GOOD, notifications=(wanted,)))

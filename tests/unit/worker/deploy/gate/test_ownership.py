@@ -57,35 +57,35 @@ def integration_of(resources: dict[str, Any]) -> dict[str, Any]:
 
 POLICY = {"PolicyName": "p", "Roles": [{"Ref": "Role"}]}
 SAID = {
-    "attack 9: a version of a victim's function": (sets(VERSION, FunctionName="bank-prod"), f"{VERSION}: FunctionName"),
-    "attack 10: a route on a victim's REST API": (sets("Method", RestApiId="a1b2c3"), "Method: RestApiId"),
-    "attack 10: a route on a victim's HTTP API": (sets("SocketRoute", ApiId="a1b2c3"), "SocketRoute: ApiId"),
-    "attack 10: a stage of a victim's API": (sets("RestStage", RestApiId="a1b2c3"), "RestStage: RestApiId"),
-    "attack 11: a victim's layer": (sets("Work", Layers=[f"arn:aws:lambda:us-east-1:{ACCOUNT}:layer:al-bank-prod:1"]),
+    "a version of a victim's function": (sets(VERSION, FunctionName="bank-prod"), f"{VERSION}: FunctionName"),
+    "a route on a victim's REST API": (sets("Method", RestApiId="a1b2c3"), "Method: RestApiId"),
+    "a route on a victim's HTTP API": (sets("SocketRoute", ApiId="a1b2c3"), "SocketRoute: ApiId"),
+    "a stage of a victim's API": (sets("RestStage", RestApiId="a1b2c3"), "RestStage: RestApiId"),
+    "a victim's layer": (sets("Work", Layers=[f"arn:aws:lambda:us-east-1:{ACCOUNT}:layer:al-bank-prod:1"]),
                                     "which belongs to another app"),
-    "attack 11: a victim's layer name": (
+    "a victim's layer name": (
         adds("Lambda::LayerVersion", LayerName="al-bank-prod", Content={}), "LayerName: the name al-bank-prod"),
-    "attack 11: a victim's function name": (sets("Work", FunctionName="bank-prod"), "the name bank-prod"),
-    "attack 11: a name that may be another app's": (sets("Work", FunctionName="shop-dev-prod"), "FunctionName: the"),
-    "attack 11: a rule's name": (sets("Rule", Name="bank-prod-tasks.f"), "Rule: Name"),
-    "attack 11: a log group's name": (sets("Logs", LogGroupName="/auto-lambda/worker"), "Logs: LogGroupName"),
-    "attack 11: the pipeline's bucket as caller": (
+    "a victim's function name": (sets("Work", FunctionName="bank-prod"), "the name bank-prod"),
+    "a name that may be another app's": (sets("Work", FunctionName="shop-dev-prod"), "FunctionName: the"),
+    "a rule's name": (sets("Rule", Name="bank-prod-tasks.f"), "Rule: Name"),
+    "a log group's name": (sets("Logs", LogGroupName="/auto-lambda/worker"), "Logs: LogGroupName"),
+    "the pipeline's bucket as caller": (
         sets("NewsPermission", SourceArn="arn:aws:s3:::uploads"), "which belongs to the pipeline"),
-    "attack 11: a managed policy": (
+    "a managed policy": (
         sets("Role", ManagedPolicyArns=["arn:aws:iam::aws:policy/AdministratorAccess"]), "grants: managed_policies"),
-    "attack 11: all actions but one": (
+    "all actions but one": (
         adds("IAM::Policy", PolicyDocument={"Statement": [{"Effect": "Allow", "NotAction": "x"}]}, **POLICY),
         "NotAction is not allowed"),
-    "attack 11: all resources but one": (
+    "all resources but one": (
         adds("IAM::Policy", PolicyDocument={"Statement": {"Effect": "Allow", "NotResource": "x"}}, **POLICY),
         "NotResource is not allowed"),
-    "attack 11: logs into another's group": (
+    "logs into another's group": (
         sets("RestStage", AccessLogSetting={"DestinationArn": f"arn:aws:logs:us-east-1:{ACCOUNT}:log-group:x"}),
         "RestStage: AccessLogSetting.DestinationArn"),
-    "attack 11: what would stay": (lambda it: it["Logs"].update(DeletionPolicy="Retain"), "Logs: DeletionPolicy"),
-    "attack 11: a dead-letter queue of another account": (
+    "what would stay": (lambda it: it["Logs"].update(DeletionPolicy="Retain"), "Logs: DeletionPolicy"),
+    "a dead-letter queue of another account": (
         sets("Work", DeadLetterConfig={"TargetArn": "arn:aws:sqs:us-east-1:999999999999:x"}), "in another account"),
-    "attack 11: pools of another account, in the document": (
+    "pools of another account, in the document": (
         lambda it: authorizer(it).update(
             providerARNs=["arn:aws:cognito-idp:us-east-1:999999999999:userpool/us-east-1_a"]),
         "which is in another account"),
