@@ -5,9 +5,12 @@ Values bound with `bound` (the upload, the message) are in every line logged ins
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
-from typing import TYPE_CHECKING, Any, TextIO
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from auto_lambda.redact import Redactor, secrets_of
 
@@ -24,15 +27,26 @@ if TYPE_CHECKING:
 
 __all__ = ["bound", "configure", "get"]
 
+LARGEST_FILE = 20_000_000
+"""Bytes of a log file; as many are kept of the one before."""
+
 
 def get(name: str) -> Any:
     """Return a logger; ``name`` is the part of the program."""
     return structlog.get_logger(part=name)
 
 
-def configure(level: str = "info", stream: TextIO | None = None) -> None:
-    """Write our own and all libraries' log lines to ``stream`` (stderr); libraries log only warnings and errors."""
+def configure(level: str = "info", stream: TextIO | None = None, file: Path | None = None) -> None:
+    """Write our own and all libraries' log lines; libraries log only warnings and errors.
+
+    Args:
+        level: the lowest level of our own lines.
+        stream: takes every line; stderr by default.
+        file: takes every line as well, for an agent that ships it. It begins anew at `LARGEST_FILE`.
+    """
     stream = stream or sys.stderr
+    if file and not stream.isatty():
+        stream = cast("TextIO", _Both(stream, file))
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
@@ -54,6 +68,37 @@ def configure(level: str = "info", stream: TextIO | None = None) -> None:
         )
     )
     logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+
+
+class _Both:
+    """Writes lines to a stream and to a file. A file that cannot be written costs its lines, and nothing else."""
+
+    def __init__(self, stream: TextIO, file: Path) -> None:
+        self._stream = stream
+        self._file = file
+        self._told = False
+        self._lock = threading.Lock()
+        self.flush, self.isatty = stream.flush, stream.isatty
+
+    def write(self, text: str) -> int:
+        with self._lock:
+            try:
+                self._append(text.encode(errors="replace"))
+            except OSError as error:
+                self._tell(error)
+        return self._stream.write(text)
+
+    def _append(self, line: bytes) -> None:
+        """Open the file for each line, so that whoever moves it away gets no more of them."""
+        if self._file.exists() and self._file.stat().st_size + len(line) > LARGEST_FILE:
+            self._file.replace(f"{self._file}.1")
+        with self._file.open("ab") as file:
+            file.write(line)
+
+    def _tell(self, error: OSError) -> None:
+        if not self._told:
+            self._told = True
+            self._stream.write(json.dumps({"event": "log file not written", "error": str(error)}) + "\n")
 
 
 def _tail(stream: TextIO) -> list[Processor]:

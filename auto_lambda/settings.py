@@ -56,6 +56,8 @@ class Settings(BaseSettings):
         default="info", description="the lowest level that is logged"
     )
 
+    log_file: Path | None = Field(default=None, description="a file that takes every log line as well")
+
     @field_validator("log_level", mode="before")
     @classmethod
     def _any_case(cls, value: object) -> object:

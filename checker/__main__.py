@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] = ()) -> int:
         chosen = settings.load(settings.CheckerSettings)
     except settings.SettingsError as error:
         return refuse("checker", error.problems)
-    logs.configure(chosen.log_level)
+    logs.configure(chosen.log_level, file=chosen.log_file)
     spare_memory()
     dns_timeouts()
     return _run(chosen, options)
@@ -78,10 +78,20 @@ def _run(chosen: settings.CheckerSettings, options: argparse.Namespace) -> int:
     except Exception as error:  # noqa: BLE001 - the loop survives whatever passes by itself
         logs.get("checker").warning("the first sample failed", error=str(error))
     trim_memory()
+    if chosen.worker_group and not (options.dry_run or options.once):
+        _suspend_rebalancing(AutoScalingGroup(_client(session, "autoscaling"), chosen.worker_group))
     if options.once:
         return 0 if loop.tick() else 1
     with stop_on_signals() as stop:
         return _until(stop, loop, chosen.check_seconds)
+
+
+def _suspend_rebalancing(group: AutoScalingGroup) -> None:
+    """CloudFormation cannot. The checker can: it is always there, and starts anew with the pipeline's machines."""
+    try:
+        group.suspend_rebalancing()
+    except Exception as error:  # noqa: BLE001 - the fleet scales without it
+        logs.get("checker").warning("AZRebalance not suspended", error=str(error))
 
 
 def _sampler(chosen: settings.CheckerSettings, session: Session) -> Sampler:

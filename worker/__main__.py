@@ -51,7 +51,7 @@ def main() -> int:
         chosen = settings.load(settings.WorkerSettings)
     except settings.SettingsError as error:
         return refuse("worker", error.problems)
-    logs.configure(chosen.log_level)
+    logs.configure(chosen.log_level, file=chosen.log_file)
     spare_memory()
     dns_timeouts()
     return _run(chosen)

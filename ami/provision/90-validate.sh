@@ -25,6 +25,22 @@ units_are_enabled_and_sound() {
     done
 }
 
+agent_collects_our_logs() {
+    # What the agent makes of its configuration: it skips what it does not know, without a word.
+    on_amazon_linux || return 0
+    local agent=/opt/aws/amazon-cloudwatch-agent translated unit
+    translated=$(mktemp)
+    say "CloudWatch agent $(cat $agent/bin/CWAGENT_VERSION)"
+    $agent/bin/config-translator --mode ec2 --multi-config default --config $agent/etc/common-config.toml \
+        --input $agent/etc/amazon-cloudwatch-agent.json --input-dir $agent/etc/amazon-cloudwatch-agent.d \
+        --output "$translated" >&2 || problem "the CloudWatch agent does not take its configuration"
+    for unit in worker checker; do
+        grep -q "/var/log/autolambda-$unit/log.jsonl" "$translated" || problem "the CloudWatch agent does not collect the $unit's log"
+        grep -q "\"/auto-lambda/$unit\"" "$translated" || problem "the CloudWatch agent does not know the $unit's log group"
+    done
+    rm "$translated"
+}
+
 builds_work() {
     # As the worker does, with the builders' own unit.
     local run=/run/autolambda-worker cache=/var/cache/auto-lambda
@@ -66,6 +82,7 @@ disk_is_free() {
 
 units_are_enabled_and_sound
 metadata_wants_a_token
+agent_collects_our_logs
 builds_work
 nothing_is_left
 disk_is_free

@@ -70,6 +70,13 @@ class AutoScalingGroup:
         kinds = Counter(_kind(item["LifecycleState"]) for item in groups[0]["Instances"])
         return Capacity(kinds["in service"], kinds["pending"], kinds["leaving"], groups[0]["DesiredCapacity"])
 
+    def suspend_rebalancing(self) -> None:
+        """Keep the group from terminating instances to even out its Availability Zones. Repeating it changes nothing.
+
+        Workers that end themselves leave the zones uneven, and rebalancing does not wait for builds.
+        """
+        self._client.suspend_processes(AutoScalingGroupName=self._name, ScalingProcesses=["AZRebalance"])
+
 
 class Member:
     """An instance in its group. All exceptions are botocore's."""

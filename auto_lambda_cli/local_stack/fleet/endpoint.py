@@ -93,6 +93,7 @@ class Service:
             ),
             "RecordLifecycleActionHeartbeat": lambda it: group.heartbeat(it["InstanceId"], it["LifecycleHookName"]),
             "CompleteLifecycleAction": lambda it: group.complete(it["InstanceId"], it["LifecycleHookName"]),
+            "SuspendProcesses": lambda _: None,  # there is one zone
             "SetDesiredCapacity": lambda it: group.set_desired(int(it["DesiredCapacity"]), "set by a person"),
         }
 

@@ -82,6 +82,7 @@ CALLS: Mapping[Operation, Mapping[Who, Asks]] = {
     ("autoscaling", "RecordLifecycleActionHeartbeat"): {_W: on(_GROUP)},
     ("autoscaling", "SetInstanceHealth"): {_W: on(_GROUP), _C: on(_GROUP.replace("-workers", "-checker"))},
     ("autoscaling", "SetInstanceProtection"): {_W: on(_GROUP)},
+    ("autoscaling", "SuspendProcesses"): {_C: on(_GROUP)},
     ("autoscaling", "TerminateInstanceInAutoScalingGroup"): {_W: on(_GROUP)},
     ("cloudformation", "ContinueUpdateRollback"): _STACK_CALLS,
     # The tags of the stack are part of the request.

@@ -88,9 +88,12 @@ class PipelineStack:
 
     def worker_environment(self) -> dict[str, str]:
         """Return what user data tells a worker."""
-        data = self.template["Resources"]["WorkerTemplate"]["Properties"]["LaunchTemplateData"]["UserData"]
-        script = base64.b64decode(self.resolve(data)).decode()
-        return dict(re.findall(r"^(A\w+)=(.*)$", script, re.MULTILINE))
+        return dict(re.findall(r"^(A\w+)=(.*)$", self.user_data("WorkerTemplate"), re.MULTILINE))
+
+    def user_data(self, name: str) -> str:
+        """Return the script that an instance of a launch template runs at its first boot."""
+        data = self.template["Resources"][name]["Properties"]["LaunchTemplateData"]["UserData"]
+        return base64.b64decode(self.resolve(data)).decode()
 
     def resolve(self, value: Any) -> Any:
         """Return a value with its functions evaluated."""

@@ -6,8 +6,11 @@ import configparser
 import json
 import re
 import stat
+import subprocess
 from pathlib import Path
 
+import pytest
+from iam.template import PipelineStack
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -26,14 +29,53 @@ def test_steps_are_executable_and_stop_at_the_first_error() -> None:
     assert "set -euo pipefail" in (AMI / "provision/lib.sh").read_text()
 
 
-def test_the_cloudwatch_agent_collects_our_units_disk_and_memory() -> None:
+UNITS = AMI.parent / "systemd"
+OF_FILES = {"file_path", "log_group_name", "log_stream_name", "retention_in_days"}
+"""Of the settings that the agent documents for files; it ignores those that it does not know."""
+
+
+def written_by(unit: str) -> str:
+    """The log file that a unit tells its program to write, in a folder that systemd makes for it."""
+    text = (UNITS / f"autolambda-{unit}.service").read_text()
+    (file,) = re.findall(r"^Environment=.*\bAUTO_LAMBDA_LOG_FILE=(\S+)$", text, re.MULTILINE)
+    assert "\nLogsDirectory=%N\n" in text
+    return str(file).replace("%L", "/var/log").replace("%N", f"autolambda-{unit}")
+
+
+def test_the_cloudwatch_agent_collects_disk_memory_and_the_files_that_our_units_write() -> None:
+    """Not their journals: the agent wraps each line of a journal, and no metric filter sees into it."""
     agent = json.loads(AGENT.read_text())
-    journals = agent["logs"]["logs_collected"]["journald"]["collect_list"]
-    assert [unit for journal in journals for unit in journal["units"]] == [
-        "autolambda-worker.service",
-        "autolambda-checker.service",
-    ]
+    assert agent["logs"]["logs_collected"].keys() == {"files"}
+    files = agent["logs"]["logs_collected"]["files"]["collect_list"]
+    assert {file["log_group_name"]: file["file_path"] for file in files} == {
+        "/auto-lambda/worker": written_by("worker"),
+        "/auto-lambda/checker": written_by("checker"),
+    }
+    assert {name for file in files for name in file} == OF_FILES
+    assert agent["agent"]["run_as_user"] == "root"  # the files are readable by their writers alone
     assert agent["metrics"]["metrics_collected"].keys() == {"disk", "mem"}
+
+
+@pytest.mark.parametrize("unit", ["worker", "checker"])
+def test_a_machine_tells_its_agent_the_names_of_its_pipeline(unit: str, tmp_path: Path) -> None:
+    stack = PipelineStack({"MetricsNamespace": "Shop/Deploys", "LogPrefix": "/auto-lambda/second"})
+    file = tmp_path / "agent.json"
+    file.write_text(AGENT.read_text())
+    script = stack.user_data(f"{unit.title()}Template")
+    (command,) = re.findall(r"^sed -i .*\n.*amazon-cloudwatch-agent\.json$", script, re.MULTILINE)
+    told = command.replace("/opt/aws/amazon-cloudwatch-agent/etc/amazon-cloudwatch-agent.json", str(file))
+    subprocess.run(["/bin/sh", "-c", told], check=True)
+    agent = json.loads(file.read_text())
+    assert agent["metrics"]["namespace"] == "Shop/Deploys/Machines"
+    groups = {one["log_group_name"] for one in agent["logs"]["logs_collected"]["files"]["collect_list"]}
+    assert f"/auto-lambda/second/{unit}" in groups
+    assert script.index(command) < script.index("restart amazon-cloudwatch-agent.service")
+
+
+def test_the_image_is_checked_for_what_the_agent_makes_of_its_configuration() -> None:
+    validation = (AMI / "provision/90-validate.sh").read_text()
+    assert "config-translator" in validation
+    assert re.search(r"^agent_collects_our_logs$", validation, re.MULTILINE)
 
 
 def test_every_variable_of_the_template_has_a_default_so_that_it_validates_alone() -> None:

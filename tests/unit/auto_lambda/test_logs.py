@@ -6,6 +6,7 @@ import io
 import json
 import logging
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -88,3 +89,32 @@ def test_secrets_are_hidden_however_deep_they_are(stream: io.StringIO, monkeypat
     logs.configure("info", stream)
     logs.get("x").info("a", one=["correct-horse"], two={"k": ("correct-horse",)}, three=ValueError("correct-horse"))
     assert "correct-horse" not in stream.getvalue()
+
+
+def test_a_file_gets_every_line_as_well(stream: io.StringIO, tmp_path: Path) -> None:
+    logs.configure("info", stream, tmp_path / "log.jsonl")
+    logs.get("daemon").info("started", key="ü\ud800")
+    logging.getLogger("botocore").warning("slow")
+    written = (tmp_path / "log.jsonl").read_text()
+    assert written == stream.getvalue()
+    assert [json.loads(line)["event"] for line in written.splitlines()] == ["started", "slow"]
+
+
+def test_a_file_that_grows_large_begins_anew(
+    stream: io.StringIO, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logs, "LARGEST_FILE", 1000)
+    logs.configure("info", stream, tmp_path / "log.jsonl")
+    for number in range(100):
+        logs.get("daemon").info("started", number=number)
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["log.jsonl", "log.jsonl.1"]
+    assert all(file.stat().st_size <= 1000 for file in tmp_path.iterdir())
+    assert len(stream.getvalue().splitlines()) == 100
+
+
+def test_a_file_that_cannot_be_written_is_told_once_and_costs_no_line(stream: io.StringIO, tmp_path: Path) -> None:
+    logs.configure("info", stream, tmp_path / "missing" / "log.jsonl")
+    for number in range(3):
+        logs.get("daemon").info("started", number=number)
+    events = [line["event"] for line in lines(stream)]
+    assert sorted(events) == ["log file not written", "started", "started", "started"]

@@ -161,6 +161,33 @@ def test_what_is_not_allowed_is_told_at_start(
     assert said in capsys.readouterr().err
 
 
+def suspended() -> list[str]:
+    (group,) = boto3.client("autoscaling", region_name="eu-west-1").describe_auto_scaling_groups()["AutoScalingGroups"]
+    return [one["ProcessName"] for one in group["SuspendedProcesses"]]
+
+
+def test_a_checker_keeps_the_group_from_rebalancing_its_zones(fleet: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("checker.__main__._until", lambda *_: 0)
+    monkeypatch.setenv("AUTO_LAMBDA_WORKER_GROUP", fleet)
+    assert main(["--dry-run"]) == 0
+    assert suspended() == []
+    assert main() == 0
+    assert suspended() == ["AZRebalance"]
+
+
+def test_a_checker_that_may_not_suspend_goes_on(
+    fleet: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def denied(_: object) -> None:
+        raise ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "SuspendProcesses")
+
+    monkeypatch.setattr("checker.__main__._until", lambda *_: 0)
+    monkeypatch.setattr("checker.__main__.AutoScalingGroup.suspend_rebalancing", denied)
+    monkeypatch.setenv("AUTO_LAMBDA_WORKER_GROUP", fleet)
+    assert main() == 0
+    assert "AZRebalance not suspended" in capsys.readouterr().err
+
+
 def test_two_at_once_publish_the_same_which_no_statistic_but_the_count_shows(fleet: str) -> None:
     assert main(["--once"]) == main(["--once"]) == 0
     queue = os.environ["AUTO_LAMBDA_QUEUE_URL"].rpartition("/")[2]

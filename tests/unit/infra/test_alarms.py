@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 import structlog
 from alarms import Point, Recorder, counted, matches, states
+from botocore.exceptions import ClientError
 from pipeline_template import REPOSITORY, read_template
 from tables import FakeTable
 
@@ -32,6 +33,7 @@ from auto_lambda.redact import Redactor
 from checker.publish import to_errors, to_metrics
 from checker.sample import Sample
 from worker.cancellation import CancelToken
+from worker.consumer.daemon import PutOff
 from worker.consumer.inbox import Delivery, ParsedMessage
 from worker.handler import DeliveryHandler
 from worker.model import Upload
@@ -77,6 +79,7 @@ class Checker:
         self.cloudwatch = Recorder()
         self._metrics = Metrics(self.cloudwatch, NAMESPACE)  # type: ignore[arg-type]
         self._publish = to_metrics(self._metrics, QUEUE_URL)
+        self.oldest = 0.0
 
     def looks(
         self,
@@ -89,7 +92,7 @@ class Checker:
     ) -> Checker:
         for second in range(int(start), int(end), every):
             at = datetime.fromtimestamp(second, UTC)
-            self._publish(Sample(at, depth, letters, capacity, (30.0, 50.0), 0.0))
+            self._publish(Sample(at, depth, letters, capacity, (30.0, 50.0), self.oldest))
         return self
 
     def fails(self, start: float, end: float) -> Checker:
@@ -103,19 +106,20 @@ class Checker:
 
 
 @pytest.fixture
-def written() -> Iterator[io.StringIO]:
-    """What a worker writes to its log, as on a machine."""
+def written(tmp_path: Path) -> Iterator[Path]:
+    """What a worker writes to its log on a machine: the file of which CloudWatch's agent ships each line as it is."""
     root = logging.getLogger()
     before, level = list(root.handlers), root.level
-    stream = io.StringIO()
-    logs.configure("info", stream)
-    yield stream
+    file = tmp_path / "log.jsonl"
+    file.touch()
+    logs.configure("info", io.StringIO(), file)
+    yield file
     structlog.reset_defaults()
     root.handlers[:], root.level = before, level
 
 
-def as_metrics(written: io.StringIO, at: float = 60.0) -> list[Point]:
-    return list(counted([(at, line) for line in written.getvalue().splitlines()], FILTERS))
+def as_metrics(written: Path, at: float = 60.0) -> list[Point]:
+    return list(counted([(at, line) for line in written.read_text().splitlines()], FILTERS))
 
 
 def attempt(app: str, trouble: Exception) -> None:
@@ -144,7 +148,7 @@ def attempt(app: str, trouble: Exception) -> None:
     if isinstance(trouble, AppError):
         handler.handle(delivery, CancelToken())
         return
-    with pytest.raises(type(trouble)):
+    with pytest.raises(PutOff if isinstance(trouble, ClientError) else type(trouble)):
         handler.handle(delivery, CancelToken())
 
 
@@ -207,21 +211,59 @@ OURS, THEIRS = OSError("disk full"), AppError(Code.NO_FRAMEWORK, "no app", hint=
     [([OURS] * 3, True), ([OURS] * 2, False), ([THEIRS] * 9, False), ([OURS, THEIRS, OURS, THEIRS, OURS], True)],
     ids=["three of ours", "two of ours", "the uploaders' own", "mixed"],
 )
-def test_failures_on_our_side(written: io.StringIO, troubles: list[Exception], *, fires: bool) -> None:
+def test_failures_on_our_side(written: Path, troubles: list[Exception], *, fires: bool) -> None:
     for number, trouble in enumerate(troubles):
         attempt(f"a{number}", trouble)
     assert ever("FailuresOnOurSide", as_metrics(written), 900) is fires
 
 
-def test_failures_on_our_side_that_are_hours_apart_are_no_alarm(written: io.StringIO) -> None:
+def test_what_aws_throttles_is_no_failure_on_our_side(written: Path) -> None:
+    slower = ClientError({"Error": {"Code": "Throttling", "Message": "Rate exceeded"}}, "CreateChangeSet")
+    for number in range(5):
+        attempt(f"a{number}", slower)
+    assert not ever("FailuresOnOurSide", as_metrics(written), 900)
+
+
+def test_a_line_of_a_journal_as_the_agent_ships_it_is_counted_by_no_filter(written: Path) -> None:
+    """Why the agent collects files: it wraps a journal's lines, and text inside of text matches no pattern."""
     attempt("a", OURS)
-    once = written.getvalue().splitlines()
+    lines = [json.dumps({"body": {"MESSAGE": line}}) for line in written.read_text().splitlines()]
+    assert as_metrics(written)
+    assert {point.value for point in counted([(60.0, line) for line in lines], FILTERS)} == {0.0}
+
+
+@pytest.mark.parametrize(
+    ("oldest", "capacity", "fires"),
+    [(2400.0, TWO, True), (2400.0, NOBODY, True), (1200.0, TWO, False), (0.0, NOBODY, False)],
+    ids=["workers that come and go", "nobody comes", "a long queue", "an empty queue"],
+)
+def test_an_upload_that_waits_is_seen_even_if_machines_come_and_go(
+    oldest: float, capacity: Capacity, *, fires: bool
+) -> None:
+    checker = Checker()
+    checker.oldest = oldest
+    checker.looks(0, 1200, WAITING, capacity)
+    assert ever("OldestUploadWaits", checker.points, 1200) is fires
+
+
+def test_an_upload_that_is_done_within_ten_minutes_is_no_alarm() -> None:
+    checker = Checker()
+    checker.oldest = 2400.0
+    checker.looks(0, 590, WAITING, TWO)
+    checker.oldest = 0.0
+    checker.looks(590, 1200, QUIET, TWO)
+    assert not ever("OldestUploadWaits", checker.points, 1200)
+
+
+def test_failures_on_our_side_that_are_hours_apart_are_no_alarm(written: Path) -> None:
+    attempt("a", OURS)
+    once = written.read_text().splitlines()
     lines = [(at, line) for at in (100.0, 4000.0, 8000.0) for line in once]
     assert not ever("FailuresOnOurSide", list(counted(lines, FILTERS)), 9000)
 
 
 @pytest.mark.parametrize(("deaths", "fires"), [(2, True), (1, False), (0, False)])
-def test_workers_restart(written: io.StringIO, tmp_path: Path, deaths: int, *, fires: bool) -> None:
+def test_workers_restart(written: Path, tmp_path: Path, deaths: int, *, fires: bool) -> None:
     for _ in range(deaths):
         with workroom(tmp_path / "left"):  # a worker that is killed leaves its room, and the lock on it is gone
             (tmp_path / "left" / "worker-dead").mkdir()
@@ -250,16 +292,17 @@ def test_workers_are_idle_only_when_they_were_for_two_minutes() -> None:
 
 
 @pytest.fixture
-def published(written: io.StringIO, tmp_path: Path) -> set[tuple[str, frozenset[str]]]:
+def published(written: Path, tmp_path: Path) -> set[tuple[str, frozenset[str]]]:
     """Every metric that checker and worker make, with the names of its dimensions."""
     attempt("a", OURS)
     live = {"event": "finished", "outcome": "live", "step": "verify", "framework": "zappa", "since_drop": 12.5}
     source = (REPOSITORY / "worker/settlement.py").read_text()
     assert all(f"{name}=" in source for name in live if name != "event")
-    (tmp_path / "worker-dead").mkdir()
-    with workroom(tmp_path):
+    (tmp_path / "rooms" / "worker-dead").mkdir(parents=True)
+    with workroom(tmp_path / "rooms"):
         pass
-    written.write(json.dumps(live) + "\n")
+    with written.open("a") as log:
+        log.write(json.dumps(live) + "\n")
     points = as_metrics(written) + Checker().looks(0, 10, WAITING, TWO).fails(0, 10).points
     return {(it.name, frozenset(name for name, _ in it.dimensions)) for it in points if it.namespace == NAMESPACE}
 
