@@ -15,7 +15,7 @@ from auto_lambda.keys import App
 from auto_lambda.model import Proof
 from builder.compose import Parts
 from builder.dependencies.zips import UnsafeTree, write_zip
-from builder.diagnosis.other_python import OtherPythonMayDo
+from builder.diagnosis.other_python import OtherPythonMayDo, on_all
 from builder.lint.lint import lint
 from builder.model import Built, Draft, Source
 from builder.package_size import check_package_size
@@ -119,7 +119,7 @@ def _climb(source: Source, parts: Parts, work: Path, progress: BuildProgress) ->
             tried = built.source if built else source
             others = tuple(one for one in tried.other_pythons if not (work / f"python{one}").exists())
             if not (isinstance(error, OtherPythonMayDo) or failures) or not others:
-                raise failures[0][1] if failures else error from None
+                raise on_all([*failures, (tried.python, error)]) from None
             failures.append((tried.python, error))
             progress.say(f"the app does not start on Python {tried.python}, trying {others[0]}: {error}")
             source = replace(tried, python=others[0], other_pythons=others[1:])

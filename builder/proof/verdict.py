@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 
 from auto_lambda.errors import AppError, Code
 from builder.diagnosis.import_errors import remedy
-from builder.diagnosis.other_python import lost_module_hint, mark
+from builder.diagnosis.other_python import import_hint, mark
 from builder.diagnosis.syntax import clean, syntax_error
 from builder.diagnosis.tracebacks import last_lines, with_names
 from builder.proof.audit import TASK
@@ -137,9 +137,9 @@ class _AppException:
             problem.message, types=problem.types, origins=problem.origins, unset=problem.unset, number=problem.errno,
             file=with_names(problem.file, self._shown),
         )  # fmt: skip
-        error = self._with_traceback(*(known or (Code.APP_DOES_NOT_IMPORT, self._hint())))
         files = _FRAME_FILE.findall(problem.traceback)
         own = not files or self._is_own(files[-1]) or problem.type == "SystemExit"
+        error = self._with_traceback(*(known or (Code.APP_DOES_NOT_IMPORT, self._hint(own))))
         return mark(error, missing=problem.missing, own=own, known=known is not None)
 
     @staticmethod
@@ -174,13 +174,16 @@ class _AppException:
             hint="Correct the name in the settings, or make sure that the module is in the zip and defines it.",
         )
 
-    def _hint(self) -> str:
+    def _hint(self, own: bool) -> str:
         problem = self._problem
         if problem.missing:
-            return lost_module_hint(problem.missing) or (
+            return import_hint("", problem.missing) or (
                 f"Add the package that provides {clean(problem.missing)} to the app's requirements, or put the "
                 "module into the zip."
             )
         if problem.type == "SystemExit":
             return 'Put script code under `if __name__ == "__main__":`.'
-        return "The last lines say what went wrong: correct it, and make sure that the import works on your machine."
+        told = f"{with_names(problem.traceback, self._shown)}\n{problem.message}"
+        return import_hint(told, own=own) or (
+            "The last lines say what went wrong: correct it, and make sure that the import works on your machine."
+        )

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from auto_lambda.errors import AppError, Code
 from auto_lambda.model import BucketNotification
 from builder.diagnosis.import_errors import remedy
-from builder.diagnosis.other_python import lost_module_hint, mark
+from builder.diagnosis.other_python import import_hint, mark
 from builder.diagnosis.python2 import looks_like_python2
 from builder.diagnosis.syntax import clean
 from builder.frameworks.chalice.code import PACKAGED
@@ -161,11 +161,13 @@ def _import_hint(error: _Error, source: Source) -> str:
                 f"chalice packages only {PACKAGED}: move {beside} into chalicelib/ and open it there, as in "
                 f'Path(__file__).parent / "chalicelib" / "{Path(beside).name}".'
             )
-        return "The last lines say what went wrong: correct it, and make sure that `import app` works."
+        return import_hint(error.message, own=error.own) or (
+            "The last lines say what went wrong: correct it, and make sure that `import app` works."
+        )
     top = error.missing.partition(".")[0]
     if top.isidentifier() and ((source.root / f"{top}.py").is_file() or (source.root / top).is_dir()):
         return f"chalice packages only {PACKAGED}: move {top} into chalicelib/ and import it from there."
-    return lost_module_hint(clean(error.missing)) or (
+    return import_hint(error.message, clean(error.missing)) or (
         f"Add the package that provides {clean(error.missing)} to requirements.txt, or put the module into chalicelib/."
     )
 

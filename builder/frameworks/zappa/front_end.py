@@ -23,6 +23,7 @@ from builder.frameworks.zappa import answer
 from builder.frameworks.zappa.answer import Packaged
 from builder.frameworks.zappa.brought import imported
 from builder.frameworks.zappa.events import tasks_use_topic
+from builder.frameworks.zappa.patches import CALL_LIVE_ALIAS, DISCONNECT_AFTER_ANSWER, UNWRAP_SINGLE_FUNCTIONS
 from builder.frameworks.zappa.settings import SETTINGS_PAGE, ZAPPA_VERSION, StageSettings, check_settings, unsupported
 from builder.frameworks.zappa.template import SETTING_NAMES, build_template
 from builder.model import Built, Draft, Source
@@ -33,16 +34,6 @@ from builder.source.unpack import unpack_file
 
 _SCRIPT = Path(__file__).with_name("inside") / "zappa_package.py"
 _LIMITS = Limits(wall=180, cpu=180)
-_CALL_LIVE_ALIAS = """
-# zappa.asynchronous calls the function by this name: tasks have to run on the live version, not on $LATEST.
-import os
-if os.environ.get("AWS_LAMBDA_FUNCTION_NAME", ":").count(":") == 0:
-    os.environ["AWS_LAMBDA_FUNCTION_NAME"] += ":live"
-"""
-_UNWRAP_SINGLE_FUNCTIONS = """
-# Handlers before zappa 0.63 support one function per source, which must not be in a list.
-AWS_EVENT_MAPPING = {arn: found[0] if len(found) == 1 else found for arn, found in AWS_EVENT_MAPPING.items()}
-"""
 _GENERATED_FILES = ("handler.py", "zappa_settings.py", "django_zappa_app.py")
 _CALLS_AWS = re.compile(rb"\b(?:boto3|botocore|aioboto3|aiobotocore|pynamodb|s3fs|storages|flask_s3|smart_open)\b")
 _FLASK = re.compile(rb"(?m)^(?:from|import)\s+flask\b")
@@ -219,8 +210,10 @@ def _write_code(package: Path, code: Path, packaged: Packaged, settings: StageSe
         shutil.copyfile(zappa / "handler.py", code / "handler.py", follow_symlinks=False)
     if settings.text("django_settings"):
         shutil.copyfile(zappa / "ext" / "django_zappa.py", code / "django_zappa_app.py", follow_symlinks=False)
-    tasks = "" if tasks_use_topic(settings) else _CALL_LIVE_ALIAS
-    (code / "zappa_settings.py").write_text(packaged.settings_py + _UNWRAP_SINGLE_FUNCTIONS + tasks, encoding="utf-8")
+    tasks = "" if tasks_use_topic(settings) else CALL_LIVE_ALIAS
+    asgi = DISCONNECT_AFTER_ANSWER if (zappa / "asgi.py").is_file() else ""
+    settings_py = packaged.settings_py + UNWRAP_SINGLE_FUNCTIONS + tasks + asgi
+    (code / "zappa_settings.py").write_text(settings_py, encoding="utf-8")
     return warnings if replaced else ()
 
 

@@ -162,8 +162,15 @@ def test_a_named_python_and_any_other_failure_end_it(
 
 
 def test_the_first_failure_is_told_if_it_works_on_none(tmp_path: Path) -> None:
-    later = AppError(Code.MISSING_ENVIRONMENT, "another", hint="Set it.")
-    parts = PlayedParts(at_proof={"3.13": curable(), "3.12": later, "3.11": curable("yet another")})
-    with pytest.raises(AppError, match="cgi"):
+    parts = PlayedParts(at_proof={"3.13": curable(), "3.12": curable("another"), "3.11": curable("yet another")})
+    with pytest.raises(AppError, match="cgi") as caught:
         build(tmp_path, parts, Listener())
     assert parts.tried == ["3.13", "3.12", "3.11"]
+    assert "3.12 (another), 3.11 (yet another)" in (caught.value.hint or "")
+
+
+def test_what_has_nothing_to_do_with_python_is_told_first(tmp_path: Path) -> None:
+    unset = AppError(Code.MISSING_ENVIRONMENT, "TABLE is not set", hint="Set it.")
+    parts = PlayedParts(at_proof={"3.13": curable(), "3.12": unset, "3.11": curable("yet another")})
+    with pytest.raises(AppError, match="TABLE"):
+        build(tmp_path, parts, Listener())

@@ -1,0 +1,39 @@
+"""Python that is appended to ``zappa_settings.py``, for what zappa's handler lacks here."""
+
+CALL_LIVE_ALIAS = """
+# zappa.asynchronous calls the function by this name: tasks have to run on the live version, not on $LATEST.
+import os
+if os.environ.get("AWS_LAMBDA_FUNCTION_NAME", ":").count(":") == 0:
+    os.environ["AWS_LAMBDA_FUNCTION_NAME"] += ":live"
+"""
+UNWRAP_SINGLE_FUNCTIONS = """
+# Handlers before zappa 0.63 support one function per source, which must not be in a list.
+AWS_EVENT_MAPPING = {arn: found[0] if len(found) == 1 else found for arn, found in AWS_EVENT_MAPPING.items()}
+"""
+DISCONNECT_AFTER_ANSWER = """
+# zappa tells ASGI apps that the client has left as soon as they have the request: Django then answers nothing.
+def _disconnect_after_answer():
+    import asyncio
+
+    from zappa.asgi import ASGIHandler
+
+    receive, send = ASGIHandler.receive, ASGIHandler.send
+
+    def answered(handler):
+        return handler.__dict__.setdefault("_auto_lambda_answered", asyncio.Event())
+
+    async def patient_receive(self):
+        if self._request_sent:
+            await answered(self).wait()
+        return await receive(self)
+
+    async def noting_send(self, message):
+        await send(self, message)
+        if message["type"] == "http.response.body" and not message.get("more_body", False):
+            answered(self).set()
+
+    ASGIHandler.receive, ASGIHandler.send = patient_receive, noting_send
+
+
+_disconnect_after_answer()
+"""
