@@ -138,6 +138,10 @@ class WorkerSettings(Settings):
     reconcile_hours: float = Field(
         default=4, ge=0, le=720, description="how often the fleet looks for uploads without an event; 0: never"
     )
+    retain_releases: int = Field(default=10, ge=1, le=1_000, description="the number of releases of an app that stay")
+    collect_after_minutes: float = Field(
+        default=60, ge=0, le=43_200, description="how long a release stays in any case after it was replaced"
+    )
     idle_seconds: float = Field(
         default=0,
         ge=0,

@@ -15,6 +15,19 @@ from auto_lambda.model import Architecture, BucketNotification, FrameworkName, T
 
 
 @dataclass(frozen=True, slots=True)
+class Retention:
+    """What the app asks to keep; None leaves it to the pipeline.
+
+    Attributes:
+        releases: number of releases, with their versions of functions and layers.
+        log_days: how long its log groups keep events, 0 for ever.
+    """
+
+    releases: int | None = None
+    log_days: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Options:
     """What ``auto-lambda.toml`` said; every field has the default that its absence means."""
 
@@ -28,6 +41,7 @@ class Options:
     requirements: str | None = None
     groups: tuple[str, ...] = ()
     extras: tuple[str, ...] = ()
+    retention: Retention = field(default_factory=Retention)
 
     @property
     def asked_path(self) -> str:
@@ -106,6 +120,7 @@ class Draft:
         first_event: harmless, for a main function that loads the app only when it is first called.
         called: setting -> dotted path of a function that the main function looks up when its event comes.
         remote_environment: variables come from elsewhere at the start, so that a failing start proves nothing.
+        retain: number of releases that the framework's settings ask to keep.
     """
 
     template: Template
@@ -117,3 +132,4 @@ class Draft:
     first_event: Mapping[str, Any] | None = None
     called: Mapping[str, str] = field(default_factory=dict)
     remote_environment: bool = False
+    retain: int | None = None

@@ -184,6 +184,8 @@ def as_message(package: ProvenApp, opened: ExitStack) -> tuple[AppBuilt, Sequenc
         environment=dict(source.options.environment),
         health_path=source.options.asked_path,
         lock=built.lock,
+        retain=source.options.retention.releases or draft.retain,
+        log_days=source.options.retention.log_days,
         shared_layer=layer.shared if layer else None,
         proof=ProofMessage(
             init_ms=proof.init_ms, package_bytes=proof.package_bytes, package_zip_bytes=proof.package_zip_bytes

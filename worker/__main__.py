@@ -145,7 +145,9 @@ def _serve(
         worker.reconciler.start(chosen.reconcile_hours, stop.requested)
         if worker.outbox:
             worker.outbox.start()
+        worker.housekeeper.start()
         handed_back = daemon.run(stop)
+        worker.housekeeper.stop()
         if worker.outbox:
             worker.outbox.close()
         termination.finish()

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ from auto_lambda.aws.cloudformation import Stacks
 from auto_lambda.aws.dynamodb import Table
 from auto_lambda.aws.events import EventBus
 from auto_lambda.aws.existence import Existing
-from auto_lambda.aws.lambda_ import Functions
+from auto_lambda.aws.lambda_ import Functions, Versions
 from auto_lambda.aws.s3 import ObjectStore
 from auto_lambda.aws.session import client
 from auto_lambda.receipts import Receipt, Step
@@ -47,6 +47,11 @@ from worker.pipeline import Pipeline, Steps
 from worker.records.ledger import Ledger
 from worker.records.outbox import Outbox
 from worker.records.receipt import Report
+from worker.records.retention import RetentionRecords
+from worker.retention.artifacts import ArtifactCollector
+from worker.retention.collector import Collector
+from worker.retention.housekeeper import Housekeeper
+from worker.retention.plan import Keeping
 from worker.workdir import Workroom
 
 if TYPE_CHECKING:
@@ -69,6 +74,7 @@ class Worker:
     deduplicator: Deduplicator
     reconciler: Reconciler
     outbox: Outbox | None
+    housekeeper: Housekeeper
     member: Callable[[str], Member | None]
 
 
@@ -107,6 +113,7 @@ def compose(
     pipeline = Pipeline(_steps(chosen, store, building.builds, building.evictor, deployer, access), room.folder)
     report = _reporter(chosen, store, began)
     outbox = _outbox(chosen, session, table)
+    housekeeper = _housekeeper(chosen, session, worker)
     handler = DeliveryHandler(
         pipeline,
         ledger,
@@ -118,6 +125,7 @@ def compose(
         undeploys=chosen.undeploy_on_delete,
         outbox=outbox,
         throttled=when_throttled(chosen.back_off_seconds),
+        changed=housekeeper.changed,
     )
     removal = inbox.announce_removal if chosen.undeploy_on_delete else None
     reconciler = Reconciler(
@@ -129,6 +137,7 @@ def compose(
         deduplicator,
         reconciler,
         outbox,
+        housekeeper,
         lambda instance: Member.find(client(session, "autoscaling"), instance),
     )
 
@@ -179,11 +188,36 @@ def _deployer(chosen: WorkerSettings, session: boto3.Session, store: ObjectStore
     return Deployer(store, stacks, functions, target, approved=access.approved, look_up=look_up)
 
 
+def _housekeeper(chosen: WorkerSettings, session: boto3.Session, worker: str) -> Housekeeper:
+    """It has clients of its own, so that nothing that is deployed waits for one of its connections."""
+
+    def of(service: str) -> Any:
+        return _client(chosen, session, service, connections=1, part="retention")
+
+    records, store = RetentionRecords(Table(of("dynamodb"), chosen.table), worker), ObjectStore(of("s3"))
+    keeping = Keeping(chosen.retain_releases, timedelta(minutes=chosen.collect_after_minutes))
+    bucket = chosen.artifacts_bucket
+    collector = Collector(records, store, bucket, Stacks(of("cloudformation")), Versions(of("lambda")), keeping)
+    return Housekeeper(records, collector, ArtifactCollector(records, store, bucket), worker=worker)
+
+
 def _client(
-    chosen: WorkerSettings, session: boto3.Session, service: str, *, longest: float = 900, connections: int = 10
+    chosen: WorkerSettings,
+    session: boto3.Session,
+    service: str,
+    *,
+    longest: float = 900,
+    connections: int = 10,
+    part: str = "",
 ) -> Any:
-    read_timeout = min(longest, chosen.call_seconds)
-    return client(session, service, read_timeout=read_timeout, connections=connections, attempts=chosen.call_attempts)
+    return client(
+        session,
+        service,
+        read_timeout=min(longest, chosen.call_seconds),
+        connections=connections,
+        attempts=chosen.call_attempts,
+        part=part,
+    )
 
 
 def _deploy_target(chosen: WorkerSettings) -> DeployTarget:

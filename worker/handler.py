@@ -12,6 +12,7 @@ from auto_lambda.attempts import Attempt
 from auto_lambda.aws.s3 import Head, ObjectMissing, ObjectStore
 from auto_lambda.aws.throttling import is_throttled
 from auto_lambda.errors import AppError, Code
+from auto_lambda.keys import App
 from auto_lambda.receipts import Receipt, Serving
 from worker.cancellation import Cancelled, CancelToken
 from worker.consumer.backoff import BackOff, when_throttled
@@ -27,7 +28,7 @@ from worker.records.lease import HeldLease
 from worker.records.ledger import AppRecord, Claim, Ledger, LiveRelease, decide
 from worker.records.outbox import Outbox
 from worker.records.receipt import Report, receipt_of
-from worker.rollback import UNKNOWN, rollback_release, rollback_target
+from worker.rollback import rollback_release, rollback_target, why_unknown
 from worker.settlement import AttemptContext, Settlement
 
 MAX_CRASHES = 3
@@ -59,6 +60,7 @@ class DeliveryHandler:
         undeploys: whether an app is removed from AWS when its zip is deleted.
         outbox: takes an event for each final receipt; None: nobody is told.
         throttled: how long work waits that AWS throttles.
+        changed: is told of each app whose outcome is written. Must return at once.
         now: the time, in UTC.
     """
 
@@ -75,6 +77,7 @@ class DeliveryHandler:
         undeploys: bool = False,
         outbox: Outbox | None = None,
         throttled: BackOff = when_throttled(),  # noqa: B008 - a frozen value
+        changed: Callable[[App], None] = lambda _: None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._pipeline = pipeline
@@ -88,6 +91,7 @@ class DeliveryHandler:
         self._settlement = Settlement(deployer.restore, now, outbox)
         self._outbox = outbox
         self._throttled = throttled
+        self._changed = changed
         self._now = now
 
     def handle(self, delivery: Delivery, cancel_token: CancelToken) -> None:
@@ -167,6 +171,7 @@ class DeliveryHandler:
                 return
             with cancel_token.holding(supersede_check):
                 self._settlement.settle(work, self._put_off(self._run(work), delivery))
+            self._changed(upload.app)
             timings = {step: round(seconds, 3) for step, seconds in report.receipt.timings.items()}
             _log.info(report.receipt.status, timings=timings)
 
@@ -195,7 +200,7 @@ class DeliveryHandler:
         past = self._ledger.past_release(upload.app, upload.rollback) if upload.rollback else None
         rollback = rollback_release(upload, past)
         if upload.rollback and not rollback:
-            work.report.warn(UNKNOWN.format(version=upload.rollback))
+            work.report.warn(why_unknown(upload.rollback, past))
         known_failure = entry.known_failure if entry else None
         task = Task(upload, work.report, work.guard, work.previous, resumed, known_failure, rollback)
         outcome = self._pipeline.run(task)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 
 from auto_lambda.aws.dynamodb import Put
 from auto_lambda.keys import App
@@ -13,6 +14,10 @@ UNKNOWN = (
     "version {version} of this zip is asked for again, but it is not known to have been live: "
     "the zip is built anew, with what its requirements resolve to today"
 )
+COLLECTED = (
+    "version {version} of this zip is asked for again, but its release was collected on {day}: newer ones have taken "
+    "its place. The zip is built anew, with what its requirements resolve to today"
+)
 
 
 def rollback_release(upload: Upload, past: PastRelease | None) -> Release | None:
@@ -22,8 +27,20 @@ def rollback_release(upload: Upload, past: PastRelease | None) -> Release | None
         upload: the rollback.
         past: the release of the version that it asks for.
     """
-    release = Release.of(past.release) if past else None
+    release = past.read if past else None
     return replace(release, object_version=upload.version, timings={}, warnings=()) if release else None
+
+
+def why_unknown(version: str, past: PastRelease | None) -> str:
+    """Return the warning about a rollback that restores no release.
+
+    Args:
+        version: of the zip, which it asks for.
+        past: the record of that version.
+    """
+    if past and past.collected:
+        return COLLECTED.format(version=version, day=past.collected[:10])
+    return UNKNOWN.format(version=version)
 
 
 def rollback_target(
@@ -46,15 +63,17 @@ def rollback_target(
     return live.previous_version if live.template_key == template_key else live.object_version
 
 
-def rollback_records(app: App, release: Release, previous_version: str | None) -> tuple[Put, ...]:
+def rollback_records(app: App, release: Release, previous_version: str | None, when: datetime) -> tuple[Put, ...]:
     """Return what a later rollback to a release will look up; nothing without a version to name the release by.
 
     Args:
         app: the release's.
         release: what goes live.
         previous_version: the version that a rollback from it leads to.
+        when: the time, in UTC.
     """
     if release.object_version is None:
         return ()
     text = replace(release, timings={}).text()
-    return (put_past_release(app, release.object_version, PastRelease(text, previous_version)),)
+    past = PastRelease(text, previous_version, when.isoformat())
+    return (put_past_release(app, release.object_version, past),)

@@ -43,6 +43,7 @@ from worker.records.ledger import (
 )
 from worker.records.outbox import Outbox
 from worker.records.receipt import Report
+from worker.records.retention import put_due
 from worker.rollback import rollback_records
 
 _log = logs.get("attempt")
@@ -119,7 +120,8 @@ class Settlement:
                 self._finish(work, outcome)
             case Undeployed():
                 work.report.undeployed()
-                self._finish(work, outcome, *delete_live(work.upload.app), delete_journal(work.upload.app))
+                app = work.upload.app
+                self._finish(work, outcome, *delete_live(app), put_due(app, self._now()), delete_journal(app))
             case HandedBack():
                 self._finish_quietly(work, outcome)
             case Delayed():
@@ -131,8 +133,9 @@ class Settlement:
         work.report.live(deployment, outcome.previous_version)
         attempt = replace(work.attempt, template_key=deployment.template_key, function_version=deployment.version)
         live = put_live(app, self._live(work.claim, outcome))
-        rollbacks = rollback_records(app, outcome.release, outcome.previous_version)
-        self._finish(replace(work, attempt=attempt), outcome, live, *rollbacks, delete_journal(app))
+        rollbacks = rollback_records(app, outcome.release, outcome.previous_version, self._now())
+        due = put_due(app, self._now())
+        self._finish(replace(work, attempt=attempt), outcome, live, *rollbacks, due, delete_journal(app))
 
     def _write_failed(self, work: AttemptContext, outcome: Failed) -> None:
         error, live, upload = outcome.error, work.record.live, work.upload
@@ -155,7 +158,9 @@ class Settlement:
             upload.redrive,
             waits,
         )
-        restored_live = (put_live(upload.app, live),) if live and restored else ()
+        # What was deployed in between has published versions, too.
+        due = put_due(upload.app, self._now())
+        restored_live = (put_live(upload.app, live), due) if live and restored else ()
         writes = (put_failed(upload.app, failed), *restored_live, delete_journal(upload.app))
         self._finish(work, outcome, *writes, code=str(error.code))
 

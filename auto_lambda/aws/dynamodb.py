@@ -35,10 +35,11 @@ class Put:
 
 @dataclass(frozen=True, slots=True)
 class Delete:
-    """An item to delete, if it exists."""
+    """An item to delete, if it exists, and if every attribute in ``expect`` has that value now."""
 
     pk: str
     sk: str
+    expect: Item = field(default_factory=dict)
 
 
 class Conflict(Exception):
@@ -65,6 +66,17 @@ class Table:
             ConsistentRead=True,
             ScanIndexForward=newest is None,
             PaginationConfig={"MaxItems": newest} if newest else {},
+        )
+        for page in pages:
+            yield from map(plain, page["Items"])
+
+    def others(self, prefix: str) -> Iterator[dict[str, Value]]:
+        """Read the whole table, consistently, but for items whose ``pk`` begins with a prefix."""
+        pages = self._client.get_paginator("scan").paginate(
+            TableName=self._name,
+            FilterExpression="NOT begins_with(pk, :prefix)",
+            ExpressionAttributeValues={":prefix": {"S": prefix}},
+            ConsistentRead=True,
         )
         for page in pages:
             yield from map(plain, page["Items"])
@@ -117,7 +129,8 @@ class Table:
 
     def _action(self, write: Put | Delete) -> Any:
         if isinstance(write, Delete):
-            return {"Delete": {"TableName": self._name, "Key": _typed({"pk": write.pk, "sk": write.sk})}}
+            key = _typed({"pk": write.pk, "sk": write.sk})
+            return {"Delete": {"TableName": self._name, "Key": key, **_condition(write.expect)}}
         return {"Put": {"TableName": self._name, "Item": _typed(write.item), **_condition(write.expect)}}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -52,6 +53,15 @@ class Alias:
 
     version: str
     weighted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A published version of a function. ``layers``: ARNs. ``variables`` is None if Lambda could not read them."""
+
+    version: str
+    layers: tuple[str, ...]
+    variables: Mapping[str, str] | None
 
 
 class Functions:
@@ -132,6 +142,65 @@ class Functions:
     def _wait(self, function: str) -> None:
         """Wait until no update is in progress (``LastUpdateStatus``): Lambda refuses a second one."""
         self._client.get_waiter("function_updated_v2").wait(FunctionName=function)
+
+
+class Versions:
+    """The versions of functions and layers that were published, for whoever deletes old ones."""
+
+    def __init__(self, client: LambdaClient) -> None:
+        self._client = client
+
+    def of_function(self, function: str) -> list[Published]:
+        """List a function's versions, ``$LATEST`` included; none if there is no such function."""
+        pages = self._client.get_paginator("list_versions_by_function").paginate(FunctionName=function)
+        try:
+            return [_published(item) for page in pages for item in page["Versions"]]
+        except self._client.exceptions.ResourceNotFoundException:
+            return []
+
+    def aliased(self, function: str) -> frozenset[str]:
+        """Return the versions that any alias of a function points to, also with a share of the invocations."""
+        pages = self._client.get_paginator("list_aliases").paginate(FunctionName=function)
+        found: set[str] = set()
+        for alias in (it for page in pages for it in page["Aliases"]):
+            found |= {alias["FunctionVersion"], *alias.get("RoutingConfig", {}).get("AdditionalVersionWeights", {})}
+        return frozenset(found)
+
+    def delete(self, function: str, version: str) -> bool:
+        """Delete one version of a function; tell whether it is gone. False: something points to it.
+
+        Args:
+            function: by name or ARN, without a version.
+            version: a number; ``$LATEST`` cannot be deleted.
+        """
+        if not version.isdecimal():
+            raise ValueError(f"{version!r} is not the number of a version: the whole function would be deleted")
+        try:
+            self._client.delete_function(FunctionName=function, Qualifier=version)
+        except self._client.exceptions.ResourceNotFoundException:
+            return True
+        except self._client.exceptions.ResourceConflictException:
+            return False
+        return True
+
+    def of_layer(self, layer: str) -> list[str]:
+        """List the ARNs of a layer's versions; none if there is no such layer."""
+        pages = self._client.get_paginator("list_layer_versions").paginate(LayerName=layer)
+        try:
+            return [item["LayerVersionArn"] for page in pages for item in page["LayerVersions"]]
+        except self._client.exceptions.ResourceNotFoundException:
+            return []
+
+    def delete_layer(self, layer: str, version: int) -> None:
+        """Delete a version of a layer, if it exists. Functions that have it keep it."""
+        with suppress(self._client.exceptions.ResourceNotFoundException):
+            self._client.delete_layer_version(LayerName=layer, VersionNumber=version)
+
+
+def _published(item: Any) -> Published:
+    environment = item.get("Environment", {})
+    layers = tuple(layer["Arn"] for layer in item.get("Layers", []))
+    return Published(item["Version"], layers, None if "Error" in environment else environment.get("Variables", {}))
 
 
 def _as_it_is(default: Any) -> Callable[[Any], Any]:

@@ -27,6 +27,7 @@ def client(
     connections: int = 10,
     endpoint: str | None = None,
     attempts: int = 5,
+    part: str = "",
 ) -> Any:
     """Make a client that retries throttling and connection errors (botocore's ``standard`` mode).
 
@@ -37,6 +38,7 @@ def client(
         connections: pool size, at least the number of threads that share the client.
         endpoint: used instead of the environment's.
         attempts: maximum number of attempts of each call, the first included.
+        part: of the program, for the user agent, by which the account's trail tells its calls apart.
     """
     from botocore.config import Config
 
@@ -45,7 +47,7 @@ def client(
         connect_timeout=5,
         read_timeout=read_timeout,
         max_pool_connections=connections,
-        user_agent_extra="auto-lambda",
+        user_agent_extra=f"auto-lambda {part}".strip(),
         # An emulator on a loopback address has no host names for buckets.
         s3={"addressing_style": "path"} if endpoint or os.environ.get("AWS_ENDPOINT_URL") else None,
     )

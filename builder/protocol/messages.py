@@ -230,6 +230,8 @@ class AppBuilt(_Value):
         url: CloudFormation expression of the public URL.
         environment: variables that the app's own settings add to each function.
         lock: the pinned requirements, empty without dependencies.
+        retain: number of releases to keep, None if the app does not say.
+        log_days: how long log groups keep events, 0 for ever, None if the app does not say.
         shared_layer: the key of the layer's action, None where the layer is a file of this result or there is none.
         files: ``code.zip``, and perhaps ``layer.zip``.
     """
@@ -245,6 +247,8 @@ class AppBuilt(_Value):
     environment: dict[str, str]
     health_path: HttpPath
     lock: Annotated[str, Field(max_length=4_000_000)]
+    retain: Annotated[int, Field(ge=1, le=100)] | None = None
+    log_days: Annotated[int, Field(ge=0, le=3653)] | None = None
     shared_layer: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")] | None
     proof: ProofMessage
     files: list[File]

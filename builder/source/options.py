@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from auto_lambda.errors import AppError
 from auto_lambda.keys import App, BadKey
-from builder.model import Options
+from auto_lambda.lambda_logs import LOG_DAYS
+from builder.model import Options, Retention
 from builder.source import documents
 from builder.source.python_path import VARIABLE, with_layer
 from builder.source.runtime import parse_architecture, parse_minor
@@ -17,6 +18,9 @@ from builder.source.runtime import parse_architecture, parse_minor
 FILE = "auto-lambda.toml"
 MAX_ENVIRONMENT_BYTES = 4096
 """Lambda's limit for all of a function's variables together."""
+
+MOST_RELEASES = 100
+"""The number of releases that an app may ask to keep."""
 
 _VARIABLE = re.compile(r"[A-Za-z][A-Za-z0-9_]+")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -171,6 +175,28 @@ def _requirements(file: str, value: Any) -> str:
     return name
 
 
+def _retention(file: str, value: Any) -> Retention:
+    table = _table(file, "retention", value)
+    if unknown := sorted(set(table) - {"releases", "log_days"}):
+        raise documents.bad_config(
+            file,
+            f"unknown setting {documents.join_names(map(documents.short_repr, unknown))} in [retention]",
+            hint="The known settings are: releases, log_days.",
+        )
+    return Retention(
+        _choice(file, table, "releases", range(1, MOST_RELEASES + 1), f"a number from 1 to {MOST_RELEASES}"),
+        _choice(file, table, "log_days", LOG_DAYS, f"one of {', '.join(map(str, LOG_DAYS))}"),
+    )
+
+
+def _choice(file: str, table: Mapping[str, Any], name: str, known: Collection[int], meaning: str) -> int | None:
+    number = table.get(name)
+    if number is not None and (not isinstance(number, int) or isinstance(number, bool) or number not in known):
+        what = f"retention.{name} is {documents.short_repr(number)}"
+        raise documents.bad_config(file, what, hint=f"Write {meaning}.")
+    return number
+
+
 def _names(key: str) -> Callable[[str, Any], tuple[str, ...]]:
     def read(file: str, value: Any) -> tuple[str, ...]:
         if not isinstance(value, list) or not all(isinstance(one, str) and _NAME.fullmatch(one) for one in value):
@@ -197,4 +223,5 @@ _READERS: Mapping[str, Callable[[str, Any], Any]] = {
     "requirements": _requirements,
     "groups": _names("groups"),
     "extras": _names("extras"),
+    "retention": _retention,
 }

@@ -211,6 +211,7 @@ class Maker:
         layer: dict[str, str] | None = None,
         notifications: tuple[NotificationMessage, ...] = (),
         lock: str = "",
+        retain: int | None = None,
     ) -> BuiltApp:
         folder = self._next()
         (folder / "app.py").write_text(code)
@@ -220,7 +221,8 @@ class Maker:
         result = AppBuilt(
             framework="chalice", python="3.12", architecture="x86_64", template=template, main=main, url=address,
             notifications=list(notifications), environment=environment or {}, health_path=health_path, lock=lock,
-            shared_layer=None, proof=ProofMessage(init_ms=1, package_bytes=1, package_zip_bytes=1), files=[],
+            retain=retain, shared_layer=None,
+            proof=ProofMessage(init_ms=1, package_bytes=1, package_zip_bytes=1), files=[],
         )  # fmt: skip
         return BuiltApp(result, _checked(zipped), self.layer(layer) if layer else None)
 

@@ -377,6 +377,8 @@ def _item(action: Mapping[str, Any]) -> str:
         return f"attempt({item.get('outcome', {}).get('S', 'begun')})"
     if item.get("pk", {}).get("S", "").startswith("releases#"):
         return "release"
+    if item.get("pk", {}).get("S") == "collect":
+        return "due"
     if kind == "lease":
         return "lease" if "owner" in item else "lease(given up)"
     return str(kind)

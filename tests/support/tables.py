@@ -41,16 +41,19 @@ class FakeTable(Table):
             found = found[::-1][:newest]
         return iter([dict(item) for _, item in found])
 
+    def others(self, prefix: str) -> Iterator[dict[str, Value]]:
+        return iter([dict(item) for (pk, _), item in sorted(self.items_.items()) if not pk.startswith(prefix)])
+
     def get(self, keys: Sequence[tuple[str, str]]) -> list[dict[str, Value]]:
         return [dict(self.items_[key]) for key in keys if key in self.items_]
 
     def write(self, *writes: Put | Delete) -> None:
         with self.lock:
             for write in writes:
-                if isinstance(write, Put):
-                    there = self.items_.get(_key(write.item), {})
-                    if any(there.get(name) != value for name, value in write.expect.items()):
-                        raise Refused(str(write))
+                key = _key(write.item) if isinstance(write, Put) else (write.pk, write.sk)
+                there = self.items_.get(key, {})
+                if any(there.get(name) != value for name, value in write.expect.items()):
+                    raise Refused(str(write))
             for write in writes:
                 if isinstance(write, Delete):
                     self.items_.pop((write.pk, write.sk), None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from typing import Any
 
 from auto_lambda.keys import App
@@ -17,6 +18,7 @@ def describe(built: AppBuilt) -> dict[str, Any]:
     """Return what goes into the template's ``Metadata``: everything about a release that its resources don't say."""
     return {
         **({"Lock": key} if (key := lock_key(built)) else {}),
+        **({"Retain": built.retain} if built.retain else {}),
         "Framework": built.framework,
         "Python": built.python,
         "Architecture": built.architecture,
@@ -78,3 +80,21 @@ def notifications(template: Template) -> tuple[BucketNotification, ...]:
         )
         for item in template["Metadata"][SECTION]["Notifications"]
     )
+
+
+def retained(template: Template) -> int | None:
+    """Return how many releases the app of a released template keeps; None if it does not say."""
+    count = template["Metadata"][SECTION].get("Retain")
+    return int(count) if count else None
+
+
+def artifacts(template: Template) -> Iterator[str]:
+    """Yield the keys of what a released template needs beside itself: code, layers, the lock."""
+    for resource in template["Resources"].values():
+        properties = resource.get("Properties", {})
+        for name in ("Code", "Content"):
+            place = properties.get(name)
+            if isinstance(place, dict) and isinstance(key := place.get("S3Key"), str):
+                yield key
+    if lock := template["Metadata"][SECTION].get("Lock"):
+        yield lock

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +18,7 @@ from auto_lambda.keys import App
 from auto_lambda.model import BucketNotification, BuildLog, Template
 from worker.bundle import release
 from worker.bundle.publish import ALIAS, alias_output
+from worker.deploy.artifacts import store_artifacts
 from worker.deploy.bucket_notifications import BucketNotifications, BucketSubscription, check_buckets
 from worker.deploy.drift import Drift
 from worker.deploy.gate.access import AppAccess, Rights
@@ -27,7 +28,7 @@ from worker.deploy.rights.permissions import digest
 from worker.deploy.rights.review import Review, needs_approval, require_granted, review
 from worker.deploy.stack_errors import stack_failures
 from worker.deploy.verify import Unhealthy, Verifier
-from worker.model import Artifact, Bundle, Deployment, DeployTarget
+from worker.model import Bundle, Deployment, DeployTarget
 from worker.outcome import Failed
 
 
@@ -129,7 +130,7 @@ class Deployer:
         self._look_up(bundle, context.warn)
         if bundle.artifacts:
             with effect("artifacts"):
-                self._upload(bundle.artifacts, log)
+                store_artifacts(self._store, self._target.artifacts_bucket, bundle.artifacts, log)
         if missing := self._missing_approval(bundle, access, found, log):
             return Failed(missing)
         with effect("stack"):
@@ -190,15 +191,6 @@ class Deployer:
                 hint="Give the app or its stage another name, or remove that stack first.",
             )
         return stack
-
-    def _upload(self, artifacts: Iterable[Artifact], log: BuildLog) -> None:
-        bucket = self._target.artifacts_bucket
-        for artifact in artifacts:
-            if self._store.exists(bucket, artifact.key):
-                log(f"{artifact.key} is stored already")
-            else:
-                self._store.upload(bucket, artifact.key, artifact.path)
-                log(f"{artifact.key} stored, {artifact.path.stat().st_size:,} bytes")
 
     def _apply(self, bundle: Bundle, log: BuildLog) -> DeployResult:
         """Create or update the stack, whatever its state and whatever was changed by hand."""

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Literal, TypeVar
 
@@ -71,11 +71,20 @@ class FailedUpload:
 class PastRelease:
     """The release that went live from a version of a zip, for rollbacks to it. ``release`` is the text of a `Release`.
 
-    ``previous_version`` is the version of the object that a rollback from it leads to.
+    ``previous_version`` is the version of the object that a rollback from it leads to; ``when`` it went live (ISO 8601,
+    in UTC), None of a record of earlier days. ``collected``: when its release was given up for newer ones; then
+    ``release`` is None.
     """
 
-    release: str
+    release: str | None
     previous_version: str | None = field(metadata={ATTRIBUTE: "before"})
+    when: str | None = None
+    collected: str | None = None
+
+    @property
+    def read(self) -> Release | None:
+        """The release; None once it is collected, or if another version of the worker wrote it in another format."""
+        return Release.of(self.release) if self.release else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,7 +310,7 @@ class Ledger:
         """Return the release that was live from a version of an app's zip; None if it never was."""
         if len(version.encode()) > _LONGEST_KEY:  # the uploader may write anything there
             return None
-        items = self._table.get([(_releases(app), version)])
+        items = self._table.get([(releases_pk(app), version)])
         return _entry(PastRelease, next(iter(items), None))
 
 
@@ -324,8 +333,13 @@ def put_live(app: App, live: LiveRelease) -> Put:
 
 
 def put_past_release(app: App, version: str, release: PastRelease) -> Put:
-    """Store a release for good: an app that seldom changes may be rolled back after years."""
-    return Put({"pk": _releases(app), "sk": version, **_attributes(release)})
+    """Store a release for rollbacks, until newer ones take its place (`worker.retention`)."""
+    return Put({"pk": releases_pk(app), "sk": version, **_attributes(release)})
+
+
+def past_releases(items: Iterable[Item]) -> dict[str, PastRelease]:
+    """Read the items of an app's releases, by the version of the zip."""
+    return {str(item["sk"]): past for item in items if (past := _entry(PastRelease, item))}
 
 
 def put_failed(app: App, failed: FailedUpload) -> Put:
@@ -352,7 +366,8 @@ def _pk(app: App) -> str:
     return f"app#{app}"
 
 
-def _releases(app: App) -> str:
+def releases_pk(app: App) -> str:
+    """Return the partition key of an app's releases."""
     return f"releases#{app}"
 
 

@@ -29,6 +29,7 @@ from builder.frameworks.zappa.template import SETTING_NAMES, build_template
 from builder.model import Built, Draft, Source
 from builder.sandbox.result_file import ResultFile, open_plain
 from builder.sandbox.sandbox import Command, Limits, Sandbox
+from builder.source.options import MOST_RELEASES
 from builder.source.settings import read_zappa
 from builder.source.unpack import unpack_file
 
@@ -114,6 +115,7 @@ class Zappa:
             first_event=None if settings.own_handler else _first_event(built, parts.url, described["Resources"]),
             called={} if settings.own_handler else dict(_called_functions(settings)),
             remote_environment=bool(settings.values.get("remote_env") or settings.values.get("remote_env_file")),
+            retain=_retained_versions(settings),
         )
 
     def _package(self, built: Built, work: Path, log: BuildLog) -> Packaged:
@@ -183,6 +185,13 @@ def _without_api(settings: StageSettings) -> bool:
             hint='Set app_function, as in "app.app", or lambda_handler for a handler of your own, or events.',
         )
     return True
+
+
+def _retained_versions(settings: StageSettings) -> int | None:
+    number = settings.number("num_retained_versions", 0)
+    if settings.values.get("num_retained_versions") is not None and number < 1:
+        raise settings.invalid("num_retained_versions", "a whole number greater than 0")
+    return min(number, MOST_RELEASES) or None
 
 
 def _check_app(settings: StageSettings, zappa: Path) -> None:

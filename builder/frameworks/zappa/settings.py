@@ -128,7 +128,9 @@ RULES: Mapping[str, Rule] = {
     "log_level": _carried(),
     "manage_roles": _ignored(_OWN_ROLE),
     "memory_size": _carried(),
-    "num_retained_versions": _ignored("every version is kept; the pipeline deletes none"),
+    "num_retained_versions": _carried(
+        "the number of releases that stay, at most 100; [`[retention]`](app-zip.md#auto-lambdatoml) overrides it"
+    ),
     "payload_compression": _carried("REST APIs (`v1`) only"),
     "payload_minimum_compression_size": _carried("REST APIs (`v1`) only"),
     "prebuild_script": _carried("runs in the sandbox, without credentials or network, in a copy of the app's folder"),

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from auto_lambda.errors import AppError, Code
-from builder.model import Options
+from builder.model import Options, Retention
 from builder.source import options
 
 EVERYTHING = """
@@ -19,6 +19,9 @@ prod = "production"
 [environment]
 TABLE = "orders"
 EMPTY = ""
+[retention]
+releases = 3
+log_days = 14
 """
 
 
@@ -36,6 +39,7 @@ def test_everything_that_can_be_said(tmp_path: Path) -> None:
         stages={"prod": "production"},
         health_path="/health?deep=1",
         environment={"TABLE": "orders", "EMPTY": ""},
+        retention=Retention(releases=3, log_days=14),
     )
 
 
@@ -84,3 +88,24 @@ def test_pythons_and_architectures_have_their_own_codes(tmp_path: Path, line: st
         read(tmp_path, line)
 
     assert caught.value.code == code
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("releases = 0", "retention.releases is 0"),
+        ("releases = 101", "retention.releases is 101"),
+        ("releases = true", "retention.releases is True"),
+        ('releases = "3"', "retention.releases is '3'"),
+        ("log_days = 31", "retention.log_days is 31"),
+        ("versions = 3", "unknown setting 'versions' in [retention]"),
+    ],
+)
+def test_what_cannot_be_kept_is_refused(tmp_path: Path, line: str, said: str) -> None:
+    with pytest.raises(AppError) as caught:
+        read(tmp_path, f"[retention]\n{line}\n")
+    assert (caught.value.code, said in caught.value.message) == (Code.BAD_CONFIG, True)
+
+
+def test_logs_may_stay_for_ever(tmp_path: Path) -> None:
+    assert read(tmp_path, "[retention]\nlog_days = 0\n").retention == Retention(log_days=0)
