@@ -13,7 +13,7 @@ from deployments import World
 from tables import FakeTable
 
 from auto_lambda.aws.cloudformation import Stacks
-from auto_lambda.aws.dynamodb import Put
+from auto_lambda.aws.dynamodb import Item, Put
 from auto_lambda.aws.lambda_ import Functions, Versions
 from auto_lambda.aws.s3 import ObjectStore
 from auto_lambda.keys import App
@@ -67,7 +67,7 @@ class History:
             self.app.key, version, None, when, "", "zappa", deployed.template_key, deployed.function, deployed.version,
             None, when, self.before,
         )  # fmt: skip
-        lease = {"pk": f"app#{self.app}", "sk": "lease", "fence": self._number}
+        lease: Item = {"pk": f"app#{self.app}", "sk": "lease", "fence": self._number}
         rollbacks = rollback_records(self.app, made, self.before, self.now)
         self.table.write(Put(lease), put_live(self.app, live), *rollbacks, put_due(self.app, self.now))
 

@@ -6,7 +6,9 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from attempt_world import APP_ERROR, RELEASE, SHOP, SHOP_ZIP, World, deliver, fail, upload
+from attempt_world import APP_ERROR, NOON, RELEASE, SHOP, SHOP_ZIP, World, deliver, fail, upload
+
+from worker.records.retention import RetentionRecords
 
 
 @pytest.fixture
@@ -120,3 +122,26 @@ def test_a_rollback_to_something_unknown_does_not_lead_forth_again(world: World)
     drop(world, "v2")
     drop(world, "v3", back_to="v0")
     assert rollback_target(world) is None
+
+
+def test_a_rollback_to_a_collected_release_says_so_and_builds_anew(world: World) -> None:
+    for version in ("v1", "v2"):
+        drop(world, version)
+    records = RetentionRecords(world.table, "w")
+    releases = records.releases(SHOP)
+    assert records.collect(SHOP, world.record().lease, releases, ["v1"], NOON)
+    drop(world, "v3", back_to="v1")
+    assert world.rollback_releases[-1] is None
+    assert world.built[-1] == "v3"
+    (warning,) = (it for it in world.receipt["warnings"] if "asked for again" in it)
+    assert "its release was collected on 2026-01-02" in warning
+    assert world.receipt["status"] == "live"
+
+
+def test_what_goes_live_or_is_removed_is_due_for_collection(world: World) -> None:
+    drop(world, "v1")
+    records = RetentionRecords(world.table, "w")
+    (due,) = records.due()
+    assert (due.app, due.when) == (SHOP, NOON)
+    records.done(due, None)
+    assert records.due() == []

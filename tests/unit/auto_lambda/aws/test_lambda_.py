@@ -9,7 +9,7 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from auto_lambda.aws.lambda_ import Alias, Functions, State
+from auto_lambda.aws.lambda_ import Alias, Functions, State, Versions
 
 CODE = """
 def handler(event, context):
@@ -145,3 +145,53 @@ def test_whatever_a_failing_function_answers_is_its_failure(body: bytes) -> None
     with Stubber(client) as stub:
         stub.add_response("invoke", {"FunctionError": "Unhandled", "Payload": io.BytesIO(body)})
         assert Functions(client).invoke("echo", {}).error == "Unhandled"
+
+
+def test_versions_are_listed_and_deleted(client: Any) -> None:
+    role = "arn:aws:iam::123456789012:role/x"
+    for number in (1, 2, 3):
+        if number == 1:
+            client.create_function(
+                FunctionName="old", Runtime="python3.12", Role=role, Handler="app.handler", Publish=True,
+                Code={"ZipFile": zipped("1")}, Environment={"Variables": {"A": "b"}},
+            )  # fmt: skip
+        else:
+            client.update_function_code(FunctionName="old", ZipFile=zipped(str(number)), Publish=True)
+    weights = {"AdditionalVersionWeights": {"2": 0.5}}
+    client.create_alias(FunctionName="old", Name="x", FunctionVersion="3", RoutingConfig=weights)
+    versions = Versions(client)
+    assert [it.version for it in versions.of_function("old")] == ["$LATEST", "1", "2", "3"]
+    assert {tuple((it.variables or {}).items()) for it in versions.of_function("old")} == {(("A", "b"),)}
+    assert versions.aliased("old") == {"2", "3"}
+    assert [versions.delete("old", number) for number in ("1", "1", "2", "3")] == [True, True, False, False]
+    assert [it.version for it in versions.of_function("old")] == ["$LATEST", "2", "3"]
+
+
+@pytest.mark.parametrize("version", ["", "$LATEST", "live"])
+def test_only_numbered_versions_are_deleted(client: Any, version: str) -> None:
+    with pytest.raises(ValueError, match="whole function"):
+        Versions(client).delete("echo", version)
+
+
+def test_layer_versions_are_listed_and_deleted(client: Any) -> None:
+    arns = [
+        client.publish_layer_version(LayerName="tools", Content={"ZipFile": zipped(text)})["LayerVersionArn"]
+        for text in ("a", "b")
+    ]
+    versions = Versions(client)
+    assert sorted(versions.of_layer("tools")) == arns
+    for _ in range(2):
+        versions.delete_layer("tools", 1)
+    assert versions.of_layer("tools") == arns[1:]
+
+
+def test_what_does_not_exist_has_no_versions(client: Any) -> None:
+    assert (Versions(client).of_function("nobody"), Versions(client).of_layer("nothing")) == ([], [])
+
+
+def test_variables_that_lambda_cannot_read_are_not_known(client: Any) -> None:
+    with Stubber(client) as stub:
+        broken = {"Version": "1", "Environment": {"Error": {"ErrorCode": "AccessDeniedException", "Message": "key"}}}
+        stub.add_response("list_versions_by_function", {"Versions": [broken]})
+        (found,) = Versions(client).of_function("echo")
+    assert found.variables is None

@@ -248,3 +248,17 @@ def test_an_expectation_that_does_not_hold_writes_nothing_at_all(table: Table) -
     assert list(table.items("b")) == []
     table.write(Put({"pk": "a", "sk": "1", "n": 3, "x": 1.25}, {"n": 1, "gone": None}), Delete("b", "1"))
     assert list(table.items("a")) == [{"pk": "a", "sk": "1", "n": 3, "x": 1.25}]
+
+
+def test_a_deletion_may_expect_something(table: Table) -> None:
+    table.write(Put({"pk": "a", "sk": "b", "when": "noon"}))
+    with pytest.raises(Refused):
+        table.write(Delete("a", "b", {"when": "midnight"}))
+    table.write(Delete("a", "b", {"when": "noon"}))
+    assert list(table.items("a")) == []
+
+
+def test_everything_but_one_kind_of_item(table: Table) -> None:
+    for pk in ("app#1", "history#1", "releases#1"):
+        table.write(Put({"pk": pk, "sk": "x"}))
+    assert {item["pk"] for item in table.others("history#")} == {"app#1", "releases#1"}

@@ -9,7 +9,7 @@ import pytest
 from kept_releases import History
 
 from auto_lambda.aws.cloudformation import Stacks
-from auto_lambda.aws.dynamodb import Put
+from auto_lambda.aws.dynamodb import Item, Put
 from auto_lambda.aws.lambda_ import Versions
 from auto_lambda.aws.s3 import ObjectStore
 from auto_lambda.keys import App
@@ -73,8 +73,8 @@ def test_an_app_may_ask_for_a_number_of_its_own(history: History) -> None:
 def test_nothing_goes_while_somebody_works_on_the_app(history: History) -> None:
     for _ in range(3):
         deployed = history.release()
-    lease = {"pk": f"app#{history.app}", "sk": "lease", "fence": 3}
-    history.table.write(Put({**lease, "owner": "another", "until": 1e12}))
+    lease: Item = {"pk": f"app#{history.app}", "sk": "lease", "fence": 3, "owner": "another", "until": 1e12}
+    history.table.write(Put(lease))
     history.collect(keep=1)
     assert (len(history.versions(deployed)), history.collected) == (3, [])
     assert history.due, "it is looked at again"
@@ -152,7 +152,7 @@ def test_the_stack_of_another_is_not_touched(history: History) -> None:
     other = App("dev-2", history.app.name)
     for (pk, sk), item in list(history.table.items_.items()):
         history.table.write(Put({**item, "pk": pk.replace(str(history.app), str(other)), "sk": sk}))
-    cloudformation = Shown(history.world.cloudformation, other.stack, history.app.stack)
+    cloudformation: Any = Shown(history.world.cloudformation, other.stack, history.app.stack)
     Collector(
         history.records, ObjectStore(history.world.s3), "artifacts", Stacks(cloudformation),
         Versions(history.world.lambda_), Keeping(1, timedelta(0)), now=lambda: history.now,
