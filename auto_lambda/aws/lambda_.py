@@ -76,6 +76,11 @@ class Functions:
         self._client = client
         self._invoking = invoking or client
 
+    @property
+    def versions(self) -> Versions:
+        """What was published."""
+        return Versions(self._client)
+
     def invoke(self, function: str, event: Any) -> Answer:
         """Invoke a function and wait for its result."""
         answer = self._invoking.invoke(FunctionName=function, Payload=json.dumps(event).encode(), LogType="Tail")
@@ -192,7 +197,7 @@ class Versions:
             return []
 
     def delete_layer(self, layer: str, version: int) -> None:
-        """Delete a version of a layer, if it exists. Functions that have it keep it."""
+        """Delete a version of a layer, if it exists. Functions that have it keep it, says AWS."""
         with suppress(self._client.exceptions.ResourceNotFoundException):
             self._client.delete_layer_version(LayerName=layer, VersionNumber=version)
 

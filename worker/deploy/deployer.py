@@ -84,6 +84,7 @@ class Deployer:
         self._store = store
         self._stacks = stacks
         self._drift = Drift(stacks, functions)
+        self._versions = functions.versions
         self._target = target
         self._approved = approved
         self._look_up = look_up
@@ -179,6 +180,15 @@ class Deployer:
             self._bucket_notifications.apply(app, (), self._notifications_of(previous), context.log)
         with context.effect("stack"), stack_failures(app):
             self._stacks.delete(app.stack, context.log)
+            self._delete_layers(app, context.log)
+
+    def _delete_layers(self, app: App, log: BuildLog) -> None:
+        """Delete what the stack has retained. The versions of functions are gone with the functions."""
+        arns = self._versions.of_layer(app.stack)
+        for arn in arns:
+            self._versions.delete_layer(app.stack, int(arn.rpartition(":")[2]))
+        if arns:
+            log(f"{len(arns)} versions of the layer {app.stack} deleted")
 
     def _require_ownership(self, app: App) -> Stack | None:
         stack = self._stacks.describe(app.stack)

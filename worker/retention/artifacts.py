@@ -25,7 +25,7 @@ _PREFIXES = ("bundles/", "layers/")
 _log = logs.get("retention")
 
 
-class Unreadable(Exception):
+class UnreadableRecord(Exception):
     """A record is in a format that this worker does not know: what it needs is not known either."""
 
 
@@ -56,7 +56,7 @@ class ArtifactCollector:
         """Delete what nobody needs, and return the keys. ``alive`` is called between calls to AWS.
 
         Raises:
-            Unreadable: a record cannot be read. Nothing was deleted.
+            UnreadableRecord: a record cannot be read. Nothing was deleted.
         """
         old = [head.key for prefix in _PREFIXES for head in self._store.list(self._bucket, prefix)
                if self._now() - head.modified > OLD]  # fmt: skip
@@ -91,5 +91,5 @@ def _template_keys(item: Mapping[str, object]) -> Iterator[str]:
         yield key
     if isinstance(text := item.get("release"), str):
         if (found := Release.of(text)) is None:
-            raise Unreadable(f"the release in {item.get('pk')} {item.get('sk')}")
+            raise UnreadableRecord(f"the release in {item.get('pk')} {item.get('sk')}")
         yield found.template_key

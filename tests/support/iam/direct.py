@@ -28,12 +28,14 @@ _HERE = f"{REGION}:{ACCOUNT}"
 _UPLOADS, _ARTIFACTS = _STACK.arn("UploadsBucket"), _STACK.arn("ArtifactsBucket")
 _ZIP, _RECEIPT, _LOG = (f"{_UPLOADS}/apps/dev/shop{end}" for end in (".zip", ".receipt.json", ".log"))
 _STORED = tuple(f"{_ARTIFACTS}/{key}" for key in ("bundles/x.zip", "layers/x.zip", "wheels/k/record.json"))
+_COLLECTED = _STORED[:2]
 _QUEUE, _DEAD, _TABLE = _STACK.arn("Queue"), _STACK.arn("DeadLetterQueue"), _STACK.arn("LedgerTable")
 _GROUP = f"arn:aws:autoscaling:{_HERE}:autoScalingGroup:1:autoScalingGroupName/{_STACK.name('WorkerGroup')}"
 _APP_STACK = f"arn:aws:cloudformation:{_HERE}:stack/al-shop-dev/1"
 _CHANGES = f"arn:aws:cloudformation:{_HERE}:changeSet/al-0123456789abcdef-changes/1"
 _ORDERS = f"arn:aws:sqs:{_HERE}:orders"
 _FUNCTION = f"arn:aws:lambda:{_HERE}:function:shop-dev"
+_LAYER = f"arn:aws:lambda:{_HERE}:layer:al-shop-dev"
 _TEMPLATE = f"https://s3.{REGION}.amazonaws.com/{_STACK.name('ArtifactsBucket')}/bundles/x.template.json"
 _ACCOUNT: Context = {"aws:ResourceAccount": ACCOUNT}
 
@@ -103,6 +105,7 @@ CALLS: Mapping[Operation, Mapping[Who, Asks]] = {
     ("dynamodb", "DescribeTable"): {_W: on(_TABLE, f"arn:aws:dynamodb:{_HERE}:table/orders")},
     ("dynamodb", "PutItem"): {_W: on(_TABLE)},
     ("dynamodb", "Query"): {_W: on(_TABLE), _C: on(f"{_TABLE}/index/recent")},
+    ("dynamodb", "Scan"): {_W: on(_TABLE)},
     ("dynamodb", "TransactWriteItems"): {_W: on(_TABLE)},
     ("ec2", "CreateKeyPair"): {_I: ANYTHING},
     ("ec2", "DeleteKeyPair"): {_I: ANYTHING},
@@ -111,10 +114,15 @@ CALLS: Mapping[Operation, Mapping[Who, Asks]] = {
     ("ec2", "DescribeSecurityGroups"): {_W: ANYTHING},
     ("ec2", "DescribeSubnets"): {_W: ANYTHING},
     ("kinesis", "DescribeStreamSummary"): {_W: on(f"arn:aws:kinesis:{_HERE}:stream/clicks")},
+    ("lambda", "DeleteFunction"): {_W: on(f"{_FUNCTION}:7", context=TAGS)},
+    ("lambda", "DeleteLayerVersion"): {_W: on(f"{_LAYER}:3")},
     ("lambda", "GetAlias"): {_W: _UNTAGGED_OR_OURS},
     ("lambda", "GetFunction"): _OURS,
     ("lambda", "GetFunctionConfiguration"): {_W: _UNTAGGED_OR_OURS},
     ("lambda", "Invoke"): _OURS,
+    ("lambda", "ListAliases"): {_W: on(_FUNCTION, context=TAGS)},
+    ("lambda", "ListLayerVersions"): {_W: on(_LAYER)},
+    ("lambda", "ListVersionsByFunction"): {_W: on(_FUNCTION, context=TAGS)},
     ("lambda", "UpdateAlias"): _OURS,
     ("lambda", "UpdateFunctionCode"): _OURS,
     # Lambda looks with the caller's rights at the network and the layers that the configuration names.
@@ -128,7 +136,7 @@ CALLS: Mapping[Operation, Mapping[Who, Asks]] = {
     ("s3", "AbortMultipartUpload"): {_W: on(*_STORED)},
     ("s3", "CopyObject"): {_P: on(_ZIP)},
     ("s3", "CreateBucket"): {_P: ANYTHING},
-    ("s3", "DeleteObject"): {_P: on(_ZIP)},
+    ("s3", "DeleteObject"): {_W: on(*_COLLECTED), _P: on(_ZIP)},
     ("s3", "GetBucketNotificationConfiguration"): {_W: on("arn:aws:s3:::pictures", _UPLOADS, context=_ACCOUNT)},
     ("s3", "GetBucketVersioning"): {_W: on(_UPLOADS)},
     ("s3", "GetObject"): {

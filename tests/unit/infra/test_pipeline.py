@@ -154,6 +154,8 @@ def test_machines_are_told_settings_that_their_service_takes(
         ),
         "AppRights": "granted",
         "UndeployOnDelete": "true",
+        "RetainReleases": "10",
+        "LogRetentionDays": "30",
     }
     told = dict(re.findall(r"^(A\w+)=(.*)$", script, re.MULTILINE))
     for variable, value in told.items():

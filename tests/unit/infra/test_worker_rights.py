@@ -180,9 +180,10 @@ def test_functions_of_other_accounts_are_out_of_reach(action: str) -> None:
 
 def test_only_layers_of_apps_are_published_and_deleted() -> None:
     ours, shared = (FUNCTION.replace("function:shop-dev", f"layer:{name}") for name in ("al-shop-dev", "tools"))
+    assert may("lambda:PublishLayerVersion", ours, VIA)
+    assert not may("lambda:PublishLayerVersion", ours)
+    assert may("lambda:DeleteLayerVersion", ours, VIA)
     for action in ("PublishLayerVersion", "DeleteLayerVersion"):
-        assert may(f"lambda:{action}", ours, VIA)
-        assert not may(f"lambda:{action}", ours)
         assert not may(f"lambda:{action}", shared, VIA)
     assert may("lambda:GetLayerVersion", f"{shared}:1")
     assert not may("lambda:GetLayerVersion", f"{shared.replace(REGION, 'us-east-1')}:1")
@@ -306,3 +307,37 @@ def test_policies_fit_into_what_iam_allows(parameters: dict[str, str]) -> None:
     for name in ("WorkerRole", "CheckerRole"):
         inline = [stack.resolve(one) for one in stack.template["Resources"][name]["Properties"]["Policies"]]
         assert len(json.dumps(inline, separators=(",", ":"))) <= 10_240, name
+
+
+# --- retention ---
+
+
+def test_old_versions_of_functions_of_apps_are_deleted_and_never_a_function() -> None:
+    version = f"{FUNCTION}:7"
+    assert may("lambda:DeleteFunction", version, APP, OUR_STACK)
+    for contexts in ((), (OUR_STACK,), (APP, FOREIGN_STACK), ({f"aws:ResourceTag/{APP_TAG}": "shop"}, OUR_STACK)):
+        assert not may("lambda:DeleteFunction", version, *contexts)
+    assert not may("lambda:DeleteFunction", FUNCTION, APP, OUR_STACK)
+    assert not may("lambda:DeleteFunction", version.replace(ACCOUNT, "999999999999"), APP, OUR_STACK)
+
+
+def test_old_layers_of_apps_are_deleted_and_nobody_elses() -> None:
+    layer = f"arn:aws:lambda:{REGION}:{ACCOUNT}:layer"
+    assert may("lambda:DeleteLayerVersion", f"{layer}:al-shop-dev:3")
+    assert not may("lambda:DeleteLayerVersion", f"{layer}:tools:3")
+    assert not may("lambda:DeleteLayerVersion", f"{layer}:al-shop-dev:3".replace(ACCOUNT, "999999999999"))
+
+
+@pytest.mark.parametrize("key", ["bundles/x.zip", "layers/x.zip"])
+def test_old_artifacts_are_deleted_but_not_for_good(key: str) -> None:
+    assert may("s3:DeleteObject", f"{ARTIFACTS}/{key}")
+    assert not may("s3:DeleteObjectVersion", f"{ARTIFACTS}/{key}")
+
+
+@pytest.mark.parametrize("key", ["grants/dev/shop.json", "wheels/k/record.json", "other"])
+def test_nothing_else_in_the_artifacts_bucket_is_deleted(key: str) -> None:
+    assert not may("s3:DeleteObject", f"{ARTIFACTS}/{key}")
+
+
+def test_no_zip_is_deleted() -> None:
+    assert not may("s3:DeleteObject", f"{STACK.arn('UploadsBucket')}/apps/dev/shop.zip")

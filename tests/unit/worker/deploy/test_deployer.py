@@ -15,6 +15,7 @@ from auto_lambda.aws.s3 import ObjectStore
 from auto_lambda.errors import AppError, Code
 from auto_lambda.keys import App
 from builder.protocol.messages import NotificationMessage
+from worker.deploy import DeployContext
 
 
 def test_first_drop_is_live_and_answers_at_its_url(world: World) -> None:
@@ -264,3 +265,13 @@ def test_a_bucket_that_cannot_be_is_refused_before_anything_is_deployed(world: W
         world.deploy(bundle)
     assert caught.value.code is Code.BUCKET_NOTIFICATION_FAILED
     assert Stacks(world.cloudformation).describe(bundle.app.stack) is None
+
+
+def test_no_version_of_the_layer_outlives_the_app(world: World) -> None:
+    first, second = (world.make.bundle(layer={"dep.py": f"x = {number}"}) for number in (1, 2))
+    world.deploy(first)
+    world.deploy(second, first.template_key)
+    for _ in range(2):
+        world.deployer.remove(world.app, second.template_key, DeployContext(world.said.append))
+        assert world.lambda_.list_layer_versions(LayerName=world.app.stack)["LayerVersions"] == []
+    assert world.said.count(f"2 versions of the layer {world.app.stack} deleted") == 1

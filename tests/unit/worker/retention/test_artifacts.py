@@ -20,7 +20,7 @@ from worker.deploy.artifacts import RENEWED, store_artifacts
 from worker.model import Artifact
 from worker.records.ledger import PastRelease, put_past_release
 from worker.records.retention import RetentionRecords
-from worker.retention.artifacts import OLD, ArtifactCollector, Unreadable
+from worker.retention.artifacts import OLD, ArtifactCollector, UnreadableRecord
 
 SHOP, BANK = App("dev", "shop"), App("prod", "bank")
 LATER = timedelta(days=8)
@@ -125,7 +125,7 @@ def test_other_parts_of_the_bucket_are_left_alone(world: World) -> None:
 def test_a_record_that_cannot_be_read_keeps_everything(world: World) -> None:
     world.template("a", "bundles/a.zip")
     world.table.write(put_past_release(SHOP, "v1", PastRelease("{}", None)))
-    with pytest.raises(Unreadable, match=r"releases#dev/shop v1"):
+    with pytest.raises(UnreadableRecord, match=r"releases#dev/shop v1"):
         world.collect()
     assert len(world.keys) == 2
 
