@@ -58,7 +58,10 @@ RULES: Mapping[str, Rule] = {
     "apigateway_policy": _carried("refused with `v2`, whose APIs have no resource policy"),
     "apigateway_version": _carried("`v1` or `v2`"),
     "app_function": _carried("imported once before the deployment"),
-    "app_type": _carried("`asgi` needs zappa 0.61 or newer among the app's requirements"),
+    "app_type": _carried(
+        "`asgi` needs zappa 0.61 or newer among the app's requirements. The app is told that the client has left once "
+        "it has answered, not before as by zappa itself: Django would answer nothing"
+    ),
     "architecture": _carried("read when the dependencies are built"),
     "assume_policy": _refused("the trust policy is fixed: only Lambda may assume the role"),
     "async_resources": _carried(),
