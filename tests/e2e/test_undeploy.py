@@ -72,6 +72,21 @@ def test_a_zip_deleted_by_any_client_takes_its_app_along(stack: Stack) -> None:
     assert in_aws(stack, "deleted", receipt["function"]) == []
 
 
+def test_whatever_becomes_the_newest_version_goes_live(stack: Stack) -> None:
+    first = stack.drop("versions", make_zip(saying("one")))
+    stack.live(first)
+    second = stack.drop("versions", make_zip(saying("two")))
+    url = stack.live(second)["url"]
+    stack.s3.delete_object(Bucket=stack.bucket, Key=first.key, VersionId=second.version)
+    assert stack.live(first)["url"] == url
+    assert stack.http(url).json == {"word": "one"}
+
+    marker = stack.s3.delete_object(Bucket=stack.bucket, Key=first.key)["VersionId"]
+    until(lambda: stack.receipt(first)["status"] == "superseded", 60)
+    stack.s3.delete_object(Bucket=stack.bucket, Key=first.key, VersionId=marker)
+    assert stack.http(stack.live(first)["url"]).json == {"word": "one"}
+
+
 @pytest.mark.parametrize("arguments", [["never-dropped", "--yes"], ["Not A Name", "--yes"]])
 def test_nothing_is_done_where_there_is_nothing(stack: Stack, arguments: list[str]) -> None:
     assert stack.cli("undeploy", *arguments).returncode == 2

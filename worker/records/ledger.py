@@ -175,13 +175,17 @@ def decide(
 
 
 def _decide_removal(upload: Upload, record: AppRecord, newest: Callable[[Upload], Head | None]) -> Claim:
-    """Decide about a deleted object: nothing to do if it exists again, or if another one is live.
+    """Decide about a deleted object or version: an object that is there is as good as dropped now.
 
     While somebody is working on it this is not known yet; a delivery that cannot get the lease comes back.
     """
-    if not record.may_be_in_aws(upload.key):
-        return Claim(upload, "answered")
-    return Claim(upload, "superseded" if newest(upload) else "go")
+    head = newest(upload)
+    if head is None:
+        return Claim(upload, "go" if record.may_be_in_aws(upload.key) else "answered")
+    if head.version is None:  # an unversioned bucket, where its own announcement is the only way to tell it apart
+        return Claim(upload, "superseded")
+    there = replace(upload, version=head.version, sequencer=None, size=head.size, removed=False, by=None)
+    return decide(there, record, lambda _: head)
 
 
 def _same(entry: LiveRelease | FailedUpload, upload: Upload) -> bool:

@@ -696,6 +696,32 @@ def test_a_deletion_that_is_told_late_does_not_undeploy_a_newer_zip(world: World
     assert world.record().live
 
 
+def test_deleting_the_newest_version_brings_the_one_before_back(world: World) -> None:
+    deliver(world, upload("v1"), undeploys=True)
+    world.newest["apps/dev/shop.zip"] = "v2"
+    deliver(world, upload("v2"), undeploys=True)
+    world.newest["apps/dev/shop.zip"] = "v1"
+    removal = replace(upload("v2"), removed=True)
+    deliver(world, removal, undeploys=True)
+    assert world.built == ["v1", "v2", "v1"]
+    assert (world.receipt["status"], world.receipt["upload"]["version"]) == ("live", "v1")
+    deliver(world, removal, undeploys=True)
+    assert len(world.built) == 3, "the same message once more"
+
+
+def test_removing_a_delete_marker_brings_the_app_back(world: World) -> None:
+    deliver(world, upload("v1"), undeploys=True)
+    there = dict(world.newest)
+    world.newest.clear()
+    removal = replace(upload("marker"), removed=True)
+    deliver(world, removal, undeploys=True)
+    world.newest.update(there)
+    deliver(world, removal, undeploys=True)
+    live = world.record().live
+    assert live
+    assert live.object_version == "v1"
+
+
 def test_where_deleting_undeploys_a_late_event_does_not_bring_the_app_back(world: World) -> None:
     world.newest.clear()
     deliver(world, upload(), undeploys=True)

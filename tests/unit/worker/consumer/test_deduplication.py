@@ -95,8 +95,8 @@ def test_a_redriven_upload_needs_work_although_it_failed_before() -> None:
     assert world.redundant(delivery(replace(again, redrive="once more"))) == []
 
 
-@pytest.mark.parametrize(("there", "settled"), [(None, 0), (3, 1)])
-def test_a_deleted_zip_needs_work_unless_it_is_there_again(there: int | None, settled: int) -> None:
+@pytest.mark.parametrize(("there", "settled"), [(None, 0), (1, 0), (2, 1), (3, 0)])
+def test_a_deleted_zip_needs_work_unless_what_is_there_is_live(there: int | None, settled: int) -> None:
     world = World(live={"shop": 2}, bucket={} if there is None else {"shop": there})
     gone = delivery(replace(upload("shop", 9), removed=True))
     assert len(world.redundant(gone, undeploys=True)) == settled

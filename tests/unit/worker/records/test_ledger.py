@@ -73,6 +73,20 @@ def test_known_bug_9_an_event_that_comes_late_does_not_overwrite_a_newer_zip() -
     assert decide(upload("v1", "0055AED6DCD90281E5"), record, never).decision == "superseded"
 
 
+def test_a_removal_is_about_what_is_there_now() -> None:
+    gone = replace(upload("v2", "0055A"), removed=True)
+    back = decide(gone, AppRecord(live("v2", "0055A")), lambda _: newest("v1"), undeploys=True)
+    assert (back.decision, back.upload.version, back.upload.removed) == ("go", "v1", False)
+    assert decide(gone, AppRecord(), lambda _: newest("v1"), undeploys=True).decision == "go"
+    assert decide(gone, AppRecord(live("v3")), lambda _: newest("v3"), undeploys=True).decision == "answered"
+    assert decide(gone, AppRecord(failed=failed("v1")), lambda _: newest("v1"), undeploys=True).decision == "answered"
+
+
+def test_an_unversioned_bucket_announces_what_is_there_itself() -> None:
+    gone = replace(upload(None, "0055A"), removed=True)
+    assert decide(gone, AppRecord(live(None, "0055A")), lambda _: newest(None), undeploys=True).decision == "superseded"
+
+
 def test_known_bug_9_sequencers_are_compared_padded_to_one_length() -> None:
     record = AppRecord(live("v2", sequencer="0055B"))
     assert decide(upload("v1", "0055AFFFFF"), record, never).decision == "superseded"
