@@ -47,6 +47,56 @@ QUEUE_ACTIONS = ("sqs:*Message", "sqs:ChangeMessageVisibility", "sqs:GetQueue*")
 """What an app does with tables, topics and queues: with its own, and with those that it is granted."""
 
 
+WIDE_ACTIONS = (
+    "cloudwatch:PutMetricData",
+    "dynamodb:*Item",
+    "dynamodb:Describe*",
+    "dynamodb:Get*",
+    "dynamodb:List*",
+    "dynamodb:PartiQL*",
+    "dynamodb:Query",
+    "dynamodb:Scan",
+    "elasticfilesystem:ClientMount",
+    "elasticfilesystem:ClientWrite",
+    "events:PutEvents",
+    "execute-api:*",
+    "kinesis:Describe*",
+    "kinesis:Get*",
+    "kinesis:List*",
+    "kinesis:PutRecord*",
+    "kinesis:SubscribeToShard",
+    "kms:Decrypt",
+    "kms:Encrypt",
+    "kms:GenerateDataKey*",
+    "lambda:GetFunction*",
+    "lambda:InvokeFunction*",
+    "logs:CreateLogGroup",
+    "logs:CreateLogStream",
+    "logs:PutLogEvents",
+    "rds-data:*",
+    "s3:*Object*",
+    "s3:GetBucketLocation",
+    "s3:ListBucket*",
+    "secretsmanager:DescribeSecret",
+    "secretsmanager:GetSecretValue",
+    "ses:Send*",
+    "sns:Get*",
+    "sns:List*",
+    "sns:Publish",
+    "sqs:*Message*",
+    "sqs:GetQueue*",
+    "ssm:GetParameter*",
+    "states:Send*",
+    "states:StartExecution",
+    "states:StartSyncExecution",
+    "xray:Put*",
+)
+"""What the pipeline's wide boundary allows, on every resource but the pipeline's own; a test compares the two.
+
+It is the boundary of apps with granted statements, and of every app of a pipeline that is open to the account.
+"""
+
+
 def listed(value: Any) -> list[Any]:
     """Return a list of what a policy may write as one value or as a list."""
     return value if isinstance(value, list) else [value]

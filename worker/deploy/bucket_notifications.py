@@ -18,6 +18,8 @@ from auto_lambda.errors import AppError, Code
 from auto_lambda.keys import App
 from auto_lambda.model import BucketNotification, BuildLog
 
+ATTEMPTS = 20
+"""Over a minute: as long may a permission that was given to S3 take until S3 sees it."""
 _LAMBDA = "LambdaFunctionConfigurations"
 _NOT_YET = "Unable to validate the following destination configurations"
 _REFUSALS = frozenset({
@@ -94,7 +96,7 @@ class BucketNotifications:
         entries = [subscription.entry(app) for subscription in subscriptions]
         retrying = Retrying(
             retry=retry_if_exception(_is_temporary),
-            stop=stop_after_attempt(6),
+            stop=stop_after_attempt(ATTEMPTS),
             wait=wait_exponential(0.25, max=4),
             sleep=self._sleep,
             retry_error_callback=_last_error,

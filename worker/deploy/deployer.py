@@ -24,6 +24,7 @@ from worker.deploy.drift import Drift
 from worker.deploy.gate.access import AppAccess, Rights
 from worker.deploy.gate.gate import pass_gate
 from worker.deploy.http_get import HttpAnswer
+from worker.deploy.rights.bounded import beyond
 from worker.deploy.rights.permissions import digest
 from worker.deploy.rights.review import Review, needs_approval, require_granted, review
 from worker.deploy.stack_errors import stack_failures
@@ -128,6 +129,8 @@ class Deployer:
         found = self._review(bundle, access, live, context)
         if access.rights == "granted":
             require_granted(access.app, found)
+        if withheld := beyond(found.asked, access.target(self._target).boundary_arn):
+            context.warn(withheld)
         self._look_up(bundle, context.warn)
         if bundle.artifacts:
             with effect("artifacts"):

@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from iam.evaluate import Document, Principal, Request, allowed, statements
+from iam.handlers import VIA
 from iam.template import ACCOUNT, PARTITION, REGION, PipelineStack
 
 from auto_lambda.keys import App
-from auto_lambda.namespace import APP_TAG, STAGE_TAG, Place, namespace, namespace_boundary
+from auto_lambda.namespace import APP_TAG, STAGE_TAG, WIDE_ACTIONS, Place, namespace, namespace_boundary
 
 STACK = PipelineStack()
 PLACE = Place(PARTITION, REGION, ACCOUNT)
@@ -318,3 +319,23 @@ def test_a_boundary_outlives_its_pipeline() -> None:
     for name in BOUNDARIES:
         assert STACK.template["Resources"][name]["DeletionPolicy"] == "RetainExceptOnCreate"
         assert STACK.template["Resources"][name]["UpdateReplacePolicy"] == "Retain"
+
+
+def test_the_wide_boundary_allows_what_apps_are_told() -> None:
+    services = next(one for one in statements(STACK.document("AppBoundary")) if one["Sid"] == "AppServices")
+    assert tuple(services["Action"]) == WIDE_ACTIONS
+
+
+def test_a_boundary_keeps_its_description_and_what_has_been_replaced_is_known() -> None:
+    """Another description, or a name, makes another policy; roles would keep the old one, which nobody could change."""
+    told = {name: STACK.template["Resources"][name]["Properties"] for name in BOUNDARIES}
+    assert {name: (it["Description"], "ManagedPolicyName" in it) for name, it in told.items()} == {
+        "NamespaceBoundary": ("Permissions boundary of apps deployed by Auto-Lambda, the namespace of each", False),
+        "AppBoundary": ("Permissions boundary of apps deployed by Auto-Lambda", False),
+    }
+    for name in BOUNDARIES:
+        assert STACK.template["Resources"][name]["UpdateReplacePolicy"] == "Retain"
+        before = STACK.arn(name).replace("1ABCDEFGHIJKL", "0OLDERPOLICY0")
+        context = {**VIA, "iam:PermissionsBoundary": before}
+        request_ = Request("iam:PutRolePolicy", f"arn:aws:iam::{ACCOUNT}:role/auto-lambda/al-shop-dev-Role-1", context)
+        assert allowed(STACK.role("WorkerRole"), request_)

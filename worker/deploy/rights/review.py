@@ -33,11 +33,13 @@ class Review:
         diff: its permissions, and the changes since the live release.
         refused: what neither the app's namespace nor its grants cover.
         wide: what is for every resource of a kind.
+        asked: all of them.
     """
 
     diff: PermissionDiff
     refused: tuple[Permission, ...]
     wide: tuple[Permission, ...]
+    asked: tuple[Permission, ...] = ()
 
 
 def review(app: App, template: Template, live: Template | None, grants: Grants, place: Place) -> Review:
@@ -65,7 +67,7 @@ def review(app: App, template: Template, live: Template | None, grants: Grants, 
     rights = Rights(app, place, grants, template)
     refused = tuple(one for one in asked if not rights.allow(one))
     wide = tuple(one for one in asked if one.is_wide)
-    return Review(compare(asked, before), refused, wide)
+    return Review(compare(asked, before), refused, wide, tuple(asked))
 
 
 def require_granted(app: App, found: Review) -> None:

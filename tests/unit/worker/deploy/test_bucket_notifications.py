@@ -132,6 +132,14 @@ def test_a_race_and_a_permission_that_has_not_spread(store: ObjectStore, error: 
     assert len(entries(store)) == 1
 
 
+def test_a_permission_may_take_a_minute_until_s3_sees_it(store: ObjectStore) -> None:
+    slept: list[float] = []
+    late = refused("Unable to validate the following destination configurations")
+    BucketNotifications(Careless(store, 18, late), sleep=slept.append).apply(SHOP, [subscription()], (), print)
+    assert len(entries(store)) == 1
+    assert 55 <= sum(slept) <= 70
+
+
 def test_an_overlap_is_the_uploaders(store: ObjectStore) -> None:
     careless = Careless(store, 99, refused("Configurations overlap. Configurations on the same bucket cannot share..."))
     with pytest.raises(AppError, match="Configurations overlap"):
