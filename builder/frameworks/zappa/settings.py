@@ -104,7 +104,10 @@ RULES: Mapping[str, Rule] = {
     "django_settings": _carried("the project is started once before the deployment"),
     "domain": _carried("passed to the handler; map the domain to the API yourself (its id does not change)"),
     "efs_config": _carried("with `Arn`; refused without it, because data must outlive deployments"),
-    "endpoint_configuration": _carried("REST APIs (`v1`) only"),
+    "endpoint_configuration": _carried(
+        "REST APIs (`v1`) only; `REGIONAL` by default, unlike zappa: AWS makes an `EDGE` API only every 30 s, and 120 "
+        "per region"
+    ),
     "environment_variables": _carried(
         "written into `zappa_settings.py`, not shown in the console; overridden by `[environment]` of auto-lambda.toml"
     ),
