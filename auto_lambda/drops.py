@@ -16,6 +16,7 @@ from botocore.exceptions import ClientError
 
 from auto_lambda import keys
 from auto_lambda.aws.s3 import Head, ObjectMissing, ObjectStore, denied
+from auto_lambda.model import Commit
 from auto_lambda.receipts import MalformedReceipt, Receipt
 
 T = TypeVar("T")
@@ -53,16 +54,22 @@ class Drop:
 
 
 def drop(
-    store: ObjectStore, bucket: str, app: keys.App, zip_path: Path, progress: Callable[[int], None] | None = None
+    store: ObjectStore,
+    bucket: str,
+    app: keys.App,
+    zip_path: Path,
+    progress: Callable[[int], None] | None = None,
+    commit: Commit | None = None,
 ) -> Drop:
     """Upload a zip under the app's key.
 
     The version is read right after the upload. If somebody else uploads the same app at that moment, it may be theirs,
-    and this follows their receipt. ``progress`` is called with the bytes as they are sent.
+    and this follows their receipt. ``progress`` is called with the bytes as they are sent. ``commit`` is what the zip
+    was made from; receipt and event repeat it.
     """
     with zip_path.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    store.upload(bucket, app.key, zip_path, progress)
+    store.upload(bucket, app.key, zip_path, progress, commit.metadata() if commit else None)
     head = store.head(bucket, app.key)
     return Drop(app, bucket, app.key, head.version, sha256, head.size)
 

@@ -151,6 +151,14 @@ def deploy(
             show_default=False,
         ),
     ] = None,
+    commit: Annotated[
+        str | None,
+        typer.Option(metavar="HASH", help="The commit that it was made from, for the receipt.", show_default=False),
+    ] = None,
+    repository: Annotated[
+        str | None,
+        typer.Option(metavar="OWNER/NAME", help="The repository of that commit.", show_default=False),
+    ] = None,
     local: Local = False,
     bucket: Bucket = None,
 ) -> None:
@@ -172,7 +180,11 @@ def deploy(
     from auto_lambda_cli.outcome import Following
 
     following = Following(wait, timeout, as_json)
-    raise typer.Exit(run(source, name, stage, following, local=local, bucket=bucket, include=include or ()))
+    code = run(
+        source, name, stage, following,
+        local=local, bucket=bucket, include=include or (), commit=commit, repository=repository,
+    )  # fmt: skip
+    raise typer.Exit(code)
 
 
 @app.command()

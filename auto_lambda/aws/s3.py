@@ -133,9 +133,18 @@ class ObjectStore:
             raise
         return True
 
-    def upload(self, bucket: str, key: str, path: Path, progress: Callable[[int], None] | None = None) -> None:
+    def upload(
+        self,
+        bucket: str,
+        key: str,
+        path: Path,
+        progress: Callable[[int], None] | None = None,
+        metadata: Mapping[str, str] | None = None,
+    ) -> None:
         """Upload a file, in parts if it is large; ``progress`` is called with the bytes as they are sent."""
-        self._client.upload_file(str(path), bucket, key, Callback=progress)
+        self._client.upload_file(
+            str(path), bucket, key, Callback=progress, ExtraArgs={"Metadata": dict(metadata)} if metadata else None
+        )
 
     def renew(self, bucket: str, key: str, version: str, metadata: Mapping[str, str]) -> str | None:
         """Copy an earlier version of an object over it, with more metadata, and return the new version.

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from auto_lambda import drops, keys
 from auto_lambda.aws.s3 import ObjectStore
+from auto_lambda.model import Commit
 from auto_lambda_cli.exits import Exit, counted, leave, plain_errors, tell
 from auto_lambda_cli.outcome import Following, ended
 from auto_lambda_cli.packing import CannotPack, zip_folder
@@ -34,16 +35,19 @@ def deploy(
     local: bool,
     bucket: str | None,
     include: Sequence[str] = (),
+    commit: str | None = None,
+    repository: str | None = None,
 ) -> int:
     """Deploy an app and return the exit code."""
     app = app_of(source, name, stage)
+    made_from = _commit(commit, repository)
     target = choose(local=local, bucket=bucket)
     with packed(source, include) as (zip_path, selection):
         tell(f"{app} -> {target}")
         began = time.monotonic()
         with plain_errors():
             store = target.store()
-            dropped = _upload(store, target.bucket, app, zip_path)
+            dropped = _upload(store, target.bucket, app, zip_path, made_from)
     return ended(store, dropped, began, following, _as_json(selection))
 
 
@@ -102,7 +106,19 @@ def _as_json(selection: Selection | None) -> dict[str, object]:
     return {"packing": {"left_out": selection.left_out, "kept": selection.kept}}
 
 
-def _upload(store: ObjectStore, bucket: str, app: keys.App, zip_path: Path) -> drops.Drop:
+def _commit(commit: str | None, repository: str | None) -> Commit | None:
+    wanted = Commit(commit or None, repository or None)
+    known = Commit.told(wanted.metadata())
+    if (known or Commit()) != wanted:
+        raise leave(
+            Exit.USAGE,
+            f"--commit {commit!r} or --repository {repository!r} is not valid: a commit has 7 to 64 hexadecimal "
+            "digits, a repository is a name such as owner/name, or a URL",
+        )
+    return known
+
+
+def _upload(store: ObjectStore, bucket: str, app: keys.App, zip_path: Path, commit: Commit | None) -> drops.Drop:
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
@@ -110,4 +126,4 @@ def _upload(store: ObjectStore, bucket: str, app: keys.App, zip_path: Path) -> d
     console = Console(stderr=True)
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("upload", total=zip_path.stat().st_size)
-        return drops.drop(store, bucket, app, zip_path, lambda count: progress.advance(task, count))
+        return drops.drop(store, bucket, app, zip_path, lambda count: progress.advance(task, count), commit)

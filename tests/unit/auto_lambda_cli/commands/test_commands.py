@@ -66,6 +66,15 @@ def test_include_packs_it_all_the_same(s3: Any, folder: Path, tmp_path: Path) ->
         assert archive.namelist() == [".env", "app.py"]
 
 
+def test_the_commit_travels_with_the_zip(s3: Any, folder: Path) -> None:
+    made_from = ["--commit", "9f2c1a7b", "--repository", "acme/shop"]
+    assert run("deploy", str(folder), "--no-wait", *made_from).exit_code == 0
+    head = s3.head_object(Bucket=BUCKET, Key="apps/dev/shop.zip")
+    assert head["Metadata"] == {"commit": "9f2c1a7b", "repository": "acme/shop"}
+    assert run("deploy", str(folder), "--no-wait", "--commit", "", "--repository", "").exit_code == 0
+    assert s3.head_object(Bucket=BUCKET, Key="apps/dev/shop.zip")["Metadata"] == {}
+
+
 def test_failed_exits_1_with_what_to_do(answer: Callable[..., None], folder: Path) -> None:
     answer(status="failed", error=FAILED, url=None)
     done = run("deploy", str(folder))
@@ -100,6 +109,8 @@ def test_no_wait_leaves_after_the_upload(s3: Any, folder: Path) -> None:
     [
         (["{folder}", "--name", "Not A Name"], "Not A Name"),
         (["{folder}", "--stage", "UP"], "UP"),
+        (["{folder}", "--commit", "main"], "--commit 'main'"),
+        (["{folder}", "--commit", "9f2c1a7b", "--repository", "acme shop"], "--repository 'acme shop'"),
         (["{folder}/nowhere.zip"], "neither a zip nor a folder"),
         (["{folder}/app.py", "--name", "shop"], "not a zip"),
         (["{zip}", "--name", "shop", "--include", "*"], "--include is for a folder"),
