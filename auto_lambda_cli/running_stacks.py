@@ -42,6 +42,7 @@ class RunningStack:
     secret: str = field(default="", repr=False)
     app_rights: str = "account"
     granted_boundary: str = ""
+    event_bus: str = ""
 
     @classmethod
     def from_outputs(cls, outputs: Mapping[str, str], *, endpoint: str, secret: str, folder: Path) -> RunningStack:
@@ -61,6 +62,7 @@ class RunningStack:
             secret=secret,
             app_rights=outputs["AppRights"],
             granted_boundary=outputs["GrantedBoundaryArn"],
+            event_bus=outputs.get("EventBus", ""),
         )
 
     @property
@@ -89,6 +91,7 @@ class RunningStack:
             "AUTO_LAMBDA_APP_RIGHTS": self.app_rights,
             "AUTO_LAMBDA_METRICS_NAMESPACE": self.namespace,
             "AUTO_LAMBDA_UNDEPLOY_ON_DELETE": str(self.undeploys).lower(),
+            "AUTO_LAMBDA_EVENT_BUS": self.event_bus,
         }
 
     @property

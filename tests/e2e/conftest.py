@@ -19,7 +19,6 @@ def local_up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalUp]:
         AUTO_LAMBDA_SLOTS="2",
         AUTO_LAMBDA_MAX_UPLOAD_MB=str(MAX_UPLOAD_MB),
         AUTO_LAMBDA_CHECK_SECONDS="1",
-        AUTO_LAMBDA_EVENT_BUS="default",
     )
     try:
         yield up

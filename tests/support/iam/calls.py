@@ -19,6 +19,7 @@ SERVICES = (
     "cloudwatch",
     "dynamodb",
     "ec2",
+    "events",
     "kinesis",
     "lambda",
     "s3",

@@ -34,6 +34,7 @@ _GROUP = f"arn:aws:autoscaling:{_HERE}:autoScalingGroup:1:autoScalingGroupName/{
 _APP_STACK = f"arn:aws:cloudformation:{_HERE}:stack/al-shop-dev/1"
 _CHANGES = f"arn:aws:cloudformation:{_HERE}:changeSet/al-0123456789abcdef-changes/1"
 _ORDERS = f"arn:aws:sqs:{_HERE}:orders"
+_BUS = f"arn:aws:events:{_HERE}:event-bus/default"
 _FUNCTION = f"arn:aws:lambda:{_HERE}:function:shop-dev"
 _LAYER = f"arn:aws:lambda:{_HERE}:layer:al-shop-dev"
 _TEMPLATE = f"https://s3.{REGION}.amazonaws.com/{_STACK.name('ArtifactsBucket')}/bundles/x.template.json"
@@ -114,6 +115,7 @@ CALLS: Mapping[Operation, Mapping[Who, Asks]] = {
     ("ec2", "DescribeSecurityGroups"): {_W: ANYTHING},
     ("ec2", "DescribeSubnets"): {_W: ANYTHING},
     ("kinesis", "DescribeStreamSummary"): {_W: on(f"arn:aws:kinesis:{_HERE}:stream/clicks")},
+    ("events", "PutEvents"): {_W: on(_BUS, context={"events:source": "auto-lambda"})},
     ("lambda", "DeleteFunction"): {_W: on(f"{_FUNCTION}:7", context=TAGS)},
     ("lambda", "DeleteLayerVersion"): {_W: on(f"{_LAYER}:3")},
     ("lambda", "GetAlias"): {_W: _UNTAGGED_OR_OURS},

@@ -19,6 +19,7 @@ import pytest
 import structlog
 from alarms import Point, Recorder, counted, matches, states
 from botocore.exceptions import ClientError
+from event_bus import FakeBus
 from pipeline_template import REPOSITORY, read_template
 from tables import FakeTable
 
@@ -29,6 +30,7 @@ from auto_lambda.aws.s3 import Head
 from auto_lambda.aws.sqs import Depth, Message
 from auto_lambda.errors import AppError, Code
 from auto_lambda.keys import App
+from auto_lambda.receipts import Receipt, ReceiptError
 from auto_lambda.redact import Redactor
 from checker.publish import to_errors, to_metrics
 from checker.sample import Sample
@@ -37,7 +39,9 @@ from worker.consumer.daemon import PutOff
 from worker.consumer.inbox import Delivery, ParsedMessage
 from worker.handler import DeliveryHandler
 from worker.model import Upload
+from worker.records.event import refusal_of
 from worker.records.ledger import Ledger
+from worker.records.outbox import Outbox
 from worker.records.receipt import Report
 from worker.workdir import workroom
 
@@ -275,6 +279,23 @@ def test_workers_restart(written: Path, tmp_path: Path, deaths: int, *, fires: b
     assert ever("WorkersRestart", as_metrics(written), 900) is fires
 
 
+def not_sent(times: int) -> None:
+    """Events that EventBridge does not take, by the worker's own outbox."""
+    table, bus = FakeTable(), FakeBus(refuse=lambda _: "AccessDeniedException: not authorized")
+    outbox = Outbox(table, bus, pause=0)
+    for number in range(times):
+        at = datetime.fromtimestamp(number, UTC)
+        receipt = Receipt("apps/A.zip", "w", status="failed", error=ReceiptError("bad-key", "no", "rename it"))
+        table.write(outbox.put(refusal_of(receipt, "uploads", f"m{number}", at)))
+    outbox.send_left_over()
+
+
+@pytest.mark.parametrize(("times", "fires"), [(1, True), (0, False)])
+def test_events_that_are_not_sent(written: Path, times: int, *, fires: bool) -> None:
+    not_sent(times)
+    assert ever("EventsNotSent", as_metrics(written), 300) is fires
+
+
 @pytest.mark.parametrize("number", [1, 2, 3, 4, 5, 6])
 def test_the_alarms_that_leave_zero_go_off_one_period_after_the_other(number: int) -> None:
     points = Checker().looks(4, 60, WAITING).points
@@ -295,6 +316,7 @@ def test_workers_are_idle_only_when_they_were_for_two_minutes() -> None:
 def published(written: Path, tmp_path: Path) -> set[tuple[str, frozenset[str]]]:
     """Every metric that checker and worker make, with the names of its dimensions."""
     attempt("a", OURS)
+    not_sent(1)
     live = {"event": "finished", "outcome": "live", "step": "verify", "framework": "zappa", "since_drop": 12.5}
     source = (REPOSITORY / "worker/settlement.py").read_text()
     assert all(f"{name}=" in source for name in live if name != "event")

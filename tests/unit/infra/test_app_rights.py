@@ -156,6 +156,15 @@ def test_no_app_reaches_what_rules_it(boundary: str, request_: Request) -> None:
     assert not allowed(role(SHOP, boundary), request_)
 
 
+@pytest.mark.parametrize("boundary", BOUNDARIES)
+def test_no_app_forges_the_pipelines_events(boundary: str) -> None:
+    forged, own = (
+        asked("events", "PutEvents", "event-bus/default", events__source=source) for source in ("auto-lambda", "shop")
+    )
+    assert not allowed(role(SHOP, boundary), forged)
+    assert allowed(role(SHOP, boundary), own) is (boundary == "AppBoundary")
+
+
 @pytest.mark.parametrize("part", ["uploads", "artifacts"])
 def test_an_app_that_is_named_like_a_bucket_of_the_pipeline_does_not_get_it(part: str) -> None:
     likely, bucket = role(App(part, "auto-lambda")), STACK.arn(f"{part.capitalize()}Bucket")

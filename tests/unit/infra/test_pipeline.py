@@ -229,7 +229,7 @@ def test_every_alarm_for_people_is_told_of_when_it_ends_too_and_has_its_page(res
     page = (REPOSITORY / "docs/how-to/alarms.md").read_text()
     alarms = of_type(resources, "AWS::CloudWatch::Alarm")
     told = {name for name, alarm in alarms.items() if alarm["AlarmActions"] == [{"Ref": "AlarmTopic"}]}
-    assert len(told) == 6
+    assert len(told) == 7
     for name in told:
         assert alarms[name]["OKActions"] == [{"Ref": "AlarmTopic"}]
         anchor = alarms[name]["AlarmDescription"].rpartition("#")[2]

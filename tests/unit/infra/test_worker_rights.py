@@ -277,6 +277,20 @@ def test_directly_the_worker_uses_the_parts_of_the_pipeline_alone(action: str, a
     assert not may(action, arn, VIA, APP)
 
 
+def test_events_go_to_the_one_bus_with_our_source() -> None:
+    bus, ours = f"arn:aws:events:{REGION}:{ACCOUNT}:event-bus/", {"events:source": "auto-lambda"}
+    for name in ("default", "platform/apps"):
+        worker = PipelineStack({"EventBus": name}).role("WorkerRole")
+        assert may("events:PutEvents", f"{bus}{name}", ours, worker=worker)
+        assert not may("events:PutEvents", f"{bus}other", ours, worker=worker)
+        assert not may("events:PutEvents", f"{bus}{name}".replace(ACCOUNT, "999988887777"), ours, worker=worker)
+        assert not may("events:PutEvents", f"{bus}{name}", {"events:source": "billing"}, worker=worker)
+        assert not may("events:PutEvents", f"{bus}{name}", worker=worker)
+    off = PipelineStack({"EventBus": ""}).role("WorkerRole")
+    for name in ("default", ""):
+        assert not may("events:PutEvents", f"{bus}{name}", ours, worker=off)
+
+
 def test_keys_are_given_to_services_of_aws_only() -> None:
     key = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/1"
     assert may("kms:CreateGrant", key, VIA, {"kms:GrantIsForAWSResource": "true"})
