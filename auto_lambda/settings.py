@@ -6,7 +6,9 @@ Each setting has its row in docs/reference/settings.md, as a test checks.
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Literal, TypeVar
 
 from pydantic import AliasChoices, Field, ValidationError, field_validator, model_validator
@@ -16,7 +18,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from auto_lambda.tools import cache_folder
 
 PREFIX = "AUTO_LAMBDA_"
-_REGION = ("AWS_REGION", "AWS_DEFAULT_REGION")
+REGION_NAMES = ("AWS_REGION", "AWS_DEFAULT_REGION")
 _BUCKET = r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$"
 _QUEUE = r"^https?://[^/\s]+/(\S+/)?[A-Za-z0-9_-]{1,80}(\.fifo)?$"
 _POLICY = r"^arn:[a-z-]+:iam::(\d{12}|aws):policy/\S+$"
@@ -49,7 +51,7 @@ class Settings(BaseSettings):
         env_prefix=PREFIX, env_ignore_empty=True, extra="ignore", frozen=True, populate_by_name=True
     )
 
-    region: str = Field(validation_alias=AliasChoices(*_REGION), description="the AWS region of the pipeline")
+    region: str = Field(validation_alias=AliasChoices(*REGION_NAMES), description="the AWS region of the pipeline")
     queue_url: QueueUrl = Field(description="the URL of the queue that the uploads bucket notifies")
     dead_letter_queue_url: QueueUrl | None = Field(default=None, description="the URL of the dead-letter queue")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
@@ -199,14 +201,19 @@ class CheckerSettings(Settings):
 S = TypeVar("S", bound=Settings)
 
 
-def load(kind: type[S]) -> S:
+def load(kind: type[S], changed: Mapping[str, str] = MappingProxyType({})) -> S:
     """Read and check the environment.
+
+    Args:
+        kind: which settings.
+        changed: variables that count instead of the environment's.
 
     Raises:
         SettingsError: with every problem, not only the first.
     """
+    values = {name: changed[PREFIX + name.upper()] for name in kind.model_fields if changed.get(PREFIX + name.upper())}
     try:
-        return kind()  # type: ignore[call-arg]
+        return kind(**values)  # type: ignore[arg-type]
     except ValidationError as error:
         raise SettingsError(tuple(_plain(kind, problem) for problem in error.errors())) from None
 
@@ -216,8 +223,8 @@ def _plain(kind: type[Settings], problem: ErrorDetails) -> str:
         return problem["msg"].removeprefix("Value error, ")
     name = str(problem["loc"][0])
     field = kind.model_fields.get(name.lower().removeprefix(PREFIX.lower()))
-    if name in (*_REGION, "region"):
-        name, field = " (or ".join(_REGION) + ")", kind.model_fields["region"]
+    if name in (*REGION_NAMES, "region"):
+        name, field = " (or ".join(REGION_NAMES) + ")", kind.model_fields["region"]
     elif not name.startswith(PREFIX):
         name = PREFIX + name.upper()
     meaning = field.description if field else ""

@@ -16,6 +16,7 @@ from auto_lambda.aws.lean import make_lean_session
 from auto_lambda.aws.session import client
 from auto_lambda.aws.sqs import Queue, QueueUnusable
 from auto_lambda.daemon.service import Notifier, Stop, dns_timeouts, refuse, spare_memory, stop_on_signals, trim_memory
+from auto_lambda.daemon.start import SettingsUnreadable, load_settings, may_start
 from auto_lambda.recent_attempts import LedgerUnusable, RecentAttempts
 from checker.loop import Loop, Pace
 from checker.publish import Publish, to_errors, to_metrics, to_text
@@ -35,13 +36,16 @@ def main(arguments: Sequence[str] = ()) -> int:
         arguments: ``--once``, ``--json``, ``--dry-run``.
 
     Returns:
-        0 after a request to stop; 1 if ``--once`` or the loop failed; 2 for invalid settings.
+        0 after a request to stop; `RELOAD_STATUS` after one to start again; 1 if ``--once`` or the loop failed, or if
+        AWS does not say the settings; 2 for invalid settings.
     """
     options = _options(arguments)
     try:
-        chosen = settings.load(settings.CheckerSettings)
+        chosen = load_settings(settings.CheckerSettings)
     except settings.SettingsError as error:
         return refuse("checker", error.problems)
+    except SettingsUnreadable as error:
+        return refuse("checker", (str(error),), status=1)
     logs.configure(chosen.log_level, file=chosen.log_file)
     spare_memory()
     dns_timeouts()
@@ -82,7 +86,7 @@ def _run(chosen: settings.CheckerSettings, options: argparse.Namespace) -> int:
         _suspend_rebalancing(AutoScalingGroup(_client(session, "autoscaling"), chosen.worker_group))
     if options.once:
         return 0 if loop.tick() else 1
-    with stop_on_signals() as stop:
+    with stop_on_signals(lambda: may_start(settings.CheckerSettings, "checker")) as stop:
         return _until(stop, loop, chosen.check_seconds)
 
 
@@ -122,7 +126,7 @@ def _until(stop: Stop, loop: Loop, seconds: float) -> int:
     while thread.is_alive() and not stop.requested.wait(1):
         pass
     thread.join(seconds)
-    return 0 if stop.requested.is_set() else 1
+    return stop.status if stop.requested.is_set() else 1
 
 
 def _all(publishers: Sequence[Publish]) -> Publish:

@@ -18,6 +18,7 @@ from auto_lambda.daemon.service import (
     stop_on_signals,
     trim_memory,
 )
+from auto_lambda.daemon.start import SettingsUnreadable, load_settings, may_start
 from worker.consumer.status import StatusLine
 
 if TYPE_CHECKING:
@@ -44,13 +45,16 @@ def main() -> int:
     """Run until SIGTERM or SIGINT.
 
     Returns:
-        0 when it was asked to stop, 2 for settings that cannot work. Work that had to be handed back ends the process
-        on the spot, with 0: threads of ours may still be in it.
+        0 when it was asked to stop, `RELOAD_STATUS` when it was asked to start again, 1 if AWS does not say the
+        settings, 2 for settings that cannot work. Work that had to be handed back ends the process on the spot:
+        threads of ours may still be in it.
     """
     try:
-        chosen = settings.load(settings.WorkerSettings)
+        chosen = load_settings(settings.WorkerSettings)
     except settings.SettingsError as error:
         return refuse("worker", error.problems)
+    except SettingsUnreadable as error:
+        return refuse("worker", (str(error),), status=1)
     logs.configure(chosen.log_level, file=chosen.log_file)
     spare_memory()
     dns_timeouts()
@@ -117,7 +121,7 @@ def _serve(
             status.over()
             trim_memory()
 
-    with stop_on_signals() as stop:
+    with stop_on_signals(lambda: may_start(settings.WorkerSettings, "worker")) as stop:
         termination = TerminationWatcher(Metadata(), worker.member, stop)
         idle = IdleTimer(termination.leave_group, chosen.idle_seconds)
 
@@ -153,8 +157,8 @@ def _serve(
         termination.finish()
     if handed_back:
         sys.stderr.flush()
-        os._exit(0)
-    return 0
+        os._exit(stop.status)
+    return stop.status
 
 
 def _poll_seconds(chosen: settings.WorkerSettings) -> int:

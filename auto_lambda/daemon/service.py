@@ -9,7 +9,7 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -21,23 +21,37 @@ _libc = ctypes.CDLL(None)
 _M_TRIM_THRESHOLD, _M_ARENA_MAX = -1, -8  # malloc.h
 _TRIM = 64 * 1024  # bytes
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
+RELOAD_STATUS = 75
+"""Exit code of a daemon that wants to be started again; our units do so (``RestartForceExitStatus``)."""
 
 
 class Stop:
-    """A request to stop: ``requested`` is set by the first signal, ``at_once`` by the second."""
+    """A request to stop: ``requested`` is set by the first signal, ``at_once`` by the second.
+
+    ``status`` is the exit code of a daemon that has stopped because of it.
+    """
 
     def __init__(self) -> None:
         self.requested = threading.Event()
         self.at_once = threading.Event()
+        self.status = 0
 
     def request(self) -> None:
         """Request a stop, again if there was a request before. Thread-safe."""
         (self.at_once if self.requested.is_set() else self.requested).set()
 
+    def reload(self, may_start: Callable[[], bool]) -> None:
+        """Request a stop after which the daemon is started again, unless it could not start. Thread-safe."""
+        if not self.requested.is_set() and may_start():
+            self.status = RELOAD_STATUS
+            self.requested.set()
+
 
 @contextmanager
-def stop_on_signals() -> Iterator[Stop]:
+def stop_on_signals(may_start: Callable[[], bool] | None = None) -> Iterator[Stop]:
     """Turn SIGTERM and SIGINT into a `Stop`, and restore the earlier handlers afterwards. Main thread only.
+
+    With ``may_start``, SIGHUP asks for a restart: it says whether the daemon could start with the settings of now.
 
     A handler may run while the main thread holds the lock that an event needs, so ours does nothing: the interpreter
     writes the signal's number into a socket, and a thread reads it there.
@@ -47,24 +61,28 @@ def stop_on_signals() -> Iterator[Stop]:
     with inside, outside:
         outside.setblocking(False)
         old_wakeup = signal.set_wakeup_fd(outside.fileno(), warn_on_full_buffer=False)
-        old_handlers = [signal.signal(number, lambda *_: None) for number in _SIGNALS]
-        listener = threading.Thread(target=_listen, args=(inside, stop), name="signals", daemon=True)
+        handled = (*_SIGNALS, signal.SIGHUP) if may_start else _SIGNALS
+        old_handlers = [signal.signal(number, lambda *_: None) for number in handled]
+        listener = threading.Thread(target=_listen, args=(inside, stop, may_start), name="signals", daemon=True)
         listener.start()
         try:
             yield stop
         finally:
-            for number, handler in zip(_SIGNALS, old_handlers, strict=True):
+            for number, handler in zip(handled, old_handlers, strict=True):
                 signal.signal(number, handler)
             signal.set_wakeup_fd(old_wakeup)
             outside.shutdown(socket.SHUT_WR)
             listener.join()
 
 
-def _listen(inside: socket.socket, stop: Stop) -> None:
+def _listen(inside: socket.socket, stop: Stop, may_start: Callable[[], bool] | None) -> None:
     while data := inside.recv(16):
         for number in data:
             if number in _SIGNALS:
                 stop.request()
+            elif number == signal.SIGHUP and may_start:
+                # To read settings may take a while, in which a signal to stop must be heard.
+                threading.Thread(target=stop.reload, args=(may_start,), name="reload", daemon=True).start()
 
 
 class Notifier:
@@ -104,11 +122,11 @@ def _watchdog_seconds(environ: Mapping[str, str]) -> float | None:
     return int(microseconds) / 2e6 if microseconds.isdigit() and int(microseconds) else None
 
 
-def refuse(program: str, problems: Sequence[str], environ: Mapping[str, str] = os.environ) -> int:
-    """Report why ``program`` can never start: as one entry in systemd's journal, or as lines of text.
+def refuse(program: str, problems: Sequence[str], environ: Mapping[str, str] = os.environ, *, status: int = 2) -> int:
+    """Report why ``program`` cannot start: as one entry in systemd's journal, or as lines of text.
 
     Returns:
-        2, the exit code on which our units are not restarted.
+        ``status``, the exit code: 2 if it never can; on that, our units are not restarted.
     """
     Notifier(environ).status(f"cannot start: {'; '.join(problems)}")
     if _is_journal(environ):
@@ -117,7 +135,7 @@ def refuse(program: str, problems: Sequence[str], environ: Mapping[str, str] = o
     else:
         for problem in problems:
             sys.stderr.write(f"auto-lambda {program}: {problem}\n")
-    return 2
+    return status
 
 
 def _is_journal(environ: Mapping[str, str]) -> bool:

@@ -8,11 +8,21 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
-from auto_lambda.daemon.service import Notifier, Stop, dns_timeouts, refuse, spare_memory, stop_on_signals, trim_memory
+from auto_lambda.daemon.service import (
+    RELOAD_STATUS,
+    Notifier,
+    Stop,
+    dns_timeouts,
+    refuse,
+    spare_memory,
+    stop_on_signals,
+    trim_memory,
+)
 
 
 def test_the_first_wish_asks_and_the_second_insists() -> None:
@@ -45,6 +55,25 @@ def test_other_signals_do_not_stop() -> None:
     finally:
         signal.signal(signal.SIGUSR1, before)
     assert seen == [signal.SIGUSR1]
+
+
+@pytest.mark.parametrize(("may_start", "status"), [(True, RELOAD_STATUS), (False, 0)])
+def test_a_hang_up_asks_for_a_restart_if_that_can_work(may_start: bool, status: int) -> None:
+    asked = threading.Event()
+
+    def ask() -> bool:
+        asked.set()
+        return may_start
+
+    before = signal.getsignal(signal.SIGHUP)
+    with stop_on_signals(ask) as stop:
+        os.kill(os.getpid(), signal.SIGHUP)
+        assert asked.wait(10)
+        if not may_start:
+            os.kill(os.getpid(), signal.SIGTERM)
+        assert stop.requested.wait(10)
+    assert stop.status == status
+    assert signal.getsignal(signal.SIGHUP) is before
 
 
 def test_the_handlers_come_back_after_an_exception_too() -> None:
