@@ -25,7 +25,7 @@ _SECRET = "secretsmanager:"  # noqa: S105 - it says where the secret is
 _FIXED = frozenset({
     "region", "queue_url", "dead_letter_queue_url", "uploads_bucket", "artifacts_bucket", "table", "boundary_arn",
     "granted_boundary_arn", "platform_boundary_arn", "app_rights", "work_dir", "cache", "builder_socket", "event_bus",
-    "undeploy_on_delete", "metrics_namespace", "worker_group",
+    "undeploy_on_delete", "metrics_namespace", "worker_group", "log_file",
 })  # fmt: skip
 """Settings that have to agree with the pipeline's template, which sets them."""
 _NETWORK = frozenset({
@@ -36,7 +36,7 @@ _INDEX = re.compile(r"([A-Za-z0-9._-]+=)?https?://\S+")
 _METADATA = "169.254.169.254"
 
 
-class Source(Protocol):
+class FleetSource(Protocol):
     """Where parameters and secrets are."""
 
     def below(self, path: str) -> Mapping[str, str]:
@@ -46,7 +46,7 @@ class Source(Protocol):
         """Return the text of a secret."""
 
 
-def adopt(kind: type[Settings], environ: MutableMapping[str, str], source: Source, folder: Path) -> frozenset[str]:
+def adopt(kind: type[Settings], environ: MutableMapping[str, str], source: FleetSource, folder: Path) -> frozenset[str]:
     """Put a fleet's settings into the environment of this process, before anything else reads it.
 
     Args:
@@ -72,7 +72,7 @@ def adopt(kind: type[Settings], environ: MutableMapping[str, str], source: Sourc
     return frozenset(found)
 
 
-def read(kind: type[Settings], path: str, source: Source) -> dict[str, str]:
+def read(kind: type[Settings], path: str, source: FleetSource) -> dict[str, str]:
     """Return the settings below a path, by the name of their environment variable.
 
     Raises:
@@ -100,7 +100,7 @@ def names(kind: type[Settings]) -> frozenset[str]:
     return _NETWORK | {PREFIX + name.upper() for name in kind.model_fields if name not in _FIXED}
 
 
-def _resolved(text: str, source: Source) -> str:
+def _resolved(text: str, source: FleetSource) -> str:
     if not text.startswith(_SECRET):
         return text
     name, _, key = text.removeprefix(_SECRET).partition("#")

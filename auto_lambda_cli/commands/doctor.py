@@ -39,6 +39,7 @@ def doctor(*, as_json: bool, local: bool, only_machine: bool) -> int:
 
 def _findings(*, local: bool, only_machine: bool) -> Iterator[Finding]:
     from auto_lambda.aws.session import client, make_session
+    from auto_lambda.daemon.start import SettingsUnreadable, load_settings
     from worker.operations.doctor import examine
     from worker.operations.doctor.finding import Finding
 
@@ -55,10 +56,14 @@ def _findings(*, local: bool, only_machine: bool) -> Iterator[Finding]:
         yield from examine.machine(None)
         return
     try:
-        chosen = settings.load(settings.WorkerSettings)
+        chosen = load_settings(settings.WorkerSettings)
     except settings.SettingsError as error:
         for problem in error.problems:
             yield Finding("settings", "broken", problem)
+        yield from examine.machine(None)
+        return
+    except SettingsUnreadable as error:
+        yield Finding("settings", "unknown", str(error), "See to the machine's role and its way to AWS.")
         yield from examine.machine(None)
         return
     yield Finding("settings", "fine", f"valid for a worker, for {chosen.uploads_bucket}")

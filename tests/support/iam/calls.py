@@ -23,6 +23,7 @@ SERVICES = (
     "kinesis",
     "lambda",
     "s3",
+    "secretsmanager",
     "sns",
     "sqs",
     "ssm",
@@ -33,7 +34,7 @@ EMULATED = "auto_lambda_cli/local_stack"
 """Speaks to the embedded AWS only."""
 
 _TRANSFERS = {"upload_file": ("PutObject", "AbortMultipartUpload"), "download_file": ("HeadObject", "GetObject")}
-_CLIENTS = ("client", "ec2", "ssm", "_invoking", "s3", "sqs")
+_CLIENTS = ("client", "ec2", "ssm", "_invoking", "s3", "secrets", "sqs")
 """How receivers end that are clients."""
 
 

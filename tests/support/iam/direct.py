@@ -38,6 +38,12 @@ _BUS = f"arn:aws:events:{_HERE}:event-bus/default"
 _FUNCTION = f"arn:aws:lambda:{_HERE}:function:shop-dev"
 _LAYER = f"arn:aws:lambda:{_HERE}:layer:al-shop-dev"
 _TEMPLATE = f"https://s3.{REGION}.amazonaws.com/{_STACK.name('ArtifactsBucket')}/bundles/x.template.json"
+_SETTINGS = {
+    "path": f"arn:aws:ssm:{_HERE}:parameter/auto-lambda-fleet/auto-lambda/worker",
+    "checker path": f"arn:aws:ssm:{_HERE}:parameter/auto-lambda-fleet/auto-lambda/checker",
+    "secret": f"arn:aws:secretsmanager:{_HERE}:secret:auto-lambda-fleet/auto-lambda/worker/packages-a1b2c3",
+    "checker secret": f"arn:aws:secretsmanager:{_HERE}:secret:auto-lambda-fleet/auto-lambda/checker/x-a1b2c3",
+}
 _ACCOUNT: Context = {"aws:ResourceAccount": ACCOUNT}
 
 _ACTIONS: Mapping[Operation, tuple[str, ...]] = {
@@ -154,6 +160,7 @@ CALLS: Mapping[Operation, Mapping[Who, Asks]] = {
     ("s3", "PutBucketNotificationConfiguration"): {_W: on("arn:aws:s3:::pictures", context=_ACCOUNT)},
     ("s3", "PutPublicAccessBlock"): {_P: ANYTHING},
     ("s3", "PutObject"): {_W: on(_RECEIPT, _LOG, *_STORED), _P: on(_ZIP)},
+    ("secretsmanager", "GetSecretValue"): {_W: on(_SETTINGS["secret"]), _C: on(_SETTINGS["checker secret"])},
     ("sqs", "ChangeMessageVisibility"): {_W: on(_QUEUE)},
     ("sqs", "DeleteMessage"): {_W: on(_QUEUE)},
     ("sqs", "DeleteMessageBatch"): {_W: on(_QUEUE)},
@@ -168,6 +175,7 @@ CALLS: Mapping[Operation, Mapping[Who, Asks]] = {
             f"arn:aws:ssm:{_HERE}:parameter/auto-lambda/image/x86_64",
         )
     },
+    ("ssm", "GetParametersByPath"): {_W: on(_SETTINGS["path"]), _C: on(_SETTINGS["checker path"])},
     ("ssm", "PutParameter"): {_I: on(f"arn:aws:ssm:{_HERE}:parameter/auto-lambda/image/x86_64")},
     ("sts", "GetCallerIdentity"): {_P: ANYTHING},
 }

@@ -127,11 +127,10 @@ def test_what_may_not_be_read_is_told() -> None:
 @given(st.dictionaries(st.text(min_size=1), st.text()))
 def test_no_other_variable_can_be_set(parameters: dict[str, str]) -> None:
     try:
-        read(CheckerSettings, PATH, Stored(parameters))
-    except SettingsError as error:
-        assert len(error.problems) >= 1
-    else:
-        assert parameters.keys() <= names(CheckerSettings)
+        values = read(CheckerSettings, PATH, Stored(parameters))
+    except SettingsError:
+        return
+    assert values.keys() <= names(CheckerSettings)
 
 
 def test_each_setting_is_either_the_templates_or_the_fleets() -> None:

@@ -17,6 +17,7 @@ from pipeline_template import REPOSITORY, read_template, template_paths
 from ami.build import Order
 from auto_lambda.aws.autoscaling import Capacity
 from auto_lambda.aws.sqs import Depth
+from auto_lambda.fleet_settings import PATH_VARIABLE
 from auto_lambda.settings import PREFIX, CheckerSettings, Settings, WorkerSettings, load
 from auto_lambda_cli.pipeline.parts import all_parts
 from auto_lambda_cli.sources import templates_folder
@@ -164,7 +165,7 @@ def test_machines_are_told_settings_that_their_service_takes(
         )
         monkeypatch.setenv(variable, known)
     chosen = load(settings)
-    names = {"AWS_REGION", *(f"{PREFIX}{name.upper()}" for name in chosen.model_fields_set)}
+    names = {"AWS_REGION", PATH_VARIABLE, *(f"{PREFIX}{name.upper()}" for name in chosen.model_fields_set)}
     assert set(told) <= names
 
 

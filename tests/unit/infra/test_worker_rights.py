@@ -31,6 +31,17 @@ SOMEBODY = Principal(
 )
 
 
+def test_it_reads_its_own_fleets_settings_only() -> None:
+    path = f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter/auto-lambda-fleet"
+    secret = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret"
+    assert may("ssm:GetParametersByPath", f"{path}/auto-lambda/worker")
+    for other in (f"{path}/auto-lambda/checker", f"{path}/another/worker", f"{path}/auto-lambda"):
+        assert not may("ssm:GetParametersByPath", other)
+    assert may("secretsmanager:GetSecretValue", f"{secret}:auto-lambda-fleet/auto-lambda/worker/x-a1b2c3")
+    assert not may("secretsmanager:GetSecretValue", f"{secret}:auto-lambda-fleet/another/worker/x-a1b2c3")
+    assert not may("secretsmanager:GetSecretValue", f"{secret}:billing-a1b2c3")
+
+
 def may(action: str, resource: str, *contexts: Context, worker: Principal = WORKER) -> bool:
     context: dict[str, str | tuple[str, ...]] = {"aws:ResourceAccount": ACCOUNT}
     for one in contexts:

@@ -18,6 +18,7 @@ from worker.builds.conversation import BuildTrouble
 from worker.index.hosts import discover
 from worker.operations.doctor import machine as machines
 from worker.operations.doctor import pipeline as pipelines
+from worker.operations.doctor.certificates import certificates
 from worker.operations.doctor.finding import Finding, asked
 
 
@@ -27,7 +28,9 @@ def machine(chosen: WorkerSettings | None) -> Iterator[Finding]:
     yield from _builders(chosen)
     yield machines.compiler()
     yield from machines.disks((chosen.cache, chosen.work_dir) if chosen else (cache_folder(),))
-    yield from machines.indexes(discover(os.environ))
+    indexes = discover(os.environ)
+    yield from machines.indexes(indexes)
+    yield from certificates(indexes)
 
 
 def _builders(chosen: WorkerSettings | None) -> Iterator[Finding]:

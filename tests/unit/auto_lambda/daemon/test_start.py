@@ -63,7 +63,7 @@ def test_without_a_region_only_that_is_told(machine: dict[str, str], monkeypatch
     for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
         monkeypatch.delenv(name)
     del machine["AWS_REGION"]
-    with pytest.raises(SettingsError, match="AWS_REGION .* is not set"):
+    with pytest.raises(SettingsError, match=r"AWS_REGION .* is not set"):
         load_settings(CheckerSettings, machine)
 
 
