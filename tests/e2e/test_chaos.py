@@ -10,7 +10,8 @@ import pytest
 from crashes import Lane, Scenario
 from faulty_aws import Call, Fault, Kind
 
-OUTCOME = Call("dynamodb:TransactWriteItems lease(given up)+live+release+journal(over)+attempt(live)")
+OUTCOME = Call("dynamodb:TransactWriteItems lease(given up)+live+release+due+journal(over)+event+attempt(live)")
+EVENT = Call("events:PutEvents")
 EXECUTE = Call("cloudformation:ExecuteChangeSet")
 GOING_BACK = Call(EXECUTE.name, 2)
 EARLIER = Call("dynamodb:BatchGetItem", 2)  # the first is the deduplication's
@@ -21,7 +22,7 @@ SPREAD = {
         Fault(Call("cloudformation:CreateChangeSet"), Kind.THROTTLED),
         Fault(Call("s3:PutObject receipt(live)"), Kind.ERROR),
     ),
-    Scenario.ZAPPA_FIRST: (Fault(EXECUTE, Kind.SILENCE),),
+    Scenario.ZAPPA_FIRST: (Fault(EXECUTE, Kind.SILENCE), Fault(EVENT, Kind.KILL_AFTER)),
     Scenario.ROLLBACK: (Fault(OUTCOME, Kind.KILL_BEFORE), Fault(EARLIER, Kind.ERROR)),
     Scenario.UNHEALTHY: (Fault(GOING_BACK, Kind.KILL_AFTER),),
     Scenario.ZAPPA_UPDATE: (Fault(OUTCOME, Kind.KILL_BEFORE), Fault(EXECUTE, Kind.CUT_ONCE)),

@@ -379,6 +379,8 @@ def _item(action: Mapping[str, Any]) -> str:
         return "release"
     if item.get("pk", {}).get("S") == "collect":
         return "due"
+    if item.get("pk", {}).get("S") == "events":
+        return "event" if "detail" in item else "event(sent)"
     if kind == "lease":
         return "lease" if "owner" in item else "lease(given up)"
     return str(kind)
