@@ -15,6 +15,7 @@ from typing import Any
 from auto_lambda.model import BucketNotification
 from worker.deploy.gate import api_body
 from worker.deploy.gate.access import AppAccess
+from worker.deploy.gate.event_patterns import may_match_pipeline
 from worker.deploy.gate.namespace import Namespace
 from worker.deploy.gate.properties import PROPERTIES, PropertyRule
 from worker.deploy.gate.symbols import Unreadable, lone_symbol, readable, render
@@ -22,6 +23,7 @@ from worker.deploy.gate.template import TemplateView, Violation, invoked
 from worker.model import DeployTarget
 
 _KEPT = frozenset({"AWS::Lambda::LayerVersion", "AWS::Lambda::Version"})  # what a rollback needs
+_DEFAULT_BUS = "default"
 _INTEGRATION = "integrations/"  # in the target of a route
 
 
@@ -60,6 +62,8 @@ def judge(space: Namespace, resource: Mapping[str, Any]) -> Iterator[str]:
     for path, value, rule in (*_placed(_tree(kind), properties, ""), *named):
         yield from (f"{path}{why}" for why in _judge(space, kind, value, rule))
     yield from _retention(resource)
+    if kind == "AWS::Events::Rule":
+        yield from _heard(space, properties)
 
 
 @cache
@@ -159,6 +163,19 @@ def _grant(value: str, lists: tuple[str, ...]) -> str:
         return ""
     wanted = " or ".join(f"grants: {one}: {json.dumps([value])}" for one in lists)
     return f"; or ask the platform team for {wanted}"
+
+
+def _heard(space: Namespace, rule: Mapping[str, Any]) -> Iterator[str]:
+    """Yield a pattern for the account's bus that may match the pipeline's events. Other buses are granted as such."""
+    bus = space.concrete(_text(rule.get("EventBusName", _DEFAULT_BUS)) or "").rpartition("/")[2]
+    if bus != _DEFAULT_BUS or not may_match_pipeline(rule.get("EventPattern")):
+        return
+    arn = f"arn:aws:events:{space.target.region}:{space.account}:event-bus/{_DEFAULT_BUS}"
+    if not space.is_granted(arn, ("buses",)):
+        yield (
+            "EventPattern: it may match the pipeline's own events, which tell of every app: list the sources that the "
+            f'app wants, as in {{"source": ["aws.s3"]}}{_grant(arn, ("buses",))}'
+        )
 
 
 def _retention(resource: Mapping[str, Any]) -> Iterator[str]:

@@ -68,6 +68,10 @@ SAID = {
     "a victim's function name": (sets("Work", FunctionName="bank-prod"), "the name bank-prod"),
     "a name that may be another app's": (sets("Work", FunctionName="shop-dev-prod"), "FunctionName: the"),
     "a rule's name": (sets("Rule", Name="bank-prod-tasks.f"), "Rule: Name"),
+    "the pipeline's events": (
+        sets("Rule", EventPattern={"source": ["auto-lambda"]}), "Rule: EventPattern: it may match the pipeline's own"),
+    "all events of the account's bus": (
+        sets("Rule", EventPattern={"account": [ACCOUNT]}, EventBusName="default"), "Rule: EventPattern: it may match"),
     "a log group's name": (sets("Logs", LogGroupName="/auto-lambda/worker"), "Logs: LogGroupName"),
     "the pipeline's bucket as caller": (
         sets("NewsPermission", SourceArn="arn:aws:s3:::uploads"), "which belongs to the pipeline"),
@@ -122,6 +126,21 @@ def test_the_grant_that_a_message_asks_for_is_enough() -> None:
     template = copy.deepcopy(GOOD.template)
     change(template["Resources"])
     pass_gate(with_template(GOOD, template), SURROUNDINGS, AppAccess(APP, Grants(queues=(queue,))))
+
+
+def test_an_app_that_may_use_the_whole_bus_hears_the_pipeline() -> None:
+    change = sets("Rule", EventPattern={"source": ["auto-lambda"]})
+    bus = f"arn:aws:events:us-east-1:{ACCOUNT}:event-bus/default"
+    assert f'grants: buses: ["{bus}"]' in refusal(change)
+    template = copy.deepcopy(GOOD.template)
+    change(template["Resources"])
+    pass_gate(with_template(GOOD, template), SURROUNDINGS, AppAccess(APP, Grants(buses=(bus,))))
+
+
+def test_events_of_others_than_the_pipeline_need_no_grant() -> None:
+    template = copy.deepcopy(GOOD.template)
+    template["Resources"]["Rule"]["Properties"]["EventPattern"] = {"source": ["aws.s3"], "detail-type": ["x"]}
+    pass_gate(with_template(GOOD, template), SURROUNDINGS)
 
 
 @pytest.mark.parametrize(
