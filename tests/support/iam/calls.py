@@ -14,6 +14,7 @@ from botocore import xform_name
 
 ROOT = Path(__file__).parents[3]
 SERVICES = (
+    "apigateway",
     "autoscaling",
     "cloudformation",
     "cloudwatch",
@@ -24,6 +25,7 @@ SERVICES = (
     "lambda",
     "s3",
     "secretsmanager",
+    "service-quotas",
     "sns",
     "sqs",
     "ssm",

@@ -84,6 +84,7 @@ _UNTAGGED_OR_OURS: Asks = lambda operation: [  # noqa: E731
 _OURS = {_W: on(_FUNCTION, f"{_FUNCTION}:live", context=TAGS)}
 
 CALLS: Mapping[Operation, Mapping[Who, Asks]] = {
+    ("apigateway", "GetRestApis"): {_P: ANYTHING},
     ("autoscaling", "CompleteLifecycleAction"): {_W: on(_GROUP)},
     ("autoscaling", "DescribeAutoScalingGroups"): {_W: ANYTHING, _C: ANYTHING},
     ("autoscaling", "DescribeAutoScalingInstances"): {_W: ANYTHING},
@@ -124,6 +125,7 @@ CALLS: Mapping[Operation, Mapping[Who, Asks]] = {
     ("events", "PutEvents"): {_W: on(_BUS, context={"events:source": "auto-lambda"})},
     ("lambda", "DeleteFunction"): {_W: on(f"{_FUNCTION}:7", context=TAGS)},
     ("lambda", "DeleteLayerVersion"): {_W: on(f"{_LAYER}:3")},
+    ("lambda", "GetAccountSettings"): {_P: ANYTHING},
     ("lambda", "GetAlias"): {_W: _UNTAGGED_OR_OURS},
     ("lambda", "GetFunction"): _OURS,
     ("lambda", "GetFunctionConfiguration"): {_W: _UNTAGGED_OR_OURS},
@@ -164,6 +166,7 @@ CALLS: Mapping[Operation, Mapping[Who, Asks]] = {
     ("sqs", "ChangeMessageVisibility"): {_W: on(_QUEUE)},
     ("sqs", "DeleteMessage"): {_W: on(_QUEUE)},
     ("sqs", "DeleteMessageBatch"): {_W: on(_QUEUE)},
+    ("service-quotas", "GetServiceQuota"): {_P: ANYTHING},
     ("sns", "GetTopicAttributes"): {_W: on(f"arn:aws:sns:{_HERE}:news")},
     ("sqs", "GetQueueAttributes"): {_W: on(_QUEUE, _DEAD, _ORDERS), _C: on(_QUEUE, _DEAD)},
     ("sqs", "GetQueueUrl"): {_W: on(_ORDERS)},

@@ -267,3 +267,11 @@ def test_the_reference_lists_every_parameter_and_output() -> None:
 def test_a_message_becomes_a_dead_letter_when_the_checker_expects_it(resources: dict[str, Any]) -> None:
     redrive = of_type(resources, "AWS::SQS::Queue")["Queue"]["RedrivePolicy"]
     assert redrive["maxReceiveCount"] == MOST_RECEIVES
+
+
+def test_the_page_of_costs_counts_the_alarms_of_the_templates(resources: dict[str, Any]) -> None:
+    page = (REPOSITORY / "docs/reference/costs.md").read_text()
+    periods = [alarm["Period"] for alarm in of_type(resources, "AWS::CloudWatch::Alarm").values()]
+    fast = sum(period < 60 for period in periods)
+    assert f"| {fast}, and 1 that target tracking makes |" in page
+    assert f"| standard alarms | $0.10 per alarm and month | {len(periods) - fast} |" in page

@@ -9,6 +9,7 @@ from typing import Any
 
 from auto_lambda.aws import sts
 from auto_lambda.aws.dynamodb import Table
+from auto_lambda.aws.quotas import AccountQuotas
 from auto_lambda.aws.s3 import ObjectStore
 from auto_lambda.aws.sqs import Queue
 from auto_lambda.settings import WorkerSettings
@@ -18,6 +19,7 @@ from worker.builds.conversation import BuildTrouble
 from worker.index.hosts import discover
 from worker.operations.doctor import machine as machines
 from worker.operations.doctor import pipeline as pipelines
+from worker.operations.doctor import quotas as account
 from worker.operations.doctor.certificates import certificates
 from worker.operations.doctor.finding import Finding, asked
 
@@ -65,3 +67,6 @@ def pipeline(chosen: WorkerSettings, clients: Callable[[str], Any]) -> Iterator[
     if dead:
         yield asked("dead letters", lambda: pipelines.dead_letters(queue(dead)))
     yield asked("ledger", lambda: pipelines.ledger(Table(made("dynamodb"), chosen.table), chosen.table))
+    if "AWS_ENDPOINT_URL" not in os.environ:  # an emulator has no quotas
+        group = f"{chosen.artifacts_bucket.partition('-artifacts-')[0]}-workers"
+        yield from account.quotas(AccountQuotas(made), group)
