@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from mypy_boto3_events.type_defs import PutEventsResultEntryTypeDef
 
 MOST_AT_ONCE = 10
+_ACCOUNTS_OWN = "default"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,9 @@ class EventBus:
 
         The call may succeed while some of the events are refused. Exceptions are botocore's.
         """
+        if self._name != _ACCOUNTS_OWN:
+            # PutEvents takes events for a bus that does not exist, and drops them: https://github.com/aws/aws-sdk/issues/186
+            self._client.describe_event_bus(Name=self._name)
         answer = self._client.put_events(
             Entries=[
                 {

@@ -122,6 +122,7 @@ CALLS: Mapping[Operation, Mapping[Who, Asks]] = {
     ("ec2", "DescribeSecurityGroups"): {_W: ANYTHING},
     ("ec2", "DescribeSubnets"): {_W: ANYTHING},
     ("kinesis", "DescribeStreamSummary"): {_W: on(f"arn:aws:kinesis:{_HERE}:stream/clicks")},
+    ("events", "DescribeEventBus"): {_W: on(_BUS)},
     ("events", "PutEvents"): {_W: on(_BUS, context={"events:source": "auto-lambda"})},
     ("lambda", "DeleteFunction"): {_W: on(f"{_FUNCTION}:7", context=TAGS)},
     ("lambda", "DeleteLayerVersion"): {_W: on(f"{_LAYER}:3")},

@@ -294,6 +294,8 @@ def test_events_go_to_the_one_bus_with_our_source() -> None:
         worker = PipelineStack({"EventBus": name}).role("WorkerRole")
         assert may("events:PutEvents", f"{bus}{name}", ours, worker=worker)
         assert not may("events:PutEvents", f"{bus}other", ours, worker=worker)
+        assert may("events:DescribeEventBus", f"{bus}{name}", worker=worker)
+        assert not may("events:DescribeEventBus", f"{bus}other", worker=worker)
         assert not may("events:PutEvents", f"{bus}{name}".replace(ACCOUNT, "999988887777"), ours, worker=worker)
         assert not may("events:PutEvents", f"{bus}{name}", {"events:source": "billing"}, worker=worker)
         assert not may("events:PutEvents", f"{bus}{name}", worker=worker)

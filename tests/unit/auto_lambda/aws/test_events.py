@@ -48,6 +48,13 @@ def test_events_reach_who_has_a_rule_for_them_on_that_bus(region: str) -> None:
     }
 
 
+def test_a_bus_that_does_not_exist_takes_nothing(region: str) -> None:
+    """On AWS, PutEvents itself says that it has taken them."""
+    client = boto3.client("events", region_name=region)
+    with pytest.raises(client.exceptions.ResourceNotFoundException):
+        EventBus(client, "platform").put([entry(1)])
+
+
 def test_each_event_that_was_refused_comes_with_its_reason() -> None:
     client = boto3.client("events", region_name="eu-west-1", aws_access_key_id="a", aws_secret_access_key="b")
     with Stubber(client) as stubber:
