@@ -15,7 +15,10 @@ DISCONNECT_AFTER_ANSWER = """
 def _disconnect_after_answer():
     import asyncio
 
-    from zappa.asgi import ASGIHandler
+    try:
+        from zappa.asgi import ASGIHandler
+    except ImportError:  # read by something else than zappa's handler
+        return
 
     receive, send = ASGIHandler.receive, ASGIHandler.send
 
