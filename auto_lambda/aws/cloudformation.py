@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
 
 Progress = Callable[[str], None]
+Inspect = Callable[[str], None]
+"""Looks at a change set, given by its ARN, before it is executed; what it raises prevents that."""
 
 _NO_CHANGES = re.compile(r"didn't contain changes|no updates are to be performed", re.IGNORECASE)
 _CONSEQUENCE = re.compile(r"^Resource (creation|update|deletion) cancelled", re.IGNORECASE)
@@ -84,6 +86,7 @@ class Stack:
     status: str
     outputs: Mapping[str, str]
     tags: Mapping[str, str]
+    parameters: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +154,7 @@ class Stacks:
         stack = self._look(name)
         return None if stack is None or stack.status in _ABSENT else stack
 
-    def deploy(self, plan: Plan, progress: Progress = _silent) -> DeployResult:
+    def deploy(self, plan: Plan, progress: Progress = _silent, inspect: Inspect | None = None) -> DeployResult:
         """Deploy a plan, whatever state the stack is in, and wait until that has ended.
 
         A failed update is rolled back by CloudFormation before this raises. The rest of a failed creation is deleted by
@@ -161,6 +164,7 @@ class Stacks:
         Args:
             plan: the stack's name, template, parameters and tags.
             progress: called with each event of a resource.
+            inspect: looks at the changes of an existing stack.
 
         Raises:
             StackFailed: with the first failing resource's reason.
@@ -171,6 +175,8 @@ class Stacks:
         if change_set is None:
             assert before is not None  # noqa: S101 - a creation always changes something
             return DeployResult(before, changed=False)
+        if before and inspect:
+            self._inspect(plan, change_set, inspect)
         seen = self._event_ids(plan.stack)
         token = f"{plan.token}{uuid.uuid4().hex[:12]}"
         # The stack's name, too: whether AWS authorizes this call on the stack or on the change set is not documented.
@@ -246,6 +252,7 @@ class Stacks:
             status=answer["StackStatus"],
             outputs={item["OutputKey"]: item["OutputValue"] for item in answer.get("Outputs", [])},
             tags={item["Key"]: item["Value"] for item in answer.get("Tags", [])},
+            parameters={item["ParameterKey"]: item["ParameterValue"] for item in answer.get("Parameters", [])},
         )
 
     def _continue_rollback(self, stack: Stack, progress: Progress) -> Stack:
@@ -304,6 +311,13 @@ class Stacks:
                 raise
         self._client.delete_change_set(StackName=plan.stack, ChangeSetName=plan.change_set)
         return self._client.create_change_set(**asked)["Id"]
+
+    def _inspect(self, plan: Plan, change_set: str, inspect: Inspect) -> None:
+        try:
+            inspect(change_set)
+        except BaseException:
+            self._client.delete_change_set(StackName=plan.stack, ChangeSetName=change_set)
+            raise
 
     def _refusal(self, stack: str, change_set: str) -> str | None:
         for _ in self._beats():

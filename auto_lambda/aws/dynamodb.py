@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 Value = str | int | float | None
 Item = Mapping[str, Value]
+SCHEMA = 2
+"""The version of the ledger's items that is written: `auto_lambda_cli/pipeline/ledger_schema.py`."""
 _MOST_AT_ONCE = 100
 _CONFLICTS = {"TransactionConflictException", "TransactionConflict"}
 
@@ -81,6 +83,19 @@ class Table:
         for page in pages:
             yield from map(plain, page["Items"])
 
+    def other_schemas(self, schema: int, *, unmarked: bool) -> Iterator[dict[str, Value]]:
+        """Read every item that says it is of another version; with ``unmarked``, those too that say nothing."""
+        others = "attribute_not_exists(#schema) OR" if unmarked else "attribute_exists(#schema) AND"
+        pages = self._client.get_paginator("scan").paginate(
+            TableName=self._name,
+            FilterExpression=f"{others} #schema <> :schema",
+            ExpressionAttributeNames={"#schema": "schema"},
+            ExpressionAttributeValues={":schema": {"N": str(schema)}},
+            ConsistentRead=True,
+        )
+        for page in pages:
+            yield from map(plain, page["Items"])
+
     def shape(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Describe the table: the names of its keys, the partition key first, and of its indexes."""
         table = self._client.describe_table(TableName=self._name)["Table"]
@@ -131,7 +146,8 @@ class Table:
         if isinstance(write, Delete):
             key = _typed({"pk": write.pk, "sk": write.sk})
             return {"Delete": {"TableName": self._name, "Key": key, **_condition(write.expect)}}
-        return {"Put": {"TableName": self._name, "Item": _typed(write.item), **_condition(write.expect)}}
+        item = {"schema": SCHEMA, **write.item}
+        return {"Put": {"TableName": self._name, "Item": _typed(item), **_condition(write.expect)}}
 
 
 def _condition(expect: Item) -> dict[str, Any]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from auto_lambda.aws.cloudformation import Plan, Progress, Stacks
+from auto_lambda.aws.cloudformation import Inspect, Plan, Progress, Stacks
 from auto_lambda.aws.s3 import ObjectStore
 from auto_lambda_cli.pipeline.parts import Part, all_parts
 
@@ -44,8 +44,18 @@ def deploy_parts(
     *,
     parts: Sequence[Part] = (),
     progress: Progress = lambda _: None,
+    inspect: Callable[[str], Inspect | None] = lambda _: None,
 ) -> dict[str, str]:
     """Create or update all stacks of a pipeline, and return their outputs.
+
+    Args:
+        pipeline: its name.
+        chosen: values of parameters.
+        stacks: CloudFormation.
+        templates: where CloudFormation reads them.
+        parts: the templates, this version's by default.
+        progress: called with each event of a resource.
+        inspect: by the name of an existing stack, what looks at its changes before they are made.
 
     Raises:
         StackFailed: with the first failing resource's reason; the stacks before it stay.
@@ -53,5 +63,5 @@ def deploy_parts(
     outputs: dict[str, str] = {}
     for part in parts or all_parts():
         plan = Plan(part.stack(pipeline), url=templates.put(part), parameters=part.parameters(chosen, outputs))
-        outputs.update(stacks.deploy(plan, progress).stack.outputs)
+        outputs.update(stacks.deploy(plan, progress, inspect(plan.stack)).stack.outputs)
     return outputs

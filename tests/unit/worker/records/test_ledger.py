@@ -14,7 +14,7 @@ from moto import mock_aws
 from tables import create_ledger
 
 from auto_lambda.attempts import Attempt
-from auto_lambda.aws.dynamodb import Delete, Put, Refused, Table, Unanswered
+from auto_lambda.aws.dynamodb import SCHEMA, Delete, Put, Refused, Table, Unanswered
 from auto_lambda.aws.s3 import Head
 from auto_lambda.keys import App
 from worker.model import Upload
@@ -261,7 +261,7 @@ def test_an_expectation_that_does_not_hold_writes_nothing_at_all(table: Table) -
         table.write(Put({"pk": "b", "sk": "1"}), Put({"pk": "a", "sk": "1", "n": 3}, {"n": 2}))
     assert list(table.items("b")) == []
     table.write(Put({"pk": "a", "sk": "1", "n": 3, "x": 1.25}, {"n": 1, "gone": None}), Delete("b", "1"))
-    assert list(table.items("a")) == [{"pk": "a", "sk": "1", "n": 3, "x": 1.25}]
+    assert list(table.items("a")) == [{"pk": "a", "sk": "1", "n": 3, "x": 1.25, "schema": SCHEMA}]
 
 
 def test_a_deletion_may_expect_something(table: Table) -> None:
