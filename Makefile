@@ -1,5 +1,5 @@
 # Two commands do everything on a fresh machine: `make demo` and `make test`.
-.PHONY: help setup test-tools demo test check coverage unit machine image-test ami e2e lint policy types format bench soak chaos pictures docs wheel audit lock map
+.PHONY: help setup test-tools demo test check coverage unit machine image-test ami e2e lint policy types format bench soak chaos cases pictures docs wheel audit lock map
 .DEFAULT_GOAL := help
 BIN := .venv/bin
 # A shell without job control starts background processes with SIGINT ignored; what a recipe runs must still stop on it.
@@ -67,6 +67,9 @@ bench: setup ## measure drop to live for each example, and compare with chalice,
 
 chaos: setup ## make each AWS call of the worker fail in turn, in every way; an hour. ARGS="--scenario 'zappa update'" for less
 	$(BIN)/python tests/chaos $(ARGS)
+
+cases: setup ## drop the apps of tests/cases on a local stack; ten minutes. ARGS="'k01*'" for some
+	$(BIN)/python tests/cases $(ARGS)
 
 soak: setup ## 1,000 drops while workers are killed, events duplicated and reordered, calls throttled (ARGS="--seed 2")
 	$(BIN)/python bench/soak.py $(ARGS)

@@ -131,7 +131,7 @@ class Verifier:
             if own and own.error:
                 failed = f"{bundle.main} failed: {own.error}: {_shown(own.message)}"
                 raise _of(own, f"{told}: {_shown(answer.text)} ({failed})")
-            found = cause(answer.text, own.log if own else "")
+            found = cause(answer.text, *((own.message, own.log) if own else ()))
             raise Unhealthy(f"{told}: {_shown(found or answer.text)}")
         return f"GET {url}: {answer.status}"
 

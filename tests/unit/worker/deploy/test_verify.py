@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from http.client import BadStatusLine
 from pathlib import Path
 from typing import Any
@@ -104,6 +105,12 @@ def test_a_page_that_hides_the_exception_is_explained_by_the_log(make: Maker) ->
 def test_an_answer_with_a_traceback_ends_in_the_exception(make: Maker) -> None:
     with pytest.raises(Unhealthy, match=r"was answered 500: AttributeError: no b$"):
         verify(make.bundle(), Web(HttpAnswer(500, "x" * 500 + TRACEBACK)))
+
+
+def test_a_traceback_that_is_cut_off_is_read_from_the_functions_own_answer(make: Maker) -> None:
+    whole = json.dumps({"statusCode": 500, "body": json.dumps(str({"traceback": TRACEBACK.splitlines(keepends=True)}))})
+    with pytest.raises(Unhealthy, match=r"was answered 500: AttributeError: no b$"):
+        verify(make.bundle(), Web(HttpAnswer(500, TRACEBACK[:60])), Lambda(Answer(None, whole)))
 
 
 FAILED = Answer("KeyError", "'TABLE'")
