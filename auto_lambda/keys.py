@@ -33,8 +33,8 @@ class App:
         for part, word in (("stage", self.stage), ("name", self.name)):
             if not _WORD.fullmatch(word):
                 raise BadKey(f"the {part} {word!r} is not valid: {_RULE}{_suggestion(word)}")
-        if self.name.startswith(_RESERVED):
-            other = self.name.removeprefix(_RESERVED) or "app"
+        if f"{self.name}-".startswith(_RESERVED):
+            other = self.name.removeprefix(_RESERVED).removeprefix("al") or "app"
             raise BadKey(f"the name {self.name!r} is not valid: stacks begin with {_RESERVED!r}, for example {other!r}")
 
     def __str__(self) -> str:

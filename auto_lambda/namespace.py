@@ -118,6 +118,7 @@ def _document(name: str, stage: str, place: Place) -> dict[str, Any]:
         _metrics(name, stage),
         _tagged(name, stage, place),
         _secrets(name, stage, place),
+        _path(name, stage, place),
         _keys_of_secrets(place),
         _buckets(name, stage, place),
         _allow("OwnConnections", ["execute-api:ManageConnections"], place.arn("execute-api", "*")),
@@ -168,12 +169,14 @@ def _tagged(name: str, stage: str, place: Place) -> Statement:
 def _secrets(name: str, stage: str, place: Place) -> Statement:
     own = f"/auto-lambda/{stage}/{name}"
     actions = ["secretsmanager:DescribeSecret", "secretsmanager:GetSecretValue", "ssm:GetParameter*"]
-    resources = [
-        place.arn("secretsmanager", f"secret:{own}/*"),
-        place.arn("ssm", f"parameter{own}"),  # GetParametersByPath is allowed or not by the path itself
-        place.arn("ssm", f"parameter{own}/*"),
-    ]
+    resources = [place.arn("secretsmanager", f"secret:{own}/*"), place.arn("ssm", f"parameter{own}/*")]
     return _allow("OwnSecrets", actions, resources)
+
+
+def _path(name: str, stage: str, place: Place) -> Statement:
+    """The path itself, which is what `GetParametersByPath` asks for; a parameter of that name is nobody's."""
+    path = place.arn("ssm", f"parameter/auto-lambda/{stage}/{name}")
+    return _allow("OwnPath", ["ssm:GetParametersByPath"], path)
 
 
 def _keys_of_secrets(place: Place) -> Statement:

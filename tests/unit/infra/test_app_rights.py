@@ -100,6 +100,12 @@ def test_no_app_reaches_what_is_another_ones(use: str, other: App) -> None:
     assert not allowed(role(None), of(other)[use])
 
 
+def test_a_parameter_that_is_named_like_the_path_is_not_the_apps() -> None:
+    image = role(App("image", "arm64"))
+    assert not allowed(image, asked("ssm", "GetParameter", "parameter/auto-lambda/image/arm64"))
+    assert allowed(image, asked("ssm", "GetParametersByPath", "parameter/auto-lambda/image/arm64"))
+
+
 def test_hyphens_do_not_lead_to_a_neighbour() -> None:
     """``a-b`` in ``c`` and ``a`` in ``b-c`` share the names of stack and function, so only one of them is ever live."""
     one, other = App("c", "a-b"), App("b-c", "a")
