@@ -73,7 +73,9 @@ def test_apps_of_different_stages_never_share_a_stack_by_accident_of_hyphens() -
     assert App("c", "a-b").stack == App("b-c", "a").stack
 
 
-@pytest.mark.parametrize("key", ["apps/al-shop.zip", "apps/prod/al-shop.zip", "apps/al-.zip", "apps/al.zip", "apps/shop-dev/al.zip"])
+@pytest.mark.parametrize(
+    "key", ["apps/al-shop.zip", "apps/prod/al-shop.zip", "apps/al-.zip", "apps/al.zip", "apps/shop-dev/al.zip"]
+)
 def test_no_app_is_called_like_the_stack_of_another(key: str) -> None:
     with pytest.raises(BadKey, match="stacks begin with 'al-'"):
         parse(key)
