@@ -10,7 +10,6 @@ from datetime import UTC, datetime, timedelta
 from auto_lambda import keys, logs
 from auto_lambda.attempts import Attempt
 from auto_lambda.aws.s3 import Head, ObjectMissing, ObjectStore
-from auto_lambda.aws.throttling import is_throttled
 from auto_lambda.errors import AppError, Code
 from auto_lambda.keys import App
 from auto_lambda.receipts import Receipt, Serving
@@ -30,6 +29,7 @@ from worker.records.outbox import Outbox
 from worker.records.receipt import Report, receipt_of
 from worker.rollback import rollback_release, rollback_target, why_unknown
 from worker.settlement import AttemptContext, Settlement
+from worker.throttling import is_throttled
 
 MAX_CRASHES = 3
 """Number of worker processes that an upload may crash before it is not processed any more."""

@@ -9,9 +9,9 @@ from typing import Any
 
 from auto_lambda.errors import AppError
 from auto_lambda.keys import App, BadKey
-from auto_lambda.lambda_logs import LOG_DAYS
 from builder.model import Options, Retention
 from builder.source import documents
+from builder.source.lambda_logs import LOG_DAYS
 from builder.source.python_path import VARIABLE, with_layer
 from builder.source.runtime import parse_architecture, parse_minor
 
