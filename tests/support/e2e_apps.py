@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from e2e_stack import Stack, example, make_zip, read_folder
+from everything import chalice_app, zappa_app, zappa_http_app
 
 from auto_lambda.tools import ToolEnvironments
 
@@ -102,6 +103,9 @@ def _datasette(_: Stack, __: Path) -> bytes:
 APPS = (
     # The schedule takes a minute to come round, and pandas is the longest build: they go first.
     Dropped("events", _events),
+    Dropped("every-chalice", chalice_app),
+    Dropped("every-zappa", zappa_app),
+    Dropped("every-http", zappa_http_app),
     Dropped("statistics", partial(_example, "statistics")),
     Dropped("quotes", partial(_example, "quotes")),
     Dropped("thumbnails", partial(_example, "thumbnails")),

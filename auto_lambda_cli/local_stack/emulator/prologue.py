@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import socket
 import sys
 import tempfile
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 _OF_AWS = (".amazonaws.com", ".amazonaws.com.cn", ".api.aws", ".on.aws")
+_API = re.compile(r"https://([a-z0-9]+)\.execute-api\.[^/]+(/.*)?")
 _LOOK_UPS = ("socket.getaddrinfo", "socket.gethostbyname")
 _READS_ENDPOINT = (1, 31)  # botocore's first version that reads AWS_ENDPOINT_URL
 
@@ -31,7 +33,7 @@ def prepare(hidden: Sequence[str], execution_env: str) -> None:
     for name in hidden:
         os.environ.pop(name, None)
     os.environ.update(AWS_EXECUTION_ENV=execution_env, TZ=":UTC", LANG="en_US.UTF-8")
-    sys.meta_path.insert(0, _OldBotocore())
+    sys.meta_path.insert(0, _Botocore())
     sys.addaudithook(_stay_here)
 
 
@@ -49,8 +51,8 @@ def _stay_here(event: str, arguments: tuple[Any, ...]) -> None:
         raise socket.gaierror(socket.EAI_NONAME, message)
 
 
-class _OldBotocore:
-    """Finds `botocore.client`, and points clients of versions that read no AWS_ENDPOINT_URL at it."""
+class _Botocore:
+    """Finds `botocore.client`, and points clients that would not lead to the local stack at it."""
 
     def find_spec(self, name: str, path: object = None, target: object = None) -> Any:
         del path, target
@@ -73,11 +75,11 @@ class _Patched:
     def exec_module(self, module: Any) -> None:
         self._loader.exec_module(module)
         version = sys.modules["botocore"].__version__
-        if tuple(int(part) for part in version.split(".")[:2]) < _READS_ENDPOINT:
-            _use_endpoint(module.ClientCreator)
+        old = tuple(int(part) for part in version.split(".")[:2]) < _READS_ENDPOINT
+        _use_endpoint(module.ClientCreator, old=old)
 
 
-def _use_endpoint(creator: Any) -> None:
+def _use_endpoint(creator: Any, *, old: bool) -> None:
     import inspect
 
     create = creator.create_client
@@ -85,8 +87,11 @@ def _use_endpoint(creator: Any) -> None:
 
     def create_client(*arguments: Any, **named: Any) -> Any:
         bound = signature.bind(*arguments, **named)
-        if not bound.arguments.get("endpoint_url"):
-            bound.arguments["endpoint_url"] = os.environ.get("AWS_ENDPOINT_URL")
+        given, own = bound.arguments.get("endpoint_url"), os.environ.get("AWS_ENDPOINT_URL", "")
+        if given and (api := _API.fullmatch(given)):  # of a WebSocket: the app has it from the event
+            bound.arguments["endpoint_url"] = f"{own}/_aws/execute-api/{api[1]}{api[2] or ''}"
+        elif old and not given:
+            bound.arguments["endpoint_url"] = own
         return create(*bound.args, **bound.kwargs)
 
     creator.create_client = create_client

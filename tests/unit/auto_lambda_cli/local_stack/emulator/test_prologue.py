@@ -50,6 +50,13 @@ def test_clients_that_read_no_endpoint_are_given_it(tmp_path: Path, version: str
     assert in_function(tmp_path, MAKE, version) == [endpoint, endpoint, "http://own"]
 
 
+@pytest.mark.parametrize("version", ["1.26.0", "1.40.2"])
+@pytest.mark.parametrize("host", ["localhost", "localhost:4566", "us-east-1.amazonaws.com"])
+def test_a_websocket_api_is_answered_on_the_stack(tmp_path: Path, version: str, host: str) -> None:
+    code = MAKE.replace("http://own", f"https://ab12.execute-api.{host}/dev")
+    assert in_function(tmp_path, code, version)[-1] == f"{ENDPOINT}/_aws/execute-api/ab12/dev"
+
+
 CONNECT = """
 import json, socket, sys
 def refusal(call, *arguments):
