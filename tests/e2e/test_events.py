@@ -54,7 +54,8 @@ def test_every_trigger_names_the_alias(stack: Stack, receipt: dict[str, Any]) ->
     notifications = stack.s3.get_bucket_notification_configuration(Bucket=EVENTS_BUCKET)
     (to_function,) = notifications["LambdaFunctionConfigurations"]
     assert to_function["LambdaFunctionArn"].endswith(live("count_lines"))
-    (mapping,) = stack.lambda_.list_event_source_mappings()["EventSourceMappings"]
+    mappings = stack.lambda_.list_event_source_mappings()["EventSourceMappings"]
+    (mapping,) = (one for one in mappings if one["EventSourceArn"].endswith(f":{EVENTS_QUEUE}"))
     assert mapping["FunctionArn"].endswith(live("take_order"))
     events = stack.client("events")
     rules = [rule["Name"] for rule in events.list_rules()["Rules"]]

@@ -16,7 +16,7 @@ FIELDS = {
     "function", "version", "alias", "serving", "error", "log", "worker", "updated",
 }  # fmt: skip
 WITHOUT_URL = {"events", "template-s3", "template-functions"}
-CHALICE = {app.name for app in APPS if app.name.startswith("template-")} | {"events", "thumbnails"}
+CHALICE = {app.name for app in APPS if app.name.startswith("template-")} | {"events", "thumbnails", "every-chalice"}
 
 
 @pytest.mark.parametrize("name", [app.name for app in APPS])
