@@ -36,7 +36,7 @@ EMULATED = "auto_lambda_cli/local_stack"
 """Speaks to the embedded AWS only."""
 
 _TRANSFERS = {"upload_file": ("PutObject", "AbortMultipartUpload"), "download_file": ("HeadObject", "GetObject")}
-_CLIENTS = ("client", "ec2", "ssm", "_invoking", "s3", "secrets", "sqs")
+_CLIENTS = ("client", "clients", "autoscaling", "ec2", "ssm", "_invoking", "s3", "secrets", "sqs")
 """How receivers end that are clients."""
 
 
@@ -63,6 +63,24 @@ def _in(file: Path, name: str) -> Iterator[Call]:
         receiver, method = ast.unparse(node.func.value), node.func.attr
         if _is_client(receiver):
             yield from (Call(name, *found) for found in _operations(method, node, _guess(name, receiver)))
+
+
+def unknown_receivers() -> set[tuple[str, str]]:
+    """Return calls by a method's name of boto3 on something that does not look like a client: file and method."""
+    files = (file for folder in FOLDERS for file in (ROOT / folder).rglob("*.py"))
+    named = ((file, str(file.relative_to(ROOT))) for file in files)
+    return {
+        (name, node.func.attr)
+        for file, name in named
+        if not name.startswith(EMULATED)
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and "_" in node.func.attr
+        if not _is_client(ast.unparse(node.func.value)) and _is_operation(node.func.attr)
+    }
+
+
+def _is_operation(method: str) -> bool:
+    return method in ("get_waiter", "get_paginator") or any(method in operations(service) for service in SERVICES)
 
 
 def _is_client(receiver: str) -> bool:

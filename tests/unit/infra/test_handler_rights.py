@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from iam.calls import ROOT, Call, collect
+from iam.calls import ROOT, Call, collect, unknown_receivers
 from iam.direct import CALLS, Who, actions
 from iam.evaluate import Document, Principal, Request, allowed, statements
 from iam.handlers import LEFT_OUT, Need, needs
@@ -46,6 +46,11 @@ def test_what_is_left_out_is_asked_for_and_denied(entry: tuple[str, str]) -> Non
 def test_every_operation_that_is_called_is_mapped_to_who_calls_it() -> None:
     found = {(call.service, call.operation) for call in collect()}
     assert found == set(CALLS), "a call without an entry in tests/support/iam/direct.py, or an entry without a call"
+
+
+def test_no_client_has_a_name_that_the_collection_overlooks() -> None:
+    of_sockets = {("worker/deploy/http_get.py", "create_connection"), ("worker/index/upstream.py", "create_connection")}
+    assert unknown_receivers() <= of_sockets, "name it client, or see _CLIENTS in tests/support/iam/calls.py"
 
 
 def test_the_collection_sees_waiters_paginators_and_transfers() -> None:
