@@ -110,6 +110,11 @@ class WorkerSettings(Settings):
     python: str | None = Field(
         default=None, pattern=r"^3\.\d{1,2}$", description="the Python version of apps that do not specify one"
     )
+    refuse_retired_pythons: str | None = Field(
+        default=None,
+        pattern=r"^(\*|[a-z0-9-]+([\s,]+[a-z0-9-]+)*)$",
+        description="the stages in which apps that ask for a Python that Lambda has retired are refused; *: all",
+    )
     sandbox: Literal["bubblewrap", "off"] = Field(
         default="bubblewrap", description="how untrusted code is isolated while it is built"
     )

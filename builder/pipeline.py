@@ -196,7 +196,8 @@ def as_message(package: ProvenApp, opened: ExitStack) -> tuple[AppBuilt, Sequenc
 
 
 def _inspected(request: AppRequest, tree: Path, progress: BuildProgress) -> Source:
-    defaults = Defaults(request.python, tuple(request.pythons), today=date.fromisoformat(request.today))
+    today = date.fromisoformat(request.today)
+    defaults = Defaults(request.python, tuple(request.pythons), today=today, replace_retired=request.replace_retired)
     source = inspect(App(request.stage, request.name), tree, defaults)
     progress.recognised(source)
     _warn(progress, source.warnings)

@@ -256,7 +256,7 @@ def _steps(
         app = zipped.upload.app
         request = AppRequest(
             name=app.name, stage=app.stage, python=python, pythons=list(interpreters()),
-            today=datetime.now(UTC).date().isoformat(),
+            today=datetime.now(UTC).date().isoformat(), replace_retired=not _refuses_retired(chosen, app.stage),
         )  # fmt: skip
         return builds.build(request, zipped.path, into, listener)
 
@@ -268,6 +268,11 @@ def _steps(
         return renew(bundle, work, app_access.target(target), narrow=app_access.rights == "granted")
 
     return Steps(fetch=fetched, build=built, access=access.access, assemble=assembled, renew=renewed, deployer=deployer)
+
+
+def _refuses_retired(chosen: WorkerSettings, stage: str) -> bool:
+    stages = (chosen.refuse_retired_pythons or "").replace(",", " ").split()
+    return "*" in stages or stage in stages
 
 
 def _default_python(chosen: WorkerSettings) -> str:

@@ -85,6 +85,7 @@ class AppRequest(_Value):
         python: the minor for apps that name none.
         pythons: the minors that can be built for.
         today: ISO date, to warn of runtimes past their end.
+        replace_retired: an app that asks for a Python that Lambda has retired gets another, instead of an error.
     """
 
     name: str
@@ -92,6 +93,7 @@ class AppRequest(_Value):
     python: Minor
     pythons: list[Minor]
     today: str
+    replace_retired: bool = True
 
 
 class Action(_Value):

@@ -30,12 +30,14 @@ class Defaults:
         pythons: minors that this worker can build for.
         architecture: of Lambda.
         today: to warn of deprecated runtimes; None never warns.
+        replace_retired: take the oldest supported Python for a retired one, instead of refusing the app.
     """
 
     python: str
     pythons: tuple[str, ...]
     architecture: Architecture = "x86_64"
     today: date | None = None
+    replace_retired: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +160,12 @@ def _retired(defaults: Defaults) -> tuple[str, ...]:
 
 
 def _instead_of_retired(asked: str, defaults: Defaults) -> PythonChoice:
+    if not defaults.replace_retired:
+        raise AppError(
+            Code.UNKNOWN_PYTHON,
+            f"{asked}, which Lambda has retired, and this pipeline takes no other in its place",
+            hint=_available_hint(defaults),
+        )
     oldest_first = newest_first(defaults.pythons)[::-1]
     alive = [one for one in oldest_first if one not in _retired(defaults)]
     python = (*alive, *oldest_first)[0]

@@ -82,6 +82,7 @@ def test_everything_that_is_missing_is_told_at_once_by_its_variable() -> None:
         ("AUTO_LAMBDA_VISIBILITY_SECONDS", "0"),
         ("AUTO_LAMBDA_DRAIN_SECONDS", "-1"),
         ("AUTO_LAMBDA_POLL_SECONDS", "21"),
+        ("AUTO_LAMBDA_REFUSE_RETIRED_PYTHONS", "prod; dev"),
         ("AUTO_LAMBDA_SANDBOX", "docker"),
         ("AUTO_LAMBDA_LOG_LEVEL", "loud"),
     ],

@@ -34,6 +34,20 @@ def test_a_python_that_is_not_here_is_told_with_those_that_are(tmp_path: Path) -
         compose._default_python(settings(tmp_path, python="3.99"))
 
 
+@pytest.mark.parametrize(
+    ("value", "stage", "refused"),
+    [
+        (None, "prod", False),
+        ("*", "dev", True),
+        ("prod", "prod", True),
+        ("stage, prod", "prod", True),
+        ("prod", "dev", False),
+    ],
+)
+def test_stages_may_refuse_retired_pythons(tmp_path: Path, value: str | None, stage: str, refused: bool) -> None:
+    assert compose._refuses_retired(settings(tmp_path, refuse_retired_pythons=value), stage) is refused
+
+
 def test_a_machine_without_any_python_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compose, "interpreters", dict)
     with pytest.raises(MisconfiguredMachine, match="no Python"):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -231,6 +232,16 @@ def test_a_retired_python_becomes_the_oldest_with_a_warning(tmp_path: Path, valu
     assert (choice.python, choice.others) == ("3.11", ())
     assert "retired" in choice.warnings[0]
     assert 'python = "3.11" in auto-lambda.toml' in choice.warnings[0]
+
+
+@pytest.mark.parametrize("value", ["3.6", "python3.8"])
+def test_a_retired_python_is_refused_where_the_pipeline_wants_that(tmp_path: Path, value: str) -> None:
+    strict = replace(DEFAULTS, replace_retired=False)
+    with pytest.raises(AppError, match="Lambda has retired") as caught:
+        choose(tmp_path, value, defaults=strict)
+    assert caught.value.code == Code.UNKNOWN_PYTHON
+    assert 'python = "3.13" into auto-lambda.toml' in (caught.value.hint or "")
+    assert choose(tmp_path, "3.11", defaults=strict).python == "3.11"
 
 
 @pytest.mark.parametrize("text", [POETRY.format("~3.8"), POETRY.format("^3.6,<3.10")])
