@@ -15,6 +15,7 @@ from pydantic import AliasChoices, Field, ValidationError, field_validator, mode
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from auto_lambda.lambda_logs import LOG_DAYS
 from auto_lambda.tools import cache_folder
 
 PREFIX = "AUTO_LAMBDA_"
@@ -146,6 +147,7 @@ class WorkerSettings(Settings):
         default=4, ge=0, le=720, description="how often the fleet looks for uploads without an event; 0: never"
     )
     retain_releases: int = Field(default=10, ge=1, le=1_000, description="the number of releases of an app that stay")
+    log_days: int = Field(default=30, description="how many days the log groups of apps keep events; 0: for ever")
     collect_after_minutes: float = Field(
         default=60, ge=0, le=43_200, description="how long a release stays in any case after it was replaced"
     )
@@ -164,6 +166,13 @@ class WorkerSettings(Settings):
     )
     call_seconds: float = Field(default=60, ge=1, le=900, description="the read time-out of a call to AWS")
     call_attempts: int = Field(default=5, ge=1, le=10, description="the maximum number of attempts of a call to AWS")
+
+    @field_validator("log_days")
+    @classmethod
+    def _known_days(cls, value: int) -> int:
+        if value not in LOG_DAYS:
+            raise ValueError(f"CloudWatch Logs takes {', '.join(map(str, LOG_DAYS[1:]))}; 0 stands for ever")
+        return value
 
     @model_validator(mode="after")
     def _apart(self) -> WorkerSettings:

@@ -34,6 +34,7 @@ _ENDPOINTS = (
     "events",
     "kinesis",
     "lambda",
+    "logs",
     "s3",
     "sns",
     "sqs",

@@ -185,7 +185,15 @@ def _deployer(chosen: WorkerSettings, session: boto3.Session, store: ObjectStore
     target = _deploy_target(chosen)
     existing = Existing(lambda service: client(session, service, read_timeout=_LOOKUP_SECONDS, attempts=2))
     look_up = LookUps(existing, target.place).check
-    return Deployer(store, stacks, functions, target, approved=access.approved, look_up=look_up)
+    return Deployer(
+        store,
+        stacks,
+        functions,
+        target,
+        approved=access.approved,
+        look_up=look_up,
+        find_log_groups=existing.log_groups,
+    )
 
 
 def _housekeeper(chosen: WorkerSettings, session: boto3.Session, worker: str) -> Housekeeper:
@@ -228,6 +236,7 @@ def _deploy_target(chosen: WorkerSettings) -> DeployTarget:
         uploads_bucket=chosen.uploads_bucket,
         endpoint=os.environ.get("AWS_ENDPOINT_URL"),
         reserved=_reserved(chosen),
+        log_days=chosen.log_days,
     )
 
 

@@ -44,6 +44,7 @@ class DeployTarget:
     """The environment that bundles are made for and deployed to.
 
     ``endpoint`` is ``AWS_ENDPOINT_URL`` if an emulator takes the place of AWS: its APIs answer below that address.
+    ``log_days``: how long the log groups of functions keep events, 0 for ever.
     ``uploads_bucket`` is named so that no app may subscribe to it. ``reserved`` names what else is the pipeline's own,
     with wildcards as in IAM policies.
     """
@@ -54,6 +55,7 @@ class DeployTarget:
     uploads_bucket: str | None = None
     endpoint: str | None = None
     reserved: tuple[str, ...] = ()
+    log_days: int = 30
 
     @property
     def own_names(self) -> tuple[str, ...]:

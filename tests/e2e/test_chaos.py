@@ -15,6 +15,7 @@ EVENT = Call("events:PutEvents")
 EXECUTE = Call("cloudformation:ExecuteChangeSet")
 GOING_BACK = Call(EXECUTE.name, 2)
 EARLIER = Call("dynamodb:BatchGetItem", 2)  # the first is the deduplication's
+COLLECTION = Call("retention lambda:DeleteFunction")
 SPREAD = {
     Scenario.CHALICE_FIRST: (Fault(EXECUTE, Kind.KILL_AFTER), Fault(Call("sqs:DeleteMessage"), Kind.CUT)),
     Scenario.CHALICE_UPDATE: (
@@ -25,6 +26,7 @@ SPREAD = {
     Scenario.ZAPPA_FIRST: (Fault(EXECUTE, Kind.SILENCE), Fault(EVENT, Kind.KILL_AFTER)),
     Scenario.ROLLBACK: (Fault(OUTCOME, Kind.KILL_BEFORE), Fault(EARLIER, Kind.ERROR)),
     Scenario.UNHEALTHY: (Fault(GOING_BACK, Kind.KILL_AFTER),),
+    Scenario.COLLECTING: (Fault(COLLECTION, Kind.KILL_BEFORE),),
     Scenario.ZAPPA_UPDATE: (Fault(OUTCOME, Kind.KILL_BEFORE), Fault(EXECUTE, Kind.CUT_ONCE)),
 }
 CASES = [(scenario, fault) for scenario, faults in SPREAD.items() for fault in faults]

@@ -83,6 +83,24 @@ class Aftermath:
         receipt = self.receipt(subject)
         return bool(receipt and receipt["status"] in FINAL) and not any(self.depth())
 
+    def collected(self, app: str) -> bool:
+        """Whether nothing of an app is left to collect."""
+        key = {"pk": {"S": "collect"}, "sk": {"S": f"dev/{app}"}}
+        answer = self._client("dynamodb").get_item(TableName=self._pipeline.table, Key=key, ConsistentRead=True)
+        return "Item" not in answer
+
+    def kept(self, subject: Subject) -> dict[str, int]:
+        """How many versions of the function, and how many releases, are left."""
+        receipt = self.receipt(subject) or {}
+        name = (receipt.get("serving") or {}).get("function")
+        versions = self._all("lambda", "list_versions_by_function", "Versions", FunctionName=name) if name else []
+        wanted = {":pk": {"S": f"releases#dev/{subject.app}"}}
+        releases = self._all(
+            "dynamodb", "query", "Items", TableName=self._pipeline.table,
+            KeyConditionExpression="pk = :pk", ExpressionAttributeValues=wanted,
+        )  # fmt: skip
+        return {"versions": len(versions), "releases": len([item for item in releases if "release" in item])}
+
     def depth(self) -> list[int]:
         """Messages in the queue: waiting, in flight, not due yet."""
         return self._depth(self._pipeline.queue)
@@ -118,7 +136,7 @@ class Aftermath:
         cloudformation = self._client("cloudformation")
         cloudformation.delete_stack(StackName=f"al-{app}-dev")
 
-    def _all(self, service: str, operation: str, key: str, **asked: str) -> list[Any]:
+    def _all(self, service: str, operation: str, key: str, **asked: Any) -> list[Any]:
         """Every page of a listing: a lane that has seen many cases has more than one."""
         pages = self._client(service).get_paginator(operation).paginate(**asked)
         return [item for page in pages for item in page.get(key, [])]

@@ -44,6 +44,9 @@ SETTINGS = {
 }
 
 
+_COLLECTS_SOON = {"AUTO_LAMBDA_RETAIN_RELEASES": "1", "AUTO_LAMBDA_COLLECT_AFTER_MINUTES": "0"}
+
+
 class Scenario(StrEnum):
     """Which app is dropped, and whether it is there already; or what else is done to it."""
 
@@ -54,6 +57,8 @@ class Scenario(StrEnum):
     ROLLBACK = "zappa rollback"
     UNHEALTHY = "zappa unhealthy"
     """An update that does not answer, and is taken back."""
+    COLLECTING = "zappa collecting"
+    """An update after which the oldest release is collected."""
     SLOW = "slow chalice"
     """Takes so long that the heartbeat beats meanwhile."""
 
@@ -127,6 +132,8 @@ class Lane:
         self._proxy.watch()
         try:
             state = self._aftermath.look(subject, self._counts)
+            if self.scenario is Scenario.COLLECTING:
+                state["kept"] = self._aftermath.kept(subject)
         except Exception as error:
             state = {"not to be seen": f"{type(error).__name__}: {error}"}
         difference = list(differences(expected, state)) if expected is not None else []
@@ -147,7 +154,8 @@ class Lane:
             queue=self._pipeline.queue.replace(self._aws.endpoint, self._proxy.endpoint),
             dead_letters=self._pipeline.dead_letters.replace(self._aws.endpoint, self._proxy.endpoint),
         )
-        environ = {**seen.environ_over(os.environ), **SETTINGS, "AUTO_LAMBDA_WORK_DIR": str(work)}
+        more = _COLLECTS_SOON if self.scenario is Scenario.COLLECTING else {}
+        environ = {**seen.environ_over(os.environ), **SETTINGS, **more, "AUTO_LAMBDA_WORK_DIR": str(work)}
         return Child("worker", "worker", self._folder / "worker.log", environ)
 
     def _ensure_worker(self) -> None:
@@ -168,7 +176,8 @@ class Lane:
             self._empty_artifacts()
             return None
         self._app = self._app or self._undisturbed(None)
-        return self._undisturbed(self._app) if self.scenario is Scenario.ROLLBACK else self._app
+        again = self.scenario in {Scenario.ROLLBACK, Scenario.COLLECTING}
+        return self._undisturbed(self._app) if again else self._app
 
     def _undisturbed(self, before: Subject | None) -> Subject:
         subject = self._drop_zip(before)
@@ -213,10 +222,13 @@ class Lane:
             if watch.settled.is_set() or time.monotonic() > look:
                 watch.settled.clear()
                 look = time.monotonic() + _LOOK
-                if self._aftermath.final(subject):
+                if self._aftermath.final(subject) and self._has_collected(subject):
                     return True
             time.sleep(0.2)
         return False
+
+    def _has_collected(self, subject: Subject) -> bool:
+        return self.scenario is not Scenario.COLLECTING or self._aftermath.collected(subject.app)
 
     def _clean_up(self, subject: Subject, state: Mapping[str, Any], failed: bool) -> None:
         """An update's app is updated again by the next case, unless it is not what it should be."""

@@ -11,6 +11,7 @@ from typing import Any
 from drafts import ACCOUNT, BOUNDARY, Maker, resource
 
 from auto_lambda.aws.cloudformation import Stacks
+from auto_lambda.aws.existence import Existing
 from auto_lambda.aws.lambda_ import Functions
 from auto_lambda.aws.s3 import ObjectStore
 from auto_lambda.errors import AppError
@@ -49,6 +50,7 @@ class World:
         self.deployer = Deployer(
             ObjectStore(self.s3), Stacks(self.cloudformation), Functions(self.lambda_), self.target,
             sleep=lambda _: None, approved=self._approval,
+            find_log_groups=Existing(client).log_groups,
         )  # fmt: skip
 
     def _approval(self, _: App, digest: str) -> str | None:

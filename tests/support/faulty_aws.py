@@ -26,6 +26,8 @@ from urllib.parse import parse_qs, urlsplit
 
 WORKER = "auto-lambda"
 """In the user agent of each call of the worker, and of nobody else's."""
+RETENTION = f"{WORKER} retention"
+"""In that of each call of the worker's housekeeper."""
 _SILENCE = 60.0  # seconds; the worker under test gives up long before
 _HOP_BY_HOP = {"connection", "keep-alive", "transfer-encoding", "host", "expect", "date", "server"}
 
@@ -153,6 +155,8 @@ class FaultyAws:
         if WORKER not in request.headers.get("user-agent", ""):
             return self._forward(request)
         name, watch = name_of(request), self._watch
+        if RETENTION in request.headers.get("user-agent", ""):
+            name = f"retention {name}"  # it comes when it likes, between the others
         if name == "sqs:ReceiveMessage":
             return self._receive(request, client, watch)
         return self._call(request, client, watch, name)
@@ -343,6 +347,11 @@ def _about_object(key: str, body: bytes) -> str:
 
 
 _LAMBDA = (
+    (r"^DELETE .*/layers/[^/]+/versions/\d+$", "DeleteLayerVersion"),
+    (r"^DELETE .*/functions/[^/]+$", "DeleteFunction"),
+    (r"/layers/[^/]+/versions$", "ListLayerVersions"),
+    (r"/functions/[^/]+/versions$", "ListVersionsByFunction"),
+    (r"/aliases$", "ListAliases"),
     (r"/invocations$", "Invoke"),
     (r"/configuration$", "GetFunctionConfiguration"),
     (r"/code$", "UpdateFunctionCode"),
@@ -352,8 +361,8 @@ _LAMBDA = (
 
 
 def _lambda(request: _Request) -> str:
-    path = urlsplit(request.target).path
-    return next((name for pattern, name in _LAMBDA if re.search(pattern, path)), f"{request.method} {path}")
+    asked = f"{request.method} {urlsplit(request.target).path}"
+    return next((name for pattern, name in _LAMBDA if re.search(pattern, asked)), asked)
 
 
 def _about_item(body: bytes) -> str:

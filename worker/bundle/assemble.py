@@ -13,6 +13,7 @@ from builder.protocol.messages import AppBuilt
 from builder.protocol.template_shape import check_shape
 from worker.builds.client import BuiltApp
 from worker.bundle import release
+from worker.bundle.log_groups import with_log_groups
 from worker.bundle.narrow import narrowed
 from worker.bundle.publish import Publication, bounded, publish, serialize
 from worker.model import Artifact, Bundle, DeployTarget
@@ -63,7 +64,7 @@ def assemble(app: App, built: BuiltApp, work: Path, target: DeployTarget, *, nar
 
 
 def renew(bundle: Bundle, work: Path, target: DeployTarget, *, narrow: bool) -> Bundle:
-    """Return a stored release with the boundary, and the narrowed rights, that one made today would have.
+    """Return a stored release with the boundary, narrowed rights and log groups that one made today would have.
 
     Args:
         bundle: the release.
@@ -71,7 +72,7 @@ def renew(bundle: Bundle, work: Path, target: DeployTarget, *, narrow: bool) -> 
         target: names the boundary.
         narrow: as for `assemble`.
     """
-    template = bounded(bundle.template, target.boundary_arn)
+    template = with_log_groups(bounded(bundle.template, target.boundary_arn), bundle.app, target.log_days)
     if narrow:
         template = narrowed(template, bundle.app, target.place)
     if template == bundle.template:
@@ -93,6 +94,7 @@ def _publication(
         boundary_arn=target.boundary_arn,
         environment=result.environment,
         metadata={release.SECTION: release.describe(result)},
+        log_days=target.log_days if result.log_days is None else result.log_days,
     )
 
 

@@ -16,6 +16,7 @@ from auto_lambda.errors import AppError, Code
 from auto_lambda.keys import App
 from auto_lambda.model import Template
 from builder.protocol.messages import AppBuilt, NotificationMessage
+from worker.bundle.log_groups import with_log_groups
 from worker.bundle.references import referenced, to_alias
 
 ALIAS = "live"
@@ -46,7 +47,10 @@ _QUALIFIED = frozenset({"AWS::Lambda::EventInvokeConfig", "AWS::Lambda::Url"})
 
 @dataclass(frozen=True, slots=True)
 class Publication:
-    """What a draft needs to become a release. Keys are in ``bucket``; ``layer_key`` is None without dependencies."""
+    """What a draft needs to become a release. Keys are in ``bucket``; ``layer_key`` is None without dependencies.
+
+    ``log_days``: how long log groups keep events, 0 for ever.
+    """
 
     app: App
     bucket: str
@@ -57,6 +61,7 @@ class Publication:
     boundary_arn: str
     environment: Mapping[str, str]
     metadata: Mapping[str, Any]
+    log_days: int = 30
 
 
 def publish(draft: AppBuilt, publication: Publication) -> Template:
@@ -89,7 +94,7 @@ def publish(draft: AppBuilt, publication: Publication) -> Template:
     _bound(resources, publication.boundary_arn)
     template["Outputs"] = _foreign_outputs(template) | _outputs(draft, versions)
     template["Metadata"] = dict(publication.metadata)
-    return template
+    return with_log_groups(template, publication.app, publication.log_days)
 
 
 def bounded(template: Template, boundary_arn: str) -> Template:

@@ -24,6 +24,7 @@ from worker.deploy.drift import Drift
 from worker.deploy.gate.access import AppAccess, Rights
 from worker.deploy.gate.gate import pass_gate
 from worker.deploy.http_get import HttpAnswer
+from worker.deploy.log_groups import FindGroups, LogGroupParameters
 from worker.deploy.rights.bounded import beyond
 from worker.deploy.rights.permissions import digest
 from worker.deploy.rights.review import Review, needs_approval, require_granted, review
@@ -68,6 +69,7 @@ class Deployer:
         sleep: waits that many seconds.
         approved: who has approved a set of permissions of an app, by its hash; None if nobody has.
         look_up: raises `AppError` for what the bundle needs and the account lacks, and takes a place for warnings.
+        find_log_groups: returns the names of the log groups that begin with a prefix.
     """
 
     def __init__(
@@ -81,6 +83,7 @@ class Deployer:
         sleep: Callable[[float], None] = time.sleep,
         approved: Callable[[App, str], str | None] = lambda _app, _digest: None,
         look_up: Callable[[Bundle, Callable[[str], None]], None] = lambda _bundle, _warn: None,
+        find_log_groups: FindGroups = lambda _prefix: (),
     ) -> None:
         self._store = store
         self._stacks = stacks
@@ -89,6 +92,7 @@ class Deployer:
         self._target = target
         self._approved = approved
         self._look_up = look_up
+        self._log_groups = LogGroupParameters(stacks, find_log_groups)
         self._bucket_notifications = BucketNotifications(store, sleep)
         self._verifier = Verifier(functions, target.endpoint, fetch=fetch, sleep=sleep)
 
@@ -208,24 +212,26 @@ class Deployer:
     def _apply(self, bundle: Bundle, log: BuildLog) -> DeployResult:
         """Create or update the stack, whatever its state and whatever was changed by hand."""
         app = bundle.app
+        plan = self._plan(app, bundle.template_key, bundle.template, log)
         with stack_failures(app):
-            stack = self._stacks.prepare(self._plan(app, bundle.template_key), log)
+            stack = self._stacks.prepare(plan, log)
             if stack and (missing := self._drift.missing(stack)):
                 log(f"{missing} was deleted by hand: {app.stack} is deleted and created again; its URL may change")
                 self._stacks.delete(stack.id, log)
                 stack = None
         if stack:
             self._drift.undo(stack, bundle, log)
-        result = self._update(app, bundle.template_key, log)
+        result = self._update(app, plan, log)
         self._drift.point(result.stack, log)
         return result
 
-    def _plan(self, app: App, template_key: str) -> Plan:
-        return Plan(app.stack, url=self._store.url(self._target.artifacts_bucket, template_key), tags=_tags(app))
+    def _plan(self, app: App, template_key: str, template: Template, log: BuildLog) -> Plan:
+        url = self._store.url(self._target.artifacts_bucket, template_key)
+        return Plan(app.stack, url=url, parameters=self._log_groups.choose(app, template, log), tags=_tags(app))
 
-    def _update(self, app: App, template_key: str, log: BuildLog) -> DeployResult:
+    def _update(self, app: App, plan: Plan, log: BuildLog) -> DeployResult:
         with stack_failures(app):
-            result = self._stacks.deploy(self._plan(app, template_key), log)
+            result = self._stacks.deploy(plan, log)
         if not result.changed:
             log(f"{app.stack} has it already")
         return result
@@ -276,7 +282,8 @@ class Deployer:
             log: takes progress.
         """
         try:
-            result = self._update(app, previous, log)
+            plan = self._plan(app, previous, self._template(previous) or {"Resources": {}}, log)
+            result = self._update(app, plan, log)
             later = self._notifications_of(template_key)
             self._subscribe_buckets(app, self._notifications_of(previous), result.stack, later, log)
         except AppError as failure:

@@ -19,7 +19,7 @@ from worker.records.lease import HeldLease, Lease
 from worker.records.ledger import Ledger, PastRelease, past_releases, put_past_release, releases_pk
 
 _PK = "collect"
-_SECONDS = 60.0
+_SECONDS = 20.0  # until another worker may go on
 _MOST_AT_ONCE = 90  # a transaction has at most 100 items
 
 

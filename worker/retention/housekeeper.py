@@ -91,18 +91,18 @@ class Housekeeper:
         """Collect the apps that were deployed here, then in turn with the fleet what others have left."""
         mine = {self._changed.pop() for _ in range(len(self._changed))}
         if mine:
-            self._collect(lambda due: due.app in mine)
+            self._quietly(lambda: self._collect(lambda due: due.app in mine, self._check))
         self._quietly(lambda: self._as_duty(OTHERS, PAUSE_SECONDS, self._others))
         self._quietly(lambda: self._as_duty(DAILY, DAY_SECONDS, self._daily))
 
     def _others(self, alive: Callable[[], None]) -> None:
         self._collect(lambda due: self._now() - due.when > _OWN, alive)
 
-    def _collect(self, wanted: Callable[[Due], bool], alive: Callable[[], None] = lambda: None) -> None:
+    def _collect(self, wanted: Callable[[Due], bool], alive: Callable[[], None]) -> None:
         for due in self._records.due():
             if wanted(due) and not (due.again and self._now() < due.again):
                 alive()
-                self._quietly(partial(self._collector.collect, due, self._check))
+                self._quietly(partial(self._collector.collect, due, alive))
 
     def _daily(self, alive: Callable[[], None]) -> None:
         found = self._find_due(alive)

@@ -149,6 +149,7 @@ CALLS: Mapping[Operation, Mapping[Who, Asks]] = {
             *(Request(f"ec2:Describe{what}", "*") for what in ("SecurityGroups", "Subnets", "Vpcs")),
         ]
     },
+    ("logs", "DescribeLogGroups"): {_W: on(f"arn:aws:logs:{_HERE}:log-group:*")},
     ("s3", "AbortMultipartUpload"): {_W: on(*_STORED)},
     ("s3", "CopyObject"): {_P: on(_ZIP)},
     ("s3", "CreateBucket"): {_P: ANYTHING},

@@ -11,6 +11,7 @@ from typing import Any
 
 from auto_lambda.model import Template
 from auto_lambda.namespace import listed
+from worker.bundle.log_groups import without_conditions
 from worker.deploy.gate import texts
 from worker.deploy.gate.properties import PROPERTIES
 from worker.deploy.gate.symbols import Unreadable, lone_symbol, render
@@ -31,6 +32,7 @@ _ANYONE_BY_URL: tuple[Mapping[str, Any], ...] = (
 
 def problems(template: Template) -> Iterator[Violation]:
     """Yield everything in the template that is not allowed."""
+    template = without_conditions(template)
     for section in sorted(template.keys() - _SECTIONS):
         yield Violation(section, "this section of a template is not allowed")
     yield from texts.problems(template)

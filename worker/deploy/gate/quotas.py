@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from auto_lambda.settings import PREFIX
+from worker.bundle.log_groups import is_conditional
 from worker.deploy.gate.template import Properties, TemplateView, Violation
 
 _DEFAULT_MEMORY = 128  # MB, Lambda's own
@@ -87,5 +88,5 @@ _USED: Mapping[str, Callable[[TemplateView], int]] = {
     "memory_mb": _sum("Lambda::Function", lambda properties: properties.get("MemorySize", _DEFAULT_MEMORY)),
     "reserved_concurrency": _sum("Lambda::Function", lambda it: it.get("ReservedConcurrentExecutions", 0)),
     "provisioned_concurrency": _sum("Lambda::Alias", _provisioned),
-    "resources": lambda view: len(view.resources),
+    "resources": lambda view: sum(not is_conditional(one) for one in view.resources.values()),
 }
