@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from e2e_stack import Drop, LocalUp, Stack, make_zip, saying, until
+from e2e_stack import Drop, LocalUp, Stack, make_zip, saying, small_zappa, until
 
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A stack of its own: in the shared one, an app stays where it is when its zip is deleted."""
-    up = LocalUp(tmp_path_factory.mktemp("undeploy"), "--undeploy-on-delete")
+    soon = {"AUTO_LAMBDA_RETAIN_RELEASES": "1", "AUTO_LAMBDA_COLLECT_AFTER_MINUTES": "0"}
+    up = LocalUp(tmp_path_factory.mktemp("undeploy"), "--undeploy-on-delete", **soon)
     try:
         yield up.ready()
     finally:
@@ -85,6 +86,114 @@ def test_whatever_becomes_the_newest_version_goes_live(stack: Stack) -> None:
     until(lambda: stack.receipt(first)["status"] == "superseded", 60)
     stack.s3.delete_object(Bucket=stack.bucket, Key=first.key, VersionId=marker)
     assert stack.http(stack.live(first)["url"]).json == {"word": "one"}
+
+
+WITH_ALL_TRIGGERS = """
+from chalice import Chalice, Rate
+app = Chalice(app_name="leaving")
+@app.route("/")
+def index():
+    return {"word": "WORD"}
+@app.schedule(Rate(1, unit=Rate.HOURS))
+def tick(event):
+    pass
+@app.on_sqs_message(queue="leaving-orders")
+def order(event):
+    pass
+@app.on_sns_message(topic="leaving-news")
+def news(event):
+    pass
+@app.on_s3_event(bucket="leaving-pictures", events=["s3:ObjectCreated:*"])
+def picture(event):
+    pass
+"""
+LISTINGS = {
+    "stacks": ("cloudformation", "describe_stacks", "Stacks", "StackName"),
+    "functions": ("lambda", "list_functions", "Functions", "FunctionName"),
+    "layers": ("lambda", "list_layers", "Layers", "LayerName"),
+    "event sources": ("lambda", "list_event_source_mappings", "EventSourceMappings", "UUID"),
+    "roles": ("iam", "list_roles", "Roles", "RoleName"),
+    "policies": ("iam", "list_policies", "Policies", "PolicyName"),
+    "REST APIs": ("apigateway", "get_rest_apis", "items", "id"),
+    "HTTP APIs": ("apigatewayv2", "get_apis", "Items", "ApiId"),
+    "API keys": ("apigateway", "get_api_keys", "items", "id"),
+    "usage plans": ("apigateway", "get_usage_plans", "items", "id"),
+    "rules": ("events", "list_rules", "Rules", "Name"),
+    "schedules": ("scheduler", "list_schedules", "Schedules", "Name"),
+    "log groups": ("logs", "describe_log_groups", "logGroups", "logGroupName"),
+    "queues": ("sqs", "list_queues", "QueueUrls", None),
+    "topics": ("sns", "list_topics", "Topics", "TopicArn"),
+    "subscriptions": ("sns", "list_subscriptions", "Subscriptions", "Endpoint"),
+    "tables": ("dynamodb", "list_tables", "TableNames", None),
+    "buckets": ("s3", "list_buckets", "Buckets", "Name"),
+    "alarms": ("cloudwatch", "describe_alarms", "MetricAlarms", "AlarmName"),
+    "secrets": ("secretsmanager", "list_secrets", "SecretList", "Name"),
+    "parameters": ("ssm", "describe_parameters", "Parameters", "Name"),
+}
+
+
+def inventory(stack: Stack) -> dict[str, set[str]]:
+    """What every service has, by name."""
+    found: dict[str, set[str]] = {}
+    for kind, (service, operation, key, name) in LISTINGS.items():
+        client = stack.client(service)
+        pages = (
+            client.get_paginator(operation).paginate()
+            if client.can_paginate(operation)
+            else [getattr(client, operation)()]
+        )
+        found[kind] = {str(item[name] if name else item) for page in pages for item in page.get(key, [])}
+    found["notifications"] = {
+        item["LambdaFunctionArn"]
+        for bucket in found["buckets"]
+        for item in stack.s3.get_bucket_notification_configuration(Bucket=bucket).get(
+            "LambdaFunctionConfigurations", []
+        )
+    }
+    return found
+
+
+def ledger_items(stack: Stack, app: str) -> set[str]:
+    """The kinds of items that the ledger has of an app."""
+    items = stack.client("dynamodb").scan(TableName=stack.ready["table"], ConsistentRead=True)["Items"]
+    texts = [(item["pk"]["S"], item["sk"]["S"]) for item in items]
+    return {sk if pk == f"app#dev/{app}" else pk.partition("#")[0] for pk, sk in texts if f"dev/{app}" in f"{pk} {sk}"}
+
+
+def test_nothing_of_an_app_outlives_it_but_what_is_documented(stack: Stack) -> None:
+    stack.client("sqs").create_queue(QueueName="leaving-orders", Attributes={"VisibilityTimeout": "360"})
+    stack.client("sns").create_topic(Name="leaving-news")
+    stack.s3.create_bucket(Bucket="leaving-pictures")
+    before = inventory(stack)
+    for word in ("one", "two"):
+        files = {**saying(word), "app.py": WITH_ALL_TRIGGERS.replace("WORD", word), "requirements.txt": "iniconfig\n"}
+        receipt = stack.live(stack.drop("leaving", make_zip(files)))
+    assert stack.http(receipt["url"]).json == {"word": "two"}
+    made = inventory(stack)
+    grown = {kind for kind in made if made[kind] - before[kind]}
+    assert {"functions", "layers", "roles", "rules", "log groups", "notifications", "event sources"} <= grown
+
+    done = stack.cli("undeploy", "leaving", "--yes", "--json")
+    assert done.returncode == 0, done.stderr
+    assert inventory(stack) == before
+    assert stack.lambda_.list_layer_versions(LayerName="al-leaving-dev")["LayerVersions"] == []
+    assert ledger_items(stack, "leaving") <= {"lease", "history", "releases", "collect"}
+
+
+def test_old_releases_are_collected_and_a_rollback_to_one_says_so(stack: Stack) -> None:
+    receipts = [stack.live(stack.drop("kept", make_zip(saying(word, small_zappa())))) for word in ("one", "two", "six")]
+    function, uploads = receipts[0]["function"], [receipt["upload"]["version"] for receipt in receipts]
+
+    def versions() -> list[str]:
+        found = stack.lambda_.list_versions_by_function(FunctionName=function)["Versions"]
+        return [item["Version"] for item in found if item["Version"] != "$LATEST"]
+
+    until(lambda: versions() == ["2", "3"], 60, lambda: str(versions()))
+    done = stack.cli("rollback", "kept", "--to", uploads[0], "--json")
+    assert done.returncode == 0, done.stderr
+    back = json.loads(done.stdout)
+    assert stack.http(back["url"]).text == "one"
+    assert any("its release was collected on" in warning for warning in back["warnings"])
 
 
 @pytest.mark.parametrize("arguments", [["never-dropped", "--yes"], ["Not A Name", "--yes"]])

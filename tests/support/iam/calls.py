@@ -23,6 +23,7 @@ SERVICES = (
     "events",
     "kinesis",
     "lambda",
+    "logs",
     "s3",
     "secretsmanager",
     "service-quotas",
