@@ -17,6 +17,12 @@ Architecture = Literal["x86_64", "arm64"]
 
 FrameworkName = Literal["chalice", "zappa"]
 
+LOG_DAYS = (0, 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653)
+"""The numbers of days that CloudWatch Logs can keep events; 0 stands for ever.
+
+https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html
+"""
+
 _LONGEST = 256  # characters of what S3 says of a principal or an address
 _HASH = re.compile(r"[0-9a-f]{7,64}", re.IGNORECASE)
 _REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~:/@+-]{0,255}")

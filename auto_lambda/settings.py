@@ -15,7 +15,7 @@ from pydantic import AliasChoices, Field, ValidationError, field_validator, mode
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from auto_lambda.lambda_logs import LOG_DAYS
+from auto_lambda.model import LOG_DAYS
 from auto_lambda.tools import cache_folder
 
 PREFIX = "AUTO_LAMBDA_"

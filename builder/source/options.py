@@ -9,6 +9,7 @@ from typing import Any
 
 from auto_lambda.errors import AppError
 from auto_lambda.keys import App, BadKey
+from auto_lambda.model import LOG_DAYS
 from builder.model import Options, Retention
 from builder.source import documents
 from builder.source.lambda_logs import LOG_DAYS
