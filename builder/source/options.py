@@ -12,7 +12,6 @@ from auto_lambda.keys import App, BadKey
 from auto_lambda.model import LOG_DAYS
 from builder.model import Options, Retention
 from builder.source import documents
-from builder.source.lambda_logs import LOG_DAYS
 from builder.source.python_path import VARIABLE, with_layer
 from builder.source.runtime import parse_architecture, parse_minor
 
