@@ -46,10 +46,13 @@ class World:
         self.approved: set[str] = set()
         self.asked_for: list[str] = []
         self.reviews: list[Review] = []
+        self.looked_up: list[Bundle] = []
+        self.warned: list[str] = []
+        self.lacks: AppError | None = None
         self.s3.create_bucket(Bucket="artifacts")
         self.deployer = Deployer(
             ObjectStore(self.s3), Stacks(self.cloudformation), Functions(self.lambda_), self.target,
-            sleep=lambda _: None, approved=self._approval,
+            sleep=lambda _: None, approved=self._approval, look_up=self._look_up,
             find_log_groups=Existing(client).log_groups,
         )  # fmt: skip
 
@@ -57,12 +60,22 @@ class World:
         self.asked_for.append(digest)
         return "approved by ana" if digest in self.approved else None
 
+    def _look_up(self, bundle: Bundle, warn: Callable[[str], None]) -> None:
+        self.looked_up.append(bundle)
+        warn("looked up")
+        if self.lacks:
+            raise self.lacks
+
     def deploy(
         self, bundle: Bundle, previous: str | None = None, *, known_failure: AppError | None = None
     ) -> Deployment:
         """What is live then; raises why nothing is, and notes in ``restored`` what is live again."""
         self.said.clear()
-        context = DeployContext(self.said.append, reviewed=lambda found, _rights: self.reviews.append(found))
+        context = DeployContext(
+            self.said.append,
+            reviewed=lambda found, _rights: self.reviews.append(found),
+            warn=self.warned.append,
+        )
         deployed = self.deployer.deploy(bundle, self.make.access, previous, context, known_failure)
         if isinstance(deployed, Failed):
             self.restored = deployed.restored

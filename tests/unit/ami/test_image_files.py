@@ -72,10 +72,36 @@ def test_a_machine_tells_its_agent_the_names_of_its_pipeline(unit: str, tmp_path
     assert script.index(command) < script.index("restart amazon-cloudwatch-agent.service")
 
 
-def test_the_image_is_checked_for_what_the_agent_makes_of_its_configuration() -> None:
-    validation = (AMI / "provision/90-validate.sh").read_text()
-    assert "config-translator" in validation
-    assert re.search(r"^agent_collects_our_logs$", validation, re.MULTILINE)
+@pytest.mark.parametrize(
+    ("translator", "problems"),
+    [
+        ('cp "$in" "$out"', 0),
+        ('sed "s|/var/log/autolambda-worker/log.jsonl|/var/log/messages|" "$in" > "$out"', 1),
+        ('sed \'s|/auto-lambda/checker|/elsewhere|\' "$in" > "$out"', 1),
+        (': > "$out"', 4),
+        ("exit 1", 5),
+    ],
+    ids=["takes all", "other files", "another group", "skips all", "refuses"],
+)
+def test_an_image_whose_agent_does_not_take_our_configuration_is_not_valid(
+    translator: str, problems: int, tmp_path: Path
+) -> None:
+    agent = tmp_path / "agent"
+    (agent / "bin").mkdir(parents=True)
+    (agent / "etc").mkdir()
+    (agent / "etc" / AGENT.name).write_text(AGENT.read_text())
+    (agent / "bin/CWAGENT_VERSION").write_text("1.300069.0")
+    program = agent / "bin/config-translator"
+    read = "while [ $# -gt 0 ]; do case $1 in --input) in=$2 ;; --output) out=$2 ;; esac; shift; done"
+    program.write_text(f"#!/bin/sh\n{read}\n{translator}\n")
+    program.chmod(0o755)
+    validation = (AMI / "provision/90-validate.sh").read_text().replace("/opt/aws/amazon-cloudwatch-agent", str(agent))
+    (function,) = re.findall(r"^agent_collects_our_logs\(\) \{\n.*?^\}\n", validation, re.MULTILINE | re.DOTALL)
+    assert re.search(r"^agent_collects_our_logs$", validation, re.MULTILINE), "nothing calls it"
+    around = "on_amazon_linux() { :; }\nsay() { :; }\nproblem() { echo PROBLEM; }\n"
+    script = f"{around}{function}\nagent_collects_our_logs"
+    ran = subprocess.run(["/bin/bash", "-euc", script], capture_output=True, text=True, check=True)
+    assert ran.stdout.count("PROBLEM") == problems
 
 
 def test_every_variable_of_the_template_has_a_default_so_that_it_validates_alone() -> None:

@@ -138,6 +138,7 @@ class Fakes:
     ) -> Deployment | Failed:
         self._call(f"deploy over {previous}")
         self.accesses.append(access)
+        context.warn("from deploy")
         if self.waits:
             return Failed(self.waits)
         if known_failure:
@@ -244,7 +245,7 @@ def test_a_rollback_fetches_the_zip_and_deploys_what_was_live(room: object) -> N
     assert live.release == EARLIER
     receipt = report.receipt
     assert (receipt.framework, receipt.python, receipt.object_version) == ("zappa", "3.11", "v3")
-    assert (receipt.proof, receipt.warnings) == (EARLIER.proof, EARLIER.warnings)
+    assert (receipt.proof, receipt.warnings) == (EARLIER.proof, (*EARLIER.warnings, "from deploy"))
     assert set(report.timings) == {"fetch", "verify", "deploy"}
 
 
@@ -271,7 +272,7 @@ def test_the_report_knows_each_step_and_each_warning_once(report: Report, room: 
     assert list(receipt.timings) == [
         "fetch", "unpack", "inspect", "build", "compile", "prove", "verify", "deploy",
     ]  # fmt: skip
-    assert receipt.warnings == tuple(f"from {step}" for step in STEPS)
+    assert receipt.warnings == (*(f"from {step}" for step in STEPS), "from deploy")
     assert receipt.proof
     assert (receipt.proof.init_ms, receipt.proof.package_bytes) == (312, 7000)
     assert (receipt.framework, receipt.python, receipt.size, receipt.sha256) == ("chalice", "3.12", 9, "ab" * 32)

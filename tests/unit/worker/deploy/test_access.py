@@ -53,6 +53,32 @@ def test_what_is_not_granted_is_refused_where_grants_count(world: World, rights:
     assert not is_there(world)
 
 
+def test_only_what_an_app_may_refer_to_is_looked_up_and_before_anything_is_changed(world: World) -> None:
+    world.make.access = AppAccess(world.app, Grants(), "granted")
+    refused, fine = world.make.bundle(asking_for(READ)), world.make.bundle()
+    with pytest.raises(AppError):
+        world.deploy(refused)
+    assert world.looked_up == []
+    world.lacks = AppError(Code.BAD_CONFIG, "there is no such queue", hint="make it")
+    before = stored(world)
+    with pytest.raises(AppError, match="no such queue"):
+        world.deploy(fine)
+    assert world.looked_up == [fine]
+    assert stored(world) == before
+    assert not is_there(world)
+    world.lacks = None
+    assert world.deploy(fine).version == "1"
+    assert "looked up" in world.warned
+
+
+def test_rights_that_the_boundary_withholds_are_warned_of(world: World) -> None:
+    wide = "arn:aws:iam::123456789012:policy/auto-lambda-AppBoundary-1ABCDEFGHIJKL"
+    world.make.access = AppAccess(world.app, Grants(), "account", boundary_arn=wide)
+    world.make.surroundings = replace(world.target, boundary_arn=wide)
+    world.deploy(world.make.bundle(asking_for({**READ, "Action": ["s3:GetObject", "ec2:RunInstances"]})))
+    assert any("withholds: ec2:RunInstances. " in warning for warning in world.warned)
+
+
 def test_a_widening_waits_until_exactly_it_is_approved(world: World) -> None:
     grants = Grants(statements=({**READ, "Action": "s3:*"},), approve="widenings")
     world.make.access = AppAccess(world.app, grants, "granted")
