@@ -1,0 +1,85 @@
+"""Does what a hint says, as its reader would: no more than the hint and the message name."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+
+Files = Mapping[str, str]
+_Match = re.Match[str]
+
+
+def followed(files: Files, message: str, hint: str) -> Files | None:
+    """Return an app's files after its author has followed a hint; None if the hint says nothing that can be done."""
+    told = f"{message}\n{hint}"
+    for pattern, edit in _EDITS:
+        if match := re.search(pattern, told):
+            return edit(dict(files), match)
+    return None
+
+
+def _environment(files: dict[str, str], match: _Match) -> Files:
+    lines = "".join(f'{name} = "x"\n' for name in match[1].split(", "))
+    return {**files, "auto-lambda.toml": f"[environment]\n{lines}"}
+
+
+def _stage(files: dict[str, str], match: _Match) -> Files:
+    return {**files, "auto-lambda.toml": f"[stages]\n{match[1]}\n"}
+
+
+def _move(files: dict[str, str], match: _Match) -> Files:
+    moved = {**files, f"chalicelib/{match[1]}": files.pop(match[1])}
+    opened = re.sub(
+        r"open\(.*?\)\)", f"open({match[2]}))", files["app.py"].replace(f"'{match[1]}')", f"'{match[1]}'))")
+    )
+    return {**moved, "app.py": f"from pathlib import Path\n{opened}"}
+
+
+def _instead(files: dict[str, str], match: _Match) -> Files:
+    lines = [match[2] if line == match[1] else line for line in files["requirements.txt"].splitlines()]
+    module = "import pymysql\npymysql.install_as_MySQLdb()\n" if "install_as_MySQLdb" in match[0] else ""
+    return {**files, "requirements.txt": "\n".join(lines), "app.py": module + files["app.py"]}
+
+
+def _without_folders(files: dict[str, str], _: _Match) -> Files:
+    return {**files, "requirements.txt": re.sub(r" @ file://\S+", "", files["requirements.txt"])}
+
+
+def _require(files: dict[str, str], match: _Match) -> Files:
+    return {**files, "requirements.txt": files.get("requirements.txt", "") + f"\n{match[1]}\n"}
+
+
+def _value(files: dict[str, str], old: str, new: str) -> Files:
+    assert any(old in text for text in files.values())
+    return {name: text.replace(old, new) for name, text in files.items()}
+
+
+def _zappa_init(files: dict[str, str], _: _Match) -> Files:
+    return {**files, "zappa_settings.json": json.dumps({"dev": {"app_function": "manage.app"}})}
+
+
+def _rights(files: dict[str, str], match: _Match) -> Files:
+    policy = json.loads(files[".chalice/policy-dev.json"])
+    policy["Statement"].append({"Effect": "Allow", "Action": match[1].split(", "), "Resource": "*"})
+    return {**files, ".chalice/policy-dev.json": json.dumps(policy)}
+
+
+_EDITS: tuple[tuple[str, Callable[[dict[str, str], _Match], Files]], ...] = (
+    (r"Set ([\w, ]+) under \[environment\]", _environment),
+    (r"Map it under \[stages\] in auto-lambda.toml: (.+)\.", _stage),
+    (r"move (\S+) into chalicelib/ and open it there, as in (.+)\.$", _move),
+    (r"(?s)(\S+) \S+ does not build:.*Require ([\w-]+).*", _instead),
+    (r"pip list --format=freeze", _without_folders),
+    (r"Add the package that provides (\w+) to", _require),
+    (r"'(cron\(.*?\))' is not a schedule: .*, as in (cron\(.*\))", lambda files, one: _value(files, one[1], one[2])),
+    (r"'(rate\(.*?\))' is not a schedule: it is (rate\(.*?\))", lambda files, one: _value(files, one[1], one[2])),
+    (r"(\d+) is less than the minimum of (\d+)", lambda files, one: _value(files, f": {one[1]}", f": {one[2]}")),
+    (r"(\d+) is greater than the maximum of (\d+)", lambda files, one: _value(files, f": {one[1]}", f": {one[2]}")),
+    (r"'([\w-]+)': a variable's name is a letter and .* letters, digits and underscores",
+     lambda files, one: _value(files, one[1], one[1].replace("-", "_"))),
+    (r'"(\S+)" does not match "\^\[A-Za-z0-9_-\]', lambda files, one: _value(files, one[1], one[1].replace(".", "-"))),
+    (r"the role of the function does not allow ([\w:, ]+)", _rights),
+    (r"run `zappa init`", _zappa_init),
+    (r"The zip holds only another one", lambda files, _: files),
+)  # fmt: skip
