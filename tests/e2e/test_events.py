@@ -7,8 +7,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 from e2e_apps import EVENTS_BUCKET, EVENTS_QUEUE
-from e2e_stack import Drop, Stack, until
+from e2e_stack import Drop, Stack, make_zip, small_chalice, until
 
 
 @pytest.fixture(scope="module")
@@ -66,3 +67,19 @@ def test_every_trigger_names_the_alias(stack: Stack, receipt: dict[str, Any]) ->
 def test_the_schedule_comes_round(result: Any) -> None:
     beat = result("heartbeat", seconds=100)
     assert datetime.now(UTC) - datetime.fromisoformat(beat["at"]) < timedelta(minutes=10)
+
+
+def test_a_queue_that_does_not_exist_or_hides_messages_for_too_short_is_refused_before_anything_is_made(
+    stack: Stack,
+) -> None:
+    trigger = "from chalice import Chalice\napp = Chalice('x')\n@app.on_sqs_message(queue='short')\ndef work(e): pass\n"
+    zipped = make_zip({**small_chalice(), "app.py": trigger})
+    missing = stack.final(stack.drop("looks", zipped))
+    assert missing["error"]["code"] == "bad-config"
+    assert ":short does not exist" in missing["error"]["message"]
+    stack.sqs.create_queue(QueueName="short")  # 30 s, and the function may run for 60
+    hides = stack.final(stack.drop("looks", zipped))
+    assert "@app.on_sqs_message" in hides["error"]["message"]
+    assert "hides messages for 30 s" in hides["error"]["message"]
+    with pytest.raises(ClientError):
+        stack.client("cloudformation").describe_stacks(StackName="al-looks-dev")
