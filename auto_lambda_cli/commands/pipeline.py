@@ -128,7 +128,8 @@ def down(
             rest = left(site)
         else:
             _confirm("Remove them?", yes=yes)
-            rest = take_down(site, _progress)
+            with _begun():
+                rest = take_down(site, _progress)
     if as_json:
         typer.echo(json.dumps({"pipeline": name, "removed": [] if dry_run else stacks, "left": rest}, indent=2))
         return
@@ -170,7 +171,6 @@ def _launch(
 ) -> None:
     from auto_lambda_cli.pipeline.checks import check
     from auto_lambda_cli.pipeline.launch import choose, launch
-    from auto_lambda_cli.pipeline.review import review
 
     with _told():
         site = _site(name, region)
@@ -178,17 +178,28 @@ def _launch(
         chosen = choose(site, _pairs(given))
         checks = check(site, chosen)
         _show_checks(checks)
-        steps = review(site, chosen, _progress)
+        steps = _reviewed(site, chosen)
         _show_steps(steps)
         if dry_run:
             _finish(site, checks, steps, None, as_json=as_json)
             return
         if any(step.changes for step in steps):
             _confirm(f"Make these changes in {site.account}, {site.region}?", yes=yes)
-        result = launch(site, chosen, steps, _progress)
+        with _begun():
+            result = launch(site, chosen, steps, _progress)
     _finish(site, checks, steps, dict(result.outputs), as_json=as_json)
     if chosen["ImageExists"] == "false":
         tell(f"No instance is launched yet. Build the image, then run this command again:\n  {_build(chosen)}")
+
+
+def _reviewed(site: Site, chosen: Mapping[str, str]) -> list[StackReview]:
+    from auto_lambda.aws.cloudformation import StackFailed
+    from auto_lambda_cli.pipeline.review import review
+
+    try:
+        return review(site, chosen, _progress)
+    except StackFailed as error:
+        raise leave(Exit.USAGE, f"nothing was changed: {error}") from None
 
 
 def _progress(line: str) -> None:
@@ -316,7 +327,6 @@ def _pairs(given: list[str] | None) -> dict[str, str]:
 @contextmanager
 def _told() -> Iterator[None]:
     """End with one line about each kind of failure."""
-    from auto_lambda.aws.cloudformation import StackFailed
     from auto_lambda_cli.pipeline.checks import LaunchRefused
 
     try:
@@ -324,11 +334,23 @@ def _told() -> Iterator[None]:
             yield
     except LaunchRefused as error:
         raise leave(Exit.USAGE, str(error)) from None
-    except StackFailed as error:
-        raise leave(
-            Exit.FAILED, f"{error}\nWhat was made before that stays. Mend the cause and run the same command again"
-        ) from None
     except TimeoutError as error:
         raise leave(Exit.TIMED_OUT, f"{error}. Run the same command again: it waits for that and continues") from None
     except KeyboardInterrupt:
         raise leave(Exit.INTERRUPTED, _GOES_ON) from None
+
+
+@contextmanager
+def _begun() -> Iterator[None]:
+    """End with what failed after changes were begun, and how to go on."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    from auto_lambda.aws.cloudformation import StackFailed
+    from auto_lambda_cli.pipeline.checks import LaunchRefused
+
+    try:
+        yield
+    except (BotoCoreError, ClientError, LaunchRefused, StackFailed) as error:
+        told = str(error) if isinstance(error, (LaunchRefused, StackFailed)) else f"AWS says: {error}"
+        text = f"{told}\nWhat was made before that stays. Mend the cause and run the same command again"
+        raise leave(Exit.FAILED, text) from None

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
+
+from botocore.exceptions import ClientError
 
 from auto_lambda import __version__
 from auto_lambda.aws.cloudformation import Progress
@@ -22,6 +25,7 @@ from auto_lambda_cli.pipeline.site import Memory, Site
 
 _POLL = 5.0
 _LONGEST_DRAIN = 3 * 3600.0
+_POLLS_UNTIL_ENDED = 120  # ten minutes
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +88,10 @@ def launch(
 
 
 def drain(site: Site, say: Progress, *, sleep: Callable[[float], None] = time.sleep) -> None:
-    """Let the instances of the groups end what they are building, and wait until there is none.
+    """Empty the groups, and wait until there is no instance. Uploads wait in the queue meanwhile.
 
-    Uploads wait in the queue meanwhile.
+    An instance that builds is protected. If it is still there after a while, it is ended, too: then its worker finishes
+    its builds or returns them to the queue, as if a Spot Instance were interrupted.
     """
     autoscaling = site.clients("autoscaling")
     names = list(naming.groups(site.pipeline))
@@ -94,7 +99,18 @@ def drain(site: Site, say: Progress, *, sleep: Callable[[float], None] = time.sl
         autoscaling.update_auto_scaling_group(
             AutoScalingGroupName=group["AutoScalingGroupName"], MinSize=0, MaxSize=0, DesiredCapacity=0
         )
-    _wait(lambda: [it["InstanceId"] for group in _groups(autoscaling, names) for it in group["Instances"]], say, sleep)
+    patience = itertools.count()
+
+    def there() -> list[str]:
+        instances = [it for group in _groups(autoscaling, names) for it in group["Instances"]]
+        if next(patience) == _POLLS_UNTIL_ENDED:
+            for one in (it for it in instances if it["LifecycleState"] == "InService"):
+                autoscaling.terminate_instance_in_auto_scaling_group(
+                    InstanceId=one["InstanceId"], ShouldDecrementDesiredCapacity=False
+                )
+        return [it["InstanceId"] for it in instances]
+
+    _wait(there, say, sleep)
 
 
 def resize(site: Site, chosen: Mapping[str, str]) -> None:
@@ -121,7 +137,11 @@ def refresh(site: Site, say: Progress, *, sleep: Callable[[float], None] = time.
     ]
     for group in groups:
         preferences: dict[str, Any] = {"MinHealthyPercentage": 0, "ScaleInProtectedInstances": "Wait"}
-        autoscaling.start_instance_refresh(AutoScalingGroupName=group, Preferences=preferences)
+        try:
+            autoscaling.start_instance_refresh(AutoScalingGroupName=group, Preferences=preferences)
+        except ClientError as error:  # an interrupted command has begun it
+            if error.response.get("Error", {}).get("Code") != "InstanceRefreshInProgress":
+                raise
         say(f"{group}: replacing its instances")
         _wait(partial(_unfinished, autoscaling, group), say, sleep)
 

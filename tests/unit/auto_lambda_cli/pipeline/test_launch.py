@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from auto_lambda.aws.cloudformation import DeployResult, Inspect, Plan, Stack, StackFailed
 from auto_lambda_cli.pipeline import launch as launching
@@ -66,11 +67,12 @@ class FakeGroups:
     groups: list[dict[str, Any]] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
     refreshes: list[str] = field(default_factory=lambda: ["InProgress", "Successful"])
+    protected: bool = False
 
     def describe_auto_scaling_groups(self, AutoScalingGroupNames: list[str]) -> Any:  # noqa: N803 - boto3's
         found = [dict(group, Instances=list(group["Instances"])) for group in self.groups]
         for group in self.groups:
-            if group["MaxSize"] == 0 and group["Instances"]:
+            if group["MaxSize"] == 0 and group["Instances"] and not self.protected:
                 group["Instances"].pop()
         return {"AutoScalingGroups": [it for it in found if it["AutoScalingGroupName"] in AutoScalingGroupNames]}
 
@@ -80,7 +82,13 @@ class FakeGroups:
             if group["AutoScalingGroupName"] == AutoScalingGroupName:
                 group.update(sizes)
 
+    def terminate_instance_in_auto_scaling_group(self, InstanceId: str, **_: Any) -> None:  # noqa: N803 - boto3's
+        self.calls.append(f"end {InstanceId}")
+        self.protected = False
+
     def start_instance_refresh(self, AutoScalingGroupName: str, **_: Any) -> None:  # noqa: N803 - boto3's
+        if f"refresh {AutoScalingGroupName}" in self.calls:
+            raise ClientError({"Error": {"Code": "InstanceRefreshInProgress"}}, "StartInstanceRefresh")
         self.calls.append(f"refresh {AutoScalingGroupName}")
 
     def describe_instance_refreshes(self, **_: Any) -> Any:
@@ -90,7 +98,7 @@ class FakeGroups:
 def group(name: str, *instances: str, sizes: tuple[int, int] = (0, 10)) -> dict[str, Any]:
     return {
         "AutoScalingGroupName": f"{PIPELINE}-{name}", "MinSize": sizes[0], "MaxSize": sizes[1],
-        "Instances": [{"InstanceId": one} for one in instances],
+        "Instances": [{"InstanceId": one, "LifecycleState": "InService"} for one in instances],
     }  # fmt: skip
 
 
@@ -217,6 +225,21 @@ def test_draining_waits_for_every_instance(site: FakeSite, groups: FakeGroups) -
     assert groups.calls == ["auto-lambda-workers 0-0", "auto-lambda-checker 0-0"]
     assert not any(one["Instances"] for one in groups.groups)
     assert "i-1" in said[0]
+
+
+def test_an_instance_that_builds_for_long_is_ended_and_returns_its_builds(site: FakeSite, groups: FakeGroups) -> None:
+    groups.groups.append(group("workers", "i-1"))
+    groups.protected = True
+    drain(site, QUIET, sleep=lambda _: None)
+    assert groups.calls == ["auto-lambda-workers 0-0", "end i-1"]
+
+
+def test_a_replacement_that_was_begun_already_is_waited_for(site: FakeSite, groups: FakeGroups) -> None:
+    groups.groups.append(group("workers", "i-1"))
+    refresh(site, QUIET, sleep=lambda _: None)
+    groups.refreshes[:] = ["InProgress", "Successful"]
+    refresh(site, QUIET, sleep=lambda _: None)
+    assert groups.refreshes == []
 
 
 def test_groups_that_were_drained_get_their_sizes_again(site: FakeSite, groups: FakeGroups) -> None:
