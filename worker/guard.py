@@ -68,6 +68,9 @@ class Guard:
         cancel_token: the daemon's.
         worker: its name in the journal.
         now: the time, in UTC.
+
+    Attributes:
+        deployed: template key of the release that the stack may have got by this attempt.
     """
 
     def __init__(
@@ -86,6 +89,7 @@ class Guard:
         self._cancel_token = cancel_token
         self._worker = worker
         self._now = now
+        self.deployed: str | None = None
 
     def check(self) -> None:
         """Raise `Cancelled` unless the work is wanted, `NewerUpload` if that is the reason. Makes no call."""
@@ -115,6 +119,8 @@ class Guard:
             nonlocal known_failure
             self.check()
             self._hold.write(self._entry(step, "begun", release, known_failure))
+            if step == "stack" and release:
+                self.deployed = release.template_key
             try:
                 yield
             except Cancelled:

@@ -157,6 +157,7 @@ class Settlement:
             self._now().isoformat(),
             upload.redrive,
             waits,
+            None if restored else _still_deployed(work),
         )
         # What was deployed in between has published versions, too.
         due = put_due(upload.app, self._now())
@@ -251,6 +252,13 @@ class Settlement:
             when=self._now().isoformat(),
             previous_version=outcome.previous_version,
         )
+
+
+def _still_deployed(work: AttemptContext) -> str | None:
+    """Return what the stack may have if nothing was restored: of this attempt, a killed one, or a failed one before."""
+    entry, failed = work.record.entry, work.record.failed
+    killed = entry.template_key if entry and entry.may_have_replaced(work.previous or "") else None
+    return work.guard.deployed or killed or (failed.deployed if failed else None)
 
 
 def _seconds(since: datetime | None, until: datetime | None) -> float | None:

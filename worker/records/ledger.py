@@ -56,6 +56,7 @@ class FailedUpload:
     """An upload that its uploader has to fix. ``code`` is the receipt's; ``redrive`` the upload's.
 
     ``release`` is the text of a `Release` that waits for an approval of its rights, and can go on from there.
+    ``deployed`` is the template key of a release that the stack may still have, since nothing took its place.
     """
 
     key: str
@@ -65,6 +66,7 @@ class FailedUpload:
     when: str
     redrive: str | None = None
     release: str | None = None
+    deployed: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

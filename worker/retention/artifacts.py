@@ -87,8 +87,7 @@ class ArtifactCollector:
 
 
 def _template_keys(item: Mapping[str, object]) -> Iterator[str]:
-    if isinstance(key := item.get("template_key"), str):
-        yield key
+    yield from (key for name in ("template_key", "deployed") if isinstance(key := item.get(name), str))
     if isinstance(text := item.get("release"), str):
         if (found := Release.of(text)) is None:
             raise UnreadableRecord(f"the release in {item.get('pk')} {item.get('sk')}")

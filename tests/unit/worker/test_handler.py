@@ -775,3 +775,20 @@ def test_deleting_a_faulty_first_zip_takes_away_what_it_left(world: World) -> No
     deliver(world, removal, undeploys=True)
     assert world.order.count("removed dev/shop, was None") == 1
     assert world.record().failed is None
+
+
+def test_a_release_that_failed_and_stays_deployed_is_remembered_until_another_takes_its_place(world: World) -> None:
+    def unhealthy() -> None:
+        raise APP_ERROR
+
+    world.in_verify = unhealthy
+    deliver(world, upload("v1"))
+    failed = world.record().failed
+    assert failed
+    assert failed.deployed == "bundles/v1.json"
+    world.newest[SHOP_ZIP] = "v2"
+    world.in_verify, world.trouble = lambda: None, fail(APP_ERROR)
+    deliver(world, upload("v2"))
+    failed = world.record().failed
+    assert failed
+    assert (failed.object_version, failed.deployed) == ("v2", "bundles/v1.json"), "v2 did not get that far"

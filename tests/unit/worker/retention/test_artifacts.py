@@ -103,8 +103,9 @@ def test_what_apps_have_in_common_stays_while_one_needs_it(world: World) -> None
         {"pk": "app#dev/shop", "sk": "live", "template_key": "bundles/a.template.json"},
         {"pk": "app#dev/shop", "sk": "journal", "template_key": "bundles/a.template.json"},
         {"pk": "app#dev/shop", "sk": "failed", "release": A.text()},
+        {"pk": "app#dev/shop", "sk": "failed", "deployed": "bundles/a.template.json"},
     ],
-    ids=["live", "being deployed", "waits for an approval"],
+    ids=["live", "being deployed", "waits for an approval", "failed and stays deployed"],
 )  # fmt: skip
 def test_each_kind_of_record_leads_to_artifacts(world: World, item: dict[str, str]) -> None:
     world.template("a", "bundles/a.zip")
