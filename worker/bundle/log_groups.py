@@ -54,6 +54,11 @@ def groups(template: Template) -> dict[str, tuple[str, str]]:
     }
 
 
+def group_ids(template: Template) -> frozenset[str]:
+    """Return the logical ids of the groups that depend on a parameter."""
+    return frozenset(logical for logical, _ in groups(template).values())
+
+
 def is_conditional(resource: Mapping[str, Any]) -> bool:
     """Tell whether a resource is a log group that depends on a parameter of ours, and on nothing else."""
     condition = resource.get("Condition")

@@ -6,10 +6,10 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from auto_lambda.aws.cloudformation import DeployResult, Plan, Stack, Stacks
+from auto_lambda.aws.cloudformation import DeployResult, Plan, Stack, StackFailed, Stacks
 from auto_lambda.aws.lambda_ import Functions
 from auto_lambda.aws.s3 import ObjectMissing, ObjectStore
 from auto_lambda.aws.urls import callable_url
@@ -17,6 +17,7 @@ from auto_lambda.errors import AppError, Code
 from auto_lambda.keys import App
 from auto_lambda.model import BucketNotification, BuildLog, Template
 from worker.bundle import release
+from worker.bundle.log_groups import group_ids
 from worker.bundle.publish import ALIAS, alias_output
 from worker.deploy.artifacts import store_artifacts
 from worker.deploy.bucket_notifications import BucketNotifications, BucketSubscription, check_buckets
@@ -221,7 +222,7 @@ class Deployer:
                 stack = None
         if stack:
             self._drift.undo(stack, bundle, log)
-        result = self._update(app, plan, log)
+        result = self._update(app, plan, bundle.template, log)
         self._drift.point(result.stack, log)
         return result
 
@@ -229,9 +230,16 @@ class Deployer:
         url = self._store.url(self._target.artifacts_bucket, template_key)
         return Plan(app.stack, url=url, parameters=self._log_groups.choose(app, template, log), tags=_tags(app))
 
-    def _update(self, app: App, plan: Plan, log: BuildLog) -> DeployResult:
+    def _update(self, app: App, plan: Plan, template: Template, log: BuildLog) -> DeployResult:
         with stack_failures(app):
-            result = self._stacks.deploy(plan, log)
+            try:
+                result = self._stacks.deploy(plan, log)
+            except StackFailed as failure:
+                if failure.resource not in group_ids(template):
+                    raise
+                # Perhaps Lambda has made it since: then the stack leaves it alone.
+                parameters = self._log_groups.choose(app, template, log)
+                result = self._stacks.deploy(replace(plan, parameters=parameters), log)
         if not result.changed:
             log(f"{app.stack} has it already")
         return result
@@ -282,8 +290,8 @@ class Deployer:
             log: takes progress.
         """
         try:
-            plan = self._plan(app, previous, self._template(previous) or {"Resources": {}}, log)
-            result = self._update(app, plan, log)
+            template = self._template(previous) or {"Resources": {}}
+            result = self._update(app, self._plan(app, previous, template, log), template, log)
             later = self._notifications_of(template_key)
             self._subscribe_buckets(app, self._notifications_of(previous), result.stack, later, log)
         except AppError as failure:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
 from deployments import CRASH, World
 from drafts import rest_template
 
+from auto_lambda.aws.cloudformation import DeployResult, Plan, StackFailed
 from auto_lambda.errors import AppError
 from worker.bundle.log_groups import with_log_groups
 from worker.deploy import DeployContext
@@ -75,3 +79,32 @@ def test_where_groups_cannot_be_listed_none_is_made_and_the_app_is_live(world: W
     chosen = LogGroupParameters(world.deployer._stacks, denied).choose(world.app, template, said.append)
     assert set(chosen.values()) == {"found"}
     assert said == ["log groups are left as they are, since they cannot be listed: PermissionError"]
+
+
+def test_a_group_that_lambda_makes_meanwhile_is_left_as_it_is(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    deploy, failures = world.deployer._stacks.deploy, ["ApiLogGroup"]
+
+    def overtaken(plan: Plan, log: Any) -> DeployResult:
+        if failures:
+            world.client("logs").create_log_group(logGroupName=group_of(world))
+            raise StackFailed(
+                plan.stack, failures.pop(), f"Resource of type log group {group_of(world)} already exists"
+            )
+        return deploy(plan, log)
+
+    monkeypatch.setattr(world.deployer._stacks, "deploy", overtaken)
+    world.deploy(world.make.bundle())
+    assert retention(world) is None
+    assert any("exists already" in line for line in world.said)
+    world.client("logs").delete_log_group(logGroupName=group_of(world))
+
+
+def test_a_group_that_cannot_be_made_for_another_reason_fails_the_deployment(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(plan: Plan, log: Any) -> DeployResult:
+        raise StackFailed(plan.stack, "ApiLogGroup", "no such key")
+
+    monkeypatch.setattr(world.deployer._stacks, "deploy", failing)
+    with pytest.raises(AppError, match="ApiLogGroup: no such key"):
+        world.deploy(world.make.bundle())
