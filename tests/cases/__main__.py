@@ -15,12 +15,15 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
+import urllib3
+
 sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 
 from cases import Case, cases, zipped
 from e2e_stack import LocalUp, Stack
 
 SECONDS = 600
+HTTP = urllib3.PoolManager(timeout=60)
 
 
 @dataclass(frozen=True)
@@ -97,9 +100,9 @@ def _differences(stack: Stack, case: Case, receipt: dict[str, Any], previous: st
     if case.python and receipt.get("python") != case.python:
         found.append(f"not on Python {case.python}")
     if case.answer and receipt.get("url"):
-        answer = stack.http(str(receipt["url"]).rstrip("/") + f"/{case.path}")
-        if case.answer.encode() not in answer.body:
-            found.append(f"answers {answer.status} {answer.body[:60]!r}")
+        answer = HTTP.request("GET", str(receipt["url"]).rstrip("/") + f"/{case.path}")  # redirects are followed
+        if case.answer.encode() not in answer.data:
+            found.append(f"answers {answer.status} {answer.data[:60]!r}")
     if previous and previous != receipt.get("url"):
         found.append("another URL than before")
     return found

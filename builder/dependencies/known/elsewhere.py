@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import sys
+
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+
+from builder.diagnosis.other_python import LOST
 
 # https://bugs.launchpad.net/ubuntu/+source/python-pip/+bug/1635463
 _DEBIANS = "Debian's pip lists it, but there is no such package"
 _UBUNTUS = "it belongs to Ubuntu itself and is not on package indexes"
+_PYTHONS = "Python itself has it, and would find this one first"
 _WINDOWS = "it is for Windows only"
 _MACS = "it is for macOS only"
 _WHY = {
@@ -17,15 +22,19 @@ _WHY = {
                      "command-not-found", "language-selector", "unattended-upgrades", "screen-resolution-extra",
                      "usb-creator", "apturl", "xkit"), _UBUNTUS),
 }  # fmt: skip
+# Backports for Python 2, and names of the standard library: those on indexes are of Python 2's time or mistaken for it.
+_IN_PYTHON = (sys.stdlib_module_names - LOST.keys()) | {"enum34", "functools32", "futures", "subprocess32"}
 _FRAMEWORKS_OF_MACS = "pyobjc-framework-"
 
 
 def why_left_out(requirement: Requirement) -> str | None:
     """Say why a line of a manifest is left out, None if it is not.
 
-    Only pins are: who writes such a name by hand may mean something else.
+    Names of other systems are only if they are pinned: who writes one by hand may mean something else.
     """
     name = canonicalize_name(requirement.name)
+    if name in _IN_PYTHON:
+        return _PYTHONS
     if name == "pkg-resources":
         return _DEBIANS if str(requirement.specifier) == "==0.0.0" else None
     if not str(requirement.specifier).startswith("=="):

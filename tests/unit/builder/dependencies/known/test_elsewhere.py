@@ -16,12 +16,30 @@ from builder.dependencies.known.elsewhere import why_left_out
         ("pyobjc-framework-Cocoa==9.0", "macOS"),
         ("python-apt==2.4.0+ubuntu1", "Ubuntu"),
         ("command-not-found==0.3", "Ubuntu"),
+        ("enum34==1.1.6", "Python itself"),
+        ("futures==3.1.1", "Python itself"),
+        ("asyncio", "Python itself"),
+        ("uuid>=1", "Python itself"),
+        ("typing==3.7.4", "Python itself"),
     ],
 )
 def test_lines_of_other_systems_are_left_out(line: str, why: str) -> None:
     assert why in (why_left_out(Requirement(line)) or "")
 
 
-@pytest.mark.parametrize("line", ["six", "pkg-resources", "pywin32", "pywin32>=300", "flask==2.0.3", "apturl>1"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "six",
+        "cgi",
+        "python-dateutil",
+        "legacy-cgi",
+        "pkg-resources",
+        "pywin32",
+        "pywin32>=300",
+        "flask==2.0.3",
+        "apturl>1",
+    ],
+)
 def test_others_and_what_is_no_freeze_are_kept(line: str) -> None:
     assert why_left_out(Requirement(line)) is None
