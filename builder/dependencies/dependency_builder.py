@@ -125,11 +125,21 @@ class DependencyBuilder:
         ours = next((one for one in requirements if one.startswith("zappa==")), None)
         fitted, replaced = with_zappa_for(manifest, source.python, ours) if ours else (manifest, ())
         asked = manifests.with_requirements(fitted, missing)
-        lock = self._resolver.lock(asked, target, place, log)
-        bounded = _bound_warnings(lock, manifest)
-        return _Locked(
-            source, target, lock, (*manifest.warnings, *_warnings(manifest, missing, source), *replaced, *bounded)
-        )
+        lock, raised = self._with_runnable_pins(asked, target, place, log)
+        said = (*_warnings(manifest, missing, source), *replaced, *raised, *_bound_warnings(lock, manifest))
+        return _Locked(source, target, lock, (*manifest.warnings, *said))
+
+    def _with_runnable_pins(
+        self, asked: Manifest, target: BuildTarget, place: Path, log: BuildLog
+    ) -> tuple[Lock, tuple[str, ...]]:
+        """Lock with those pins raised that run nowhere; if that has no solution, as the app wants it."""
+        raised, told = manifests.with_runnable_pins(asked)
+        if told:
+            try:
+                return self._resolver.lock(raised, target, _made(place / "raised"), log), told
+            except AppError as error:
+                log(f"dependencies: no solution with newer releases: {first_line(error)}")
+        return self._resolver.lock(asked, target, place, log), ()
 
     def _find_manifest(self, source: Source, work: Path, log: BuildLog) -> Manifest:
         target = target_of(source.python, source.architecture, self._interpreters)

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from builder.dependencies import foreign_manifests, requirement_lines
 from builder.dependencies.formats import lock_files, setup_files
+from builder.dependencies.known import too_old
 from builder.dependencies.requirement_lines import KnownIndex as KnownIndex
 from builder.dependencies.requirement_lines import Local, Requirements
 from builder.model import Options
@@ -161,6 +162,22 @@ def with_requirements(manifest: Manifest, added: tuple[str, ...]) -> Manifest:
     """Add requirements to a manifest; it then has to be resolved even if it was complete."""
     lines = replace(manifest.lines, requirements=(*manifest.lines.requirements, *added))
     return replace(manifest, lines=lines, complete=manifest.complete and not added)
+
+
+def with_runnable_pins(manifest: Manifest) -> tuple[Manifest, tuple[str, ...]]:
+    """Raise those pins of a manifest that run on no Python of Lambda, unless it is a lock, and say which."""
+    lines = manifest.lines
+    if manifest.complete or lines.hashes:
+        return manifest, ()
+    requirements = [too_old.replaced(line) for line in lines.requirements]
+    constraints = [too_old.replaced(line) for line in lines.constraints]
+    told = tuple(dict.fromkeys(warning for _, warning in (*requirements, *constraints) if warning))
+    changed = replace(
+        lines,
+        requirements=tuple(line for line, _ in requirements),
+        constraints=tuple(line for line, _ in constraints),
+    )
+    return replace(manifest, lines=changed), told
 
 
 def _with_boto3(manifest: Manifest) -> Manifest:

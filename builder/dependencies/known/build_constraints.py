@@ -20,6 +20,11 @@ class BuildConstraint:
 KNOWN = (
     BuildConstraint("setuptools<58", ("use_2to3 is invalid",), "setuptools 58 (September 2021) removed use_2to3"),
     BuildConstraint(
+        "setuptools<46",
+        ("cannot import name 'Feature' from 'setuptools'",),
+        "setuptools 46 (March 2020) removed Feature, which MarkupSafe 1.0 and simplejson 3.8 use",
+    ),
+    BuildConstraint(
         "Cython<3",
         ("has no attribute 'cython_sources'", "Cython.Compiler.Errors."),
         "Cython 3 (July 2023) no longer compiles what was written for 0.29, such as PyYAML 5.4 and 6.0",

@@ -133,6 +133,24 @@ def test_an_older_release_that_a_bound_brings_gets_its_own(tmp_path: Path, parts
     assert "werkzeug==2.0." in built.lock
 
 
+def test_pins_that_run_on_no_python_are_raised_with_a_warning(tmp_path: Path, parts: Parts) -> None:
+    built = build(tmp_path, parts, {"requirements.txt": "flask==0.12.2\njinja2==2.9.6\nwerkzeug==0.12.2\n"})
+    assert "flask==0.12.2" in built.lock
+    assert "jinja2==2.11.3" in built.lock
+    assert "werkzeug==0.16.1" in built.lock
+    assert len([one for one in built.warnings if "runs on no Python that Lambda offers" in one]) == 2
+
+
+def test_such_pins_stay_where_nothing_else_fits_them(tmp_path: Path, parts: Parts) -> None:
+    built = build(
+        tmp_path,
+        parts,
+        {"requirements.txt": "boto3==1.4.4\nbotocore==1.5.95\nrequests==2.20.0\njinja2<2.9\njinja2==2.8.1\n"},
+    )
+    assert "jinja2==2.8.1" in built.lock
+    assert "botocore==1.5.95" in built.lock
+
+
 def test_an_app_that_wants_what_does_not_fit_gets_it(tmp_path: Path, parts: Parts) -> None:
     built = build(tmp_path, parts, {"requirements.txt": "flask==2.0.3\nwerkzeug==3.0.6\n"})
     assert "werkzeug==3.0.6" in built.lock

@@ -9,6 +9,7 @@ from builder.dependencies.known.build_constraints import KNOWN, as_file, describ
     ("output", "constraint"),
     [
         ("error in troposphere setup command: use_2to3 is invalid.", "setuptools<58"),
+        ("ImportError: cannot import name 'Feature' from 'setuptools' (/x/setuptools/__init__.py)", "setuptools<46"),
         ("AttributeError: 'build_ext' object has no attribute 'cython_sources'", "Cython<3"),
         ("AttributeError: 'build_ext' object has no attribute 'cython_sources'. Did you mean", "Cython<3"),
         ("Cython.Compiler.Errors.CompileError: src/gevent.pyx", "Cython<3"),
@@ -26,5 +27,5 @@ def test_other_failures_have_none(output: str) -> None:
 
 
 def test_each_says_what_it_is_and_why() -> None:
-    assert as_file(KNOWN[:2]) == "setuptools<58\nCython<3\n"
+    assert as_file(KNOWN[:2]) == "setuptools<58\nsetuptools<46\n"
     assert "setuptools<58, as setuptools 58 (September 2021) removed use_2to3" in described(KNOWN)

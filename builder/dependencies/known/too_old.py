@@ -1,0 +1,61 @@
+"""Releases that run on no Python that Lambda offers, and the oldest that do.
+
+Each was imported on Python 3.11: most take from `collections` what Python 3.10 moved to `collections.abc`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+from packaging.version import InvalidVersion, Version
+
+OLDEST: Mapping[str, tuple[str, str]] = {
+    "beautifulsoup4": ("4.8", "5"),
+    "boto3": ("1.11", "2"),
+    "botocore": ("1.14", "2"),
+    "chalice": ("1.6.2", "2"),
+    "django": ("2.2", "3"),
+    "flask-restful": ("0.3.8", "0.4"),
+    "html5lib": ("1.1", "2"),
+    "jinja2": ("2.10.3", "3"),
+    "markupsafe": ("1.1", "2.1"),
+    "marshmallow": ("2.21", "3"),
+    "pyjwt": ("1.7.1", "2"),
+    "pyyaml": ("5.1", "6"),
+    "requests": ("2.20", "3"),
+    "s3transfer": ("0.3", "1"),
+    "sqlalchemy": ("1.2.19", "1.4"),
+    "tweepy": ("3.7", "4"),
+    "urllib3": ("1.24.3", "2"),
+    "werkzeug": ("0.15", "1"),
+}
+"""The first release that can be imported, and the first of the next generation, by normalised name."""
+
+
+def replaced(line: str) -> tuple[str, str | None]:
+    """Return a requirement with a pin that cannot run raised as little as possible, and a warning, None if it can."""
+    requirement = Requirement(line)
+    name = canonicalize_name(requirement.name)
+    pinned = _pinned(requirement)
+    if name not in OLDEST or pinned is None:
+        return line, None
+    first, end = OLDEST[name]
+    if pinned >= Version(first):
+        return line, None
+    requirement.specifier = SpecifierSet(f">={first},<{end}")
+    return str(requirement), (
+        f"{name} {pinned} runs on no Python that Lambda offers: a release from {first} on is taken; require that"
+    )
+
+
+def _pinned(requirement: Requirement) -> Version | None:
+    specifiers = list(requirement.specifier)
+    if len(specifiers) != 1 or specifiers[0].operator not in ("==", "===", "~=", "<="):
+        return None
+    try:
+        return Version(specifiers[0].version.removesuffix(".*"))
+    except InvalidVersion:
+        return None
