@@ -38,6 +38,8 @@ def test_both_services_start_by_the_user_data_and_say_that_they_are_ready(box: B
         assert box.show(unit, "ControlGroup") == f"/autolambda.slice/{unit}"
         assert box.show(unit, "NRestarts") == "0"
         assert "ready" in [entry["event"] for entry in box.journal(unit)]
+        shipped = box.machine.run("cat", f"/var/log/{unit.removesuffix('.service')}/log.jsonl").stdout
+        assert "ready" in [json.loads(line)["event"] for line in shipped.splitlines()]
     assert box.show(WORKER, "StatusText") == "waiting"
     box.await_status(CHECKER, "QueueVisible 0")
 
