@@ -239,6 +239,7 @@ def test_an_http_api_a_function_url_and_a_topic_for_tasks(
     http = receipts["every-http"]
     assert get(stack, http, "note").json == ["/note", "yes"]
     assert kept("every-http", "note") == "done"
+    assert get(stack, http, "tool").json == ["hammered", "yes"], "programs in the zip can be run"
     away = get(stack, http, "away")
     assert (away.status, away.headers["Location"]) == (307, http["url"] + "there")
 

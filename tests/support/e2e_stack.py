@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -58,12 +58,14 @@ Files = Mapping[str, str | bytes]
 T = TypeVar("T")
 
 
-def make_zip(files: Files) -> bytes:
-    """A zip of some files, as any zip tool would make it."""
+def make_zip(files: Files, programs: Collection[str] = ()) -> bytes:
+    """A zip of some files, some of which may be run, as any zip tool would make it."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in files.items():
-            archive.writestr(name, content)
+            member = zipfile.ZipInfo(name, time.localtime()[:6])
+            member.external_attr = (0o100755 if name in programs else 0o100600) << 16
+            archive.writestr(member, content, zipfile.ZIP_DEFLATED)
     return buffer.getvalue()
 
 

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
+import secrets
 from pathlib import Path
 from typing import Any
 
-from e2e_stack import Stack, make_zip
+from e2e_stack import Files, Stack, make_zip
 
 RESULTS = "every-results"
 ACCOUNT = "us-east-1:123456789012"
-
-# What both frameworks' apps do with what starts them: they leave it in a bucket.
 KEEP = """
 import json, os
 import boto3
@@ -207,7 +206,7 @@ def message(event, context):
 """
 
 ZAPPA_HTTP = """
-import json, os
+import json, os, subprocess
 from zappa.asynchronous import task_sns
 from keeping import keep
 
@@ -225,6 +224,8 @@ async def app(scope, receive, send):
     else:
         if path == "/note":
             note("done")
+        if path == "/tool":
+            path = subprocess.run(["./tool.sh"], capture_output=True, text=True, check=True).stdout.strip()
         await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": json.dumps([path, os.environ["REMOTE"]]).encode()})
 """
@@ -249,8 +250,8 @@ def make_resources(stack: Stack, owner: str) -> str:
 
 def make_layer(stack: Stack) -> str:
     """Publish a layer that is not the app's own, and return the ARN of its version."""
-    made = make_zip({"python/of_the_layer.txt": ""})
-    layer = stack.lambda_.publish_layer_version(LayerName="every", Content={"ZipFile": made})
+    content = {"ZipFile": make_zip({"python/of_the_layer.txt": ""})}
+    layer = stack.lambda_.publish_layer_version(LayerName="every", Content=content)
     return str(layer["LayerVersionArn"])
 
 
@@ -393,5 +394,6 @@ def zappa_http_settings() -> dict[str, Any]:
 def zappa_http_app(stack: Stack, _: Path) -> bytes:
     stack.s3.create_bucket(Bucket=RESULTS)
     stack.s3.put_object(Bucket=RESULTS, Key="settings.json", Body=b'{"REMOTE": "yes"}')
-    files = {"app.py": ZAPPA_HTTP, "keeping.py": KEEP, "zappa_settings.json": json.dumps(zappa_http_settings())}
-    return make_zip(files)
+    large = secrets.token_bytes(9_000_000)  # boto3 reads it in parts
+    files: Files = {"app.py": ZAPPA_HTTP, "keeping.py": KEEP, "tool.sh": "#!/bin/sh\necho hammered\n", "large": large}
+    return make_zip({**files, "zappa_settings.json": json.dumps(zappa_http_settings())}, programs={"tool.sh"})

@@ -46,23 +46,18 @@ class AppAddress:
         """The path of the app on the emulator."""
         return f"/_aws/{self.kind}/{self.id}"
 
-    @property
-    def host(self) -> str:
-        """The host that the app is told, which leads to it: see `of_host`."""
-        port = urlsplit(f"//{self.origin}").port
-        return f"{self.id}.{self.kind}.localhost{f':{port}' if port else ''}"
-
     def redirect(self, location: str) -> str:
         """Return where a redirect of the app's leads for this client."""
         parts = urlsplit(location)
-        if parts.netloc and not (parts.hostname or "").lower().startswith(f"{self.id}.{self.kind}.".lower()):
+        its_own = parts.netloc == self.origin or (parts.hostname or "").startswith(f"{self.id}.{self.kind}.".lower())
+        if parts.netloc and not its_own:
             return location
         if not (parts.netloc or (location.startswith("/") and not location.startswith("//"))):
             return location  # relative to the page
         rest = parts._replace(scheme="", netloc="").geturl() or "/"
-        if self.by_name:
-            return f"http://{self.origin}{rest}" if parts.netloc else rest
-        return f"http://{self.origin}{self.folder}{rest}" if parts.netloc else f"{self.folder}{rest}"
+        if not (self.by_name or rest.startswith(f"{self.folder}/")):
+            rest = f"{self.folder}{rest}"
+        return f"http://{self.origin}{rest}" if parts.netloc else rest
 
 
 def of_host(host: str) -> AppAddress | None:
@@ -112,9 +107,9 @@ def _scope_for(address: AppAddress, scope: Mapping[str, Any]) -> dict[str, Any]:
     client = scope["client"][0] if scope.get("client") else "127.0.0.1"
     kept = [(name, value) for name, value in scope["headers"] if name.lower() not in _FORWARDED]
     told = {
-        "host": address.host,
+        "host": address.origin,
         "x-forwarded-for": client,
-        "x-forwarded-port": address.host.rpartition(":")[2] if ":" in address.host else "80",
+        "x-forwarded-port": str(urlsplit(f"//{address.origin}").port or 80),
         "x-forwarded-proto": "http",
     }
     headers = [*kept, *((name.encode(), value.encode("latin-1")) for name, value in told.items())]

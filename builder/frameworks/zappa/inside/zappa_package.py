@@ -34,6 +34,7 @@ SETTINGS_NAMES = ("zappa_settings.json", "zappa_settings.toml", "zappa_settings.
 # zappa's own list of excludes misses these, which belong to this machine, not to the app.
 ALWAYS_EXCLUDED = ["__pycache__", ".venv", *SETTINGS_NAMES]
 POLICY_FILES = ("attach_policy", "assume_policy", "apigateway_policy")
+_WHOLE_FILE = ("written", "zappa_settings")  # attributes of zappa's that hold all stages, ours among them
 
 
 class Fault(Exception):
@@ -131,7 +132,8 @@ def plain(values: dict[str, Any]) -> dict[str, Any]:
 
 def changes(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
     """Return the attributes that a callback changed; those named like a setting set it."""
-    return {name: value for name, value in after.items() if name in before and before[name] != value}
+    changed = {name: value for name, value in after.items() if name in before and before[name] != value}
+    return {name: value for name, value in changed.items() if name not in _WHOLE_FILE}
 
 
 def hook(setting: str, run: Any) -> None:

@@ -38,19 +38,15 @@ def test_other_hosts_name_none(host: str) -> None:
     assert of_host(host) is None
 
 
-def test_what_an_app_is_told_of_its_host_leads_to_it() -> None:
-    for address in (BY_PATH, BY_NAME, AppAddress("lambda-url", "cd34", "localhost", by_name=False)):
-        told = of_host(address.host)
-        assert told
-        assert (told.kind, told.id) == (address.kind, address.id)
-
-
 @pytest.mark.parametrize("location", [
     "/dev/img?a=b#c", "http://ab12.execute-api.localhost:4566/dev/img?a=b#c",
     "https://ab12.execute-api.us-east-1.amazonaws.com/dev/img?a=b#c",
+    f"http://{STACK}/_aws/execute-api/ab12/dev/img?a=b#c", f"https://{STACK}/dev/img?a=b#c",
 ])  # fmt: skip
 def test_a_redirect_to_the_app_stays_at_the_app(location: str) -> None:
     assert urljoin(PAGE, BY_PATH.redirect(location)) == f"http://{STACK}/_aws/execute-api/ab12/dev/img?a=b#c"
+    if STACK in location:
+        return
     by_name = urljoin("http://ab12.execute-api.localhost:4566/dev/page", BY_NAME.redirect(location))
     assert by_name == "http://ab12.execute-api.localhost:4566/dev/img?a=b#c"
 
@@ -107,7 +103,7 @@ def test_both_forms_reach_the_emulator_as_one() -> None:
     assert answer["location"] == "/dev/img"
     by_path, answer = served("/_aws/execute-api/ab12/dev/go", ("host", STACK))
     assert by_path["path"] == by_name["path"]
-    assert headers_of(by_path) == headers_of(by_name)
+    assert [headers_of(one)["host"] for one in (by_path, by_name)] == [STACK, BY_NAME.origin]
     assert answer["location"] == "/_aws/execute-api/ab12/dev/img"
 
 

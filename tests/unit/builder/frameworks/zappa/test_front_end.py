@@ -180,6 +180,7 @@ def build():
     )
     assert (function(draft)["Timeout"], function(draft)["MemorySize"]) == (7, 1024)
     assert runpy.run_path(str(draft.code / "zappa_settings.py"))["ENVIRONMENT_VARIABLES"] == {"SEEN": "yes"}
+    assert not [warning for warning in draft.warnings if "no such settings" in warning]
     assert (draft.code / "made.txt").read_text() == "made"
     assert not (tmp_path / "one" / "tree" / "made.txt").exists()
 
