@@ -10,9 +10,10 @@ import pytest
 import yaml
 from pipeline_template import read_template
 
+from auto_lambda.aws.cloudformation import Plan, StackFailed, Stacks
 from auto_lambda_cli.local_stack.embedded import EmbeddedAws
 from auto_lambda_cli.local_stack.stack import create_pipeline, local_client
-from auto_lambda_cli.pipeline.parts import ORDER, stack_name
+from auto_lambda_cli.pipeline.parts import ORDER, all_parts, stack_name
 
 
 @pytest.fixture(scope="module")
@@ -99,3 +100,28 @@ def test_the_dashboard_shows_metrics_and_alarms_that_exist(aws: EmbeddedAws) -> 
     shown = next(widget for widget in body["widgets"] if widget["type"] == "alarm")["properties"]["alarms"]
     existing = {alarm["AlarmArn"] for alarm in cloudwatch.describe_alarms()["MetricAlarms"]}
     assert set(shown) <= existing
+
+
+IMPOSSIBLE = """
+  Impossible:
+    Type: AWS::SQS::Queue
+    DependsOn: [ArtifactsBucket, CheckerLogs, LedgerTable, UploadsBucket, WorkerLogs]
+    Properties: {RedrivePolicy: {deadLetterTargetArn: 5, maxReceiveCount: x}}
+
+Outputs:
+"""
+
+
+def test_a_first_creation_that_failed_can_be_repeated(aws: EmbeddedAws) -> None:
+    """Nothing with a fixed name is left of it; what a whole creation has made stays."""
+    logs, s3, stacks = local_client(aws, "logs"), local_client(aws, "s3"), Stacks(local_client(aws, "cloudformation"))
+    (core,) = (part for part in all_parts() if part.name == "core")
+    parameters = {"LogPrefix": "/auto-lambda/third"}
+    with pytest.raises(StackFailed, match="Impossible"):
+        stacks.deploy(Plan("third", body=core.text.replace("\nOutputs:\n", IMPOSSIBLE), parameters=parameters))
+    assert not [it["Name"] for it in s3.list_buckets()["Buckets"] if it["Name"].startswith("third-")]
+    assert not logs.describe_log_groups(logGroupNamePrefix="/auto-lambda/third/")["logGroups"]
+    outputs = deploy(aws, "third")
+    s3.put_object(Bucket=outputs["UploadsBucket"], Key="x", Body=b"kept")
+    stacks.delete("third")
+    assert s3.list_objects_v2(Bucket=outputs["UploadsBucket"])["KeyCount"] == 1

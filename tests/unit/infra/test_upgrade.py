@@ -15,7 +15,9 @@ from auto_lambda.aws.cloudformation import Plan, Stacks
 from auto_lambda.aws.dynamodb import SCHEMA, Put, Table
 from auto_lambda_cli.local_stack.embedded import EmbeddedAws
 from auto_lambda_cli.local_stack.stack import local_client
-from auto_lambda_cli.pipeline.parts import ORDER, stack_name
+from auto_lambda_cli.pipeline.parts import ORDER, load_template, stack_name
+from auto_lambda_cli.pipeline.review import DATA
+from auto_lambda_cli.sources import templates_folder
 
 RELEASED = Path(__file__).parents[2] / "support/data/pipeline-0.2.0.yaml"
 KEPT = ("UploadsBucket", "ArtifactsBucket", "QueueUrl", "DeadLetterQueueUrl", "LedgerTable", "AlarmTopic")
@@ -57,6 +59,15 @@ def waiting(clients: Clients, outputs: dict[str, str]) -> set[str]:
 def stacks(clients: Clients) -> set[str]:
     found = Stacks(clients("cloudformation"))
     return {part for part in ORDER if found.describe(stack_name("auto-lambda", part))}
+
+
+def test_what_holds_data_has_in_the_core_what_it_had_in_the_last_release() -> None:
+    before, after = (
+        load_template(path.read_text())["Resources"] for path in (RELEASED, templates_folder() / "core.yaml")
+    )
+    for name in DATA & before.keys():
+        old, new = ({**it["Properties"], "PolicyDocument": None} for it in (before[name], after[name]))
+        assert (after[name]["Type"], new) == (before[name]["Type"], old), name
 
 
 def test_from_the_last_release_to_this_one_and_back(clients: Clients) -> None:
