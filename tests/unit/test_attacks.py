@@ -17,7 +17,7 @@ LINEAR = "unit/builder/test_linear_time.py"
 SANDBOX = "unit/builder/sandbox/test_bubblewrap.py"
 MANIFESTS = "unit/builder/dependencies/test_manifests.py"
 FAULT = "unit/builder/dependencies/test_whose_fault.py"
-PROXY = "unit/worker/index/test_proxy.py"
+SIGNED = "unit/worker/index/test_signed.py"
 VERIFY = "unit/worker/deploy/test_verify.py"
 HTTP = "unit/worker/deploy/test_http_get.py"
 MUTANTS = "unit/worker/deploy/gate/test_mutants.py"
@@ -71,10 +71,10 @@ GUARDS: dict[str, dict[str, tuple[str, ...]]] = {
     },
     "any path of an index's host, with its credentials": {
         "another path, also upwards": (
-            f"{PROXY}::test_no_other_path_of_a_private_host_is_asked_for_with_its_credentials",
+            f"{SIGNED}::test_no_other_path_of_a_private_host_is_asked_for_with_its_credentials",
             "unit/worker/index/test_hosts.py::test_nothing_else_of_a_private_host_is_asked_for",
         ),
-        "by a redirect": (f"{PROXY}::test_a_redirect_leads_nowhere_that_could_not_be_asked_for",),
+        "by a redirect": (f"{SIGNED}::test_a_redirect_leads_nowhere_that_could_not_be_asked_for",),
     },
     "an address that the app names": {
         "in its template": ("unit/worker/deploy/gate/test_urls.py::test_a_foreign_url_is_refused",),

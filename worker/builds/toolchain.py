@@ -16,7 +16,7 @@ from auto_lambda.index_settings import build_settings
 from auto_lambda.tools import ToolEnvironments, interpreters
 from builder.protocol.messages import Index, Toolchain
 from worker.index.hosts import Indexes
-from worker.index.pages import Links
+from worker.index.links import Links
 from worker.index.proxy import IndexProxy
 from worker.index.upstream import Upstream
 

@@ -24,9 +24,16 @@ if TYPE_CHECKING:
 
 _DEFAULT = ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "PIP_INDEX_URL")
 _EXTRA = ("UV_INDEX", "UV_EXTRA_INDEX_URL", "PIP_EXTRA_INDEX_URL")
-_PAGES = ("simple", "+simple")  # the folder of an index's pages (PEP 503), and devpi's
 _PORTS = {"https": 443, "http": 80}
+_PROJECT = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)?")  # PEP 508; or none
 _NAMED = re.compile(r"([A-Za-z0-9._-]+)=(\w+://.*)")
+
+
+def is_plain(path: str) -> bool:
+    """Tell whether every server reads a path as the same one: nothing is encoded twice, or leads upwards."""
+    plain = unquote(path)
+    odd = "%" in plain or "\\" in plain or not plain.isprintable()  # encoded twice, or read as a slash by some
+    return not odd and not {".", ".."} & set(plain.split("/"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,19 +44,22 @@ class PrivateIndex:
         alias: the host as the build sees it.
         base: scheme and host as they are, without credentials.
         authorization: the header that signs a request.
-        prefix: the path below which the index lies, with a slash at its end; nothing else of the host is asked for.
+        folder: the path of its pages, with a slash at its end.
     """
 
     alias: str
     base: str
     authorization: str
-    prefix: str = "/"
+    folder: str = "/"
+
+    def has_page(self, path: str) -> bool:
+        """Tell whether a request's path is that of the list of projects, or of the page of one."""
+        below = path.removeprefix(self.folder).removesuffix("/")
+        return path.startswith(self.folder) and bool(_PROJECT.fullmatch(below)) and path != f"{self.folder}/"
 
     def holds(self, path: str) -> bool:
-        """Tell whether a request's path lies below the prefix, however it is written."""
-        plain = unquote(path)
-        odd = "%" in plain or "\\" in plain or not plain.isprintable()  # encoded twice, or read as a slash by some
-        return not odd and plain.startswith(self.prefix) and not {".", ".."} & set(plain.split("/"))
+        """Tell whether a request's path lies below the folder, however it is written."""
+        return path.startswith(self.folder) and is_plain(path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,17 +139,11 @@ def _sort_out(wanted: list[_Configured], hosts: set[str]) -> Indexes:
         else:
             alias = f"index-{len(private)}.internal"
             base = f"{parts.scheme}://{_netloc(parts)}"
-            private.append(PrivateIndex(alias, base, _basic(parts), _prefix(parts.path)))
+            private.append(PrivateIndex(alias, base, _basic(parts), f"{parts.path.rstrip('/')}/"))
             url = urlunsplit(("http", alias, parts.path, parts.query, ""))
         urls.setdefault(url, one.name)
     names = {url: name for url, name in urls.items() if name}
     return Indexes(tuple(urls), frozenset(hosts), tuple(private), names)
-
-
-def _prefix(path: str) -> str:
-    """Return the path of an index, which is above its pages: servers keep the files beside them."""
-    folder, _, last = path.rstrip("/").rpartition("/")
-    return f"{folder}/" if last in _PAGES else f"{path.rstrip('/')}/"
 
 
 def _configured(word: str | None) -> _Configured | None:

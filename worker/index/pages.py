@@ -1,84 +1,179 @@
-"""What the pages of a package index lead to (PEP 503, PEP 691)."""
+"""Reads what the pages of a package index lead to (PEP 503, PEP 691), as they come, in little memory."""
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import json
-import threading
-from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Generator
 from html.parser import HTMLParser
-from urllib.parse import urljoin, urlsplit
-
-from worker.index.hosts import PrivateIndex
+from typing import Any, Protocol
+from urllib.parse import urljoin
 
 _HTML = ("text/html", "application/vnd.pypi.simple.v1+html")
 _JSON = ("application/vnd.pypi.simple.v1+json", "application/json")
 PAGES = (*_HTML, *_JSON)
-_MOST = 200_000  # paths; some 30 MB
+LARGEST_PAGE = 64 * 1024 * 1024
+"""Bytes of a page, unpacked. The largest of public indexes have some 20 MB."""
+_WORD = re.compile(r"[^ \t\r\n]")
+_LONGEST = 1024 * 1024  # characters of one tag, or of one value in JSON
 
 
-class Links:
-    """Remembers the files of private indexes that lie outside their prefix.
-
-    Azure Artifacts for one names a feed in the address of its pages and numbers it in those of its files.
-    """
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._known: OrderedDict[tuple[str, str], None] = OrderedDict()
-
-    def add(self, private: PrivateIndex, addresses: Iterable[str]) -> None:
-        """Remember those of the index's own host; the oldest are forgotten first."""
-        own = (urlsplit(address) for address in addresses if address.startswith(f"{private.base}/"))
-        outside = [parts.path for parts in own if not private.holds(parts.path)]
-        with self._lock:
-            self._known.update(dict.fromkeys((private.base, path) for path in outside))
-            while len(self._known) > _MOST:
-                self._known.popitem(last=False)
-
-    def lead_to(self, private: PrivateIndex, path: str) -> bool:
-        """Tell whether a page has led to the path, or to the file whose metadata (PEP 658) it is."""
-        return any((private.base, file) in self._known for file in (path, path.removesuffix(".metadata")))
+class PageTooLarge(Exception):
+    """A page, or one tag or value of it, is larger than that of any package."""
 
 
-def links(page: bytes, kind: str, address: str) -> Iterator[str]:
-    """Yield the whole addresses of a page's files; none for a page that is none.
+class _Parser(Protocol):
+    found: list[str]
+
+    def feed(self, data: str) -> None:
+        """Read on."""
+
+    def unread(self) -> int:
+        """Return how many characters wait for their end."""
+
+
+class PageReader:
+    """Finds the links of a page in its bytes.
 
     Args:
-        page: as the index sent it.
         kind: one of `PAGES`.
         address: where the page is.
     """
-    found = _from_json(page) if kind in _JSON else _from_html(page)
-    for link in found:
+
+    def __init__(self, kind: str, address: str) -> None:
+        self._parser: _Parser = _Files() if kind in _JSON else _Anchors()
+        self._address = address
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._fresh: list[str] = []
+        self._size = 0  # of what is fresh
+        self._total = 0
+
+    def feed(self, data: bytes) -> list[str]:
+        """Return the whole addresses of the files that have come into sight.
+
+        Raises:
+            PageTooLarge: the page is one that nobody should read on.
+        """
+        self._total += len(data)
+        if self._total > LARGEST_PAGE:
+            raise PageTooLarge(f"more than {LARGEST_PAGE} bytes")
+        text = self._decoder.decode(data)
+        self._fresh.append(text)
+        self._size += len(text)
+        # What is unfinished is looked at again each time, so the pieces have to double.
+        return self.close() if self._size >= self._parser.unread() else []
+
+    def close(self) -> list[str]:
+        """Return the addresses in what was put off."""
+        text, self._fresh, self._size = "".join(self._fresh), [], 0
+        self._parser.feed(text)
+        if self._parser.unread() > _LONGEST:
+            raise PageTooLarge(f"more than {_LONGEST} characters in one tag or value")
+        found, self._parser.found = self._parser.found, []
+        return [address for link in found if (address := self._whole(link))]
+
+    def _whole(self, link: str) -> str | None:
         try:
-            yield urljoin(address, link)
+            return urljoin(self._address, link)
         except ValueError:  # an address that is none: whoever asks for it is refused
-            continue
-
-
-def _from_json(page: bytes) -> list[str]:
-    try:
-        files = json.loads(page)["files"]
-        return [file["url"] for file in files if isinstance(file["url"], str)]
-    except (ValueError, TypeError, KeyError, RecursionError):
-        return []
-
-
-def _from_html(page: bytes) -> list[str]:
-    reader = _Anchors()
-    with contextlib.suppress(AssertionError):  # how the reader tells of a declaration that is none
-        reader.feed(page.decode(errors="replace"))
-    return reader.found
+            return None
 
 
 class _Anchors(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
         self.found: list[str] = []
+        self._over = False
+
+    def feed(self, data: str) -> None:
+        """Read on, unless something was a declaration and none, of which the reader tells by an assertion."""
+        if not self._over:
+            self._over = True
+            with contextlib.suppress(AssertionError):
+                super().feed(data)
+                self._over = False
+
+    def unread(self) -> int:
+        """Return the length of the unfinished tag or text."""
+        return 0 if self._over else len(self.rawdata)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Note where an anchor leads to."""
         if tag == "a":
             self.found += [value for name, value in attrs if name == "href" and value]
+
+
+_Waiting = Generator[None, None, Any]
+
+
+class _Files:
+    """Reads the ``url`` of each of a page's ``files``, a value at a time."""
+
+    def __init__(self) -> None:
+        self.found: list[str] = []
+        self._text, self._at = "", 0
+        self._scan = json.JSONDecoder().raw_decode
+        self._steps = self._page()
+        self._over = False
+
+    def feed(self, data: str) -> None:
+        """Read on, up to where the page ends or is no JSON any more."""
+        if self._over:
+            return
+        self._text, self._at = self._text[self._at :] + data, 0
+        try:
+            next(self._steps)
+        except (StopIteration, ValueError, TypeError, KeyError, RecursionError):
+            self._over, self._text = True, ""
+
+    def unread(self) -> int:
+        """Return the length of the unfinished value."""
+        return 0 if self._over else len(self._text) - self._at
+
+    def _page(self) -> _Waiting:
+        yield from self._sign("{")
+        sign = ","
+        while sign == ",":
+            key = yield from self._value()
+            yield from self._sign(":")
+            yield from self._files() if key == "files" else self._value()
+            sign = yield from self._sign(",}")
+
+    def _files(self) -> _Waiting:
+        yield from self._sign("[")
+        if (yield from self._ahead()) == "]":
+            yield from self._sign("]")
+            return
+        sign = ","
+        while sign == ",":
+            url = (yield from self._value())["url"]
+            self.found += [url] if isinstance(url, str) else []
+            sign = yield from self._sign(",]")
+
+    def _ahead(self) -> Generator[None, None, str]:
+        """Return the next character that is no space, and stay before it."""
+        while True:
+            if word := _WORD.search(self._text, self._at):
+                self._at = word.start()
+                return word[0]
+            self._at = len(self._text)
+            yield
+
+    def _sign(self, expected: str) -> Generator[None, None, str]:
+        sign = yield from self._ahead()
+        if sign not in expected:
+            raise ValueError(f"{sign} in place of {expected}")
+        self._at += 1
+        return sign
+
+    def _value(self) -> _Waiting:
+        yield from self._ahead()
+        while True:
+            with contextlib.suppress(json.JSONDecodeError):
+                value, end = self._scan(self._text, self._at)
+                if end < len(self._text):  # else it might be the beginning of a longer number
+                    self._at = end
+                    return value
+            yield

@@ -10,24 +10,27 @@ import selectors
 import socket
 import socketserver
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing
 from http.server import BaseHTTPRequestHandler
+from itertools import chain
 from pathlib import Path
 from types import TracebackType
 from typing import Self
-from urllib.parse import urljoin, urlsplit, urlunsplit
+from urllib.parse import SplitResult, urlsplit
 
 import urllib3
 
 from builder.protocol.messages import INDEX_FAILURES
 from worker.index.hosts import Indexes, PrivateIndex
-from worker.index.pages import PAGES, Links, links
-from worker.index.upstream import Upstream, pool, proxy_for
+from worker.index.links import Links
+from worker.index.pages import PAGES, PageTooLarge
+from worker.index.signed import NotOffered, SignedRequests, pieces
+from worker.index.upstream import Upstream
 
 _CHUNK = 64 * 1024
 _IDLE_SECONDS = 120.0
-_TOO_MANY_REQUESTS, _SERVER_ERROR = 429, 500
-_REDIRECTS = 5
+_EMPTY = (204, 304)  # answers without a body
 _POLL_SECONDS = 0.02  # how long leaving may take
 _PASSED_ON = ("Content-Type", "ETag", "Last-Modified", "Cache-Control", "Content-Range", "Accept-Ranges")
 _ASKED_WITH = ("Accept", "Range", "If-None-Match", "If-Modified-Since", "User-Agent")
@@ -78,30 +81,18 @@ class _Server(socketserver.ThreadingUnixStreamServer):
         self, path: str, indexes: Indexes, refused: Callable[[str], None], upstream: Upstream, seen: Links
     ) -> None:
         super().__init__(path, _Handler)
-        self.links = seen
+        self.signed = SignedRequests(seen)
         self.upstream = upstream
         self.reachable = indexes.reachable
         self.private = {private.alias: private for private in indexes.private}
         self.refused = refused
         self.failures = 0
         self._counting = threading.Lock()
-        self.pools: dict[str | None, urllib3.PoolManager] = {}
 
     def fail(self) -> None:
         """Count a failure of an index, or of the way to it: no fault of whoever asked."""
         with self._counting:
             self.failures += 1
-
-    def offers(self, private: PrivateIndex, path: str) -> bool:
-        """Whether a path is the index's: below its prefix, or of a file that one of its pages has led to."""
-        return private.holds(path) or self.links.lead_to(private, path)
-
-    def pool(self, host: str) -> urllib3.PoolManager:
-        """Connections to an index, through the proxy that leads to it if there is one."""
-        proxy = proxy_for(host)
-        if proxy not in self.pools:
-            self.pools[proxy] = pool(proxy)
-        return self.pools[proxy]
 
     def handle_error(self, request: object, client_address: object) -> None:
         """Ignore builds that close the connection early."""
@@ -111,6 +102,7 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Server
     protocol_version = "HTTP/1.1"
     timeout = _IDLE_SECONDS
+    _begun = False  # with a body that has not ended
 
     def do_CONNECT(self) -> None:
         """Open a tunnel to an allow-listed host and port."""
@@ -135,89 +127,65 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         """Ask a private index on the build's behalf."""
         if self.path == INDEX_FAILURES:
-            self._send_page(200, {}, str(self.server.failures).encode())
+            self._send(200, {}, iter([str(self.server.failures).encode()]))
             return
         address = urlsplit(self.path)
         private = self.server.private.get(address.hostname or "")
         if private is None:
             self._refuse(address.netloc or self.path)
             return
-        if not self.server.offers(private, address.path):
-            self._refuse(f"{private.alias}{address.path}")
-            return
-        target = private.base + urlunsplit(("", "", address.path, address.query, ""))
         try:
-            self._pass_on(target, private)
-        except urllib3.exceptions.HTTPError as error:
+            self._pass_on(address, private)
+        except NotOffered as error:
+            self._refuse(str(error))
+        except (urllib3.exceptions.HTTPError, PageTooLarge) as error:
             self.server.fail()
-            self.send_error(502, f"the index did not answer: {type(error).__name__}")
+            self._break_off(error)
 
     def do_HEAD(self) -> None:
         """Do as `do_GET`, without the body."""
         self.do_GET()
 
-    def _pass_on(self, target: str, private: PrivateIndex) -> None:
-        answer = self._follow(target, private)
-        if answer is None:
-            return
-        if answer.status == _TOO_MANY_REQUESTS or answer.status >= _SERVER_ERROR:
-            self.server.fail()
-        try:
-            passed_on = {name: answer.headers[name] for name in _PASSED_ON if name in answer.headers}
-            kind = answer.headers.get("Content-Type", "").split(";")[0]
-            if kind in PAGES and self.command == "GET":
-                body = answer.read()
-                self.server.links.add(private, links(body, kind, target))
-                self._send_page(answer.status, passed_on, _rewrite(body, private))
-            else:
-                self._send_stream(answer, passed_on)
-        finally:
-            answer.release_conn()
-
-    def _follow(self, target: str, private: PrivateIndex) -> urllib3.BaseHTTPResponse | None:
-        """Ask, and where the index sends us on, ask there: without credentials if it is another host.
-
-        Some indexes keep their files in a store that signed addresses lead to. None, and refused, when it leads to
-        another part of the index's host, or out of TLS, where a machine's metadata would be.
-        """
+    def _pass_on(self, address: SplitResult, private: PrivateIndex) -> None:
+        signed = self.server.signed
         asked = {name: value for name in _ASKED_WITH if (value := self.headers.get(name))}
-        signed = {**asked, "Authorization": private.authorization}
-        answer = self._ask(target, signed)
-        for _ in range(_REDIRECTS):
-            location = answer.get_redirect_location()
-            if not isinstance(location, str):
-                break
-            answer.release_conn()
-            target = urljoin(target, location)
-            own, to = target.startswith(f"{private.base}/"), urlsplit(target)
-            if not (self.server.offers(private, to.path) if own else to.scheme == "https"):
-                self._refuse(f"{private.alias}{to.path}" if own else to.netloc)
-                return None
-            answer = self._ask(target, signed if own else asked)
-        return answer
+        with signed.open(private, address, self.command, asked) as answer:
+            response = answer.response
+            if answer.failed:
+                self.server.fail()
+            headers = {name: response.headers[name] for name in _PASSED_ON if name in response.headers}
+            if answer.kind in PAGES and self.command == "GET":
+                with closing(signed.page(private, answer)) as page:
+                    self._send(response.status, headers, _rewritten(page, private))
+                return
+            if length := response.headers.get("Content-Length"):
+                headers["Content-Length"] = length
+            self._send(response.status, headers, pieces(response, unpack=False))
 
-    def _ask(self, target: str, headers: dict[str, str]) -> urllib3.BaseHTTPResponse:
-        """Send a request without following a redirect: it might lead credentials away from their index."""
-        connections = self.server.pool(urlsplit(target).hostname or "")
-        return connections.request(self.command, target, headers=headers, preload_content=False, redirect=False)
-
-    def _send_page(self, status: int, headers: dict[str, str], body: bytes) -> None:
+    def _send(self, status: int, headers: Mapping[str, str], body: Iterator[bytes]) -> None:
+        """IndexAnswer with a body as it comes, so that one that broke off can be told from one that has ended."""
+        first = next(body, b"")  # before anything is said: it may fail
+        empty = self.command == "HEAD" or status in _EMPTY
+        chunked = not empty and "Content-Length" not in headers and self.request_version == "HTTP/1.1"
+        self.close_connection |= not (empty or chunked or "Content-Length" in headers)
         self.send_response(status)
-        for name, value in {**headers, "Content-Length": str(len(body))}.items():
+        for name, value in headers.items():
             self.send_header(name, value)
+        if chunked:
+            self.send_header("Transfer-Encoding", "chunked")
+        self._begun = True
         self.end_headers()
-        self.wfile.write(body)
+        for piece in filter(None, chain([first], body)):
+            self.wfile.write(b"%x\r\n%b\r\n" % (len(piece), piece) if chunked else piece)
+        if chunked:
+            self.wfile.write(b"0\r\n\r\n")
+        self._begun = False
 
-    def _send_stream(self, answer: urllib3.BaseHTTPResponse, headers: dict[str, str]) -> None:
-        self.send_response(answer.status)
-        for name, value in {**headers, "Connection": "close"}.items():
-            self.send_header(name, value)
-        if length := answer.headers.get("Content-Length"):
-            self.send_header("Content-Length", length)
-        self.end_headers()
-        for chunk in answer.stream(_CHUNK, decode_content=False):
-            self.wfile.write(chunk)
-        self.close_connection = True
+    def _break_off(self, error: Exception) -> None:
+        if self._begun:
+            self.close_connection = True
+        else:
+            self.send_error(502, f"the index did not answer: {type(error).__name__}")
 
     def _refuse(self, target: str) -> None:
         self.server.refused(target)
@@ -227,9 +195,16 @@ class _Handler(BaseHTTPRequestHandler):
         """Nothing: refused targets are told to the caller, the rest is the index client's own business."""
 
 
-def _rewrite(page: bytes, private: PrivateIndex) -> bytes:
+def _rewritten(page: Iterable[bytes], private: PrivateIndex) -> Iterator[bytes]:
     """Absolute links to the private host go through the proxy as well."""
-    return page.replace(private.base.encode() + b"/", f"http://{private.alias}/".encode())
+    real, made_up = f"{private.base}/".encode(), f"http://{private.alias}/".encode()
+    rest = b""
+    for piece in page:
+        *before, last = (rest + piece).split(real)
+        sure = max(len(last) - len(real) + 1, 0)  # the beginning of a link may be at the end of a piece
+        yield made_up.join([*before, last[:sure]])
+        rest = last[sure:]
+    yield rest
 
 
 def _relay(build: socket.socket, index: socket.socket) -> bool:

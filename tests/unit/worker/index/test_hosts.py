@@ -100,19 +100,47 @@ def test_others_are_passed_on(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("configured", "prefix"),
+    ("configured", "folder"),
     [
-        ("https://u:p@index.example/simple", "/"),
+        ("https://u:p@index.example/simple", "/simple/"),
         ("https://u:p@index.example/", "/"),
-        ("https://u:p@index.example/artifactory/api/pypi/repo/simple/", "/artifactory/api/pypi/repo/"),
-        ("https://u:p@index.example/api/v4/projects/7/packages/pypi/simple", "/api/v4/projects/7/packages/pypi/"),
-        ("https://u:p@index.example/root/pypi/+simple/", "/root/pypi/"),
+        ("https://u:p@index.example/artifactory/api/pypi/repo/simple/", "/artifactory/api/pypi/repo/simple/"),
+        ("https://u:p@index.example/root/pypi/+simple/", "/root/pypi/+simple/"),
         ("https://u:p@index.example/team/index", "/team/index/"),
     ],
 )
-def test_an_index_lies_above_its_pages(configured: str, prefix: str) -> None:
+def test_the_address_of_an_index_is_the_folder_of_its_pages(configured: str, folder: str) -> None:
     (private,) = discover({"UV_DEFAULT_INDEX": configured}, pip_options=dict).private
-    assert private.prefix == prefix
+    assert private.folder == folder
+
+
+@pytest.mark.parametrize(
+    ("path", "is_page"),
+    [
+        ("/team/index/six/", True),
+        ("/team/index/six", True),
+        ("/team/index/Zope.Interface_x-y/", True),
+        ("/team/index/", True),
+        ("/team/index//", False),
+        ("/team/index", False),
+        ("/team/index/six/1.0/", False),
+        ("/team/index/a%20b/", False),
+        ("/team/index/../", False),
+        ("/team/index/%2e%2e/", False),
+        ("/team/indexes/", False),
+        ("/team/", False),
+        ("/TEAM/index/six/", False),
+        ("/", False),
+    ],
+)
+def test_only_the_pages_of_projects_are_pages(path: str, is_page: bool) -> None:
+    index = PrivateIndex("index-0.internal", "https://index.example", "Basic eA==", "/team/index/")
+    assert index.has_page(path) is is_page
+
+
+@pytest.mark.parametrize("path", ["/admin/users", "/api/v1/token", "/other-team/simple/x", "//", "/simple/six/"])
+def test_an_index_at_the_root_of_its_host_has_no_page_below_another(path: str) -> None:
+    assert not PrivateIndex("index-0.internal", "https://index.example", "Basic eA==", "/").has_page(path)
 
 
 @pytest.mark.parametrize(

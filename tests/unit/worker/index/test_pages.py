@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Callable
+import tracemalloc
+from collections.abc import Callable, Iterator
+from html import escape
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from linear import assert_linear, numbered, repeated
 
 from worker.index import pages
-from worker.index.hosts import PrivateIndex
-from worker.index.pages import Links, links
+from worker.index.pages import PageReader, PageTooLarge
 
 AT = "https://index.example/team/simple/demo/"
-PRIVATE = PrivateIndex("index-0.internal", "https://index.example", "Basic eA==", "/team/")
+HTML, JSON = "text/html", "application/vnd.pypi.simple.v1+json"
+
+
+def links(page: bytes, kind: str, address: str, piece: int = 64 * 1024) -> Iterator[str]:
+    reader = PageReader(kind, address)
+    for start in range(0, len(page), piece):
+        yield from reader.feed(page[start : start + piece])
+    yield from reader.close()
 
 
 def test_the_anchors_of_a_page_are_its_files() -> None:
@@ -37,18 +48,54 @@ def test_a_page_that_is_none_leads_nowhere(page: bytes, kind: str) -> None:
     assert list(links(page, kind, AT)) == []
 
 
-def test_files_of_other_hosts_are_not_the_index_s() -> None:
-    known = Links()
-    known.add(PRIVATE, ["https://index.example.org/a", "https://elsewhere.example/a", "http://index.example/a"])
-    assert not known.lead_to(PRIVATE, "/a")
+@given(st.lists(st.tuples(st.text(max_size=8), st.integers() | st.text(max_size=5))), st.integers(1, 40), st.booleans())
+def test_a_page_says_the_same_in_whatever_pieces_it_comes(
+    files: list[tuple[str, int | str]], piece: int, ascii_only: bool
+) -> None:
+    entries = [{"size": size, "url": f"/7d/{name}.whl", "hashes": {"url": "no"}} for name, size in files]
+    text = json.dumps({"a": [1, 23, {"files": 4}], "files": entries, "versions": ["1"]}, ensure_ascii=ascii_only)
+    page = text.encode(errors="replace")
+    whole = list(links(page, JSON, AT))
+    assert list(links(page, JSON, AT, piece)) == whole
+    assert len(whole) == len(files)
+    html = "".join(f'<a href="/7d/{i}{escape(name)}.whl">x &amp; y</a>\n' for i, (name, _) in enumerate(files))
+    assert list(links(html.encode(errors="replace"), HTML, AT, piece)) == list(
+        links(html.encode(errors="replace"), HTML, AT)
+    )
 
 
-def test_the_oldest_are_forgotten_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pages, "_MOST", 2)
-    known = Links()
-    for name in "abc":
-        known.add(PRIVATE, [f"https://index.example/{name}"])
-    assert [known.lead_to(PRIVATE, f"/{name}") for name in "abc"] == [False, True, True]
+UNFINISHED = {
+    "a link": (HTML, '<a href="', "a"),
+    "a comment": (HTML, "<!--", "a"),
+    "a script": (HTML, "<script>", "a"),
+    "a string": (JSON, '{"files": [{"url": "', "a"),
+    "a value": (JSON, '{"meta": [', "[],"),
+}
+
+
+@pytest.mark.parametrize(("kind", "start", "more"), UNFINISHED.values(), ids=UNFINISHED)
+def test_what_never_ends_is_not_kept(kind: str, start: str, more: str) -> None:
+    page = start.encode() + more.encode() * (3_000_000 // len(more))
+    with pytest.raises(PageTooLarge):
+        list(links(page, kind, AT))
+
+
+@pytest.mark.parametrize("kind", pages.PAGES)
+def test_a_page_is_not_read_without_end(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pages, "LARGEST_PAGE", 1_000_000)
+    with pytest.raises(PageTooLarge):
+        list(links(b" " * 1_000_001, kind, AT))
+
+
+def test_a_page_of_many_links_takes_no_more_memory_than_one_of_few() -> None:
+    page = b"".join(b'<a href="/team/files/demo-%d.tar.gz">x</a>\n' % number for number in range(1000))
+    reader, peaks = PageReader(HTML, AT), list[int]()
+    tracemalloc.start()
+    for _ in range(6):
+        reader.feed(page)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+    tracemalloc.stop()
+    assert peaks[-1] < 2 * peaks[0]
 
 
 def test_a_declaration_that_is_none_ends_a_page() -> None:
@@ -74,6 +121,27 @@ WORST = {
 @pytest.mark.parametrize("worst", WORST.values(), ids=WORST)
 def test_a_page_takes_time_in_proportion_to_its_length(worst: Callable[[int], str]) -> None:
     def read(text: str) -> None:
-        list(links(text.encode(), "text/html", "https://index.example/simple/a/"))
+        with contextlib.suppress(PageTooLarge):
+            list(links(text.encode(), "text/html", "https://index.example/simple/a/", 4096))
+
+    assert_linear(read, worst, 256 * 1024)
+
+
+WORST_JSON = {
+    "arrays": repeated("[", start='{"meta": '),
+    "objects": repeated('{"a":'),
+    "members": repeated('"a": 1, ', start="{"),
+    "a string": repeated("\\\\", start='{"'),
+    "a list": repeated('"1",', start='{"versions": ['),
+    "spaces": repeated(" ", start="{"),
+    "files": repeated('{"url": "p/a.whl"}, ', start='{"files": ['),
+}
+
+
+@pytest.mark.parametrize("worst", WORST_JSON.values(), ids=WORST_JSON)
+def test_a_page_in_json_takes_time_in_proportion_to_its_length(worst: Callable[[int], str]) -> None:
+    def read(text: str) -> None:
+        with contextlib.suppress(PageTooLarge):
+            list(links(text.encode(), JSON, "https://index.example/simple/a/", 4096))
 
     assert_linear(read, worst, 256 * 1024)

@@ -18,7 +18,6 @@ from failing_index import failing_index
 
 from builder.sandbox.sandbox import IndexAccess
 from worker.index.hosts import Indexes, discover
-from worker.index.pages import Links
 from worker.index.proxy import IndexProxy
 from worker.index.upstream import Upstream
 
@@ -174,96 +173,12 @@ def test_a_private_index_answers_without_the_build_seeing_its_credentials(
     assert refused == []
 
 
-@pytest.fixture
-def artifacts() -> Iterator[tuple[str, list[str]]]:
-    """A host with more than an index on it, which notes what it was asked for, signed (``+``) or not (``-``)."""
-    asked: list[str] = []
-
-    class Host(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            asked.append(("+" if self.headers.get("Authorization") == TOKEN else "-") + self.path)
-            pages = {"/team/simple/far/": "/7d/files/far-1.whl", "/team/simple/near/": "files/near-1.whl"}
-            to = {
-                "/team/files/a": "/team/files/b",
-                "/team/files/out": "/api/key",
-                "/team/files/meta": "http://[::1]:9/",
-            }
-            self.send_response(302 if self.path in to else 200)
-            if self.path in to:
-                self.send_header("Location", to[self.path])
-            self.send_header("Content-Type", "text/html" if self.path in pages else "application/octet-stream")
-            body = f'<a href="{pages.get(self.path)}#sha256=0">a file</a>'.encode()
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *args: object) -> None:
-            pass
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Host) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://reader:s3cret@127.0.0.1:{server.server_port}/team/simple/", asked
-        server.shutdown()
-
-
 def _ask(proxy: IndexProxy, path: str) -> int:
     connection = _connection(proxy.socket_path)
     connection.request("GET", f"http://index-0.internal{path}")
     status = _status(connection)
     connection.close()
     return status
-
-
-@pytest.mark.parametrize(
-    "path",
-    [
-        "/api/v4/user", "/artifactory/api/security/apiKey", "/team/../api/key", "/team/%2e%2e/api/key", "/", "/teams/x",
-        "/7d/files/far-1.whl",
-    ],
-)  # fmt: skip
-def test_no_other_path_of_a_private_host_is_asked_for_with_its_credentials(
-    tmp_path: Path, artifacts: tuple[str, list[str]], path: str, refused: list[str]
-) -> None:
-    address, asked = artifacts
-    with IndexProxy(tmp_path / "s", discover({"UV_DEFAULT_INDEX": address}), refused.append) as proxy:
-        assert _ask(proxy, path) == 403
-    assert asked == []
-    assert refused == [f"index-0.internal{path}"]
-
-
-def test_a_file_elsewhere_is_served_once_a_page_has_led_to_it(
-    tmp_path: Path, artifacts: tuple[str, list[str]], refused: list[str]
-) -> None:
-    found, seen = discover({"UV_DEFAULT_INDEX": artifacts[0]}), Links()
-    with IndexProxy(tmp_path / "s", found, refused.append, seen=seen) as proxy:
-        assert _ask(proxy, "/team/simple/far/") == 200
-    with IndexProxy(tmp_path / "t", found, refused.append, seen=seen) as proxy:
-        assert _ask(proxy, "/7d/files/far-1.whl") == 200
-        assert _ask(proxy, "/7d/files/far-1.whl.metadata") == 200
-        assert _ask(proxy, "/7d/files/") == 403
-    assert refused == ["index-0.internal/7d/files/"]
-
-
-@pytest.mark.parametrize(
-    ("path", "status", "asked"),
-    [
-        ("/team/files/a", 200, ["+/team/files/a", "+/team/files/b"]),
-        ("/team/files/out", 403, ["+/team/files/out"]),
-        ("/team/files/meta", 403, ["+/team/files/meta"]),
-    ],
-)
-def test_a_redirect_leads_nowhere_that_could_not_be_asked_for(
-    tmp_path: Path,
-    artifacts: tuple[str, list[str]],
-    refused: list[str],
-    path: str,
-    status: int,
-    asked: list[str],
-) -> None:
-    found = discover({"UV_DEFAULT_INDEX": artifacts[0]})
-    with IndexProxy(tmp_path / "s", found, refused.append) as proxy:
-        assert _ask(proxy, path) == status
-    assert artifacts[1] == asked
 
 
 def test_a_private_index_over_tls_is_reached_through_a_proxy_that_sees_no_credentials(
