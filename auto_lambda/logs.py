@@ -9,10 +9,11 @@ import json
 import logging
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
-from auto_lambda.redact import Redactor, secrets_of
+from auto_lambda.redact import Redactor, printable, secrets_of
 
 # structlog loads rich for tracebacks that we don't use: 7 MB in an idle daemon.
 _rich: object = sys.modules.setdefault("rich", None)  # type: ignore[arg-type]
@@ -102,15 +103,17 @@ class _Both:
 
 
 def _tail(stream: TextIO) -> list[Processor]:
-    hide = _Hide(Redactor(secrets_of()))
+    redact = Redactor(secrets_of())
+    hide = _Hide(redact)
     if stream.isatty():
+        hide = _Hide(lambda text: printable(redact(text)))  # JSON escapes what commands a terminal
         console = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
         return [hide, console]
     return [structlog.processors.format_exc_info, hide, structlog.processors.JSONRenderer(default=str)]
 
 
 class _Hide:
-    def __init__(self, redact: Redactor) -> None:
+    def __init__(self, redact: Callable[[str], str]) -> None:
         self._redact = redact
 
     def __call__(self, _logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from urllib.parse import unquote, urlsplit
 
 HIDDEN = "***"
+_CUT = "..."
 _SHORTEST = 8  # a shorter value would hide ordinary words
 
 _ESCAPES = re.compile(
@@ -134,6 +135,15 @@ def _passwords(word: str) -> set[str]:
     except ValueError:
         return set()
     return {password, unquote(password)} if password else set()
+
+
+def one_line(text: str, most: int | None = None) -> str:
+    """Reduce a text to one line as a terminal would show it, in its middle to so many characters."""
+    line = " ".join(printable(text).split())
+    if most is None or len(line) <= most:
+        return line
+    begin = (most - len(_CUT) + 1) // 2
+    return f"{line[:begin]}{_CUT}{line[len(line) - (most - len(_CUT) - begin) :]}"
 
 
 def printable(text: str) -> str:

@@ -8,6 +8,8 @@ from enum import IntEnum
 
 import typer
 
+from auto_lambda.redact import printable
+
 
 class Exit(IntEnum):
     """The exit codes of every command."""
@@ -21,7 +23,12 @@ class Exit(IntEnum):
 
 def tell(text: str) -> None:
     """Print a line for people on stderr; stdout is for results."""
-    typer.echo(text, err=True)
+    typer.echo(printable(text), err=True)
+
+
+def say(text: str, *, nl: bool = True) -> None:
+    """Print a result on stdout, without what would command a terminal: an uploader may have written any of it."""
+    typer.echo(printable(text), nl=nl)
 
 
 def counted(count: int, noun: str) -> str:

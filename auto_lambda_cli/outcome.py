@@ -8,12 +8,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from types import MappingProxyType
 
-import typer
-
 from auto_lambda import drops, keys
 from auto_lambda.aws.s3 import ObjectStore
 from auto_lambda.receipts import Receipt
-from auto_lambda_cli.exits import Exit, leave, tell
+from auto_lambda_cli.exits import Exit, leave, say, tell
 
 _SHOWN = 8  # changes of rights
 
@@ -50,11 +48,11 @@ def ended(
         more: fields to add to what is printed as JSON.
     """
     if not following.wait:
-        typer.echo(json.dumps({**asdict(dropped), **more}) if following.as_json else dropped.key)
+        say(json.dumps({**asdict(dropped), **more}) if following.as_json else dropped.key)
         return Exit.OK
     receipt = _followed(store, dropped, following.timeout)
     if following.as_json:
-        typer.echo(json.dumps({**(receipt.stored or {}), **more}))
+        say(json.dumps({**(receipt.stored or {}), **more}))
     return _conclude(receipt, dropped, time.monotonic() - began, as_json=following.as_json)
 
 
@@ -86,7 +84,7 @@ def _conclude(receipt: Receipt, dropped: drops.Drop, seconds: float, *, as_json:
     if receipt.status == "live":
         tell(f"live after {seconds:.1f} s: {receipt.function} version {receipt.version}")
         if receipt.url and not as_json:
-            typer.echo(receipt.url)
+            say(receipt.url)
         return Exit.OK
     if dropped.removed and receipt.undeployed:
         tell(f"removed from AWS after {seconds:.1f} s")

@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from auto_lambda_cli.exits import Exit, leave, tell
+from auto_lambda_cli.exits import Exit, leave, say, tell
 from auto_lambda_cli.extras import needs
 
 app = typer.Typer(
@@ -83,7 +83,7 @@ def build(
         maker = Maker(session, find(packer), tell, clone=payload.root())
         image = maker.make(order)
     tell(f"built {image.name}; {image.parameter} refers to it now, so new instances of the fleet use it")
-    typer.echo(json.dumps(asdict(image)) if as_json else image.image)
+    say(json.dumps(asdict(image)) if as_json else image.image)
 
 
 @app.command()
@@ -136,10 +136,10 @@ def inspect(
             ssm, ec2 = client(session, "ssm"), client(session, "ec2")
         found = published(ssm, ec2, architecture.value, parameter)
     if as_json:
-        typer.echo(json.dumps(found))
+        say(json.dumps(found))
         return
     for name, value in found.items():
-        typer.echo(f"{name:<14}{value}")
+        say(f"{name:<14}{value}")
 
 
 def _pairs(variables: list[str] | None) -> dict[str, str]:

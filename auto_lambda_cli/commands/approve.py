@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from auto_lambda_cli.exits import Exit, leave, plain_errors, tell
+from auto_lambda_cli.exits import Exit, leave, plain_errors, say, tell
 from auto_lambda_cli.options import AsJson, Bucket, Local
 from auto_lambda_cli.outcome import words
 from auto_lambda_cli.target import Target, app_named, choose, setting
@@ -52,7 +52,7 @@ def approve(
         if waiting is None:
             raise leave(Exit.FAILED, f"no release of {app} waits for an approval")
         if as_json:
-            typer.echo(json.dumps({**asdict(waiting.diff), "digest": waiting.digest, "by": by}))
+            say(json.dumps({**asdict(waiting.diff), "digest": waiting.digest, "by": by}))
         else:
             _show(waiting)
         if dry_run:
@@ -79,7 +79,7 @@ def _approvals(target: Target, by: str) -> Approvals:
 
 def _show(waiting: Waiting) -> None:
     tell(f"{waiting.app}, zip {waiting.upload.object_version}, would change:")
-    typer.echo("\n".join(waiting.diff.changes) or "nothing: what is live may do the same by now")
+    say("\n".join(waiting.diff.changes) or "nothing: what is live may do the same by now")
 
 
 def _confirm(waiting: Waiting, by: str, *, yes: bool) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from auto_lambda import settings
-from auto_lambda_cli.exits import Exit, leave, tell
+from auto_lambda_cli.exits import Exit, leave, say, tell
 from auto_lambda_cli.running_stacks import running
 from auto_lambda_cli.target import BUCKET, choose
 
@@ -31,7 +31,7 @@ def doctor(*, as_json: bool, local: bool, only_machine: bool) -> int:
         if not as_json:
             _print(finding)
     if as_json:
-        typer.echo(json.dumps([asdict(finding) for finding in findings], indent=2))
+        say(json.dumps([asdict(finding) for finding in findings], indent=2))
     broken = sum(finding.verdict == "broken" for finding in findings)
     tell(f"{len(findings)} checks, {broken} broken")
     return Exit.FAILED if broken else Exit.OK
@@ -75,6 +75,7 @@ def _findings(*, local: bool, only_machine: bool) -> Iterator[Finding]:
 
 def _print(finding: Finding) -> None:
     sign, colour = _SIGNS[finding.verdict]
-    typer.echo(f"{typer.style(f'{sign:<3}', fg=colour)}{finding.what}: {finding.found}")
+    typer.secho(f"{sign:<3}", fg=colour, nl=False)
+    say(f"{finding.what}: {finding.found}")
     if finding.advice:
-        typer.echo(f"   {finding.advice}")
+        say(f"   {finding.advice}")

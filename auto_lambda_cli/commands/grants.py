@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from auto_lambda_cli.exits import Exit, leave, plain_errors, tell
+from auto_lambda_cli.exits import Exit, leave, plain_errors, say, tell
 from auto_lambda_cli.extras import needs
 from auto_lambda_cli.options import AsJson, Bucket, Local
 from auto_lambda_cli.target import app_named, choose, setting
@@ -68,17 +68,17 @@ def show(
         store = _store()
         files = {key: _described(store, key) for key in dict.fromkeys(keys)}
     if as_json:
-        typer.echo(json.dumps(files, indent=2))
+        say(json.dumps(files, indent=2))
         return
     for key, file in files.items():
         if file is None:
-            typer.echo(f"{key}: does not exist, so it grants nothing")
+            say(f"{key}: does not exist, so it grants nothing")
             continue
-        typer.echo(f"{key}, since {file['modified']}, version {file['version']}:")
+        say(f"{key}, since {file['modified']}, version {file['version']}:")
         for field, value in file["grants"].items():
-            typer.echo(f"  {field}: {MEANINGS[field]}")
+            say(f"  {field}: {MEANINGS[field]}")
             for one in value if isinstance(value, list) else [value]:
-                typer.echo(f"    {one if isinstance(one, str) else json.dumps(one)}")
+                say(f"    {one if isinstance(one, str) else json.dumps(one)}")
 
 
 @app.command(name="set")
@@ -130,7 +130,7 @@ def set_(
         if after != before:
             store.put(_bucket(), key, after.text().encode(), "application/json")
     if as_json:
-        typer.echo(after.text(), nl=False)
+        say(after.text(), nl=False)
     changes = _changes(before, after)
     tell("\n".join((f"{key}:", *changes)) if changes else f"{key}: has it already")
 
@@ -153,13 +153,13 @@ def check(
     with plain_errors():
         found = _check(checked)
     if as_json:
-        typer.echo(json.dumps(found, indent=2))
+        say(json.dumps(found, indent=2))
     else:
         for title, lines in (("its roles may", "has"), ("granted, but not used", "unused"), ("not granted", "refused")):
-            typer.echo(f"{title}:")
-            typer.echo("\n".join(f"  {line}" for line in found[lines]) or "  nothing")
+            say(f"{title}:")
+            say("\n".join(f"  {line}" for line in found[lines]) or "  nothing")
         if found["suggested"]:
-            typer.echo(f"grants that would allow it:\n{json.dumps(found['suggested'], indent=2)}")
+            say(f"grants that would allow it:\n{json.dumps(found['suggested'], indent=2)}")
     if found["refused"]:
         raise typer.Exit(Exit.FAILED)
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 
-import typer
-
-from auto_lambda_cli.exits import Exit, plain_errors, tell
+from auto_lambda.redact import one_line
+from auto_lambda_cli.exits import Exit, plain_errors, say, tell
 from auto_lambda_cli.target import app_named, choose, setting
 
 NEWEST = 50
@@ -30,13 +29,13 @@ def history(name: str, stage: str, *, as_json: bool, local: bool, bucket: str | 
         words = (f"{it.started:%Y-%m-%d %H:%M:%S}", it.outcome or "interrupted or running", it.code, it.object_version)
         back = f"rollback to {it.rollback}" if it.rollback else ""
         by = f"by {it.by}" if it.by else ""
-        return "  ".join(word for word in (*words, back, it.step, took, it.worker, by) if word)
+        return "  ".join(one_line(word) for word in (*words, back, it.step, took, it.worker, by) if word)
 
     if as_json:
-        typer.echo(json.dumps([it.as_json() for it in attempts], indent=2))
+        say(json.dumps([it.as_json() for it in attempts], indent=2))
     elif not attempts:
         tell(f"there was no attempt to deploy {app} in the last 90 days")
     else:
         tell(f"{app}, newest first: started (UTC), outcome, zip version, step, seconds, worker, who dropped it")
-        typer.echo("\n".join(map(line, attempts)))
+        say("\n".join(map(line, attempts)))
     return Exit.OK if attempts else Exit.FAILED

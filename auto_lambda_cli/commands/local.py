@@ -16,7 +16,7 @@ import typer
 from auto_lambda.aws.cloudformation import StackFailed
 from auto_lambda.daemon.service import stop_on_signals
 from auto_lambda.tools import ToolError
-from auto_lambda_cli.exits import Exit, leave, tell
+from auto_lambda_cli.exits import Exit, leave, say, tell
 from auto_lambda_cli.local_stack.embedded import EmbeddedAwsError
 from auto_lambda_cli.local_stack.fleet.controller import BOOT, FleetOptions
 from auto_lambda_cli.local_stack.fleet.rules import NotEmulated
@@ -47,7 +47,7 @@ def up(
             if sys.stdout.isatty():
                 tell(f"bucket {stack.pipeline.bucket} at {stack.pipeline.endpoint}")
             else:
-                typer.echo(json.dumps(stack.pipeline.ready_line()))
+                say(json.dumps(stack.pipeline.ready_line()))
             tell(f"example apps: {examples_folder()}")
             tell("ready; now, in another terminal: auto-lambda deploy FOLDER|APP.zip (Ctrl-C here stops everything)")
             stack.watch(stop.requested)

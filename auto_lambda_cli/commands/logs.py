@@ -5,11 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-import typer
-
 from auto_lambda import drops, keys
 from auto_lambda.aws.s3 import ObjectMissing, ObjectStore
-from auto_lambda_cli.exits import Exit, plain_errors, tell
+from auto_lambda_cli.exits import Exit, plain_errors, say, tell
 from auto_lambda_cli.target import app_named, choose
 
 
@@ -33,7 +31,7 @@ def print_log(
         key, receipt = drops.latest(store, bucket, app)  # first, so that a final receipt comes with its whole log
         text = _log(store, bucket, key)
         if text is not None and text != printed:
-            typer.echo(added(printed, text), nl=False)
+            say(added(printed, text), nl=False)
             printed = text
         if text is None and not follow:
             tell(f"{app} has no log" + ("" if receipt else ": nothing was uploaded, or no worker has received it yet"))

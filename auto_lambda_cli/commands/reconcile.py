@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 from datetime import timedelta
 
-import typer
-
-from auto_lambda_cli.exits import Exit, counted, plain_errors, tell
+from auto_lambda.redact import one_line
+from auto_lambda_cli.exits import Exit, counted, plain_errors, say, tell
 from auto_lambda_cli.target import choose, setting
 
 
@@ -36,9 +35,9 @@ def reconcile(*, deleted: bool, dry_run: bool, as_json: bool, local: bool, bucke
         else:
             found = reconciler.run(now)
     if as_json:
-        typer.echo(json.dumps(found))
+        say(json.dumps(found))
     else:
-        typer.echo("\n".join(found), nl=bool(found))
+        say("\n".join(map(one_line, found)), nl=bool(found))
         tell(_summary(len(found), "change" if deleted else "upload", dry_run=dry_run))
     return Exit.OK
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-import typer
-
-from auto_lambda_cli.exits import Exit, counted, plain_errors, tell
+from auto_lambda.redact import one_line
+from auto_lambda_cli.exits import Exit, counted, plain_errors, say, tell
 from auto_lambda_cli.target import choose, setting
 
 if TYPE_CHECKING:
@@ -38,7 +37,7 @@ def redrive(app: str | None, *, dry_run: bool, as_json: bool, local: bool, bucke
             else:
                 back.send_back(dead_letter)
     if as_json:
-        typer.echo(json.dumps(rows, indent=2))
+        say(json.dumps(rows, indent=2))
     else:
         _print(rows)
     return Exit.OK
@@ -58,9 +57,8 @@ def _row(dead_letter: DeadLetter, *, sent: bool) -> dict[str, Any]:
 
 def _print(rows: list[dict[str, Any]]) -> None:
     for row in rows:
-        typer.echo(
-            f"{' '.join(row['apps']) or row['message']}: {row['class']}, tried {counted(row['attempts'], 'time')}"
-        )
-        typer.echo("\n".join(f"    {line}" for line in (row["reason"], *row["log"])))
+        what = one_line(" ".join(row["apps"]) or row["message"])
+        say(f"{what}: {row['class']}, tried {counted(row['attempts'], 'time')}")
+        say("\n".join(f"    {one_line(line)}" for line in (row["reason"], *row["log"])))
     sent = sum(row["sent_back"] for row in rows)
     tell(f"{counted(len(rows), 'message')} in the dead-letter queue, {sent} sent back")

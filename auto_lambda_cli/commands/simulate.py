@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from auto_lambda_cli.exits import Exit, leave, plain_errors
+from auto_lambda_cli.exits import Exit, leave, plain_errors, say
 from auto_lambda_cli.options import AsJson, Bucket, Local
 
 if TYPE_CHECKING:
@@ -153,7 +153,7 @@ def _run(
     outcomes = compare(fallen, fleet, _choose(known(tuned), names).items(), seed)
     rows = [row(outcome, fleet) for outcome in outcomes]
     if as_json:
-        typer.echo(json.dumps({"load": title, "seed": seed, "policies": [one.as_dict() for one in rows]}, indent=2))
+        say(json.dumps({"load": title, "seed": seed, "policies": [one.as_dict() for one in rows]}, indent=2))
     else:
         _print(title, rows)
     if draw:

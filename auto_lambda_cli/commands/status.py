@@ -6,12 +6,11 @@ import json
 import textwrap
 from collections.abc import Iterable
 
-import typer
-
 from auto_lambda import drops, keys
 from auto_lambda.receipts import Receipt
-from auto_lambda_cli.exits import plain_errors, tell
-from auto_lambda_cli.progress.view import COLOURS, words
+from auto_lambda.redact import one_line
+from auto_lambda_cli.exits import plain_errors, say, tell
+from auto_lambda_cli.progress.view import COLOURS, WIDEST, words
 from auto_lambda_cli.target import choose
 
 
@@ -22,7 +21,7 @@ def status(*, as_json: bool, local: bool, bucket: str | None) -> None:
         apps = list(drops.every(target.store(), target.bucket))
     if as_json:
         rows = [(key, receipt or queued(key)) for key, receipt, _ in apps]
-        typer.echo(json.dumps([{**(receipt.stored or {}), "key": key} for key, receipt in rows], indent=2))
+        say(json.dumps([{**(receipt.stored or {}), "key": key} for key, receipt in rows], indent=2))
     elif not apps:
         tell(f"there is no app yet in {target}: auto-lambda deploy FOLDER --name NAME")
     else:
@@ -63,14 +62,15 @@ def _cells(entry: drops.Entry) -> tuple[str, ...]:
     removed = found and found.undeployed and not is_there
     state = "undeployed" if removed else words(receipt)
     when = f"{receipt.updated:%Y-%m-%d %H:%M:%S}" if receipt.updated else ""
-    return (receipt.app or key, receipt.stage or "", state, when, _what(receipt))
+    name, stage, short = (one_line(cell, WIDEST) for cell in (receipt.app or key, receipt.stage or "", state))
+    return (name, stage, short, when, _what(receipt))
 
 
 def _what(receipt: Receipt) -> str:
     serving = receipt.serving
-    where = (serving and (serving.url or serving.function)) or receipt.url or receipt.function or ""
+    where = one_line((serving and (serving.url or serving.function)) or receipt.url or receipt.function or "")
     if error := receipt.error:
-        why = textwrap.shorten(f"{error.code}: {error.message}", _LONGEST, placeholder=" ...")
+        why = textwrap.shorten(one_line(f"{error.code}: {error.message}"), _LONGEST, placeholder=" ...")
         return f"{why} (still live: {where})" if where else why
     return where
 

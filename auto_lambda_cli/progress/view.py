@@ -7,9 +7,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from auto_lambda.receipts import Receipt
+from auto_lambda.redact import one_line
 from auto_lambda_cli.exits import tell
 
 Show = Callable[[Receipt], None]
+WIDEST = 81
+"""Characters of a padded column, as many as the longest `stage/name`: the key of a zip may be much longer."""
 COLOURS = {"live": "green", "failed": "red", "delayed": "yellow", "superseded": "yellow"}
 
 
@@ -17,20 +20,21 @@ COLOURS = {"live": "green", "failed": "red", "delayed": "yellow", "superseded": 
 def following() -> Iterator[Show]:
     """Give a function to call with each new state."""
     from rich.console import Console
+    from rich.text import Text
 
     console = Console(stderr=True)
     if not console.is_terminal:
         yield _plainly()
         return
     with console.status("waiting for a worker") as status:
-        yield lambda receipt: status.update(words(receipt))
+        yield lambda receipt: status.update(Text(words(receipt)))
 
 
 def words(receipt: Receipt) -> str:
     """Return a receipt's state in a few words."""
     if receipt.status == "delayed" and receipt.error:
-        return f"delayed: {receipt.error.message}"
-    return receipt.status + (f": {receipt.step}" if receipt.step and not receipt.final else "")
+        return one_line(f"delayed: {receipt.error.message}")
+    return one_line(receipt.status + (f": {receipt.step}" if receipt.step and not receipt.final else ""))
 
 
 def _plainly() -> Show:

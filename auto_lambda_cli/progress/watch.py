@@ -11,21 +11,22 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
-import typer
 from botocore.exceptions import BotoCoreError, ClientError
 
 from auto_lambda.aws.autoscaling import AutoScalingGroup, GroupUnusable
 from auto_lambda.aws.session import client, make_session
 from auto_lambda.aws.sqs import Queue, QueueUnusable
 from auto_lambda.recent_attempts import LedgerUnusable, RecentAttempts
-from auto_lambda_cli.exits import Exit, leave, plain_errors, tell
+from auto_lambda.redact import one_line
+from auto_lambda_cli.exits import Exit, leave, plain_errors, say, tell
 from auto_lambda_cli.progress.snapshot import Look, Snapshot
-from auto_lambda_cli.progress.view import COLOURS
+from auto_lambda_cli.progress.view import COLOURS, WIDEST
 from auto_lambda_cli.target import Target, choose, setting
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.table import Table
+    from rich.text import Text
 
 Show = Callable[[Snapshot, str | None], None]
 """Takes the latest snapshot, and the error if a newer one could not be taken."""
@@ -103,7 +104,7 @@ def shown(title: str, *, as_json: bool) -> Iterator[Show]:
 
 def _json_lines(seen: Snapshot, problem: str | None) -> None:
     failed = {"at": datetime.now(UTC).isoformat(timespec="milliseconds"), "error": problem}
-    typer.echo(json.dumps(failed if problem else seen.as_dict()))
+    say(json.dumps(failed if problem else seen.as_dict()))
 
 
 def blocks(console: Console, title: str) -> Show:
@@ -131,7 +132,7 @@ def view(title: str, seen: Snapshot, problem: str | None) -> RenderableType:
     parts: list[RenderableType] = [Text(f"{seen.at:%Y-%m-%d %H:%M:%S} UTC  {title}", "bold"), _counts(seen)]
     parts += [_running(seen)] if seen.running else []
     parts += [_last(seen)] if seen.last else []
-    parts += [Text(f"AWS says: {problem}; trying again", "red")] if problem else []
+    parts += [_text(f"AWS says: {problem}; trying again", "red", most=None)] if problem else []
     return Lines(*parts)
 
 
@@ -151,21 +152,17 @@ def _counts(seen: Snapshot) -> Table:
 
 
 def _running(seen: Snapshot) -> Table:
-    from rich.text import Text
-
     table = _table("running", "step", "for", "worker")
     for build in seen.running:
-        table.add_row(*map(Text, (build.app, build.step, _duration(build.seconds), build.worker)))
+        table.add_row(*map(_text, (build.app, build.step, _duration(build.seconds), build.worker)))
     return table
 
 
 def _last(seen: Snapshot) -> Table:
-    from rich.text import Text
-
     table = _table("last", "status", "when (UTC)", "where or why")
     for told in seen.last:
-        status = Text(told.status, COLOURS.get(told.status, ""))
-        table.add_row(Text(told.app), status, f"{told.updated:%m-%d %H:%M:%S}", Text(told.what))
+        status = _text(told.status, COLOURS.get(told.status, ""))
+        table.add_row(_text(told.app), status, f"{told.updated:%m-%d %H:%M:%S}", _text(told.what, most=None))
     return table
 
 
@@ -173,6 +170,13 @@ def _table(*headings: str) -> Table:
     from rich.table import Table
 
     return Table(*headings, box=None, pad_edge=False, show_header=bool(headings))
+
+
+def _text(value: str, style: str = "", most: int | None = WIDEST) -> Text:
+    """What an uploader may have written, fit for a cell."""
+    from rich.text import Text
+
+    return Text(one_line(value, most), style)
 
 
 def _duration(seconds: float) -> str:

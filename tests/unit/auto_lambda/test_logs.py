@@ -84,6 +84,15 @@ def test_a_person_at_a_terminal_gets_lines_to_read(stream: io.StringIO, monkeypa
     assert not stream.getvalue().startswith("{")
 
 
+def test_a_person_at_a_terminal_gets_no_commands_for_it(stream: io.StringIO, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream, "isatty", lambda: True)
+    logs.configure(stream=stream)
+    logs.get("x").info("dropped", key="a\x1b]0;pwned\x07\u202eb")
+    assert "ab" in stream.getvalue()
+    assert not {"\x07", "\u202e"} & set(stream.getvalue())
+    assert "pwned" not in stream.getvalue()
+
+
 def test_secrets_are_hidden_however_deep_they_are(stream: io.StringIO, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("INDEX_PASSWORD", "correct-horse")
     logs.configure("info", stream)

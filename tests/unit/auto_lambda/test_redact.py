@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auto_lambda.redact import HIDDEN, LineRedactor, Redactor, confidential, printable, secrets_of
+from auto_lambda.redact import HIDDEN, LineRedactor, Redactor, confidential, one_line, printable, secrets_of
 
 KEY = "AKIA" + "IOSFODNN7EXAMPLE"
 
@@ -172,3 +172,17 @@ def test_rights_on_secrets_are_no_secrets() -> None:
     line = f"Allow secretsmanager:GetSecretValue on {arn}"
     assert Redactor()(line) == line
     assert Redactor()("secretsmanager_token: abcdefgh12345678") == "secretsmanager_token: ***"
+
+
+@pytest.mark.parametrize(
+    ("text", "most", "line"),
+    [
+        ("a\x1b[31m b\nc\u202e\x07\td", None, "a b c d"),
+        ("a" * 10 + "b" * 10, 20, "a" * 10 + "b" * 10),
+        ("a" * 10 + "b" * 10 + "c", 20, "a" * 9 + "..." + "b" * 7 + "c"),
+        ("abcdef", 5, "a...f"),
+        ("", 5, ""),
+    ],
+)
+def test_one_line_is_clean_and_shortened_in_its_middle(text: str, most: int | None, line: str) -> None:
+    assert one_line(text, most) == line

@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import boto3
 import pytest
 from fake_credentials import set_credentials
 from moto import mock_aws
+from rich.console import Console
 from tables import create_ledger
 from typer.testing import CliRunner, Result
 
 from auto_lambda.attempts import Attempt
 from auto_lambda.aws.dynamodb import Table
+from auto_lambda.aws.sqs import Depth
 from auto_lambda.keys import App
+from auto_lambda.receipts import Receipt
 from auto_lambda_cli.app import app
+from auto_lambda_cli.progress import view as progress
+from auto_lambda_cli.progress.snapshot import Running, Snapshot, Told
+from auto_lambda_cli.progress.watch import view
 from worker.consumer.inbox import parse_message
 from worker.model import Upload
 from worker.records.ledger import Ledger, LiveRelease, put_live
@@ -260,3 +268,110 @@ def live(version: str) -> LiveRelease:
     return LiveRelease(
         "apps/dev/shop.zip", version, None, None, "ab", "chalice", "b/1.json", "shop-dev", "1", None, "now"
     )
+
+
+# ---------------------------------------------------------------------------------- what an uploader may have written
+
+HOSTILE = "x\x1b]0;pwned\x07\x1b[2K\x1b[31mvic  dev live\nvic  dev  live\r\u202e\x9b31m[red]"
+"""A title, colours, a line of its own, a text that runs backwards, markup."""
+
+
+@pytest.fixture
+def hostile(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> Aws:
+    """A pipeline in which everything that an uploader may write is hostile."""
+    ledger = Ledger(aws.table)
+    error = {"code": "bad-config", "message": HOSTILE, "hint": HOSTILE}
+    told = {
+        "schema": 1, "app": "shop", "stage": "dev", "status": "failed", "step": HOSTILE, "url": HOSTILE, "error": error,
+        "warnings": [HOSTILE], "function": HOSTILE, "version": HOSTILE, "worker": HOSTILE,
+        "updated": "2026-01-02T03:04:05.678+00:00", "upload": {"key": "apps/dev/shop.zip", "version": "v1"},
+        "permissions": {"has": [HOSTILE], "changes": [HOSTILE], "since": None}, "serving": {"object_version": HOSTILE},
+    }  # fmt: skip
+    for key, changes in (
+        ("apps/dev/shop", {}),
+        ("apps/dev/late", {"app": "late", "status": "delayed"}),
+        (f"apps/{HOSTILE}", {"app": None, "stage": None}),
+        ("apps/" + "n" * 900, {"app": None, "stage": None}),
+    ):
+        aws.s3.put_object(Bucket=BUCKET, Key=f"{key}.zip", Body=b"zip")
+        aws.s3.put_object(Bucket=BUCKET, Key=f"{key}.receipt.json", Body=json.dumps({**told, **changes}).encode())
+        aws.s3.put_object(Bucket=BUCKET, Key=f"{key}.log", Body=HOSTILE.encode())
+    aws.s3.put_object(Bucket=BUCKET, Key=f"apps/dev/no-{HOSTILE}.zip", Body=b"zip")
+    aws.put_aside(f"apps/{quote(HOSTILE)}.zip", code="ends-workers", reason="crashed", attempts="4")
+    aws.put_aside("apps/dev/shop.zip", code="ends-workers", reason="crashed", attempts="4")
+    attempt = Attempt("apps/dev/shop.zip", "v1", "worker", 1, NOON, step=HOSTILE, rollback=HOSTILE)
+    aws.table.write(attempt.put(SHOP, 1))
+    assert ledger.history(SHOP, 9)
+    follow = __import__("auto_lambda.drops", fromlist=["follow"]).follow
+    monkeypatch.setitem(follow.__kwdefaults__, "sleep", lambda _: None)
+    removals = {"QueueArn": "arn:aws:sqs:us-east-1:123456789012:drops", "Events": ["s3:ObjectRemoved:*"]}
+    aws.s3.put_bucket_notification_configuration(
+        Bucket=BUCKET, NotificationConfiguration={"QueueConfigurations": [removals]}
+    )
+    return aws
+
+
+COMMANDS = [
+    ["status"], ["status", "--json"], ["status", "--history", "shop"], ["status", "--history", "shop", "--json"],
+    ["logs", "shop"], ["redrive", "--dry-run"], ["redrive", "--dry-run", "--json"], ["reconcile", "--dry-run"],
+    ["reconcile", "--dry-run", "--json"], ["rollback", "shop", "--dry-run"], ["undeploy", "shop", "--dry-run"],
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_no_command_prints_what_commands_a_terminal(hostile: Aws, command: list[str]) -> None:
+    done = run(*command)
+    printed = done.stdout + done.stderr
+    assert "shop" in printed or "vic" in printed
+    assert [character for character in "\x1b\x07\x9b\r\u202e" if character in printed] == []
+    if command[0] != "logs":
+        assert not any(line.startswith("vic") for line in printed.splitlines())
+
+
+def test_a_long_key_does_not_widen_the_table_for_everybody(hostile: Aws) -> None:
+    lines = run("status").stdout.splitlines()
+    (long,) = (line for line in lines if "nnn" in line)
+    assert "apps/nnn" in long
+    assert "nnn.zip" in long
+    assert all(line.find("failed") < 200 for line in lines)
+
+
+def test_the_followed_drop_and_the_live_table_are_clean_too(hostile: Aws) -> None:
+    receipt = Receipt.from_json(
+        {"status": "delayed", "step": HOSTILE, "error": {"code": "c", "message": HOSTILE, "hint": ""}}
+    )
+    at = datetime(2026, 1, 2, tzinfo=UTC)
+    seen = Snapshot(
+        at,
+        Depth(0, 0, 0),
+        None,
+        None,
+        (Running(HOSTILE, HOSTILE, 1.0, HOSTILE),),
+        (Told(HOSTILE, "live", at, HOSTILE),),
+    )
+    console = Console(width=300, record=True, file=io.StringIO(), force_terminal=True, color_system=None)
+    console.print(view("title", seen, HOSTILE))
+    printed = progress.words(receipt) + console.export_text()
+    assert printed.count("vic") >= 6
+    assert [character for character in "\x1b\x07\x9b\r\u202e" if character in printed] == []
+    assert "\nvic" not in printed
+
+
+@pytest.mark.parametrize("status", ["live", "failed", "superseded"])
+def test_what_became_of_a_drop_is_told_cleanly(hostile: Aws, status: str, tmp_path: Path) -> None:
+    """By a worker that is done at once, with a receipt that is hostile in each field."""
+    (tmp_path / "app.py").write_text("app = 1\n")
+    stored = json.loads(hostile.s3.get_object(Bucket=BUCKET, Key="apps/dev/shop.receipt.json")["Body"].read())
+    follow = __import__("auto_lambda.drops", fromlist=["follow"]).follow
+
+    def work(_: float) -> None:
+        version = hostile.s3.head_object(Bucket=BUCKET, Key="apps/dev/shop.zip")["VersionId"]
+        told = {**stored, "status": status, "upload": {"key": "apps/dev/shop.zip", "version": version}}
+        hostile.s3.put_object(Bucket=BUCKET, Key="apps/dev/shop.receipt.json", Body=json.dumps(told).encode())
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(follow.__kwdefaults__, "sleep", work)
+        done = run("deploy", str(tmp_path), "--name", "shop")
+    printed = done.stdout + done.stderr
+    assert "vic" in printed
+    assert [character for character in "\x1b\x07\x9b\r\u202e" if character in printed] == []
