@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
@@ -31,6 +32,9 @@ ORDER = (
 
 _NEVER_READ = ("environment.yml", "environment.yaml", "conda.yml", "*requirements*.txt", "*requirements*.in",
                "requirements/*.txt", "requirements/*.in", "setup.py", "setup.cfg")  # fmt: skip
+_FOR_DEVELOPMENT = frozenset({
+    "dev", "develop", "development", "test", "tests", "testing", "lint", "docs", "doc", "ci", "local", "optional",
+})  # fmt: skip
 _MAX_LISTED = 8
 _MAX_PATTERN = 200  # characters
 _PROJECT = "pyproject.toml"
@@ -78,6 +82,9 @@ def find(
             return _with_boto3(
                 replace(manifest, warnings=(*manifest.lines.warnings, *_unread(path, manifest.lines.files, root, tree)))
             )
+    if (only := _only_requirements(root)) and (manifest := reader.read(only)):
+        told = f"{manifest.shown} is read, as nothing else names dependencies: name it requirements.txt"
+        return _with_boto3(replace(manifest, warnings=(told, *manifest.lines.warnings)))
     return Manifest(None, Requirements(), frozenset(), warnings=_nothing_read(root, tree))
 
 
@@ -211,6 +218,17 @@ def _matches(member: tuple[str, ...], patterns: list[str]) -> bool:
         len(parts) == len(member) and all(map(fnmatchcase, member, parts)) or (parts == ["**"])  # noqa: RUF021
         for parts in split
     )
+
+
+def _only_requirements(root: Path) -> Path | None:
+    """Return the only file beside an app that looks like its requirements, None if there are several."""
+    found = [path for pattern in ("*requirements*.txt", "*requirements*.in") for path in root.glob(pattern)]
+    ours = [path for path in found if path.is_file() and not _FOR_DEVELOPMENT.intersection(_words(path.stem))]
+    return ours[0] if len(ours) == 1 else None
+
+
+def _words(stem: str) -> list[str]:
+    return re.split(r"[-_.]", stem.lower())
 
 
 def _unread(read: Path, included: frozenset[Path], root: Path, tree: Path) -> tuple[str, ...]:

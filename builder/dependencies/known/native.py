@@ -19,16 +19,14 @@ _INSTEAD = {
     "mariadb": _MYSQL,
     "mysql-python": _MYSQL,
     "mysqlclient": _MYSQL,
-    "pil": "Pillow",
     "psycopg2": "psycopg2-binary, which is the same with wheels",
     "pycrypto": "pycryptodome, which has the same modules",
     "pylibmc": "pymemcache",
     "pymssql": "a release of it with wheels, from 2.2 on",
     "python-ldap": "ldap3, which needs no library",
-    "scikits-image": "scikit-image",
-    "sklearn": "scikit-learn",
     "uwsgi": "nothing in its place: on Lambda, API Gateway is the server",
 }
+_RENAMED = {"dotenv": "python-dotenv", "pil": "Pillow", "scikits-image": "scikit-image", "sklearn": "scikit-learn"}
 _DESKTOPS = frozenset({"brlapi", "cupshelpers", "dbus-python", "pycairo", "pycups", "pygobject", "systemd-python"})
 # Bounded, since they run over all that a hostile build may print.
 _LACKS = (
@@ -52,6 +50,8 @@ def hint(name: str, output: str) -> str | None:
     key = canonicalize_name(name)
     if key in _DESKTOPS:
         return f"{_DESKTOP}."
+    if new := _RENAMED.get(key):
+        return f"Require {new} in its place: that is its name on package indexes."
     lacking, instead = _lacking(output), _INSTEAD.get(key)
     if lacking is None and instead is None:
         return None

@@ -326,6 +326,21 @@ def test_of_a_folder_of_requirements_the_one_for_production_is_read(tmp_path: Pa
     assert manifest.warnings[0].startswith("requirements/dev.txt is not read")
 
 
+@pytest.mark.parametrize(
+    "name", ["requirements-prod.txt", "requirements_lambda.txt", "prod_requirements.txt", "requirements.in"]
+)
+def test_the_only_requirements_file_is_read_whatever_its_name(tmp_path: Path, name: str) -> None:
+    manifest = found(tmp_path, {name: "six", "dev-requirements.txt": "pytest", "requirements-test.txt": "pytest"})
+    assert (manifest.shown, names(manifest)) == (name, {"six"})
+    assert f"{name} is read, as nothing else" in manifest.warnings[0]
+
+
+def test_of_two_such_files_none_is_guessed(tmp_path: Path) -> None:
+    manifest = found(tmp_path, {"requirements-api.txt": "six", "requirements-web.txt": "idna"})
+    assert manifest.shown is None
+    assert manifest.warnings[0].startswith("requirements-api.txt, requirements-web.txt is not read")
+
+
 @pytest.mark.parametrize("name", ["environment.yml", "dev-requirements.txt", "requirements/local.txt", "setup.py"])
 def test_what_looks_like_a_manifest_but_is_none_is_named(tmp_path: Path, name: str) -> None:
     manifest = found(tmp_path, {name: "install_requires = read()"})
