@@ -78,8 +78,10 @@ def test_an_object_in_a_bucket_reaches_the_function_that_asked_for_it(stack: Sta
 def test_an_event_that_matches_a_pattern(stack: Stack, kept: Kept) -> None:
     entry = {"Source": "every.shop", "DetailType": "order", "Detail": '{"number": 7}'}
     stack.client("events").put_events(Entries=[entry])
-    for owner in OWNERS:
-        assert kept(owner, "happened") == {"number": 7}
+    assert kept("every-chalice", "happened") == {"number": 7}
+    assert stack.get_json(RESULTS, "every-zappa/happened.json") is None
+    stack.client("events").put_events(Entries=[{**entry, "EventBusName": "every-bus", "Detail": '{"number": 8}'}])
+    assert kept("every-zappa", "happened") == {"number": 8}, "on the bus that it asked for"
 
 
 def test_a_schedule(kept: Kept) -> None:

@@ -301,7 +301,7 @@ def zappa_settings(changes: str = "", layer: str = "") -> dict[str, Any]:
         source("change", changes),
         source("picture", files, key_filters=[{"type": "prefix", "value": "img/"}]),
         source("sheet", files, prefix="csv/"),
-        source("happened", f"arn:aws:events:{ACCOUNT}:rule/any", event_pattern={"source": ["every.shop"]}),
+        source("happened", f"arn:aws:events:{ACCOUNT}:event-bus/every-bus", event_pattern={"source": ["every.shop"]}),
         {"function": "jobs.minutely", "expression": "rate(1 minute)", "kwargs": {"deep": True}},
     ]
     bot = {"function": "jobs.ordered_flowers", "event_source": {"intent": "Flowers", "invocation_source": "Fulfil"}}
@@ -358,6 +358,7 @@ def zappa_settings(changes: str = "", layer: str = "") -> dict[str, Any]:
 
 def zappa_app(stack: Stack, _: Path) -> bytes:
     changes = make_resources(stack, "every-zappa")
+    stack.client("events").create_event_bus(Name="every-bus")
     stack.s3.put_object(Bucket="every-zappa-files", Key="settings.json", Body=b'{"REMOTE": "yes"}')
     allowed = [{"Effect": "Allow", "Action": "logs:DescribeLogGroups", "Resource": "*"}]
     return make_zip(

@@ -233,7 +233,18 @@ def _event_patterns(event: StageSettings) -> list[TemplateParts]:
         properties["EventPattern"] = pattern
     if schedule:
         properties["ScheduleExpression"] = schedule
+    bus = _other_bus(source.text("arn"))
+    if bus and not schedule:  # EventBridge has schedules on the default bus only
+        properties["EventBusName"] = bus
     return [TemplateParts(_rule(f"Pattern{short_hash([function, pattern, schedule])}", properties))]
+
+
+def _other_bus(arn: str) -> str | None:
+    """Return the ARN of the bus that the ARN of a bus or of a rule names; None if it is the default one."""
+    place, _, resource = arn.rpartition(":")
+    parts = resource.split("/")
+    name = parts[1] if len(parts) > 1 and (parts[0] == "event-bus" or len(parts) > 2) else "default"
+    return None if name == "default" else f"{place}:event-bus/{name}"
 
 
 def async_task_parts(settings: StageSettings, function: str) -> TemplateParts:

@@ -112,7 +112,7 @@ RULES: Mapping[str, Rule] = {
         "written into `zappa_settings.py`, not shown in the console; overridden by `[environment]` of auto-lambda.toml"
     ),
     "ephemeral_storage": _carried(),
-    "events": _carried("schedules, sqs, dynamodb, kinesis, sns, s3 and event patterns (default bus only)"),
+    "events": _carried("schedules, sqs, dynamodb, kinesis, sns, s3 and event patterns on any bus"),
     "exception_handler": _carried(),
     "exclude": _carried("applies to the app's own files, not to the dependencies in the layer"),
     "exclude_glob": _carried("applies to the app's own files, not to the dependencies in the layer"),

@@ -284,6 +284,21 @@ def test_an_event_pattern_calls_its_function_by_name(build: Build) -> None:
     assert "detail-type" not in said["InputPathsMap"]
 
 
+@pytest.mark.parametrize(("resource", "bus"), [
+    ("rule/any", None), ("rule", None), ("event-bus/default", None), ("event-bus/orders", "orders"),
+    ("rule/orders/any", "orders"),
+])  # fmt: skip
+def test_a_rule_is_made_on_the_bus_that_is_named(resource: str, bus: str | None) -> None:
+    place = "arn:aws:events:us-east-1:123456789012"
+    made = {}
+    for what in ("event_pattern", "schedule"):
+        value: Any = {"source": ["shop"]} if what == "event_pattern" else "rate(1 hour)"
+        event = {"function": "jobs.a", "event_source": {"arn": f"{place}:{resource}", what: value}}
+        resources = event_source_parts(StageSettings({"events": [event]})).resources.values()
+        (made[what],) = (one["Properties"].get("EventBusName") for one in resources if "Events" in one["Type"])
+    assert made == {"event_pattern": f"{place}:event-bus/{bus}" if bus else None, "schedule": None}
+
+
 def test_two_functions_on_one_topic_share_a_subscription_as_wide_as_both(build: Build) -> None:
     assert resource(build("events")[0], "AWS::SNS::Subscription")["FilterPolicy"] == {"a": ["x", "z"]}
 
