@@ -1,6 +1,6 @@
 """Releases that run on no Python that Lambda offers, and the oldest that do.
 
-Each was imported on Python 3.11: most take from `collections` what Python 3.10 moved to `collections.abc`.
+Each was tried on Python 3.11: most take from `collections` what Python 3.10 moved to `collections.abc`.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ OLDEST: Mapping[str, tuple[str, str]] = {
     "sqlalchemy": ("1.2.19", "1.4"),
     "tweepy": ("3.7", "4"),
     "urllib3": ("1.24.3", "2"),
-    "werkzeug": ("0.15", "1"),
+    "werkzeug": ("0.15.5", "1"),
 }
 """The first release that can be imported, and the first of the next generation, by normalised name."""
 

@@ -13,7 +13,7 @@ from builder.dependencies.known.too_old import OLDEST, replaced
     ("line", "changed"),
     [
         ("Jinja2==2.9.6", "Jinja2<3,>=2.10.3"),
-        ("Werkzeug==0.14.1", "Werkzeug<1,>=0.15"),
+        ("Werkzeug==0.14.1", "Werkzeug<1,>=0.15.5"),
         ("requests[security]==2.18.4 ; python_version > '3'", 'requests[security]<3,>=2.20; python_version > "3"'),
         ("botocore~=1.12.3", "botocore<2,>=1.14"),
     ],
