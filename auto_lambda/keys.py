@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 DEFAULT_STAGE = "dev"
@@ -12,6 +13,7 @@ SUFFIX = ".zip"
 RECEIPT_SUFFIX = ".receipt.json"
 ROLLBACK = "auto-lambda-rollback"
 """Metadata of a zip that was uploaded for a rollback: the object version whose release is wanted."""
+_VERSION = re.compile(r"[A-Za-z0-9._~+/=-]{1,100}")  # S3's have 32 characters
 _WORD = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 _RESERVED = "al-"
 """Begins the names of stacks, ``al-<name>-<stage>``: of two apps, one would own names that begin with the other's."""
@@ -76,6 +78,12 @@ def parse(key: str) -> App:
     if len(parts) == 2:
         return App(parts[0], parts[1])
     raise BadKey(f"{key!r} is nested too deep: use apps/<name>.zip or apps/<stage>/<name>.zip")
+
+
+def wanted_release(metadata: Mapping[str, str]) -> str | None:
+    """Return the object version that a zip's metadata asks to roll back to; None if it names none."""
+    wanted = metadata.get(ROLLBACK, "")
+    return wanted if _VERSION.fullmatch(wanted) else None
 
 
 def _suggestion(word: str) -> str:

@@ -39,7 +39,7 @@ _PATTERNS = (
         r"\1" + HIDDEN,
     ),
 )  # fmt: skip
-_SECRET_VARIABLE = re.compile(rf"(?i){_SECRET_NAME}")
+_SECRET_VARIABLE = re.compile(rf"(?i){_SECRET_NAME}(?<!_file)(?<!_path)")  # where a secret lies is none
 _MAX_VALUES = 1_000
 _KEY_BEGINS = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----")
 _KEY_ENDS = re.compile(r"-----END [A-Z ]*PRIVATE KEY-----")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -52,6 +53,16 @@ class DiskMeter:
             # Others wrote. The next walk comes when as much has gone again.
             self._free[folder] = (now, files_now)
         return False
+
+    def filled(self, size: int) -> bool:
+        """Tell whether a file of the run has reached a size, at which programs fail in ways of their own."""
+        try:
+            infos = (info for folder in self._folders for info in _walk(folder))
+            return any(
+                stat.S_ISREG(info.st_mode) and info.st_size >= size and info.st_ctime >= self._since for info in infos
+            )
+        except _TooDeep:
+            return True
 
     def _written_too_much(self, pid: int) -> bool:
         seen: set[tuple[int, int]] = set()

@@ -16,6 +16,7 @@ WHERE_SECRETS_GO = (  # the one place to name a command for it
     "inside a function."
 )
 _AWS_PACKAGES = frozenset({"botocore", "boto3", "s3transfer"})
+_NO_SPACE = (errno.EFBIG, errno.ENOSPC, errno.EDQUOT)
 _WRONG_CALLS = frozenset({"ParamValidationError", "UnknownServiceError", "ValidationError", "DataNotFoundError"})
 _NETWORK_ERRORS = frozenset({"gaierror", "ConnectionError", "ConnectionRefusedError", "URLError", "NewConnectionError",
                       "ConnectError", "OperationalError"})  # fmt: skip
@@ -76,6 +77,11 @@ def remedy(
         return Code.WRITES_TO_READ_ONLY, (
             f"{clean(file) or 'The file'} cannot be written: on Lambda only /tmp can. Write there, or not while the "
             "app is imported."
+        )
+    if number in _NO_SPACE:
+        return Code.TOO_MUCH_DISK, (
+            "A build may write 4 GB in all, 1 GB into one file and 2 GB into /tmp. Download large data at run time, "
+            "from a bucket."
         )
     # An exception of another type that speaks of libraries misses none.
     loader = message if _OF_THE_LOADER.intersection(types) else ""

@@ -184,7 +184,9 @@ class PlainSandbox:
 
             with self._started(command, scratch, isolate) as process:
                 stopped = self._follow(process, lines, start + command.limits.wall, exceeded)
-            stopped = stopped or _BY_LIMIT.get(process.returncode) or (group.stopped() if process.returncode else None)
+            stopped = stopped or _BY_LIMIT.get(process.returncode)
+            if process.returncode and not stopped:
+                stopped = group.stopped() or ("disk" if disk.filled(command.limits.file_size) else None)
         lines.finish()
         return Outcome(process.returncode, lines.text, self._clock() - start, stopped, command.limits)
 

@@ -77,8 +77,13 @@ def read(folder: Path, shown: str = "") -> Options:
 
 
 def _text(file: str, key: str, value: Any) -> str:
-    if not isinstance(value, str) or not value or not value.isprintable():
+    if not isinstance(value, str):
         raise documents.bad_config(file, f"{key} is not a string", hint=f'Write it in quotes, as in {key} = "...".')
+    if not value:
+        raise documents.bad_config(file, f"{key} is empty", hint="Give it a value, or leave it out.")
+    if not value.isprintable():
+        what = f"{key} {documents.short_repr(value)} contains a line end or another control character"
+        raise documents.bad_config(file, what, hint="Remove it.")
     if len(value) > _LONGEST_TEXT:
         raise documents.bad_config(file, f"{key} is longer than {_LONGEST_TEXT:,} characters", hint="Shorten it.")
     return value
@@ -140,10 +145,12 @@ def _environment(file: str, value: Any) -> Mapping[str, str]:
     for name, content in table.items():
         if not _VARIABLE.fullmatch(name) or name in RESERVED_VARIABLES:
             raise _bad_variable(file, name)
-        if not isinstance(content, str) or "\0" in content:
+        if not isinstance(content, str):
             raise documents.bad_config(
                 file, f"environment.{name} is not a string", hint=f'Write it in quotes: {name} = "..."'
             )
+        if "\0" in content:
+            raise documents.bad_config(file, f"environment.{name} contains a null character", hint="Remove it.")
     if sum(len(name) + len(content.encode()) for name, content in table.items()) > MAX_ENVIRONMENT_BYTES:
         raise documents.bad_config(
             file,

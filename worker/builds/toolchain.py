@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import secrets
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +13,7 @@ from urllib.parse import urlsplit
 from auto_lambda.index_settings import build_settings
 from auto_lambda.tools import ToolEnvironments, interpreters
 from builder.protocol.messages import Index, Toolchain
+from worker.builds.socket_folder import SocketFolder, remove_sockets
 from worker.index.hosts import Indexes
 from worker.index.links import Links
 from worker.index.proxy import IndexProxy
@@ -26,12 +25,16 @@ class IndexGate:
 
     Args:
         indexes: what may be reached; asked for at each build, as tokens are renewed.
-        folder: for the sockets; made when missing. The kernel takes 107 bytes for a socket's path.
+        folder: for the sockets, made when missing; by default a new one. A socket's path may have 107 bytes.
     """
 
     def __init__(self, indexes: Callable[[], Indexes], folder: Path | None = None) -> None:
         self._indexes = indexes
-        self.folder = folder or Path(tempfile.mkdtemp(prefix="al-", dir="/tmp"))
+        self._own: SocketFolder | None = None
+        if folder is None:
+            self._own = SocketFolder()
+            folder = self._own.path
+        self.folder = folder
         self.folder.mkdir(exist_ok=True)
         self.folder.chmod(0o711)  # whoever knows a socket's name may use it, but nobody can list them
         self._upstream = Upstream()
@@ -52,10 +55,9 @@ class IndexGate:
 
     def close(self) -> None:
         """Remove the folder."""
-        for path in self.folder.glob("*.sock"):
-            path.unlink(missing_ok=True)
-        with contextlib.suppress(PermissionError):  # systemd has made it, and removes it
-            self.folder.rmdir()
+        remove_sockets(self.folder)  # not what systemd has made, which removes it
+        if self._own:
+            self._own.close()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auto_lambda.keys import App, BadKey, log_key, parse, receipt_key
+from auto_lambda.keys import ROLLBACK, App, BadKey, log_key, parse, receipt_key, wanted_release
 
 WORDS = st.from_regex(r"[a-z0-9][a-z0-9-]{0,39}", fullmatch=True)
 
@@ -79,3 +79,14 @@ def test_apps_of_different_stages_never_share_a_stack_by_accident_of_hyphens() -
 def test_no_app_is_called_like_the_stack_of_another(key: str) -> None:
     with pytest.raises(BadKey, match="stacks begin with 'al-'"):
         parse(key)
+
+
+@pytest.mark.parametrize("version", ["3HL4kqtJvjVBH40N", "null", "a" * 100, "b1c2d3e4-0000-4000-8000-000000000000"])
+def test_a_rollback_is_asked_for_by_a_version(version: str) -> None:
+    assert wanted_release({ROLLBACK: version, "commit": "abc"}) == version
+
+
+@pytest.mark.parametrize("text", ["", "a" * 101, "two words", "\x1b[31m", "a\nb", "\u202eabc", "<script>"])
+def test_what_is_no_version_asks_for_no_rollback(text: str) -> None:
+    assert wanted_release({ROLLBACK: text}) is None
+    assert wanted_release({}) is None

@@ -186,3 +186,19 @@ def test_rights_on_secrets_are_no_secrets() -> None:
 )
 def test_one_line_is_clean_and_shortened_in_its_middle(text: str, most: int | None, line: str) -> None:
     assert one_line(text, most) == line
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["AWS_SHARED_CREDENTIALS_FILE", "AWS_WEB_IDENTITY_TOKEN_FILE", "DB_PASSWORD_FILE", "token_path", "AWS_CONFIG_FILE"],
+)
+def test_where_a_secret_lies_is_none(name: str) -> None:
+    assert secrets_of({name: "/dev/null"}) == frozenset()
+    assert Redactor(secrets_of({name: "/dev/null"}))("opens /dev/null") == "opens /dev/null"
+
+
+@pytest.mark.parametrize(
+    "name", ["FILE_TOKEN", "CREDENTIALS_FILE_KEY_SECRET", "PATH_PASSWORD", "AWS_SECRET_ACCESS_KEY"]
+)
+def test_what_is_called_after_files_may_be_a_secret(name: str) -> None:
+    assert secrets_of({name: "correct-horse"}) == {"correct-horse"}

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import errno
+
 import pytest
 
 from auto_lambda.errors import Code
@@ -59,3 +61,10 @@ def test_other_exceptions_of_these_libraries_have_no_variable_to_set() -> None:
     assert (
         remedy("1 validation error for S\nport\n  Input should be a valid integer", origins=["pydantic_core"]) is None
     )
+
+
+@pytest.mark.parametrize("number", [errno.EFBIG, errno.ENOSPC, errno.EDQUOT])
+def test_a_file_that_grows_beyond_its_limit_is_too_much_disk(number: int) -> None:
+    found = remedy("File too large", types=["OSError"], number=number)
+    assert found is not None
+    assert found[0] is Code.TOO_MUCH_DISK

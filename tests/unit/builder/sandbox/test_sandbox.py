@@ -122,6 +122,26 @@ def test_memory_and_file_size_are_bounded(tmp_path: Path) -> None:
     assert (tmp_path / "big").stat().st_size <= 2**20
 
 
+@pytest.mark.parametrize(("size", "stopped"), [(3 * 10**6, "disk"), (10**5, None)])
+def test_a_program_that_failed_at_the_size_of_a_file_passed_a_limit(
+    tmp_path: Path, size: int, stopped: str | None
+) -> None:
+    script = (
+        f"import sys\nfile = open('big', 'wb', buffering=0)\n"
+        f"try:\n file.write(bytes({size}))\n file.write(bytes({size}))\nexcept OSError:\n pass\nsys.exit(1)\n"
+    )
+    assert run(script, tmp_path, Limits(wall=20, file_size=2**20))[0].stopped == stopped
+
+
+def test_a_large_file_from_before_is_no_fault_of_a_program_that_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("auto_lambda.processes.disk._SLACK", -60)
+    with (tmp_path / "big").open("wb") as file:
+        file.truncate(2**21)
+    assert run("import sys; sys.exit(1)", tmp_path, Limits(wall=20, file_size=2**20))[0].stopped is None
+
+
 def test_stdin_is_empty(tmp_path: Path) -> None:
     assert run("import sys; print(repr(sys.stdin.read()))", tmp_path)[1] == ["''"]
 

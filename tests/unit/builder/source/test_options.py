@@ -109,3 +109,24 @@ def test_what_cannot_be_kept_is_refused(tmp_path: Path, line: str, said: str) ->
 
 def test_logs_may_stay_for_ever(tmp_path: Path) -> None:
     assert read(tmp_path, "[retention]\nlog_days = 0\n").retention == Retention(log_days=0)
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        (
+            r'health_path = "/\r\nHost: evil"',
+            r"health_path '/\r\nHost: evil' contains a line end or another control character",
+        ),
+        (r'root = "a\u202eb"', r"root 'a\u202eb' contains a line end or another control character"),
+        ('root = ""', "root is empty"),
+        ("health_path = 1", "health_path is not a string"),
+        (r'environment = {AB = "a\u0000b"}', "environment.AB contains a null character"),
+        ("environment = {AB = 1}", "environment.AB is not a string"),
+    ],
+)
+def test_what_is_wrong_with_a_text_is_told_in_the_right_words(tmp_path: Path, line: str, told: str) -> None:
+    with pytest.raises(AppError) as caught:
+        read(tmp_path, line)
+    assert told in caught.value.message
+    assert caught.value.message.isprintable()
