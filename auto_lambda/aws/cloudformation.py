@@ -27,7 +27,7 @@ Inspect = Callable[[str], None]
 _NO_CHANGES = re.compile(r"didn't contain changes|no updates are to be performed", re.IGNORECASE)
 _CONSEQUENCE = re.compile(r"^Resource (creation|update|deletion) cancelled", re.IGNORECASE)
 # Failed creations: nothing in them was ever live, and CloudFormation allows only their deletion.
-_STILLBORN = frozenset({"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED"})
+STILLBORN = frozenset({"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED"})
 _ABSENT = frozenset({"DELETE_COMPLETE", "REVIEW_IN_PROGRESS"})
 _DONE = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE", "DELETE_COMPLETE"})
 _CAPABILITIES: Final = ("CAPABILITY_IAM", "CAPABILITY_NAMED_IAM")
@@ -164,7 +164,7 @@ class Stacks:
         Args:
             plan: the stack's name, template, parameters and tags.
             progress: called with each event of a resource.
-            inspect: looks at the changes of an existing stack.
+            inspect: looks at the changes before they are made.
 
         Raises:
             StackFailed: with the first failing resource's reason.
@@ -175,8 +175,8 @@ class Stacks:
         if change_set is None:
             assert before is not None  # noqa: S101 - a creation always changes something
             return DeployResult(before, changed=False)
-        if before and inspect:
-            self._inspect(plan, change_set, inspect)
+        if inspect:
+            self._inspect(plan, before, change_set, inspect)
         seen = self._event_ids(plan.stack)
         token = f"{plan.token}{uuid.uuid4().hex[:12]}"
         # The stack's name, too: whether AWS authorizes this call on the stack or on the change set is not documented.
@@ -204,7 +204,7 @@ class Stacks:
                 raise self._failure(stack, events)
         if stack and stack.status == "UPDATE_ROLLBACK_FAILED":
             stack = self._continue_rollback(stack, progress)
-        if stack and stack.status in _STILLBORN:
+        if stack and stack.status in STILLBORN:
             progress(f"{plan.stack}: {stack.status}, deleting it to create it again")
             self.delete(stack.id, progress)
             return None
@@ -312,11 +312,13 @@ class Stacks:
         self._client.delete_change_set(StackName=plan.stack, ChangeSetName=plan.change_set)
         return self._client.create_change_set(**asked)["Id"]
 
-    def _inspect(self, plan: Plan, change_set: str, inspect: Inspect) -> None:
+    def _inspect(self, plan: Plan, before: Stack | None, change_set: str, inspect: Inspect) -> None:
         try:
             inspect(change_set)
         except BaseException:
             self._client.delete_change_set(StackName=plan.stack, ChangeSetName=change_set)
+            if before is None:
+                self._client.delete_stack(StackName=plan.stack)  # otherwise it would stay in review
             raise
 
     def _refusal(self, stack: str, change_set: str) -> str | None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Self
 
-from auto_lambda.aws.cloudformation import Plan, Stacks
+from auto_lambda.aws.cloudformation import Plan, Progress, Stack, Stacks
+
+_POLL = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,15 @@ class ReviewedStacks(Stacks):
         with suppress(_Seen):
             self.deploy(plan, inspect=look)
         return tuple(seen)
+
+    def ended(self, name: str, say: Progress) -> Stack | None:
+        """Describe a stack once no operation is in progress; None if there is none. Nothing is changed."""
+        stack = self.describe(name)
+        while stack and stack.status.endswith("_IN_PROGRESS"):
+            say(f"{name}: {stack.status}, waiting")
+            time.sleep(_POLL)
+            stack = self.describe(name)
+        return stack
 
     def changes(self, change_set: str) -> Sequence[Change]:
         """Return what a change set would do."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from auto_lambda.aws.cloudformation import Inspect
+from auto_lambda.aws.cloudformation import STILLBORN, Inspect
 from auto_lambda_cli.pipeline.change_sets import Change
 from auto_lambda_cli.pipeline.checks import LaunchRefused
 from auto_lambda_cli.pipeline.parts import Part, all_parts, load_template
@@ -41,9 +41,11 @@ def _steps(site: Site, chosen: Mapping[str, str], say: Callable[[str], None]) ->
     outputs: dict[str, str] = {}
     for part in all_parts():
         plan = site.plan(part, chosen, outputs)
-        stack = site.stacks.prepare(plan, say)
-        if stack is None:
-            changes = additions(part)
+        stack = site.stacks.ended(plan.stack, say)
+        if stack is None or stack.status in STILLBORN:
+            stack, changes = None, additions(part)
+        elif stack.status == "UPDATE_ROLLBACK_FAILED":
+            changes = (Change("Modify", "everything", "the rollback of its last update is continued first"),)
         elif missing := _missing(part, plan.parameters):
             changes = (Change("Modify", "everything", f"depends on {', '.join(missing)}"),)
         else:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from auto_lambda.aws.cloudformation import Plan, StackFailed
+from auto_lambda.aws.cloudformation import Plan, Stack, StackFailed
 from auto_lambda_cli.pipeline.change_sets import Change, ReviewedStacks
 
 QUEUE = {"Type": "AWS::SQS::Queue"}
@@ -44,6 +44,20 @@ def test_what_objects_to_a_change_prevents_it(stacks: ReviewedStacks) -> None:
     assert set(stacks.resources("objected")) == {"Jobs"}
     assert stacks.deploy(plan("objected", New=QUEUE), inspect=lambda _: None).changed
     stacks.delete("objected")
+
+
+def test_what_objects_to_a_creation_leaves_no_stack(stacks: ReviewedStacks) -> None:
+    assert stacks.review(plan("not-there", Jobs=QUEUE)) == (Change("Add", "Jobs", "AWS::SQS::Queue"),)
+    assert stacks.describe("not-there") is None
+
+
+def test_an_operation_in_progress_is_waited_for(stacks: ReviewedStacks, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = [Stack("busy", "id", status, {}, {}) for status in ("UPDATE_IN_PROGRESS", "UPDATE_COMPLETE")]
+    monkeypatch.setattr(stacks, "describe", lambda _: seen.pop(0))
+    monkeypatch.setattr("auto_lambda_cli.pipeline.change_sets.time.sleep", lambda _: None)
+    said: list[str] = []
+    found = stacks.ended("busy", said.append)
+    assert (found and found.status, said) == ("UPDATE_COMPLETE", ["busy: UPDATE_IN_PROGRESS, waiting"])
 
 
 def test_a_template_in_yaml_is_returned_as_it_was_given(stacks: ReviewedStacks) -> None:

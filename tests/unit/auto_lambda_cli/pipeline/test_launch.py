@@ -35,8 +35,8 @@ class FakeStacks:
     def describe(self, name: str) -> Stack | None:
         return self.there.get(name)
 
-    def prepare(self, plan: Plan, _: Any = None) -> Stack | None:
-        return self.there.get(plan.stack)
+    def ended(self, name: str, _: Any = None) -> Stack | None:
+        return self.there.get(name)
 
     def review(self, plan: Plan) -> tuple[Change, ...]:
         return self.now.get(plan.stack, ())
@@ -45,7 +45,7 @@ class FakeStacks:
         return self.later.get(change_set, self.now.get(change_set, ()))
 
     def deploy(self, plan: Plan, _: Any = None, inspect: Inspect | None = None) -> DeployResult:
-        if inspect and plan.stack in self.there:
+        if inspect:
             inspect(plan.stack)
         if error := self.fails.pop(plan.stack, None):
             raise error
@@ -201,6 +201,16 @@ def test_a_stack_whose_parameters_are_not_known_yet_is_said_to_change(site: Fake
     steps = {step.stack: step for step in review(site, {}, QUIET)}
     assert steps["auto-lambda-network"].new
     assert "depends on SecurityGroup, Subnets" in steps["auto-lambda-fleet"].changes[0].kind
+
+
+def test_what_is_left_of_a_failed_creation_counts_as_new(site: FakeSite, stacks: FakeStacks) -> None:
+    all_there(stacks)
+    stacks.there["auto-lambda-roles"] = replace(stacks.there["auto-lambda-roles"], status="ROLLBACK_COMPLETE")
+    stacks.there["auto-lambda-fleet"] = replace(stacks.there["auto-lambda-fleet"], status="UPDATE_ROLLBACK_FAILED")
+    steps = {step.stack: step for step in review(site, {}, QUIET)}
+    assert steps["auto-lambda-roles"].new
+    assert "rollback of its last update" in steps["auto-lambda-fleet"].changes[0].kind
+    assert stacks.done == []
 
 
 def test_a_new_stack_is_shown_with_all_that_its_template_has() -> None:
