@@ -6,6 +6,7 @@ them and never write them.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, Literal, Self
 
@@ -19,6 +20,26 @@ APPROVALS = ".approvals/"
 MAX_BYTES = 256 * 1024
 DEFAULT_NAME = "default"
 """Names the grants of a whole stage. An app that is called so has no grants of its own."""
+_ARNS: Mapping[str, re.Pattern[str]] = {
+    name: re.compile(rf"arn:[^:]*:{rest}")
+    for name, rest in {
+        "buckets": r"s3:::[^/]*",
+        "buses": r"events:.*:event-bus/.*",
+        "file_systems": r"elasticfilesystem:.*:access-point/.*",
+        "functions": r"lambda:.*:function:.*",
+        "keys": r"kms:.*:(?:key|alias)/.*",
+        "layers": r"lambda:.*:layer:.*",
+        "managed_policies": r"iam:.*:policy/.*",
+        "queues": r"sqs:.*",
+        "roles": r"iam:.*:role/.*",
+        "streams": r"kinesis:.*:stream/.*|arn:[^:]*:dynamodb:.*:table/.*/stream/.*",
+        "tables": r"dynamodb:.*:table/(?!.*/stream/).*",
+        "topics": r"sns:.*",
+        "user_pools": r"cognito-idp:.*:userpool/.*",
+    }.items()
+}
+"""The ARNs that each list of grants is for."""
+
 _KEYS = {"Sid", "Effect", "Action", "Resource", "Condition"}
 
 
@@ -140,6 +161,12 @@ class Grants(BaseModel):
                 case _:
                     merged[name] = own if own is not None else shared
         return Grants.model_validate(merged)
+
+
+def may_hold(name: str, value: str) -> bool:
+    """Tell whether a list of grants is for a value, as far as an ARN tells; an id or a name may be in any."""
+    form = _ARNS.get(name)
+    return not value.startswith("arn:") or (form is not None and form.fullmatch(value) is not None)
 
 
 def grants_key(app: App) -> str:

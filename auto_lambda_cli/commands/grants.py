@@ -179,7 +179,7 @@ def _check(checked: App) -> dict[str, Any]:
     from auto_lambda.aws.session import client, make_session
     from auto_lambda.grants import default_key, grants_key
     from worker.deploy.rights.permissions import permissions_of
-    from worker.deploy.rights.review import review
+    from worker.deploy.rights.review import refused_lines, review
     from worker.deploy.rights.suggest import suggested, unused
     from worker.records.ledger import Ledger
 
@@ -190,12 +190,13 @@ def _check(checked: App) -> dict[str, Any]:
     template = json.loads(store.get(_bucket(), live.template_key))
     own, shared = (_stored(store, key) for key in (grants_key(checked), default_key(checked.stage)))
     grants, place = own.with_default(shared), place_of(sts.whoami(client(session, "sts")))
-    found = review(checked, template, None, grants, place)
+    pipelines = (_bucket(), setting("AUTO_LAMBDA_TABLE"))
+    found = review(checked, template, None, grants, place, pipelines)
     return {
         "has": found.diff.has,
         "unused": unused(template, permissions_of(template, place), grants, place),
-        "refused": [str(one) for one in found.refused],
-        "suggested": suggested(found.refused),
+        "refused": refused_lines(found),
+        "suggested": suggested(found.grantable),
     }
 
 

@@ -154,7 +154,8 @@ class Deployer:
         return self._deployment(bundle.template_key, result)
 
     def _review(self, bundle: Bundle, access: AppAccess, live: Template | None, context: DeployContext) -> Review:
-        found = review(access.app, bundle.template, live, access.grants, self._target.place)
+        target = self._target
+        found = review(access.app, bundle.template, live, access.grants, target.place, target.own_names)
         context.reviewed(found, access.rights)
         return found
 

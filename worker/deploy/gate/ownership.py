@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
+from auto_lambda.grants import may_hold
 from auto_lambda.model import BucketNotification
 from worker.deploy.gate import api_body
 from worker.deploy.gate.access import AppAccess
@@ -161,7 +162,9 @@ def _grant(value: str, lists: tuple[str, ...]) -> str:
     """Say which grant would allow a value."""
     if not lists or "\x01" in value:
         return ""
-    wanted = " or ".join(f"grants: {one}: {json.dumps([value])}" for one in lists)
+    wanted = " or ".join(f"grants: {one}: {json.dumps([value])}" for one in lists if may_hold(one, value))
+    if not wanted:
+        return f"; nobody can be granted it here, where it may be one of the granted {' or '.join(lists)}"
     return f"; or ask the platform team for {wanted}"
 
 

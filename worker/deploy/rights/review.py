@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 from auto_lambda.errors import AppError, Code, first_lines
 from auto_lambda.grants import Grants
@@ -12,6 +12,7 @@ from auto_lambda.keys import App
 from auto_lambda.model import Template
 from auto_lambda.namespace import Place
 from worker.deploy.rights.decide import Rights
+from worker.deploy.rights.never import not_granted, pipelines_own
 from worker.deploy.rights.permissions import (
     Permission,
     PermissionDiff,
@@ -32,6 +33,7 @@ class Review:
     Attributes:
         diff: its permissions, and the changes since the live release.
         refused: what neither the app's namespace nor its grants cover.
+        never: what of it no grant allows, with the reason.
         wide: what is for every resource of a kind.
         asked: all of them.
     """
@@ -40,9 +42,22 @@ class Review:
     refused: tuple[Permission, ...]
     wide: tuple[Permission, ...]
     asked: tuple[Permission, ...] = ()
+    never: Mapping[Permission, str] = field(default_factory=dict)
+
+    @property
+    def grantable(self) -> tuple[Permission, ...]:
+        """What was refused and can be granted."""
+        return tuple(one for one in self.refused if one not in self.never)
 
 
-def review(app: App, template: Template, live: Template | None, grants: Grants, place: Place) -> Review:
+def review(
+    app: App,
+    template: Template,
+    live: Template | None,
+    grants: Grants,
+    place: Place,
+    pipelines: Iterable[str] = (),
+) -> Review:
     """Review the rights that a template asks for.
 
     Args:
@@ -51,6 +66,7 @@ def review(app: App, template: Template, live: Template | None, grants: Grants, 
         live: the template of the live release, None for a first deployment.
         grants: of the app.
         place: of the pipeline.
+        pipelines: names of the pipeline's own resources, with wildcards.
 
     Raises:
         AppError: it asks for more than can be listed.
@@ -65,9 +81,10 @@ def review(app: App, template: Template, live: Template | None, grants: Grants, 
             hint="Write the policies of the app as lists of statements, with the actions that the app needs.",
         ) from error
     rights = Rights(app, place, grants, template)
-    refused = tuple(one for one in asked if not rights.allow(one))
+    refused = not_granted(asked, rights, pipelines_own(pipelines, place))
     wide = tuple(one for one in asked if one.is_wide)
-    return Review(compare(asked, before), refused, wide, tuple(asked))
+    never = {one: why for one, why in refused.items() if why}
+    return Review(compare(asked, before), tuple(refused), wide, tuple(asked), never)
 
 
 def require_granted(app: App, found: Review) -> None:
@@ -78,12 +95,18 @@ def require_granted(app: App, found: Review) -> None:
     """
     if not found.refused:
         return
-    lines = first_lines([str(one) for one in found.refused], _SHOWN)
+    lines = first_lines(refused_lines(found), _SHOWN)
     raise AppError(
         Code.RIGHTS_NOT_GRANTED,
         "The app's roles ask for rights that are neither the app's own nor granted to it:\n" + "\n".join(lines),
-        hint=_hint(app, found.refused),
+        hint=_hint(app, found),
     )
+
+
+def refused_lines(found: Review) -> list[str]:
+    """Return what is refused as lines, first what nobody can be granted."""
+    never = [f"{one}: nobody can be granted this, {why}" for one, why in found.never.items()]
+    return [*never, *map(str, found.grantable)]
 
 
 def needs_approval(app: App, found: Review) -> AppError:
@@ -97,12 +120,15 @@ def needs_approval(app: App, found: Review) -> AppError:
     )
 
 
-def _hint(app: App, refused: Iterable[Permission]) -> str:
+def _hint(app: App, found: Review) -> str:
+    if not found.grantable:
+        return "Take it out of the app's policies: nobody can be granted this."
     command = f"auto-lambda grants set {app.name} --stage {app.stage} --merge -"
-    grants = json.dumps(suggested(refused), indent=2)
+    grants = json.dumps(suggested(found.grantable), indent=2)
     if len(grants) > _SUGGESTED:
         return f"Ask for less, or ask the platform team for grants, too many to print here. `{command}` sets them."
+    never = " and what nobody can be granted" if found.never else ""
     return (
-        "Take out of the app's policies what it does not need. For the rest, the platform team may grant exactly this, "
-        f"with `{command}`, then drop the zip again:\n{grants}"
+        f"Take out of the app's policies what it does not need{never}. For the rest, the platform team may grant "
+        f"exactly this, with `{command}`, then drop the zip again:\n{grants}"
     )

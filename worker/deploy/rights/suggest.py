@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from auto_lambda.grants import Grants
+from auto_lambda.grants import Grants, may_hold
 from auto_lambda.model import Template
 from auto_lambda.namespace import Place
 from worker.deploy.gate.patterns import covers
@@ -58,9 +58,16 @@ def _entry(permission: Permission) -> tuple[str | None, str]:
     if not resource.startswith("arn:") or permission.condition:
         return None, resource
     for name, actions in LIST_ACTIONS.items():
-        if any(covers(one.lower(), permission.action.lower()) for one in actions):
+        if _is_for(name, permission.action, resource) and any(
+            covers(one.lower(), permission.action.lower()) for one in actions
+        ):
             return name, resource.partition("/index/")[0] if name == "tables" else resource
     return None, resource
+
+
+def _is_for(name: str, action: str, resource: str) -> bool:
+    """Tell whether a list is for a resource and an action: a statement pairs each with each, also those of others."""
+    return may_hold(name, resource) and resource.split(":")[2] == action.partition(":")[0]
 
 
 def _statement(resource: str, condition: str, actions: Iterable[str]) -> Statement:

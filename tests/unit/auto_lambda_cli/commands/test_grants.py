@@ -152,18 +152,21 @@ def test_show_tells_what_is_granted_since_when_and_what_it_means(aws: Aws) -> No
     assert told[OWN]["version"]
 
 
+NEWS = "arn:aws:sns:us-east-1:000000000000:news"
+
+
 def test_check_tells_what_is_used_unused_and_refused(aws: Aws) -> None:
     assert run("grants", "check", "shop", "--stage", "prod").exit_code == 1  # it is not live
-    aws.release("bundles/1.json", STATEMENT, {"Effect": "Allow", "Action": "sns:Publish", "Resource": "arn:t"})
+    aws.release("bundles/1.json", STATEMENT, {"Effect": "Allow", "Action": "sns:Publish", "Resource": NEWS})
     aws.live("bundles/1.json")
     set_("shop", "--add", f"statements={json.dumps(STATEMENT)}", "--add", f"queues={QUEUE}")
     done = run("grants", "check", "shop", "--stage", "prod", "--json")
     assert done.exit_code == 1
     told = json.loads(done.stdout)
-    assert told["refused"] == ["Allow sns:Publish on arn:t"]
+    assert told["refused"] == [f"Allow sns:Publish on {NEWS}"]
     assert told["unused"] == [f"queues: {QUEUE}"]
-    assert told["suggested"] == {"topics": ["arn:t"]}
-    set_("shop", "--add", "topics=arn:t")
+    assert told["suggested"] == {"topics": [NEWS]}
+    set_("shop", "--add", f"topics={NEWS}")
     done = run("grants", "check", "shop", "--stage", "prod")
     assert done.exit_code == 0
     assert "granted, but not used" in done.stdout

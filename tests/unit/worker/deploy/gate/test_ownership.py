@@ -119,6 +119,14 @@ def test_dynamic_references_in_description_and_metadata() -> None:
             pass_gate(with_template(GOOD, template), SURROUNDINGS)
 
 
+def test_a_message_asks_for_no_grant_that_is_for_something_else() -> None:
+    said = refusal(sets("Queue", EventSourceArn=f"arn:aws:dynamodb:us-east-1:{ACCOUNT}:table/orders"))
+    assert "nobody can be granted it here, where it may be one of the granted queues or streams" in said
+    stream = "arn:aws:dynamodb:us-east-1:999999999999:table/orders/stream/2026"
+    said = refusal(sets("Queue", EventSourceArn=stream))
+    assert f'ask the platform team for grants: streams: ["{stream}"]' in said
+
+
 def test_the_grant_that_a_message_asks_for_is_enough() -> None:
     queue = f"arn:aws:sqs:us-east-1:{ACCOUNT}:al-bank-prod-Jobs-X"
     change = sets("Queue", EventSourceArn=queue)

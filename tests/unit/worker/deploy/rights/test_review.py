@@ -51,6 +51,75 @@ def test_what_is_not_granted_is_refused_with_the_grants_to_paste() -> None:
     require_granted(SHOP, review(SHOP, made, None, Grants.read(json.dumps(pasted)), HERE))
 
 
+PIPELINE = ("auto-lambda-uploads-1", "auto-lambda-Queue-X1", "ledger", "auto-lambda-AlarmTopic-*")
+
+
+def refusal(made: Template, grants: Grants | None = None) -> AppError:
+    with pytest.raises(AppError) as refused:
+        require_granted(SHOP, review(SHOP, made, None, grants or Grants(), HERE, PIPELINE))
+    assert refused.value.code is Code.RIGHTS_NOT_GRANTED
+    return refused.value
+
+
+@pytest.mark.parametrize(
+    ("action", "on"),
+    [
+        ("s3:GetObject", "arn:aws:s3:::auto-lambda-uploads-1/*"),
+        ("s3:ListBucket", "arn:aws:s3:::auto-lambda-uploads-1"),
+        ("sqs:SendMessage", "arn:aws:sqs:eu-central-1:123456789012:auto-lambda-Queue-X1"),
+        ("dynamodb:GetItem", "arn:aws:dynamodb:eu-central-1:123456789012:table/ledger"),
+        ("dynamodb:Query", "arn:aws:dynamodb:eu-central-1:123456789012:table/ledger/index/*"),
+        ("sns:Publish", "arn:aws:sns:eu-central-1:123456789012:auto-lambda-AlarmTopic-Z9"),
+        ("logs:GetLogEvents", "arn:aws:logs:eu-central-1:123456789012:log-group:/auto-lambda/worker:*"),
+        ("ssm:GetParameter", "arn:aws:ssm:eu-central-1:123456789012:parameter/auto-lambda-fleet/auto-lambda/worker/a"),
+    ],
+)
+def test_the_pipelines_own_is_offered_to_nobody(action: str, on: str) -> None:
+    error = refusal(template(allow(action, on)))
+    assert f"Allow {action} on {on}: nobody can be granted this, it is the pipeline's own" in error.message
+    assert "grants set" not in error.hint
+    granted = Grants.model_validate({"statements": [allow(action, on)]})
+    assert "the pipeline's own" in refusal(template(allow(action, on)), granted).message
+
+
+def test_the_pipelines_names_in_other_places_are_not_the_pipelines() -> None:
+    error = refusal(
+        template(
+            allow("s3:GetObject", "arn:aws:s3:::pictures/ledger"),
+            allow("sqs:SendMessage", "arn:aws:sqs:eu-central-1:999999999999:auto-lambda-Queue-X1"),
+        )
+    )
+    assert "nobody can be granted" not in error.message
+    assert "grants set" in error.hint
+
+
+@pytest.mark.parametrize(
+    ("action", "on", "reason"),
+    [
+        ("dynamodb:DeleteTable", {"Fn::GetAtt": ["Table", "Arn"]}, "resources of its own stack"),
+        ("s3:GetObject", {"Fn::Sub": "${Pictures.Arn}/*"}, "write the ARN instead of a reference"),
+        ("s3:GetObject", {"Fn::Split": ["a", "b"]}, "nobody can be granted"),
+    ],
+)
+def test_what_no_grant_can_say_is_not_offered(action: str, on: Any, reason: str) -> None:
+    made = template(allow(action, on))
+    made["Resources"]["Table"] = resource("DynamoDB::Table")
+    error = refusal(made)
+    assert reason in error.message
+    assert "grants set" not in error.hint
+
+
+def test_each_list_is_offered_what_it_is_for() -> None:
+    stream, topic = f"{ORDERS}/stream/2026", "arn:aws:sns:eu-central-1:123456789012:news"
+    both = allow(
+        ["sqs:SendMessage", "dynamodb:GetItem", "dynamodb:GetRecords", "sns:Publish"], [JOBS, ORDERS, stream, topic]
+    )
+    error = refusal(template(both))
+    offered = json.loads(error.hint[error.hint.index("{") :])
+    del offered["statements"]  # a statement pairs each action with each resource
+    assert offered == {"queues": [JOBS], "tables": [ORDERS], "streams": [stream], "topics": [topic]}
+
+
 def test_a_message_stays_short_however_much_is_asked_for() -> None:
     made = template(*(allow("s3:GetObject", f"arn:aws:s3:::bucket-{number}/*") for number in range(2_000)))
     with pytest.raises(AppError) as refused:
