@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,5 +89,5 @@ def unmet(pins: Mapping[str, str]) -> tuple[UnmetBound, ...]:
 def _is_in(version: str, requirement: str) -> bool:
     try:
         return Requirement(requirement).specifier.contains(Version(version), prereleases=True)
-    except InvalidVersion:
+    except ValueError:  # no version, or one of thousands of digits
         return True

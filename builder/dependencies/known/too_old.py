@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 OLDEST: Mapping[str, tuple[str, str]] = {
     "beautifulsoup4": ("4.8", "5"),
@@ -63,5 +63,5 @@ def _pinned(requirement: Requirement) -> Version | None:
         return None
     try:
         return Version(specifiers[0].version.removesuffix(".*"))
-    except InvalidVersion:
+    except ValueError:  # no version, or one of thousands of digits
         return None

@@ -24,7 +24,9 @@ def test_a_pin_that_runs_nowhere_is_raised_as_little_as_possible(line: str, chan
     assert "runs on no Python that Lambda offers" in (warning or "")
 
 
-@pytest.mark.parametrize("line", ["Jinja2==2.11.3", "jinja2", "jinja2>=2.0", "six==1.0", "django==2.2.28"])
+@pytest.mark.parametrize(
+    "line", ["Jinja2==2.11.3", "jinja2", "jinja2>=2.0", "six==1.0", "django==2.2.28", f"jinja2==1.{'1' * 6000}"]
+)
 def test_all_others_stay_as_they_are(line: str) -> None:
     assert replaced(line) == (line, None)
 
