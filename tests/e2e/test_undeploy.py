@@ -14,8 +14,7 @@ from e2e_stack import Drop, LocalUp, Stack, make_zip, saying, small_zappa, until
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A stack of its own: in the shared one, an app stays where it is when its zip is deleted."""
-    soon = {"AUTO_LAMBDA_RETAIN_RELEASES": "1", "AUTO_LAMBDA_COLLECT_AFTER_MINUTES": "0"}
-    up = LocalUp(tmp_path_factory.mktemp("undeploy"), "--undeploy-on-delete", **soon)
+    up = LocalUp(tmp_path_factory.mktemp("undeploy"), "--undeploy-on-delete", AUTO_LAMBDA_COLLECT_AFTER_MINUTES="0")
     try:
         yield up.ready()
     finally:
@@ -181,7 +180,8 @@ def test_nothing_of_an_app_outlives_it_but_what_is_documented(stack: Stack) -> N
 
 
 def test_old_releases_are_collected_and_a_rollback_to_one_says_so(stack: Stack) -> None:
-    receipts = [stack.live(stack.drop("kept", make_zip(saying(word, small_zappa())))) for word in ("one", "two", "six")]
+    bodies = [make_zip(saying(word, small_zappa(num_retained_versions=1))) for word in ("one", "two", "six")]
+    receipts = [stack.live(stack.drop("kept", body)) for body in bodies]
     function, uploads = receipts[0]["function"], [receipt["upload"]["version"] for receipt in receipts]
 
     def versions() -> list[str]:

@@ -188,10 +188,7 @@ def _without_api(settings: StageSettings) -> bool:
 
 
 def _retained_versions(settings: StageSettings) -> int | None:
-    number = settings.number("num_retained_versions", 0)
-    if settings.values.get("num_retained_versions") is not None and number < 1:
-        raise settings.invalid("num_retained_versions", "a whole number greater than 0")
-    return min(number, MOST_RELEASES) or None
+    return min(settings.number("num_retained_versions", 0), MOST_RELEASES) or None
 
 
 def _check_app(settings: StageSettings, zappa: Path) -> None:

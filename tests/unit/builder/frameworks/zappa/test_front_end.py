@@ -391,3 +391,17 @@ def test_zappa_and_django_are_required_when_the_manifests_forget_them(tmp_path: 
     write(flask, {"flask/__init__.py": ""})
     assert zappa.requirements(flask) == (f"zappa=={ZAPPA_VERSION}",)
     assert zappa.requirements(django) == (f"zappa=={ZAPPA_VERSION}", "django")
+
+
+@pytest.mark.parametrize(
+    ("asked", "kept"), [({}, None), ({"num_retained_versions": 4}, 4), ({"num_retained_versions": 500}, 100)]
+)
+def test_the_number_of_retained_versions_is_that_of_releases(
+    compile_zappa: Compile, asked: dict[str, int], kept: int | None
+) -> None:
+    assert compile_zappa(settings(**asked)).retain == kept
+
+
+def test_no_retained_version_at_all_is_refused(compile_zappa: Compile) -> None:
+    error = refused(compile_zappa, settings(num_retained_versions=0))
+    assert (error.code, "num_retained_versions" in error.message) == (Code.BAD_CONFIG, True), "zappa's own words"
