@@ -25,6 +25,9 @@ PAUSE_SECONDS = 60.0
 """Time between two looks at what others have left, in the whole fleet."""
 DAY_SECONDS = 86_400.0
 _RENEWAL_SECONDS = 10.0
+BETWEEN_SECONDS = 1.0
+"""Time between two apps that others have left: Lambda answers 15 calls a second, those of deployments among them."""
+_FIRST_RETRY, _LAST_RETRY = timedelta(minutes=1), timedelta(days=1)
 _OWN = timedelta(seconds=30)
 """An app that is due for less than this is collected by the worker that has deployed it."""
 _RELEASES = "releases#"
@@ -44,6 +47,7 @@ class Housekeeper:
         collector: collects the releases of an app.
         artifacts: collects artifacts.
         worker: its name in the ledger.
+        between: seconds between two apps that others have left.
         now: the time, in UTC.
     """
 
@@ -54,12 +58,14 @@ class Housekeeper:
         artifacts: ArtifactCollector,
         *,
         worker: str,
+        between: float = BETWEEN_SECONDS,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._records = records
         self._collector = collector
         self._artifacts = artifacts
         self._worker = worker
+        self._between = between
         self._now = now
         self._changed: set[App] = set()
         self._wake = threading.Event()
@@ -96,13 +102,25 @@ class Housekeeper:
         self._quietly(lambda: self._as_duty(DAILY, DAY_SECONDS, self._daily))
 
     def _others(self, alive: Callable[[], None]) -> None:
-        self._collect(lambda due: self._now() - due.when > _OWN, alive)
+        self._collect(lambda due: self._now() - due.when > _OWN, alive, self._between)
 
-    def _collect(self, wanted: Callable[[Due], bool], alive: Callable[[], None]) -> None:
+    def _collect(self, wanted: Callable[[Due], bool], alive: Callable[[], None], between: float = 0) -> None:
         for due in self._records.due():
             if wanted(due) and not (due.again and self._now() < due.again):
                 alive()
-                self._quietly(partial(self._collector.collect, due, alive))
+                self._quietly(partial(self._collect_one, due, alive))
+                self._stopping.wait(between)
+
+    def _collect_one(self, due: Due, alive: Callable[[], None]) -> None:
+        """Collect an app; after a failure it is due again later and later."""
+        try:
+            self._collector.collect(due, alive)
+        except (Stopped, Cancelled):
+            raise
+        except Exception:
+            waited = max(_FIRST_RETRY, self._now() - due.when)
+            self._records.done(due, self._now() + min(_LAST_RETRY, waited))
+            raise
 
     def _daily(self, alive: Callable[[], None]) -> None:
         found = self._find_due(alive)

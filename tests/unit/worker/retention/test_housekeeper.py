@@ -39,7 +39,9 @@ class World:
     def housekeeper(self, worker: str = "w") -> Housekeeper:
         records = RetentionRecords(self.table, worker)
         records.ledger = Ledger(self.table, now=lambda: self.now.timestamp(), clock=lambda: self.seconds)
-        return Housekeeper(records, self, Sweep(self), worker=worker, now=lambda: self.now)  # type: ignore[arg-type]
+        return Housekeeper(
+            records, self, Sweep(self), worker=worker, between=0, now=lambda: self.now,  # type: ignore[arg-type]
+        )  # fmt: skip
 
     def deployed(self, app: App, again: datetime | None = None) -> None:
         item = {**put_due(app, self.now).item, "again": again.isoformat() if again else None}
@@ -133,6 +135,25 @@ def test_a_failure_keeps_nobody_else_waiting() -> None:
     world.seconds += PAUSE_SECONDS
     world.housekeeper().round()
     assert (world.collected, world.swept) == ([SHOP, BANK], 1)
+
+
+def test_after_failures_an_app_is_due_later_and_later() -> None:
+    world = World(fails=OSError("no Lambda"))
+    world.deployed(SHOP)
+    housekeeper = world.housekeeper()
+    tries = []
+    for minute in range(1, 60 * 24 * 5):
+        world.seconds = minute * 60.0
+        before = len(world.collected)
+        housekeeper.round()
+        if len(world.collected) > before:
+            tries.append(minute)
+    assert tries[:4] == [1, 2, 4, 8]
+    assert len(tries) < 17, "at most once a day in the end"
+    world.fails = None
+    world.seconds += DAY_SECONDS
+    housekeeper.round()
+    assert len(world.collected) == len(tries) + 1
 
 
 def test_a_worker_that_ends_begins_nothing_more() -> None:
