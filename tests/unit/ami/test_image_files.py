@@ -42,6 +42,12 @@ def written_by(unit: str) -> str:
     return str(file).replace("%L", "/var/log").replace("%N", f"autolambda-{unit}")
 
 
+@pytest.mark.parametrize("unit", ["worker", "checker"])
+def test_a_daemon_has_a_folder_for_the_settings_of_its_fleet(unit: str) -> None:
+    """Else it looks for a home, which the checker's dynamic user does not have, and ends."""
+    assert "\nRuntimeDirectory=%N\n" in (UNITS / f"autolambda-{unit}.service").read_text()
+
+
 def test_the_cloudwatch_agent_collects_disk_memory_and_the_files_that_our_units_write() -> None:
     """Not their journals: the agent wraps each line of a journal, and no metric filter sees into it."""
     agent = json.loads(AGENT.read_text())
