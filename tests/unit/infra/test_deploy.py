@@ -75,9 +75,15 @@ def test_in_a_network_of_others_none_is_made(aws: EmbeddedAws) -> None:
     ec2 = local_client(aws, "ec2")
     vpc = ec2.create_vpc(CidrBlock="10.1.0.0/16")["Vpc"]["VpcId"]
     subnets = [ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.1.{number}.0/24")["Subnet"]["SubnetId"] for number in (1, 2)]
-    outputs = deploy(aws, "two", VpcId=vpc, SubnetIds=",".join(subnets), Architecture="arm64")
+    given = {"VpcId": vpc, "SubnetIds": ",".join(subnets), "Architecture": "arm64"}
+    outputs = deploy(aws, "two", **given)
     assert not {"Vpc", "SubnetA", "InternetGateway", "RouteTable"} & set(resources(aws, "two"))
     assert group(aws, outputs["WorkerGroup"])["VPCZoneIdentifier"] == ",".join(subnets)
+
+    narrow = deploy(aws, "two", EgressCidr="10.1.0.0/16", EgressPrefixListId="pl-6da54004", **given)
+    assert narrow["SecurityGroup"] == outputs["SecurityGroup"]
+    own = ec2.create_security_group(GroupName="own", Description="own", VpcId=vpc)["GroupId"]
+    assert deploy(aws, "two", SecurityGroupId=own, **given)["SecurityGroup"] == own
 
 
 def test_the_dashboard_shows_metrics_and_alarms_that_exist(aws: EmbeddedAws) -> None:
