@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from auto_lambda.errors import AppError, Code, first_lines
 from auto_lambda.model import Template
-from builder.lint import rights, schedules, schemas
+from builder.lint import cycles, rights, schedules, schemas
 from builder.lint.refusal import Refusal
 
 SettingNames = Mapping[tuple[str, str], str]
@@ -26,6 +26,7 @@ def lint(template: Template, names: SettingNames) -> None:
         AppError: ``bad-config``; the message names each value and its setting.
     """
     found = [*schemas.findings(template), *schedules.findings(template), *rights.findings(template)]
+    found += cycles.findings(template)
     lines = list(dict.fromkeys(_line(one, names) for one in found))
     if lines:
         raise AppError(

@@ -64,6 +64,32 @@ def test_a_function_sees_what_it_would_see_on_lambda(proving: Any) -> None:
     assert seen["AWS_ACCESS_KEY_ID"] == seen["AUTO_LAMBDA_RELEASE"] == "proof"
 
 
+SETTINGS = """
+import os, sys
+ok = sys.flags.optimize == 1 and os.environ["PYTHONOPTIMIZE"] == "1" and os.environ["PYTHONHASHSEED"] == "7"
+ok = ok and sys.flags.hash_randomization == 1 and os.environ["LD_BIND_NOW"] == "1" and "_PROOF_PYTHONPATH" not in os.environ
+sys.stdout.write("SETTINGS " + str(ok))
+def handler(event, context): pass
+"""
+
+
+@pytest.mark.parametrize("by", ["options", "template"])
+def test_what_an_app_sets_for_python_and_the_loader_holds_in_the_proof(proving: Any, by: str) -> None:
+    said: list[str] = []
+    own = {"PYTHONOPTIMIZE": "1", "PYTHONHASHSEED": "7", "LD_BIND_NOW": "1"}
+    if by == "options":
+        proving({"app.py": SETTINGS}, environment=own, said=said)
+    else:
+        proving({"app.py": SETTINGS}, functions={"Main": {"Environment": {"Variables": own}}}, said=said)
+    assert "SETTINGS True" in said
+
+
+@pytest.mark.parametrize("name", ["PYTHONHASHSEED", "PYTHONMALLOC", "PYTHONIOENCODING"])
+def test_a_variable_with_which_python_does_not_start_fails_in_the_proof(proving: Any, name: str) -> None:
+    error = refused(proving, {"app.py": HANDLER}, environment={name: "nonsense"})
+    assert error.code is Code.ENDED_AT_START
+
+
 def test_without_isolation_the_same_package_starts_where_it_lies(proving_plainly: Any) -> None:
     proof = proving_plainly({"app.py": "import helper, boto3\n" + HANDLER}, site={"helper.py": ""})
     assert proof.init_ms is not None
