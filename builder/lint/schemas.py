@@ -17,7 +17,7 @@ from jsonschema_rs import ValidationError, ValidationErrorKind, validator_for
 
 from auto_lambda.model import Template
 from builder.lint.refusal import Refusal
-from builder.source.options import RESERVED_VARIABLES
+from builder.source.options import why_refused
 
 _SCHEMAS = Path(__file__).with_name("schemas.json")
 _LONGEST = 300
@@ -55,8 +55,8 @@ def _variables(properties: Mapping[str, Any]) -> Iterator[str]:
     for name in properties.get("Environment", {}).get("Variables", {}):
         if not _VARIABLE.fullmatch(name):
             yield f"{name[:100]!r}: a variable's name is a letter and one or more letters, digits and underscores"
-        elif name in RESERVED_VARIABLES:
-            yield f"{name!r} is Lambda's own variable"
+        elif why := why_refused(name):
+            yield why
 
 
 @cache

@@ -51,6 +51,20 @@ RESERVED_VARIABLES = frozenset(
 )
 """Lambda refuses a function that sets one of these (Developer Guide, 'Using environment variables')."""
 
+_BREAKS_PYTHON = frozenset({"PYTHONEXECUTABLE", "PYTHONHOME", "PYTHONPLATLIBDIR"})
+_RELEASE = "AUTO_LAMBDA_RELEASE"
+
+
+def why_refused(name: str) -> str | None:
+    """Return why no function may have a variable of that name, None if it may."""
+    if name in RESERVED_VARIABLES:
+        return f"Lambda sets {name} itself"
+    if name == _RELEASE:
+        return f"Auto-Lambda sets {name} itself"
+    if name in _BREAKS_PYTHON:
+        return f"with {name}, Python does not find its own library on Lambda"
+    return None
+
 
 def read(folder: Path, shown: str = "") -> Options:
     """Read a folder's ``auto-lambda.toml``; without one, every option has its default.
@@ -143,7 +157,7 @@ def _health_path(file: str, value: Any) -> str:
 def _environment(file: str, value: Any) -> Mapping[str, str]:
     table = _table(file, "environment", value)
     for name, content in table.items():
-        if not _VARIABLE.fullmatch(name) or name in RESERVED_VARIABLES:
+        if not _VARIABLE.fullmatch(name) or why_refused(name):
             raise _bad_variable(file, name)
         if not isinstance(content, str):
             raise documents.bad_config(
@@ -163,8 +177,8 @@ def _environment(file: str, value: Any) -> Mapping[str, str]:
 
 
 def _bad_variable(file: str, name: str) -> AppError:
-    if name in RESERVED_VARIABLES:
-        return documents.bad_config(file, f"Lambda sets {name} itself", hint="Choose another name in [environment].")
+    if why := why_refused(name):
+        return documents.bad_config(file, why, hint="Leave it out, or choose another name in [environment].")
     return documents.bad_config(
         file,
         f"{documents.short_repr(name)} can't be the name of an environment variable",

@@ -15,6 +15,7 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 from awslambdaric import bootstrap
@@ -26,6 +27,9 @@ Handler = Callable[[Any, Any], Any]
 def main() -> None:
     """Run the runtime: load the handler, then ask for events until killed."""
     faulthandler.enable()
+    os.environ["PYTHONPATH"] = os.environ.pop("_PROOF_PYTHONPATH")
+    if Path(sys.path[0]) == Path(__file__).parent:
+        del sys.path[0]  # the folder of this program
     # The app may have set PYTHONPATH: the code is found first all the same, and the runtime last.
     task, runtime = os.environ["LAMBDA_TASK_ROOT"], os.environ["LAMBDA_RUNTIME_DIR"]
     sys.path[:0] = dict.fromkeys([task, *os.environ["PYTHONPATH"].split(":"), runtime])

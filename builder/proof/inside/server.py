@@ -137,8 +137,10 @@ def start(one: dict[str, Any], request: dict[str, Any], base: dict[str, str]) ->
         path = own["PYTHONPATH"].replace("/opt/python", f"{layer_folder(request)}/python")
         own["PYTHONPATH"] = path.replace("/var/task", base["LAMBDA_TASK_ROOT"])
     environment = {**base, **own, "_HANDLER": one["handler"], "AWS_LAMBDA_RUNTIME_API": api.address}
+    environment["_PROOF_PYTHONPATH"] = environment.pop("PYTHONPATH")
     process = subprocess.Popen(
-        [sys.executable, "-I", "-B", "-u", str(CLIENT)],
+        # Not isolated: what the app sets for Python holds here as well. The client puts PYTHONPATH in its place.
+        [sys.executable, "-s", "-B", "-u", str(CLIENT)],
         cwd=base["LAMBDA_TASK_ROOT"], env=environment, stdin=subprocess.DEVNULL, start_new_session=True,
     )  # fmt: skip
     watch = ProcessMonitor(process.pid)
