@@ -16,6 +16,8 @@ _JSON = ("application/vnd.pypi.simple.v1+json", "application/json")
 PAGES = (*_HTML, *_JSON)
 LARGEST_PAGE = 64 * 1024 * 1024
 """Bytes of a page, unpacked. The largest of public indexes have some 20 MB."""
+MOST_LINKS = 200_000
+"""Links of a page. The largest of public indexes have some 60,000."""
 _WORD = re.compile(r"[^ \t\r\n]")
 _LONGEST = 1024 * 1024  # characters of one tag, or of one value in JSON
 
@@ -49,6 +51,7 @@ class PageReader:
         self._fresh: list[str] = []
         self._size = 0  # of what is fresh
         self._total = 0
+        self._links = 0
 
     def feed(self, data: bytes) -> list[str]:
         """Return the whole addresses of the files that have come into sight.
@@ -72,6 +75,9 @@ class PageReader:
         if self._parser.unread() > _LONGEST:
             raise PageTooLarge(f"more than {_LONGEST} characters in one tag or value")
         found, self._parser.found = self._parser.found, []
+        self._links += len(found)
+        if self._links > MOST_LINKS:
+            raise PageTooLarge(f"more than {MOST_LINKS} links")
         return [address for link in found if (address := self._whole(link))]
 
     def _whole(self, link: str) -> str | None:

@@ -87,6 +87,18 @@ def test_a_page_is_not_read_without_end(kind: str, monkeypatch: pytest.MonkeyPat
         list(links(b" " * 1_000_001, kind, AT))
 
 
+@pytest.mark.parametrize(
+    ("kind", "start", "file"), [(HTML, "", '<a href="a">a</a>'), (JSON, '{"files": [', '{"url": "a"},')]
+)
+def test_a_page_does_not_lead_anywhere_without_end(
+    kind: str, start: str, file: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pages, "MOST_LINKS", 100)
+    assert len(list(links((start + file * 100).encode(), kind, AT))) == 100
+    with pytest.raises(PageTooLarge):
+        list(links((start + file * 101).encode(), kind, AT))
+
+
 def test_a_page_of_many_links_takes_no_more_memory_than_one_of_few() -> None:
     page = b"".join(b'<a href="/team/files/demo-%d.tar.gz">x</a>\n' % number for number in range(1000))
     reader, peaks = PageReader(HTML, AT), list[int]()
