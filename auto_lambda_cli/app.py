@@ -10,6 +10,7 @@ import typer
 from auto_lambda import __version__
 from auto_lambda_cli.commands.ami import app as ami
 from auto_lambda_cli.commands.approve import approve
+from auto_lambda_cli.commands.daemons import checker, worker
 from auto_lambda_cli.commands.grants import app as grants
 from auto_lambda_cli.commands.pipeline import app as pipeline
 from auto_lambda_cli.commands.simulate import simulate
@@ -376,35 +377,5 @@ def reconcile(
     raise typer.Exit(run(deleted=deleted, dry_run=dry_run, as_json=as_json, local=local, bucket=bucket))
 
 
-@app.command()
-@needs("worker")
-def worker() -> None:
-    """Run a worker in the foreground.
-
-    Its settings are AUTO_LAMBDA_* in the environment: docs/reference/settings.md
-    """
-    _become("worker")
-
-
-@app.command()
-@needs("checker")
-def checker(
-    once: Annotated[bool, typer.Option("--once", help="Take and publish one sample, print it, and end.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print samples as JSON, one per line.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print samples instead of publishing them.")] = False,
-) -> None:
-    """Run the checker in the foreground.
-
-    It samples the queue, the worker group and the ledger, and publishes the metrics that the fleet scales by to
-    CloudWatch. Its settings are AUTO_LAMBDA_* in the environment: docs/reference/settings.md
-    """
-    chosen = {"--once": once, "--json": as_json, "--dry-run": dry_run}
-    _become("checker", *(name for name, wanted in chosen.items() if wanted))
-
-
-def _become(module: str, *arguments: str) -> None:
-    """Replace this process with a daemon, which needs none of the command line's memory."""
-    import os
-    import sys
-
-    os.execv(sys.executable, [sys.executable, "-m", module, *arguments])  # noqa: S606 - no shell is wanted
+app.command()(needs("worker")(worker))
+app.command()(needs("checker")(checker))
