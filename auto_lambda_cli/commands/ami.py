@@ -127,9 +127,7 @@ def inspect(
     with _told():
         if template:
             chosen = find(packer)
-            returncode, _ = chosen.run(
-                PackerCall("inspect", chosen.template(payload.root() / "ami")), typer.echo, seconds=60
-            )
+            returncode, _ = chosen.run(PackerCall("inspect", chosen.template(payload.root() / "ami")), say, seconds=60)
             raise typer.Exit(returncode)
         with before_launch():
             session = make_session(region)

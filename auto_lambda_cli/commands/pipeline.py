@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from auto_lambda_cli.exits import Exit, leave, plain_errors, tell
+from auto_lambda_cli.exits import Exit, leave, plain_errors, say, tell
 from auto_lambda_cli.extras import needs
 from auto_lambda_cli.options import AsJson
 
@@ -98,9 +98,9 @@ def status(name: Name = DEFAULT, region: Region = None, as_json: AsJson = False)
             Exit.USAGE, f"there is no pipeline {name} in {site.account}, {site.region}: auto-lambda pipeline up"
         )
     if as_json:
-        typer.echo(json.dumps(found.as_json(), indent=2))
+        say(json.dumps(found.as_json(), indent=2))
     else:
-        typer.echo("\n".join(found.lines()))
+        say("\n".join(found.lines()))
     raise typer.Exit(Exit.OK if found.complete else Exit.FAILED)
 
 
@@ -131,10 +131,10 @@ def down(
             with _begun():
                 rest = take_down(site, _progress)
     if as_json:
-        typer.echo(json.dumps({"pipeline": name, "removed": [] if dry_run else stacks, "left": rest}, indent=2))
+        say(json.dumps({"pipeline": name, "removed": [] if dry_run else stacks, "left": rest}, indent=2))
         return
     tell("left:" if not dry_run else "would be left:")
-    typer.echo("\n".join(rest))
+    say("\n".join(rest))
 
 
 @app.command()
@@ -259,13 +259,13 @@ def _finish(
     as_json: bool,
 ) -> None:
     if as_json:
-        typer.echo(json.dumps(_told_as_json(site, checks, steps, outputs), indent=2))
+        say(json.dumps(_told_as_json(site, checks, steps, outputs), indent=2))
         return
     if outputs is None:
         tell("nothing was changed")
         return
     tell(f"the pipeline {site.pipeline} is there. Next:")
-    typer.echo(f"export AUTO_LAMBDA_UPLOADS_BUCKET={outputs['UploadsBucket']}")
+    say(f"export AUTO_LAMBDA_UPLOADS_BUCKET={outputs['UploadsBucket']}")
     tell("auto-lambda deploy FOLDER --name shop")
 
 

@@ -1,0 +1,25 @@
+"""All that commands print goes through functions that leave out what commands a terminal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from auto_lambda_cli.exits import say, tell
+
+CLI = Path(__file__).parents[3] / "auto_lambda_cli"
+OUR_OWN_WORDS = {"exits.py", "app.py"}  # the functions themselves, and the version
+
+
+def test_no_command_prints_by_itself() -> None:
+    sources = [path for path in CLI.rglob("*.py") if path.name not in OUR_OWN_WORDS]
+    assert len(sources) > 20
+    assert [path.name for path in sources if "typer.echo" in path.read_text()] == []
+
+
+def test_what_commands_a_terminal_is_left_out(capsys: pytest.CaptureFixture[str]) -> None:
+    for write in (say, tell):
+        write("a\x1b]0;title\x07\x1b[31mb\u202ec\nd")
+    printed = capsys.readouterr()
+    assert (printed.out, printed.err) == ("abc\nd\n", "abc\nd\n")
