@@ -7,9 +7,12 @@ import re
 from typing import Any
 
 import pytest
+from botocore.utils import get_environ_proxies
 from iam.direct import CALLS, Who
 from iam.template import PipelineStack
 from pipeline_template import REPOSITORY
+
+from worker.index.upstream import proxy_for
 
 PAGE = (REPOSITORY / "docs/how-to/vpc-endpoints.md").read_text()
 ENDPOINTS = {"cloudwatch": "monitoring", "kinesis": "kinesis-streams"}
@@ -80,6 +83,17 @@ def test_the_example_makes_every_endpoint_of_the_table() -> None:
     fleet = {name: kind for name, (kind, whose) in rows().items() if {"worker", "checker"} & whose}
     assert set(gateways.split()) == {name for name, kind in fleet.items() if kind == "gateway"}
     assert set(interfaces.split()) == {name for name, kind in fleet.items() if kind == "interface"}
+
+
+def test_the_proxy_of_the_page_is_for_the_index_and_not_for_endpoints(monkeypatch: pytest.MonkeyPatch) -> None:
+    values = dict(re.findall(r"--name \$path/(\w+) --value (\S+)$", PAGE, re.MULTILINE))
+    for name in ("ALL_PROXY", "all_proxy", *values, *map(str.lower, values)):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in values.items():
+        monkeypatch.setenv(name, value)
+    assert get_environ_proxies("https://sqs.eu-west-1.amazonaws.com") == {}
+    assert proxy_for("packages.example") == values["HTTPS_PROXY"]
+    assert proxy_for("domain-111122223333.d.codeartifact.eu-west-1.amazonaws.com") is None
 
 
 # --- what leaves the instances ---
