@@ -113,6 +113,7 @@ def test_addresses_and_a_prefix_list_can_be_chosen() -> None:
     rules = group(EgressCidr="10.1.0.0/16", EgressPrefixListId="pl-6da54004")["SecurityGroupEgress"]
     assert [rule.get("CidrIp", rule.get("DestinationPrefixListId")) for rule in rules] == ["10.1.0.0/16", "pl-6da54004"]
     assert {(rule["FromPort"], rule["ToPort"]) for rule in rules} == {(443, 443)}
+    assert all(rule["Description"] for rule in rules)
 
 
 def test_a_group_that_is_given_takes_the_place_of_the_stacks_own() -> None:
