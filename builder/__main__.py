@@ -16,7 +16,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from auto_lambda.daemon.descendants import end_descendants
-from auto_lambda.errors import AppError, Code
+from auto_lambda.errors import AppError
 from auto_lambda.redact import Redactor
 from builder.compose import compose, make_sandbox
 from builder.perform import describe_result, perform
@@ -24,6 +24,7 @@ from builder.pipeline import as_message, build_app
 from builder.protocol.channel import BadMessage, Channel, WireMessage
 from builder.protocol.messages import Action, ActionDone, BuildRequest, read_as
 from builder.session import Session
+from builder.template_limits import unusable
 
 _SHOWN = 500
 
@@ -72,21 +73,9 @@ def _build(request: BuildRequest, zip_file: int, session: Session, work: Path, r
             message, files = as_message(package, opened)
             session.built(message, files)
     except (ValueError, RecursionError, BadMessage) as error:
-        raise _unusable(error) from error
-
-
-def _unusable(error: Exception) -> AppError:
-    """Return the error of a value that passed every check and still cannot be worked with or passed on.
-
-    It came out of the zip: lone surrogates, values that are too long, nesting that is too deep.
-    """
-    told = f"{type(error).__name__}: {error}"[:_SHOWN]
-    return AppError(
-        Code.BAD_CONFIG,
-        f"A value in the app's files or settings cannot be used: {told}",
-        hint="Look for text that is not valid Unicode, and for very long or deeply nested values, in settings, "
-        "policies, names and routes.",
-    )
+        # A net: what passed every check and still cannot be worked with or passed on came out of the zip, most likely.
+        session.netted(traceback.format_exc())
+        raise unusable(f"{type(error).__name__}: {error}"[:_SHOWN]) from error
 
 
 def _act(request: BuildRequest, action: Action, session: Session, work: Path) -> None:

@@ -27,6 +27,7 @@ from builder.source.inspect import inspect
 from builder.source.python_path import add_layer
 from builder.source.runtime import Defaults, how_to_fix
 from builder.source.unpack import unpack_file
+from builder.template_limits import check_limits
 
 
 class BuildProgress(Protocol):
@@ -215,6 +216,7 @@ def _reaching_layer(draft: Draft) -> Draft:
 
 
 def _zipped(draft: Draft, built: Built, to: Path) -> Path:
+    check_limits(draft.template)
     check_shape(draft.template, draft.main, (one.function for one in draft.notifications))
     check_package_size(draft.code, built)
     try:

@@ -15,7 +15,7 @@ from auto_lambda.model import BuildLog
 from auto_lambda.redact import Redactor
 from builder.actions import ActionResult, OurTrouble
 from builder.model import Source
-from builder.protocol.channel import BadMessage, Channel
+from builder.protocol.channel import BadMessage, Channel, check_sendable
 from builder.protocol.messages import (
     Action,
     ActionDone,
@@ -24,6 +24,7 @@ from builder.protocol.messages import (
     Ask,
     Event,
     Log,
+    Netted,
     ProblemMessage,
     Recognised,
     Reply,
@@ -98,6 +99,10 @@ class Session:
         problem = ProblemMessage(code=error.code, message=message, hint=hint)
         self._send(AppFailed(problem=problem))
 
+    def netted(self, text: str) -> None:
+        """Report an error that is taken for the uploader's, but may be a fault in our code; the operator sees it."""
+        self._send(Netted(text=self._clean(text)[-_MAX_TEXT:]))
+
     def trouble(self, text: str) -> None:
         """End with a failure of our side."""
         self._send(Trouble(text=self._clean(text)[-_MAX_TEXT:]))
@@ -107,7 +112,10 @@ class Session:
         return self._redact(text).encode(errors="replace").decode()
 
     def _send(self, event: Event, files: Sequence[int] = ()) -> None:
-        self._channel.send(event.model_dump(mode="json"), files)
+        content = event.model_dump(mode="json")
+        if isinstance(event, AppBuilt | Ask):  # they hold values of the upload as they are
+            check_sendable(content)
+        self._channel.send(content, files)
 
     def _ask(self, question: Callable[[int], Ask | ToolAsk]) -> Reply:
         number = next(self._numbers)

@@ -181,20 +181,29 @@ class Channel:
         return bool(poll.poll(None if seconds is None else max(0.0, seconds) * 1000))
 
     def _message(self, line: bytes) -> WireMessage:
-        if len(line) > self._max_message:
-            raise BadMessage(f"a message of more than {self._max_message:,} bytes")
-        if line.count(b",") + line.count(b"[") + line.count(b"{") > MAX_VALUES:
-            raise BadMessage(f"a message of more than {MAX_VALUES:,} values")
-        try:
-            content = _parsed(line)
-        except (ValueError, RecursionError):
-            raise BadMessage("a message is not JSON") from None
+        content = _content(line, self._max_message)
         if not isinstance(content, dict):
             raise BadMessage("a message is not an object")
         count = content.pop("descriptors", None)
         if type(count) is not int or not 0 <= count <= len(self._files):
             raise BadMessage("a message's files did not come with it")
         return WireMessage(content, tuple(self._files.popleft() for _ in range(count)))
+
+
+def check_sendable(content: Mapping[str, Any]) -> None:
+    """Raise `BadMessage` if the other side would: it takes the sender of such a message for broken."""
+    _content(json.dumps(content).encode(), MAX_MESSAGE - 100)  # the number of files is added
+
+
+def _content(line: bytes, max_message: int) -> Any:
+    if len(line) > max_message:
+        raise BadMessage(f"a message of more than {max_message:,} bytes")
+    if line.count(b",") + line.count(b"[") + line.count(b"{") > MAX_VALUES:
+        raise BadMessage(f"a message of more than {MAX_VALUES:,} values")
+    try:
+        return _parsed(line)
+    except (ValueError, RecursionError):
+        raise BadMessage("a message is not JSON") from None
 
 
 def _parsed(line: bytes) -> Any:

@@ -273,6 +273,17 @@ class AppFailed(_Value):
     problem: ProblemMessage
 
 
+class Netted(_Value):
+    """The error that follows was no `AppError`: it is taken for the uploader's, and may be a fault in our code.
+
+    Attributes:
+        text: its traceback, for the operator.
+    """
+
+    event: Literal["netted"] = "netted"
+    text: Text
+
+
 class Trouble(_Value):
     """Our side failed: the index, this machine, or a fault in our code."""
 
@@ -281,7 +292,7 @@ class Trouble(_Value):
 
 
 Event = Annotated[
-    StepBegan | Log | Warned | Recognised | Ask | ToolAsk | AppBuilt | ActionDone | AppFailed | Trouble,
+    StepBegan | Log | Warned | Recognised | Ask | ToolAsk | AppBuilt | ActionDone | AppFailed | Netted | Trouble,
     Field(discriminator="event"),
 ]
 _EVENT: TypeAdapter[Event] = TypeAdapter(Event)

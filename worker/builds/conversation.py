@@ -26,6 +26,7 @@ from builder.protocol.messages import (
     BuildRequest,
     Event,
     Log,
+    Netted,
     ProblemMessage,
     Recognised,
     Reply,
@@ -229,6 +230,9 @@ class Conversation:
         match event:
             case AppFailed():
                 raise AppError(event.problem.code, event.problem.message, hint=event.problem.hint)
+            case Netted():
+                exchange.tell(len(event.text))
+                _log.warning("taken for the uploader's error", traceback=event.text)
             case Trouble():
                 raise BuildTrouble(event.text)
             case Log():

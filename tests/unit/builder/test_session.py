@@ -16,7 +16,8 @@ import pytest
 import builder
 from auto_lambda.errors import AppError, Code
 from auto_lambda.redact import HIDDEN, Redactor
-from builder.protocol.channel import Channel
+from builder.protocol.channel import BadMessage, Channel
+from builder.protocol.messages import Action
 from builder.session import Session
 
 TOOLCHAIN = {"interpreters": {}, "tools": [], "sandbox": "off", "region": "eu-west-1"}
@@ -108,6 +109,24 @@ def test_what_is_too_long_is_the_uploaders(tmp_path: Path, text: str) -> None:
             pass
     assert told["event"] == "failed"
     assert told["problem"]["code"] == "bad-config"
+
+
+@pytest.mark.parametrize("value", ["\ud800", [0] * 300_000, "x" * 17_000_000])
+def test_a_question_that_a_worker_would_not_take_is_not_asked(value: Any) -> None:
+    ours, theirs = map(Channel, socket.socketpair())
+    with ours, theirs, pytest.raises((BadMessage, ValueError)):
+        Session(theirs).run(Action(kind="expand", inputs={"sam": value}), lambda _: None)
+    ours, theirs = map(Channel, socket.socketpair())
+    with ours:
+        theirs.close()
+        assert ours.receive(1) is None
+
+
+def test_an_error_that_may_be_ours_is_told_to_the_operator_as_well() -> None:
+    ours, theirs = map(Channel, socket.socketpair())
+    with ours, theirs:
+        Session(theirs).netted("Traceback ...\nValueError: x")
+        assert received(ours)["text"] == "Traceback ...\nValueError: x"
 
 
 def test_lone_surrogates_are_told_as_question_marks() -> None:

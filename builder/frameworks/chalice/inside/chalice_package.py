@@ -31,6 +31,9 @@ from chalice.deploy.validate import validate_configuration, validate_feature_fla
 from chalice.utils import OSUtils, to_cfn_resource_name
 from chalice_import import CompileError, PathNames, import_app
 
+MOST_BYTES = 6 * 1024 * 1024
+"""Of an answer. A stack may have a megabyte; whoever reads the answer takes eight."""
+
 # ---------------------------------------------------------------- from app to SAM
 
 
@@ -195,6 +198,15 @@ def package(request: Mapping[str, Any], config: Config) -> dict[str, Any]:
     }
 
 
+def bounded(answer: dict[str, Any]) -> dict[str, Any]:
+    """Return an answer, or why it is too large to be read."""
+    size = len(json.dumps(answer))
+    if size <= MOST_BYTES:
+        return answer
+    message = f"{len(answer.get('sam', {}).get('Resources', ())):,} resources in {size:,} bytes"
+    return {"error": {"kind": "too-large", "message": message}}
+
+
 def write(result: Path, answer: Mapping[str, Any]) -> None:
     """Replace the result file atomically."""
     fresh = result.with_suffix(".new")
@@ -210,7 +222,7 @@ def main() -> None:
     # Remains if the app ends the process.
     write(result, {"error": {"kind": "ended", "message": ""}})
     try:
-        answer = compile_app(request, names)
+        answer = bounded(compile_app(request, names))
     except CompileError as refused:
         answer = {"error": refused.details}
     write(result, answer)

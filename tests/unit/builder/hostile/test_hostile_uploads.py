@@ -152,6 +152,43 @@ def test_an_app_that_plays_with_its_result(tmp_path: Path, trick: str) -> None:
     assert refused(tmp_path, RESULT + trick + END).code == Code.RESULT_TAMPERED
 
 
+PACKAGES = """
+import chalice.package
+of_chalice = chalice.package.SAMTemplateGenerator.generate
+def generate(self, resources):
+    template = of_chalice(self, resources)
+    one = template["Resources"]["APIHandler"]["Properties"]
+    TRICK
+    return template
+chalice.package.SAMTemplateGenerator.generate = generate
+"""
+TEMPLATES = {
+    "a lone surrogate": ("one['Description'] = 'x' + chr(0xd800)", Code.BAD_CONFIG, "not valid Unicode"),
+    "no number": ("one['MemorySize'] = float('nan')", Code.BAD_CONFIG, "not a number"),
+    "many resources": (
+        "template['Resources'].update({f'R{n}': {'Type': 'AWS::SNS::Topic'} for n in range(100_000)})",
+        Code.TOO_MANY_RESOURCES,
+        "100,0",
+    ),
+    "many values": ("one['Tags'] = [0] * 300_000", Code.TOO_MANY_RESOURCES, "bytes"),
+    "much text": ("one['Description'] = 'x' * 30_000_000", Code.TOO_MANY_RESOURCES, "30,0"),
+    "two megabytes": ("one['Description'] = 'x' * 2_000_000", Code.TOO_MANY_RESOURCES, "2,0"),
+    "deep": ("one['Tags'] = __import__('json').loads('[' * 90 + ']' * 90)", Code.TEMPLATE_REFUSED, "60 levels"),
+    **{
+        section: (f"template['{section}'] = {{'a': 'b'}}", Code.TEMPLATE_REFUSED, repr(section))
+        for section in ("Mappings", "Conditions", "Rules", "Parameters", "Hooks", "Metadata", "Description", "Globals")
+    },
+}
+
+
+@pytest.mark.parametrize("what", TEMPLATES)
+def test_a_template_that_no_worker_would_take_is_refused_in_words_for_the_uploader(tmp_path: Path, what: str) -> None:
+    trick, code, said = TEMPLATES[what]
+    error = refused(tmp_path, PACKAGES.replace("TRICK", trick))
+    assert error.code is code
+    assert said in error.message
+
+
 @pytest.mark.parametrize(
     "trick", ["os.mknod(result, 0o020666, os.makedev(1, 5))", "open(result, 'wb').truncate(10 * 2**30)"]
 )

@@ -34,6 +34,7 @@ from builders import (
     services,
     services_of,
 )
+from structlog.testing import capture_logs
 
 from auto_lambda.errors import AppError
 from worker.builds.client import check_isolation
@@ -214,6 +215,17 @@ def test_what_a_builder_finds_wrong_is_the_uploads_code(tmp_path: Path, code: st
         build(tmp_path, services_of(tmp_path, launcher))
     assert (raised.value.code, raised.value.message, raised.value.hint) == (code, "m", "h")
     assert len(launcher.launched) == 1
+
+
+def test_an_error_of_the_builder_that_is_taken_for_the_uploaders_is_logged_with_its_traceback(tmp_path: Path) -> None:
+    def script(builder: FakeBuilder) -> None:
+        builder.tell("netted", text="Traceback (most recent call last): boom")
+        builder.tell("failed", problem={"code": "bad-config", "message": "boom", "hint": "x"})
+
+    with capture_logs() as lines, pytest.raises(AppError):
+        build(tmp_path, services(tmp_path, script))
+    (line,) = (one for one in lines if one["event"] == "taken for the uploader's error")
+    assert "boom" in line["traceback"]
 
 
 def test_a_trouble_is_ours(tmp_path: Path) -> None:
