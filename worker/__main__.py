@@ -67,7 +67,7 @@ def _run(chosen: settings.WorkerSettings) -> int:
     from auto_lambda.aws.session import client
     from auto_lambda.aws.sqs import Queue, QueueUnusable
     from worker.builds.compose import MisconfiguredMachine
-    from worker.compose import compose
+    from worker.compose import compose, deploy_target
     from worker.consumer.inbox import Inbox
     from worker.workdir import workroom
 
@@ -94,6 +94,7 @@ def _run(chosen: settings.WorkerSettings) -> int:
         dead_letters=dead_letters,
         poll_seconds=_poll_seconds(chosen),
         removals=chosen.undeploy_on_delete,
+        reserved=deploy_target(chosen).own_names,
     )
     notifier = Notifier()
     status = StatusLine(notifier.status)

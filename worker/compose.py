@@ -182,7 +182,7 @@ def _deployer(chosen: WorkerSettings, session: boto3.Session, store: ObjectStore
     # An invocation takes as long as the function does.
     invoking = client(session, "lambda", read_timeout=_LONGEST_FUNCTION, attempts=chosen.call_attempts)
     functions = Functions(_client(chosen, session, "lambda"), invoking)
-    target = _deploy_target(chosen)
+    target = deploy_target(chosen)
     existing = Existing(lambda service: client(session, service, read_timeout=_LOOKUP_SECONDS, attempts=2))
     look_up = LookUps(existing, target.place).check
     return Deployer(
@@ -228,7 +228,8 @@ def _client(
     )
 
 
-def _deploy_target(chosen: WorkerSettings) -> DeployTarget:
+def deploy_target(chosen: WorkerSettings) -> DeployTarget:
+    """Return the environment that apps are deployed to."""
     return DeployTarget(
         artifacts_bucket=chosen.artifacts_bucket,
         boundary_arn=chosen.boundary_arn,
@@ -255,7 +256,7 @@ def _steps(
     deployer: Deployer,
     access: AccessReader,
 ) -> Steps:
-    target, python = _deploy_target(chosen), _default_python(chosen)
+    target, python = deploy_target(chosen), _default_python(chosen)
 
     def fetched(upload: Upload, into: Path) -> Fetched:
         return fetch(upload, store, into, chosen.max_upload_mb * _MEGABYTE)

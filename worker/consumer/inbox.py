@@ -7,6 +7,7 @@ dead-letter queue with the reason; without a dead-letter queue it is deleted, an
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -118,11 +119,20 @@ class Inbox:
         dead_letters: takes messages that cannot be processed.
         poll_seconds: how long a receive waits.
         removals: whether the deletion of a zip needs work.
+        reserved: names of the pipeline's own resources; no app's names may hold one of them.
     """
 
     def __init__(
-        self, queue: Queue, bucket: str, *, dead_letters: Queue | None, poll_seconds: int, removals: bool = False
+        self,
+        queue: Queue,
+        bucket: str,
+        *,
+        dead_letters: Queue | None,
+        poll_seconds: int,
+        removals: bool = False,
+        reserved: Sequence[str] = (),
     ) -> None:
+        self._reserved = reserved
         self._queue = queue
         self._bucket = bucket
         self._dead_letters = dead_letters
@@ -194,6 +204,7 @@ class Inbox:
     def _read(self, message: Message) -> ParsedMessage:
         parsed = parse_message(message.body, self._bucket, removals=self._removals)
         redrive = message.attributes.get(REDRIVE)
+        parsed = refuse_reserved(parsed, self._reserved)
         return replace(parsed, uploads=tuple(replace(it, redrive=redrive) for it in parsed.uploads))
 
     def _needs_work(self, delivery: Delivery) -> bool:
@@ -284,6 +295,19 @@ class _Collector:
                 self.uploads.append(
                     Upload(app, item.bucket, key, version, sequencer, item.size, removed=removed, by=by)
                 )
+
+
+def refuse_reserved(parsed: ParsedMessage, reserved: Sequence[str]) -> ParsedMessage:
+    """Return a message in which apps are invalid whose names would hold the pipeline's own. They may be removed."""
+    kept, invalid = [], list(parsed.invalid_keys)
+    for one in parsed.uploads:
+        own = rf"{re.escape(one.app.function)}(?:[-_./].*)?"
+        if one.removed or not any(re.fullmatch(own, name) for name in reserved):
+            kept.append(one)
+        else:
+            reason = f"the pipeline's own names begin with {one.app.function!r}, which is the app's: take another name"
+            invalid.append(InvalidKey(one.bucket, one.key, one.version, one.size, reason))
+    return replace(parsed, uploads=tuple(kept), invalid_keys=tuple(invalid))
 
 
 def parse_message(body: str, bucket: str, *, removals: bool = False) -> ParsedMessage:

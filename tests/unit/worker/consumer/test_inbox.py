@@ -17,7 +17,7 @@ from auto_lambda.aws.s3 import Head
 from auto_lambda.aws.sqs import Message
 from auto_lambda.keys import App
 from auto_lambda.model import Dropper
-from worker.consumer.inbox import Inbox, NotDeleted, parse_message
+from worker.consumer.inbox import Inbox, NotDeleted, parse_message, refuse_reserved
 from worker.model import Upload
 
 BUCKET = "drops"
@@ -40,6 +40,30 @@ def test_a_notification_of_s3_is_an_upload() -> None:
     parsed = parse_message(body(record(versionId="v1", sequencer="00AB", size=7)), BUCKET)
     assert parsed.uploads == (Upload(SHOP, BUCKET, "apps/prod/shop.zip", "v1", "00AB", 7),)
     assert parsed.unreadable is None
+
+
+RESERVED = ("auto-lambda-artifacts-1-eu", "auto-lambda-core-Queue-X1", "auto-lambda-AlarmTopic-*", "ledger-main")
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["apps/lambda/auto.zip", "apps/artifacts/auto-lambda.zip", "apps/core/auto-lambda.zip", "apps/main/ledger.zip"],
+)
+def test_an_app_whose_names_would_hold_the_pipelines_is_invalid(key: str) -> None:
+    parsed = refuse_reserved(parse_message(body(record(key, versionId="v1", size=7)), BUCKET), RESERVED)
+    (invalid,) = parsed.invalid_keys
+    assert (parsed.uploads, invalid.key, invalid.version, invalid.size) == ((), key, "v1", 7)
+    assert "the pipeline's own names begin with" in invalid.reason
+    removed = parse_message(body(record(key, event="ObjectRemoved:Delete")), BUCKET, removals=True)
+    assert refuse_reserved(removed, RESERVED) == removed
+
+
+@pytest.mark.parametrize(
+    "key", ["apps/prod/shop.zip", "apps/lambdas/auto.zip", "apps/auto-lambda.zip", "apps/au/to.zip"]
+)
+def test_other_apps_are_not(key: str) -> None:
+    parsed = parse_message(body(record(key)), BUCKET)
+    assert refuse_reserved(parsed, RESERVED) == parsed
 
 
 def test_version_and_sequencer_are_optional() -> None:
@@ -333,3 +357,10 @@ def test_what_is_announced_by_us_is_read_as_what_s3_announces() -> None:
         Upload(SHOP, BUCKET, "apps/prod/shop.zip", removed=True),
     )  # fmt: skip
     assert parse_message(removed, BUCKET).uploads == ()
+
+
+def test_an_inbox_refuses_apps_that_would_hold_the_pipelines_names() -> None:
+    queue = FakeQueue([message(body(record("apps/lambda/auto.zip")))])
+    room = Inbox(queue, BUCKET, dead_letters=None, poll_seconds=1, reserved=RESERVED)  # type: ignore[arg-type]
+    (delivery,) = room.receive(1)
+    assert [one.key for one in delivery.parsed.invalid_keys] == ["apps/lambda/auto.zip"]
