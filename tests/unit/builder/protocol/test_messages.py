@@ -39,9 +39,10 @@ EVENTS: dict[str, dict[str, Any]] = {
     "recognised": {"event": "recognised", "framework": "zappa", "python": "3.12", "architecture": "arm64"},
     "ask": {"event": "ask", "ask": 1, "action": ACTION},
     "tool": {"event": "tool", "ask": 1, "name": "compiler", "python": "3.12"},
-    "built": built(files=[FILE], notifications=[NOTIFICATION]),
+    "built": built(files=[FILE], notifications=[NOTIFICATION], retain=3, log_days=30),
     "done": {"event": "done", "files": [FILE]},
     "failed": {"event": "failed", "problem": {"code": "bad-config", "message": "m", "hint": "h"}},
+    "netted": {"event": "netted", "text": "Traceback"},
     "trouble": {"event": "trouble", "text": "oh"},
 }
 TOOLCHAIN = {"interpreters": {}, "tools": [], "sandbox": "off", "region": "eu-west-1"}
@@ -98,7 +99,7 @@ def test_unknown_fields_are_refused(event: str) -> None:
 
 @pytest.mark.parametrize("event", EVENTS)
 def test_fields_that_miss_are_refused(event: str) -> None:
-    for name in EVENTS[event].keys() - {"url"}:
+    for name in EVENTS[event].keys() - {"url", "retain", "log_days"}:
         with pytest.raises(BadMessage):
             read_event({key: value for key, value in EVENTS[event].items() if key != name})
 
