@@ -114,12 +114,8 @@ def test_what_is_too_long_is_the_uploaders(tmp_path: Path, text: str) -> None:
 @pytest.mark.parametrize("value", ["\ud800", [0] * 300_000, "x" * 17_000_000])
 def test_a_question_that_a_worker_would_not_take_is_not_asked(value: Any) -> None:
     ours, theirs = map(Channel, socket.socketpair())
-    with ours, theirs, pytest.raises((BadMessage, ValueError)):
+    with ours, theirs, pytest.raises((BadMessage, ValueError)):  # pydantic or the channel
         Session(theirs).run(Action(kind="expand", inputs={"sam": value}), lambda _: None)
-    ours, theirs = map(Channel, socket.socketpair())
-    with ours:
-        theirs.close()
-        assert ours.receive(1) is None
 
 
 def test_an_error_that_may_be_ours_is_told_to_the_operator_as_well() -> None:
