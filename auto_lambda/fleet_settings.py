@@ -122,7 +122,7 @@ def _problems(kind: type[Settings], name: str, value: str) -> Iterator[str]:
         yield "is no setting" + (f"; did you mean {near[0]}?" if near else "")
     elif name == "HTTPS_PROXY" and not _is_proxy(value):
         yield "is no address of a proxy, such as http://proxy.example:3128"
-    elif name in {"UV_DEFAULT_INDEX", "UV_INDEX"} and not all(map(_INDEX.fullmatch, value.split() or [""])):
+    elif name in {"UV_DEFAULT_INDEX", "UV_INDEX"} and not all(_INDEX.fullmatch(word) for word in value.split() or [""]):
         yield "is no address of a package index, such as https://packages.example/simple or name=https://..."
     elif name == CERTIFICATES and (reason := _unreadable(value)):
         yield f"holds no certificates in PEM format: {reason}"
