@@ -66,6 +66,8 @@ def cases(pattern: re.Pattern[Any]) -> Iterator[Worst]:
         yield lambda size, char=char: char * size + "\0"  # type: ignore[misc]
     for word in words:
         yield lambda size, word=word: word * (size // len(word))  # type: ignore[misc]
+        # What a dot does not match comes last, so that everything before it is tried again, shorter.
+        yield lambda size, word=word: f"{word}a{' ' * size}x\nx"  # type: ignore[misc]
         for char in " a0.-=[`\n":
             yield lambda size, word=word, char=char: word + char * size + "\0"  # type: ignore[misc]
             yield lambda size, word=word, char=char: (word + char) * (size // (len(word) + 1)) + "\0"  # type: ignore[misc]
@@ -107,5 +109,13 @@ def test_each_is_linear(method: str) -> None:
             assert not bad, f"{place}: {bad[0]!r}"
 
 
-def test_a_quadratic_one_is_found() -> None:
-    assert any(is_quadratic(re.compile(r"a+b"), "search", worst) for worst in cases(re.compile(r"a+b")))
+QUADRATIC = {
+    "that searches": (r"a+b", "search"),
+    "of options": (r"(-[a-zA-Z]|--[a-z-]+)(?:\s*=\s*|\s+|(?<=^-[a-zA-Z])|$)(.*)", "fullmatch"),
+}
+
+
+@pytest.mark.parametrize(("expression", "method"), QUADRATIC.values(), ids=QUADRATIC)
+def test_a_quadratic_one_is_found(expression: str, method: str) -> None:
+    pattern = re.compile(expression)
+    assert any(is_quadratic(pattern, method, worst) for worst in cases(pattern))

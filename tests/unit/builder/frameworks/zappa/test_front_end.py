@@ -269,6 +269,7 @@ def test_a_hook_that_ends_the_process_is_told(compile_zappa: Compile) -> None:
         ({"old.py": "print 'hello'\n"}, Code.SYNTAX_ERROR, "old.py, line 1 is written in Python 2"),
         ({"bad.py": "x = 1\ndef f(:\n"}, Code.SYNTAX_ERROR, "bad.py, line 2"),
         (settings(app_function="store.app"), Code.COMPILE_FAILED, "no module 'store'"),
+        ({"store.py/x": "", **settings(app_function="store.app")}, Code.COMPILE_FAILED, "no module 'store'"),
         (settings(app_function="app"), Code.COMPILE_FAILED, "module.object"),
         (settings(app_function=None), Code.COMPILE_FAILED, "neither app_function nor django_settings"),
         (settings(django_settings="project.settings"), Code.COMPILE_FAILED, "no module 'project'"),

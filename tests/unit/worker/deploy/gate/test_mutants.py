@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -112,6 +113,49 @@ def is_refused(space: Namespace, resource: dict[str, Any], mutant: Template) -> 
     if any(True for _ in ownership.judge(space, resource)) or any(True for _ in texts.judge(resource, known)):
         return True
     return not passes(mutant, space.access)
+
+
+NAMES = re.compile(
+    r"(?:Arn|ARN|Id|Name|Uri|Role|Target|Destination|Bucket|Group|Layer|Location|Queue|Topic|Endpoint)s?(?:\[\])?$"
+)
+# Names within a resource, or that nothing is found by.
+LOCAL = {
+    "ApiGateway::ApiKey": {"GenerateDistinctId", "Name", "StageKeys[].StageName"},
+    "ApiGateway::Authorizer": {"Name"},
+    "ApiGateway::Method": {"OperationName"},
+    "ApiGateway::Model": {"Name"},
+    "ApiGateway::RequestValidator": {"Name"},
+    "ApiGateway::RestApi": {"DisableExecuteApiEndpoint", "Name"},
+    "ApiGateway::Stage": {"StageName"},
+    "ApiGateway::UsagePlan": {"UsagePlanName"},
+    "ApiGatewayV2::Api": {"DisableExecuteApiEndpoint", "Name"},
+    "ApiGatewayV2::Authorizer": {"Name"},
+    "ApiGatewayV2::Deployment": {"StageName"},
+    "ApiGatewayV2::Route": {"OperationName"},
+    "ApiGatewayV2::Stage": {"StageName"},
+    "DynamoDB::Table": {
+        "AttributeDefinitions[].AttributeName", "KeySchema[].AttributeName", "LocalSecondaryIndexes[].IndexName",
+        "LocalSecondaryIndexes[].KeySchema[].AttributeName", "GlobalSecondaryIndexes[].IndexName",
+        "GlobalSecondaryIndexes[].KeySchema[].AttributeName", "TimeToLiveSpecification.AttributeName",
+    },
+    "Events::Rule": {"Targets[].Id"},
+    "IAM::Policy": {"PolicyDocument.Id", "PolicyName"},
+    "IAM::Role": {"Policies[].PolicyDocument.Id", "Policies[].PolicyName"},
+    "SNS::Topic": {"DisplayName", "FifoTopic"},
+    "SQS::Queue": {"FifoQueue"},
+}  # fmt: skip
+
+
+def test_no_property_that_names_something_may_hold_anything() -> None:
+    """The mutants follow the table. This does not: a row that is wrong there is found here, by its name."""
+    free = {
+        kind.removeprefix("AWS::"): {
+            path for path, rule in rules.items()
+            if rule.kind in {"plain", "free"} and NAMES.search(path)
+        }
+        for kind, rules in PROPERTIES.items()
+    }  # fmt: skip
+    assert {kind: paths for kind, paths in free.items() if paths} == LOCAL
 
 
 QUEUE, TOPIC = FOREIGN["a queue of another app"], FOREIGN["a topic of another app"]
