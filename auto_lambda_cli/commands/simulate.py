@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from importlib.util import find_spec
 from pathlib import Path
@@ -65,6 +66,17 @@ Slots = Annotated[int, typer.Option(help="Concurrent builds on an instance.", mi
 Smallest = Annotated[int, typer.Option("--min", help="Minimum number of instances.", min=0, rich_help_panel=FLEET)]
 Largest = Annotated[int, typer.Option("--max", help="Maximum number of instances.", min=1, rich_help_panel=FLEET)]
 Price = Annotated[float, typer.Option(help="Dollars per instance-hour.", min=0, rich_help_panel=FLEET)]
+NewApis = Annotated[
+    float, typer.Option(help="Share of the drops that make a new REST API.", min=0, max=1, rich_help_panel=FLEET)
+]
+ApiSeconds = Annotated[
+    float,
+    typer.Option(
+        help="Seconds between two REST APIs that the account may make: 5, edge-optimized ones 30.",
+        min=0,
+        rich_help_panel=FLEET,
+    ),
+]
 Aim = Annotated[float, typer.Option(help="The target: seconds of work per worker.", min=1, rich_help_panel=OURS)]
 Warmup = Annotated[float, typer.Option(help="Seconds of instance warm-up.", min=0, rich_help_panel=OURS)]
 Idle = Annotated[
@@ -96,6 +108,8 @@ def simulate(
     smallest: Smallest = 0,
     largest: Largest = 50,
     price: Price = 0.085,
+    new_apis: NewApis = 0,
+    api_seconds: ApiSeconds = 5,
     target: Aim = 60,
     warmup: Warmup = 30,
     idle: Idle = 5,
@@ -126,11 +140,11 @@ def simulate(
 
     if smallest > largest:
         raise leave(Exit.USAGE, f"--min {smallest} is more than --max {largest}")
-    fleet = Fleet(boot=boot, slots=slots, smallest=smallest, largest=largest, price=price)
+    fleet = Fleet(boot=boot, slots=slots, smallest=smallest, largest=largest, price=price, api_seconds=api_seconds)
     tuned = ours(target=target, warmup=warmup, idle=idle, period=period, sample=sample, delay=delay)
     draw = _plotter(plot)
     ledger = _ledger(days, local=local, bucket=bucket) if from_ledger else None
-    fallen = _drops(load, builds, drops, hours, seed, ledger)
+    fallen = _some_new(_drops(load, builds, drops, hours, seed, ledger), new_apis, seed)
     title = load or ("ledger" if ledger else LOAD)
     _run(title, fallen, fleet, tuned, policy, seed, as_json=as_json, draw=draw, window=window)
 
@@ -200,6 +214,12 @@ def _drops(
     return _replayed(ledger if ledger and not made else _file(made or LOAD, SHAPES), durations, seed)
 
 
+def _some_new(drops: list[Arrival], share: float, seed: int) -> list[Arrival]:
+    """Let a share of the drops be of new apps; a generator of its own leaves the loads as they are without."""
+    rng = random.Random(seed)  # noqa: S311 - a simulation
+    return [replace(drop, new_api=True) if share and rng.random() < share else drop for drop in drops]
+
+
 def _replayed(recorded: History, durations: Durations, seed: int) -> list[Arrival]:
     from checker.simulator.history import BadHistory, replay
 
@@ -262,6 +282,8 @@ def _print(load: str, rows: Sequence[ReportRow]) -> None:
     console = Console()
     console.print(table, soft_wrap=not console.is_terminal)
     for row in rows:
+        if row.put_off:
+            console.print(f"{row.policy}: AWS would make no API yet {row.put_off} times, so that drops had to wait")
         if row.unfinished:
             console.print(f"{row.policy}: {row.unfinished} drops were not done a day after the last one arrived")
 

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """A zip that arrives at ``at`` and occupies one slot for ``seconds``."""
+    """A zip that arrives at ``at`` and occupies one slot for ``seconds``; ``new_api``: it makes a REST API."""
 
     at: float
     seconds: float
+    new_api: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,9 @@ class Fleet:
         price: dollars per machine-hour. EC2 bills by the second, at least ``billed_at_least``:
             https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-on-demand-instances.html
         visibility: seconds until the message of a worker that was stopped while busy is visible again.
+        api_seconds: seconds between two REST APIs that the account may make; 0: no limit. A deployment of an API every
+            5 s, an edge-optimized API every 30 s:
+            https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html
     """
 
     boot: float = 60.0
@@ -34,16 +38,21 @@ class Fleet:
     price: float = 0.085
     billed_at_least: float = 60.0
     visibility: float = 120.0
+    api_seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class SimulatedJob:
-    """A drop and its build; ``started`` is its last, successful start. None: not within the run."""
+    """A drop and its build; ``started`` is its last, successful start. None: not within the run.
+
+    ``put_offs`` counts how often AWS refused to make its API yet.
+    """
 
     drop: Arrival
     started: float | None
     finished: float | None
     interrupted: int = 0
+    put_offs: int = 0
 
     @property
     def wait(self) -> float | None:

@@ -13,7 +13,8 @@ from checker.simulator.model import Fleet, SimulationOutcome
 class ReportRow:
     """The figures of an outcome: wait and drop-to-done times in seconds, cost in dollars.
 
-    ``busy`` is the share of machine time in which builds ran, successful or not.
+    ``busy`` is the share of machine time in which builds ran, successful or not. ``put_off``: how often a drop had to
+    wait for the quota of API creation.
     """
 
     policy: str
@@ -29,6 +30,7 @@ class ReportRow:
     cost: float
     busy: float | None
     stopped_busy: int
+    put_off: int = 0
 
     def as_dict(self) -> dict[str, object]:
         """Return the figures for JSON."""
@@ -55,6 +57,7 @@ def row(outcome: SimulationOutcome, fleet: Fleet) -> ReportRow:
         cost=outcome.cost(fleet),
         busy=built / fleet.slots / seconds if seconds else None,
         stopped_busy=outcome.killed,
+        put_off=sum(job.put_offs for job in outcome.jobs),
     )
 
 

@@ -12,6 +12,10 @@ import simpy
 from checker.simulator.model import Arrival, Fleet, SimulatedJob, SimulatedMachine
 
 Process = Generator[simpy.Event, Any, None]
+RESUMED_SECONDS = 10.0
+"""What a build takes that was put off once it was done: only the deployment is left."""
+THROTTLED_LEAST, THROTTLED_FIRST, THROTTLED_LAST = 30.0, 60.0, 900.0
+"""Seconds that throttled work waits: at least, at most the first time, and at most in the end. A worker's defaults."""
 
 
 class _Work:
@@ -22,9 +26,14 @@ class _Work:
         self.started: float | None = None
         self.finished: float | None = None
         self.interrupted = 0
+        self.put_offs = 0
+
+    @property
+    def seconds(self) -> float:
+        return min(self.drop.seconds, RESUMED_SECONDS) if self.put_offs else self.drop.seconds
 
     def job(self) -> SimulatedJob:
-        return SimulatedJob(self.drop, self.started, self.finished, self.interrupted)
+        return SimulatedJob(self.drop, self.started, self.finished, self.interrupted, self.put_offs)
 
 
 class _Host:
@@ -78,6 +87,7 @@ class World:
         self._gone: list[_Host] = []
         self._left = len(drops)
         self._in_flight = 0
+        self._next_api = 0.0
         self.env.process(self._arrive())
         self._reconcile()
 
@@ -149,7 +159,7 @@ class World:
         # The clock adds up delays, so it may be short of the drop by a rounding error.
         work.started = max(self.env.now, work.drop.at)
         try:
-            yield self.env.timeout(work.drop.seconds)
+            yield self.env.timeout(work.seconds)
         except simpy.Interrupt:
             work.started = None
             work.interrupted += 1
@@ -157,14 +167,34 @@ class World:
             self._in_flight -= 1
             self._enqueue(work)
             return
-        work.finished = self.env.now
-        self.build_seconds.append(work.drop.seconds)
-        self._left -= 1
+        self.build_seconds.append(work.seconds)
         self._in_flight -= 1
+        if self._may_deploy(work):
+            work.finished = self.env.now
+            self._left -= 1
+        else:
+            self.env.process(self._put_off(work))
         del host.busy[work]
         self._dispatch()
         if not host.busy:
             self._rest(host)
+
+    def _may_deploy(self, work: _Work) -> bool:
+        """Take the account's next chance to make an API, if the drop needs one."""
+        if not work.drop.new_api or not self.fleet.api_seconds:
+            return True
+        if self.env.now < self._next_api:
+            return False
+        self._next_api = self.env.now + self.fleet.api_seconds
+        return True
+
+    def _put_off(self, work: _Work) -> Process:
+        """Hide a throttled drop, as workers do, and let it wait without a slot."""
+        work.started = None
+        work.put_offs += 1
+        longest = min(THROTTLED_LAST, THROTTLED_FIRST * 2 ** min(work.put_offs - 1, 10))
+        yield self.env.timeout(self._random.uniform(THROTTLED_LEAST, longest))
+        self._enqueue(work)
 
     def _boot(self, host: _Host) -> Process:
         yield self.env.timeout(self.fleet.boot)

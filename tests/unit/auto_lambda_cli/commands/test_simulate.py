@@ -31,6 +31,22 @@ def test_every_policy_has_its_row() -> None:
     assert rows["ours"]["stopped_busy"] == 0
 
 
+def test_new_apps_wait_for_the_quota_of_api_creation() -> None:
+    told = [
+        json.loads(simulate("burst", "--drops", "40", "--policy", "ours", "--json", *more).stdout)["policies"][0]
+        for more in (
+            [],
+            ["--new-apis", "1"],
+            ["--new-apis", "1", "--api-seconds", "30"],
+            ["--new-apis", "1", "--api-seconds", "0"],
+        )
+    ]
+    assert [row["put_off"] > 0 for row in told] == [False, True, True, False]
+    assert told[0]["done_p95"] == told[3]["done_p95"] <= told[1]["done_p95"] < told[2]["done_p95"]
+    shown = simulate("burst", "--drops", "40", "--policy", "ours", "--new-apis", "1").stdout
+    assert "AWS would make no API yet" in shown
+
+
 def test_the_table_is_for_people_and_the_same_seed_gives_the_same_one() -> None:
     one, again, other = (simulate("release", "--drops", "100", "--seed", seed).stdout for seed in ("1", "1", "2"))
     assert "wait p50" in one

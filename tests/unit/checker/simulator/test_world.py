@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from dataclasses import replace
 
@@ -143,3 +144,35 @@ def test_machines_that_come_at_once_are_not_multiplied_with_a_datapoint_from_bef
     }
     assert most[30] <= 44
     assert most[0] > most[30]
+
+
+def burst_of_new_apps(count: int) -> list[Arrival]:
+    return [Arrival(0.0, 40.0, new_api=True) for _ in range(count)]
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(1, 30), st.sampled_from([5.0, 30.0]), st.integers(0, 5))
+def test_apis_are_made_no_faster_than_the_account_may(count: int, seconds: float, seed: int) -> None:
+    outcome = run(policies.ours(), burst_of_new_apps(count), Fleet(api_seconds=seconds), seed)
+    finished = sorted(job.finished for job in outcome.jobs if job.finished is not None)
+    assert len(finished) == count
+    assert all(later - earlier >= seconds - 1e-6 for earlier, later in itertools.pairwise(finished))
+
+
+def test_a_burst_of_new_apps_waits_for_the_quota_and_one_of_known_apps_does_not() -> None:
+    new = run(policies.ours(), burst_of_new_apps(30), Fleet(api_seconds=30), 1)
+    known = run(
+        policies.ours(), [replace(drop, new_api=False) for drop in burst_of_new_apps(30)], Fleet(api_seconds=30), 1
+    )
+    told, free = row(new, Fleet()), row(known, Fleet())
+    assert told.put_off > 0
+    assert free.put_off == 0
+    assert told.done_p95 is not None
+    assert free.done_p95 is not None
+    assert told.done_p95 > 29 * 30 * 0.9 > free.done_p95
+
+
+def test_a_drop_that_waits_for_the_quota_occupies_no_machine() -> None:
+    outcome = run(policies.ours(), burst_of_new_apps(2), Fleet(api_seconds=600), 1)
+    assert outcome.machine_seconds() < 600
+    assert row(outcome, Fleet()).unfinished == 0
