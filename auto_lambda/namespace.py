@@ -186,7 +186,10 @@ def _keys_of_secrets(place: Place) -> Statement:
 
 
 def _buckets(name: str, stage: str, place: Place) -> Statement:
-    """Buckets by name. The account's number separates what hyphens do not: ``a-b`` and ``c`` from ``a`` and ``b-c``."""
+    """The app's one bucket, by its name: buckets of the pipeline, of tools and of other apps have other endings.
+
+    Only one of ``a-b`` in ``c`` and ``a`` in ``b-c`` can be live, as their stacks have the same name.
+    """
     actions = [
         "s3:AbortMultipartUpload",
         "s3:DeleteObject*",
@@ -197,6 +200,6 @@ def _buckets(name: str, stage: str, place: Place) -> Statement:
         "s3:PutObject",
         "s3:PutObjectTagging",
     ]
-    own = f"arn:{place.partition}:s3:::{name}-{stage}-{place.account}"
+    own = f"arn:{place.partition}:s3:::al-{name}-{stage}-{place.account}"
     condition = {"StringEquals": {"aws:ResourceAccount": place.account}}
-    return _allow("OwnBuckets", actions, [own, f"{own}/*", f"{own}-*"], condition)
+    return _allow("OwnBucket", actions, [own, f"{own}/*"], condition)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from fnmatch import fnmatchcase
 from typing import Any
 
 import pytest
@@ -44,7 +45,7 @@ def tagged(app: App) -> dict[str, str]:
 def of(app: App) -> dict[str, Request]:
     """What an app uses of its own at run time, by what it is for."""
     path, names, mine = f"/auto-lambda/{app.stage}/{app.name}", f"{app.name}-{app.stage}", tagged(app)
-    bucket = f"arn:aws:s3:::{names}-{ACCOUNT}"
+    bucket = f"arn:aws:s3:::al-{names}-{ACCOUNT}"
     via = {"kms:ViaService": f"secretsmanager.{REGION}.amazonaws.com"}
     return {
         "log group": asked("logs", "CreateLogGroup", f"log-group:/aws/lambda/{names}"),
@@ -70,7 +71,7 @@ def of(app: App) -> dict[str, Request]:
         "queue": asked("sqs", "SendMessage", f"al-{names}-Queue-1", **mine),
         "SQS trigger": asked("sqs", "ReceiveMessage", f"al-{names}-Queue-1", **mine),
         "object": asked("s3", "PutObject", f"{bucket}/a/b"),
-        "objects": asked("s3", "ListBucket", f"{bucket}-media"),
+        "objects": asked("s3", "ListBucket", bucket),
         "traces": asked("xray", "PutTraceSegments", "*"),
         "websocket": asked("execute-api", "ManageConnections", "a1b2c3/api/POST/@connections/x"),
     }
@@ -174,12 +175,22 @@ def test_no_app_forges_the_pipelines_events(boundary: str) -> None:
     assert allowed(role(SHOP, boundary), own) is (boundary == "AppBoundary")
 
 
-@pytest.mark.parametrize("part", ["uploads", "artifacts"])
-def test_an_app_that_is_named_like_a_bucket_of_the_pipeline_does_not_get_it(part: str) -> None:
-    likely, bucket = role(App(part, "auto-lambda")), STACK.arn(f"{part.capitalize()}Bucket")
-    assert allowed(likely, asked("s3", "ListBucket", f"arn:aws:s3:::auto-lambda-{part}-{ACCOUNT}-media"))
-    assert not allowed(likely, asked("s3", "GetObject", f"{bucket}/apps/dev/shop.zip"))
-    assert not allowed(likely, asked("s3", "ListBucket", bucket))
+@pytest.mark.parametrize(
+    ("app", "bucket"),
+    [
+        (App("artifacts", "auto-lambda"), STACK.arn("ArtifactsBucket").rpartition(":")[2]),
+        (App("uploads", "auto-lambda"), STACK.arn("UploadsBucket").rpartition(":")[2]),
+        (App("hnb659fds-assets", "cdk"), f"cdk-hnb659fds-assets-{ACCOUNT}-us-east-1"),
+        (App("us-east-1", "sagemaker"), f"sagemaker-us-east-1-{ACCOUNT}"),
+        (App("templates", "cf"), f"cf-templates-{ACCOUNT}"),
+        (App("dev", "shop"), f"al-shop-dev-{ACCOUNT}-next-{ACCOUNT}"),  # of shop in the stage dev-<account>-next
+    ],
+)
+def test_an_app_that_is_named_like_a_bucket_does_not_get_it(app: App, bucket: str) -> None:
+    assert not allowed(role(app), asked("s3", "GetObject", f"arn:aws:s3:::{bucket}/grants/dev/shop.json"))
+    assert not allowed(role(app), asked("s3", "ListBucket", f"arn:aws:s3:::{bucket}"))
+    (statement,) = (it for it in namespace(app, PLACE)["Statement"] if it["Sid"] == "OwnBucket")
+    assert not any(fnmatchcase(f"arn:aws:s3:::{bucket}/x", pattern) for pattern in statement["Resource"])
 
 
 @pytest.mark.parametrize("arn", ["arn:aws:sqs:eu-west-1:999988887777:q", "arn:aws:sns:us-east-1:111122223333:t"])

@@ -145,7 +145,9 @@ class Namespace:
 
     def _is_own(self, value: str) -> bool:
         found = _ARN.fullmatch(value)
-        return found is not None and self.in_account(value) and owns(self.access.app, _name(found))
+        if found is None or found["service"] == "s3":
+            return _bucket(value) == f"{self.access.app.stack}-{self.account}"
+        return self.in_account(value) and owns(self.access.app, _name(found))
 
     def in_account(self, value: str) -> bool:
         """Tell whether something is in the account that apps are deployed to, as far as its ARN tells."""

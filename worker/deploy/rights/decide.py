@@ -164,8 +164,8 @@ def _is_below(rest: str) -> bool:
 
 
 def _held_by_name(statement: Statement) -> Statement:
-    """Return a statement of the namespace as a role has to hold it: names of its own buckets need no condition."""
-    if statement["Sid"] != "OwnBuckets":
+    """Return a statement of the namespace as a role has to hold it: the name of its own bucket needs no condition."""
+    if statement["Sid"] != "OwnBucket":
         return statement
     return {name: value for name, value in statement.items() if name != "Condition"}
 

@@ -57,7 +57,7 @@ def allowed(action: Any, on: Any, grants: Grants | None = None, **more: Any) -> 
          {"Fn::Sub": "arn:aws:execute-api:${AWS::Region}:${AWS::AccountId}:${Sockets}/*/POST/@connections/*"}),
         ("logs:CreateLogStream", "arn:*:logs:eu-central-1:123456789012:log-group:/aws/lambda/shop-prod:*"),
         ("xray:PutTraceSegments", "*"),
-        ("s3:GetObject", "arn:aws:s3:::shop-prod-123456789012/pictures/*"),
+        ("s3:GetObject", "arn:aws:s3:::al-shop-prod-123456789012/pictures/*"),
     ],
 )  # fmt: skip
 def test_what_is_the_apps_own_needs_no_grant(action: Any, on: Any) -> None:
@@ -77,7 +77,9 @@ def test_what_is_the_apps_own_needs_no_grant(action: Any, on: Any) -> None:
         ("sqs:ReceiveMessage", "*"),
         ("logs:PutLogEvents", "arn:*:logs:*:*:*"),
         ("cloudwatch:PutMetricData", "*"),
-        ("s3:GetObject", "arn:aws:s3:::shop-prod-999999999999/pictures/*"),
+        ("s3:GetObject", "arn:aws:s3:::al-shop-prod-999999999999/pictures/*"),
+        ("s3:GetObject", "arn:aws:s3:::shop-prod-123456789012/*"),  # a tool's or another app's
+        ("s3:GetObject", "arn:aws:s3:::al-shop-prod-123456789012-next-123456789012/*"),
         ("s3:GetObject", "arn:aws:s3:::*"),
         ("*", "*"),
         ("dynamodb:DeleteTable", {"Fn::GetAtt": ["Table", "Arn"]}),
@@ -150,7 +152,7 @@ def test_managed_policies_and_other_roles_are_granted_by_name() -> None:
 )
 def test_a_condition_on_the_account_is_a_condition_like_any_other(more: dict[str, Any]) -> None:
     condition = {"StringEquals": {"aws:ResourceAccount": "123456789012"}, **more}
-    statement = {"Sid": "OwnBuckets", "Effect": "Allow", "Action": "s3:PutObject", "Resource": "arn:aws:s3:::shared/*"}
+    statement = {"Sid": "OwnBucket", "Effect": "Allow", "Action": "s3:PutObject", "Resource": "arn:aws:s3:::shared/*"}
     grants = Grants.model_validate({"statements": [{**statement, "Condition": condition}]})
     assert allowed("s3:PutObject", "arn:aws:s3:::shared/*", grants, Condition=condition)
     assert not allowed("s3:PutObject", "arn:aws:s3:::shared/*", grants)
