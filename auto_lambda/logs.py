@@ -107,8 +107,7 @@ def _tail(stream: TextIO) -> list[Processor]:
     hide = _Hide(redact)
     if stream.isatty():
         hide = _Hide(lambda text: printable(redact(text)))  # JSON escapes what commands a terminal
-        console = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
-        return [hide, console]
+        return [structlog.processors.format_exc_info, hide, structlog.dev.ConsoleRenderer()]
     return [structlog.processors.format_exc_info, hide, structlog.processors.JSONRenderer(default=str)]
 
 

@@ -93,6 +93,21 @@ def test_a_person_at_a_terminal_gets_no_commands_for_it(stream: io.StringIO, mon
     assert "pwned" not in stream.getvalue()
 
 
+def test_a_traceback_at_a_terminal_is_as_clean(stream: io.StringIO, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream, "isatty", lambda: True)
+    monkeypatch.setenv("INDEX_PASSWORD", "correct-horse")
+    logs.configure(stream=stream)
+    text = "-".join(("correct", "horse"))  # the traceback shows the source too
+    try:
+        raise ValueError(f"{text} \x1b]0;pwned\x07")
+    except ValueError:
+        logs.get("x").exception("failed")
+    told = stream.getvalue()
+    assert "Traceback" in told
+    assert "ValueError" in told
+    assert [word for word in ("correct-horse", "\x1b]0", "\x07") if word in told] == []
+
+
 def test_secrets_are_hidden_however_deep_they_are(stream: io.StringIO, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("INDEX_PASSWORD", "correct-horse")
     logs.configure("info", stream)
