@@ -36,7 +36,6 @@ _UNSTEADY_FUNCTION = {"LastModified", "RevisionId", "CodeSha256", "CodeSize", "F
 _IDS = re.compile(r"[0-9a-f]{64}|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _RESOURCES: Mapping[str, tuple[str, str, str]] = {
     "functions": ("lambda", "list_functions", "Functions"),
-    "layers": ("lambda", "list_layers", "Layers"),
     "event sources": ("lambda", "list_event_source_mappings", "EventSourceMappings"),
     "roles": ("iam", "list_roles", "Roles"),
     "REST APIs": ("apigateway", "get_rest_apis", "items"),
@@ -115,6 +114,7 @@ class Aftermath:
         """The end state; ``before`` is `counts` before the drop."""
         receipt = self.receipt(subject) or {}
         serving = receipt.get("serving") or {}
+        stack = f"al-{subject.app}-dev"
         made = {kind: number - before[kind] for kind, number in self.counts().items()}
         found = {
             "receipt": {name: value for name, value in receipt.items() if name not in _UNSTEADY_RECEIPT},
@@ -125,6 +125,8 @@ class Aftermath:
             "queue": self.depth(),
             "dead letters": self._depth(self._pipeline.dead_letters),
             "made": {kind: number for kind, number in made.items() if number},
+            # Not counted before and after: those of other apps outlive their stacks, and are collected some time.
+            "layers": len([it for it in self._all("lambda", "list_layers", "Layers") if it["LayerName"] == stack]),
         }
         # Versions are compared relative to the one before, in "function".
         found["receipt"].pop("version", None)
@@ -132,9 +134,11 @@ class Aftermath:
         return json.loads(self._plain(json.dumps(found, default=str), subject))  # type: ignore[no-any-return]
 
     def remove(self, app: str) -> None:
-        """Take an app out of AWS, and forget it."""
-        cloudformation = self._client("cloudformation")
-        cloudformation.delete_stack(StackName=f"al-{app}-dev")
+        """Take an app out of AWS, and wait until nothing of it is counted any more."""
+        cloudformation, stack = self._client("cloudformation"), f"al-{app}-dev"
+        cloudformation.delete_stack(StackName=stack)
+        wait = {"Delay": 1, "MaxAttempts": 60}
+        cloudformation.get_waiter("stack_delete_complete").wait(StackName=stack, WaiterConfig=wait)
 
     def _all(self, service: str, operation: str, key: str, **asked: Any) -> list[Any]:
         """Every page of a listing: a lane that has seen many cases has more than one."""
