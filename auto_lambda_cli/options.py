@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated
 
 import typer
+
+from auto_lambda_cli.exits import Exit, leave
 
 Local = Annotated[
     bool,
@@ -25,3 +28,14 @@ Bucket = Annotated[
     ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+
+
+def pairs(option: str, given: Iterable[str] | None) -> dict[str, str]:
+    """Return the values of a repeatable option that takes ``NAME=VALUE``; anything else ends the command."""
+    found = {}
+    for one in given or ():
+        name, equals, value = one.partition("=")
+        if not equals or not name:
+            raise leave(Exit.USAGE, f"{option} {one!r} is not NAME=VALUE")
+        found[name] = value
+    return found

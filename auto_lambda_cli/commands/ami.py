@@ -15,6 +15,7 @@ import typer
 
 from auto_lambda_cli.exits import Exit, leave, say, tell
 from auto_lambda_cli.extras import needs
+from auto_lambda_cli.options import pairs
 
 app = typer.Typer(
     no_args_is_help=True, rich_markup_mode="markdown", context_settings={"help_option_names": ["-h", "--help"]}
@@ -75,7 +76,7 @@ def build(
     order = Order(
         architecture=architecture.value, kernel=kernel or KERNEL, base_image=base_image, instance_type=instance_type,
         volume_gb=volume_gb, subnet=subnet, parameter=parameter, minutes=timeout, grace=grace,
-        variables=_pairs(variables),
+        variables=pairs("--var", variables),
     )  # fmt: skip
     with _told(), _sigterm_as_ctrl_c():
         with before_launch():
@@ -98,7 +99,7 @@ def validate(packer: PackerPath = None, variables: Variables = None) -> None:
     from ami.packer import find
 
     with _told():
-        problems = check(find(packer), payload.root(), tell, _pairs(variables))
+        problems = check(find(packer), payload.root(), tell, pairs("--var", variables))
     if problems:
         raise leave(Exit.FAILED, "\n".join(problems))
     tell("valid")
@@ -138,16 +139,6 @@ def inspect(
         return
     for name, value in found.items():
         say(f"{name:<14}{value}")
-
-
-def _pairs(variables: list[str] | None) -> dict[str, str]:
-    pairs = {}
-    for variable in variables or ():
-        name, equals, value = variable.partition("=")
-        if not equals or not name:
-            raise leave(Exit.USAGE, f"--var {variable!r} is not NAME=VALUE")
-        pairs[name] = value
-    return pairs
 
 
 @contextmanager

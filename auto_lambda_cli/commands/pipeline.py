@@ -12,7 +12,7 @@ import typer
 
 from auto_lambda_cli.exits import Exit, leave, plain_errors, say, tell
 from auto_lambda_cli.extras import needs
-from auto_lambda_cli.options import AsJson
+from auto_lambda_cli.options import AsJson, pairs
 
 if TYPE_CHECKING:
     from auto_lambda_cli.pipeline.checks import Check
@@ -175,7 +175,7 @@ def _launch(
     with _told():
         site = _site(name, region)
         _right_command(site, upgrade=upgrade)
-        chosen = choose(site, _pairs(given))
+        chosen = choose(site, pairs("--set", given))
         checks = check(site, chosen)
         _show_checks(checks)
         steps = _reviewed(site, chosen)
@@ -312,16 +312,6 @@ def _confirm(question: str, *, yes: bool) -> None:
         )
     if not typer.confirm(question, err=True):
         raise leave(Exit.USAGE, "nothing was changed")
-
-
-def _pairs(given: list[str] | None) -> dict[str, str]:
-    pairs = {}
-    for one in given or ():
-        name, equals, value = one.partition("=")
-        if not equals or not name:
-            raise leave(Exit.USAGE, f"--set {one!r} is not NAME=VALUE")
-        pairs[name] = value
-    return pairs
 
 
 @contextmanager

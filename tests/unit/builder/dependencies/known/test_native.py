@@ -55,8 +55,9 @@ def test_a_failed_build_of_a_known_package_names_the_stand_in() -> None:
 
 
 def test_a_compilers_output_names_no_folder_of_this_machine() -> None:
-    cache = "/var/lib/x/worker-1/builder-2/work/build/uv-cache/builds-v0/.tmpOFx8Lq"
-    output = f'  File "{cache}/lib/python3.12/site-packages/a.py", line 1\n`/a/b/work/fetched/x-1.tar.gz`'
+    folder = "/var/lib/x/worker-1/builder-2/work"
+    cache = f"{folder}/build/uv-cache/builds-v0/.tmpOFx8Lq"
+    output = f'  File "{cache}/lib/python3.12/site-packages/a.py", line 1\n`{folder}/fetched/x-1.tar.gz`'
     message = build_failed("x 1", output, TARGET).message
     assert 'File "lib/python3.12/site-packages' in message
     assert "`x-1.tar.gz`" in message
