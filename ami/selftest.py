@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
+from auto_lambda.daemon.service import runtime_folder
 from auto_lambda.errors import AppError
 from auto_lambda.tools import ToolEnvironments, cache_folder, interpreters
 from builder.protocol.messages import AppRequest
@@ -24,7 +25,7 @@ from worker.builds.client import Builds, check_isolation
 from worker.builds.conversation import BuilderServices, BuildTrouble, NoListener
 from worker.builds.launcher import SocketLauncher
 from worker.builds.spares import Spares
-from worker.builds.toolchain import IndexGate, Machine, runtime_folder
+from worker.builds.toolchain import IndexGate, Machine
 from worker.builds.wheel_store import NoWheelStore
 from worker.index.hosts import discover
 

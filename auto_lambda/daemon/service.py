@@ -122,6 +122,12 @@ def _watchdog_seconds(environ: Mapping[str, str]) -> float | None:
     return int(microseconds) / 2e6 if microseconds.isdigit() and int(microseconds) else None
 
 
+def runtime_folder(environ: Mapping[str, str] = os.environ) -> Path | None:
+    """Return the folder that systemd has made for the daemon (systemd.exec(5), ``RuntimeDirectory``)."""
+    folder = environ.get("RUNTIME_DIRECTORY", "").split(":")[0]
+    return Path(folder) if folder else None
+
+
 def refuse(program: str, problems: Sequence[str], environ: Mapping[str, str] = os.environ, *, status: int = 2) -> int:
     """Report why ``program`` cannot start: as one entry in systemd's journal, or as lines of text.
 

@@ -12,6 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from auto_lambda import fleet_settings, logs, settings
 from auto_lambda.aws.parameters import Parameters
+from auto_lambda.daemon.service import runtime_folder
 from auto_lambda.settings import Settings, SettingsError
 from auto_lambda.tools import cache_folder
 
@@ -79,8 +80,8 @@ def _source(environ: Mapping[str, str]) -> Parameters:
 
 def _folder(environ: Mapping[str, str]) -> Path:
     """Return a folder that builders can read: systemd's, or one in the cache."""
-    if runtime := environ.get("RUNTIME_DIRECTORY", "").split(":")[0]:
-        return Path(runtime)
-    folder = Path(environ.get("AUTO_LAMBDA_CACHE") or cache_folder()) / "settings"
+    if runtime := runtime_folder(environ):
+        return runtime
+    folder = cache_folder(environ) / "settings"
     folder.mkdir(parents=True, exist_ok=True)
     return folder

@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from auto_lambda import logs
+from auto_lambda.daemon.service import runtime_folder
 from auto_lambda.settings import WorkerSettings
 from auto_lambda.tools import ToolEnvironments
 from worker.builds.action_cache import ActionCache
@@ -21,7 +22,7 @@ from worker.builds.conversation import BuilderServices, BuildTrouble
 from worker.builds.eviction import Evictor
 from worker.builds.launcher import DirectLauncher, Launcher, SocketLauncher, Walls
 from worker.builds.spares import Spares
-from worker.builds.toolchain import IndexGate, Machine, runtime_folder
+from worker.builds.toolchain import IndexGate, Machine
 from worker.builds.wheel_store import NoWheelStore, WheelStore
 from worker.index.hosts import discover
 from worker.index.pip_configuration import PipConfiguration

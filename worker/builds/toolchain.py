@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -98,12 +97,6 @@ class Machine:
 
 
 _CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "PIP_CERT")
-
-
-def runtime_folder(environ: Mapping[str, str] = os.environ) -> Path | None:
-    """Return the folder that systemd has made for sockets (systemd.exec(5), ``RuntimeDirectory``)."""
-    folder = environ.get("RUNTIME_DIRECTORY", "").split(":")[0]
-    return Path(folder) if folder else None
 
 
 def _hosts(indexes: Indexes) -> set[str]:
