@@ -1,7 +1,7 @@
 """How much of the disk one run takes. Quotas would need root and a file system of their own, so we look.
 
-The free space of the file system is asked often, which costs nothing. Only when it has fallen by a whole limit does a
-walk find out whether it was this run.
+The free space of the file system is asked often, which costs nothing. When it has fallen by a whole limit, a walk
+finds out whether it was this run. As what others free hides what this run writes, there is a walk now and then anyway.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import errno
 import os
 import stat
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from auto_lambda.processes.meters import descendants
@@ -19,6 +19,8 @@ from auto_lambda.processes.open_files import nameless_files
 _MOST_FILES = 1_000_000
 _RESERVE = 256 * 1024 * 1024  # bytes that always stay free
 _SLACK = 2.0  # seconds by which the clock of file times may lag
+_PAUSE = 2.0  # seconds between two walks at least
+_SHARE = 50  # a walk is followed by a pause of so many times its own length
 
 
 class DiskMeter:
@@ -27,13 +29,16 @@ class DiskMeter:
     Args:
         folders: where it may write.
         limit: bytes.
+        clock: seconds, monotonic.
     """
 
-    def __init__(self, folders: Iterable[Path], limit: int) -> None:
+    def __init__(self, folders: Iterable[Path], limit: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._folders = tuple(folders)
         self._limit = limit
+        self._clock = clock
         self._since = time.time() - _SLACK
         self._free = {folder: _free(folder) for folder in self._folders}
+        self._next_walk = clock() + _PAUSE
 
     def exceeded(self, pid: int) -> bool:
         """Tell whether the process tree under ``pid`` has written more than it may.
@@ -41,18 +46,29 @@ class DiskMeter:
         Raises:
             OSError: the disk is nearly full, and not by this run.
         """
-        for folder, (free, files) in self._free.items():
-            now, files_now = _free(folder)
-            full = now < min(_RESERVE, free)
-            if free - now < self._limit and files - files_now < _MOST_FILES and not full:
-                continue
-            if self._written_too_much(pid):
-                return True
-            if full:
-                raise OSError(errno.ENOSPC, "the disk of this machine is nearly full", str(folder))
-            # Others wrote. The next walk comes when as much has gone again.
-            self._free[folder] = (now, files_now)
+        now = {folder: _free(folder) for folder in self._folders}
+        full = next((folder for folder in now if now[folder][0] < min(_RESERVE, self._free[folder][0])), None)
+        if not (full or any(map(self._has_fallen, now, now.values()))) and self._clock() < self._next_walk:
+            for folder, (free, files) in self._free.items():  # others have freed some
+                self._free[folder] = max(free, now[folder][0]), max(files, now[folder][1])
+            return False
+        if self._walked_too_much(pid):
+            return True
+        if full:
+            raise OSError(errno.ENOSPC, "the disk of this machine is nearly full", str(full))
+        self._free = now  # others wrote: the next walk comes when as much has gone again
         return False
+
+    def _has_fallen(self, folder: Path, now: tuple[int, int]) -> bool:
+        free, files = self._free[folder]
+        return free - now[0] >= self._limit or files - now[1] >= _MOST_FILES
+
+    def _walked_too_much(self, pid: int) -> bool:
+        began = self._clock()
+        too_much = self._written_too_much(pid)
+        ended = self._clock()
+        self._next_walk = ended + max(_PAUSE, _SHARE * (ended - began))
+        return too_much
 
     def filled(self, size: int) -> bool:
         """Tell whether a file of the run has reached a size, at which programs fail in ways of their own."""

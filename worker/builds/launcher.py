@@ -188,7 +188,10 @@ class _Child:
     isolated: bool
 
     def alive(self) -> bool:
-        return self.process.poll() is None
+        # Not by ``poll``, which reaps it: until `end` its number must not become that of somebody else's process.
+        with contextlib.suppress(ChildProcessError):
+            return os.waitid(os.P_PID, self.process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
+        return False
 
     def end(self) -> str:
         self.watch.close()

@@ -161,3 +161,14 @@ def test_without_namespaces_what_has_left_its_session_is_ended_too(tmp_path: Pat
         time.sleep(0.05)
     assert strays() == []
     (tmp_path / "rooms").mkdir()
+
+
+def test_the_number_of_a_dead_builder_stays_its_own_until_its_end(tmp_path: Path) -> None:
+    launcher = Builders(tmp_path / "rooms", "pass")
+    running = launcher.launch()
+    assert running.channel.receive(60) is None
+    while running.alive():
+        time.sleep(0.05)
+    assert Path(f"/proc/{running.process.pid}").exists()
+    running.end()
+    assert not Path(f"/proc/{running.process.pid}").exists()
