@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import ipaddress
 import socket
@@ -9,6 +10,8 @@ import ssl
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
+
+from worker.index.upstream import Upstream, proxy_for
 
 _TIMEOUT = 30.0  # seconds; API Gateway's own limit is 29
 _SHOWN = 300  # bytes of a body
@@ -46,6 +49,7 @@ def get_public(url: str, resolve: Resolve | None = None) -> HttpAnswer:
     """Send one GET as `get` does, over TLS and to a public address only.
 
     The address that is checked is the one that is connected to, so a name that changes its meaning gains nothing.
+    If ``HTTPS_PROXY`` is set, the request goes through that proxy, which looks up the name itself.
 
     Raises:
         NotPublic: the host has private addresses only.
@@ -54,11 +58,10 @@ def get_public(url: str, resolve: Resolve | None = None) -> HttpAnswer:
     """
     parts = urlsplit(url)
     host = parts.hostname or ""
-    addresses = [one for one in (resolve or _resolved)(host, _HTTPS) if ipaddress.ip_address(one).is_global]
-    if parts.scheme != "https" or not addresses:
-        raise NotPublic(f"{host} has no public address")
-    connection = http.client.HTTPSConnection(host, timeout=_TIMEOUT)
-    plain = _connected(addresses)
+    if parts.scheme != "https":
+        raise NotPublic(f"{host} is not asked without TLS")
+    connection, known = http.client.HTTPSConnection(host, timeout=_TIMEOUT), resolve or _resolved
+    plain = _through_a_proxy(host, known) if proxy_for(host) else _connected(_public(host, known(host, _HTTPS)))
     try:
         connection.sock = ssl.create_default_context().wrap_socket(plain, server_hostname=host)
     except OSError:
@@ -79,6 +82,22 @@ def _asked(connection: http.client.HTTPConnection, parts: SplitResult) -> HttpAn
 
 def _resolved(host: str, port: int) -> list[str]:
     return [str(found[4][0]) for found in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
+
+
+def _public(host: str, addresses: Iterable[str]) -> list[str]:
+    public = [one for one in addresses if ipaddress.ip_address(one).is_global]
+    if not public:
+        raise NotPublic(f"{host} has no public address")
+    return public
+
+
+def _through_a_proxy(host: str, resolve: Resolve) -> socket.socket:
+    # A network that reaches the internet by a proxy only need not know the internet's names.
+    with contextlib.suppress(OSError):
+        _public(host, resolve(host, _HTTPS))
+    tunnel = Upstream().connect(host, _HTTPS)
+    tunnel.settimeout(_TIMEOUT)
+    return tunnel
 
 
 def _connected(addresses: Iterable[str]) -> socket.socket:

@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+import contextlib
 import http.server
 import socket
+import ssl
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import ClassVar
 
 import pytest
+import trustme
 
 from worker.deploy.http_get import NotPublic, get, get_public
 
@@ -31,7 +35,7 @@ class Site(http.server.BaseHTTPRequestHandler):
 def site() -> Iterator[str]:
     Site.asked.clear()
     with http.server.HTTPServer(("127.0.0.1", 0), Site) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
 
@@ -51,6 +55,13 @@ def test_get_reads_the_beginning_only(site: str) -> None:
 def test_get_of_nobody() -> None:
     with pytest.raises(OSError, match="refused"):
         get("http://127.0.0.1:1/")
+
+
+@pytest.fixture(autouse=True)
+def _no_proxy_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HTTPS_PROXY", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
 
 
 PRIVATE = ("127.0.0.1", "10.1.2.3", "172.16.0.1", "192.168.0.1", "169.254.169.254", "100.64.0.1", "0.0.0.0",
@@ -81,3 +92,68 @@ def test_the_address_that_was_checked_is_the_one_connected_to(monkeypatch: pytes
 def test_nothing_is_asked_without_tls() -> None:
     with pytest.raises(NotPublic):
         get_public("http://app.example/", lambda _host, _port: ["93.184.215.14"])
+
+
+class Proxy(http.server.BaseHTTPRequestHandler):
+    """A company's proxy, which answers in the place of each host that it is asked to connect to."""
+
+    context: ClassVar[ssl.SSLContext]
+    asked: ClassVar[list[str]] = []
+
+    def do_CONNECT(self) -> None:
+        self.asked.append(f"{self.path} {self.headers['Proxy-Authorization']}")
+        self.send_response(200)
+        self.end_headers()
+        with contextlib.suppress(OSError), self.context.wrap_socket(self.connection, server_side=True) as inside:
+            Site(inside, self.client_address, self.server)
+        self.close_connection = True
+
+    def log_message(self, *_: object) -> None:
+        """Quiet."""
+
+
+@pytest.fixture
+def proxy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    authority, Proxy.context = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    authority.issue_cert("app.example").configure_cert(Proxy.context)
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+    Proxy.asked.clear()
+    Site.asked.clear()
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Proxy) as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        monkeypatch.setenv("HTTPS_PROXY", f"http://me:pass@127.0.0.1:{server.server_port}")
+        monkeypatch.delenv("NO_PROXY", raising=False)
+        monkeypatch.delenv("no_proxy", raising=False)
+        yield server.server_address[0]
+        server.shutdown()
+
+
+def unknown(_host: str, _port: int) -> list[str]:
+    raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+
+def test_a_proxy_that_the_environment_names_leads_to_the_app(proxy: str) -> None:
+    for resolve in (unknown, lambda _host, _port: ["93.184.215.14"]):
+        assert get_public("https://app.example/big?x=1", resolve).status == 200
+    assert Site.asked == ["/big?x=1"] * 2
+    assert Proxy.asked == ["app.example:443 Basic bWU6cGFzcw=="] * 2
+
+
+def test_the_proxy_has_to_show_the_apps_certificate(proxy: str) -> None:
+    with pytest.raises(ssl.SSLCertVerificationError):
+        get_public("https://other.example/", unknown)
+    assert Site.asked == []
+
+
+def test_what_is_private_here_is_not_asked_through_a_proxy_either(proxy: str) -> None:
+    with pytest.raises(NotPublic):
+        get_public("https://app.example/", lambda _host, _port: ["10.1.2.3"])
+    assert Proxy.asked == []
+
+
+def test_a_host_that_needs_no_proxy_is_asked_directly(proxy: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_PROXY", ".example")
+    with pytest.raises(socket.gaierror):
+        get_public("https://app.example/", unknown)
+    assert Proxy.asked == []
