@@ -70,8 +70,8 @@ def drop(
     with zip_path.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     store.upload(bucket, app.key, zip_path, progress, commit.metadata() if commit else None)
-    head = store.head(bucket, app.key)
-    return Drop(app, bucket, app.key, head.version, sha256, head.size)
+    head = _unless_denied(partial(store.head, bucket, app.key))  # who may write need not be allowed to read
+    return Drop(app, bucket, app.key, head and head.version, sha256, zip_path.stat().st_size)
 
 
 def again(store: ObjectStore, bucket: str, app: keys.App, version: str) -> Drop:
@@ -156,13 +156,16 @@ def _receipts(store: ObjectStore, bucket: str, app: keys.App) -> dict[str, Recei
     return {key: _unless_denied(partial(read, store, bucket, key), really=key == app.key) for key in app.keys}
 
 
-def _unless_denied(ask: Callable[[], T], *, really: bool = False) -> T | None:
+def _unless_denied(
+    ask: Callable[[], T], *, really: bool = False, refused: Callable[[ClientError], None] = lambda _: None
+) -> T | None:
     """Return the answer; None for the other key of an app, for which permission may be missing. ``really``: raise."""
     try:
         return ask()
     except ClientError as error:
         if really or not denied(error):
             raise
+        refused(error)
         return None
 
 
@@ -181,10 +184,13 @@ def follow(
     timeout: float,
     sleep: Callable[[float], None] = time.sleep,
     clock: Callable[[], float] = time.monotonic,
+    refused: Callable[[ClientError], None] = lambda _: None,
 ) -> Iterator[Receipt]:
     """Yield each new state of exactly this drop's receipt; the last one is final.
 
     A drop that a newer version of the zip replaces before it has a receipt of its own counts as ``superseded``.
+    ``refused`` is called each time that AWS refuses to read the receipt: without permission to list the bucket, S3
+    refuses a receipt that does not exist yet.
 
     Raises:
         TimedOut: no final state within ``timeout`` seconds.
@@ -193,7 +199,7 @@ def follow(
     told: Receipt | None = None
     pause = 0.1
     while clock() < deadline:
-        receipt = read(store, dropped.bucket, dropped.key)
+        receipt = _unless_denied(partial(read, store, dropped.bucket, dropped.key), refused=refused)
         if receipt is None or not tells_of(receipt, dropped):
             receipt = _overtaken(store, dropped) if receipt else None
         if receipt and receipt != told:
@@ -220,16 +226,29 @@ def tells_of(receipt: Receipt, drop: Drop) -> bool:
     return receipt.object_version == drop.version
 
 
-def every(store: ObjectStore, bucket: str) -> Iterator[Entry]:
-    """List each zip and each receipt in the bucket, by the zip's key."""
+def every(
+    store: ObjectStore, bucket: str, below: str = "", unseen: Callable[[str], None] = lambda _: None
+) -> Iterator[Entry]:
+    """List each zip and each receipt in the bucket, by the zip's key.
+
+    ``below`` is the beginning of what follows ``apps/`` in the keys to list. ``unseen`` is called with the key of a zip
+    whose receipt may not be read; it is left out.
+    """
     zips, receipts = set(), set()
-    for head in store.list(bucket, keys.PREFIX):
+    for head in store.list(bucket, keys.PREFIX + below):
         if head.key.endswith(keys.SUFFIX):
             zips.add(head.key)
         elif head.key.endswith(keys.RECEIPT_SUFFIX):
             receipts.add(keys.upload_key(head.key))
     for key in sorted(zips | receipts):
-        yield key, read(store, bucket, key) if key in receipts else None, key in zips
+        try:
+            receipt = read(store, bucket, key) if key in receipts else None
+        except ClientError as error:
+            if not denied(error):
+                raise
+            unseen(key)
+        else:
+            yield key, receipt, key in zips
 
 
 def _overtaken(store: ObjectStore, dropped: Drop) -> Receipt | None:

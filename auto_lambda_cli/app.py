@@ -264,6 +264,9 @@ def status(
         typer.Option("--history", metavar="APP", help="List the attempts to deploy one app in the last 90 days."),
     ] = None,
     stage: Stage = "dev",
+    prefix: Annotated[
+        str, typer.Option(metavar="STAGE/NAME", help="List the apps whose key, after apps/, begins with this.")
+    ] = "",
     watch: Annotated[
         bool,
         typer.Option("--watch", "-w", help="Watch the queue, workers, running builds and latest receipts."),
@@ -280,10 +283,10 @@ def status(
     With `--watch`: show what the whole pipeline is doing. On a terminal the view is redrawn in place, otherwise each
     change is printed as a block; with `--json` each update is one line.
     """
-    if watch and history:
+    if sum(map(bool, (watch, history, prefix))) > 1:
         from auto_lambda_cli.exits import Exit, leave
 
-        raise leave(Exit.USAGE, "--watch shows the whole pipeline, --history one app: use only one of them")
+        raise leave(Exit.USAGE, "--watch shows the pipeline, --history one app, --prefix some: use only one of them")
     if watch:
         from auto_lambda_cli.progress.watch import watch as follow
 
@@ -294,7 +297,7 @@ def status(
         raise typer.Exit(show(history, stage, as_json=as_json, local=local, bucket=bucket))
     from auto_lambda_cli.commands.status import status as run
 
-    run(as_json=as_json, local=local, bucket=bucket)
+    run(prefix=prefix, as_json=as_json, local=local, bucket=bucket)
 
 
 @app.command()

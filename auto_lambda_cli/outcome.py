@@ -14,6 +14,9 @@ from auto_lambda.receipts import Receipt
 from auto_lambda_cli.exits import Exit, leave, say, tell
 
 _SHOWN = 8  # changes of rights
+_MAY_BE_MISSING = (
+    "without s3:ListBucket, S3 refuses a first receipt until it is there; s3:GetObject on it is needed too"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +64,16 @@ def _followed(store: ObjectStore, dropped: drops.Drop, timeout: float) -> Receip
 
     from auto_lambda_cli.progress.view import following
 
+    refusals = list[ClientError]()
+
+    def refused(error: ClientError) -> None:
+        if not refusals:
+            tell(f"no receipt can be read yet ({error}): {_MAY_BE_MISSING}")
+        refusals.append(error)
+
     try:
         with following() as show:
-            for receipt in drops.follow(store, dropped, timeout=timeout):
+            for receipt in drops.follow(store, dropped, timeout=timeout, refused=refused):
                 show(receipt)
     except drops.TimedOut as error:
         raise leave(

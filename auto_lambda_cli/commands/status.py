@@ -4,29 +4,48 @@ from __future__ import annotations
 
 import json
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 from auto_lambda import drops, keys
 from auto_lambda.receipts import Receipt
 from auto_lambda.redact import one_line
-from auto_lambda_cli.exits import plain_errors, say, tell
+from auto_lambda_cli.exits import Exit, counted, leave, plain_errors, say, tell
 from auto_lambda_cli.progress.view import COLOURS, WIDEST, words
 from auto_lambda_cli.target import choose
 
 
-def status(*, as_json: bool, local: bool, bucket: str | None) -> None:
+def status(*, prefix: str, as_json: bool, local: bool, bucket: str | None) -> None:
     """Print one line for each app, or one JSON document with every receipt."""
-    target = choose(local=local, bucket=bucket)
-    with plain_errors():
-        apps = list(drops.every(target.store(), target.bucket))
+    target, unseen = choose(local=local, bucket=bucket), list[str]()
+    with plain_errors(), _listing_may_be_limited(prefix):
+        apps = list(drops.every(target.store(), target.bucket, prefix, unseen.append))
+    if unseen:
+        tell(f"{counted(len(unseen), 'app')} not shown: with these credentials, the receipts may not be read")
     if as_json:
         rows = [(key, receipt or queued(key)) for key, receipt, _ in apps]
         say(json.dumps([{**(receipt.stored or {}), "key": key} for key, receipt in rows], indent=2))
     elif not apps:
-        tell(f"there is no app yet in {target}: auto-lambda deploy FOLDER --name NAME")
+        what = f"no app whose key begins with {keys.PREFIX}{prefix}" if prefix else "no app yet"
+        tell(f"there is {'none to show' if unseen else what} in {target}: auto-lambda deploy FOLDER --name NAME")
     else:
         tell(str(target))
         _print(apps)
+
+
+@contextmanager
+def _listing_may_be_limited(prefix: str) -> Iterator[None]:
+    from botocore.exceptions import ClientError
+
+    from auto_lambda.aws.s3 import denied
+
+    try:
+        yield
+    except ClientError as error:
+        if prefix or not denied(error):
+            raise
+        told = f"AWS says: {error}\nWhoever may list only some apps says which: auto-lambda status --prefix STAGE/NAME"
+        raise leave(Exit.USAGE, told) from None
 
 
 def queued(key: str) -> Receipt:

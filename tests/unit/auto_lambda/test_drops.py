@@ -290,3 +290,46 @@ def test_a_key_that_may_not_be_looked_at_is_told(store: ObjectStore, zip_path: P
     drops.drop(own, BUCKET, SHOP, zip_path)
     drops.remove(own, BUCKET, SHOP, SHOP.key, told.append)
     assert told == ["apps/shop.zip"]
+
+
+def test_receipts_that_may_not_be_read_are_left_out_of_the_list_and_told(store: ObjectStore, zip_path: Path) -> None:
+    put_receipt(store, drops.drop(store, BUCKET, SHOP, zip_path), "live")
+    put_receipt(store, drops.drop(store, BUCKET, keys.App("prod", "bank"), zip_path), "live")
+    own, told = OnlyItsOwnFolder(boto3.client("s3", region_name="us-east-1")), list[str]()
+    assert [key for key, *_ in drops.every(own, BUCKET, unseen=told.append)] == [SHOP.key]
+    assert told == ["apps/prod/bank.zip"]
+
+
+def test_only_keys_with_a_prefix_are_listed(store: ObjectStore, zip_path: Path) -> None:
+    for app in (SHOP, keys.App("prod", "shop"), keys.App("prod", "bank")):
+        drops.drop(store, BUCKET, app, zip_path)
+    assert [key for key, *_ in drops.every(store, BUCKET, "prod/s")] == ["apps/prod/shop.zip"]
+
+
+class WithoutListBucket(ObjectStore):
+    """S3 for somebody without ``s3:ListBucket``: what is missing is forbidden."""
+
+    def get(self, bucket: str, key: str) -> bytes:
+        try:
+            return super().get(bucket, key)
+        except ObjectMissing:
+            raise ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "GetObject") from None
+
+
+def test_a_first_drop_is_followed_without_permission_to_list(store: ObjectStore, zip_path: Path) -> None:
+    own, told = WithoutListBucket(boto3.client("s3", region_name="us-east-1")), list[ClientError]()
+    dropped = drops.drop(own, BUCKET, SHOP, zip_path)
+    time = Time(lambda: None, lambda: put_receipt(store, dropped, "live"))
+    seen = list(drops.follow(own, dropped, timeout=99, sleep=time.sleep, clock=time.clock, refused=told.append))
+    assert ([receipt.status for receipt in seen], len(told)) == (["live"], 2)
+
+
+def test_whoever_may_only_write_has_dropped_all_the_same(store: ObjectStore, zip_path: Path) -> None:
+    bank = keys.App("prod", "bank")
+    own, told = OnlyItsOwnFolder(boto3.client("s3", region_name="us-east-1")), list[ClientError]()
+    dropped = drops.drop(own, BUCKET, bank, zip_path)
+    assert (store.exists(BUCKET, bank.key), dropped.version, dropped.size) == (True, None, zip_path.stat().st_size)
+    time = Time()
+    with pytest.raises(drops.TimedOut):
+        list(drops.follow(own, dropped, timeout=9, sleep=time.sleep, clock=time.clock, refused=told.append))
+    assert told

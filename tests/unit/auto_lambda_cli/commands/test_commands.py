@@ -13,10 +13,12 @@ from typing import Any
 
 import pytest
 import typer.main
+from botocore.exceptions import ClientError
 from commands import BUCKET, RECEIPT, run
 from typer.testing import CliRunner
 
 from auto_lambda import __version__
+from auto_lambda.aws.s3 import Head, ObjectMissing, ObjectStore
 from auto_lambda_cli.app import app
 from checker.__main__ import _options
 
@@ -171,6 +173,54 @@ def test_status_tells_an_undeployed_app_from_a_superseded_zip(s3: Any) -> None:
     s3.put_object(Bucket=BUCKET, Key="apps/dev/shop.zip", Body=b"zip")
     assert "superseded" in run("status").stdout
     assert json.loads(run("status", "--json").stdout)[0]["status"] == "superseded"
+
+
+def denied(operation: str) -> ClientError:
+    return ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, operation)
+
+
+def test_a_first_drop_needs_no_permission_to_list(
+    answer: Callable[..., None], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    get = ObjectStore.get
+
+    def get_or_refuse(self: ObjectStore, bucket: str, key: str) -> bytes:
+        try:
+            return get(self, bucket, key)
+        except ObjectMissing:
+            raise denied("GetObject") from None
+
+    monkeypatch.setattr(ObjectStore, "get", get_or_refuse)
+    answer()
+    done = run("deploy", str(folder))
+    assert (done.exit_code, done.stdout) == (0, "https://shop.example/\n")
+    assert done.stderr.count("s3:ListBucket") == 1
+
+
+def test_status_shows_a_team_its_own_apps(s3: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    for key in ("apps/prod/pay-api", "apps/prod/shop"):
+        body = json.dumps({**RECEIPT, "app": key.rpartition("/")[2], "stage": "prod"}).encode()
+        s3.put_object(Bucket=BUCKET, Key=f"{key}.receipt.json", Body=body)
+    get, list_ = ObjectStore.get, ObjectStore.list
+
+    def get_own(self: ObjectStore, bucket: str, key: str) -> bytes:
+        if "/pay-" not in key:
+            raise denied("GetObject")
+        return get(self, bucket, key)
+
+    def list_own(self: ObjectStore, bucket: str, prefix: str) -> Iterator[Head]:
+        if not prefix.startswith("apps/prod/pay-"):
+            raise denied("ListObjectsV2")
+        return list_(self, bucket, prefix)
+
+    monkeypatch.setattr(ObjectStore, "get", get_own)
+    done = run("status")
+    assert (done.exit_code, "pay-api" in done.stdout, "shop  " in done.stdout) == (0, True, False)
+    assert "1 app not shown" in done.stderr
+    monkeypatch.setattr(ObjectStore, "list", list_own)
+    done = run("status")
+    assert (done.exit_code, "--prefix STAGE/NAME" in done.stderr) == (2, True)
+    assert [app["app"] for app in json.loads(run("status", "--prefix", "prod/pay-", "--json").stdout)] == ["pay-api"]
 
 
 def test_status_of_nothing_says_what_to_do(s3: Any) -> None:
