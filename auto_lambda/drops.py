@@ -71,7 +71,7 @@ def drop(
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     store.upload(bucket, app.key, zip_path, progress, commit.metadata() if commit else None)
     head = _unless_denied(partial(store.head, bucket, app.key))  # who may write need not be allowed to read
-    return Drop(app, bucket, app.key, head and head.version, sha256, zip_path.stat().st_size)
+    return Drop(app, bucket, app.key, head.version if head else None, sha256, zip_path.stat().st_size)
 
 
 def again(store: ObjectStore, bucket: str, app: keys.App, version: str) -> Drop:

@@ -113,7 +113,7 @@ class Proxy(http.server.BaseHTTPRequestHandler):
 
 
 @pytest.fixture
-def proxy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def proxy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     authority, Proxy.context = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
     authority.issue_cert("app.example").configure_cert(Proxy.context)
@@ -125,7 +125,7 @@ def proxy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         monkeypatch.setenv("HTTPS_PROXY", f"http://me:pass@127.0.0.1:{server.server_port}")
         monkeypatch.delenv("NO_PROXY", raising=False)
         monkeypatch.delenv("no_proxy", raising=False)
-        yield server.server_address[0]
+        yield
         server.shutdown()
 
 
@@ -133,26 +133,30 @@ def unknown(_host: str, _port: int) -> list[str]:
     raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
 
-def test_a_proxy_that_the_environment_names_leads_to_the_app(proxy: str) -> None:
+@pytest.mark.usefixtures("proxy")
+def test_a_proxy_that_the_environment_names_leads_to_the_app() -> None:
     for resolve in (unknown, lambda _host, _port: ["93.184.215.14"]):
         assert get_public("https://app.example/big?x=1", resolve).status == 200
     assert Site.asked == ["/big?x=1"] * 2
     assert Proxy.asked == ["app.example:443 Basic bWU6cGFzcw=="] * 2
 
 
-def test_the_proxy_has_to_show_the_apps_certificate(proxy: str) -> None:
+@pytest.mark.usefixtures("proxy")
+def test_the_proxy_has_to_show_the_apps_certificate() -> None:
     with pytest.raises(ssl.SSLCertVerificationError):
         get_public("https://other.example/", unknown)
     assert Site.asked == []
 
 
-def test_what_is_private_here_is_not_asked_through_a_proxy_either(proxy: str) -> None:
+@pytest.mark.usefixtures("proxy")
+def test_what_is_private_here_is_not_asked_through_a_proxy_either() -> None:
     with pytest.raises(NotPublic):
         get_public("https://app.example/", lambda _host, _port: ["10.1.2.3"])
     assert Proxy.asked == []
 
 
-def test_a_host_that_needs_no_proxy_is_asked_directly(proxy: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("proxy")
+def test_a_host_that_needs_no_proxy_is_asked_directly(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_PROXY", ".example")
     with pytest.raises(socket.gaierror):
         get_public("https://app.example/", unknown)
