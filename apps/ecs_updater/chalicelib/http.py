@@ -1,0 +1,77 @@
+"""HTTPS to registries, bounded: no redirect is followed, answers are small, and nothing waits long."""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from email.message import Message
+from http.client import HTTPException, HTTPMessage
+from typing import IO, Any
+
+_SECONDS = 5.0
+_MOST_BYTES = 4_000_000
+
+
+class Unreachable(Exception):
+    """No answer came, or one that says to come later."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An HTTP answer; header names are in lower case."""
+
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+    def json(self) -> Any:
+        """Return the body's JSON.
+
+        Raises:
+            Unreachable: it holds none.
+        """
+        try:
+            return json.loads(self.body)
+        except ValueError as error:
+            raise Unreachable(f"the answer is not JSON: {error}") from None
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    def redirect_request(
+        self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage, newurl: str
+    ) -> None:
+        del req, fp, code, msg, headers, newurl
+
+
+_OPENER = urllib.request.build_opener(_NoRedirect)
+
+
+def ask(
+    url: str, *, method: str = "GET", headers: Mapping[str, str] | None = None, body: bytes | None = None
+) -> Answer:
+    """Send one request and return the answer, whatever its status below 500 is.
+
+    Raises:
+        Unreachable: there was none, it is too large, or the server is in trouble or wants fewer requests.
+    """
+    request = urllib.request.Request(url, body, dict(headers or {}), method=method)  # noqa: S310 - made of a registry's host
+    try:
+        with _OPENER.open(request, timeout=_SECONDS) as answer:
+            found = _read(answer.status, answer.headers, answer.read(_MOST_BYTES + 1))
+    except urllib.error.HTTPError as error:
+        with error:
+            found = _read(error.code, error.headers, error.read(_MOST_BYTES + 1))
+    except (OSError, HTTPException, ValueError) as error:
+        raise Unreachable(f"no answer: {error}") from None
+    if found.status == 429 or found.status >= 500:
+        raise Unreachable(f"it answers {found.status}")
+    return found
+
+
+def _read(status: int, headers: Message, body: bytes) -> Answer:
+    if len(body) > _MOST_BYTES:
+        raise Unreachable(f"the answer is larger than {_MOST_BYTES:,} bytes")
+    return Answer(status, {name.lower(): value for name, value in headers.items()}, body)

@@ -1,0 +1,281 @@
+"""A convergence against moto's ECS: what it does, that kills change nothing, and what it says of what AWS refuses."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import cache
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+from ecs_updater.chalicelib.converge import Convergence, Row
+from ecs_updater.chalicelib.ecs import Ecs
+from ecs_updater.chalicelib.model import COOLDOWN, FOLLOW, MAX, MIN, RAISE, SCALED, TRIED, Unknown
+from ecs_updater.chalicelib.telling import Telling
+from ecs_world import NOON, REGION, KnownTags
+from killing import Killed, Killer, kills
+from moto import mock_aws
+
+SHOP = "docker.io/acme/shop"
+
+
+@cache
+def client(service: str) -> Any:
+    """A client for all tests: making one takes longer than a convergence."""
+    return boto3.client(  # type: ignore[call-overload]
+        service, region_name=REGION, aws_access_key_id="testing", aws_secret_access_key="testing"
+    )
+
+
+@dataclass
+class Cluster:
+    """A cluster with three services, two of which follow an image, and what runs the updater on it."""
+
+    client: Any = field(default_factory=lambda: client("ecs"))
+    cloudwatch: Any = field(default_factory=lambda: client("cloudwatch"))
+    events: Any = field(default_factory=lambda: client("events"))
+    registry: KnownTags = field(default_factory=KnownTags)
+    now: datetime = NOON
+    lines: list[dict[str, Any]] = field(default_factory=list)
+
+    def make(self) -> Cluster:
+        self.client.create_cluster(clusterName="shop")
+        self.register("shop", "acme/shop:1.0.0", "proxy:3")
+        self.register("api", "docker.io/acme/shop:1.0.0")
+        self.register("blog", "acme/shop:1.0.0")
+        self.service("web", "shop", {FOLLOW: "acme/shop:x"})
+        self.service("api", "api", {FOLLOW: "acme/shop:x"})
+        self.service("blog", "blog", {})
+        self.registry.push(SHOP, "x", "1.0.0")
+        return self
+
+    def register(self, family: str, *images: str) -> None:
+        containers = [{"name": f"c{index}", "image": image, "memory": 64} for index, image in enumerate(images)]
+        self.client.register_task_definition(family=family, containerDefinitions=containers)
+
+    def service(self, name: str, family: str, tags: dict[str, str], **more: Any) -> None:
+        listed = [{"key": key, "value": value} for key, value in tags.items()]
+        self.client.create_service(
+            cluster="shop", serviceName=name, taskDefinition=family, desiredCount=2, tags=listed, **more
+        )
+
+    def run(self, killer: Killer | None = None, clusters: tuple[str, ...] = ("shop",)) -> list[Row]:
+        telling = Telling("run", "auto-lambda/platform/ecs-updater", self.cloudwatch, self.events, self._write)
+        convergence = Convergence(Ecs(self.client, self.cloudwatch), self.registry, telling, lambda: self.now)
+        with (killer or Killer()).watching(self.client, self.cloudwatch, self.events):
+            return convergence.run(clusters)
+
+    def _write(self, line: str) -> None:
+        self.lines.append(json.loads(line))
+
+    def said(self, event: str) -> list[dict[str, Any]]:
+        return [line for line in self.lines if line["event"] == event]
+
+    def on(self, name: str) -> str:
+        (told,) = self.client.describe_services(cluster="shop", services=[name])["services"]
+        return str(told["taskDefinition"].rpartition("/")[2])
+
+    def desired(self, name: str) -> int:
+        (told,) = self.client.describe_services(cluster="shop", services=[name])["services"]
+        return int(told["desiredCount"])
+
+    def tags(self, name: str) -> dict[str, str]:
+        (told,) = self.client.describe_services(cluster="shop", services=[name], include=["TAGS"])["services"]
+        return {tag["key"]: tag["value"] for tag in told["tags"]}
+
+    def revisions(self) -> list[str]:
+        arns = self.client.list_task_definitions()["taskDefinitionArns"]
+        return sorted(arn.rpartition("/")[2] for arn in arns)
+
+    def alarm(self, name: str, state: str) -> None:
+        self.cloudwatch.put_metric_alarm(
+            AlarmName=name, MetricName="Depth", Namespace="shop", Statistic="Average", Period=60,
+            EvaluationPeriods=1, Threshold=1, ComparisonOperator="GreaterThanThreshold",
+        )  # fmt: skip
+        self.cloudwatch.set_alarm_state(AlarmName=name, StateValue=state, StateReason="a test")
+
+
+@pytest.fixture
+def cluster() -> Iterator[Cluster]:
+    with mock_aws():
+        yield Cluster().make()
+
+
+def test_a_push_reaches_the_services_that_follow_and_a_replay_changes_nothing(cluster: Cluster) -> None:
+    cluster.registry.push(SHOP, "x", "1.1.0")
+    cluster.run()
+    assert [cluster.on(name) for name in ("web", "api", "blog")] == ["shop:2", "api:2", "blog:1"]
+    told = cluster.client.describe_task_definition(taskDefinition="shop:2")["taskDefinition"]
+    assert [one["image"] for one in told["containerDefinitions"]] == ["acme/shop:1.1.0", "proxy:3"]
+    replay = Killer()
+    cluster.run(replay)
+    assert replay.calls == ["PutMetricData"]
+
+
+def test_without_a_push_nothing_changes(cluster: Cluster) -> None:
+    quiet = Killer()
+    cluster.run(quiet)
+    assert quiet.calls == ["PutMetricData"]
+
+
+def test_killed_before_or_after_any_call_it_converges_without_a_second_revision() -> None:
+    def fresh() -> Cluster:
+        made = Cluster().make()
+        made.registry.push(SHOP, "x", "1.1.0")
+        return made
+
+    def once(killer: Killer) -> Cluster:
+        with mock_aws():
+            made = fresh()
+            made.run(killer)
+            return made
+
+    ways = list(kills(once))
+    assert len(ways) >= 12
+    for at, after in ways:
+        with mock_aws():
+            made = fresh()
+            with pytest.raises(Killed):
+                made.run(Killer(at, after=after))
+            made.run()
+            made.run()
+            assert [made.on(name) for name in ("web", "api", "blog")] == ["shop:2", "api:2", "blog:1"], (at, after)
+            assert made.revisions() == ["api:1", "api:2", "blog:1", "shop:1", "shop:2"], (at, after)
+
+
+def test_scaling_that_is_killed_anywhere_is_one_step() -> None:
+    def fresh() -> Cluster:
+        made = Cluster().make()
+        made.service("busy", "blog", {RAISE: "deep", MIN: "1", MAX: "5", COOLDOWN: "60 60"})
+        made.alarm("deep", "ALARM")
+        return made
+
+    def once(killer: Killer) -> None:
+        with mock_aws():
+            fresh().run(killer)
+
+    for at, after in kills(once):
+        with mock_aws():
+            made = fresh()
+            with pytest.raises(Killed):
+                made.run(Killer(at, after=after))
+            made.now += timedelta(seconds=20)
+            made.run()
+            assert made.desired("busy") == 3, (at, after)
+
+
+def test_an_alarm_raises_and_a_quiet_quarter_of_an_hour_lowers(cluster: Cluster) -> None:
+    cluster.service("busy", "blog", {RAISE: "deep", MIN: "1", MAX: "5"})
+    cluster.alarm("deep", "ALARM")
+    cluster.run()
+    assert cluster.desired("busy") == 3
+    assert cluster.tags("busy")[SCALED] == "2026-11-28T12:00:00Z 2 3"
+    cluster.run()
+    assert cluster.desired("busy") == 3, "a doubled alarm is one step"
+    cluster.alarm("deep", "OK")
+    cluster.now = datetime.now(NOON.tzinfo) + timedelta(minutes=14)
+    cluster.run()
+    assert cluster.desired("busy") == 3
+    cluster.now += timedelta(minutes=2)
+    cluster.run()
+    assert cluster.desired("busy") == 2
+
+
+def test_a_revision_that_was_taken_back_is_told_once_and_not_tried_again(cluster: Cluster) -> None:
+    cluster.registry.push(SHOP, "x", "1.1.0")
+    cluster.run()
+    cluster.client.update_service(cluster="shop", service="web", taskDefinition="shop:1")  # as the circuit breaker does
+    for _ in range(3):
+        cluster.run()
+    assert cluster.on("web") == "shop:1"
+    assert [line["revision"] for line in cluster.said("failed")] == ["shop:2"]
+    assert cluster.tags("web")[TRIED] == "shop:2 failed"
+    cluster.registry.push(SHOP, "x", "1.2.0")
+    cluster.run()
+    assert cluster.on("web") == "shop:3"
+
+
+def test_the_tags_of_a_definition_are_carried_over(cluster: Cluster) -> None:
+    arn = cluster.client.describe_task_definition(taskDefinition="shop:1")["taskDefinition"]["taskDefinitionArn"]
+    cluster.client.tag_resource(resourceArn=arn, tags=[{"key": "team", "value": "shop"}])
+    cluster.registry.push(SHOP, "x", "1.1.0")
+    cluster.run()
+    told = cluster.client.describe_task_definition(taskDefinition="shop:2", include=["TAGS"])
+    assert {"key": "team", "value": "shop"} in told["tags"]
+
+
+def test_a_cluster_that_is_gone_is_told_and_the_others_go_on(cluster: Cluster) -> None:
+    cluster.registry.push(SHOP, "x", "1.1.0")
+    cluster.run(clusters=("gone", "shop"))
+    assert cluster.on("web") == "shop:2"
+    assert "there is no cluster gone" in cluster.said("problem")[0]["why"]
+
+
+def test_a_registry_that_cannot_be_asked_is_late_not_lost(cluster: Cluster) -> None:
+    cluster.registry.table[f"{SHOP}:x"] = Unknown("docker.io cannot be asked", late=True)
+    rows = cluster.run()
+    assert [row.verdict.why for row in rows] == ["docker.io cannot be asked"] * 2
+    cluster.registry.push(SHOP, "x", "1.1.0")
+    cluster.run()
+    assert cluster.on("web") == "shop:2"
+
+
+@pytest.mark.parametrize(
+    ("code", "why"),
+    [
+        ("ThrottlingException", "AWS asks to wait"),
+        ("AccessDeniedException", "not granted"),
+        ("ClientException", "full"),
+    ],
+)
+def test_what_aws_refuses_for_one_service_is_told_and_the_others_go_on(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch, code: str, why: str
+) -> None:
+    update = Ecs.update
+
+    def refusing(self: Ecs, service: Any, arn: str) -> None:
+        if service.name == "web":
+            raise ClientError({"Error": {"Code": code, "Message": "full"}}, "UpdateService")
+        update(self, service, arn)
+
+    cluster.registry.push(SHOP, "x", "1.1.0")
+    with monkeypatch.context() as patched:
+        patched.setattr(Ecs, "update", refusing)
+        rows = {row.service.name: row.verdict for row in cluster.run()}
+    assert why in rows["web"].why
+    assert rows["web"].behind
+    assert [cluster.on(name) for name in ("web", "api")] == ["shop:1", "api:2"]
+    cluster.run()
+    assert cluster.on("web") == "shop:2"
+    assert cluster.revisions().count("shop:3") == 0
+
+
+def test_a_field_that_boto3_does_not_know_stops_the_update_of_that_service(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    remember = Ecs._remember
+
+    def newer(self: Ecs, response_dict: dict[str, Any], **more: Any) -> None:
+        told = json.loads(response_dict["body"])
+        if told["taskDefinition"]["family"] == "shop":
+            told["taskDefinition"]["containerDefinitions"][0]["tomorrow"] = True
+        remember(self, {"body": json.dumps(told)}, **more)
+
+    cluster.registry.push(SHOP, "x", "1.1.0")
+    monkeypatch.setattr(Ecs, "_remember", newer)
+    rows = {row.service.name: row.verdict for row in cluster.run()}
+    assert "containerDefinitions[].tomorrow" in rows["web"].why
+    assert [cluster.on(name) for name in ("web", "api")] == ["shop:1", "api:2"]
+
+
+def test_metrics_say_how_many_are_behind_and_what_was_done(cluster: Cluster) -> None:
+    cluster.registry.push(SHOP, "x", "1.1.0")
+    cluster.run()
+    told = cluster.cloudwatch.list_metrics(Namespace="auto-lambda/platform/ecs-updater")["Metrics"]
+    assert {metric["MetricName"] for metric in told} >= {"Behind", "Updates"}
+    assert {line["run"] for line in cluster.lines} == {"run"}
+    assert cluster.said("converged")[0]["behind"] == 2
