@@ -19,10 +19,11 @@ from pathlib import Path
 from auto_lambda.errors import AppError, Code
 from auto_lambda.model import Architecture
 from auto_lambda.runtimes import RUNTIMES, Runtime
+from builder.diagnosis.missing_libraries import advice
 from builder.model import Built, Layer
 from builder.proof.distributions import owners
 from builder.proof.elf import BINARIES, Binary, read_tree
-from builder.proof.lambda_libraries import ADVICE, libraries
+from builder.proof.lambda_libraries import libraries
 
 TASK, OPT = "/var/task", "/opt"
 _MODULE = re.compile(r"(?P<stem>\w+)(?P<tag>\.[\w.-]+)?\.so")
@@ -233,13 +234,10 @@ def _refuse_missing(package: Package, loader: _LibraryLoader, loaded: list[str],
     names = list(dict.fromkeys(name for path in lacking for name in loader.missing(path)))
     where = f"neither in the package nor in Lambda's {runtime.identifier} ({runtime.system})"
     lines = [f"{package.describe(path)} needs {', '.join(loader.missing(path))}" for path in lacking[:_MAX_LISTED]]
-    advice = next((ADVICE[name] for name in names if name in ADVICE), None)
     raise AppError(
         Code.MISSING_LIBRARY,
         f"{'; '.join(lines)}{_and_more(lacking, _MAX_LISTED)}: {where}",
-        hint=advice
-        or f"Require a wheel of the package that bundles the library, or put {names[0]} into the folder lib/ of "
-        "the code (vendor/lib/ in a chalice project), where Lambda looks for libraries.",
+        hint=advice(names, runtime.system),
     )
 
 

@@ -13,11 +13,14 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from auto_lambda.model import BuildLog, Proof
+from auto_lambda.runtimes import RUNTIMES
 from auto_lambda.tools import Tools
 from builder.diagnosis.syntax import clean
 from builder.model import Built, Draft
 from builder.proof.audit import OPT, TASK, audit
+from builder.proof.lambda_libraries import libraries
 from builder.proof.starts import Start, starts
+from builder.proof.system_libraries import visible
 from builder.proof.verdict import Result, failure
 from builder.sandbox.limit_errors import stopped_error, tampered
 from builder.sandbox.result_file import ResultFile
@@ -99,6 +102,7 @@ class Prover:
         python = self._tools.python("runtime", built.source.python)
         site = python.parent.parent / "lib" / f"python{built.source.python}" / "site-packages"
         tree = built.layer.tree if built.layer else None
+        names = libraries(RUNTIMES[built.source.python])
         request = work / "request.json"
         request.write_text(
             json.dumps(
@@ -106,6 +110,7 @@ class Prover:
                     "task": [TASK, str(code)],
                     "layer": [OPT, str(tree)] if tree else None,
                     "runtime": [_RUNTIME, str(site)],
+                    "libraries": sorted(names),
                     "init_seconds": self._init_seconds,
                     "starts": [dataclasses.asdict(one) for one in wanted],
                 }
@@ -118,6 +123,7 @@ class Prover:
             writable=(work,),
             mounts=((code, TASK), (site, _RUNTIME), *(((tree, OPT),) if tree else ())),
             limits=self._limits(wanted),
+            libraries=visible(names, python, built.source.python),
         )
 
     def _limits(self, wanted: tuple[Start, ...]) -> Limits:

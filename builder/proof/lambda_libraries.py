@@ -11,7 +11,7 @@ Sources:
   official-images, pull requests 4782 and 6833.
 
 Only what those packages' own files are named counts. Left out on purpose: what the package manager alone brings and no
-extension links against (librpm, libdnf, libsolv ...), and what a later image could drop without notice.
+extension links against (librpm, libdnf, libsolv, libmagic ...), and what a later image could drop without notice.
 The two architectures differ in the loader's name only.
 """
 
@@ -40,7 +40,7 @@ _BOTH = _LOADERS | _names("""
 
 _AL2023 = _names("""
     libcrypt.so.2 libssl.so.3 libcrypto.so.3 libffi.so.8 libgcrypt.so.20 libunistring.so.2 libpsl.so.5 libpcre2-8.so.0
-    libzstd.so.1 liblz4.so.1 libyaml-0.so.2 libjson-c.so.5 libarchive.so.13 libmagic.so.1 libreadline.so.8
+    libzstd.so.1 liblz4.so.1 libyaml-0.so.2 libjson-c.so.5 libarchive.so.13 libreadline.so.8
     libhistory.so.8 libsmartcols.so.1 libsepol.so.2 libmpfr.so.6 libsigsegv.so.2 libaudit.so.1 libcap-ng.so.0
     libnpth.so.0 liblua-5.4.so
 """)
@@ -57,14 +57,3 @@ def libraries(runtime: Runtime) -> frozenset[str]:
     """Return the file names of all libraries that a function finds on Lambda, its interpreter's included."""
     system = _AL2 if runtime.system == "Amazon Linux 2" else _AL2023
     return _BOTH | system | {f"libpython{runtime.minor}.so.1.0", "libpython3.so"}
-
-
-ADVICE = {
-    "libGL.so.1": "Require opencv-python-headless instead of opencv-python: Lambda has no display.",
-    "libpq.so.5": "Require psycopg2-binary, or psycopg[binary]: these bring libpq along.",
-    "libmysqlclient.so.21": "Require PyMySQL, which needs no library of the system.",
-    "libodbc.so.2": "Lambda has no ODBC: use a driver in Python, such as python-tds, or bring unixODBC and the driver.",
-    "libc.musl-x86_64.so.1": "This build is for Alpine (musl): take the manylinux wheel of the package.",
-    "libc.musl-aarch64.so.1": "This build is for Alpine (musl): take the manylinux wheel of the package.",
-}
-"""What to do about libraries that are missed often."""

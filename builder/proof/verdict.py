@@ -11,7 +11,9 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from auto_lambda.errors import AppError, Code
+from auto_lambda.runtimes import RUNTIMES
 from builder.diagnosis.import_errors import remedy
+from builder.diagnosis.missing_libraries import advice, missing_by_name
 from builder.diagnosis.other_python import import_hint, mark
 from builder.diagnosis.syntax import clean, syntax_error
 from builder.diagnosis.tracebacks import last_lines, with_names
@@ -41,6 +43,8 @@ class ExceptionReport(BaseModel):
     missing: str | None = None
     errno: int | None = None
     unset: str | None = None
+    messages: list[str] = []
+    sought: list[str] = []
 
 
 class Result(BaseModel):
@@ -133,6 +137,8 @@ class _AppException:
             return mark(error, own=self._is_own(problem.file))
         if absent := self._handler_missing():
             return absent
+        if library := missing_by_name(problem.messages, problem.types, problem.sought):
+            return self._library_missing(library)
         known = remedy(
             problem.message, types=problem.types, origins=problem.origins, unset=problem.unset, number=problem.errno,
             file=with_names(problem.file, self._shown),
@@ -141,6 +147,16 @@ class _AppException:
         own = not files or self._is_own(files[-1]) or problem.type == "SystemExit"
         error = self._with_traceback(*(known or (Code.APP_DOES_NOT_IMPORT, self._hint(own))))
         return mark(error, missing=problem.missing, own=own, known=known is not None)
+
+    def _library_missing(self, name: str) -> AppError:
+        runtime = RUNTIMES[self._python]
+        lines = clean(last_lines(self._problem.traceback, self._shown))
+        return AppError(
+            Code.MISSING_LIBRARY,
+            f"{self._summary()}: it opens {clean(name)} by name, which is neither in the package nor in Lambda's "
+            f"{runtime.identifier} ({runtime.system}):\n{lines}",
+            hint=advice([name], runtime.system),
+        )
 
     @staticmethod
     def _is_own(file: str) -> bool:

@@ -19,6 +19,11 @@ from builder.sandbox.sandbox import FORWARD, Command, IndexAccess, Outcome, Plai
 _SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib64", "/lib32", "/libx32")
 _ETC = ("alternatives", "ca-certificates", "crypto-policies", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "localtime",
         "nsswitch.conf", "pki", "protocols", "services", "ssl")  # fmt: skip
+_LIBRARY_FOLDERS = ("/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib64", "/usr/lib")
+_LIBRARY_CACHE = "ld.so.cache"  # of /etc
+_ALL_LIBRARIES = "/run/libraries"
+# What belongs to the C library, to OpenSSL and to Python and lies beside the libraries.
+_BESIDE = ("gconv", "engines-3", "ossl-modules", "python3*")
 _CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "PIP_CERT")
 _KERNEL = ("bus", "fs", "irq", "sys", "sysrq-trigger")  # of /proc
 _SOCKET = "/run/index.sock"
@@ -85,7 +90,8 @@ class BubblewrapSandbox:
         variables = [word for name, value in environment.items() for word in ("--setenv", name, value)]
         options = (
             "--unshare-all", "--unshare-user", "--disable-userns", "--cap-drop", "ALL", "--die-with-parent",
-            "--new-session", "--clearenv", *variables, *_system(), "--proc", "/proc", *_kernel(), "--dev", "/dev",
+            "--new-session", "--clearenv", *variables, *_system(command.libraries), "--proc", "/proc",
+            *_kernel(), "--dev", "/dev",
             "--size", str(_SHARED_MEMORY_BYTES), "--tmpfs", "/dev/shm", "--remount-ro", "/dev",  # noqa: S108
             "--size", str(_TMP_BYTES), "--tmpfs", "/tmp",  # noqa: S108 - the sandbox's own
             "--dir", "/run", *mounts, "--remount-ro", "/", "--chdir", str(command.cwd),
@@ -115,7 +121,12 @@ def _kernel() -> Iterator[str]:
         yield from ("--ro-bind-try", f"/proc/{name}", f"/proc/{name}")
 
 
-def _system() -> Iterator[str]:
+def library_folders() -> tuple[Path, ...]:
+    """Return where the system's loader finds libraries, but for those that only its cache knows."""
+    return tuple(path for path in map(Path, _LIBRARY_FOLDERS) if (path / "libc.so.6").exists())
+
+
+def _system(libraries: frozenset[str] | None) -> Iterator[str]:
     for name in _SYSTEM:
         path = Path(name)
         if path.is_symlink():
@@ -123,4 +134,17 @@ def _system() -> Iterator[str]:
         elif path.is_dir():
             yield from ("--ro-bind", name, name)
     for name in _ETC:
-        yield from ("--ro-bind-try", f"/etc/{name}", f"/etc/{name}")
+        if libraries is None or name != _LIBRARY_CACHE:
+            yield from ("--ro-bind-try", f"/etc/{name}", f"/etc/{name}")
+    for number, folder in enumerate(() if libraries is None else library_folders()):
+        yield from _only(libraries or frozenset(), folder, f"{_ALL_LIBRARIES}/{number}")
+
+
+def _only(libraries: frozenset[str], folder: Path, place: str) -> Iterator[str]:
+    """Hide a folder's libraries but those; linked, as a hundred mounts would take a hundred times as long."""
+    shown = [name for name in sorted(libraries) if (folder / name).exists()]
+    shown += sorted(path.name for pattern in _BESIDE for path in folder.glob(pattern))
+    yield from ("--ro-bind", str(folder), place, "--tmpfs", str(folder))
+    for name in shown:
+        yield from ("--symlink", f"{place}/{name}", str(folder / name))
+    yield from ("--remount-ro", str(folder))

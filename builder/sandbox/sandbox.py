@@ -71,6 +71,7 @@ class Command:
 
     ``readable`` and ``writable`` are the only folders, besides the system's own, that the command may see. ``mounts``
     are folders that it sees, read-only, at another place; where nothing is isolated they stay where they are.
+    ``libraries`` are the file names of those of the system's libraries that it sees where it is isolated, None for all.
     """
 
     argv: tuple[str, ...]
@@ -81,6 +82,7 @@ class Command:
     network: bool = False
     limits: Limits = field(default_factory=Limits)
     mounts: tuple[tuple[Path, str], ...] = ()
+    libraries: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,17 @@ def _instead(files: dict[str, str], match: _Match) -> Files:
     return {**files, "requirements.txt": "\n".join(lines), "app.py": module + files["app.py"]}
 
 
+def _import_before(files: dict[str, str], match: _Match) -> Files:
+    app = files["app.py"].replace(f"import {match[2]}", f"import {match[1]}, {match[2]}")
+    return {**files, "requirements.txt": f"{files['requirements.txt']}\n{match[1]}\n", "app.py": app}
+
+
+def _replace(files: dict[str, str], match: _Match) -> Files:
+    module = {"fpdf2": "fpdf"}[match[1]]
+    required = files["requirements.txt"].replace(match[2], match[1])
+    return {**files, "requirements.txt": required, "app.py": files["app.py"].replace(match[2], module)}
+
+
 def _without_folders(files: dict[str, str], _: _Match) -> Files:
     return {**files, "requirements.txt": re.sub(r" @ file://\S+", "", files["requirements.txt"])}
 
@@ -71,6 +82,8 @@ _EDITS: tuple[tuple[str, Callable[[dict[str, str], _Match], Files]], ...] = (
     (r"move (\S+) into chalicelib/ and open it there, as in (.+)\.$", _move),
     (r"(?s)(\S+) \S+ does not build:.*Require ([\w-]+).*", _instead),
     (r"pip list --format=freeze", _without_folders),
+    (r"Require (\w+) as well, and import it before (\w+):", _import_before),
+    (r"with (\w+) instead of (\w+):", _replace),
     (r"Add the package that provides (\w+) to", _require),
     (r"'(cron\(.*?\))' is not a schedule: .*, as in (cron\(.*\))", lambda files, one: _value(files, one[1], one[2])),
     (r"'(rate\(.*?\))' is not a schedule: it is (rate\(.*?\))", lambda files, one: _value(files, one[1], one[2])),

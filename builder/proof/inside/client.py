@@ -1,7 +1,8 @@
 """Run AWS's own runtime client, and report exceptions in full, not only what Lambda logs.
 
-An event ``{"proof/called": {name: dotted path}}`` checks that functions exist which a framework's handler looks up only
-when their event arrives.
+Libraries that the app opens by name are found as on Lambda: what only this machine has is not. An event
+``{"proof/called": {name: dotted path}}`` checks that functions exist which a framework's handler looks up only when
+their event arrives.
 """
 
 from __future__ import annotations
@@ -10,18 +11,21 @@ import faulthandler
 import functools
 import http.client
 import importlib
+import importlib.machinery
 import json
 import os
 import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import Any, ClassVar
 
 from awslambdaric import bootstrap
 from awslambdaric.lambda_runtime_client import LambdaRuntimeClient
 
 Handler = Callable[[Any, Any], Any]
+SYSTEM_FOLDERS = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/usr/local/lib64")
 
 
 def main() -> None:
@@ -30,11 +34,80 @@ def main() -> None:
     os.environ["PYTHONPATH"] = os.environ.pop("_PROOF_PYTHONPATH")
     if Path(sys.path[0]) == Path(__file__).parent:
         del sys.path[0]  # the folder of this program
+    sys.meta_path.insert(0, Libraries(os.environ.pop("_PROOF_LIBRARIES").split()))
     # The app may have set PYTHONPATH: the code is found first all the same, and the runtime last.
     task, runtime = os.environ["LAMBDA_TASK_ROOT"], os.environ["LAMBDA_RUNTIME_DIR"]
     sys.path[:0] = dict.fromkeys([task, *os.environ["PYTHONPATH"].split(":"), runtime])
     bootstrap._get_handler = report_load_errors(bootstrap._get_handler)
     bootstrap.run(os.environ["_HANDLER"], LambdaRuntimeClient(os.environ["AWS_LAMBDA_RUNTIME_API"]))
+
+
+class Libraries:
+    """Finds libraries by name as Lambda would, by way of each module that opens them: ctypes and cffi.
+
+    Where the sandbox isolates, those of this machine are hidden as well.
+
+    Args:
+        names: the file names of those that Lambda has.
+    """
+
+    missed: ClassVar[list[str]] = []
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._names = frozenset(names)
+        # As the loader read it: what an app changes later comes too late.
+        self._searched = [one for one in os.environ["LD_LIBRARY_PATH"].split(":") if one not in SYSTEM_FOLDERS]
+        self._opening = {"ctypes": "_dlopen", "_cffi_backend": "load_library"}
+
+    def find_spec(self, name: str, path: Any, target: ModuleType | None = None) -> Any:
+        """Find those modules, to be changed as soon as they are loaded."""
+        if name not in self._opening and name != "ctypes.util":
+            return None
+        spec = importlib.machinery.PathFinder.find_spec(name, path, target)
+        if spec and spec.loader:
+            loader: Any = spec.loader
+            loader.exec_module = self._then_changed(loader.exec_module)
+        return spec
+
+    def _then_changed(self, execute: Callable[[ModuleType], None]) -> Callable[[ModuleType], None]:
+        def execute_and_change(module: Any) -> None:
+            execute(module)
+            if module.__name__ == "ctypes.util":
+                module.find_library = self.find_library
+            else:
+                name = self._opening[module.__name__]
+                setattr(module, name, self._watched(getattr(module, name)))
+
+        return execute_and_change
+
+    def find_library(self, name: str) -> str | None:
+        """Stand in for ctypes' own, which on Lambda has only the loader's cache: no compiler, no linker."""
+        found = min((one for one in self._names if one.startswith(f"lib{name}.so")), default=None)
+        if not found:
+            self.missed.append(name)
+        return found
+
+    def _watched(self, opener: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(opener)
+        def opened(name: Any, *arguments: Any) -> Any:
+            path = os.fsdecode(name) if isinstance(name, str | bytes | os.PathLike) else None
+            if path and self._only_here(path):
+                self.missed.append(path)
+                raise OSError(f"{path}: cannot open shared object file: No such file or directory")
+            return opener(name, *arguments)
+
+        return opened
+
+    def _only_here(self, path: str) -> bool:
+        """Return whether a library is at most this machine's, neither Lambda's nor the package's."""
+        folder, name = os.path.split(path)
+        if name in self._names:
+            return False
+        if folder:
+            return folder in SYSTEM_FOLDERS or folder.endswith("-linux-gnu")
+        if any(Path(one, name).exists() for one in self._searched):
+            return False
+        return not any(line.rstrip().endswith(f"/{name}") for line in Path("/proc/self/maps").open(encoding="utf-8"))
 
 
 def report_load_errors(load: Callable[[str], Handler]) -> Callable[[str], Handler]:
@@ -98,6 +171,8 @@ def describe(error: BaseException) -> dict[str, Any]:
         known["missing"] = error.name
     if isinstance(error, OSError) and not isinstance(error, ImportError):
         known |= {"errno": error.errno, "file": str(error.filename or "")}
+    known["messages"] = [str(one) for one in chain(error)]
+    known["sought"] = list(dict.fromkeys(Libraries.missed))
     known["unset"] = next(filter(None, map(unset_variable, chain(error))), None)
     return known
 

@@ -1,11 +1,11 @@
 """Start functions as Lambda does, with a Runtime API of our own: ``server.py REQUEST RESULT``, two JSON files.
 
 Run in the sandbox by a Python like Lambda's. Request: ``task``, ``layer`` and ``runtime`` (each the folder's place on
-Lambda and its real one, for where nothing is isolated; ``layer`` may be null), ``init_seconds``, and ``starts``, each
-with ``handler``, ``environment``, ``memory`` (MB), ``seconds`` (for one event), ``event`` (or null) and ``called``
-(name -> dotted path of a function that must exist). Result: ``starts``, each with ``ended``, ``init_ms``, ``peak_mb``,
-``status`` (how the process ended, negative for a signal) and ``problem`` (what the client reported of an exception, or
-null).
+Lambda and its real one, for where nothing is isolated; ``layer`` may be null), ``libraries`` (the file names of
+Lambda's), ``init_seconds``, and ``starts``, each with ``handler``, ``environment``, ``memory`` (MB), ``seconds`` (for
+one event), ``event`` (or null) and ``called`` (name -> dotted path of a function that must exist). Result: ``starts``,
+each with ``ended``, ``init_ms``, ``peak_mb``, ``status`` (how the process ended, negative for a signal) and ``problem``
+(what the client reported of an exception, or null).
 
 The API: docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html. Measured time excludes waiting for a processor, so that
 no function is too slow because this machine is busy.
@@ -211,6 +211,7 @@ def lambda_environment(request: dict[str, Any]) -> dict[str, str]:
         "PATH": f"/usr/local/bin:/usr/bin:/bin:{layer}/bin",
         "PYTHONPATH": ":".join(path),
         "TZ": ":UTC",
+        "_PROOF_LIBRARIES": " ".join(request["libraries"]),
         # Of the proof alone. No credentials are given, and without a try or a metadata service no call to AWS waits.
         "AWS_ACCESS_KEY_ID": "proof",
         "AWS_SECRET_ACCESS_KEY": "proof",
