@@ -41,6 +41,16 @@ agent_collects_our_logs() {
     rm "$translated"
 }
 
+headers_are_there() {
+    # Those of libraries whose packages have no wheels for Linux, or that builds often lack.
+    local header folders
+    folders=$(for header in libpq libmariadb mariadb libffi libxml-2.0; do pkg-config --cflags $header 2>/dev/null; done)
+    for header in libpq-fe.h mysql.h ldap.h sasl/sasl.h sql.h ffi.h libxml/xmlversion.h; do
+        # shellcheck disable=SC2086 # several words
+        echo "#include <$header>" | gcc -E $folders - >/dev/null || problem "the header $header is missing"
+    done
+}
+
 builds_work() {
     # As the worker does, with the builders' own unit.
     local run=/run/autolambda-worker cache=/var/cache/auto-lambda
@@ -83,6 +93,7 @@ disk_is_free() {
 units_are_enabled_and_sound
 metadata_wants_a_token
 agent_collects_our_logs
+headers_are_there
 builds_work
 nothing_is_left
 disk_is_free
