@@ -14,7 +14,11 @@ from typing import Any
 from auto_lambda.keys import App
 
 APP_TAG, STAGE_TAG = "auto-lambda:app", "auto-lambda:stage"
+PIPELINE_TAG = "auto-lambda:pipeline"
 """Tags of a stack, which CloudFormation copies to its roles and to everything else in it that can have tags."""
+
+DEFAULT_PIPELINE = "auto-lambda"
+"""The name of a pipeline that was given none."""
 
 BY_LAMBDA_ONLY: Mapping[str, Any] = {"Null": {"lambda:SourceFunctionArn": "true"}}
 """A condition that requests of a function's code never meet, but those that Lambda itself makes for networks do.

@@ -43,6 +43,7 @@ from worker.fetch import Fetched, fetch
 from worker.handler import DeliveryHandler
 from worker.model import Bundle, DeployTarget, Upload
 from worker.operations.reconcile import Reconciler
+from worker.ownership import pipeline_of
 from worker.pipeline import Pipeline, Steps
 from worker.records.ledger import Ledger
 from worker.records.outbox import Outbox
@@ -244,8 +245,7 @@ def deploy_target(chosen: WorkerSettings) -> DeployTarget:
 def _reserved(chosen: WorkerSettings) -> tuple[str, ...]:
     """Return the names of the pipeline's queues, table and alarm topic."""
     queues = [url.rpartition("/")[2] for url in (chosen.queue_url, chosen.dead_letter_queue_url) if url]
-    stack = chosen.artifacts_bucket.partition("-artifacts-")[0]
-    return (*queues, chosen.table, f"{stack}-AlarmTopic-*")
+    return (*queues, chosen.table, f"{pipeline_of(chosen.artifacts_bucket)}-AlarmTopic-*")
 
 
 def _steps(

@@ -13,6 +13,7 @@ from pathlib import Path
 from auto_lambda.keys import App
 from auto_lambda.model import Architecture, BucketNotification, Commit, Dropper, FrameworkName, Proof, Template
 from auto_lambda.namespace import Place
+from worker.ownership import pipeline_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,11 @@ class DeployTarget:
         """Everything that is the pipeline's own, by name."""
         buckets = (self.artifacts_bucket, self.uploads_bucket)
         return (*(name for name in buckets if name), *self.reserved)
+
+    @property
+    def pipeline(self) -> str:
+        """The name of the pipeline."""
+        return pipeline_of(self.artifacts_bucket)
 
     @property
     def place(self) -> Place:

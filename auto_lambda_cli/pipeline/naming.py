@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
+from auto_lambda.namespace import DEFAULT_PIPELINE
 from auto_lambda_cli.pipeline.parts import CORE, ORDER
 
-DEFAULT = "auto-lambda"
 _LONGEST = 25  # a bucket's name has at most 63 characters: <pipeline>-artifacts-123456789012-ap-southeast-1
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 
@@ -25,7 +25,7 @@ def problem(pipeline: str) -> str | None:
 
 def defaults(pipeline: str) -> dict[str, str]:
     """Return the parameters that keep a new pipeline apart from others in the same account and region."""
-    if pipeline == DEFAULT:
+    if pipeline == DEFAULT_PIPELINE:
         return {}
     return {
         "LogPrefix": f"/auto-lambda/{pipeline}",

@@ -33,6 +33,7 @@ from worker.deploy.stack_errors import stack_failures
 from worker.deploy.verify import Unhealthy, Verifier
 from worker.model import Bundle, Deployment, DeployTarget
 from worker.outcome import Failed
+from worker.ownership import foreign, stack_tags
 
 
 def _unjournaled(_: str) -> AbstractContextManager[None]:
@@ -121,7 +122,7 @@ class Deployer:
             Exception: our side failed; either what was live before or the bundle is live.
         """
         log, effect = context.log, context.effect
-        self._require_ownership(bundle.app)
+        self._require_ownership(bundle.app, previous)
         live = self._template(previous) if previous else None
         if known_failure:
             # The receipt tells the same rights and the same step that failed, whichever worker writes it.
@@ -184,7 +185,7 @@ class Deployer:
         Raises:
             AppError: the stack of that name is not ours, or it could not be deleted.
         """
-        self._require_ownership(app)
+        self._require_ownership(app, previous)
         with context.effect("events"):
             self._bucket_notifications.apply(app, (), self._notifications_of(previous), context.log)
         with context.effect("stack"), stack_failures(app):
@@ -199,17 +200,14 @@ class Deployer:
         if arns:
             log(f"{len(arns)} versions of the layer {app.stack} deleted")
 
-    def _require_ownership(self, app: App) -> Stack | None:
+    def _require_ownership(self, app: App, previous: str | None) -> None:
         stack = self._stacks.describe(app.stack)
-        if stack and not _tags(app).items() <= stack.tags.items():
-            whose = f"{stack.tags.get('auto-lambda:stage')}/{stack.tags.get('auto-lambda:app')}"
-            made_by = f"belongs to {whose}" if "auto-lambda:app" in stack.tags else "was not made by this pipeline"
+        if stack and (whose := foreign(stack.tags, app, self._target.pipeline, known=previous is not None)):
             raise AppError(
                 Code.STACK_NOT_OURS,
-                f"The app needs the stack {app.stack}, which exists and {made_by}.",
+                f"The app needs the stack {app.stack}, which exists and {whose}.",
                 hint="Give the app or its stage another name, or remove that stack first.",
             )
-        return stack
 
     def _apply(self, bundle: Bundle, log: BuildLog) -> DeployResult:
         """Create or update the stack, whatever its state and whatever was changed by hand."""
@@ -229,7 +227,12 @@ class Deployer:
 
     def _plan(self, app: App, template_key: str, template: Template, log: BuildLog) -> Plan:
         url = self._store.url(self._target.artifacts_bucket, template_key)
-        return Plan(app.stack, url=url, parameters=self._log_groups.choose(app, template, log), tags=_tags(app))
+        return Plan(
+            app.stack,
+            url=url,
+            parameters=self._log_groups.choose(app, template, log),
+            tags=stack_tags(app, self._target.pipeline),
+        )
 
     def _update(self, app: App, plan: Plan, template: Template, log: BuildLog) -> DeployResult:
         with stack_failures(app):
@@ -326,8 +329,3 @@ class Deployer:
 
 def _notifications(template: Template | None) -> tuple[BucketNotification, ...]:
     return release.notifications(template) if template else ()
-
-
-def _tags(app: App) -> dict[str, str]:
-    """Return the tags of the stack, which CloudFormation copies to everything in it."""
-    return {"auto-lambda:app": app.name, "auto-lambda:stage": app.stage}

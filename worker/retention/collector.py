@@ -19,8 +19,8 @@ from auto_lambda.aws.lambda_ import Versions
 from auto_lambda.aws.s3 import ObjectMissing, ObjectStore
 from auto_lambda.keys import App
 from auto_lambda.model import Template
-from auto_lambda.namespace import APP_TAG, STAGE_TAG
 from worker.bundle import release
+from worker.ownership import foreign, pipeline_of
 from worker.records.ledger import AppRecord, PastRelease
 from worker.records.retention import Due, RetentionRecords
 from worker.retention import plan
@@ -148,7 +148,7 @@ class Collector:
             return Old()
         if stack.status.endswith("_IN_PROGRESS"):
             return None
-        if (stack.tags.get(APP_TAG), stack.tags.get(STAGE_TAG)) != (app.name, app.stage):
+        if foreign(stack.tags, app, pipeline_of(self._artifacts), known=record.live is not None):
             return Old()
         resources = self._stacks.resources(stack.id)
         stamped = frozenset[str]().union(*map(self._stamps, choice.kept))

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from auto_lambda.namespace import APP_TAG, STAGE_TAG
+from auto_lambda.namespace import APP_TAG, PIPELINE_TAG, STAGE_TAG
 from iam.conditions import Context
 from iam.evaluate import Request
 from iam.template import ACCOUNT, REGION, PipelineStack
@@ -21,6 +21,7 @@ VIA: Context = {"aws:CalledVia": ("cloudformation.amazonaws.com",)}
 TAGS: Context = {
     f"aws:ResourceTag/{APP_TAG}": "shop",
     f"aws:ResourceTag/{STAGE_TAG}": "dev",
+    f"aws:ResourceTag/{PIPELINE_TAG}": "auto-lambda",
     "aws:ResourceTag/aws:cloudformation:stack-name": "al-shop-dev",
 }
 

@@ -12,7 +12,7 @@ from iam.evaluate import Decision, Principal, Request, allowed, decide
 from iam.template import ACCOUNT, REGION, PipelineStack
 
 from auto_lambda.aws.s3 import ObjectStore
-from auto_lambda.namespace import APP_TAG, STAGE_TAG
+from auto_lambda.namespace import APP_TAG, PIPELINE_TAG, STAGE_TAG
 
 STACK = PipelineStack()
 WORKER = STACK.role("WorkerRole")
@@ -130,6 +130,31 @@ def test_stacks_of_others_are_out_of_reach(action: str) -> None:
     url = {"cloudformation:TemplateUrl": f"https://s3.{REGION}.amazonaws.com/{STACK.name('ArtifactsBucket')}/bundles/x"}
     for name in ("auto-lambda", "billing", "also"):
         assert not may(f"cloudformation:{action}", SHOP_STACK.replace("al-shop-dev", name), url, OUR_STACK)
+
+
+ANOTHERS: Context = {f"aws:ResourceTag/{PIPELINE_TAG}": "staging"}
+
+
+@pytest.mark.parametrize(
+    ("action", "resource"),
+    [
+        ("cloudformation:ExecuteChangeSet", SHOP_STACK),
+        ("cloudformation:DeleteStack", SHOP_STACK),
+        ("iam:PutRolePolicy", ROLE),
+        ("lambda:UpdateFunctionCode", FUNCTION),
+        ("lambda:InvokeFunction", FUNCTION),
+        ("lambda:DeleteFunction", f"{FUNCTION}:7"),
+        ("sqs:DeleteQueue", f"arn:aws:sqs:{REGION}:{ACCOUNT}:al-shop-dev-Work-1"),
+    ],
+)
+def test_what_another_pipeline_has_made_is_left_alone(action: str, resource: str) -> None:
+    boundary: Context = {"iam:PermissionsBoundary": STACK.arn("NamespaceBoundary")}
+    for through in ({}, VIA):
+        assert not may(action, resource, through, APP, OUR_STACK, boundary, ANOTHERS)
+    ours: Context = {f"aws:ResourceTag/{PIPELINE_TAG}": "auto-lambda"}
+    for made_by in (ours, {}):  # those of earlier versions have no such tag
+        assert may(action, resource, VIA, APP, OUR_STACK, boundary, made_by)
+    assert may("cloudformation:DescribeStacks", SHOP_STACK, ANOTHERS)  # to tell whose it is
 
 
 # --- functions ---

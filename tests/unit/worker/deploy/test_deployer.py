@@ -140,6 +140,41 @@ def test_a_stack_of_someone_else_is_refused(world: World) -> None:
     assert caught.value.code is Code.STACK_NOT_OURS
 
 
+def test_a_stack_of_another_pipeline_is_refused_and_left_alone(world: World) -> None:
+    body = json.dumps({"Resources": {"Queue": {"Type": "AWS::SQS::Queue"}}})
+    tags = {"auto-lambda:app": world.app.name, "auto-lambda:stage": "dev", "auto-lambda:pipeline": "staging"}
+    world.cloudformation.create_stack(
+        StackName=world.app.stack, TemplateBody=body, Tags=[{"Key": key, "Value": it} for key, it in tags.items()]
+    )
+    for attempt in (
+        lambda: world.deploy(world.make.bundle()),
+        lambda: world.deployer.remove(world.app, None, DeployContext(world.said.append)),
+    ):
+        with pytest.raises(AppError, match="belongs to the pipeline staging") as caught:
+            attempt()
+        assert caught.value.code is Code.STACK_NOT_OURS
+    left = world.cloudformation.describe_stack_resources(StackName=world.app.stack)["StackResources"]
+    assert [it["LogicalResourceId"] for it in left] == ["Queue"]
+
+
+def test_a_stack_of_an_earlier_version_gets_the_pipelines_name(world: World) -> None:
+    before = world.deploy(world.make.bundle())
+    unnamed = {"auto-lambda:app": world.app.name, "auto-lambda:stage": "dev"}
+    world.cloudformation.update_stack(
+        StackName=world.app.stack, UsePreviousTemplate=True, Capabilities=["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"],
+        Tags=[{"Key": key, "Value": it} for key, it in unnamed.items()],
+    )  # fmt: skip
+    world.wait(world.app.stack)
+    assert stack_tags(world) == unnamed
+    world.deploy(world.make.bundle(code=HELLO.replace('"white"', '"black"')), before.template_key)
+    assert stack_tags(world) == {**unnamed, "auto-lambda:pipeline": "auto-lambda"}
+
+
+def stack_tags(world: World) -> dict[str, str]:
+    (stack,) = world.cloudformation.describe_stacks(StackName=world.app.stack)["Stacks"]
+    return {it["Key"]: it["Value"] for it in stack["Tags"]}
+
+
 def test_two_apps_that_share_a_stack_name(world: World) -> None:
     world.deploy(world.make.bundle())
     name, _, rest = world.app.name.partition("-")
