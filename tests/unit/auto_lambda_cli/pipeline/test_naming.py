@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from auto_lambda.namespace import DEFAULT_PIPELINE
 from auto_lambda_cli.pipeline.maker import bucket_name
-from auto_lambda_cli.pipeline.naming import DEFAULT, buckets, defaults, problem, roles
+from auto_lambda_cli.pipeline.naming import buckets, defaults, problem, roles
 from auto_lambda_cli.pipeline.parts import ORDER, stack_name
 
 LONGEST_REGION = "ap-southeast-1"
@@ -54,5 +55,5 @@ def test_two_pipelines_have_no_name_in_common(one: str, other: str) -> None:
 
 
 def test_the_default_pipeline_keeps_the_names_that_it_had() -> None:
-    assert defaults(DEFAULT) == {}
-    assert stack_name(DEFAULT, "core") == "auto-lambda"
+    assert defaults(DEFAULT_PIPELINE) == {}
+    assert stack_name(DEFAULT_PIPELINE, "core") == "auto-lambda"
