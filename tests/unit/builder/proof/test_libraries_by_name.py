@@ -37,7 +37,8 @@ STEM = OTHER.name.removeprefix("lib").partition(".so")[0]
 
 @pytest.fixture(params=["isolated", "bounded"])
 def prove(request: pytest.FixtureRequest, proving: Any, proving_plainly: Any) -> Callable[..., Any]:
-    return proving if request.param == "isolated" else proving_plainly
+    chosen: Callable[..., Any] = proving if request.param == "isolated" else proving_plainly
+    return chosen
 
 
 @pytest.mark.parametrize(
