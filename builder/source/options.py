@@ -51,12 +51,13 @@ RESERVED_VARIABLES = frozenset(
 )
 """Lambda refuses a function that sets one of these (Developer Guide, 'Using environment variables')."""
 
-_BREAKS_PYTHON = frozenset({"PYTHONEXECUTABLE", "PYTHONHOME", "PYTHONPLATLIBDIR"})
+# With the last one, Python does not look beside the program that it runs: Lambda's own begins so.
+_BREAKS_PYTHON = frozenset({"PYTHONEXECUTABLE", "PYTHONHOME", "PYTHONPLATLIBDIR", "PYTHONSAFEPATH"})
 _RELEASE = "AUTO_LAMBDA_RELEASE"
 
 
 def why_refused(name: str) -> str | None:
-    """Return why no function may have a variable of that name, None if it may."""
+    """Return why no app may set a variable of that name, None if it may: one answer, wherever the app names it."""
     if name in RESERVED_VARIABLES:
         return f"Lambda sets {name} itself"
     if name == _RELEASE:

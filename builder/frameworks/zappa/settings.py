@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, cast
 
 from auto_lambda.errors import AppError, Code
+from builder.source.options import why_refused
 
 ZAPPA_VERSION = "0.63.0"
 ZAPPA_HANDLER = "handler.lambda_handler"
@@ -261,13 +262,14 @@ def check_settings(settings: StageSettings) -> tuple[str, ...]:
     """Refuse what cannot be carried; return warnings about what is ignored.
 
     Raises:
-        AppError: ``unsupported-setting``, naming the setting and the reason.
+        AppError: ``unsupported-setting``, naming the setting and the reason; ``bad-config`` for a variable's name.
     """
     refused = [name for name, value in settings.values.items() if value and _verdict(name) == "refused"]
     if refused:
         raise _all_unsupported(refused)
     _check_callbacks(settings)
     _check_api(settings)
+    _check_variables(settings)
     return _warnings(settings)
 
 
@@ -315,6 +317,17 @@ def _check_api(settings: StageSettings) -> None:
                 raise unsupported(
                     name, "an HTTP API (apigateway_version 'v2') would serve without it, open to all",
                     hint="Use apigateway_version 'v1', or remove the setting.",
+                )  # fmt: skip
+
+
+def _check_variables(settings: StageSettings) -> None:
+    """Refuse names that no function may set, also where zappa's handler would set them when it starts."""
+    for setting in ("environment_variables", "aws_environment_variables"):
+        for name in settings.mapping(setting):
+            if why := why_refused(name):
+                raise AppError(
+                    Code.BAD_CONFIG, f"the zappa setting {setting}: {why}",
+                    hint="Leave the variable out, or choose another name.",
                 )  # fmt: skip
 
 

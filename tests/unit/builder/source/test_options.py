@@ -122,6 +122,7 @@ def test_logs_may_stay_for_ever(tmp_path: Path) -> None:
         ('root = ""', "root is empty"),
         ("health_path = 1", "health_path is not a string"),
         ('environment = {PYTHONHOME = "/x"}', "with PYTHONHOME, Python does not find its own library"),
+        ('environment = {PYTHONSAFEPATH = "1"}', "with PYTHONSAFEPATH, Python does not find its own library"),
         ('environment = {PYTHONPLATLIBDIR = "x"}', "with PYTHONPLATLIBDIR, Python does not find its own library"),
         ('environment = {PYTHONEXECUTABLE = "x"}', "with PYTHONEXECUTABLE, Python does not find its own library"),
         ('environment = {AUTO_LAMBDA_RELEASE = "x"}', "Auto-Lambda sets AUTO_LAMBDA_RELEASE itself"),

@@ -81,6 +81,22 @@ def test_roles_and_domains_are_warned_about(settings: dict[str, Any], said: str)
     assert said in warning
 
 
+@pytest.mark.parametrize("setting", ["environment_variables", "aws_environment_variables"])
+@pytest.mark.parametrize("name", ["PYTHONHOME", "AUTO_LAMBDA_RELEASE", "AWS_SESSION_TOKEN", "PYTHONSAFEPATH"])
+def test_what_no_function_may_set_is_refused_wherever_it_is_set(setting: str, name: str) -> None:
+    with pytest.raises(AppError, match=name) as caught:
+        check_settings(StageSettings({setting: {"COLOUR": "red", name: "x"}}))
+    assert caught.value.code == Code.BAD_CONFIG
+    assert f"setting {setting}:" in caught.value.message
+
+
+@pytest.mark.parametrize("setting", ["environment_variables", "aws_environment_variables"])
+def test_variables_are_a_mapping(setting: str) -> None:
+    with pytest.raises(AppError, match="a mapping") as caught:
+        check_settings(StageSettings({setting: ["COLOUR"]}))
+    assert caught.value.code == Code.BAD_CONFIG
+
+
 def test_all_refused_settings_are_named_at_once() -> None:
     with pytest.raises(AppError) as caught:
         check_settings(StageSettings({"alb_enabled": True, "memory_size": 512, "assume_policy": "p.json"}))
