@@ -43,12 +43,6 @@ def check_limits(template: Mapping[str, Any]) -> None:
         raise too_large(f"{count:,} resources in {size:,} bytes")
 
 
-def check_sections(template: Mapping[str, Any], allowed: frozenset[str]) -> None:
-    """Raise ``template-refused`` if a template has other sections than those allowed."""
-    if more := sorted(template.keys() - allowed):
-        raise refused(f"the section {more[0][:100]!r} of a template is not allowed")
-
-
 def too_large(what: str) -> AppError:
     """Return the error of an app that compiles to more than a stack may hold."""
     return AppError(

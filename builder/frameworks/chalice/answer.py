@@ -22,7 +22,7 @@ from builder.model import Draft, Source
 from builder.sandbox.limit_errors import stopped_error, tampered
 from builder.sandbox.result_file import ResultFile
 from builder.sandbox.sandbox import Outcome, read_json
-from builder.template_limits import too_large
+from builder.template_limits import refused, too_large
 
 _SLOW = "Lambda allows 10 seconds for it: do slow work and network calls inside the functions, print little."
 _LONGEST_PATH = 1000  # characters
@@ -50,7 +50,7 @@ class Compiled(_Shape):
 
 
 class _Error(_Shape):
-    kind: Literal["ended", "exit", "import", "policy-file", "syntax", "too-large", "usage"]
+    kind: Literal["ended", "exit", "import", "policy-file", "syntax", "too-deep", "too-large", "usage"]
     message: str
     file: str = ""
     line: int = 0
@@ -221,12 +221,18 @@ def _too_large(error: _Error, outcome: Outcome, source: Source) -> AppError:
     return too_large(clean(error.message)[:_LONGEST_PATH])
 
 
+def _too_deep(error: _Error, outcome: Outcome, source: Source) -> AppError:
+    del error, outcome, source
+    return refused("it is nested too deeply")
+
+
 _FAILURES: Mapping[str, Callable[[_Error, Outcome, Source], AppError]] = {
     "ended": _ended,
     "exit": _exited,
     "import": _import_failed,
     "policy-file": _policy_file_missing,
     "syntax": _syntax_failed,
+    "too-deep": _too_deep,
     "too-large": _too_large,
     "usage": _compile_failed,
 }

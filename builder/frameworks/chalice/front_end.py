@@ -17,6 +17,7 @@ from builder.actions import Actions
 from builder.frameworks.chalice import answer
 from builder.frameworks.chalice.code import copy_code
 from builder.frameworks.chalice.sam import expand_action, read_expanded
+from builder.frameworks.chalice.sam_shape import check_sam
 from builder.frameworks.chalice.settings import DROPPED, SETTING_NAMES, check_settings
 from builder.frameworks.one_folder import join_packages
 from builder.model import Built, Draft
@@ -24,14 +25,12 @@ from builder.proof.audit import audit
 from builder.sandbox.result_file import ResultFile
 from builder.sandbox.sandbox import Command, Limits, Sandbox
 from builder.source.settings import read_chalice
-from builder.template_limits import check_limits, check_sections
 
 CHALICE_VERSION = "1.34.0"
 """The release in the compiler's environment."""
 
 _SCRIPT = Path(__file__).with_name("inside") / "chalice_package.py"
 _LIMITS = Limits(wall=90, cpu=60)
-_SECTIONS = frozenset({"AWSTemplateFormatVersion", "Outputs", "Resources", "Transform"})  # what chalice writes
 
 
 class Chalice:
@@ -84,8 +83,7 @@ class Chalice:
         )
         outcome = self._sandbox.run(self._command(built, code, request, result.path), log)
         compiled = answer.read(outcome, result, source)
-        check_sections(compiled.sam, _SECTIONS)
-        check_limits(compiled.sam)
+        check_sam(compiled.sam)
         expansion = self._actions.run(expand_action(compiled.sam, compiled.tracing, source.python), log)
         expanded = read_expanded(expansion.folder)
         draft = answer.make_draft(compiled, expanded, code)

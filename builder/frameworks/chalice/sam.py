@@ -36,7 +36,7 @@ class _Shape(BaseModel):
 class _Resource(BaseModel):
     model_config = ConfigDict(strict=True, extra="allow", frozen=True)
     Type: str
-    Properties: dict[str, Any]
+    Properties: dict[str, Any] = {}
 
 
 class _Template(_Shape):

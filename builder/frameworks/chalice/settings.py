@@ -9,6 +9,7 @@ from typing import Any, Literal
 from auto_lambda.errors import AppError, Code
 from builder.lint.lint import SettingNames
 from builder.source import documents
+from builder.source.options import why_refused
 from builder.source.settings import CHALICE_CONFIG
 
 Treatment = Literal["carried", "replaced", "warned"]
@@ -101,6 +102,7 @@ def check_settings(config: Mapping[str, Any], stage: str) -> tuple[str, ...]:
     _check_version(config.get("version"))
     warnings = []
     for where, settings in _settings_levels(config, stage):
+        _check_variables(f"{where}environment_variables", _mapping(settings, "environment_variables"))
         for name, value in settings.items():
             setting = SETTINGS.get(name, _UNKNOWN_SETTING)
             if value is None or (name == "manage_iam_role" and value):
@@ -117,6 +119,28 @@ def _check_version(version: Any) -> None:
             f"version in {CHALICE_CONFIG} is {version!r}: chalice 1.34 knows formats 1.0 and 2.0",
             hint='Write "version": "2.0".',
         )
+
+
+def _check_variables(where: str, variables: Mapping[str, Any]) -> None:
+    """Refuse variables that could not be set while the app is imported, or on a function."""
+    for name, value in variables.items():
+        if why := why_refused(name) or _why_not_set(name, value):
+            raise documents.bad_config(
+                CHALICE_CONFIG, f"{where}: {why}", hint="Leave the variable out, or give it another name or value."
+            )
+
+
+def _why_not_set(name: str, value: Any) -> str | None:
+    shown = documents.short_repr(name)
+    if not isinstance(value, str):
+        return f"{shown} is not a text (put quotes around it)"
+    if "\0" in f"{name}{value}" or not name or "=" in name:
+        return f"{shown} cannot be the name of a variable, or its value cannot be one's"
+    try:
+        f"{name}{value}".encode()
+    except UnicodeEncodeError:
+        return f"{shown} contains text that is not valid Unicode"
+    return None
 
 
 def _settings_levels(config: Mapping[str, Any], stage: str) -> Iterator[tuple[str, Mapping[str, Any]]]:

@@ -16,6 +16,9 @@ from builder.frameworks.zappa.events import Schedule
 from builder.sandbox.limit_errors import stopped_error, tampered
 from builder.sandbox.result_file import ResultFile
 from builder.sandbox.sandbox import Outcome, read_json
+from builder.template_limits import too_large
+
+_LONGEST = 1000  # characters
 
 
 class _Shape(BaseModel):
@@ -95,6 +98,8 @@ def _failure(fault: _Fault, outcome: Outcome, names: Mapping[Path, str], python:
         return syntax_error(detail.file, detail.line, fault.message, detail.text, python)
     if fault.kind == "missing-file":
         return AppError(Code.MISSING_POLICY_FILE, message, hint="Put the file into the zip, or remove the setting.")
+    if fault.kind == "too-large":
+        return too_large(message[:_LONGEST])
     if fault.kind == "config":
         return AppError(
             Code.BAD_CONFIG,

@@ -12,7 +12,7 @@ from linear import assert_linear, repeated
 
 from auto_lambda.errors import AppError, Code
 from builder.protocol.channel import BadMessage, check_sendable
-from builder.template_limits import MAX_RESOURCES, MAX_TEMPLATE_BYTES, check_limits, check_sections
+from builder.template_limits import MAX_RESOURCES, MAX_TEMPLATE_BYTES, check_limits
 from worker.bundle.assemble import MAX_RESOURCES as WORKERS_RESOURCES
 from worker.bundle.assemble import MAX_TEMPLATE_BYTES as WORKERS_BYTES
 
@@ -48,13 +48,6 @@ def test_each_limit_has_its_code(template: dict[str, Any], code: Code, said: str
 
 def test_the_limits_are_those_of_the_worker() -> None:
     assert (MAX_RESOURCES, MAX_TEMPLATE_BYTES) == (WORKERS_RESOURCES, WORKERS_BYTES)
-
-
-def test_a_section_is_refused_by_name() -> None:
-    check_sections({"Resources": {}}, frozenset({"Resources"}))
-    with pytest.raises(AppError, match="'Mappings'") as caught:
-        check_sections({"Resources": {}, "Mappings": {}}, frozenset({"Resources"}))
-    assert caught.value.code is Code.TEMPLATE_REFUSED
 
 
 ANYTHING = st.recursive(

@@ -33,6 +33,8 @@ from chalice_import import CompileError, PathNames, import_app
 
 MOST_BYTES = 6 * 1024 * 1024
 """Of an answer. A stack may have a megabyte; whoever reads the answer takes eight."""
+MOST_LEVELS = 200
+"""Of an answer. A template may have sixty; whoever reads the answer takes some hundreds."""
 
 # ---------------------------------------------------------------- from app to SAM
 
@@ -199,12 +201,31 @@ def package(request: Mapping[str, Any], config: Config) -> dict[str, Any]:
 
 
 def bounded(answer: dict[str, Any]) -> dict[str, Any]:
-    """Return an answer, or why it is too large to be read."""
+    """Return an answer, or why it is too large or too deep to be read."""
+    if deeper_than(answer, MOST_LEVELS):
+        return {"error": {"kind": "too-deep", "message": ""}}
     size = len(json.dumps(answer))
     if size <= MOST_BYTES:
         return answer
     message = f"{len(answer.get('sam', {}).get('Resources', ())):,} resources in {size:,} bytes"
     return {"error": {"kind": "too-large", "message": message}}
+
+
+def deeper_than(value: Any, levels: int) -> bool:
+    """Tell whether a value is nested deeper."""
+    level = [value]
+    for _ in range(levels):
+        level = [child for one in level for child in children(one)]
+        if not level:
+            return False
+    return True
+
+
+def children(value: Any) -> list[Any]:
+    """Return the values in a container."""
+    if isinstance(value, dict):
+        return list(value.values())
+    return list(value) if isinstance(value, (list, tuple)) else []
 
 
 def write(result: Path, answer: Mapping[str, Any]) -> None:
@@ -225,6 +246,8 @@ def main() -> None:
         answer = bounded(compile_app(request, names))
     except CompileError as refused:
         answer = {"error": refused.details}
+    except Exception as error:  # what JSON cannot say, for one
+        answer = {"error": CompileError("usage", names.shorten(describe(error))).details}
     write(result, answer)
     os._exit(0)
 

@@ -34,6 +34,7 @@ SETTINGS_NAMES = ("zappa_settings.json", "zappa_settings.toml", "zappa_settings.
 # zappa's own list of excludes misses these, which belong to this machine, not to the app.
 ALWAYS_EXCLUDED = ["__pycache__", ".venv", *SETTINGS_NAMES]
 POLICY_FILES = ("attach_policy", "assume_policy", "apigateway_policy")
+MOST_BYTES, MOST_LEVELS = 6 * 1024 * 1024, 200  # of a result; who reads it takes eight megabytes
 _WHOLE_FILE = ("written", "zappa_settings")  # attributes of zappa's that hold all stages, ours among them
 
 
@@ -55,9 +56,42 @@ def main(request_file: str, result_file: str) -> None:
         result = package(request)
     except Fault as fault:
         result = {"error": {"kind": fault.kind, "message": fault.message, "detail": fault.detail}}
-    write(Path(result_file), result)
+    except Exception as error:  # a setting that zappa or JSON cannot work with
+        result = {"error": {"kind": "config", "message": one_line(error), "detail": {}}}
+    write(Path(result_file), sayable(result))
     sys.stdout.flush()
     os._exit(0)
+
+
+def sayable(result: dict[str, Any]) -> dict[str, Any]:
+    """Return the result, or why it cannot be read by who asked for it."""
+    kind, why = "config", f"a setting is nested deeper than {MOST_LEVELS} levels"
+    if not deeper_than(result, MOST_LEVELS):
+        try:
+            size = len(json.dumps(result, default=str))
+            if size <= MOST_BYTES:
+                return result
+            kind, why = "too-large", f"{size:,} bytes"
+        except (ValueError, TypeError, RecursionError) as error:  # a number without end, a key that is none
+            why = one_line(error)
+    return {"error": {"kind": kind, "message": why, "detail": {}}}
+
+
+def deeper_than(value: Any, levels: int) -> bool:
+    """Tell whether a value is nested deeper."""
+    level = [value]
+    for _ in range(levels):
+        level = [child for one in level for child in children(one)]
+        if not level:
+            return False
+    return True
+
+
+def children(value: Any) -> list[Any]:
+    """Return the values in a container."""
+    if isinstance(value, dict):
+        return list(value.values())
+    return list(value) if isinstance(value, (list, tuple)) else []
 
 
 def write(file: Path, result: dict[str, Any]) -> None:

@@ -99,3 +99,28 @@ def test_any_configuration_passes_or_is_refused_in_words(config: dict[str, Any])
     else:
         known = all("is ignored" in warning for warning in warnings)
     assert known
+
+
+@pytest.mark.parametrize(
+    ("variables", "said"),
+    [
+        ({"A": "\ud800"}, "not valid Unicode"), ({"\ud800": "a"}, "not valid Unicode"), ({"AA": 1}, "is not a text"),
+        ({"AA": None}, "is not a text"), ({"AA": 10**5000}, "is not a text"), ({"AA": "\0"}, "cannot be"),
+        ({"": "a"}, "cannot be"), ({"A=B": "a"}, "cannot be"), ({"AWS_REGION": "a"}, "Lambda sets AWS_REGION itself"),
+        ({"PYTHONHOME": "a"}, "with PYTHONHOME"), ({"AUTO_LAMBDA_RELEASE": "a"}, "Auto-Lambda sets"),
+        (["AA"], "is not a mapping"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("place", ["", "lambda_functions.f.", "stages.dev.", "stages.dev.lambda_functions.f."])
+def test_a_variable_that_cannot_be_set_is_named_with_its_place(place: str, variables: Any, said: str) -> None:
+    config: Any = {"environment_variables": variables}
+    for name in reversed(place.rstrip(".").split(".") if place else []):
+        config = {name: config}
+    with pytest.raises(AppError, match=said) as caught:
+        check_settings(config, "dev")
+    assert caught.value.code == Code.BAD_CONFIG
+    assert isinstance(variables, list) or f"{place}environment_variables: " in caught.value.message
+
+
+def test_usual_variables_pass() -> None:
+    assert check_settings({"environment_variables": {"TABLE": "t", "PYTHONPATH": "lib", "NAME": "Zoë"}}, "dev") == ()

@@ -406,3 +406,26 @@ def test_the_number_of_retained_versions_is_that_of_releases(
 def test_no_retained_version_at_all_is_refused(compile_zappa: Compile) -> None:
     error = refused(compile_zappa, settings(num_retained_versions=0))
     assert (error.code, "num_retained_versions" in error.message) == (Code.BAD_CONFIG, True), "zappa's own words"
+
+
+@pytest.mark.parametrize(
+    ("value", "code"),
+    [
+        ("'x' * 9_000_000", Code.TOO_MANY_RESOURCES), ("10 ** 5000", Code.BAD_CONFIG),
+        ("nested(900)", Code.BAD_CONFIG), ("nested(40_000)", Code.BAD_CONFIG), ("{(1, 2): 3}", Code.BAD_CONFIG),
+    ],
+)  # fmt: skip
+def test_settings_that_no_answer_can_hold_are_the_uploaders(compile_zappa: Compile, value: str, code: Code) -> None:
+    hooks = f"""
+def nested(levels):
+    value = {{}}
+    for _ in range(levels):
+        value = {{"x": value}}
+    return value
+
+
+def adjust(cli):
+    cli.zappa_settings["dev"]["tags"] = {{"a": {value}}}
+"""
+    files = {"hooks.py": hooks, **settings(callbacks={"settings": "hooks.adjust"})}
+    assert refused(compile_zappa, files).code == code
