@@ -18,6 +18,7 @@ from builder.dependencies.wheel_builder import WheelBuilder
 from builder.frameworks.base import Framework
 from builder.frameworks.chalice.front_end import Chalice
 from builder.frameworks.chalice.sam import Expander
+from builder.frameworks.plain import Plain
 from builder.frameworks.zappa.front_end import Zappa
 from builder.proof.cold_start import Prover
 from builder.protocol.messages import Toolchain
@@ -109,6 +110,7 @@ def compose(
         frameworks={
             "chalice": Chalice(sandbox, tools, actions, toolchain.region),
             "zappa": Zappa(sandbox, tools),
+            "plain": Plain(),
         },
         prover=Prover(sandbox, tools, toolchain.region),
     )

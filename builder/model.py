@@ -12,6 +12,7 @@ from typing import Any
 
 from auto_lambda.keys import App
 from auto_lambda.model import Architecture, BucketNotification, FrameworkName, Template
+from builder.function_options import FunctionOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,7 @@ class Options:
     groups: tuple[str, ...] = ()
     extras: tuple[str, ...] = ()
     retention: Retention = field(default_factory=Retention)
+    functions: Mapping[str, FunctionOptions] = field(default_factory=dict)
 
     @property
     def asked_path(self) -> str:
@@ -53,9 +55,9 @@ class Options:
 class Source:
     """An unpacked app tree, and what `source.inspect` found out about it.
 
-    ``tree`` is where the zip was unpacked; ``root``, in it, is the app's folder (holds ``.chalice/`` or the zappa
-    settings). ``config_stage`` is the stage of the app's own config that the bucket's stage picked.
-    ``python`` is a minor, as in ``"3.12"``; ``other_pythons`` suit the app as well, the best
+    ``tree`` is where the zip was unpacked; ``root``, in it, is the app's folder (holds ``.chalice/``, the zappa
+    settings, or the modules of plain handlers). ``config_stage`` is the stage of the app's own config that the
+    bucket's stage picked. ``python`` is a minor, as in ``"3.12"``; ``other_pythons`` suit the app as well, the best
     first, should it fail on that one.
     """
 
@@ -121,6 +123,8 @@ class Draft:
         called: setting -> dotted path of a function that the main function looks up when its event comes.
         remote_environment: variables come from elsewhere at the start, so that a failing start proves nothing.
         retain: number of releases that the framework's settings ask to keep.
+        functions: logical ids by the names that the app's author knows.
+        known_front: whether it is known what the main function takes, so that a request may be made up for it.
     """
 
     template: Template
@@ -133,3 +137,5 @@ class Draft:
     called: Mapping[str, str] = field(default_factory=dict)
     remote_environment: bool = False
     retain: int | None = None
+    functions: Mapping[str, str] = field(default_factory=dict)
+    known_front: bool = True

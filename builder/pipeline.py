@@ -16,6 +16,7 @@ from auto_lambda.model import Proof
 from builder.compose import Parts
 from builder.dependencies.zips import UnsafeTree, write_zip
 from builder.diagnosis.other_python import OtherPythonMayDo, on_all
+from builder.frameworks.functions import SETTING_NAMES, with_functions
 from builder.lint.lint import lint
 from builder.model import Built, Draft, Source
 from builder.package_size import check_package_size
@@ -146,9 +147,10 @@ def _built(source: Source, parts: Parts, work: Path, progress: BuildProgress) ->
 def _compiled_and_proven(built: Built, parts: Parts, work: Path, progress: BuildProgress) -> ProvenApp:
     progress.step("compile")
     framework = parts.frameworks[built.source.framework]
-    draft = _reaching_layer(framework.compile(built, _made(work / "compile"), progress.say))
+    compiled = framework.compile(built, _made(work / "compile"), progress.say)
+    draft = _reaching_layer(with_functions(compiled, built.source.options.functions, built.source.python))
     code_zip = _zipped(draft, built, work / "code.zip")
-    lint(draft.template, framework.setting_names)
+    lint(draft.template, {**SETTING_NAMES, **framework.setting_names})
     _warn(progress, draft.warnings)
     progress.step("prove")
     proof = parts.prover.prove(draft, built, code_zip, _made(work / "prove"), progress.say)
@@ -184,6 +186,7 @@ def as_message(package: ProvenApp, opened: ExitStack) -> tuple[AppBuilt, Sequenc
         ],
         environment=dict(source.options.environment),
         health_path=source.options.asked_path,
+        asked=draft.known_front or source.options.health_path is not None,
         lock=built.lock,
         retain=source.options.retention.releases or draft.retain,
         log_days=source.options.retention.log_days,

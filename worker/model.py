@@ -89,7 +89,8 @@ class Bundle:
     """The form that every framework compiles to; the back end knows no other.
 
     ``template`` is final: versions, ``live`` aliases, layer, code location, boundary. ``artifacts`` holds the code
-    zip, the layer zip and the template itself. ``template_key`` identifies the whole release.
+    zip, the layer zip and the template itself. ``template_key`` identifies the whole release. ``asked`` tells whether
+    its functions may be sent a request that nobody made, to see that they answer.
     """
 
     app: App
@@ -103,6 +104,7 @@ class Bundle:
     has_url: bool
     health_path: str
     notifications: tuple[BucketNotification, ...] = ()
+    asked: bool = True
 
 
 @dataclass(frozen=True, slots=True)

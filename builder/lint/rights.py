@@ -43,7 +43,7 @@ def findings(template: Template) -> Iterator[Refusal]:
             for path, actions in _of_function(properties):
                 yield from _lacking(resources, name, kind, path, properties, actions)
         elif kind == "AWS::Lambda::EventSourceMapping":
-            function = resources.get(_referred(properties.get("FunctionName")), {}).get("Properties", {})
+            function = resources.get(referred(properties.get("FunctionName")), {}).get("Properties", {})
             actions = _SOURCES.get(_service(properties.get("EventSourceArn")), ())
             yield from _lacking(resources, name, kind, "EventSourceArn", function, actions)
 
@@ -64,7 +64,7 @@ def _lacking(
     function: Mapping[str, Any],
     actions: tuple[str, ...],
 ) -> Iterator[Refusal]:
-    role = _referred(function.get("Role"))
+    role = referred(function.get("Role"))
     if not actions or resources.get(role, {}).get("Type") != "AWS::IAM::Role":
         return
     allowed = _allowed(resources, role)
@@ -81,7 +81,7 @@ def _allowed(resources: Mapping[str, Any], role: str) -> list[str] | None:
     documents = [one.get("PolicyDocument") for one in _dicts(properties.get("Policies"))]
     for resource in resources.values():
         given = resource.get("Properties", {})
-        if resource["Type"] == "AWS::IAM::Policy" and role in map(_referred, _listed(given.get("Roles"))):
+        if resource["Type"] == "AWS::IAM::Policy" and role in map(referred, _listed(given.get("Roles"))):
             documents.append(given.get("PolicyDocument"))
     allowed: list[str] = []
     for managed in _listed(properties.get("ManagedPolicyArns")):
@@ -102,7 +102,8 @@ def _covers(pattern: str, action: str) -> bool:
     return len(pattern) <= len(action) + 8 and fnmatchcase(action.lower(), pattern.lower())
 
 
-def _referred(value: Any) -> str:
+def referred(value: Any) -> str:
+    """Return the logical id that a value refers to, empty if it is anything else."""
     match value:
         case {"Ref": str(name)} | {"Fn::GetAtt": [str(name), _]}:
             return name

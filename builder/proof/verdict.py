@@ -85,7 +85,8 @@ def _out_of_memory(start: Start, result: Result) -> AppError:
     return AppError(
         Code.MEMORY_SIZE_TOO_SMALL,
         f"{start.function} was stopped while starting: it used {result.peak_mb} MB of memory, of {start.memory} MB",
-        hint="Give it more (lambda_memory_size for chalice, memory_size for zappa), or import and load less.",
+        hint="Give it more (lambda_memory_size for chalice, memory_size for zappa, memory for a plain function), or "
+        "import and load less.",
     )
 
 

@@ -231,6 +231,7 @@ class AppBuilt(_Value):
         main: logical id of the function that stands for the app.
         url: CloudFormation expression of the public URL.
         environment: variables that the app's own settings add to each function.
+        asked: whether ``health_path`` is asked for after a deployment; an own handler may take other requests only.
         lock: the pinned requirements, empty without dependencies.
         retain: number of releases to keep, None if the app does not say.
         log_days: how long log groups keep events, 0 for ever, None if the app does not say.
@@ -248,6 +249,7 @@ class AppBuilt(_Value):
     notifications: list[NotificationMessage]
     environment: dict[str, str]
     health_path: HttpPath
+    asked: bool = True
     lock: Annotated[str, Field(max_length=4_000_000)]
     retain: Annotated[int, Field(ge=1, le=100)] | None = None
     log_days: Annotated[int, Field(ge=0, le=3653)] | None = None

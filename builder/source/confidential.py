@@ -18,9 +18,18 @@ def confidential_values(source: Source) -> frozenset[str]:
     Raises:
         AppError: ``bad-config``.
     """
-    settings = read_chalice(source.root).data if source.framework == "chalice" else read_zappa(source.root).stages
     values = confidential(source.options.environment)
-    return values.union(*(confidential(section) for section in _sections(settings)))
+    return values.union(*(confidential(section) for section in _sections(_settings(source))))
+
+
+def _settings(source: Source) -> Mapping[str, Any]:
+    match source.framework:
+        case "chalice":
+            return read_chalice(source.root).data
+        case "zappa":
+            return read_zappa(source.root).stages
+        case "plain":
+            return {}
 
 
 def _sections(settings: Mapping[str, Any]) -> Iterator[Mapping[str, str]]:

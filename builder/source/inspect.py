@@ -13,7 +13,7 @@ from auto_lambda.errors import AppError, Code
 from auto_lambda.keys import App, BadKey
 from auto_lambda.model import Architecture, FrameworkName
 from builder.model import Options, Source
-from builder.source import documents, settings
+from builder.source import documents, functions, settings
 from builder.source import options as options_file
 from builder.source.runtime import Defaults, choose_python, parse_architecture
 
@@ -22,7 +22,7 @@ __all__ = ["SUBFOLDERS", "Defaults", "inspect"]
 SUBFOLDERS = ("api", "backend", "runtime", "server", "service", "app", "src", "lambda", "function", "web")
 """Where an app is looked for besides the top, in the order in which messages name them."""
 
-_SETTINGS_FILES = f"{settings.CHALICE_CONFIG} or {settings.ZAPPA_FILES[0]}"
+_SETTINGS_FILES = f"{settings.CHALICE_CONFIG}, {settings.ZAPPA_FILES[0]} or {settings.PLAIN_FILE}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,16 +52,9 @@ def inspect(app: App, tree: Path, defaults: Defaults) -> Source:
     top, shown = _skip_single_folder(tree)
     options = options_file.read(top, shown)
     place = _find_app(top, shown, options)
-    warnings: tuple[str, ...] = ()
-    config: settings.ChaliceConfig | settings.ZappaSettings
-    if place.framework == "chalice":
-        config = settings.read_chalice(place.root, place.shown)
-        _require_app_py(place)
-    else:
-        config = settings.read_zappa(place.root, place.shown)
-        warnings = _ignored_settings_files(place.root)
-    warnings += config.warnings
-    stage = _config_stage(app, config.stage_names, options, place)
+    functions.check_for(place.framework, options.functions, shown + options_file.FILE)
+    config, warnings = _settings(place, options)
+    stage = app.stage if place.framework == "plain" else _config_stage(app, config.stage_names, options, place)
     python = choose_python(_python_settings(options, place, config, stage), _folders_above(place.root, tree), defaults)
     return Source(
         app=app,
@@ -77,6 +70,24 @@ def inspect(app: App, tree: Path, defaults: Defaults) -> Source:
     )
 
 
+def _settings(place: _AppLocation, options: Options) -> tuple[settings.Settings, tuple[str, ...]]:
+    """Return the framework's own settings, with warnings."""
+    config: settings.Settings
+    warnings: tuple[str, ...] = ()
+    if place.framework == "chalice":
+        config = settings.read_chalice(place.root, place.shown)
+        _require_app_py(place)
+    elif place.framework == "zappa":
+        config = settings.read_zappa(place.root, place.shown)
+        warnings = _ignored_settings_files(place.root)
+    else:
+        config = settings.NoSettings()
+        _require_handlers(place, options)
+        if options.stages:
+            warnings = (f"[stages] in {options_file.FILE} is ignored, as a plain app has no stages of its own",)
+    return config, warnings + config.warnings
+
+
 def _skip_single_folder(tree: Path) -> tuple[Path, str]:
     """Return the tree, or its only folder if it holds nothing else, as in archives from code hosts."""
     entries = list(tree.iterdir())
@@ -86,13 +97,12 @@ def _skip_single_folder(tree: Path) -> tuple[Path, str]:
 
 
 def _find_app(top: Path, shown: str, options: Options) -> _AppLocation:
-    folders = (".", *SUBFOLDERS) if options.root is None else (options.root,)
-    places = [
-        place
-        for folder in folders
-        for place in _apps_in(top / folder, shown if folder == "." else f"{shown}{folder}/")
-        if options.framework in (None, place.framework)
+    folders = [
+        (top / folder, shown if folder == "." else f"{shown}{folder}/")
+        for folder in ((".", *SUBFOLDERS) if options.root is None else (options.root,))
     ]
+    places = [place for root, name in folders for place in _apps_in(root, name)]
+    places = [place for place in places if options.framework in (None, place.framework)] or _plain(folders, options)
     if not places:
         raise _no_app_found(top, shown, options)
     if len(places) > 1:
@@ -120,6 +130,16 @@ def _apps_in(root: Path, shown: str) -> list[_AppLocation]:
     return found
 
 
+def _plain(folders: list[tuple[Path, str]], options: Options) -> list[_AppLocation]:
+    """Return where plain handlers are: these count only where nothing else does, unless the app asks for them."""
+    if options.framework not in (None, "plain"):
+        return []
+    root, name = folders[0]
+    if root.is_dir() and any(one.handler for one in options.functions.values()):
+        return [_AppLocation(root, name, "plain")]
+    return [_AppLocation(root, name, "plain") for root, name in folders if (root / settings.PLAIN_FILE).is_file()]
+
+
 def _no_app_found(top: Path, shown: str, options: Options) -> AppError:
     where = shown or "the root of the zip"
     if options.root or options.framework:
@@ -128,7 +148,7 @@ def _no_app_found(top: Path, shown: str, options: Options) -> AppError:
             f"there is no such app"
         )
         return AppError(Code.NO_FRAMEWORK, message, hint=f"Correct root or framework in {options_file.FILE}.")
-    message = f"no chalice or zappa app was found: no {_SETTINGS_FILES} in {where} or in {', '.join(SUBFOLDERS)}"
+    message = f"no chalice, zappa or plain app was found: no {_SETTINGS_FILES} in {where} or in {', '.join(SUBFOLDERS)}"
     if (top / "zappa_settings.py").is_file():
         message += "; zappa_settings.py holds no settings of zappa's"
     return AppError(Code.NO_FRAMEWORK, message, hint=_no_app_hint(top))
@@ -140,15 +160,23 @@ def _no_app_hint(top: Path) -> str:
         return f"The zip holds only another one, {inner}: drop that one, or zip the app's folder itself."
     if (top / "zappa_settings.py").is_file():
         return "zappa's settings are a .json, .toml or .yml file: run `zappa init`, which writes zappa_settings.json."
-    elsewhere = [folder for folder in sorted(top.iterdir()) if folder.is_dir() and _apps_in(folder, "")]
+    elsewhere = [folder for folder in sorted(top.iterdir()) if folder.is_dir() and _holds_app(folder)]
     if elsewhere:
         return f"There is an app in {elsewhere[0].name}/: set root = '{elsewhere[0].name}' in {options_file.FILE}."
     if (top / "app.py").is_file():
         return (
             "If it is a chalice app, the hidden folder .chalice was left out: zip with `zip -r app.zip .`, as `*` "
-            "does not match hidden names. If it is another kind of app, run `zappa init` first."
+            f"does not match hidden names. If it is a handler, name it in {options_file.FILE}, as in "
+            '[functions.api] handler = "app.handler". If it is another kind of app, run `zappa init` first.'
         )
-    return "Zip the folder that holds .chalice/ or zappa_settings.json, not its files one by one."
+    return (
+        f"Zip the folder that holds .chalice/, zappa_settings.json or {settings.PLAIN_FILE}, not its files one by "
+        f'one; or name a handler in {options_file.FILE}, as in [functions.api] handler = "module.function".'
+    )
+
+
+def _holds_app(folder: Path) -> bool:
+    return bool(_apps_in(folder, "")) or (folder / settings.PLAIN_FILE).is_file()
 
 
 def _only_zip(top: Path) -> str | None:
@@ -163,6 +191,16 @@ def _require_app_py(place: _AppLocation) -> None:
             Code.NO_FRAMEWORK,
             f"{place.shown}{settings.CHALICE_CONFIG} is there, but no {place.shown}app.py, which chalice imports",
             hint="Put app.py with the Chalice object beside the .chalice folder.",
+        )
+
+
+def _require_handlers(place: _AppLocation, options: Options) -> None:
+    without = [name for name, one in options.functions.items() if not one.handler]
+    if without and not (place.root / settings.PLAIN_FILE).is_file():
+        raise documents.bad_config(
+            options_file.FILE,
+            f"{documents.join_names(f'functions.{name}' for name in without)} has no handler",
+            hint=f'Name one, as in handler = "module.function"; without one it is that of {settings.PLAIN_FILE}.',
         )
 
 
@@ -202,7 +240,7 @@ def _may_be_key(stage: str) -> bool:
 
 
 def _python_settings(
-    options: Options, place: _AppLocation, config: settings.ChaliceConfig | settings.ZappaSettings, stage: str
+    options: Options, place: _AppLocation, config: settings.Settings, stage: str
 ) -> tuple[tuple[Any, str], ...]:
     named: list[tuple[Any, str]] = [(options.python, f"python in {options_file.FILE}")]
     if place.framework == "zappa":
@@ -215,9 +253,7 @@ def _folders_above(root: Path, tree: Path) -> tuple[Path, ...]:
     return tuple(folder for folder in (root, *root.parents) if folder.is_relative_to(tree))
 
 
-def _architecture(
-    place: _AppLocation, config: settings.ChaliceConfig | settings.ZappaSettings, stage: str, defaults: Defaults
-) -> Architecture:
+def _architecture(place: _AppLocation, config: settings.Settings, stage: str, defaults: Defaults) -> Architecture:
     key = "lambda_architecture" if place.framework == "chalice" else "architecture"
     value = config.get(stage, key)
     return (

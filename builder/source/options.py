@@ -10,8 +10,10 @@ from typing import Any
 from auto_lambda.errors import AppError
 from auto_lambda.keys import App, BadKey
 from auto_lambda.model import LOG_DAYS
+from builder.function_options import FunctionOptions
 from builder.model import Options, Retention
 from builder.source import documents
+from builder.source.functions import read_functions
 from builder.source.python_path import VARIABLE, with_layer
 from builder.source.runtime import parse_architecture, parse_minor
 
@@ -25,7 +27,7 @@ MOST_RELEASES = 100
 _VARIABLE = re.compile(r"[A-Za-z][A-Za-z0-9_]+")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _HEALTH_PATH = re.compile(r"/(?!/)[!-\[\]-~]*")  # printable, no backslash, and never a host of its own
-_FRAMEWORKS = ("chalice", "zappa")
+_FRAMEWORKS = ("chalice", "zappa", "plain")
 
 RESERVED_VARIABLES = frozenset(
     {
@@ -211,6 +213,10 @@ def _retention(file: str, value: Any) -> Retention:
     )
 
 
+def _functions(file: str, value: Any) -> Mapping[str, FunctionOptions]:
+    return read_functions(file, _table(file, "functions", value))
+
+
 def _choice(file: str, table: Mapping[str, Any], name: str, known: Collection[int], meaning: str) -> int | None:
     number = table.get(name)
     if number is not None and (not isinstance(number, int) or isinstance(number, bool) or number not in known):
@@ -246,4 +252,5 @@ _READERS: Mapping[str, Callable[[str, Any], Any]] = {
     "groups": _names("groups"),
     "extras": _names("extras"),
     "retention": _retention,
+    "functions": _functions,
 }

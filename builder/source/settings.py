@@ -15,6 +15,8 @@ from builder.source import documents
 
 CHALICE_CONFIG = ".chalice/config.json"
 CHALICE_DEFAULT_STAGE = "dev"
+PLAIN_FILE = "lambda_function.py"
+"""Module of the handler that Lambda's console and its guides name, ``lambda_function.lambda_handler``."""
 MAX_STAGE_NAME = 100
 ZAPPA_FILES = ("zappa_settings.json", "zappa_settings.toml", "zappa_settings.yml", "zappa_settings.yaml")
 """In the order in which zappa looks for them."""
@@ -87,6 +89,25 @@ class ZappaSettings:
             seen[follow] = None
             yield self.stages[follow]
             follow = self.stages[follow].get("extends")
+
+
+@dataclass(frozen=True, slots=True)
+class NoSettings:
+    """Stands for the settings of a plain app, which has none but ``auto-lambda.toml``."""
+
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def stage_names(self) -> tuple[str, ...]:
+        """None: what differs between stages is up to the app."""
+        return ()
+
+    def get(self, stage: str, key: str) -> Any:  # noqa: ARG002  (like the settings of the others)
+        """Return None."""
+        return None
+
+
+Settings = ChaliceConfig | ZappaSettings | NoSettings
 
 
 def is_chalice_project(root: Path) -> bool:

@@ -60,6 +60,7 @@ def assemble(app: App, built: BuiltApp, work: Path, target: DeployTarget, *, nar
         has_url=result.url is not None,
         health_path=release.health_path(result),
         notifications=release.notifications(template),
+        asked=result.asked,
     )
 
 

@@ -19,6 +19,7 @@ def describe(built: AppBuilt) -> dict[str, Any]:
     return {
         **({"Lock": key} if (key := lock_key(built)) else {}),
         **({"Retain": built.retain} if built.retain else {}),
+        **({} if built.asked else {"Asked": False}),
         "Framework": built.framework,
         "Python": built.python,
         "Architecture": built.architecture,
@@ -64,6 +65,7 @@ def bundle(app: App, template_key: str, template: Template) -> Bundle:
         has_url=about["HasUrl"],
         health_path=about["HealthPath"],
         notifications=notifications(template),
+        asked=about.get("Asked", True),
     )
 
 

@@ -112,7 +112,7 @@ class Verifier:
             Broken: the URL is not the stack's own.
         """
         url = outputs.get("AutoLambdaUrl", "")
-        if not url or url.startswith("ws") or _private(bundle):
+        if not url or url.startswith("ws") or _private(bundle) or not bundle.asked:
             return None
         found = own_url(url, resources.values(), self._endpoint)
         if found is None:
@@ -145,7 +145,7 @@ class Verifier:
             return None
 
     def _try(self, bundle: Bundle, outputs: Mapping[str, str]) -> str:
-        harmless = _fed_by_records(bundle)
+        harmless = _fed_by_records(bundle) if bundle.asked else None
         if harmless is None:
             return self._look(bundle.main, outputs[alias_output(bundle.main)])
         answer = self._functions.invoke(outputs[alias_output(harmless)], _NO_RECORDS)

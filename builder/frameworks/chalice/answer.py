@@ -42,11 +42,15 @@ class _Notification(_Shape):
 
 
 class Compiled(_Shape):
-    """The compiled app: a SAM template, whether its API is traced, and the bucket events that SAM cannot express."""
+    """The compiled app: a SAM template, whether its API is traced, and the bucket events that SAM cannot express.
+
+    ``functions`` are the logical ids by chalice's own names.
+    """
 
     sam: dict[str, Any]
     tracing: bool
     notifications: list[_Notification]
+    functions: dict[str, str] = {}
 
 
 class _Error(_Shape):
@@ -105,7 +109,8 @@ def make_draft(compiled: Compiled, expanded: Expanded, code: Path) -> Draft:
         AppError: ``result-tampered``: it names a function that is not in the template.
     """
     functions = {name for name, one in expanded.template.Resources.items() if one.Type == _FUNCTION}
-    if not {expanded.main, *(one.function for one in compiled.notifications)} <= functions:
+    named = {*(one.function for one in compiled.notifications), *compiled.functions.values()}
+    if not {expanded.main, *named} <= functions:
         raise tampered("compiling app.py")
     return Draft(
         template=expanded.template.model_dump(),
@@ -116,6 +121,7 @@ def make_draft(compiled: Compiled, expanded: Expanded, code: Path) -> Draft:
             BucketNotification(one.bucket, one.function, tuple(one.events), one.prefix, one.suffix)
             for one in compiled.notifications
         ),
+        functions=compiled.functions,
     )
 
 

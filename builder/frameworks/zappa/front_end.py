@@ -24,11 +24,13 @@ from builder.frameworks.zappa.answer import Packaged
 from builder.frameworks.zappa.brought import imported
 from builder.frameworks.zappa.events import tasks_use_topic
 from builder.frameworks.zappa.patches import CALL_LIVE_ALIAS, DISCONNECT_AFTER_ANSWER, UNWRAP_SINGLE_FUNCTIONS
+from builder.frameworks.zappa.resources import FUNCTION
 from builder.frameworks.zappa.settings import SETTINGS_PAGE, ZAPPA_VERSION, StageSettings, check_settings, unsupported
 from builder.frameworks.zappa.template import SETTING_NAMES, build_template
 from builder.model import Built, Draft, Source
 from builder.sandbox.result_file import ResultFile, open_plain
 from builder.sandbox.sandbox import Command, Limits, Sandbox
+from builder.source.functions import ONLY_FUNCTION
 from builder.source.options import MOST_RELEASES
 from builder.source.settings import read_zappa
 from builder.source.unpack import unpack_file
@@ -101,7 +103,7 @@ class Zappa:
         return Draft(
             template=described,
             code=code,
-            main="App",
+            main=FUNCTION,
             url=parts.url,
             notifications=tuple(parts.notifications),
             warnings=(
@@ -116,6 +118,7 @@ class Zappa:
             called={} if settings.own_handler else dict(_called_functions(settings)),
             remote_environment=bool(settings.values.get("remote_env") or settings.values.get("remote_env_file")),
             retain=_retained_versions(settings),
+            functions={ONLY_FUNCTION: FUNCTION},
         )
 
     def _package(self, built: Built, work: Path, log: BuildLog) -> Packaged:

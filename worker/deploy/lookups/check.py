@@ -24,12 +24,17 @@ _SETTINGS: Mapping[str, Mapping[str, str]] = {
         "queue": "@app.on_sqs_message", "topic": "@app.on_sns_message", "stream": "@app.on_kinesis_record",
         "table stream": "@app.on_dynamodb_record", "bucket": "@app.on_s3_event", "subnet": "subnet_ids",
         "security group": "security_group_ids", "timeout": "lambda_timeout",
+        "DeadLetterConfig.TargetArn": "functions.NAME.dead_letter_queue",
     },
     "zappa": {
         "queue": "event_source.arn", "topic": "event_source.arn", "stream": "event_source.arn",
         "table stream": "event_source.arn", "bucket": "event_source.arn", "subnet": "vpc_config.SubnetIds",
         "security group": "vpc_config.SecurityGroupIds", "timeout": "timeout_seconds",
         "DeadLetterConfig.TargetArn": "dead_letter_arn",
+    },
+    "plain": {
+        "queue": "functions.NAME.queue", "topic": "functions.NAME.topic", "bucket": "functions.NAME.bucket",
+        "timeout": "functions.NAME.timeout", "DeadLetterConfig.TargetArn": "functions.NAME.dead_letter_queue",
     },
 }  # fmt: skip
 """An app's author names a kind of thing by these; a path of its own comes first."""

@@ -197,7 +197,16 @@ def package(request: Mapping[str, Any], config: Config) -> dict[str, Any]:
         "sam": templater.generate(resources),
         "tracing": any(isinstance(resource, models.RestAPI) and bool(resource.xray) for resource in resources),
         "notifications": templater.notifications,
+        "functions": {
+            one.resource_name: logical_id(one) for one in resources if isinstance(one, models.LambdaFunction)
+        },
     }
+
+
+def logical_id(function: models.LambdaFunction) -> str:
+    """Return a function's logical id in the template; the API's own has a name apart."""
+    name = function.resource_name
+    return "APIHandler" if name == "api_handler" else to_cfn_resource_name(name)
 
 
 def bounded(answer: dict[str, Any]) -> dict[str, Any]:

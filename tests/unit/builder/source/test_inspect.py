@@ -41,6 +41,11 @@ def refused(tree: Path, stage: str = "dev") -> AppError:
     return caught.value
 
 
+def plain(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "lambda_function.py").write_text("def lambda_handler(event, context): ...")
+
+
 # Where the app lies
 
 
@@ -61,6 +66,102 @@ def test_a_zappa_app_in_each_format(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_text(text)
 
     assert look(tmp_path).framework == "zappa"
+
+
+@pytest.mark.parametrize("folder", [".", "src", "lambda"])
+def test_lambdas_own_default_handler_is_a_plain_app(tmp_path: Path, folder: str) -> None:
+    plain(tmp_path / folder)
+    (tmp_path / "README.md").touch()
+    source = look(tmp_path, "prod")
+
+    assert (source.framework, source.root) == ("plain", tmp_path / folder)
+    assert (source.config_stage, source.python, source.architecture) == ("prod", "3.12", "x86_64")
+    assert source.warnings == ()
+
+
+def test_a_named_handler_is_a_plain_app(tmp_path: Path) -> None:
+    (tmp_path / "orders.py").touch()
+    options(tmp_path, '[functions.orders]\nhandler = "orders.handler"')
+
+    assert look(tmp_path).framework == "plain"
+    assert look(tmp_path).options.functions["orders"].handler == "orders.handler"
+
+
+def test_a_named_handler_is_where_the_root_is(tmp_path: Path) -> None:
+    (tmp_path / "services" / "orders").mkdir(parents=True)
+    options(tmp_path, 'root = "services/orders"\n[functions.orders]\nhandler = "orders.handler"')
+
+    assert look(tmp_path).root == tmp_path / "services" / "orders"
+    options(tmp_path, 'root = "services/shop"\n[functions.orders]\nhandler = "orders.handler"')
+    assert refused(tmp_path).code == Code.NO_FRAMEWORK
+
+
+def test_settings_of_a_framework_count_before_plain_handlers(tmp_path: Path) -> None:
+    plain(tmp_path)
+    zappa(tmp_path / "api")
+
+    assert look(tmp_path).framework == "zappa"
+    options(tmp_path, 'framework = "plain"')
+    assert look(tmp_path).framework == "plain"
+
+
+def test_two_places_of_plain_handlers_are_refused(tmp_path: Path) -> None:
+    plain(tmp_path / "api")
+    plain(tmp_path / "web")
+    error = refused(tmp_path)
+
+    assert error.code == Code.AMBIGUOUS_FRAMEWORK
+    assert "plain in api/; plain in web/" in error.message
+
+
+def test_a_plain_function_without_a_handler_is_that_of_the_default_module(tmp_path: Path) -> None:
+    plain(tmp_path)
+    options(tmp_path, "[functions.web]\nurl = true")
+    assert look(tmp_path).options.functions["web"].url == "public"
+
+    (tmp_path / "lambda_function.py").unlink()
+    options(tmp_path, '[functions.web]\nurl = true\n[functions.work]\nhandler = "work.run"')
+    error = refused(tmp_path)
+    assert error.code == Code.BAD_CONFIG
+    assert "functions.web has no handler" in error.message
+    assert "functions.work" not in error.message
+
+
+def test_a_plain_app_has_no_stages_of_its_own(tmp_path: Path) -> None:
+    plain(tmp_path)
+    options(tmp_path, '[stages]\nprod = "production"')
+
+    assert look(tmp_path, "prod").config_stage == "prod"
+    assert look(tmp_path).warnings == (
+        "[stages] in auto-lambda.toml is ignored, as a plain app has no stages of its own",
+    )
+
+
+def test_what_a_framework_has_itself_is_not_set_twice(tmp_path: Path) -> None:
+    zappa(tmp_path)
+    options(tmp_path, "[functions.app]\nretries = 0\nmax_age = 60\npartial_batches = true")
+    assert look(tmp_path).options.functions["app"].retries == 0
+
+    options(tmp_path, "[functions.app]\nmemory = 512\nsnap_start = true")
+    error = refused(tmp_path)
+    assert error.code == Code.BAD_CONFIG
+    assert "functions.app.memory is memory_size in the zappa settings" in error.message
+    assert "functions.app.snap_start is snap_start in the zappa settings" in error.message
+
+    options(tmp_path, "[functions.web]\nretries = 0")
+    assert refused(tmp_path).hint == "Call it [functions.app]."
+
+
+def test_chalice_takes_what_it_lacks(tmp_path: Path) -> None:
+    chalice(tmp_path)
+    options(tmp_path, "[functions.resize]\nurl = 'signed'\nsnap_start = true\ndisk = 1024\n")
+    error = refused(tmp_path)
+    assert "snap_start can't be had with a disk of more than 512 MB" in error.message
+
+    options(tmp_path, "[functions.resize]\nurl = 'signed'\ndisk = 1024\nprovisioned = 1\n")
+    assert look(tmp_path).framework == "chalice"
+    options(tmp_path, '[functions.resize]\nhandler = "app.resize"\nqueue = "jobs"\n')
+    assert "queue is @app.on_sqs_message in app.py" in refused(tmp_path).message
 
 
 def test_the_one_top_folder_is_the_top(tmp_path: Path) -> None:

@@ -211,6 +211,13 @@ def test_a_function_with_a_schedule_too_is_not_called(make: Maker) -> None:
     assert functions.called == [("arn:Work:live", "dry run")]
 
 
+def test_no_request_is_made_up_for_a_front_that_nobody_knows(make: Maker) -> None:
+    functions, web = Lambda(), Web(AssertionError())
+    verify(make.bundle(rest_template(), asked=False), web, functions)
+    verify(make.bundle(triggered(Queue=QUEUE), url=False, main="Work", asked=False), web, functions, None)
+    assert functions.called == [("arn:Api:live", "dry run"), ("arn:Work:live", "dry run")]
+
+
 def test_a_function_that_does_not_start(make: Maker) -> None:
     functions = Lambda(Answer("Runtime.ImportModuleError", "No module named 'numpy'"))
     with pytest.raises(Unhealthy, match=r"Work does not start: Runtime.ImportModuleError: No module named 'numpy'"):

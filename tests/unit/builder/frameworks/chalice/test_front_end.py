@@ -12,9 +12,12 @@ import pytest
 from building import NoActions
 from cfnlint.api import lint_all
 
+from auto_lambda.errors import AppError
 from auto_lambda.model import BucketNotification
 from auto_lambda.tools import ToolEnvironments
 from builder.frameworks.chalice.front_end import CHALICE_VERSION, Chalice
+from builder.frameworks.functions import with_functions
+from builder.function_options import FunctionOptions
 from builder.lint.lint import lint
 from builder.model import Draft
 from builder.sandbox.sandbox import PlainSandbox
@@ -196,6 +199,30 @@ def test_everything_declared_becomes_a_function(resources: Mapping[str, Any]) ->
         "APIHandler", "Guard", "Often", "Noon", "Commit", "Job", "News", "Flow", "Changed", "Picture", "PureOne",
         "WebsocketConnect", "WebsocketMessage", "WebsocketDisconnect",
     }  # fmt: skip
+
+
+def test_functions_are_known_by_chalices_own_names(everything: Draft) -> None:
+    known = everything.functions
+    assert set(known.values()) == {
+        name for name, one in everything.template["Resources"].items() if one["Type"] == "AWS::Lambda::Function"
+    }
+    assert (known["api_handler"], known["pure-one"], known["job"]) == ("APIHandler", "PureOne", "Job")
+
+
+def test_a_function_takes_what_chalice_has_no_setting_for(everything: Draft) -> None:
+    settings = {
+        "job": FunctionOptions(partial_batches=True, disk=1024, snap_start=False, dead_letter_queue="lost"),
+        "noon": FunctionOptions(retries=0, max_age=60),
+        "pure-one": FunctionOptions(url="public", snap_start=True),
+        "api_handler": FunctionOptions(provisioned=1),
+    }
+    found = with_functions(everything, settings, "3.12").template
+    lint(found, {})
+    sources = of_type(found["Resources"], "AWS::Lambda::EventSourceMapping")
+    assert [one["FunctionName"] for one in sources if "FunctionResponseTypes" in one] == [{"Ref": "Job"}]
+    assert found["Resources"]["NoonCalls"]["Properties"]["MaximumRetryAttempts"] == 0
+    with pytest.raises(AppError, match=r"functions.api_handler.url: it answers an API"):
+        with_functions(everything, {"api_handler": FunctionOptions(url="public")}, "3.12")
 
 
 def test_functions_carry_no_code_runtime_or_version(resources: Mapping[str, Any]) -> None:

@@ -1,0 +1,175 @@
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from building import make_source, quiet
+from drafts import ACCOUNT, APP, SURROUNDINGS, Maker
+
+from auto_lambda.errors import AppError, Code
+from auto_lambda.grants import Grants
+from auto_lambda.model import BucketNotification
+from builder.frameworks.plain import Plain
+from builder.lint.lint import lint
+from builder.model import Built, Draft, Options
+from builder.source.functions import read_functions
+from worker.deploy.gate.access import AppAccess
+from worker.deploy.gate.gate import pass_gate
+
+HANDLER = "def lambda_handler(event, context):\n    return 'ok'\n"
+
+
+def compiled(folder: Path, text: str = "", files: Mapping[str, str] | None = None) -> Draft:
+    root, work = folder / "app", folder / "work"
+    for name, content in {"lambda_function.py": HANDLER, "auto-lambda.toml": text, **(files or {})}.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(content)
+    functions = read_functions("auto-lambda.toml", tomllib.loads(text).get("functions", {}))
+    source = replace(make_source(root, "plain", app=APP), options=Options(functions=functions))
+    work.mkdir(exist_ok=True)
+    return Plain().compile(Built(source, "", None), work, quiet)
+
+
+def properties(draft: Draft, name: str) -> dict[str, Any]:
+    found: dict[str, Any] = draft.template["Resources"][name]["Properties"]
+    return found
+
+
+def of(draft: Draft, kind: str) -> list[dict[str, Any]]:
+    return [one["Properties"] for one in draft.template["Resources"].values() if one["Type"] == f"AWS::{kind}"]
+
+
+def test_lambdas_own_default_handler_needs_no_settings(tmp_path: Path) -> None:
+    draft = compiled(tmp_path, files={"shop/prices.py": "TEA = 3\n", "data.json": "{}"})
+
+    assert draft.main == "App"
+    assert properties(draft, "App")["Handler"] == "lambda_function.lambda_handler"
+    assert sorted(path.relative_to(draft.code).as_posix() for path in draft.code.rglob("*.*")) == [
+        "data.json", "lambda_function.py", "shop/prices.py",
+    ]  # fmt: skip
+    assert set(draft.template["Resources"]) == {"App", "AppRole"}, "nothing calls it unless it is asked for"
+    assert not draft.known_front
+
+
+def test_links_and_compiled_files_stay_behind(tmp_path: Path) -> None:
+    (tmp_path / "app").mkdir()
+    (tmp_path / "app" / "passwd").symlink_to("/etc/passwd")
+    draft = compiled(tmp_path, files={"__pycache__/x.pyc": ""})
+
+    assert [path.name for path in draft.code.iterdir()] == ["lambda_function.py"]
+
+
+def test_what_a_function_is(tmp_path: Path) -> None:
+    text = '[functions.resize-images]\nhandler = "images.resize"\nmemory = 2048\ntimeout = 90\n'
+    function = properties(compiled(tmp_path, text), "ResizeImages")
+
+    assert (function["Handler"], function["MemorySize"], function["Timeout"]) == ("images.resize", 2048, 90)
+
+
+def test_the_function_with_a_url_stands_for_the_app(tmp_path: Path) -> None:
+    text = '[functions.work]\nhandler = "w.run"\n[functions.web]\nhandler = "w.web"\nurl = true\n'
+    assert compiled(tmp_path, text).main == "Web"
+
+
+TRIGGERS = """
+[functions.work]
+handler = "work.run"
+schedule = ["rate(5 minutes)", "rate(1 hour)"]
+queue = ["jobs", "arn:aws:sqs:us-east-1:123456789012:more"]
+topic = "news"
+bucket = { name = "pictures", prefix = "in/", suffix = ".png" }
+batch_size = 50
+"""
+JOBS = "arn:${AWS::Partition}:sqs:${AWS::Region}:${AWS::AccountId}:jobs"
+MORE = f"arn:aws:sqs:us-east-1:{ACCOUNT}:more"
+
+
+def test_what_calls_a_function(tmp_path: Path) -> None:
+    draft = compiled(tmp_path, TRIGGERS)
+
+    assert [one["ScheduleExpression"] for one in of(draft, "Events::Rule")] == ["rate(5 minutes)", "rate(1 hour)"]
+    sources = of(draft, "Lambda::EventSourceMapping")
+    assert [one["EventSourceArn"] for one in sources] == [{"Fn::Sub": JOBS}, MORE]
+    assert {(one["BatchSize"], one["MaximumBatchingWindowInSeconds"]) for one in sources} == {(50, 1)}
+    (topic,) = of(draft, "SNS::Subscription")
+    assert topic["TopicArn"] == {"Fn::Sub": JOBS.replace("sqs", "sns").replace("jobs", "news")}
+    assert draft.notifications == (BucketNotification("pictures", "Work", ("s3:ObjectCreated:*",), "in/", ".png"),)
+    lint(draft.template, {})
+
+
+def test_aws_takes_no_window_for_a_queue_that_keeps_the_order(tmp_path: Path) -> None:
+    draft = compiled(tmp_path, '[functions.work]\nhandler = "work.run"\nqueue = "jobs.fifo"\n')
+    (source,) = of(draft, "Lambda::EventSourceMapping")
+    assert "MaximumBatchingWindowInSeconds" not in source
+
+
+def test_a_function_may_do_what_its_triggers_need_and_no_more(tmp_path: Path) -> None:
+    draft = compiled(tmp_path, TRIGGERS + '[functions.other]\nhandler = "work.other"\n')
+
+    def statements(role: str) -> dict[str, Any]:
+        (policy,) = properties(draft, role)["Policies"]
+        return {one["Action"][0].partition(":")[0]: one["Resource"] for one in policy["PolicyDocument"]["Statement"]}
+
+    assert statements("WorkRole")["sqs"] == [{"Fn::Sub": JOBS}, MORE]
+    assert set(statements("WorkRole")) == {"logs", "sqs"}
+    assert set(statements("OtherRole")) == {"logs"}
+    group = "arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group:/aws/lambda/shop-dev/Other"
+    assert statements("OtherRole")["logs"] == [{"Fn::Sub": group}, {"Fn::Sub": f"{group}:*"}]
+
+
+POLICY = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}]}
+WITH_POLICY = '[functions.work]\nhandler = "work.run"\npolicy = "policies/work.json"\n'
+
+
+def test_a_policy_of_its_own(tmp_path: Path) -> None:
+    draft = compiled(tmp_path, WITH_POLICY, {"policies/work.json": json.dumps(POLICY)})
+    assert [one["PolicyDocument"] for one in properties(draft, "WorkRole")["Policies"]][1:] == [POLICY]
+
+
+@pytest.mark.parametrize(
+    ("files", "code"),
+    [
+        ({}, Code.MISSING_POLICY_FILE),
+        ({"policies/work.json": "[]"}, Code.BAD_CONFIG),
+        ({"policies/work.json": '{"Version": "2012-10-17"}'}, Code.BAD_CONFIG),
+        ({"policies/work.json": "no JSON"}, Code.BAD_CONFIG),
+    ],
+)
+def test_a_policy_that_is_none_is_refused(tmp_path: Path, files: dict[str, str], code: Code) -> None:
+    with pytest.raises(AppError) as caught:
+        compiled(tmp_path, WITH_POLICY, files)
+    assert caught.value.code is code
+
+
+@pytest.mark.parametrize("policy", ["../secret.json", "/etc/passwd", "work.py", "link.json"])
+def test_a_policy_comes_from_the_app_itself(tmp_path: Path, policy: str) -> None:
+    (tmp_path / "app").mkdir()
+    (tmp_path / "secret.json").write_text(json.dumps(POLICY))
+    (tmp_path / "app" / "link.json").symlink_to(tmp_path / "secret.json")
+    with pytest.raises(AppError):
+        compiled(tmp_path, f'[functions.work]\nhandler = "work.run"\npolicy = "{policy}"\n', {"work.py": ""})
+
+
+def test_it_passes_the_gate_with_grants_for_what_it_names(tmp_path: Path) -> None:
+    draft = compiled(tmp_path, TRIGGERS)
+    (tmp_path / "made").mkdir()
+    bundle = Maker(tmp_path / "made").bundle(draft.template, url=False, main="Work", asked=False)
+    pass_gate(bundle, SURROUNDINGS)
+
+    closed = AppAccess(APP, rights="granted")
+    with pytest.raises(AppError, match=r'grants: queues: \["arn:aws:sqs:us-east-1:123456789012:jobs"\]'):
+        pass_gate(bundle, SURROUNDINGS, closed)
+    queues, topics = (JOBS, MORE), (JOBS.replace("sqs", "sns").replace("jobs", "news"),)
+    named = {"${AWS::Partition}": "aws", "${AWS::Region}": "us-east-1", "${AWS::AccountId}": ACCOUNT}
+
+    def concrete(arns: tuple[str, ...]) -> tuple[str, ...]:
+        for symbol, value in named.items():
+            arns = tuple(arn.replace(symbol, value) for arn in arns)
+        return arns
+
+    pass_gate(bundle, SURROUNDINGS, replace(closed, grants=Grants(queues=concrete(queues), topics=concrete(topics))))
