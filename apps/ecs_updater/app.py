@@ -20,8 +20,8 @@ from chalice import Chalice, IAMAuthorizer, Rate, Response
 from chalicelib import hooks
 from chalicelib.converge import Convergence
 from chalicelib.ecs import Ecs
+from chalicelib.parameters import Secrets
 from chalicelib.registries import Registries, Remembering
-from chalicelib.secrets import Secrets
 from chalicelib.telling import Telling
 
 app = Chalice(app_name="ecs-updater")
@@ -66,19 +66,20 @@ def status() -> dict[str, Any]:
 @app.schedule(Rate(1, unit=Rate.MINUTES))
 def tick(event: Any) -> None:
     """Look once a minute: a lost hint is late, never lost."""
-    _hint("tick", "schedule")
+    _hint(event.context, "tick", "schedule")
 
 
 @app.on_cw_event(_PUSHES)
 def pushed(event: Any) -> None:
     """Hear of a push to ECR."""
-    _hint("push", "ecr", f"{event.detail.get('repository-name')}:{event.detail.get('image-tag')}")
+    image = f"{event.detail.get('repository-name')}:{event.detail.get('image-tag')}"
+    _hint(event.context, "push", "ecr", image)
 
 
 @app.on_cw_event(_FAILURES)
 def deployed(event: Any) -> None:
     """Hear how a deployment of ECS went on."""
-    _hint("deployment", "ecs", str(event.detail.get("eventName", "")))
+    _hint(event.context, "deployment", "ecs", str(event.detail.get("eventName", "")))
 
 
 @app.on_sns_message(topic=TOPIC)
@@ -101,14 +102,17 @@ def _take(check: Callable[[bytes], hooks.Hint | None]) -> Response:
         return Response({"message": str(refused)}, status_code=refused.status)
     if hint is None:
         return Response({"message": "nothing to do"}, status_code=202)
-    _hint("push", hint.source, hint.image)
+    _hint(app.lambda_context, "push", hint.source, hint.image)
     hooks.call_back(hint.callback)
     return Response({"message": "looking"}, status_code=202)
 
 
-def _hint(kind: str, source: str, image: str = "") -> None:
+def _hint(context: Any, kind: str, source: str, image: str = "") -> None:
+    """Publish a hint on the topic of the account and region that this function is in."""
+    _, partition, _, region, account, *_ = context.invoked_function_arn.split(":")
     message = json.dumps({"kind": kind, "source": source, "image": image})
-    _client("sns").publish(TopicArn=TOPIC, Subject="ecs-updater hint", Message=message)
+    topic = f"arn:{partition}:sns:{region}:{account}:{TOPIC}"
+    _client("sns").publish(TopicArn=topic, Subject="ecs-updater hint", Message=message)
 
 
 def _read(message: str) -> dict[str, str]:

@@ -44,7 +44,7 @@ def main() -> None:
     honour_runtimes(orders["runtimes"], orders["runtime"], orders["environ"])
     share_layers(Path.cwd() / "layers")
     long_poll_patch()
-    for name in ("object_ranges", "rest_apis", "request_events", "idle_functions"):
+    for name in ("object_ranges", "rest_apis", "request_events", "topic_events", "idle_functions"):
         load(f"emulator/{name}.py").patch()
     use_credentials(*orders["credentials"])
     serve(orders["socket"], orders["credentials"][1])
