@@ -8,12 +8,13 @@ from __future__ import annotations
 import argparse
 import json
 import queue
+import re
 import sys
 import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -90,13 +91,15 @@ class Plan:
     ready: threading.Event = field(default_factory=threading.Event)
     failed: str | None = None
 
-    def learn(self, lane: Lane, kinds: Sequence[Kind], every: int, book: Book) -> None:
+    def learn(
+        self, lane: Lane, kinds: Sequence[Kind], chosen: Callable[[Sequence[Call]], Sequence[Call]], book: Book
+    ) -> None:
         """Two undisturbed runs after one that warms up: their ends must be equal, their calls are the rows."""
         lane.run()
         first, second = lane.run(), lane.run()
         if unlike := list(differences(first.state, second.state)):
             raise RuntimeError(f"two undisturbed runs differ: {unlike}")
-        self.expected, self.rows = dict(second.state), rows_of(self.scenario, first, second)[::every]
+        self.expected, self.rows = dict(second.state), tuple(chosen(rows_of(self.scenario, first, second)))
         for call in self.rows:
             for kind in kinds:
                 fault = Fault(call, kind)
@@ -126,6 +129,9 @@ def rows_of(scenario: Scenario, first: Result, second: Result) -> tuple[Call, ..
     rows = [call for call in rows if not call.name.startswith("retention ")]
     if scenario is Scenario.SLOW:
         return tuple(call for call in rows if call.name in {"sqs:ChangeMessageVisibility", "dynamodb:PutItem lease"})
+    if scenario is Scenario.PUT_OFF:
+        names = [str(call) for call in rows]
+        rows = rows[names.index(str(scenario.throttled)) + 1 : names.index("sqs:ReceiveMessage #2") + 1]
     if scenario is Scenario.UNHEALTHY:
         rows = rows[[call.name for call in rows].index(VERDICT) :]
     return tuple(call for call in rows if call.name != "sqs:ChangeMessageVisibility")
@@ -134,10 +140,12 @@ def rows_of(scenario: Scenario, first: Result, second: Result) -> tuple[Call, ..
 class Enumeration:
     """All cases, on so many lanes."""
 
-    def __init__(self, folder: Path, kinds: Sequence[Kind], every: int, book: Book) -> None:
+    def __init__(
+        self, folder: Path, kinds: Sequence[Kind], chosen: Callable[[Sequence[Call]], Sequence[Call]], book: Book
+    ) -> None:
         self._folder = folder
         self._kinds = kinds
-        self._every = every
+        self._chosen = chosen
         self._book = book
 
     def run(self, scenarios: Sequence[Scenario], lanes: int) -> dict[Scenario, Plan]:
@@ -165,7 +173,7 @@ class Enumeration:
                     self._folder / f"{plan.scenario.replace(' ', '-')}-{number}-{time.monotonic_ns()}", plan.scenario
                 ) as lane:
                     if first:
-                        plan.learn(lane, self._kinds, self._every, self._book)
+                        plan.learn(lane, self._kinds, self._chosen, self._book)
                         plan.ready.set()
                         first = False
                     self._work(lane, plan)
@@ -216,6 +224,7 @@ def main() -> int:
     parser.add_argument("--scenario", type=Scenario, action="append", help="one of: " + ", ".join(ALL))
     parser.add_argument("--kind", type=Kind, action="append", help="one of: " + ", ".join(Kind))
     parser.add_argument("--every", type=int, default=1, help="each so-many-th call only")
+    parser.add_argument("--call", type=re.compile, default="", help="calls whose name has this regular expression only")
     parser.add_argument("--lanes", type=int, default=3, help="workers for each scenario, each with an AWS of its own")
     parser.add_argument(
         "--json",
@@ -225,8 +234,12 @@ def main() -> int:
     chosen = parser.parse_args()
     kinds, scenarios = chosen.kind or list(Kind), chosen.scenario or list(ALL)
     began, book = time.monotonic(), Book(chosen.json)
+
+    def wanted(rows: Sequence[Call]) -> Sequence[Call]:
+        return [call for call in rows if re.search(chosen.call, str(call))][:: chosen.every]
+
     with tempfile.TemporaryDirectory(prefix="chaos-", ignore_cleanup_errors=True) as folder:
-        plans = Enumeration(Path(folder), kinds, chosen.every, book).run(scenarios, chosen.lanes)
+        plans = Enumeration(Path(folder), kinds, wanted, book).run(scenarios, chosen.lanes)
     for plan in plans.values():
         sys.stdout.write(matrix(plan, book.cells, kinds) + "\n\n")
     counts = Counter(cell.outcome for cell in book.cells)

@@ -59,12 +59,19 @@ class Scenario(StrEnum):
     """An update that does not answer, and is taken back."""
     COLLECTING = "zappa collecting"
     """An update after which the oldest release is collected."""
+    PUT_OFF = "zappa put off"
+    """A first deployment that AWS throttles, so that it waits and is begun once more."""
     SLOW = "slow chalice"
     """Takes so long that the heartbeat beats meanwhile."""
 
     @property
     def updates(self) -> bool:
-        return self not in {Scenario.CHALICE_FIRST, Scenario.ZAPPA_FIRST, Scenario.SLOW}
+        return self not in {Scenario.CHALICE_FIRST, Scenario.ZAPPA_FIRST, Scenario.PUT_OFF, Scenario.SLOW}
+
+    @property
+    def throttled(self) -> Call | None:
+        """The call that AWS throttles in each run of it."""
+        return Call("cloudformation:CreateChangeSet") if self is Scenario.PUT_OFF else None
 
     def zip(self, word: str, *, answers: bool = True) -> bytes:
         """An app without dependencies that answers a word, or fails when it is asked."""
@@ -126,7 +133,7 @@ class Lane:
         self._ensure_worker()
         before = self._prepare()
         self._counts = self._counts or self._aftermath.counts()
-        watch = self._proxy.watch(fault, self._worker.pid)
+        watch = self._proxy.watch(fault, self._worker.pid, self.scenario.throttled)
         subject = self._drop(before)
         ended = self._wait(subject, watch)
         self._proxy.watch()

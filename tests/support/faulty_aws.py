@@ -81,11 +81,13 @@ class Fault:
 class Watch:
     """What was seen since `FaultyAws.watch`.
 
-    ``fired`` is set once the fault has happened, ``settled`` with each message that is deleted.
+    ``fired`` is set once the fault has happened, ``settled`` with each message that is deleted. ``throttled`` is a call
+    that is throttled besides, whatever the fault is.
     """
 
     fault: Fault | None = None
     victim: int | None = None
+    throttled: Call | None = None
     calls: list[Call] = field(default_factory=list)
     fired: threading.Event = field(default_factory=threading.Event)
     settled: threading.Event = field(default_factory=threading.Event)
@@ -144,10 +146,10 @@ class FaultyAws:
         self._server.shutdown()
         self._server.server_close()
 
-    def watch(self, fault: Fault | None = None, victim: int | None = None) -> Watch:
-        """Begin to count anew; ``victim`` is the process that a fault kills."""
+    def watch(self, fault: Fault | None = None, victim: int | None = None, throttled: Call | None = None) -> Watch:
+        """Begin to count anew; ``victim`` is the process that a fault kills, ``throttled`` a call that always is."""
         with self._lock:
-            self._watch = Watch(fault, victim)
+            self._watch = Watch(fault, victim, throttled)
             return self._watch
 
     def handle(self, request: _Request, client: socket.socket) -> _Answer | None:
@@ -195,6 +197,8 @@ class FaultyAws:
     def _numbered(self, request: _Request, client: socket.socket, watch: Watch, name: str) -> _Answer | None:
         with self._lock:
             call, first = watch.number(name, request.headers.get("amz-sdk-invocation-id"))
+        if call == watch.throttled:
+            return refusal(request, throttled=True)
         fault = watch.fault
         if fault is None or fault.call != call or (fault.kind is Kind.CUT_ONCE and not first):
             return self._forward(request)

@@ -7,10 +7,11 @@ import re
 from typing import Any
 
 import pytest
-from pipeline_template import REPOSITORY, read_template
+from pipeline_template import REPOSITORY, read_template, template_paths
 
 PAGE = (REPOSITORY / "docs" / "how-to" / "single-box.md").read_text()
 TEMPLATE = read_template()
+(CORE,) = (read_template([path]) for path in template_paths() if path.stem == "core")
 MANAGED_LIMIT, ROLE_INLINE_LIMIT = 6_144, 10_240
 """Characters without white space, from the IAM User Guide, 'IAM and AWS STS quotas'."""
 
@@ -59,3 +60,14 @@ def test_each_fits_into_a_managed_policy(role: str, policy: str) -> None:
 
 def test_the_workers_role_has_room_for_the_checkers_policy() -> None:
     assert sum(len(written(inline(role)[policy])) for role, policy in parts()) < ROLE_INLINE_LIMIT
+
+
+def test_every_setting_that_the_stack_knows_is_written_down() -> None:
+    """Of the one stack whose outputs the page reads, which is the core's."""
+    told = {
+        (name, setting)
+        for name, output in CORE["Outputs"].items()
+        for setting in re.findall(r"\((AUTO_LAMBDA_\w+)\)", output["Description"])
+    }
+    assert len(told) > 8
+    assert [f"{name}: {setting}" for name, setting in sorted(told) if f"s/^{name}\\t/{setting}=/p" not in PAGE] == []

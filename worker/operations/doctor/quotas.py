@@ -1,4 +1,4 @@
-"""Checks the account's quotas. Those of API Gateway are fixed, and no call tells them: figures of November 2026."""
+"""Checks the account's quotas. Those of API Gateway are fixed, and no call tells them: figures of 2026-11-29."""
 
 from __future__ import annotations
 
