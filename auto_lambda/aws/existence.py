@@ -72,10 +72,10 @@ class Existing:
         """Tell whether a bucket exists, by the one thing that is allowed for all of them."""
         return bool(_unless_absent(lambda: self._client("s3").get_bucket_notification_configuration(Bucket=name)))
 
-    def log_groups(self, prefix: str) -> frozenset[str]:
-        """Return the names of the log groups that begin with a prefix."""
+    def log_groups(self, prefix: str) -> dict[str, int | None]:
+        """Return how many days the log groups whose names begin with a prefix keep events; None: for ever."""
         pages = self._client("logs").get_paginator("describe_log_groups").paginate(logGroupNamePrefix=prefix)
-        return frozenset(group["logGroupName"] for page in pages for group in page["logGroups"])
+        return {group["logGroupName"]: group.get("retentionInDays") for page in pages for group in page["logGroups"]}
 
     def subnets(self, ids: Iterable[str]) -> frozenset[str]:
         """Return those of the subnets that exist."""

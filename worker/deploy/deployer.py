@@ -71,7 +71,7 @@ class Deployer:
         sleep: waits that many seconds.
         approved: who has approved a set of permissions of an app, by its hash; None if nobody has.
         look_up: raises `AppError` for what the bundle needs and the account lacks, and takes a place for warnings.
-        find_log_groups: returns the names of the log groups that begin with a prefix.
+        find_log_groups: see there.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class Deployer:
         sleep: Callable[[float], None] = time.sleep,
         approved: Callable[[App, str], str | None] = lambda _app, _digest: None,
         look_up: Callable[[Bundle, Callable[[str], None]], None] = lambda _bundle, _warn: None,
-        find_log_groups: FindGroups = lambda _prefix: (),
+        find_log_groups: FindGroups = lambda _prefix: {},
     ) -> None:
         self._store = store
         self._stacks = stacks
@@ -144,7 +144,7 @@ class Deployer:
         if missing := self._missing_approval(bundle, access, found, log):
             return Failed(missing)
         with effect("stack"):
-            result = self._apply(bundle, log)
+            result = self._apply(bundle, context)
         try:
             with effect("events"):
                 self._subscribe_buckets(bundle.app, bundle.notifications, result.stack, _notifications(live), log)
@@ -209,10 +209,10 @@ class Deployer:
                 hint="Give the app or its stage another name, or remove that stack first.",
             )
 
-    def _apply(self, bundle: Bundle, log: BuildLog) -> DeployResult:
+    def _apply(self, bundle: Bundle, context: DeployContext) -> DeployResult:
         """Create or update the stack, whatever its state and whatever was changed by hand."""
-        app = bundle.app
-        plan = self._plan(app, bundle.template_key, bundle.template, log)
+        app, log = bundle.app, context.log
+        plan = self._plan(app, bundle.template_key, bundle.template, log, context.warn)
         with stack_failures(app):
             stack = self._stacks.prepare(plan, log)
             if stack and (missing := self._drift.missing(stack)):
@@ -225,12 +225,19 @@ class Deployer:
         self._drift.point(result.stack, log)
         return result
 
-    def _plan(self, app: App, template_key: str, template: Template, log: BuildLog) -> Plan:
+    def _plan(
+        self,
+        app: App,
+        template_key: str,
+        template: Template,
+        log: BuildLog,
+        warn: Callable[[str], None] = lambda _: None,
+    ) -> Plan:
         url = self._store.url(self._target.artifacts_bucket, template_key)
         return Plan(
             app.stack,
             url=url,
-            parameters=self._log_groups.choose(app, template, log),
+            parameters=self._log_groups.choose(app, template, log, warn),
             tags=stack_tags(app, self._target.pipeline),
         )
 

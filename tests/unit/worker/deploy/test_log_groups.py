@@ -42,11 +42,28 @@ def test_a_group_that_exists_is_left_as_it_is_for_good(world: World) -> None:
     first, second = world.make.bundle(), world.make.bundle(rest_template(Timeout=9))
     world.deploy(first)
     assert any("exists already" in line for line in world.said)
+    assert [it for it in world.warned if f"--log-group-name {group_of(world)} --retention-in-days 30" in it]
+    world.warned.clear()
     world.deploy(second, first.template_key)
+    assert any("keeps its events for ever" in it for it in world.warned)
     assert retention(world) is None
     remove(world, second.template_key)
     assert retention(world) is None, "it was there before the app"
     world.client("logs").delete_log_group(logGroupName=group_of(world))
+
+
+@pytest.mark.parametrize(("retained", "log_days"), [(5, 30), (None, 0)])
+def test_a_group_that_somebody_has_limited_or_wants_unlimited_is_no_worry(
+    world: World, retained: int | None, log_days: int
+) -> None:
+    logs = world.client("logs")
+    logs.create_log_group(logGroupName=group_of(world))
+    if retained:
+        logs.put_retention_policy(logGroupName=group_of(world), retentionInDays=retained)
+    world.deploy(world.make.bundle(log_days=log_days))
+    assert not [it for it in world.warned if "log group" in it]
+    assert retention(world) == retained
+    logs.delete_log_group(logGroupName=group_of(world))
 
 
 def test_another_retention_is_another_deployment_of_the_same_version(world: World) -> None:
@@ -71,7 +88,7 @@ def test_a_release_that_is_taken_back_keeps_the_group(world: World) -> None:
 
 
 def test_where_groups_cannot_be_listed_none_is_made_and_the_app_is_live(world: World) -> None:
-    def denied(_: str) -> list[str]:
+    def denied(_: str) -> dict[str, int | None]:
         raise PermissionError("no")
 
     said: list[str] = []
