@@ -9,7 +9,8 @@ import zlib
 import pytest
 from cfnlint.api import lint
 from cfnlint.config import ManualArgs
-from e2e_stack import Answer, Drop, Stack
+from e2e_apps import ORDERS
+from e2e_stack import Answer, Drop, Stack, until
 
 
 @pytest.fixture
@@ -102,3 +103,27 @@ def test_what_was_deployed_is_sound_cloudformation(stack: Stack, drops: dict[str
     text = body if isinstance(body, str) else json.dumps(body)
     found = lint(text, config=ManualArgs(regions=["us-east-1"]))
     assert [f"{match.rule.id} {match.message}" for match in found] == []
+
+
+def test_orders_takes_an_order_at_its_url_and_works_it_off_the_queue(stack: Stack, url: str) -> None:
+    bad = {"number": 8}
+    assert stack.http(f"{url}/", "POST", body=b"tea").status == 400
+    for order in (bad, {"number": 7, "lines": [{"price": 2, "count": 3}]}):
+        assert stack.http(f"{url}/", "POST", body=json.dumps(order).encode()).json == {"taken": order["number"]}
+    done = until(lambda: stack.get_json(ORDERS, "results/7.json"), 40, lambda: "order 7 was not worked off")
+    assert done == {"number": 7, "total": 6}
+    assert stack.get_json(ORDERS, "results/8.json") is None
+
+
+def test_orders_functions_are_as_their_settings_say(stack: Stack, url: str) -> None:
+    assert url
+    work, web = stack.function("orders", "work"), stack.function("orders", "web")
+    configuration = stack.lambda_.get_function_configuration(FunctionName=work)
+    assert (configuration["MemorySize"], configuration["Timeout"]) == (256, 5)
+    (source,) = stack.lambda_.list_event_source_mappings(FunctionName=f"{work}:live")["EventSourceMappings"]
+    assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    (web_role, work_role) = (
+        stack.lambda_.get_function_configuration(FunctionName=name)["Role"].rpartition("/")[2] for name in (web, work)
+    )
+    assert web_role != work_role
+    assert stack.client("iam").list_role_policies(RoleName=web_role)["PolicyNames"] == ["auto-lambda", "own"]

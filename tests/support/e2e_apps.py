@@ -18,6 +18,7 @@ from auto_lambda.tools import ToolEnvironments
 
 EVENTS_BUCKET = "events-example"
 EVENTS_QUEUE = "events-example-orders"
+ORDERS = "orders-example"
 USERS_TABLE = "template-users"
 TEMPLATE_BUCKET = "template-s3-events"
 
@@ -38,6 +39,12 @@ def _events(stack: Stack, _: Path) -> bytes:
     stack.s3.create_bucket(Bucket=EVENTS_BUCKET)
     stack.sqs.create_queue(QueueName=EVENTS_QUEUE)
     return example("events")
+
+
+def _orders(stack: Stack, _: Path) -> bytes:
+    stack.s3.create_bucket(Bucket=ORDERS)
+    stack.sqs.create_queue(QueueName=ORDERS)
+    return example("orders")
 
 
 _NEW_PROJECTS = """
@@ -106,6 +113,7 @@ APPS = (
     Dropped("every-chalice", chalice_app),
     Dropped("every-zappa", zappa_app),
     Dropped("every-http", zappa_http_app),
+    Dropped("orders", _orders),
     Dropped("statistics", partial(_example, "statistics")),
     Dropped("quotes", partial(_example, "quotes")),
     Dropped("thumbnails", partial(_example, "thumbnails")),
