@@ -18,6 +18,7 @@ from auto_lambda.model import Commit, Dropper, Proof
 SCHEMA = 1
 MAX_LINES = 200
 """Permissions that a receipt lists at most."""
+_MOST_USD = 1e9  # a month; more is no price
 Status = Literal["queued", "building", "deploying", "live", "failed", "superseded", "delayed"]
 Step = Literal["fetch", "unpack", "inspect", "build", "compile", "prove", "deploy", "verify"]
 FINAL = frozenset({"live", "failed", "superseded"})
@@ -74,6 +75,38 @@ class Permissions:
         return signed(self.added, self.removed)
 
 
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What one function costs for one thing in a month of 730 hours, in US dollars; ``how`` says how it is counted."""
+
+    function: str
+    what: str
+    usd: float
+    how: str
+
+
+@dataclass(frozen=True, slots=True)
+class StandingCosts:
+    """What a release costs a month though nobody uses it. ``prices`` says whose prices these are: region and month."""
+
+    prices: str
+    items: tuple[Cost, ...]
+
+    @property
+    def usd(self) -> float:
+        """The sum."""
+        return sum(one.usd for one in self.items)
+
+    def __str__(self) -> str:
+        parts = ", ".join(f"{one.what} of {one.function} ${one.usd:.2f}" for one in self.items)
+        return f"${self.usd:.2f} a month while idle, at prices of {self.prices}: {parts}"
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the fields of the receipt."""
+        items = [{**asdict(one), "usd": round(one.usd, 4)} for one in self.items]
+        return {"usd_per_month": round(self.usd, 4), "prices": self.prices, "items": items}
+
+
 def signed(added: Iterable[str], removed: Iterable[str]) -> tuple[str, ...]:
     """Return what was added and what was removed as lines that begin with ``+`` or ``-``."""
     return (*(f"+ {line}" for line in added), *(f"- {line}" for line in removed))
@@ -114,6 +147,7 @@ class Receipt:
     permissions: Permissions | None = None
     retry_at: datetime | None = None
     commit: Commit | None = None
+    costs: StandingCosts | None = None
     stored: Mapping[str, Any] | None = field(default=None, repr=False)
 
     @property
@@ -168,6 +202,7 @@ class Receipt:
             "serving": _serving_json(self.serving),
             "error": asdict(self.error) if self.error else None,
             "permissions": asdict(self.permissions) if self.permissions else None,
+            "costs": self.costs.as_json() if self.costs else None,
             "warnings": list(self.warnings),
             "retry_at": self.retry_at.isoformat(timespec="milliseconds") if self.retry_at else None,
             "log": keys.log_key(self.key),
@@ -224,6 +259,7 @@ class Receipt:
             updated=_moment(text.get("updated")),
             permissions=_permissions(fields),
             retry_at=_moment(text.get("retry_at")),
+            costs=_costs(fields),
             stored=fields,
         )
 
@@ -263,6 +299,20 @@ def _permissions(fields: Mapping[str, Any]) -> Permissions | None:
     if not isinstance(told.get("rights"), str):
         return None
     return Permissions(told["rights"], *(_lines(told, name) for name in ("has", "added", "removed")))
+
+
+def _costs(fields: Mapping[str, Any]) -> StandingCosts | None:
+    told = _mapping(fields, "costs")
+    items = told.get("items")
+    if not isinstance(items, list):
+        return None
+    texts = ((_texts(one), one.get("usd")) for one in items if isinstance(one, Mapping))
+    known = (
+        Cost(text.get("function", ""), text.get("what", ""), float(usd), text.get("how", ""))
+        for text, usd in texts
+        if isinstance(usd, int | float) and not isinstance(usd, bool) and 0 <= usd < _MOST_USD
+    )
+    return StandingCosts(_texts(told).get("prices", ""), tuple(known))
 
 
 def _lines(fields: Mapping[str, Any], name: str) -> tuple[str, ...]:

@@ -93,6 +93,8 @@ def _conclude(receipt: Receipt, dropped: drops.Drop, seconds: float, *, as_json:
     _tell_rights(receipt)
     if receipt.status == "live":
         tell(f"live after {seconds:.1f} s: {receipt.function} version {receipt.version}")
+        if receipt.costs:
+            tell(f"costs: {receipt.costs}")
         if receipt.url and not as_json:
             say(receipt.url)
         return Exit.OK

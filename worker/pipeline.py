@@ -18,6 +18,7 @@ from auto_lambda.redact import confidential
 from builder.protocol.messages import ProofMessage
 from worker.builds.client import BuiltApp
 from worker.builds.conversation import BuildListener
+from worker.bundle.costs import standing_costs
 from worker.bundle.publish import RELEASE_VARIABLE
 from worker.deploy import DeployContext, Deployer
 from worker.deploy.gate.access import AppAccess, Rights
@@ -153,6 +154,7 @@ class Pipeline:
             with guarded.step("deploy"):
                 deployed = self._steps.deployer.deploy(bundle, access, task.previous, context, known_failure)
         if not isinstance(deployed, Failed):
+            report.priced(standing_costs(bundle.template, bundle.architecture))
             return Live(release, deployed)
         waits = deployed.error.code is Code.NEEDS_APPROVAL
         return replace(deployed, release=release) if waits else deployed

@@ -18,7 +18,7 @@ from typing import Any, Protocol, Self
 from auto_lambda import __version__, keys, logs
 from auto_lambda.errors import AppError, Code
 from auto_lambda.model import Architecture, FrameworkName, Proof
-from auto_lambda.receipts import Permissions, Receipt, ReceiptError, Serving, Step
+from auto_lambda.receipts import Permissions, Receipt, ReceiptError, Serving, StandingCosts, Step
 from auto_lambda.redact import LineRedactor, Redactor, printable
 from worker.model import Deployment, Release, Upload
 
@@ -200,6 +200,12 @@ class Report:
     def proved(self, proof: Proof) -> None:
         """Report that the package starts."""
         self._change(proof=proof)
+
+    def priced(self, costs: StandingCosts | None) -> None:
+        """Report what the release costs a month though nobody uses it."""
+        self._change(costs=costs)
+        if costs:
+            self.say(str(costs))
 
     def live(self, deployment: Deployment, previous_version: str | None = None) -> None:
         """End as live. Raises what the store raises.

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from auto_lambda.model import Commit, Dropper, Proof
-from auto_lambda.receipts import MalformedReceipt, Permissions, Receipt, ReceiptError, Serving
+from auto_lambda.receipts import Cost, MalformedReceipt, Permissions, Receipt, ReceiptError, Serving, StandingCosts
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 WHOLE = Receipt(
@@ -21,6 +21,7 @@ WHOLE = Receipt(
     ("slow",), NOON, Dropper("AWS:AROA1:ana", "192.0.2.7"),
     Permissions("granted", ("Allow s3:GetObject on arn:a",), ("Allow s3:GetObject on arn:a",), ("Allow s3:* on *",)),
     commit=Commit("9f2c1a7b", "acme/shop"), retry_at=NOON,
+    costs=StandingCosts("us-east-1, 2026-11", (Cost("App", "snap_start", 1.9771, "the snapshot of 512 MB"),)),
 )  # fmt: skip
 
 
@@ -45,6 +46,14 @@ ANYTHING = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=5,
 )
+
+
+@pytest.mark.parametrize("usd", [10**400, float("inf"), float("nan"), -1, True, "7", None])
+def test_what_is_no_price_is_left_out(usd: Any) -> None:
+    item = {"function": "App", "what": "keep_warm", "usd": usd, "how": ""}
+    costs = Receipt.from_json({"costs": {"usd_per_month": 1, "prices": "p", "items": [item, 3]}}).costs
+    assert costs is not None
+    assert costs.items == ()
 
 
 @given(st.dictionaries(st.sampled_from(sorted(WHOLE.as_json())), ANYTHING))

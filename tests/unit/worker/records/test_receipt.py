@@ -14,7 +14,7 @@ import pytest
 from auto_lambda.errors import AppError, Code
 from auto_lambda.keys import App
 from auto_lambda.model import Commit, Dropper, Proof
-from auto_lambda.receipts import Status, Step
+from auto_lambda.receipts import Cost, StandingCosts, Status, Step
 from auto_lambda.redact import Redactor
 from worker.model import Deployment, Upload
 from worker.records.receipt import BackgroundWriter, Report, receipt_of
@@ -36,7 +36,7 @@ SCHEMA_1 = {
     "schema", "app", "stage", "status", "step", "upload", "rollback", "framework", "python", "architecture", "sandbox",
     "timings", "init_ms", "package_bytes", "package_zip_bytes", "url",
     "function", "version", "alias", "serving", "error", "warnings", "log", "worker", "updated", "by",
-    "permissions", "retry_at", "commit", "repository",
+    "permissions", "retry_at", "commit", "repository", "costs",
 }  # fmt: skip
 
 
@@ -105,6 +105,7 @@ def test_a_live_receipt_has_every_field_of_the_schema(report: Report, bucket: Bu
         with report.step("deploy"):
             report.warn("slow")
         report.proved(Proof(312, 7000, 5000))
+        report.priced(StandingCosts("us-east-1, 2026-11", (Cost("App", "keep_warm", 0.0113, "10 calls"),)))
         report.live(DEPLOYMENT, previous_version="v0")
     told = bucket.receipt
     assert set(told) == SCHEMA_1
@@ -121,6 +122,10 @@ def test_a_live_receipt_has_every_field_of_the_schema(report: Report, bucket: Bu
         "rollback": None, "by": {"principal": "AWS:AIDA1", "address": None}, "permissions": None,
         "retry_at": None,
         "commit": "9f2c1a7b", "repository": "acme/shop",
+        "costs": {
+            "usd_per_month": 0.0113, "prices": "us-east-1, 2026-11",
+            "items": [{"function": "App", "what": "keep_warm", "usd": 0.0113, "how": "10 calls"}],
+        },
         "worker": "worker-1", "updated": "2026-01-02T12:00:00.000+00:00",
     }  # fmt: skip
 
