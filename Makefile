@@ -49,7 +49,7 @@ lint: setup ## ruff, import contracts, shell syntax, cfn-lint
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports --no-cache
 	for script in scripts/*.sh; do bash -n "$$script" || exit 1; done
-	$(BIN)/cfn-lint $(addprefix infra/,core.yaml network.yaml roles.yaml fleet.yaml observability.yaml notify/*.yaml)
+	$(BIN)/cfn-lint $(addprefix infra/,core.yaml network.yaml roles.yaml fleet.yaml observability.yaml notify/*.yaml) apps/ecs_updater/setup.yaml
 
 policy: setup ## check the templates in infra/ with checkov; every finding is fixed or explained. Part of make unit
 	$(BIN)/pytest tests/unit/infra/test_policy.py

@@ -11,6 +11,7 @@ from auto_lambda import __version__
 from auto_lambda_cli.commands.ami import app as ami
 from auto_lambda_cli.commands.approve import approve
 from auto_lambda_cli.commands.daemons import checker, worker
+from auto_lambda_cli.commands.ecs import app as ecs
 from auto_lambda_cli.commands.grants import app as grants
 from auto_lambda_cli.commands.pipeline import app as pipeline
 from auto_lambda_cli.commands.simulate import simulate
@@ -29,6 +30,7 @@ app = typer.Typer(
 local = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown", context_settings=MORE_HELP)
 app.add_typer(local, name="local", help="The whole pipeline on this machine, without AWS and without docker.")
 app.add_typer(grants, name="grants", help="What apps may reach beyond their own, for the platform team.")
+app.add_typer(ecs, name="ecs", help="The ECS updater: what follows what, what runs, and why not.")
 app.add_typer(pipeline, name="pipeline", help="The cloud side in an AWS account: launch, show, upgrade, take down.")
 app.add_typer(ami, name="ami", help="The machine image that workers and the checker run on.")
 

@@ -31,6 +31,16 @@ def started(local_up: LocalUp) -> Stack:
     return local_up.ready()
 
 
+@pytest.fixture(scope="session")
+def granted_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A stack that checks rights."""
+    up = LocalUp(tmp_path_factory.mktemp("grants"), "--app-rights", "granted")
+    try:
+        yield up.ready()
+    finally:
+        up.end()
+
+
 class Drops(Mapping[str, Drop]):
     """The drops of all apps of `e2e_apps`; asking for one waits until its zip is made and dropped."""
 

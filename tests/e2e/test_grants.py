@@ -4,27 +4,21 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 from e2e_apps import EVENTS_BUCKET, EVENTS_QUEUE
-from e2e_stack import AUTO_LAMBDA, Drop, LocalUp, Stack, example, make_zip, saying, small_chalice, small_zappa, until
+from e2e_stack import AUTO_LAMBDA, Drop, Stack, example, make_zip, saying, small_chalice, small_zappa, until
 
 PICTURES = "arn:aws:s3:::pictures/*"
 READ = {"Effect": "Allow", "Action": ["s3:GetObject"], "Resource": PICTURES}
 LIST = {"Effect": "Allow", "Action": ["s3:ListBucket"], "Resource": "arn:aws:s3:::pictures"}
 
 
-@pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """A stack that checks rights."""
-    up = LocalUp(tmp_path_factory.mktemp("grants"), "--app-rights", "granted")
-    try:
-        yield up.ready()
-    finally:
-        up.end()
+@pytest.fixture
+def stack(granted_stack: Stack) -> Stack:
+    return granted_stack
 
 
 def zappa(word: str, *statements: Any) -> bytes:

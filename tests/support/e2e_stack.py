@@ -218,10 +218,12 @@ class Stack:
         assert "FunctionError" not in answer, payload
         return payload
 
-    def function(self, app: str, name: str) -> str:
+    def function(self, app: str, name: str, stage: str = "dev") -> str:
         """The physical name of one of an app's functions, by the name of its Python function."""
         logical = name.title().replace("_", "")
-        resources = self.client("cloudformation").describe_stack_resources(StackName=f"al-{app}-dev")["StackResources"]
+        resources = self.client("cloudformation").describe_stack_resources(StackName=f"al-{app}-{stage}")[
+            "StackResources"
+        ]
         (found,) = (one["PhysicalResourceId"] for one in resources if one["LogicalResourceId"] == logical)
         return str(found)
 

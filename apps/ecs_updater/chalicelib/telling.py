@@ -19,17 +19,17 @@ class Telling:
         namespace: of the metrics.
         cloudwatch: a boto3 client.
         events: a boto3 client of EventBridge.
-        write: takes a line.
+        write: takes a line; standard output by default.
     """
 
     def __init__(
-        self, run: str, namespace: str, cloudwatch: Any, events: Any, write: Callable[[str], object] = sys.stdout.write
+        self, run: str, namespace: str, cloudwatch: Any, events: Any, write: Callable[[str], object] | None = None
     ) -> None:
         self._run = run
         self._namespace = namespace
         self._cloudwatch = cloudwatch
         self._events = events
-        self._write = write
+        self._write = write or sys.stdout.write
         self._data: list[dict[str, Any]] = []
 
     def log(self, event: str, **fields: object) -> None:
