@@ -29,6 +29,13 @@ class Retention:
 
 
 @dataclass(frozen=True, slots=True)
+class Packaging:
+    """How dependencies are packed; ``slim``: without tests, documentation, type stubs and symbols."""
+
+    slim: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Options:
     """What ``auto-lambda.toml`` said; every field has the default that its absence means."""
 
@@ -44,6 +51,7 @@ class Options:
     extras: tuple[str, ...] = ()
     retention: Retention = field(default_factory=Retention)
     functions: Mapping[str, FunctionOptions] = field(default_factory=dict)
+    package: Packaging = field(default_factory=Packaging)
 
     @property
     def asked_path(self) -> str:

@@ -5,41 +5,29 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from auto_lambda.errors import AppError, Code
+from builder.dependencies.size.quota import MAX_BYTES, installed_sizes, megabytes, named, too_large
+from builder.dependencies.size.slim import measure
 from builder.model import Built
-
-MEGABYTE = 1024 * 1024
-# https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html: function and layers together, unzipped
-MAX_UNZIPPED = 250 * MEGABYTE
 
 
 def check_package_size(code: Path, built: Built) -> None:
     """See that code and layer together fit.
 
     Raises:
-        AppError: ``package-too-large``, with the largest parts named.
+        AppError: ``package-too-large``, with the largest parts named, and with what could be left out.
     """
     code_bytes = sum(_file_sizes(code))
     layer_bytes = built.layer.tree_bytes if built.layer else 0
-    if code_bytes + layer_bytes <= MAX_UNZIPPED:
+    total = code_bytes + layer_bytes
+    if total <= MAX_BYTES:
         return
-    largest = ", ".join(f"{name} {_mb(size)}" for name, size in _largest(code, built.site))
-    raise AppError(
-        Code.PACKAGE_TOO_LARGE,
-        f"The function would unzip to {_mb(code_bytes + layer_bytes)}: {_mb(code_bytes)} of code and "
-        f"{_mb(layer_bytes)} of dependencies. Lambda takes 250 MB. Largest: {largest}.",
-        hint="Drop what the app does not need at run time, or fetch large data from a bucket at start.",
-    )
-
-
-def _mb(size: int) -> str:
-    return f"{size / MEGABYTE:.0f} MB"
-
-
-def _largest(code: Path, site: Path | None, count: int = 5) -> list[tuple[str, int]]:
-    entries = [entry for folder in (code, site) if folder for entry in folder.iterdir()]
-    sizes = [(entry.name, sum(_file_sizes(entry))) for entry in entries]
-    return sorted(sizes, key=lambda item: (-item[1], item[0]))[:count]
+    sizes = {entry.name: sum(_file_sizes(entry)) for entry in code.iterdir()}
+    sizes |= installed_sizes(built.site) if built.site else {}
+    raise too_large(
+        f"The function would unzip to {megabytes(total)}: {megabytes(code_bytes)} of code and "
+        f"{megabytes(layer_bytes)} of dependencies. Lambda takes {megabytes(MAX_BYTES)}. Largest: {named(sizes)}.",
+        total, measure(built.site) if built.site and not built.source.options.package.slim else None,
+    )  # fmt: skip
 
 
 def _file_sizes(path: Path) -> Iterator[int]:

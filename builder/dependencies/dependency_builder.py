@@ -127,6 +127,7 @@ class DependencyBuilder:
         asked = manifests.with_requirements(fitted, missing)
         lock, raised = self._with_runnable_pins(asked, target, place, log)
         said = (*_warnings(manifest, missing, source), *replaced, *raised, *_bound_warnings(lock, manifest))
+        lock = replace(lock, slim=source.options.package.slim)
         return _Locked(source, target, lock, (*manifest.warnings, *said))
 
     def _with_runnable_pins(

@@ -21,17 +21,16 @@ from builder.actions import Actions
 from builder.dependencies import bytecode
 from builder.dependencies.lock import Lock
 from builder.dependencies.sdists import Pin, Sdist
+from builder.dependencies.size.quota import MAX_BYTES, check_installed, check_wheels, megabytes, too_large
+from builder.dependencies.size.slim import slim
 from builder.dependencies.uv import BuildTarget, Uv
 from builder.dependencies.uv_errors import explain
 from builder.dependencies.wheel_builder import BuildInput, Wheel, WheelBuilder
 from builder.dependencies.zips import UnsafeTree, check_plain, write_zip
 from builder.model import Layer
-from builder.proof.elf import BINARIES, read_tree
+from builder.proof.elf import BINARIES, Binary, read_tree
 from builder.protocol.messages import Action
 from builder.sandbox.sandbox import Sandbox
-
-MAX_BYTES = 262_144_000
-"""Lambda's quota on a function and its layers, unzipped (Lambda Developer Guide, 'Lambda quotas': 250 MB)."""
 
 ROOM_FOR_CODE = 20_000_000
 """Bytes of the quota that bytecode leaves alone."""
@@ -39,7 +38,6 @@ ROOM_FOR_CODE = 20_000_000
 ZIP, META = "layer.zip", "meta.json"
 _FORMAT = "4"  # raised when layers from the same lock come to hold other bytes
 _OF_THIS_MACHINE = ("direct_url.json", "uv_cache.json", "uv_build.json")
-_LARGEST = 8
 
 
 class Layers:
@@ -67,6 +65,7 @@ class Layers:
         """
         if not lock.pins:
             return None
+        check_wheels(lock.wheel_bytes or {})
         if lock.local:  # nobody else has these projects
             made = work / "layer"
             made.mkdir()
@@ -80,10 +79,11 @@ class Layers:
         site = into / "tree" / "python"
         self._fill(site, lock, target, work, log)
         with _only_files():
+            binaries = _slimmed(into / "tree", log) if lock.slim else None
             tidy(site)
-            size = self._with_bytecode(site, target, log)
+            size = self._with_bytecode(site, lock, target, log)
             sha256 = write_zip(into / "tree", into / ZIP)
-        facts = [asdict(one) for one in read_tree(into / "tree")]
+        facts = [asdict(one) for one in (read_tree(into / "tree") if binaries is None else binaries)]
         (into / BINARIES).write_text(json.dumps(facts))
         (into / META).write_text(json.dumps({"sha256": sha256, "tree_bytes": size}))
 
@@ -127,10 +127,11 @@ class Layers:
         )  # fmt: skip
         # uv's cache lies beside the tree, in one mount, so that files are linked and not copied.
         folder = site.parents[1]
-        outcome = self._uv.run(
-            arguments, target, log, cwd=listed.parent, readable=self._wheels(listed),
-            writable=(folder, listed.parent), network=network,
-        )  # fmt: skip
+        with _never_too_much_disk():
+            outcome = self._uv.run(
+                arguments, target, log, cwd=listed.parent, readable=self._wheels(listed),
+                writable=(folder, listed.parent), network=network,
+            )  # fmt: skip
         if not outcome.ok:
             raise explain(outcome.output, None, target)
 
@@ -140,9 +141,9 @@ class Layers:
         lines = listed.read_text().splitlines()
         return tuple({Path(line.partition(" --hash=")[0]).parent for line in lines if line.startswith("/")})
 
-    def _with_bytecode(self, site: Path, target: BuildTarget, log: BuildLog) -> int:
+    def _with_bytecode(self, site: Path, lock: Lock, target: BuildTarget, log: BuildLog) -> int:
         """Compile where there is room for it, and say how large it all is."""
-        size = _check_size(site)
+        size = check_installed(site, slim=lock.slim)
         if size + _bytes_of_modules(site) > MAX_BYTES - ROOM_FOR_CODE:
             log("bytecode: left out, as it would not fit")
             return size
@@ -174,6 +175,7 @@ def layer_action(lock: Lock, target: BuildTarget) -> Action:
             "unwheeled": {name: asdict(sdist) for name, sdist in (lock.unwheeled or {}).items()},
             "python": target.python,
             "architecture": target.architecture,
+            **({"slim": True} if lock.slim else {}),
         },
     )
 
@@ -182,7 +184,7 @@ def lock_of(inputs: Mapping[str, Any]) -> Lock:
     """Return the lock of an action's inputs."""
     pins = tuple(Pin(requirement, tuple(hashes)) for requirement, hashes in inputs["pins"])
     sdists = {name: Sdist(**sdist) for name, sdist in inputs["unwheeled"].items()}
-    return Lock(pins, tuple(inputs["options"]), unwheeled=sdists)
+    return Lock(pins, tuple(inputs["options"]), unwheeled=sdists, slim=bool(inputs.get("slim")))
 
 
 def _layer(place: Path) -> Layer:
@@ -190,6 +192,27 @@ def _layer(place: Path) -> Layer:
     zip_path = place / ZIP
     key = f"layers/{meta['sha256']}.zip"
     return Layer(place / "tree", zip_path, key, zip_path.stat().st_size, meta["tree_bytes"])
+
+
+def _slimmed(tree: Path, log: BuildLog) -> tuple[Binary, ...]:
+    """Leave out what is of no use; return what the audit wants to know of the binaries, read while it is all there."""
+    check_plain(tree)
+    binaries = read_tree(tree)
+    saved = slim(tree)
+    log(f"slim: {megabytes(saved.total)} are left out: {saved}")
+    return tuple(one for one in binaries if (tree / one.path).exists())
+
+
+@contextmanager
+def _never_too_much_disk() -> Iterator[None]:
+    """Tell an installation that needs more than a command may write as what it is: far too large for Lambda."""
+    try:
+        yield
+    except AppError as error:
+        if error.code != Code.TOO_MUCH_DISK:
+            raise
+        message = f"the dependencies are far larger than the {megabytes(MAX_BYTES)} that Lambda takes: {error.message}"
+        raise too_large(message, 0, None) from None
 
 
 @contextmanager
@@ -246,17 +269,6 @@ def _rewrite_record(record: Path, site: Path) -> None:
     record.unlink()
     with record.open("w", newline="", encoding="utf-8") as file:
         csv.writer(file, lineterminator="\n").writerows(rows)
-
-
-def _check_size(site: Path) -> int:
-    sizes = {entry.name: sum(_sizes(Path(entry.path))) for entry in os.scandir(site)}
-    total = sum(sizes.values())
-    if total > MAX_BYTES:
-        largest = sorted(sizes.items(), key=lambda item: -item[1])[:_LARGEST]
-        named = ", ".join(f"{name} {size / 1e6:.0f} MB" for name, size in largest)
-        message = f"the dependencies are {total / 1e6:.0f} MB unzipped, Lambda takes {MAX_BYTES / 1e6:.0f} MB: {named}"
-        raise AppError(Code.PACKAGE_TOO_LARGE, message, hint="Remove or replace the largest packages.")
-    return total
 
 
 def _total(site: Path) -> int:

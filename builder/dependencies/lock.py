@@ -21,7 +21,7 @@ from builder.dependencies.known.missing_bounds import UnmetBound, unmet
 from builder.dependencies.manifests import Manifest
 from builder.dependencies.question import Question, make_question
 from builder.dependencies.requirement_lines import Local
-from builder.dependencies.sdists import Pin, Sdist, outgrown, unwheeled
+from builder.dependencies.sdists import Pin, Sdist, outgrown, unwheeled, wheel_bytes
 from builder.dependencies.uv import BuildTarget, Uv
 from builder.dependencies.uv_errors import explain
 from builder.dependencies.zips import write_zip
@@ -54,6 +54,8 @@ class Lock:
         local: what stands behind each absolute path.
         unwheeled: those of the pins that have to be built, as no wheel of theirs fits (or the app wants none).
         bounded: older releases that are taken as others would not run with newer ones.
+        wheel_bytes: the sizes of wheels that fit, by name and version, as far as the index says them.
+        slim: what is of no use on Lambda is left out.
     """
 
     pins: tuple[Pin, ...]
@@ -61,6 +63,8 @@ class Lock:
     local: Mapping[str, Vendored] | None = None
     unwheeled: Mapping[str, Sdist] | None = None
     bounded: tuple[UnmetBound, ...] = ()
+    wheel_bytes: Mapping[str, int] | None = None
+    slim: bool = False
 
     @property
     def installable(self) -> str:
@@ -203,7 +207,8 @@ class Resolver:
         lock = _parse(found.lock)
         pins = _agreed(lock.pins, manifest)
         sdists = unwheeled(found.pylock, pins, lock.options, target)
-        return replace(lock, pins=pins, local=vendored, unwheeled=sdists, bounded=bounded)
+        sizes = wheel_bytes(found.pylock, pins, target)
+        return replace(lock, pins=pins, local=vendored, unwheeled=sdists, bounded=bounded, wheel_bytes=sizes)
 
     def _runnable(
         self, question: Question, target: BuildTarget, work: Path, log: BuildLog, *, shared: bool

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from packaging.pylock import Package, Pylock, PylockValidationError
@@ -53,15 +54,33 @@ def unwheeled(pylock: str, pins: tuple[Pin, ...], options: tuple[str, ...], targ
         options: the lock's, as in a requirements file.
         target: what wheels must fit.
     """
-    try:
-        packages = Pylock.from_dict(tomllib.loads(pylock)).packages
-    except (ValueError, RecursionError, PylockValidationError) as error:
-        message = f"the resolution can't be read: {error}"
-        raise AppError(Code.BAD_REQUIREMENTS, message, hint="Pin every package that builds from source.") from None
+    packages = _packages(pylock)
     hashes = {pin.name: frozenset(pin.hashes) for pin in pins if pin.name}
     to_build = [one for one in packages if not _has_wheel(one, hashes.get(one.name), options, target)]
     found = (_sdist(one, hashes[one.name]) for one in to_build if one.name in hashes)
     return {sdist.name: sdist for sdist in found if sdist}
+
+
+def wheel_bytes(pylock: str, pins: tuple[Pin, ...], target: BuildTarget) -> Mapping[str, int]:
+    """Return the size of each pin's smallest wheel that fits, by name and version, where the index says it."""
+    names = {pin.name for pin in pins}
+    found = {
+        f"{one.name} {one.version}": [
+            wheel.size for wheel in one.wheels or () if wheel.size and fits(wheel.filename, target)
+        ]
+        for one in _packages(pylock)
+        if one.name in names
+    }
+    return {name: min(sizes) for name, sizes in found.items() if sizes}
+
+
+@functools.lru_cache(maxsize=4)
+def _packages(pylock: str) -> Sequence[Package]:
+    try:
+        return Pylock.from_dict(tomllib.loads(pylock)).packages
+    except (ValueError, RecursionError, PylockValidationError) as error:
+        message = f"the resolution can't be read: {error}"
+        raise AppError(Code.BAD_REQUIREMENTS, message, hint="Pin every package that builds from source.") from None
 
 
 def outgrown(sdists: Mapping[str, Sdist], pins: tuple[Pin, ...]) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
+from auto_lambda.errors import AppError
 from auto_lambda.model import BuildLog, Proof
 from auto_lambda.runtimes import RUNTIMES
 from auto_lambda.tools import Tools
@@ -94,7 +95,7 @@ class Prover:
                 continue
             error = failure(one, told, outcome.output, _shown(draft, built), built.source.python, self._init_seconds)
             if not draft.remote_environment:
-                raise error
+                raise _without_slim(error, told) if built.source.options.package.slim else error
             return None, (f"its variables come from elsewhere, so only the deployment will show it: {error.message}",)
         return results[0].init_ms, ()
 
@@ -132,6 +133,14 @@ class Prover:
         wall = 30 + 3 * each * math.ceil(len(wanted) / 2)
         memory = max(4096, *(one.memory + 2048 for one in wanted))
         return Limits(wall=wall, cpu=wall, memory=memory * MEGABYTE)
+
+
+def _without_slim(error: AppError, told: Result) -> AppError:
+    missing = told.problem.missing if told.problem else None
+    if missing is None or "tests" not in missing.split("."):
+        return error
+    hint = "slim leaves out folders that are called tests, and this one is needed: remove slim from auto-lambda.toml."
+    return AppError(error.code, error.message, hint=hint)
 
 
 def _shown(draft: Draft, built: Built) -> Mapping[Path, str]:

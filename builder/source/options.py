@@ -11,7 +11,7 @@ from auto_lambda.errors import AppError
 from auto_lambda.keys import App, BadKey
 from auto_lambda.model import LOG_DAYS
 from builder.function_options import FunctionOptions
-from builder.model import Options, Retention
+from builder.model import Options, Packaging, Retention
 from builder.source import documents
 from builder.source.functions import read_functions
 from builder.source.python_path import VARIABLE, with_layer
@@ -217,6 +217,16 @@ def _functions(file: str, value: Any) -> Mapping[str, FunctionOptions]:
     return read_functions(file, _table(file, "functions", value))
 
 
+def _package(file: str, value: Any) -> Packaging:
+    table = _table(file, "package", value)
+    if unknown := sorted(set(table) - {"slim"}):
+        what = f"unknown setting {documents.join_names(map(documents.short_repr, unknown))} in [package]"
+        raise documents.bad_config(file, what, hint="The known setting is: slim.")
+    if not isinstance(slim := table.get("slim", False), bool):
+        raise documents.bad_config(file, f"package.slim is {documents.short_repr(slim)}", hint="Write true or false.")
+    return Packaging(slim)
+
+
 def _choice(file: str, table: Mapping[str, Any], name: str, known: Collection[int], meaning: str) -> int | None:
     number = table.get(name)
     if number is not None and (not isinstance(number, int) or isinstance(number, bool) or number not in known):
@@ -253,4 +263,5 @@ _READERS: Mapping[str, Callable[[str, Any], Any]] = {
     "extras": _names("extras"),
     "retention": _retention,
     "functions": _functions,
+    "package": _package,
 }

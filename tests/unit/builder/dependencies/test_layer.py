@@ -3,10 +3,11 @@ from __future__ import annotations
 import json
 import zipfile
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
+from binaries import extension
 from building import make_parts
 
 from auto_lambda.errors import AppError, Code
@@ -17,9 +18,11 @@ from builder.dependencies import layer as module
 from builder.dependencies.layer import Layers, tidy
 from builder.dependencies.lock import Lock
 from builder.dependencies.sdists import Pin, Sdist
+from builder.dependencies.size import quota
 from builder.dependencies.uv import BuildTarget
 from builder.dependencies.zips import UnsafeTree
 from builder.model import Layer
+from builder.proof.elf import BINARIES
 from builder.protocol.messages import Action
 from builder.sandbox.sandbox import Command, Outcome, Sandbox
 
@@ -147,7 +150,7 @@ def test_a_failed_installation_leaves_nothing_and_can_be_repeated(tmp_path: Path
 
 
 def test_too_much_is_refused_with_the_largest_packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MAX_BYTES", 1000)
+    monkeypatch.setattr(quota, "MAX_BYTES", 1000)
 
     def fill(site: Path) -> None:
         (site / "small.py").touch()
@@ -157,6 +160,44 @@ def test_too_much_is_refused_with_the_largest_packages(tmp_path: Path, monkeypat
     with pytest.raises(AppError, match="large 2 MB") as caught:
         make(tmp_path, FakeSandbox(fill))
     assert caught.value.code == Code.PACKAGE_TOO_LARGE
+
+
+def test_wheels_that_are_too_large_are_refused_before_anything_is_installed(tmp_path: Path) -> None:
+    sandbox = FakeSandbox()
+    with pytest.raises(AppError, match=r"tensorflow 2\.21\.0 546 MB") as caught:
+        make(tmp_path, sandbox, replace(LOCK, wheel_bytes={"tensorflow 2.21.0": 546 * 1024**2}))
+    assert caught.value.code == Code.PACKAGE_TOO_LARGE
+    assert not sandbox.commands
+
+
+def test_an_installation_that_fills_the_disk_is_too_large_for_lambda(tmp_path: Path) -> None:
+    sandbox = FakeSandbox(outcome=Outcome(-25, "", 9.0, "disk"))
+    with pytest.raises(AppError, match="far larger than the 250 MB that Lambda takes") as caught:
+        make(tmp_path, sandbox)
+    assert caught.value.code == Code.PACKAGE_TOO_LARGE
+
+
+def with_tests(site: Path) -> None:
+    package(site)
+    (site / "six_tests" / "tests").mkdir(parents=True)
+    (site / "six_tests" / "tests" / "test_six.py").write_text("x" * 100)
+    (site / "six_tests" / "tests" / "_six.so").write_bytes(extension())
+    (site / "_fast.so").write_bytes(extension())
+
+
+def test_a_slim_layer_is_another_one_without_tests_and_symbols(tmp_path: Path) -> None:
+    said: list[str] = []
+    full = make(tmp_path, FakeSandbox(with_tests))
+    slim = make(tmp_path, FakeSandbox(with_tests), replace(LOCK, slim=True), said)
+    assert slim.key != full.key
+    assert slim.shared != full.shared
+    assert any(line.startswith("slim: 0 MB are left out: tests") for line in said)
+    assert not (slim.tree / "python" / "six_tests" / "tests").exists()
+    assert slim.tree_bytes < full.tree_bytes - len(extension()) - 100
+    read = [[one["path"] for one in json.loads((layer.tree.parent / BINARIES).read_text())] for layer in (full, slim)]
+    assert read == [["python/_fast.so", "python/six_tests/tests/_six.so"], ["python/_fast.so"]]
+    glibc = [json.loads((layer.tree.parent / BINARIES).read_text())[0]["glibc"] for layer in (full, slim)]
+    assert glibc[0] == glibc[1], "read while the sections were there"
 
 
 @dataclass

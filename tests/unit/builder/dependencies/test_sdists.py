@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from auto_lambda.errors import AppError, Code
-from builder.dependencies.sdists import Pin, unwheeled
+from builder.dependencies.sdists import Pin, unwheeled, wheel_bytes
 from builder.dependencies.uv import BuildTarget
 
 TARGET = BuildTarget("3.12", "x86_64", "x86_64-manylinux_2_34", Path("/usr/bin/python3.12"))
@@ -49,6 +49,15 @@ def test_files_without_an_accepted_hash_do_not_count() -> None:
 def test_the_app_may_ask_for_a_build(option: str) -> None:
     assert names(pylock(FITTING), options=(option,)) == ["six"]
     assert names(pylock(FITTING), options=("--no-binary other",)) == []
+
+
+def test_a_wheel_has_the_size_that_the_index_says() -> None:
+    pins = (Pin("six==1.0"),)
+    sized = pylock(FOREIGN, FITTING).replace(f'{FITTING}"', f'{FITTING}", size = 11000')
+    assert wheel_bytes(sized, pins, TARGET) == {"six 1.0": 11000}
+    assert wheel_bytes(sized, (), TARGET) == {}, "what is left out does not count"
+    assert wheel_bytes(pylock(FITTING), pins, TARGET) == {}, "not every index says it"
+    assert wheel_bytes(sized.replace(FITTING, FOREIGN), pins, TARGET) == {}
 
 
 def test_what_is_not_on_an_index_is_nothing_to_fetch() -> None:

@@ -12,7 +12,7 @@ from building import isolating, make_source
 
 from auto_lambda.model import Proof
 from auto_lambda.tools import ToolEnvironments
-from builder.model import Built, Draft, Layer
+from builder.model import Built, Draft, Layer, Packaging
 from builder.proof.cold_start import Prover
 from builder.sandbox.sandbox import PlainSandbox, Sandbox
 
@@ -26,6 +26,7 @@ class Proving:
     folder: Path
     sandbox: Sandbox
     init_seconds: float = 10.0
+    slim: bool = False
 
     def __call__(
         self,
@@ -43,6 +44,7 @@ class Proving:
             write(self.folder / "tree" / "python", site)
             layer = Layer(self.folder / "tree", Path("layer.zip"), f"layers/{self.folder.name}.zip", 5, 70)
         source = make_source(code, architecture=architecture, environment=environment)
+        source = replace(source, options=replace(source.options, package=Packaging(slim=self.slim)))
         functions = functions or {"Main": {}}
         template = {
             "Resources": {

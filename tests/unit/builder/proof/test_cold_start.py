@@ -155,6 +155,14 @@ def test_a_variable_of_the_function_is_there(proving: Any) -> None:
     assert proving({"app.py": "import os\nos.environ['TOKEN']\n" + HANDLER}, functions=functions).init_ms is not None
 
 
+def test_an_app_that_needs_what_slim_leaves_out_is_told_so(proving: Any) -> None:
+    files = {"app.py": "import shop.tests.helpers\n"}
+    assert "slim" not in refused(proving, files, site={"shop/__init__.py": ""}).hint
+    proving.slim, proving.folder = True, proving.folder / "slim"
+    proving.folder.mkdir()
+    assert "remove slim from auto-lambda.toml" in refused(proving, files, site={"shop/__init__.py": ""}).hint
+
+
 def test_each_distinct_start_is_tried(proving: Any) -> None:
     functions = {
         "Main": {},

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from auto_lambda.errors import AppError, Code
-from builder.model import Options, Retention
+from builder.model import Options, Packaging, Retention
 from builder.source import options
 
 EVERYTHING = """
@@ -22,6 +22,8 @@ EMPTY = ""
 [retention]
 releases = 3
 log_days = 14
+[package]
+slim = true
 """
 
 
@@ -40,6 +42,7 @@ def test_everything_that_can_be_said(tmp_path: Path) -> None:
         health_path="/health?deep=1",
         environment={"TABLE": "orders", "EMPTY": ""},
         retention=Retention(releases=3, log_days=14),
+        package=Packaging(slim=True),
     )
 
 
@@ -104,6 +107,21 @@ def test_pythons_and_architectures_have_their_own_codes(tmp_path: Path, line: st
 def test_what_cannot_be_kept_is_refused(tmp_path: Path, line: str, said: str) -> None:
     with pytest.raises(AppError) as caught:
         read(tmp_path, f"[retention]\n{line}\n")
+    assert (caught.value.code, said in caught.value.message) == (Code.BAD_CONFIG, True)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[package]\nslim = 1", "package.slim is 1"),
+        ('[package]\nslim = "true"', "package.slim is 'true'"),
+        ("[package]\nthin = true", "unknown setting 'thin' in [package]"),
+        ("package = true", "package is not a table"),
+    ],
+)
+def test_a_package_is_slim_or_not(tmp_path: Path, text: str, said: str) -> None:
+    with pytest.raises(AppError) as caught:
+        read(tmp_path, text)
     assert (caught.value.code, said in caught.value.message) == (Code.BAD_CONFIG, True)
 
 
