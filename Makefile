@@ -1,5 +1,5 @@
 # Two commands do everything on a fresh machine: `make demo` and `make test`.
-.PHONY: help setup test-tools demo test check coverage unit machine image-test ami e2e lint policy types format bench soak chaos cases pictures docs wheel audit lock map
+.PHONY: help setup test-tools demo demo-ecs test check coverage unit machine image-test ami e2e lint policy types format bench soak chaos cases pictures docs wheel audit lock map
 .DEFAULT_GOAL := help
 BIN := .venv/bin
 # A shell without job control starts background processes with SIGINT ignored; what a recipe runs must still stop on it.
@@ -13,6 +13,9 @@ setup: ## create .venv with auto-lambda in it
 
 demo: setup ## upload four real apps to an embedded AWS and watch them go live
 	@$(BIN)/auto-lambda demo
+
+demo-ecs: setup ## push an image and watch ECS services follow; an alarm raises and lowers a service
+	@$(BIN)/auto-lambda ecs demo
 
 test: setup lint types unit machine e2e ## all checks and tests, some twelve minutes on two cores
 

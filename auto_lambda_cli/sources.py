@@ -16,3 +16,8 @@ def templates_folder() -> Path:
 def examples_folder() -> Path:
     """The examples that the demo drops."""
     return _ROOT / "examples"
+
+
+def apps_folder() -> Path:
+    """The apps that belong to the product and are dropped like any other."""
+    return _ROOT / "apps"

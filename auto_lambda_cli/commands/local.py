@@ -73,6 +73,16 @@ def demo(folder: Path | None, *, keep: bool) -> int:
     return Exit.OK
 
 
+def ecs_demo(folder: Path | None) -> int:
+    """Run the demo of the ECS updater; SIGINT or SIGTERM stops it at any time, with all its processes."""
+    from auto_lambda_cli.local_stack.ecs_demo import run
+
+    with working_folder(folder) as place, told(), interruptible():
+        if run(place):
+            raise leave(Exit.FAILED, f"the logs of worker and checker are in {place}")
+    return Exit.OK
+
+
 @contextmanager
 def told() -> Iterator[None]:
     """Print errors that keep a stack from running in plain lines."""

@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 from e2e_stack import AUTO_LAMBDA, ROOT, Answer, Stack, make_zip, read_folder, until
-from registry_server import RegistryServer, serving
+
+from auto_lambda_cli.local_stack.registry import RegistryServer, serving
 
 APP = ROOT / "apps" / "ecs_updater"
 ECR = "123456789012.dkr.ecr.us-east-1.amazonaws.com/shop/api"

@@ -121,7 +121,7 @@ def test_every_module_and_every_shipped_file_is_in_it(wheel: Path) -> None:
     names = sources()
     modules = {name for name in names if name.endswith(".py") and name.split("/")[0] in PACKAGES}
     locks = {name for name in names if name.startswith("auto_lambda/locks/") and name.endswith(".txt")}
-    shipped = {SHIPPED + name for name in names if name.startswith(("examples/", "infra/"))}
+    shipped = {SHIPPED + name for name in names if name.startswith(("apps/", "examples/", "infra/"))}
     assert sorted((modules | locks | shipped) - set(zipfile.ZipFile(wheel).namelist())) == []
 
 

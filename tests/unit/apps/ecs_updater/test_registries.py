@@ -11,7 +11,8 @@ from ecs_updater.chalicelib.images import Follow
 from ecs_updater.chalicelib.model import Target, Unknown
 from ecs_updater.chalicelib.registries import Registries, Remembering
 from moto import mock_aws
-from registry_server import RegistryServer, serving
+
+from auto_lambda_cli.local_stack.registry import RegistryServer, serving
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""A registry on the loopback address that speaks as much of the distribution API as clients that only ask need."""
+"""An image registry on the loopback address: as much of the distribution API as clients that only ask need."""
 
 from __future__ import annotations
 
@@ -66,6 +66,7 @@ def serving(registry: RegistryServer) -> Iterator[RegistryServer]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
+            """Answer."""
             status, headers, body = _answer(registry, self.path, dict(self.headers.items()))
             registry.asked.append(f"{self.command} {self.path}")
             self.send_response(status)
@@ -78,7 +79,7 @@ def serving(registry: RegistryServer) -> Iterator[RegistryServer]:
         do_HEAD = do_GET  # noqa: N815
 
         def log_message(self, *_: object) -> None:
-            pass
+            """Keep quiet."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         registry.host = f"127.0.0.1:{server.server_port}"
