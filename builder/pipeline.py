@@ -137,7 +137,7 @@ def _climb(source: Source, parts: Parts, work: Path, progress: BuildProgress) ->
 def _built(source: Source, parts: Parts, work: Path, progress: BuildProgress) -> Built:
     progress.step("build")
     requirements = parts.frameworks[source.framework].requirements(source.root)
-    built = parts.dependencies.build(source, requirements, _made(work / "build"), progress.say)
+    built = parts.dependencies.build(source, requirements, _made(work / "build"), progress.say, progress.warn)
     _warn(progress, built.warnings)
     if built.source.python != source.python:  # the dependencies wanted another
         progress.recognised(built.source)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import time
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -15,6 +16,7 @@ from builder.dependencies.lock import Lock, Resolver, added
 from builder.dependencies.manifests import Manifest
 from builder.dependencies.pythons import CURABLE, NotTaken, first_line, unsuited, with_zappa_for, without_wheel
 from builder.dependencies.uv import BuildTarget, target_of
+from builder.dependencies.wheel_builder import COMPILING_SECONDS
 from builder.model import Built, Layer, Source
 from builder.source.runtime import how_to_fix
 
@@ -35,17 +37,26 @@ class DependencyBuilder:
         layers: makes layers of them.
         interpreters: the Pythons of this machine, by minor.
         index_hosts: host names of the configured package indexes; a manifest may name these and no others.
+        clock: seconds, monotonic.
     """
 
     def __init__(
-        self, resolver: Resolver, layers: Layers, interpreters: Mapping[str, Path], index_hosts: Collection[str]
+        self,
+        resolver: Resolver,
+        layers: Layers,
+        interpreters: Mapping[str, Path],
+        index_hosts: Collection[str],
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._resolver = resolver
         self._layers = layers
         self._interpreters = interpreters
         self._index_hosts = index_hosts
+        self._clock = clock
 
-    def build(self, source: Source, requirements: tuple[str, ...], work: Path, log: BuildLog) -> Built:
+    def build(
+        self, source: Source, requirements: tuple[str, ...], work: Path, log: BuildLog, warn: BuildLog | None = None
+    ) -> Built:
         """Resolve and install what an app depends on, for the runtime that it will run on.
 
         Args:
@@ -53,6 +64,7 @@ class DependencyBuilder:
             requirements: what its framework needs at run time, added where the app's manifest does not name it.
             work: an empty writable folder.
             log: is told the manifest, the lock and the installation.
+            warn: is told beforehand of what takes long; by default ``log``.
 
         Returns:
             With the source for that of its Pythons for which the dependencies install best; ``other_pythons`` are those
@@ -66,13 +78,16 @@ class DependencyBuilder:
         reasons: list[NotTaken] = []
         first: AppError | None = None
         ladder = self._resolved(found, source, requirements, work, log, reasons)
+        started = self._clock()
         for number, one in enumerate(ladder):
             others = tuple(later.source.python for later in ladder[number + 1 :]) or one.source.other_pythons
             try:
                 _tell_lock(one.lock, one.target, log)
+                _tell_builds(one.lock, one.target, log, warn or log)
                 layer = self._layers.layer(one.lock, one.target, _made(work / f"layer-{one.target.python}"), log)
             except AppError as error:
-                if error.code not in CURABLE or number == len(ladder) - 1:
+                late = self._clock() - started > COMPILING_SECONDS
+                if late or error.code not in CURABLE or number == len(ladder) - 1:
                     raise first or error from None
                 first = first or error
                 log(f"dependencies: not for Python {one.source.python}: {first_line(error)}")
@@ -205,6 +220,20 @@ def _tell_lock(lock: Lock, target: BuildTarget, log: BuildLog) -> None:
     for pin in replace(lock, pins=tuple(replace(pin, hashes=()) for pin in lock.pins)).text.splitlines():
         if not pin.startswith("#"):
             log(f"  {pin}")
+
+
+def _tell_builds(lock: Lock, target: BuildTarget, log: BuildLog, warn: BuildLog) -> None:
+    """Say beforehand what is built from source, and how long that may take; a release with wheels is native code."""
+    if not (sdists := lock.unwheeled):
+        return
+    bound = f"all builds together may take {COMPILING_SECONDS / 60:.0f} minutes"
+    named = ", ".join(f"{one.name} {one.version}" for one in sdists.values())
+    log(f"from source, unless built before: {named}; {bound}")
+    if native := without_wheel(lock):
+        warn(
+            f"no wheel of {', '.join(native)} fits Python {target.python}, so it is compiled: {bound}. A release with "
+            "a wheel, or an older Python, spares that"
+        )
 
 
 def _tell_layer(layer: Layer | None, log: BuildLog) -> None:

@@ -14,8 +14,8 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -38,6 +38,9 @@ from builder.sandbox.result_file import read_plain
 from builder.sandbox.sandbox import MEGABYTE, Outcome, Sandbox
 
 RECORD = "record.json"
+COMPILING_SECONDS = 1200.0
+"""What all builds for one layer may take together; one alone may take as long as uv."""
+
 _MOST_BYTES = 512 * MEGABYTE
 _AT_ONCE = 2 * len(os.sched_getaffinity(0))  # half of a small build is waiting for the index
 # The same source gives the same bytes on every worker: no dates, and no debug notes, which name the build's folder.
@@ -76,16 +79,24 @@ class WheelBuilder:
         tools: has auditwheel.
         actions: build what comes from the index, each in a builder of its own.
         clock: seconds since the epoch.
+        seconds: that all builds for one layer may take together.
     """
 
     def __init__(
-        self, uv: Uv, sandbox: Sandbox, tools: Tools, actions: Actions, clock: Callable[[], float] = time.time
+        self,
+        uv: Uv,
+        sandbox: Sandbox,
+        tools: Tools,
+        actions: Actions,
+        clock: Callable[[], float] = time.time,
+        seconds: float = COMPILING_SECONDS,
     ) -> None:
         self._uv = uv
         self._sandbox = sandbox
         self._tools = tools
         self._actions = actions
         self._clock = clock
+        self._seconds = seconds
 
     def wheels(
         self, inputs: tuple[BuildInput, ...], target: BuildTarget, work: Path, log: BuildLog
@@ -105,8 +116,25 @@ class WheelBuilder:
             place.mkdir()
             return _wheel_in(self.build(one, target, place, log))
 
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
-            return tuple(pool.map(make, enumerate(inputs)))
+        pool = ThreadPoolExecutor(_AT_ONCE)
+        try:
+            made = {pool.submit(make, numbered): numbered[1] for numbered in enumerate(inputs)}
+            done, late = wait(made, self._seconds, FIRST_EXCEPTION)
+            if late and not any(one.exception() for one in done):
+                raise self._too_long([made[one].shown for one in made if one in late], target)
+            return tuple(one.result() for one in sorted(made, key=lambda one: one in late))
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)  # what still runs ends with this process
+
+    def _too_long(self, shown: Sequence[str], target: BuildTarget) -> AppError:
+        return AppError(
+            Code.TOOK_TOO_LONG,
+            f"building {', '.join(shown)} was stopped after {self._seconds / 60:.0f} minutes, which is what all builds "
+            "of an app's dependencies may take together",
+            hint=f"Require releases that offer wheels for Python {target.python} on {target.architecture} Linux, "
+            'choose an older Python for the app (python = "..." in auto-lambda.toml), or put wheels into the zip and '
+            "name their paths.",
+        )
 
     def build(self, source: BuildInput, target: BuildTarget, work: Path, log: BuildLog) -> Path:
         """Build one wheel here and now; return a folder with it and the record of its provenance.

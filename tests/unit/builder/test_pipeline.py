@@ -59,7 +59,7 @@ class PlayedParts:
     def requirements(self, built_from: Path) -> tuple[str, ...]:
         return ()
 
-    def build(self, source: Source, requirements: tuple[str, ...], work: Path, log: BuildLog) -> Built:
+    def build(self, source: Source, requirements: tuple[str, ...], work: Path, log: BuildLog, warn: BuildLog) -> Built:
         self.tried.append(source.python)
         return Built(source, "", None, ("flask is not declared",))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -325,6 +325,8 @@ def climb(
     fails: tuple[str, ...] = (),
     requirements: str = "six",
     pythons: tuple[str, ...] = ("3.13", "3.12", "3.11"),
+    clock: Callable[[], float] = float,
+    told: list[str] | None = None,
 ) -> tuple[Built, FakeResolver, FakeLayers]:
     tree, work = tmp_path / "tree", tmp_path / "work"
     tree.mkdir(parents=True)
@@ -332,10 +334,33 @@ def climb(
     (tree / "requirements.txt").write_text(requirements)
     resolver, layers = FakeResolver(answers), FakeLayers(fails)
     every = {minor: Path(f"/usr/bin/python{minor}") for minor in ("3.11", "3.12", "3.13")}
-    builder = DependencyBuilder(cast(Any, resolver), cast(Any, layers), every, ())
+    builder = DependencyBuilder(cast(Any, resolver), cast(Any, layers), every, (), clock)
     first, *others = pythons
     source = make_source(tree, "zappa", first, other_pythons=tuple(others))
-    return builder.build(source, (), work, lambda _: None), resolver, layers
+    warn = ([] if told is None else told).append
+    return builder.build(source, (), work, lambda _: None, warn), resolver, layers
+
+
+def test_what_is_compiled_is_told_beforehand(tmp_path: Path) -> None:
+    told: list[str] = []
+    with pytest.raises(AppError):
+        climb(tmp_path, {"3.13": lock_of("fast")}, fails=("3.13",), pythons=("3.13",), told=told)
+    assert [line.partition(":")[0] for line in told] == ["no wheel of fast 1.0 fits Python 3.13, so it is compiled"]
+    assert "20 minutes" in told[0]
+    climb(tmp_path / "wheels", {"3.13": lock_of()}, pythons=("3.13",), told=told)
+    assert len(told) == 1
+
+
+def test_no_other_python_is_tried_when_the_time_for_compiling_is_over(tmp_path: Path) -> None:
+    seconds = iter([0.0, 1201.0])
+    with pytest.raises(AppError, match=r"on 3\.13"):
+        climb(
+            tmp_path,
+            {"3.13": lock_of("fast"), "3.12": lock_of("fast")},
+            fails=("3.13",),
+            pythons=("3.13", "3.12"),
+            clock=lambda: next(seconds),
+        )
 
 
 def test_the_preferred_python_is_built_at_once_if_all_has_wheels(tmp_path: Path) -> None:

@@ -19,11 +19,13 @@ from building import make_parts
 
 from auto_lambda.errors import AppError, Code
 from auto_lambda.model import BuildLog
-from auto_lambda.tools import interpreters
+from auto_lambda.tools import ToolEnvironments, interpreters
+from builder.actions import ActionResult
 from builder.dependencies.lock import content_digest
 from builder.dependencies.sdists import Sdist
 from builder.dependencies.uv import INDEX_FAILED, BuildTarget, IndexTrouble
-from builder.dependencies.wheel_builder import BuildInput, Wheel, input_of, wheel_action
+from builder.dependencies.wheel_builder import BuildInput, Wheel, WheelBuilder, input_of, wheel_action
+from builder.protocol.messages import Action
 from builder.sandbox.sandbox import Command, Outcome, PlainSandbox, Sandbox
 
 MINOR = max(interpreters(), key=lambda minor: int(minor.removeprefix("3.")))
@@ -130,6 +132,44 @@ def test_a_wheel_of_the_index_is_built_once_and_says_where_it_comes_from(
     assert record["source"]["file"] == "shop-1.0.tar.gz"
     assert record["key"]["abi"] == f"cp{MINOR.replace('.', '')}"
     assert {"uv", "auditwheel", "patchelf", "cc"} <= set(record["tools"])
+
+
+@dataclass
+class Endless:
+    """Builds that do not end before they are let go, but for those in ``fails``."""
+
+    fails: str = ""
+    over: threading.Event = field(default_factory=threading.Event)
+
+    def run(self, action: Action, say: BuildLog) -> ActionResult:
+        if action.inputs["sdist"]["name"] == self.fails:
+            raise AppError(Code.DEPENDENCY_BUILD_FAILED, f"{self.fails} does not build", hint="Take another.")
+        self.over.wait(60)
+        raise OSError("nobody waits for it")
+
+
+def endless(tmp_path: Path, actions: Endless) -> AppError:
+    parts = make_parts(tmp_path / "actions", PlainSandbox(), actions=actions)
+    sandbox = PlainSandbox()
+    builder = WheelBuilder(parts.uv, sandbox, ToolEnvironments(), actions, seconds=0.2 if not actions.fails else 50)
+    sdists = [Sdist(name, "1.0", f"{name}.tar.gz", "https://files.example/f", "aa") for name in ("fast", "slow")]
+    inputs = tuple(BuildInput(f"{one.name} 1.0", "aa", one) for one in sdists)
+    try:
+        with pytest.raises(AppError) as caught:
+            builder.wheels(inputs, TARGET, tmp_path, lambda _: None)
+    finally:
+        actions.over.set()
+    return caught.value
+
+
+def test_all_builds_together_have_a_bound(tmp_path: Path) -> None:
+    error = endless(tmp_path, Endless())
+    assert error.code == Code.TOOK_TOO_LONG
+    assert error.message.startswith("building fast 1.0, slow 1.0 was stopped")
+
+
+def test_a_build_that_fails_ends_the_others(tmp_path: Path) -> None:
+    assert endless(tmp_path, Endless(fails="slow")).message == "slow does not build"
 
 
 def test_a_project_of_this_zip_is_built_here_and_kept_by_nobody(tmp_path: Path) -> None:
