@@ -6,6 +6,7 @@ No framework packages it, so nothing of it runs here; the proof is the first to 
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,8 @@ MEMORY, TIMEOUT = 512, 30
 _RESOURCE = "arn:${AWS::Partition}:%s:${AWS::Region}:${AWS::AccountId}:%s"
 _READ_QUEUE = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ChangeMessageVisibility")
 _WITHOUT_WINDOW = 10  # messages in a batch; more need a batching window
+_PSEUDO = re.compile(r"\$\{AWS::(?:Partition|Region|AccountId)\}")
+_OTHER_VARIABLE = re.compile(r"\$\{(?!AWS::(?:Partition|Region|AccountId)\})")  # one of IAM's own
 _TRUST = {
     "Version": "2012-10-17",
     "Statement": [{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}],
@@ -146,9 +149,26 @@ def _policy_file(root: Path, name: str, file: str) -> Any:
     if path.suffix != ".json":
         raise documents.bad_config(FILE, f"functions.{name}.policy {file!r} is no JSON file", hint="Write it as JSON.")
     document = documents.read(path, file)
-    if not isinstance(document.get("Statement"), dict | list):
-        raise documents.bad_config(file, "it is no IAM policy: it has no Statement", hint="Add a Statement.")
-    return document
+    statements = document.get("Statement")
+    listed = [statements] if isinstance(statements, dict) else statements
+    if not isinstance(listed, list) or not all(isinstance(one, dict) for one in listed):
+        raise documents.bad_config(file, "it is no IAM policy: it has no statements", hint="Add a Statement.")
+    return {**document, "Statement": [_placed(one) for one in listed]}
+
+
+def _placed(statement: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a statement whose resources may name partition, region and account, as only the deployment knows them."""
+    if "Resource" not in statement:
+        return statement
+    given = statement["Resource"]
+    resources = [_substituted(one) for one in (given if isinstance(given, list) else [given])]
+    return {**statement, "Resource": resources if isinstance(given, list) else resources[0]}
+
+
+def _substituted(resource: Any) -> Any:
+    if not isinstance(resource, str) or not _PSEUDO.search(resource):
+        return resource
+    return {"Fn::Sub": _OTHER_VARIABLE.sub("${!", resource)}
 
 
 def _schedules(key: str, options: FunctionOptions) -> Iterator[tuple[str, Resource]]:

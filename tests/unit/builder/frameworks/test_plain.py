@@ -20,6 +20,7 @@ from builder.model import Built, Draft, Options
 from builder.source.functions import read_functions
 from worker.deploy.gate.access import AppAccess
 from worker.deploy.gate.gate import pass_gate
+from worker.deploy.rights.review import Review, review
 
 HANDLER = "def lambda_handler(event, context):\n    return 'ok'\n"
 
@@ -131,6 +132,14 @@ def test_a_policy_of_its_own(tmp_path: Path) -> None:
     assert [one["PolicyDocument"] for one in properties(draft, "WorkRole")["Policies"]][1:] == [POLICY]
 
 
+def test_a_policy_may_name_the_apps_own_account(tmp_path: Path) -> None:
+    mine = "arn:${AWS::Partition}:s3:::al-shop-dev-${AWS::AccountId}/${aws:username}/*"
+    statement = {"Effect": "Allow", "Action": "s3:GetObject", "Resource": [mine, "arn:aws:s3:::x/${aws:username}"]}
+    draft = compiled(tmp_path, WITH_POLICY, {"policies/work.json": json.dumps({"Statement": statement})})
+    (made,) = properties(draft, "WorkRole")["Policies"][1]["PolicyDocument"]["Statement"]
+    assert made["Resource"] == [{"Fn::Sub": mine.replace("${aws:", "${!aws:")}, "arn:aws:s3:::x/${aws:username}"]
+
+
 @pytest.mark.parametrize(
     ("files", "code"),
     [
@@ -138,6 +147,7 @@ def test_a_policy_of_its_own(tmp_path: Path) -> None:
         ({"policies/work.json": "[]"}, Code.BAD_CONFIG),
         ({"policies/work.json": '{"Version": "2012-10-17"}'}, Code.BAD_CONFIG),
         ({"policies/work.json": "no JSON"}, Code.BAD_CONFIG),
+        ({"policies/work.json": '{"Statement": ["s3:*"]}'}, Code.BAD_CONFIG),
     ],
 )
 def test_a_policy_that_is_none_is_refused(tmp_path: Path, files: dict[str, str], code: Code) -> None:
@@ -173,3 +183,32 @@ def test_it_passes_the_gate_with_grants_for_what_it_names(tmp_path: Path) -> Non
         return arns
 
     pass_gate(bundle, SURROUNDINGS, replace(closed, grants=Grants(queues=concrete(queues), topics=concrete(topics))))
+
+
+ROOT = Path(__file__).parents[4]
+
+
+def rights_of_the_example(tmp_path: Path, grants: Grants) -> Review:
+    """What the roles of the example ask for, in a pipeline where an app reaches its own and what is granted."""
+    files = {path.name: path for path in (ROOT / "examples" / "orders").glob("**/*") if path.is_file()}
+    text = files["auto-lambda.toml"].read_text()
+    policies = {f"policies/{name}": files[name].read_text() for name in ("web.json", "work.json")}
+    draft = compiled(tmp_path, text, policies)
+    (tmp_path / "made").mkdir()
+    bundle = Maker(tmp_path / "made").bundle(draft.template, url=False, main="Web", asked=False)
+    return review(APP, bundle.template, None, grants, SURROUNDINGS.place)
+
+
+def test_the_example_asks_for_its_queue_and_bucket_and_nothing_else(tmp_path: Path) -> None:
+    refused = rights_of_the_example(tmp_path, Grants()).refused
+    assert {(one.action, one.resource.rstrip("*")) for one in refused} == {
+        ("s3:PutObject", "arn:aws:s3:::orders-example/results/"),
+        *((action, ORDERS) for action in (*READ, "sqs:GetQueueUrl", "sqs:SendMessage")),
+    }
+    write = {"Effect": "Allow", "Action": "s3:PutObject", "Resource": "arn:aws:s3:::orders-example/results/*"}
+    (tmp_path / "granted").mkdir()
+    assert rights_of_the_example(tmp_path / "granted", Grants(queues=(ORDERS,), statements=(write,))).refused == ()
+
+
+ORDERS = f"arn:aws:sqs:us-east-1:{ACCOUNT}:orders-example"
+READ = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ChangeMessageVisibility")
