@@ -51,7 +51,7 @@ def _version(wanted: bool) -> None:
 def root(
     _: Annotated[bool, typer.Option("--version", help="Show the version.", callback=_version, is_eager=True)] = False,
 ) -> None:
-    """Upload the zip of a chalice or zappa app to a bucket, and it becomes a live AWS Lambda function.
+    """Upload the zip of a chalice, zappa or plain app to a bucket, and it becomes a live AWS Lambda function.
 
     To try it without AWS:
 

@@ -1,4 +1,4 @@
-"""Every trigger that we call carried is pulled, for both frameworks, and settings do in AWS what they say."""
+"""Every trigger that we call carried is pulled, for all frameworks, and settings do in AWS what they say."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ HELD = {"Authorization": "let me in"}
 
 @pytest.fixture(scope="module")
 def receipts(stack: Stack, drops: dict[str, Drop]) -> dict[str, dict[str, Any]]:
-    return {name: stack.live(drops[name]) for name in (*OWNERS, "every-http")}
+    return {name: stack.live(drops[name]) for name in (*OWNERS, "every-http", "every-plain")}
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def kept(stack: Stack, receipts: dict[str, dict[str, Any]]) -> Kept:
     return wait
 
 
-@pytest.mark.parametrize("owner", OWNERS)
+@pytest.mark.parametrize("owner", [*OWNERS, "every-plain"])
 def test_a_message_on_a_queue(stack: Stack, kept: Kept, owner: str) -> None:
     url = stack.sqs.get_queue_url(QueueName=f"{owner}-orders")["QueueUrl"]
     stack.sqs.send_message(QueueUrl=url, MessageBody="tea")
@@ -48,9 +48,11 @@ def test_a_message_on_a_topic(stack: Stack, kept: Kept) -> None:
         stack.client("sns").publish(TopicArn=arn, Subject="news", Message=message, MessageAttributes=kinds)
 
     publish("every-chalice", "spring", "any")
+    publish("every-plain", "summer", "any")
     publish("every-zappa", "storms", "bad")
     publish("every-zappa", "spring", "good")
     assert kept("every-chalice", "news") == ["news", "spring"]
+    assert kept("every-plain", "news") == ["summer"]
     assert kept("every-zappa", "news") == "spring", "the filter of the event keeps out what is not for it"
 
 
@@ -67,12 +69,14 @@ def test_a_change_in_a_table(stack: Stack, kept: Kept, owner: str) -> None:
 
 
 def test_an_object_in_a_bucket_reaches_the_function_that_asked_for_it(stack: Stack, kept: Kept) -> None:
-    for owner, *names in (("every-chalice", "in/a b.txt"), ("every-zappa", "img/a.png", "csv/a.csv")):
+    dropped = ("every-chalice", "in/a b.txt"), ("every-zappa", "img/a.png", "csv/a.csv"), ("every-plain", "in/a.txt")
+    for owner, *names in dropped:
         for name in names:
             stack.s3.put_object(Bucket=f"{owner}-files", Key=name, Body=b"x")
     assert kept("every-chalice", "file") == "in/a b.txt"
     assert kept("every-zappa", "picture") == "img/a.png"
     assert kept("every-zappa", "sheet") == "csv/a.csv"
+    assert kept("every-plain", "file") == ["in/a.txt"]
 
 
 def test_an_event_that_matches_a_pattern(stack: Stack, kept: Kept) -> None:
@@ -87,6 +91,7 @@ def test_an_event_that_matches_a_pattern(stack: Stack, kept: Kept) -> None:
 def test_a_schedule(kept: Kept) -> None:
     assert kept("every-chalice", "minutely", 100) == "aws.events"
     assert kept("every-zappa", "minutely", 100) == {"deep": True}
+    assert kept("every-plain", "minutely", 100) == "aws.events"
 
 
 def test_a_plain_function_and_its_own_settings(stack: Stack, kept: Kept) -> None:
@@ -253,3 +258,39 @@ def test_an_http_api_a_function_url_and_a_topic_for_tasks(
     assert answer.json == ["/any", "yes"]
     assert answer.headers["Access-Control-Allow-Origin"] == "https://a.example"
     assert stack.http(f"{own}away").headers["Location"] == f"{own}there"
+
+
+def test_what_chalice_lacks_is_there_by_function(stack: Stack, receipts: dict[str, dict[str, Any]]) -> None:
+    assert receipts
+    order, news, plain = (stack.function("every-chalice", name) for name in ("order", "news", "plain"))
+    assert response_types(stack, order) == {("ReportBatchItemFailures",)}
+    calls = stack.lambda_.get_function_event_invoke_config(FunctionName=news, Qualifier="live")
+    assert (calls["MaximumRetryAttempts"], calls["MaximumEventAgeInSeconds"]) == (0, 60)
+    assert stack.lambda_.get_function_configuration(FunctionName=plain)["EphemeralStorage"] == {"Size": 1024}
+    url = stack.lambda_.get_function_url_config(FunctionName=plain, Qualifier="live")["FunctionUrl"]
+    own = f"{stack.endpoint}/_aws/lambda-url/{url.split('//')[1].partition('.')[0]}/"
+    assert stack.http(f"{own}any").json["got"]["rawPath"] == "/any"
+
+
+def test_what_zappa_lacks_is_there(stack: Stack, receipts: dict[str, dict[str, Any]]) -> None:
+    name = receipts["every-zappa"]["function"]
+    assert response_types(stack, name) == {("ReportBatchItemFailures",)}
+    calls = stack.lambda_.get_function_event_invoke_config(FunctionName=name, Qualifier="live")
+    assert (calls["MaximumRetryAttempts"], calls["MaximumEventAgeInSeconds"]) == (1, 600)
+    (warm,) = receipts["every-zappa"]["costs"]["items"]
+    assert (warm["function"], warm["what"]) == ("App", "keep_warm")
+
+
+def test_a_url_for_signed_calls_and_environments_that_are_always_started(
+    stack: Stack, receipts: dict[str, dict[str, Any]]
+) -> None:
+    order = stack.function("every-plain", "order")
+    assert stack.lambda_.get_function_url_config(FunctionName=order, Qualifier="live")["AuthType"] == "AWS_IAM"
+    (item,) = receipts["every-plain"]["costs"]["items"]
+    assert (item["function"], item["what"]) == ("Order", "provisioned_concurrency")
+
+
+def response_types(stack: Stack, function: str) -> set[tuple[str, ...]]:
+    """What the answers to batches may hold, of every queue and stream that calls a function."""
+    sources = stack.lambda_.list_event_source_mappings(FunctionName=f"{function}:live")["EventSourceMappings"]
+    return {tuple(one.get("FunctionResponseTypes", ())) for one in sources}

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from e2e_stack import Stack, example, make_zip, read_folder
-from everything import chalice_app, zappa_app, zappa_http_app
+from everything import chalice_app, plain_app, zappa_app, zappa_http_app
 
 from auto_lambda.tools import ToolEnvironments
 
@@ -113,6 +113,7 @@ APPS = (
     Dropped("every-chalice", chalice_app),
     Dropped("every-zappa", zappa_app),
     Dropped("every-http", zappa_http_app),
+    Dropped("every-plain", plain_app),
     Dropped("orders", _orders),
     Dropped("statistics", partial(_example, "statistics")),
     Dropped("quotes", partial(_example, "quotes")),

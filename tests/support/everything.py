@@ -274,8 +274,30 @@ def chalice_config(changes: str = "", layer: str = "") -> dict[str, Any]:
     return {"version": "2.0", "app_name": "every", "stages": {"dev": stage}}
 
 
+CHALICE_FUNCTIONS = """
+[functions.order]
+partial_batches = true
+
+[functions.news]
+retries = 0
+max_age = 60
+dead_letter_queue = "every-chalice-lost"
+
+[functions.plain]
+url = true
+disk = 1024
+"""
+ZAPPA_FUNCTIONS = """
+[functions.app]
+retries = 1
+max_age = 600
+partial_batches = true
+"""
+
+
 def chalice_app(stack: Stack, _: Path) -> bytes:
     changes = make_resources(stack, "every-chalice")
+    stack.sqs.create_queue(QueueName="every-chalice-lost")
     allowed = {"Effect": "Allow", "Action": ["s3:*", "sqs:*", "kinesis:*", "dynamodb:*", "logs:*"], "Resource": "*"}
     allowed["Action"] = [*allowed["Action"], "execute-api:ManageConnections"]
     return make_zip(
@@ -284,6 +306,7 @@ def chalice_app(stack: Stack, _: Path) -> bytes:
             "chalicelib/blue.py": CHALICE_BLUE,
             "requirements.txt": "boto3==1.26.0\n",  # older than the variable that points it at the stack
             ".chalice/config.json": json.dumps(chalice_config(changes, make_layer(stack))),
+            "auto-lambda.toml": CHALICE_FUNCTIONS,
             ".chalice/own.json": json.dumps({"Version": "2012-10-17", "Statement": [allowed]}),
         }
     )  # fmt: skip
@@ -364,7 +387,7 @@ def zappa_app(stack: Stack, _: Path) -> bytes:
     return make_zip(
         {
             "app.py": ZAPPA, "jobs.py": KEEP + ZAPPA_JOBS, "sockets.py": ZAPPA_SOCKETS, "hooks.py": ZAPPA_HOOKS,
-            "a.private": "", "notes/todo.txt": "",
+            "auto-lambda.toml": ZAPPA_FUNCTIONS, "a.private": "", "notes/todo.txt": "",
             "policy.json": json.dumps({"Version": "2012-10-17", "Statement": allowed}),
             "zappa_settings.json": json.dumps(zappa_settings(changes, make_layer(stack))),
         }
@@ -398,3 +421,62 @@ def zappa_http_app(stack: Stack, _: Path) -> bytes:
     large = secrets.token_bytes(9_000_000)  # boto3 reads it in parts
     files: Files = {"app.py": ZAPPA_HTTP, "keeping.py": KEEP, "tool.sh": "#!/bin/sh\necho hammered\n", "large": large}
     return make_zip({**files, "zappa_settings.json": json.dumps(zappa_http_settings())}, programs={"tool.sh"})
+
+
+PLAIN = """
+from keeping import keep
+
+def news(event, context):
+    keep("news", [one["Sns"]["Message"] for one in event["Records"]])
+
+def file(event, context):
+    keep("file", [one["s3"]["object"]["key"] for one in event["Records"]])
+
+def order(event, context):
+    keep("order", [one["body"] for one in event["Records"]])
+
+def minutely(event, context):
+    keep("minutely", event["source"])
+"""
+PLAIN_FUNCTIONS = """
+[environment]
+OWNER = "every-plain"
+
+[functions.news]
+handler = "jobs.news"
+topic = "every-plain-news"
+policy = "own.json"
+
+[functions.file]
+handler = "jobs.file"
+bucket = { name = "every-plain-files", prefix = "in/", suffix = ".txt" }
+policy = "own.json"
+
+[functions.order]
+handler = "jobs.order"
+queue = "every-plain-orders"
+batch_size = 20
+timeout = 20
+policy = "own.json"
+url = "signed"
+provisioned = 1
+
+[functions.minutely]
+handler = "jobs.minutely"
+schedule = "rate(1 minute)"
+policy = "own.json"
+"""
+
+
+def plain_app(stack: Stack, _: Path) -> bytes:
+    for bucket in (RESULTS, "every-plain-files"):
+        stack.s3.create_bucket(Bucket=bucket)
+    stack.sqs.create_queue(QueueName="every-plain-orders")
+    stack.client("sns").create_topic(Name="every-plain-news")
+    keep = {"Effect": "Allow", "Action": "s3:PutObject", "Resource": f"arn:aws:s3:::{RESULTS}/every-plain/*"}
+    return make_zip(
+        {
+            "jobs.py": PLAIN, "keeping.py": KEEP, "auto-lambda.toml": PLAIN_FUNCTIONS,
+            "own.json": json.dumps({"Version": "2012-10-17", "Statement": [keep]}),
+        }
+    )  # fmt: skip
