@@ -186,7 +186,7 @@ def as_message(package: ProvenApp, opened: ExitStack) -> tuple[AppBuilt, Sequenc
         ],
         environment=dict(source.options.environment),
         health_path=source.options.asked_path,
-        asked=draft.known_front or source.options.health_path is not None,
+        asked=draft.known_front or (draft.url is not None and source.options.health_path is not None),
         lock=built.lock,
         retain=source.options.retention.releases or draft.retain,
         log_days=source.options.retention.log_days,

@@ -51,12 +51,15 @@ def with_functions(draft: Draft, functions: Mapping[str, FunctionOptions], pytho
             hint=f"Its functions are: {documents.join_names(draft.functions)}.",
         )
     template = copy.deepcopy(draft.template)
-    url = draft.url
     for name, options in functions.items():
         _Function(template["Resources"], name, draft.functions[name], options).complete(python)
-        if options.url and draft.functions[name] == draft.main and url is None:
-            url = {"Fn::GetAtt": [f"{draft.main}Url", "FunctionUrl"]}
-    return dataclasses.replace(draft, template=template, url=url)
+    made = dataclasses.replace(draft, template=template)
+    with_url = [draft.functions[name] for name, options in functions.items() if options.url]
+    if draft.url is not None or not with_url:
+        return made
+    first = draft.main if draft.main in with_url else with_url[0]
+    # What a function takes at a URL of its own, only its author knows.
+    return dataclasses.replace(made, url={"Fn::GetAtt": [f"{first}Url", "FunctionUrl"]}, known_front=False)
 
 
 class _Function:

@@ -26,6 +26,7 @@ from builder.source.options import FILE
 HANDLER = "lambda_function.lambda_handler"
 MEMORY, TIMEOUT = 512, 30
 _RESOURCE = "arn:${AWS::Partition}:%s:${AWS::Region}:${AWS::AccountId}:%s"
+_HISTORY = frozenset({".git", ".hg", ".svn"})
 _READ_QUEUE = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ChangeMessageVisibility")
 _WITHOUT_WINDOW = 10  # messages in a batch; more need a batching window
 _PSEUDO = re.compile(r"\$\{AWS::(?:Partition|Region|AccountId)\}")
@@ -69,8 +70,9 @@ class Plain:
         functions = source.options.functions or {ONLY_FUNCTION: FunctionOptions()}
         code = work / "code"
         for path in plain_files(source.root):
-            if path != source.root / FILE:
-                copy_file(path, code / path.relative_to(source.root))
+            inside = path.relative_to(source.root)
+            if path != source.root / FILE and inside.parts[0] not in _HISTORY:
+                copy_file(path, code / inside)
         join_packages(code, built.site)
         main = next((name for name, one in functions.items() if one.url), next(iter(functions)))
         log(f"functions: {', '.join(functions)}")
@@ -104,7 +106,7 @@ def _function(source: Source, name: str, options: FunctionOptions) -> Iterator[t
         {
             "Type": "AWS::Lambda::Function",
             "Properties": {
-                "Handler": options.handler or HANDLER,
+                "Handler": (options.handler or HANDLER).replace("/", "."),  # for Lambda, both are the same
                 "MemorySize": options.memory or MEMORY,
                 "Timeout": options.timeout or TIMEOUT,
                 "Role": {"Fn::GetAtt": [f"{key}Role", "Arn"]},

@@ -133,9 +133,11 @@ def test_a_signed_url_is_open_to_nobody() -> None:
 def test_the_apps_address_is_the_main_functions_url() -> None:
     settings = {name: FunctionOptions(url="public") for name in ("work", "web")}
     assert with_functions(draft(), settings, "3.12").url == {"Fn::GetAtt": ["WebUrl", "FunctionUrl"]}
-    assert with_functions(draft(), {"work": FunctionOptions(url="public")}, "3.12").url is None
-    api = replace(draft(), url={"Ref": "Api"})
-    assert with_functions(api, settings, "3.12").url == {"Ref": "Api"}
+    only = with_functions(draft(), {"work": FunctionOptions(url="public")}, "3.12")
+    assert (only.url, only.main) == ({"Fn::GetAtt": ["WorkUrl", "FunctionUrl"]}, "Web")
+    api = with_functions(replace(draft(), url={"Ref": "Api"}), settings, "3.12")
+    assert api.url == {"Ref": "Api"}
+    assert (only.known_front, api.known_front) == (False, True), "a URL of its own is asked only if its author says so"
 
 
 def test_what_answers_an_api_gets_no_url() -> None:

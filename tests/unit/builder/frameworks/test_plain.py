@@ -2,21 +2,26 @@ from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from building import make_source, quiet
+from built_cases import Ended, build_case, builder_parts
+from cases import Case, zipped
 from drafts import ACCOUNT, APP, SURROUNDINGS, Maker
 
 from auto_lambda.errors import AppError, Code
 from auto_lambda.grants import Grants
 from auto_lambda.model import BucketNotification
+from builder.compose import Parts
 from builder.frameworks.plain import Plain
 from builder.lint.lint import lint
 from builder.model import Built, Draft, Options
+from builder.pipeline import as_message
 from builder.source.functions import read_functions
 from worker.deploy.gate.access import AppAccess
 from worker.deploy.gate.gate import pass_gate
@@ -57,10 +62,10 @@ def test_lambdas_own_default_handler_needs_no_settings(tmp_path: Path) -> None:
     assert not draft.known_front
 
 
-def test_links_and_compiled_files_stay_behind(tmp_path: Path) -> None:
+def test_links_compiled_files_and_the_history_stay_behind(tmp_path: Path) -> None:
     (tmp_path / "app").mkdir()
     (tmp_path / "app" / "passwd").symlink_to("/etc/passwd")
-    draft = compiled(tmp_path, files={"__pycache__/x.pyc": ""})
+    draft = compiled(tmp_path, files={"__pycache__/x.pyc": "", ".git/config": ""})
 
     assert [path.name for path in draft.code.iterdir()] == ["lambda_function.py"]
 
@@ -212,3 +217,72 @@ def test_the_example_asks_for_its_queue_and_bucket_and_nothing_else(tmp_path: Pa
 
 ORDERS = f"arn:aws:sqs:us-east-1:{ACCOUNT}:orders-example"
 READ = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ChangeMessageVisibility")
+
+
+@pytest.fixture(scope="module")
+def parts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Parts]:
+    with builder_parts(tmp_path_factory.mktemp("actions")) as made:
+        yield made
+
+
+NEVER_CALLED = """
+def run(event, context):
+    raise SystemExit("called")
+
+other = run
+"""
+TWO = '[functions.work]\nhandler = "shop/work.run"\n[functions.other]\nhandler = "shop/work.other"\nqueue = "jobs"\n'
+
+
+def built(folder: Path, parts: Parts, **files: str) -> Ended:
+    named = {name.replace("__", "/") + (".toml" if "-" in name else ".py"): text for name, text in files.items()}
+    (folder / "work").mkdir()
+    return build_case(
+        Case("plain", "live", named), zipped(Case("plain", "live", named), folder), parts, folder / "work"
+    )
+
+
+def test_every_handler_is_imported_and_none_is_called(tmp_path: Path, parts: Parts) -> None:
+    ended = built(tmp_path, parts, shop__work=NEVER_CALLED, **{"auto-lambda": TWO})
+    assert ended.code == "live", ended.told
+    assert ended.package is not None
+    assert ended.package.proof.init_ms is not None
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "told"),
+    [
+        (TWO.replace("work.run", "works.run"), "handler-missing", "Work would call shop.works.run"),
+        (TWO.replace("work.other", "work.another"), "handler-missing", "Other would call shop.work.another"),
+        (
+            TWO.replace("shop/work.other", "shop/nowhere.other"),
+            "handler-missing",
+            "Other would call shop.nowhere.other",
+        ),
+    ],
+)
+def test_a_handler_that_is_not_there(tmp_path: Path, parts: Parts, text: str, code: str, told: str) -> None:
+    ended = built(tmp_path, parts, shop__work=NEVER_CALLED, **{"auto-lambda": text})
+    assert (ended.code, told in ended.message) == (code, True), ended.told
+
+
+def test_a_module_that_does_not_import(tmp_path: Path, parts: Parts) -> None:
+    ended = built(tmp_path, parts, lambda_function="import nowhere_to_be_found\n")
+    assert ended.code == "app-does-not-import", ended.told
+    assert "nowhere_to_be_found" in ended.told
+
+
+WITH_URL = "[functions.app]\nurl = true\n"
+PATH = 'health_path = "/up"\n'
+
+
+@pytest.mark.parametrize(("text", "asked"), [("", False), (WITH_URL, False), (PATH, False), (PATH + WITH_URL, True)])
+def test_its_url_is_asked_only_for_a_path_that_its_author_names(
+    tmp_path: Path, parts: Parts, text: str, asked: bool
+) -> None:
+    ended = built(tmp_path, parts, lambda_function=HANDLER, **{"auto-lambda": text})
+    assert ended.package is not None, ended.told
+    with ExitStack() as opened:
+        message, _ = as_message(ended.package, opened)
+    assert message.asked is asked
+    assert (message.url is not None) is ("url" in text)
