@@ -1,5 +1,5 @@
 # Two commands do everything on a fresh machine: `make demo` and `make test`.
-.PHONY: help setup test-tools demo demo-ecs test check coverage unit machine image-test ami e2e lint policy types format bench soak chaos cases pictures docs wheel audit lock map
+.PHONY: help setup test-tools demo demo-ecs test check coverage unit machine image-test ami e2e lint policy types format bench soak chaos cases corpus pictures docs wheel audit lock map
 .DEFAULT_GOAL := help
 BIN := .venv/bin
 # A shell without job control starts background processes with SIGINT ignored; what a recipe runs must still stop on it.
@@ -73,6 +73,9 @@ chaos: setup ## make each AWS call of the worker fail in turn, in every way; an 
 
 cases: setup ## drop the apps of tests/cases on a local stack; ten minutes. ARGS="'k01*'" for some
 	$(BIN)/python tests/cases $(ARGS)
+
+corpus: setup ## drop real projects of the package index on a local stack, and write down their scores. ARGS="'chalice-*'" for some
+	$(BIN)/python tests/corpus $(ARGS)
 
 soak: setup ## 1,000 drops while workers are killed, events duplicated and reordered, calls throttled (ARGS="--seed 2")
 	$(BIN)/python bench/soak.py $(ARGS)
