@@ -10,7 +10,7 @@ _HOST = "proof.invalid"  # a name that never resolves (RFC 6761)
 _AGENT = "auto-lambda"
 
 
-def get_event(shape: EventShape, path: str, stage: str) -> Mapping[str, Any]:
+def get_event(shape: EventShape, path: str, stage: str, host: str = _HOST) -> Mapping[str, Any]:
     """Return the event of ``GET path``.
 
     Shapes: API Gateway Developer Guide, 'Set up Lambda proxy integrations' (payload 1.0) and 'Create Lambda proxy
@@ -20,12 +20,15 @@ def get_event(shape: EventShape, path: str, stage: str) -> Mapping[str, Any]:
         shape: who sends it.
         path: with a leading slash.
         stage: the API's stage; a function URL has none.
+        host: that is asked. Some frameworks answer for no other than their own.
     """
-    return _rest_api(path, stage) if shape == "rest-api" else _http_api(path, stage if shape == "http-api" else None)
+    if shape == "rest-api":
+        return _rest_api(path, stage, host)
+    return _http_api(path, stage if shape == "http-api" else None, host)
 
 
-def _rest_api(path: str, stage: str) -> Mapping[str, Any]:
-    headers = {"Host": _HOST, "User-Agent": _AGENT, "X-Forwarded-Proto": "https", "X-Forwarded-Port": "443"}
+def _rest_api(path: str, stage: str, host: str) -> Mapping[str, Any]:
+    headers = {"Host": host, "User-Agent": _AGENT, "X-Forwarded-Proto": "https", "X-Forwarded-Port": "443"}
     return {
         "resource": "/{proxy+}",
         "path": path,
@@ -52,18 +55,18 @@ def _rest_api(path: str, stage: str) -> Mapping[str, Any]:
     }
 
 
-def _http_api(path: str, stage: str | None) -> Mapping[str, Any]:
+def _http_api(path: str, stage: str | None, host: str) -> Mapping[str, Any]:
     raw = f"/{stage}{path}" if stage else path
     return {
         "version": "2.0",
         "routeKey": "$default",
         "rawPath": raw,
         "rawQueryString": "",
-        "headers": {"host": _HOST, "user-agent": _AGENT, "x-forwarded-proto": "https", "x-forwarded-port": "443"},
+        "headers": {"host": host, "user-agent": _AGENT, "x-forwarded-proto": "https", "x-forwarded-port": "443"},
         "requestContext": {
             "accountId": "123456789012",
             "apiId": "proof",
-            "domainName": _HOST,
+            "domainName": host,
             "http": {
                 "method": "GET", "path": raw, "protocol": "HTTP/1.1", "sourceIp": "127.0.0.1", "userAgent": _AGENT,
             },

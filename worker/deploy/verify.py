@@ -137,8 +137,8 @@ class Verifier:
 
     def _invoked_directly(self, base: str, bundle: Bundle, outputs: Mapping[str, str]) -> Answer | None:
         """Invoke the function directly to get its own error and log, which API Gateway hides."""
-        stage = urlsplit(base).path.strip("/")
-        event = get_event(_shape(bundle), bundle.health_path, stage)
+        asked = urlsplit(base)
+        event = get_event(_shape(bundle), bundle.health_path, asked.path.strip("/"), asked.netloc)
         try:
             return self._functions.invoke(outputs[alias_output(bundle.main)], event)
         except (ClientError, BotoCoreError):

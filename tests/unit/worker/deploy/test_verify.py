@@ -102,6 +102,14 @@ def test_a_page_that_hides_the_exception_is_explained_by_the_log(make: Maker) ->
         verify(make.bundle(), web, functions)
 
 
+def test_the_function_is_asked_for_the_cause_under_the_host_that_was_asked(make: Maker) -> None:
+    functions = Lambda(Answer(None, "{}"))
+    with pytest.raises(Unhealthy):
+        verify(make.bundle(), Web(HttpAnswer(500, "")), functions)
+    _, event = functions.called[0]
+    assert str(event["headers"].get("Host") or event["headers"]["host"]) == URL.split("/")[2]
+
+
 def test_an_answer_with_a_traceback_ends_in_the_exception(make: Maker) -> None:
     with pytest.raises(Unhealthy, match=r"was answered 500: AttributeError: no b$"):
         verify(make.bundle(), Web(HttpAnswer(500, "x" * 500 + TRACEBACK)))
