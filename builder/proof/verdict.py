@@ -14,6 +14,7 @@ from auto_lambda.errors import AppError, Code
 from auto_lambda.runtimes import RUNTIMES
 from builder.diagnosis.import_errors import remedy
 from builder.diagnosis.missing_libraries import advice, missing_by_name
+from builder.diagnosis.missing_modules import add_hint
 from builder.diagnosis.other_python import import_hint, mark
 from builder.diagnosis.syntax import clean, syntax_error
 from builder.diagnosis.tracebacks import last_lines, with_names
@@ -41,6 +42,7 @@ class ExceptionReport(BaseModel):
     line: int | None = None
     text: str = ""
     missing: str | None = None
+    absent: list[str] = []
     errno: int | None = None
     unset: str | None = None
     messages: list[str] = []
@@ -194,9 +196,8 @@ class _AppException:
     def _hint(self, own: bool) -> str:
         problem = self._problem
         if problem.missing:
-            return import_hint("", problem.missing) or (
-                f"Add the package that provides {clean(problem.missing)} to the app's requirements, or put the "
-                "module into the zip."
+            return import_hint("", problem.missing) or add_hint(
+                problem.missing, problem.absent, manifest="the app's requirements", place="the zip"
             )
         if problem.type == "SystemExit":
             return 'Put script code under `if __name__ == "__main__":`.'

@@ -134,7 +134,9 @@ def _written(project: Project) -> dict[str, str]:
         stages = {"dev": {"api_gateway_stage": "api"}}
         files[".chalice/config.json"] = json.dumps({"version": "2.0", "app_name": project.chalice, "stages": stages})
     if project.zappa:
-        files["zappa_settings.json"] = json.dumps({"dev": {**_ZAPPA_INIT, "project_name": project.name, **project.zappa}})
+        files["zappa_settings.json"] = json.dumps(
+            {"dev": {**_ZAPPA_INIT, "project_name": project.name, **project.zappa}}
+        )
     return files
 
 

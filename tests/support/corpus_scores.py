@@ -70,7 +70,9 @@ def figures(scores: Sequence[Score]) -> list[Figure]:
     """Return what is counted, each beside what is wanted."""
     can = [one for one in scores if one.project.runs]
     return [
-        Figure("live as dropped, of those that can run", _count(can, lambda one: one.dropped.code == LIVE), len(can), 0.72),
+        Figure(
+            "live as dropped, of those that can run", _count(can, lambda one: one.dropped.code == LIVE), len(can), 0.72
+        ),
         Figure("live after one round of hints", _count(can, lambda one: one.last.code == LIVE), len(can), 0.94),
         Figure("the right word", _count(scores, lambda one: one.right), len(scores), 1),
         Figure("a verdict, rather than a delay of ours", _count(scores, lambda one: not one.ours), len(scores), 1),
@@ -94,7 +96,14 @@ def _row(score: Score) -> str:
     after = _ending(score.followed) if score.followed else ""
     if not project.runs:
         after = f"cannot run: {project.why}"
-    cells = (project.name, project.kind, f"`{project.sdist.release}`", _ending(score.dropped), after, "yes" if score.right else "no")
+    cells = (
+        project.name,
+        project.kind,
+        f"`{project.sdist.release}`",
+        _ending(score.dropped),
+        after,
+        "yes" if score.right else "no",
+    )
     return "| " + " | ".join(cells) + " |"
 
 

@@ -58,7 +58,15 @@ def _without_folders(files: dict[str, str], _: _Match) -> Files:
 
 
 def _require(files: dict[str, str], match: _Match) -> Files:
-    return {**files, "requirements.txt": files.get("requirements.txt", "") + f"\n{match[1]}\n"}
+    """Require each module's package: the name in brackets, or else the module's own."""
+    modules = re.split(r", | and ", match[1])
+    packages = [re.sub(r"^.*\((.+)\)$", r"\1", one).partition(",")[0] for one in modules]
+    lines = "\n".join([files.get("requirements.txt", ""), *packages])
+    return {**files, "requirements.txt": f"{lines}\n"}
+
+
+def _python(files: dict[str, str], match: _Match) -> Files:
+    return {**files, "auto-lambda.toml": f'python = "{match[1]}"\n{files.get("auto-lambda.toml", "")}'}
 
 
 def _value(files: dict[str, str], old: str, new: str) -> Files:
@@ -84,7 +92,8 @@ _EDITS: tuple[tuple[str, Callable[[dict[str, str], _Match], Files]], ...] = (
     (r"pip list --format=freeze", _without_folders),
     (r"Require (\w+) as well, and import it before (\w+):", _import_before),
     (r"with (\w+) instead of (\w+):", _replace),
-    (r"Add the package that provides (\w+) to", _require),
+    (r"Add the packages? that provides? (.+?) to (?:requirements|the app's)", _require),
+    (r'write python = "([\d.]+)" into auto-lambda.toml', _python),
     (r"'(cron\(.*?\))' is not a schedule: .*, as in (cron\(.*\))", lambda files, one: _value(files, one[1], one[2])),
     (r"'(rate\(.*?\))' is not a schedule: it is (rate\(.*?\))", lambda files, one: _value(files, one[1], one[2])),
     (r"(\d+) is less than the minimum of (\d+)", lambda files, one: _value(files, f": {one[1]}", f": {one[2]}")),

@@ -57,11 +57,14 @@ def test_single_files_get_the_names_that_they_need() -> None:
 
 
 def test_without_more_words_the_whole_distribution_is_dropped() -> None:
-    assert assembled(Project("shop", "chalice", SDIST), tarball({"app.py": "1", "a/b.py": "2"})).keys() == {"app.py", "a/b.py"}
+    assert assembled(Project("shop", "chalice", SDIST), tarball({"app.py": "1", "a/b.py": "2"})).keys() == {
+        "app.py",
+        "a/b.py",
+    }
 
 
 def test_a_project_that_is_not_there_is_an_error() -> None:
-    with pytest.raises(ValueError, match="shop==1.0 has no missing"):
+    with pytest.raises(ValueError, match="has no missing"):
         assembled(Project("shop", "chalice", SDIST, take={".": "missing"}), tarball({"app.py": "1"}))
 
 
@@ -123,14 +126,21 @@ def test_the_right_word(one: Score, right: bool) -> None:
 
 
 def test_figures_count_what_can_run_and_what_is_ours() -> None:
-    scores = [score("live"), score("compile-failed", "live"), score("ours"), score("syntax-error", runs=False, expect="syntax-error")]
+    scores = [
+        score("live"),
+        score("compile-failed", "live"),
+        score("ours"),
+        score("syntax-error", runs=False, expect="syntax-error"),
+    ]
     assert [(one.reached, one.of) for one in figures(scores)] == [(1, 3), (2, 3), (3, 4), (3, 4)]
     assert not any(one.good for one in figures(scores))
     assert all(one.good for one in figures([score("live")]))
 
 
 def test_a_row_says_how_both_drops_ended() -> None:
-    rows = tables([score("compile-failed", "live"), score("syntax-error", runs=False, expect="syntax-error", why="Python 2")])
+    rows = tables(
+        [score("compile-failed", "live"), score("syntax-error", runs=False, expect="syntax-error", why="Python 2")]
+    )
     assert "| shop | chalice | `shop==1.0` | [`compile-failed`](errors.md#compile-failed) | live | yes |" in rows
     assert "| [`syntax-error`](errors.md#syntax-error) | cannot run: Python 2 | yes |" in rows
 

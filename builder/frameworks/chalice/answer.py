@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from auto_lambda.errors import AppError, Code
 from auto_lambda.model import BucketNotification
 from builder.diagnosis.import_errors import remedy
+from builder.diagnosis.missing_modules import add_hint
 from builder.diagnosis.other_python import import_hint, mark
 from builder.diagnosis.python2 import looks_like_python2
 from builder.diagnosis.syntax import clean
@@ -25,6 +26,7 @@ from builder.sandbox.sandbox import Outcome, read_json
 from builder.template_limits import refused, too_large
 
 _SLOW = "Lambda allows 10 seconds for it: do slow work and network calls inside the functions, print little."
+_OWN_FOLDER = "chalicelib"
 _LONGEST_PATH = 1000  # characters
 _FUNCTION = "AWS::Lambda::Function"
 
@@ -60,6 +62,7 @@ class _Error(_Shape):
     line: int = 0
     text: str = ""
     missing: str | None = None
+    absent: list[str] = []
     unset: str | None = None
     exit: str = ""
     types: list[str] = []
@@ -172,11 +175,18 @@ def _import_hint(error: _Error, source: Source) -> str:
             "The last lines say what went wrong: correct it, and make sure that `import app` works."
         )
     top = error.missing.partition(".")[0]
-    if top.isidentifier() and ((source.root / f"{top}.py").is_file() or (source.root / top).is_dir()):
+    if top == _OWN_FOLDER:
+        return f"Put {error.missing.replace('.', '/')} into the zip: the code of {_OWN_FOLDER}/ is the app's own."
+    if top.isidentifier() and _has(source.root, top):
         return f"chalice packages only {PACKAGED}: move {top} into chalicelib/ and import it from there."
-    return import_hint(error.message, clean(error.missing)) or (
-        f"Add the package that provides {clean(error.missing)} to requirements.txt, or put the module into chalicelib/."
+    beside = [name for name in error.absent if name.isidentifier() and _has(source.root, name)]
+    return import_hint(error.message, clean(error.missing)) or add_hint(
+        error.missing, error.absent, manifest="requirements.txt", place="chalicelib/", own=beside
     )
+
+
+def _has(root: Path, module: str) -> bool:
+    return (root / f"{module}.py").is_file() or (root / module).is_dir()
 
 
 def _beside_app(name: str, root: Path) -> str | None:

@@ -7,11 +7,14 @@ their event arrives.
 
 from __future__ import annotations
 
+import ast
+import contextlib
 import faulthandler
 import functools
 import http.client
 import importlib
 import importlib.machinery
+import importlib.util
 import json
 import os
 import sys
@@ -26,6 +29,7 @@ from awslambdaric.lambda_runtime_client import LambdaRuntimeClient
 
 Handler = Callable[[Any, Any], Any]
 SYSTEM_FOLDERS = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/usr/local/lib64")
+MOST_ABSENT = 20
 
 
 def main() -> None:
@@ -168,7 +172,7 @@ def describe(error: BaseException) -> dict[str, Any]:
     if isinstance(error, SyntaxError):
         known |= {"file": error.filename or "", "line": error.lineno, "text": (error.text or "").strip()}
     if isinstance(error, ModuleNotFoundError):
-        known["missing"] = error.name
+        known |= {"missing": error.name, "absent": absent_modules(error)}
     if isinstance(error, OSError) and not isinstance(error, ImportError):
         known |= {"errno": error.errno, "file": str(error.filename or "")}
     known["messages"] = [str(one) for one in chain(error)]
@@ -182,6 +186,35 @@ def unset_variable(error: BaseException) -> str | None:
     frames = list(traceback.walk_tb(error.__traceback__))
     inside = frames[-1][0].f_globals.get("__name__") if frames else None
     return str(error.args[0]) if isinstance(error, KeyError) and error.args and inside == "os" else None
+
+
+def absent_modules(error: BaseException) -> list[str]:
+    """Return the modules that the files of a failed import miss, in the order in which they import them."""
+    files = dict.fromkeys(frame.f_code.co_filename for frame, _ in traceback.walk_tb(error.__traceback__))
+    absent = []
+    for file in files:
+        with contextlib.suppress(OSError, ValueError, SyntaxError, RecursionError, MemoryError):
+            absent += [name for name in imported_at_once(ast.parse(Path(file).read_bytes())) if not is_there(name)]
+    return list(dict.fromkeys(absent))[:MOST_ABSENT]
+
+
+def imported_at_once(module: ast.Module) -> list[str]:
+    """Return the top-level modules that a module imports unconditionally."""
+    names = []
+    for node in module.body:
+        if isinstance(node, ast.Import):
+            names += [one.name for one in node.names]
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            names.append(node.module or "")
+    return [name.partition(".")[0] for name in names]
+
+
+def is_there(name: str) -> bool:
+    """Return whether a top-level module is loaded or can be found."""
+    try:
+        return name in sys.modules or importlib.util.find_spec(name) is not None
+    except Exception:  # an importer of the app's own
+        return True
 
 
 def chain(error: BaseException | None) -> Iterator[BaseException]:

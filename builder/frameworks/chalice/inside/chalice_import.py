@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import importlib
 import importlib.abc
 import importlib.machinery
+import importlib.util
 import os
 import sys
 import traceback
@@ -20,6 +22,7 @@ LAMBDA_PACKAGES = {"boto3", "botocore", "s3transfer", "jmespath", "dateutil", "u
 """What Lambda's own Python offers beside the standard library: an app may import it without shipping it."""
 
 LAST_LINES = 25
+MOST_ABSENT = 20
 
 
 class CompileError(Exception):
@@ -152,12 +155,42 @@ def known(
     system = error if isinstance(error, OSError) else None
     return {
         "missing": error.name if isinstance(error, ModuleNotFoundError) else None,
+        "absent": absent_modules(error) if isinstance(error, ModuleNotFoundError) else [],
         "unset": str(error.args[0]) if isinstance(error, KeyError) and innermost == "os" else None,
         "types": sorted({one.__name__ for one in types}),
         "origins": sorted({one.__module__.partition(".")[0] for one in types}),
         "errno": getattr(system, "errno", None),
         "file": names.shorten(str(getattr(system, "filename", None) or "")),
     }
+
+
+def absent_modules(error: BaseException) -> list[str]:
+    """Return the modules that the files of a failed import miss, in the order in which they import them."""
+    files = dict.fromkeys(frame.f_code.co_filename for frame, _ in traceback.walk_tb(error.__traceback__))
+    absent = []
+    for file in files:
+        with contextlib.suppress(OSError, ValueError, SyntaxError, RecursionError, MemoryError):
+            absent += [name for name in imported_at_once(ast.parse(Path(file).read_bytes())) if not is_there(name)]
+    return list(dict.fromkeys(absent))[:MOST_ABSENT]
+
+
+def imported_at_once(module: ast.Module) -> list[str]:
+    """Return the top-level modules that a module imports unconditionally."""
+    names = []
+    for node in module.body:
+        if isinstance(node, ast.Import):
+            names += [one.name for one in node.names]
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            names.append(node.module or "")
+    return [name.partition(".")[0] for name in names]
+
+
+def is_there(name: str) -> bool:
+    """Return whether a top-level module is loaded or can be found."""
+    try:
+        return name in sys.modules or importlib.util.find_spec(name) is not None
+    except Exception:  # an importer of the app's own
+        return True
 
 
 def chain(report: traceback.TracebackException) -> Iterator[traceback.TracebackException]:

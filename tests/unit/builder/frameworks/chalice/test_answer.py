@@ -59,6 +59,25 @@ FAILURES = [
         'File "app.py", line 8', "Add the package that provides requests", id="a forgotten requirement of a tool",
     ),
     pytest.param(
+        {"app.py": HELLO + "import jinja2, os\nfrom PIL import Image\nimport aws.x\nimport helper\n", "helper.py": ""},
+        Code.APP_DOES_NOT_IMPORT, "No module named 'jinja2'",
+        "Add the packages that provide jinja2, PIL (Pillow) and aws to requirements.txt, or put the modules into chalicelib/.",
+        id="several forgotten requirements, all at once",
+    ),
+    pytest.param(
+        {"app.py": HELLO + "import chalicelib.x\nimport bs4\n", "chalicelib/x.py": "try:\n    import a\nexcept ImportError:\n    a = 0\nimport yaml\n"},
+        Code.APP_DOES_NOT_IMPORT, "No module named 'yaml'", "provide yaml (PyYAML) and bs4 (beautifulsoup4) to",
+        id="forgotten requirements in two files",
+    ),
+    pytest.param(
+        {"app.py": HELLO + "import chalicelib.db\n", "chalicelib/__init__.py": ""}, Code.APP_DOES_NOT_IMPORT,
+        "No module named 'chalicelib.db'", "Put chalicelib/db into the zip", id="a module of chalicelib that is not there",
+    ),
+    pytest.param(
+        {"app.py": HELLO + "import chalicelib\n"}, Code.APP_DOES_NOT_IMPORT,
+        "No module named 'chalicelib'", "Put chalicelib into the zip", id="no chalicelib",
+    ),
+    pytest.param(
         {"app.py": "import sys\nsys.meta_path.pop()\nimport nowhere\n"}, Code.APP_DOES_NOT_IMPORT,
         "No module named 'nowhere'", "Add the package", id="an importer less",
     ),
