@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 
 from auto_lambda.errors import AppError, Code
+from builder.diagnosis.lost_names import lost_module_hint, lost_name_hint
 
 _LOST_BY = {
     "3.10": ("formatter", "parser", "symbol"),
@@ -28,6 +29,7 @@ LOST: Mapping[str, str] = {name: minor for minor, names in _LOST_BY.items() for 
 _ATTRIBUTE = re.compile(r"module '([\w.]{1,100})' has no attribute '(\w{1,100})'")
 _NAME = re.compile(r"cannot import name '(\w{1,100})' from '([\w.]{1,100})'")
 _FRAME = re.compile(r'(?m)^  File "(?:/opt/python/)?([\w.-]{1,100})[/"]')
+_PLACE = re.compile(r" \([^()]*\)?|\. Did you mean.*")
 _SIX = re.compile(r"(?:^|\.)six\.moves(?:\.|$)")
 _ABSTRACT = frozenset(name for name in dir(collections.abc) if name[0].isupper())
 _GONE_EVERYWHERE = {"base64": ("decodestring", "encodestring"), "cgi": ("escape",), "fractions": ("gcd",),
@@ -72,13 +74,15 @@ def import_hint(message: str, missing: str | None = None, *, own: bool = True) -
         own: it was raised in the app's own code, not in a dependency.
     """
     if missing is not None:
-        return _lost_module_hint(missing)
+        return _lost_module_hint(missing) or lost_module_hint(missing)
     culprit = None if own else culprit_of(message)
     if gone := next(_gone(message), None):
         return (
             f"No Python that Lambda offers has {gone} any more: take a newer release of {culprit or 'what uses it'}, "
             "in the app's requirements."
         )
+    if hint := lost_name_hint(message, culprit):
+        return hint
     if culprit and (found := _NAME.search(message)) and (other := found[2].partition(".")[0]) != culprit:
         return (
             f"{culprit} does not run with this release of {other}: require an older {other}, or a newer release of "
@@ -95,11 +99,17 @@ def on_all(failures: Sequence[tuple[str, AppError]]) -> AppError:
     error = next((one for _, one in failures if one.code in _OF_THE_APP), failures[0][1])
     if len(failures) == 1 or error.code in _OF_THE_APP:
         return error
-    last = [f"{python} ({one.message.strip().splitlines()[-1][:150]})" for python, one in failures]
+    last = [f"{python} ({_last_line(one)})" for python, one in failures]
+    if len({_PLACE.sub("", _last_line(one)) for _, one in failures}) == 1:  # it has nothing to do with Python
+        return failures[0][1]
     culprits = dict.fromkeys(filter(None, (culprit_of(one.message) for _, one in failures)))
     what = " and ".join(culprits) or "what is imported"
     hint = f"It fails on each Python that may be chosen: {', '.join(last)}. Take a newer release of {what}."
     return AppError(error.code, error.message, hint=hint)
+
+
+def _last_line(error: AppError) -> str:
+    return error.message.strip().splitlines()[-1][:150]
 
 
 def culprit_of(message: str) -> str | None:

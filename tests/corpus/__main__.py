@@ -118,9 +118,8 @@ def say(text: str) -> None:
 def told(score: Score) -> Score:
     for ended in (score.dropped, score.followed):
         if ended:
-            say(
-                f"{score.project.name}: {ended.code} {ended.python} {' | '.join(ended.told.strip().splitlines())[:1500]}".rstrip()
-            )
+            told = " | ".join(ended.told.strip().splitlines())
+            say(f"{score.project.name}: {ended.code} {ended.python} {told[:1500]}".rstrip())
     say(f"{score.project.name}: {'right' if score.right else 'NOT RIGHT'}")
     return score
 

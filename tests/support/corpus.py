@@ -1,7 +1,7 @@
 """Real projects out of the package index's source distributions: which, and how each becomes a zip.
 
-`tests/corpus/projects.toml` has a table for each. Nothing of them lies in this repository: pip fetches each distribution
-from the index that it is configured for, and checks its hash.
+`tests/corpus/projects.toml` has a table for each. Nothing of them lies in this repository: pip fetches each
+distribution from the index that it is configured for, and checks its hash.
 """
 
 from __future__ import annotations
@@ -49,8 +49,8 @@ class Project:
         name: the name of its deployment.
         kind: what it is: ``chalice``, ``zappa``, ``flask``, ...
         sdist: the distribution that it lies in.
-        take: what its zip holds, as the file's or folder's path in the distribution by that in the zip; ``page#2`` is the
-            second block of code on a page. The whole distribution by default.
+        take: what its zip holds: paths in the distribution by those in the zip; ``page#2`` is the second block of
+            code on a page. The whole distribution by default.
         leave: patterns of files that do not belong to it.
         fill: the placeholders of a template, with what its tool's user would answer.
         requires: what its readme tells to install, where it has no manifest of its own.

@@ -23,7 +23,8 @@ class MissingBound:
 
 KNOWN = (
     MissingBound("connexion<3", ("flask<2.3", "werkzeug<3")),
-    MissingBound("djangorestframework<3.14", ("django<5",)),
+    MissingBound("djangorestframework<3.13", ("django<4",)),
+    MissingBound("djangorestframework>=3.13,<3.14", ("django<4.2",)),
     MissingBound("environs<11", ("marshmallow<4",)),
     MissingBound("flask-assets<2.1", ("flask<2.3",)),
     MissingBound("flask-babel<3", ("flask<2.3",)),
@@ -42,6 +43,7 @@ KNOWN = (
     MissingBound("flask-sqlalchemy<3", ("flask<2.3", "sqlalchemy<2")),
     MissingBound("flask-wtf<1", ("flask<2.2", "werkzeug<2.1")),
     MissingBound("flask-wtf>=1,<1.1", ("flask<2.3", "werkzeug<3")),
+    MissingBound("flask<1.1", ("werkzeug<1",)),  # whose names apps of that time import from werkzeug itself
     MissingBound("flask<2", ("werkzeug<2.1", "jinja2<3.1", "itsdangerous<2.1")),
     MissingBound("flask>=2,<2.1", ("werkzeug<2.1",)),
     MissingBound("flask>=2.1,<2.2.5", ("werkzeug<3",)),

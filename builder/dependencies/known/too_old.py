@@ -19,6 +19,7 @@ OLDEST: Mapping[str, tuple[str, str]] = {
     "chalice": ("1.6.2", "2"),
     "django": ("2.2", "3"),
     "feedparser": ("6", "7"),
+    "flask": ("1.0.3", "2"),
     "flask-restful": ("0.3.8", "0.4"),
     "graphql-core": ("2.3.2", "3"),
     "html5lib": ("1.1", "2"),
@@ -40,6 +41,9 @@ OLDEST: Mapping[str, tuple[str, str]] = {
 }
 """The first release that can be imported, and the first of the next generation, by normalised name."""
 
+_RUNS_BEFORE: Mapping[str, str] = {"flask": "1"}
+"""The release from which on they do not run, where older ones do."""
+
 
 def replaced(line: str) -> tuple[str, str | None]:
     """Return a requirement with a pin that cannot run raised as little as possible, and a warning, None if it can."""
@@ -49,7 +53,7 @@ def replaced(line: str) -> tuple[str, str | None]:
     if name not in OLDEST or pinned is None:
         return line, None
     first, end = OLDEST[name]
-    if pinned >= Version(first):
+    if pinned >= Version(first) or pinned < Version(_RUNS_BEFORE.get(name, "0")):
         return line, None
     requirement.specifier = SpecifierSet(f">={first},<{end}")
     return str(requirement), (

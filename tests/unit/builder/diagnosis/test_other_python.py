@@ -127,6 +127,12 @@ def test_an_app_that_runs_on_no_python_hears_of_all_and_is_sent_to_none_of_them(
     assert on_all(failures[:1]) is failures[0][1]
 
 
+def test_what_fails_alike_on_every_python_has_nothing_to_do_with_it() -> None:
+    places = ["/usr/lib/python3.13/x.py", "/usr/lib/python3.12/x.py"]
+    failures = [("3.1", error(f"x\nImportError: cannot import name 'a' from 'b' ({place})")) for place in places]
+    assert on_all(failures) is failures[0][1]
+
+
 def test_what_no_python_can_cure_counts_before_what_another_could() -> None:
     missing = AppError(Code.MISSING_ENVIRONMENT, "TABLE", hint="Set it.")
     assert on_all([("3.13", error()), ("3.12", missing), ("3.11", error())]) is missing

@@ -13,6 +13,9 @@ def needs(**pins: str) -> list[str]:
 def test_a_release_and_what_it_does_not_run_with() -> None:
     assert needs(flask="2.0.3", werkzeug="3.1.3") == ["werkzeug<2.1"]
     assert needs(pandas="1.5.3", numpy="2.3.0") == ["numpy<2"]
+    assert needs(flask="0.12.2", werkzeug="2.0.3") == ["werkzeug<1"]
+    assert needs(djangorestframework="3.13.1", django="4.2") == ["django<4.2"]
+    assert needs(djangorestframework="3.12.4", django="4.1") == ["django<4"]
     assert needs(environs="9.5.0", marshmallow="4.0.0") == ["marshmallow<4"]
 
 

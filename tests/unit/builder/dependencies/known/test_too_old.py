@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from packaging.requirements import Requirement
 from packaging.version import Version
 
-from builder.dependencies.known.too_old import OLDEST, replaced
+from builder.dependencies.known.too_old import _RUNS_BEFORE, OLDEST, replaced
 
 
 @pytest.mark.parametrize(
@@ -15,6 +15,7 @@ from builder.dependencies.known.too_old import OLDEST, replaced
         ("Jinja2==2.9.6", "Jinja2<3,>=2.10.3"),
         ("Werkzeug==0.14.1", "Werkzeug<1,>=0.15.5"),
         ("requests[security]==2.18.4 ; python_version > '3'", 'requests[security]<3,>=2.20; python_version > "3"'),
+        ("Flask==1.0.2", "Flask<2,>=1.0.3"),
         ("botocore~=1.12.3", "botocore<2,>=1.14"),
     ],
 )
@@ -25,7 +26,16 @@ def test_a_pin_that_runs_nowhere_is_raised_as_little_as_possible(line: str, chan
 
 
 @pytest.mark.parametrize(
-    "line", ["Jinja2==2.11.3", "jinja2", "jinja2>=2.0", "six==1.0", "django==2.2.28", f"jinja2==1.{'1' * 6000}"]
+    "line",
+    [
+        "Jinja2==2.11.3",
+        "jinja2",
+        "jinja2>=2.0",
+        "six==1.0",
+        "django==2.2.28",
+        "flask==0.12.5",
+        f"jinja2==1.{'1' * 6000}",
+    ],
 )
 def test_all_others_stay_as_they_are(line: str) -> None:
     assert replaced(line) == (line, None)
@@ -36,5 +46,5 @@ def test_what_is_taken_is_never_older_than_what_was_pinned(name: str, release: l
     version = ".".join(map(str, release))
     changed, warning = replaced(f"{name}=={version}")
     first = OLDEST[name][0]
-    assert (warning is not None) == (Version(version) < Version(first))
+    assert (warning is not None) == (Version(_RUNS_BEFORE.get(name, "0")) <= Version(version) < Version(first))
     assert warning is None or first in str(Requirement(changed).specifier)

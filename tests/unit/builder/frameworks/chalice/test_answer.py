@@ -61,17 +61,20 @@ FAILURES = [
     pytest.param(
         {"app.py": HELLO + "import jinja2, os\nfrom PIL import Image\nimport aws.x\nimport helper\n", "helper.py": ""},
         Code.APP_DOES_NOT_IMPORT, "No module named 'jinja2'",
-        "Add the packages that provide jinja2, PIL (Pillow) and aws to requirements.txt, or put the modules into chalicelib/.",
+        "Add the packages that provide jinja2, PIL (Pillow) and aws to requirements.txt, or put the modules into ",
         id="several forgotten requirements, all at once",
     ),
     pytest.param(
-        {"app.py": HELLO + "import chalicelib.x\nimport bs4\n", "chalicelib/x.py": "try:\n    import a\nexcept ImportError:\n    a = 0\nimport yaml\n"},
+        {
+            "app.py": HELLO + "import chalicelib.x\nimport bs4\n",
+            "chalicelib/x.py": "try:\n    import a\nexcept ImportError:\n    a = 0\nimport yaml\n",
+        },
         Code.APP_DOES_NOT_IMPORT, "No module named 'yaml'", "provide yaml (PyYAML) and bs4 (beautifulsoup4) to",
         id="forgotten requirements in two files",
     ),
     pytest.param(
         {"app.py": HELLO + "import chalicelib.db\n", "chalicelib/__init__.py": ""}, Code.APP_DOES_NOT_IMPORT,
-        "No module named 'chalicelib.db'", "Put chalicelib/db into the zip", id="a module of chalicelib that is not there",
+        "No module named 'chalicelib.db'", "Put chalicelib/db into the zip", id="no such module of chalicelib",
     ),
     pytest.param(
         {"app.py": HELLO + "import chalicelib\n"}, Code.APP_DOES_NOT_IMPORT,
