@@ -11,6 +11,7 @@ from typing import Any, Literal, cast
 
 from auto_lambda.errors import AppError, Code
 from builder.source.options import why_refused
+from builder.source.python_path import VARIABLE as PYTHON_PATH
 
 ZAPPA_VERSION = "0.63.0"
 ZAPPA_HANDLER = "handler.lambda_handler"
@@ -44,6 +45,10 @@ _ALIAS = "every trigger uses the alias `live`"
 _OWN_ROLE = (
     "each app gets a role of its own within the pipeline's boundary: say in `extra_permissions` or `attach_policy` "
     "what it may do"
+)
+_LATE_PATH = (
+    f"{PYTHON_PATH} in the zappa setting environment_variables is set on the function, as if it stood in "
+    "aws_environment_variables: zappa would set it when Python already runs, which then does not look at it"
 )
 _UPLOAD = "only zappa's own upload uses it; packages go to the pipeline's bucket"
 
@@ -110,7 +115,8 @@ RULES: Mapping[str, Rule] = {
         "per region"
     ),
     "environment_variables": _carried(
-        "written into `zappa_settings.py`, not shown in the console; overridden by `[environment]` of auto-lambda.toml"
+        "written into `zappa_settings.py`, not shown in the console; overridden by `[environment]` of "
+        "auto-lambda.toml. A PYTHONPATH is set on the function, with a warning"
     ),
     "ephemeral_storage": _carried(),
     "events": _carried("schedules, sqs, dynamodb, kinesis, sns, s3 and event patterns on any bus"),
@@ -345,4 +351,6 @@ def _warnings(settings: StageSettings) -> tuple[str, ...]:
         found.append(f"these zappa settings have no effect here and are ignored: {', '.join(quiet)}")
     if unknown := sorted(set(settings.values) - set(RULES)):
         found.append(f"zappa {ZAPPA_VERSION} has no such settings, they are ignored: {', '.join(unknown)}")
+    if PYTHON_PATH in settings.mapping("environment_variables"):
+        found.append(_LATE_PATH)
     return tuple(found)

@@ -108,6 +108,7 @@ def package(request: dict[str, Any]) -> dict[str, Any]:
     sys.path[:0] = [str(Path.cwd()), *filter(None, [request["site"]])]  # after zappa itself, which stays the tool's own
     hook("callbacks.settings", lambda: cli.callback("settings"))
     settings = {**json.loads(json.dumps(cli.stage_config, default=str)), **changes(before, plain(vars(cli)))}
+    settings |= path_in_time(settings)
     sys.path[1:1] = own_path({**(settings.get("aws_environment_variables") or {}), **request["environment"]})
     if settings.get("prebuild_script"):
         hook("prebuild_script", cli.execute_prebuild_script)
@@ -120,6 +121,14 @@ def package(request: dict[str, Any]) -> dict[str, Any]:
         "rules": rules(cli, request["function"], settings),
         "resources": resources(cli, request, settings),
     }
+
+
+def path_in_time(settings: dict[str, Any]) -> dict[str, Any]:
+    """Return the function's variables with the PYTHONPATH that zappa's handler would set when Python already runs."""
+    late, early = (settings.get(name) for name in ("environment_variables", "aws_environment_variables"))
+    if not isinstance(late, dict) or "PYTHONPATH" not in late:
+        return {}
+    return {"aws_environment_variables": {"PYTHONPATH": late["PYTHONPATH"], **(early or {})}}
 
 
 def own_path(variables: dict[str, Any]) -> list[str]:
@@ -265,9 +274,10 @@ def settings_module(cli: Any, request: dict[str, Any], settings: dict[str, Any])
     cli.zappa_settings[request["stage"]] = config
     cli.project_name, cli.lambda_name, cli.aws_region = request["name"], request["function"], None
     try:
-        # zappa's handler would set these over what auto-lambda.toml sets on the function.
+        # zappa's handler would set these over what is set on the function.
         given = dict(cli.environment_variables or {}).items()
-        cli.environment_variables = {name: value for name, value in given if name not in request["environment"]}
+        taken = {"PYTHONPATH", *request["environment"]}
+        cli.environment_variables = {name: value for name, value in given if name not in taken}
         return str(cli.get_zappa_settings_string())
     except Exception as error:
         raise Fault("config", one_line(error)) from error

@@ -334,6 +334,16 @@ def test_a_python_path_of_the_apps_own_counts(compile_zappa: Compile) -> None:
     assert (draft.code / "src" / "store.py").exists()
 
 
+@pytest.mark.parametrize("app", ["store.app", "shop.app"])
+def test_a_python_path_that_zappa_would_set_too_late_counts_too(compile_zappa: Compile, app: str) -> None:
+    more = {"environment_variables": {"PYTHONPATH": "src:/opt/python", "COLOUR": "green"}, "app_function": app}
+    draft = compile_zappa({"src/store.py": APP, "shop.py": "from store import app\n", **settings(**more)}, prove=True)
+    assert "PYTHONPATH" not in (draft.code / "zappa_settings.py").read_text()
+    assert "COLOUR" in (draft.code / "zappa_settings.py").read_text()
+    assert function(draft)["Environment"]["Variables"]["PYTHONPATH"].startswith("src")
+    assert any("PYTHONPATH" in one and "aws_environment_variables" in one for one in draft.warnings)
+
+
 EVENT = {"function": "shop.tick", "expression": "rate(1 day)"}
 
 
