@@ -71,8 +71,8 @@ def dropped(stack: Stack, project: Project, files: Mapping[str, bytes]) -> Ended
     drop = stack.drop(project.name, make_zip(files))
     try:
         receipt = stack.final(drop, SECONDS)
-    except AssertionError as error:
-        return Ended(OURS, str(error)[-2000:])
+    except AssertionError as late:
+        return Ended(OURS, str(late)[-2000:])
     error = receipt.get("error") or {}
     code = LIVE if receipt["status"] == LIVE else error.get("code", OURS)
     ended = Ended(code, error.get("message", ""), error.get("hint") or "", receipt.get("python") or "")

@@ -179,9 +179,9 @@ def _import_hint(error: _Error, source: Source) -> str:
         return f"Put {error.missing.replace('.', '/')} into the zip: the code of {_OWN_FOLDER}/ is the app's own."
     if top.isidentifier() and _has(source.root, top):
         return f"chalice packages only {PACKAGED}: move {top} into chalicelib/ and import it from there."
-    beside = [name for name in error.absent if name.isidentifier() and _has(source.root, name)]
+    own = [name for name in error.absent if name.isidentifier() and _has(source.root, name)]
     return import_hint(error.message, clean(error.missing)) or add_hint(
-        error.missing, error.absent, manifest="requirements.txt", place="chalicelib/", own=beside
+        error.missing, error.absent, manifest="requirements.txt", place="chalicelib/", own=own
     )
 
 
