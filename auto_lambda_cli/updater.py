@@ -55,7 +55,8 @@ def _cells(row: Mapping[str, Any]) -> tuple[str, ...]:
     tasks = f"{row['running']}/{row['desired']}"
     changed = [image for image in row["wanted"] if image not in row["images"]]
     why = "; ".join(one for one in (row["why"], row["scaling"]) if one)
-    return row["service"], tasks, " ".join(row["images"]), " ".join(changed) or "the same", why
+    wanted = " ".join(changed) or "the same" if row["wanted"] else "not known"
+    return row["service"], tasks, " ".join(row["images"]), wanted, why
 
 
 def _signed(url: str, session: boto3.Session) -> dict[str, str]:

@@ -55,6 +55,7 @@ def _read(reach: Reach) -> list[Statement]:
     images = [_allow("Images", ["ecr:DescribeImages"], repositories)] if repositories else []
     return [
         _allow("Services", ["ecs:DescribeServices"], _each(reach, "service")),
+        _allow("Tasks", ["ecs:DescribeTasks"], _each(reach, "task")),
         _allow("Lists", ["ecs:ListServices", "ecs:ListTasks"], ["*"], within),
         _allow("Definitions", ["ecs:DescribeTaskDefinition", "ecs:ListTaskDefinitions"], ["*"]),
         _allow("Alarms", ["cloudwatch:DescribeAlarms"], ["*"]),
@@ -70,7 +71,7 @@ def _write(reach: Reach) -> list[Statement]:
     roles = [f"arn:*:iam::*:role/{role}" for role in reach.roles]
     return [
         _allow("Update", ["ecs:UpdateService", "ecs:TagResource"], _each(reach, "service")),
-        _allow("Replace", ["ecs:DescribeTasks", "ecs:StopTask"], _each(reach, "task")),
+        _allow("Replace", ["ecs:StopTask"], _each(reach, "task")),
         _allow("Register", ["ecs:RegisterTaskDefinition"], ["*"]),
         _allow("TagWhatIsRegistered", ["ecs:TagResource"], [_ecs("task-definition/*")], new),
         *([_allow("Roles", ["iam:PassRole"], roles, to_tasks)] if roles else []),

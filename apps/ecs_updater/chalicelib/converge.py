@@ -18,7 +18,7 @@ from .ecs import ClusterGone, Ecs, LostField
 from .images import BadName, Follow
 from .model import SCALED, TRIED, Definition, Service, Target, Unknown, short
 from .plan import Plan, Verdict, family_of, images, needs_revision, plan
-from .replacing import is_stuck, next_stop
+from .replacing import Stop, is_stuck, next_stop
 from .scaling import Alarm, Change, Rules, last_change, want
 from .telling import Telling
 
@@ -41,6 +41,7 @@ class World:
     targets: Targets
     recent: Mapping[str, Sequence[Definition]]
     alarms: Mapping[str, Alarm]
+    stops: Mapping[str, Stop]
     problems: tuple[str, ...]
 
     def plan(self) -> Plan:
@@ -95,9 +96,11 @@ class Convergence:
         world = self.look(clusters)
         drawn = world.plan()
         self._update(drawn)
+        updated = {update.service.arn for update in drawn.updates}
         for service in world.services:
             self._report_transition(service, drawn.verdicts.get(service.arn, Verdict()), world)
-            self._replace_tasks(service)
+            if service.arn in world.stops and service.arn not in updated:
+                self._replace_task(service, world.stops[service.arn])
         scaling = {service.arn: self._scale(service, world.alarms) for service in world.services}
         rows = self.rows(world, drawn, scaling)
         self.telling.converged([row.told() for row in rows], world.problems)
@@ -114,14 +117,16 @@ class Convergence:
         targets = {follow: self.registries.resolve(follow) for follow in sorted(follows, key=str)}
         wanting = [service for service in services if needs_revision(service, definitions, targets)]
         recent = self._recent(wanting)
-        alarms = self._alarms(services, problems)
-        return World(services, definitions, targets, recent, alarms, tuple(problems))
+        alarms, stops = self._alarms(services, problems), self._stops(services)
+        return World(services, definitions, targets, recent, alarms, stops, tuple(problems))
 
     def rows(self, world: World, drawn: Plan, scaling: Mapping[str, str] | None = None) -> list[Row]:
         """Return what is to be said of each service."""
         rows = []
         for service in world.services:
             verdict = drawn.verdicts.get(service.arn, Verdict())
+            if stop := world.stops.get(service.arn):
+                verdict = replace(verdict, why=stop.why)
             if failure := self.failures.get(service.arn):
                 verdict = replace(verdict, why=failure, behind=True)
             current = world.definitions.get(service.definition or "")
@@ -153,6 +158,15 @@ class Convergence:
             if family_of(service) not in found:
                 with self._guarded(service):
                     found[family_of(service)] = self.ecs.recent(family_of(service))
+        return found
+
+    def _stops(self, services: Sequence[Service]) -> dict[str, Stop]:
+        found = {}
+        for service in filter(is_stuck, services):
+            try:
+                found[service.arn] = next_stop(service, self.ecs.tasks(service))
+            except (*_FROM_AWS, BadName) as error:
+                found[service.arn] = Stop(None, _explain(error))
         return found
 
     def _alarms(self, services: Sequence[Service], problems: list[str]) -> Mapping[str, Alarm]:
@@ -204,13 +218,10 @@ class Convergence:
         since = max(pushed) if pushed else current.get("registeredAt")
         return max(0.0, (self.now() - since).total_seconds()) if isinstance(since, datetime) else 0.0
 
-    def _replace_tasks(self, service: Service) -> None:
-        if not is_stuck(service):
-            return
-        with self._guarded(service):
-            stop = next_stop(service, self.ecs.tasks(service))
-            self.telling.log("replacing", service=service.label, task=stop.task and stop.task.arn, why=stop.why)
-            if stop.task:
+    def _replace_task(self, service: Service, stop: Stop) -> None:
+        self.telling.log("replacing", service=service.label, task=stop.task and stop.task.arn, why=stop.why)
+        if stop.task:
+            with self._guarded(service):
                 self.ecs.stop(service, stop.task, stop.why)
 
     def _scale(self, service: Service, alarms: Mapping[str, Alarm]) -> str:

@@ -79,6 +79,10 @@ class Cluster:
         (told,) = self.client.describe_services(cluster="shop", services=[name])["services"]
         return str(told["taskDefinition"].rpartition("/")[2])
 
+    def images(self, name: str) -> list[str]:
+        told = self.client.describe_task_definition(taskDefinition=self.on(name))["taskDefinition"]
+        return [one["image"] for one in told["containerDefinitions"]]
+
     def desired(self, name: str) -> int:
         (told,) = self.client.describe_services(cluster="shop", services=[name])["services"]
         return int(told["desiredCount"])
@@ -197,6 +201,29 @@ def test_a_revision_that_was_taken_back_is_told_once_and_not_tried_again(cluster
     cluster.registry.push(SHOP, "x", "1.2.0")
     cluster.run()
     assert cluster.on("web") == "shop:3"
+
+
+def test_two_runs_at_once_leave_the_same_as_one(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The second one looks and acts between the first one's look and its first call."""
+    register = Ecs.register
+    cluster.registry.push(SHOP, "x", "1.1.0")
+
+    def meanwhile(self: Ecs, revision: Any) -> str:
+        monkeypatch.setattr(Ecs, "register", register)
+        cluster.run()
+        return register(self, revision)
+
+    monkeypatch.setattr(Ecs, "register", meanwhile)
+    cluster.run()
+    quiet = Killer()
+    cluster.run(quiet)
+    assert quiet.calls == ["PutMetricData"], "they agree, at the cost of one superfluous revision"
+    images = {name: cluster.images(name) for name in ("web", "api", "blog")}
+    assert images == {
+        "web": ["acme/shop:1.1.0", "proxy:3"],
+        "api": ["docker.io/acme/shop:1.1.0"],
+        "blog": ["acme/shop:1.0.0"],
+    }
 
 
 def test_the_tags_of_a_definition_are_carried_over(cluster: Cluster) -> None:

@@ -95,6 +95,14 @@ def test_each_service_has_a_line_with_the_reason_and_the_request_is_signed(api: 
     assert "/execute-api/aws4_request" in headers["Authorization"]
 
 
+def test_what_no_registry_has_said_yet_is_not_known(api: Api) -> None:
+    live(api.url)
+    late = {**SAME, "wanted": [], "why": "docker.io cannot be asked; later"}
+    api.answer = (200, {"services": [late], "problems": []})
+    told = status()
+    assert (told.exit_code, "not known" in told.stdout) == (0, True)
+
+
 def test_all_is_well_is_exit_code_0_and_json_is_what_the_updater_said(api: Api) -> None:
     live(api.url)
     api.answer = (200, {"services": [SAME], "problems": []})
