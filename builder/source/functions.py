@@ -17,7 +17,9 @@ ONLY_FUNCTION = "app"
 
 MOST_FUNCTIONS = 50
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,39}")
+_LONGEST_PLACE = 100  # characters
 _SNAP_START_DISK = 512  # MB
+_ORDERED, _ORDERED_BATCH = ".fifo", 10
 
 _IN_SETTINGS = "in the zappa settings"
 _ELSEWHERE: Mapping[FrameworkName, Mapping[str, str]] = {
@@ -130,7 +132,7 @@ def _given(table: FunctionOptions) -> Iterator[str]:
 
 def _mistakes(error: ValidationError) -> Iterator[str]:
     for one in error.errors(include_url=False):
-        place = ".".join(map(str, one["loc"]))
+        place = ".".join(map(str, one["loc"]))[:_LONGEST_PLACE]
         if one["type"] == "extra_forbidden":
             yield f".{place} is no setting"
         elif not place:
@@ -146,6 +148,17 @@ def _conflicts(table: FunctionOptions) -> Iterator[str]:
         yield "snap_start can't be had together with provisioned"
     if table.snap_start and (table.disk or 0) > _SNAP_START_DISK:
         yield f"snap_start can't be had with a disk of more than {_SNAP_START_DISK} MB"
+    # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
+    if table.batch_size and not table.queue:
+        yield "batch_size is for messages of a queue, and no queue is named"
+    if (table.batch_size or 0) > _ORDERED_BATCH and any(one.endswith(_ORDERED) for one in table.queue):
+        yield f"batch_size can't be more than {_ORDERED_BATCH} for a queue that keeps the order ({_ORDERED})"
+    # https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
+    if (table.dead_letter_queue or "").endswith(_ORDERED):
+        yield f"dead_letter_queue can't be one that keeps the order ({_ORDERED})"
+    # https://docs.aws.amazon.com/sns/latest/dg/fifo-topic-message-delivery.html
+    if any(one.endswith(_ORDERED) for one in table.topic):
+        yield f"topic can't be one that keeps the order ({_ORDERED}): it calls no functions"
 
 
 def _same_ids(functions: Mapping[str, FunctionOptions]) -> Iterator[str]:

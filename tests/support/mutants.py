@@ -9,6 +9,8 @@ from typing import Any
 from drafts import ACCOUNT
 
 from auto_lambda.model import Template
+from worker.deploy.gate import ownership, texts
+from worker.deploy.gate.namespace import Namespace
 from worker.deploy.gate.properties import PROPERTIES, PropertyRule
 
 _OTHER = "999999999999"
@@ -62,7 +64,7 @@ def every_property(template: Template) -> Iterator[tuple[str, str, PropertyRule]
     """A resource of the template for each type, with each path that the table has for it."""
     ids = {one["Type"]: name for name, one in sorted(template["Resources"].items())}
     for kind, paths in PROPERTIES.items():
-        for path, rule in paths.items():
+        for path, rule in paths.items() if kind in ids else ():
             yield ids[kind], path, rule
 
 
@@ -74,6 +76,12 @@ def mutants(template: Template) -> Iterator[tuple[str, str, Template]]:
             values |= {f"{what}, foreign": value for what, value in FOREIGN.items()}
         for what, value in values.items():
             yield f"{template['Resources'][name]['Type']} {path}: {what}", name, changed(template, name, path, value)
+
+
+def refused_at_once(space: Namespace, resource: dict[str, Any], mutant: Template) -> bool:
+    """Tell whether a check of a single resource refuses a mutant; these are the fastest."""
+    known = frozenset(mutant["Resources"]) | {"AWS::AccountId", "AWS::Partition", "AWS::Region"}
+    return any(True for _ in ownership.judge(space, resource)) or any(True for _ in texts.judge(resource, known))
 
 
 def changed(template: Template, name: str, path: str, value: Any) -> Template:

@@ -12,12 +12,14 @@ import pytest
 from building import make_source, quiet
 from built_cases import Ended, build_case, builder_parts
 from cases import Case, zipped
-from drafts import ACCOUNT, APP, SURROUNDINGS, Maker
+from drafts import ACCOUNT, APP, SURROUNDINGS, Maker, with_template
+from mutants import mutants, refused_at_once
 
 from auto_lambda.errors import AppError, Code
 from auto_lambda.grants import Grants
 from auto_lambda.model import BucketNotification
 from builder.compose import Parts
+from builder.frameworks.functions import with_functions
 from builder.frameworks.plain import Plain
 from builder.lint.lint import lint
 from builder.model import Built, Draft, Options
@@ -25,7 +27,10 @@ from builder.pipeline import as_message
 from builder.source.functions import read_functions
 from worker.deploy.gate.access import AppAccess
 from worker.deploy.gate.gate import pass_gate
+from worker.deploy.gate.namespace import Namespace
+from worker.deploy.gate.template import TemplateView
 from worker.deploy.rights.review import Review, review
+from worker.model import Bundle, DeployTarget
 
 HANDLER = "def lambda_handler(event, context):\n    return 'ok'\n"
 
@@ -188,6 +193,47 @@ def test_it_passes_the_gate_with_grants_for_what_it_names(tmp_path: Path) -> Non
         return arns
 
     pass_gate(bundle, SURROUNDINGS, replace(closed, grants=Grants(queues=concrete(queues), topics=concrete(topics))))
+
+
+EVERY_SETTING = (
+    TRIGGERS
+    + """
+url = true
+disk = 1024
+provisioned = 1
+partial_batches = true
+dead_letter_queue = "lost"
+retries = 0
+max_age = 60
+"""
+)
+
+
+def test_whatever_a_plain_app_could_name_of_another_is_refused(tmp_path: Path) -> None:
+    before = compiled(tmp_path, EVERY_SETTING)
+    functions = read_functions("auto-lambda.toml", tomllib.loads(EVERY_SETTING)["functions"])
+    draft = with_functions(before, functions, "3.12")
+    (tmp_path / "made").mkdir()
+    bundle = Maker(tmp_path / "made").bundle(draft.template, url=False, main="Work", asked=False)
+    pass_gate(bundle, SURROUNDINGS)
+    target = replace(SURROUNDINGS, reserved=("pipeline-Queue-X1", "ledger", "pipeline-AlarmTopic-*"))
+    space = Namespace(AppAccess(APP), target, TemplateView(bundle.template["Resources"]))
+    tried = list(mutants(bundle.template))
+    assert len(tried) > 1000
+    assert [
+        what
+        for what, name, mutant in tried
+        if not refused_at_once(space, mutant["Resources"][name], mutant)
+        and passes(with_template(bundle, mutant), target)
+    ] == []
+
+
+def passes(bundle: Bundle, target: DeployTarget) -> bool:
+    try:
+        pass_gate(bundle, target)
+    except AppError:
+        return False
+    return True
 
 
 ROOT = Path(__file__).parents[4]

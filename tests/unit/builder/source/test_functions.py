@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import tomllib
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -121,6 +122,20 @@ def test_a_function_may_not_both_be_snapped_and_kept_started() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        ("batch_size = 5", "no queue is named"),
+        ('queue = ["jobs", "jobs.fifo"]\nbatch_size = 11', "can't be more than 10"),
+        ('dead_letter_queue = "lost.fifo"', "dead_letter_queue can't be one that keeps the order"),
+        ('topic = "news.fifo"', "it calls no functions"),
+    ],
+)
+def test_what_aws_does_not_take_together(lines: str, told: str) -> None:
+    assert told in refused(f"[functions.work]\n{lines}")
+    assert read('[functions.work]\nqueue = "jobs.fifo"\nbatch_size = 10')
+
+
 def test_more_functions_than_an_app_may_have_are_refused() -> None:
     tables = "".join(f"[functions.f{number}]\n" for number in range(51))
     with pytest.raises(AppError, match="more than 50"):
@@ -131,3 +146,19 @@ def test_more_functions_than_an_app_may_have_are_refused() -> None:
 def test_a_name_becomes_a_logical_id(name: str) -> None:
     assert logical_id(name).isalnum()
     assert logical_id(name).lower() == name.replace("-", "").replace("_", "").lower()
+
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=6,
+)
+TABLE = st.dictionaries(st.sampled_from(SETTINGS) | st.text(max_size=8), ANYTHING, max_size=4)
+
+
+@given(st.dictionaries(st.sampled_from(["a", "b-c"]) | st.text(max_size=8), TABLE | ANYTHING, max_size=3))
+def test_whatever_is_written_is_read_or_refused(tables: dict[str, Any]) -> None:
+    try:
+        read_functions("auto-lambda.toml", tables)
+    except AppError as error:
+        assert error.code is Code.BAD_CONFIG

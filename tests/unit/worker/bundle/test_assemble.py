@@ -9,6 +9,7 @@ import pytest
 from drafts import SURROUNDINGS, Maker, resource, rest_template
 
 from auto_lambda.errors import AppError, Code
+from worker.bundle import release
 from worker.bundle.assemble import renew
 
 
@@ -42,6 +43,13 @@ def test_an_app_without_dependencies_has_no_layer(make: Maker) -> None:
     bundle = make.bundle()
     assert len(bundle.artifacts) == 2
     assert "Layers" not in bundle.template["Resources"]["Api"]["Properties"]
+
+
+@pytest.mark.parametrize("asked", [True, False])
+def test_a_stored_template_tells_whether_a_request_may_be_made_up(make: Maker, asked: bool) -> None:
+    bundle = make.bundle(asked=asked)
+    assert release.bundle(bundle.app, bundle.template_key, bundle.template) == replace(bundle, artifacts=())
+    assert bundle.asked is asked
 
 
 def test_too_many_resources(make: Maker) -> None:
