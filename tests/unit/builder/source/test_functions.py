@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import tomllib
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -158,7 +159,5 @@ TABLE = st.dictionaries(st.sampled_from(SETTINGS) | st.text(max_size=8), ANYTHIN
 
 @given(st.dictionaries(st.sampled_from(["a", "b-c"]) | st.text(max_size=8), TABLE | ANYTHING, max_size=3))
 def test_whatever_is_written_is_read_or_refused(tables: dict[str, Any]) -> None:
-    try:
-        read_functions("auto-lambda.toml", tables)
-    except AppError as error:
-        assert error.code is Code.BAD_CONFIG
+    with suppress(AppError):
+        assert set(read_functions("auto-lambda.toml", tables)) == set(tables)
