@@ -55,7 +55,8 @@ def _cells(row: Mapping[str, Any]) -> tuple[str, ...]:
     tasks = f"{row['running']}/{row['desired']}"
     changed = [image for image in row["wanted"] if image not in row["images"]]
     why = "; ".join(one for one in (row["why"], row["scaling"]) if one)
-    wanted = " ".join(changed) or "the same" if row["wanted"] else "not known"
+    nothing_said = "not known" if row["why"] else "-"
+    wanted = (" ".join(changed) or "the same") if row["wanted"] else nothing_said
     return row["service"], tasks, " ".join(row["images"]), wanted, why
 
 

@@ -30,7 +30,8 @@ CLUSTERS = os.environ["CLUSTERS"].split()
 TOPIC = os.environ["TOPIC"]
 _SECONDS_BETWEEN_QUESTIONS = 60 * float(os.environ.get("REGISTRY_MINUTES", "5"))
 _PUSHES = {"source": ["aws.ecr"], "detail-type": ["ECR Image Action"], "detail": {"action-type": ["PUSH", "DELETE"]}}
-_FAILURES = {"source": ["aws.ecs"], "detail-type": ["ECS Deployment State Change"]}
+_ENDS = ["SERVICE_DEPLOYMENT_COMPLETED", "SERVICE_DEPLOYMENT_FAILED"]
+_DEPLOYMENTS = {"source": ["aws.ecs"], "detail-type": ["ECS Deployment State Change"], "detail": {"eventName": _ENDS}}
 
 
 @app.route("/hooks/docker-hub/{token}", methods=["POST"])
@@ -76,9 +77,9 @@ def pushed(event: Any) -> None:
     _hint(event.context, "push", "ecr", image)
 
 
-@app.on_cw_event(_FAILURES)
+@app.on_cw_event(_DEPLOYMENTS)
 def deployed(event: Any) -> None:
-    """Hear how a deployment of ECS went on."""
+    """Hear how a deployment of ECS ended."""
     _hint(event.context, "deployment", "ecs", str(event.detail.get("eventName", "")))
 
 

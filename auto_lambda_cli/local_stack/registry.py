@@ -28,6 +28,9 @@ class RegistryServer:
         realm: where it sends clients for tokens; its own address if None.
         status: what it answers to everything; 0: the truth.
         page: how many tags it tells at once.
+        pushed: when tags were pushed, as Docker Hub's own API tells it.
+        elsewhere: an address that blobs are redirected to; None: they are here.
+        odd: what it answers to everything, with status 200; None: the truth.
     """
 
     host: str = ""
@@ -38,6 +41,9 @@ class RegistryServer:
     realm: str | None = None
     status: int = 0
     page: int = 1000
+    elsewhere: str | None = None
+    odd: bytes | None = None
+    pushed: dict[str, str] = field(default_factory=dict)
 
     def push(self, repository: str, tag: str, created: str = "2026-11-28T12:00:00Z", *, architectures: int = 1) -> str:
         """Push an image that is like no other, and return the digest that its tag has from now on."""
@@ -83,7 +89,7 @@ def serving(registry: RegistryServer) -> Iterator[RegistryServer]:
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         registry.host = f"127.0.0.1:{server.server_port}"
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         try:
             yield registry
         finally:
@@ -97,6 +103,11 @@ def _answer(registry: RegistryServer, target: str, headers: dict[str, str]) -> F
     parts = urlsplit(target)
     if registry.status:
         return registry.status, {"Location": "http://127.0.0.1:9/"}, b"{}"
+    if registry.odd is not None:
+        return 200, {}, registry.odd
+    if parts.path.startswith("/v2/namespaces/"):
+        results = [{"name": tag, "tag_last_pushed": when} for tag, when in registry.pushed.items()]
+        return (200, {}, json.dumps({"results": results}).encode()) if results else (404, {}, b"{}")
     if parts.path == "/token":
         wanted = f"Basic {base64.b64encode((registry.user or '').encode()).decode()}"
         given = headers.get("Authorization", "")
@@ -111,6 +122,8 @@ def _answer(registry: RegistryServer, target: str, headers: dict[str, str]) -> F
     digest = tags.get(name, name)
     if digest not in registry.blobs:
         return 404, {}, b"{}"
+    if kind == "blobs" and registry.elsewhere:
+        return 307, {"Location": registry.elsewhere + target}, b""
     media, data = registry.blobs[digest]
     return 200, {"Content-Type": media, "Docker-Content-Digest": digest}, data
 

@@ -1,4 +1,4 @@
-"""HTTPS to registries, bounded: no redirect is followed, answers are small, and nothing waits long."""
+"""HTTP to registries, bounded: no redirect is followed by itself, answers are small, and nothing waits long."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import re
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -15,10 +16,11 @@ from .http import Answer, Unreachable, ask
 from .images import DOCKER_HUB, Follow, Image, Tag
 from .model import Target, Unknown
 
-_API_HOSTS = {DOCKER_HUB: "registry-1.docker.io"}
-_TOKEN_HOSTS = {DOCKER_HUB: "auth.docker.io", "registry.gitlab.com": "gitlab.com"}
+_HUB_API, _HUB_SITE = "registry-1.docker.io", "hub.docker.com"
+_TOKEN_HOSTS = {_HUB_API: "auth.docker.io", "registry.gitlab.com": "gitlab.com"}
 """Where registries hand out tokens, if not themselves. Credentials go nowhere else."""
 _ECR = re.compile(r"(?P<account>\d{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(?:\.cn)?")
+_REDIRECTS = (302, 307)
 _PAGES, _PAGE = 20, 1000
 _MOST_DATED = 50  # tags whose age has to be asked one by one
 _INDEXES = "application/vnd.oci.image.index.v1+json, application/vnd.docker.distribution.manifest.list.v2+json"
@@ -67,6 +69,8 @@ class Registries:
             return Unknown(str(error))
         except Unreachable as error:
             return Unknown(f"{where}: {follow.image.registry} cannot be asked ({error}); later", late=True)
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            return Unknown(f"{where}: {follow.image.registry} answers what no registry does ({error!r})", late=True)
 
     def _resolve(self, follow: Follow, registry: Registry) -> Target:
         if follow.exact:
@@ -80,6 +84,8 @@ class Registries:
         found = _ECR.fullmatch(host)
         if found and self._ecr:
             return EcrRegistry(self._ecr(found["region"]), found["account"])
+        if host == DOCKER_HUB:
+            return DockerHub(self._credentials(host))
         return HttpRegistry(host, self._credentials(host), "http" if host in self._plain else "https")
 
 
@@ -151,9 +157,9 @@ class EcrRegistry:
 class HttpRegistry:
     """A registry that speaks the distribution API (v2): Docker Hub, GitHub's, GitLab's, or one's own."""
 
-    def __init__(self, host: str, credentials: str | None, scheme: str) -> None:
+    def __init__(self, host: str, credentials: str | None, scheme: str = "https") -> None:
         self._host = host
-        self._base = f"{scheme}://{_API_HOSTS.get(host, host)}"
+        self._base = f"{scheme}://{host}"
         self._scheme = scheme
         self._basic = f"Basic {base64.b64encode(credentials.encode()).decode()}" if credentials else None
         self._bearer = cache(self._fetch_token)
@@ -191,10 +197,18 @@ class HttpRegistry:
         manifest = self._get(image, f"manifests/{tag}", "GET", f"{image.name} has no tag {tag}").json()
         if one := next(iter(manifest.get("manifests") or ()), None):
             manifest = self._get(image, f"manifests/{one['digest']}", "GET", f"{tag} is incomplete").json()
-        blob = manifest.get("config", {}).get("digest", "")
-        told = self._get(image, f"blobs/{blob}", "GET", f"{tag} has no configuration").json().get("created", "")
-        found = re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", str(told))
-        return datetime.fromisoformat(found[0]).replace(tzinfo=UTC) if found else datetime.min.replace(tzinfo=UTC)
+        told = self._blob(image, manifest.get("config", {}).get("digest", ""), tag).json()
+        return _time(told.get("created"))
+
+    def _blob(self, image: Image, digest: str, tag: str) -> Answer:
+        """Return a blob. Registries redirect to where they store them; a digest says that nobody else has answered."""
+        answer = self._get(image, f"blobs/{digest}", "GET", f"{tag} has no configuration")
+        elsewhere = urlsplit(answer.headers.get("location", ""))
+        if answer.status in _REDIRECTS and elsewhere.scheme == self._scheme:
+            answer = ask(elsewhere.geturl())  # without credentials
+        if answer.status != 200 or f"sha256:{hashlib.sha256(answer.body).hexdigest()}" != digest:
+            raise Unreachable(f"it does not hand out the configuration of {tag}")
+        return answer
 
     def _get(self, image: Image, path: str, method: str, missing: str) -> Answer:
         url = f"{self._base}/v2/{image.repository}/{path}"
@@ -205,13 +219,13 @@ class HttpRegistry:
         if answer.status == 404:
             raise NoSuch(missing)
         if answer.status in (401, 403):
-            raise NoSuch(f"{missing}, or {self._host} does not show it: {self._why_not()}")
-        if answer.status != 200:
+            raise NoSuch(f"{missing}, or {image.registry} does not show it: {self._why_not(image)}")
+        if answer.status != 200 and not (answer.status in _REDIRECTS and path.startswith("blobs/")):
             raise Unreachable(f"it answers {answer.status}")
         return answer
 
-    def _why_not(self) -> str:
-        return "the credentials are refused" if self._basic else f"there is no parameter registries/{self._host}"
+    def _why_not(self, image: Image) -> str:
+        return "the credentials are refused" if self._basic else f"there is no parameter registries/{image.registry}"
 
     def _fetch_token(self, challenge: str) -> str:
         """Return what to send as authorization: a token of the registry's own service, or the credentials."""
@@ -228,3 +242,37 @@ class HttpRegistry:
             return self._basic or "Basic Og=="
         told = answer.json()
         return f"Bearer {told.get('token') or told.get('access_token') or ''}"
+
+
+class DockerHub(HttpRegistry):
+    """Docker Hub, which tells in an API of its own when public tags were pushed.
+
+    Args:
+        credentials: ``user:password``, None for none.
+        api: the host of its registry.
+        site: the host of its own API.
+        scheme: ``http`` in tests.
+    """
+
+    def __init__(
+        self, credentials: str | None, api: str = _HUB_API, site: str = _HUB_SITE, scheme: str = "https"
+    ) -> None:
+        super().__init__(api, credentials, scheme)
+        self._site = f"{scheme}://{site}"
+
+    def tags(self, image: Image, *, dated: bool) -> list[Tag]:
+        """Return all tags; if their times are wanted, the newest hundred with the times of their pushes."""
+        return (self._pushed(image) if dated else []) or super().tags(image, dated=dated)
+
+    def _pushed(self, image: Image) -> list[Tag]:
+        namespace, _, name = image.repository.partition("/")
+        path = f"/v2/namespaces/{namespace}/repositories/{name}/tags?page_size=100&ordering=last_updated"
+        answer = ask(self._site + path)
+        told = answer.json().get("results", []) if answer.status == 200 else []
+        return [Tag(str(one["name"]), _time(one.get("tag_last_pushed"))) for one in told]
+
+
+def _time(told: object) -> datetime:
+    """Read a time of a registry, which has fractions of any length; long ago if there is none."""
+    found = re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", str(told))
+    return datetime.fromisoformat(found[0]).replace(tzinfo=UTC) if found else datetime.min.replace(tzinfo=UTC)

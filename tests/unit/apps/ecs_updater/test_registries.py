@@ -9,7 +9,7 @@ import boto3
 import pytest
 from ecs_updater.chalicelib.images import Follow
 from ecs_updater.chalicelib.model import Target, Unknown
-from ecs_updater.chalicelib.registries import Registries, Remembering
+from ecs_updater.chalicelib.registries import DockerHub, Registries, Remembering
 from moto import mock_aws
 
 from auto_lambda_cli.local_stack.registry import RegistryServer, serving
@@ -53,6 +53,47 @@ def test_any_has_the_newest_build(registry: RegistryServer) -> None:
     found = resolve(registry, "acme/shop:any")
     assert isinstance(found, Target)
     assert (found.tag, found.digest, str(found.pushed)) == ("a", digest, "2026-11-28 11:00:00+00:00")
+
+
+def test_a_blob_is_followed_to_where_it_is_stored_without_credentials(registry: RegistryServer) -> None:
+    registry.user = "me:secret"
+    registry.push("acme/shop", "a", "2026-11-28T11:00:00Z")
+    with serving(RegistryServer()) as store:
+        store.blobs, registry.elsewhere = registry.blobs, f"http://{store.host}"
+        assert isinstance(resolve(registry, "acme/shop:any", "me:secret"), Target)
+        assert [line.split("/")[-2] for line in store.asked] == ["blobs"]
+        forged = {digest: (media, data + b" ") for digest, (media, data) in registry.blobs.items()}
+        store.blobs = forged
+        assert "does not hand out the configuration" in why(resolve(registry, "acme/shop:any", "me:secret"))
+    registry.elsewhere = "file:///etc/passwd?"
+    assert "does not hand out the configuration" in why(resolve(registry, "acme/shop:any", "me:secret"))
+
+
+def test_docker_hub_tells_when_tags_were_pushed(registry: RegistryServer) -> None:
+    digests = {tag: registry.push("acme/shop", tag, "2026-01-01T00:00:00Z") for tag in ("a", "b")}
+    registry.pushed = {
+        "b": "2026-11-28T10:00:00.123456Z",
+        "a": "2026-11-28T11:00:00Z",
+        "latest": "2026-11-28T12:00:00Z",
+    }
+    hub = DockerHub(None, registry.host, registry.host, "http")
+    follow = Follow.parse("acme/shop:any")
+    newest = follow.choose(hub.tags(follow.image, dated=True))
+    assert newest
+    assert (newest.name, hub.digest(follow.image, newest.name)) == ("a", digests["a"])
+    registry.pushed = {}
+    assert {tag.name for tag in hub.tags(follow.image, dated=True)} == {"a", "b"}, "of a private one the builds count"
+    assert {tag.name for tag in hub.tags(follow.image, dated=False)} == {"a", "b"}
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [b"", b"[]", b"7", b'{"tags": 7}', b'{"tags": [7]}', b'{"manifests": [7]}', b'{"config": 7}', b"\xff", b"null"],
+)
+@pytest.mark.parametrize("pattern", ["latest", "x", "any"])
+def test_whatever_a_registry_answers_it_is_late_or_unknown(registry: RegistryServer, odd: bytes, pattern: str) -> None:
+    registry.odd = odd
+    assert isinstance(resolve(registry, f"acme/shop:{pattern}"), Unknown)
 
 
 def test_an_image_for_several_architectures_has_the_digest_of_all_of_them(registry: RegistryServer) -> None:

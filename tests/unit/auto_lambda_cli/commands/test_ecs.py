@@ -52,7 +52,7 @@ def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[Api]:
 
     set_credentials(monkeypatch)
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server, mock_aws():
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         made.url = f"http://127.0.0.1:{server.server_port}/api/"
         boto3.client("s3", "us-east-1").create_bucket(Bucket="uploads")
         yield made
