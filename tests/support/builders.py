@@ -172,7 +172,7 @@ def built(**fields: Any) -> dict[str, Any]:
     return {
         "event": "built", "framework": "chalice", "python": "3.12", "architecture": "x86_64", "template": {},
         "main": "Main", "url": None, "notifications": [], "environment": {}, "health_path": "/", "lock": "",
-        "shared_layer": None, "proof": PROOF, **fields,
+        "asked": True, "shared_layer": None, "proof": PROOF, **fields,
     }  # fmt: skip
 
 
