@@ -26,6 +26,7 @@ SPREAD = {
     Scenario.ZAPPA_FIRST: (Fault(EXECUTE, Kind.SILENCE), Fault(EVENT, Kind.KILL_AFTER)),
     Scenario.ROLLBACK: (Fault(OUTCOME, Kind.KILL_BEFORE), Fault(EARLIER, Kind.ERROR)),
     Scenario.UNHEALTHY: (Fault(GOING_BACK, Kind.KILL_AFTER),),
+    Scenario.PUT_OFF: (Fault(Call("sqs:SendMessage"), Kind.KILL_AFTER),),
     Scenario.COLLECTING: (Fault(COLLECTION, Kind.KILL_BEFORE),),
     Scenario.ZAPPA_UPDATE: (Fault(OUTCOME, Kind.KILL_BEFORE), Fault(EXECUTE, Kind.CUT_ONCE)),
 }

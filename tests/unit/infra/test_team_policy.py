@@ -59,6 +59,16 @@ def test_it_reaches_no_grants_and_no_logs_of_others() -> None:
         assert not allowed(TEAM, Request(action, f"{artifacts}/grants/prod/payments-api.json"))
 
 
+def test_a_team_that_may_list_only_its_own_lists_them_by_their_prefix() -> None:
+    condition = {"StringLike": {"s3:prefix": "apps/prod/payments-*"}}
+    statement = {"Effect": "Allow", "Action": "s3:ListBucket", "Resource": BUCKET, "Condition": condition}
+    limited = Principal(TEAM.arn, ({"Statement": [statement]},))
+    (action,) = actions(("s3", "ListObjectsV2"))
+    for prefix, listed in (("prod/payments-", True), ("prod/payments-api", True), ("", False), ("prod/pay", False)):
+        asked = Request(action, BUCKET, {"s3:prefix": f"{keys.PREFIX}{prefix}"})
+        assert allowed(limited, asked) == listed
+
+
 def with_drop_on(pattern: str) -> Principal:
     statement: dict[str, Any] = {"Effect": "Allow", "Action": "s3:PutObject", "Resource": f"{BUCKET}/{pattern}"}
     return Principal(TEAM.arn, ({"Statement": [statement]},))
