@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from botocore.exceptions import ClientError
+
 from auto_lambda.aws.cloudformation import Stacks
 from auto_lambda.keys import App
 from auto_lambda.model import BuildLog, Template
 from worker.bundle.log_groups import FOUND, MADE, groups
+
+_DENIED = frozenset({"AccessDenied", "AccessDeniedException"})
 
 FindGroups = Callable[[str], Mapping[str, int | None]]
 """Returns the days that the log groups whose names begin with a prefix keep events; None: for ever."""
@@ -64,8 +68,13 @@ class LogGroupParameters:
             )
 
     def _existing(self, app: App, log: BuildLog) -> Mapping[str, int | None] | None:
+        """Return what is there; None if the rights to look are missing, for which no deployment fails."""
         try:
             return self._find(f"/aws/lambda/{app.function}")
-        except Exception as error:  # noqa: BLE001 - a deployment does not fail for its logs
-            log(f"log groups are left as they are, since they cannot be listed: {type(error).__name__}")
+        except ClientError as error:
+            # Anything else passes. To go on without knowing would leave the app without a retention for good.
+            code = error.response.get("Error", {}).get("Code")
+            if code not in _DENIED:
+                raise
+            log(f"log groups are left as they are, since they cannot be listed: {code}")
             return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError, ReadTimeoutError
 from deployments import CRASH, World
 from drafts import rest_template
 
@@ -87,15 +88,40 @@ def test_a_release_that_is_taken_back_keeps_the_group(world: World) -> None:
     )
 
 
+def refusal(code: str) -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": "no"}}, "DescribeLogGroups")
+
+
+@pytest.mark.parametrize(
+    "fault", [refusal("ThrottlingException"), refusal("ServiceUnavailable"), ReadTimeoutError(endpoint_url="logs")]
+)
+def test_a_fault_that_passes_delays_the_deployment_instead_of_costing_the_retention(
+    world: World, fault: Exception
+) -> None:
+    faults = [fault]
+
+    def find(prefix: str) -> dict[str, int | None]:
+        if faults:
+            raise faults.pop()
+        return {}
+
+    world.deployer._log_groups = LogGroupParameters(world.deployer._stacks, find)
+    bundle = world.make.bundle()
+    with pytest.raises(type(fault)):
+        world.deploy(bundle)
+    world.deploy(bundle)
+    assert retention(world) == 30
+
+
 def test_where_groups_cannot_be_listed_none_is_made_and_the_app_is_live(world: World) -> None:
     def denied(_: str) -> dict[str, int | None]:
-        raise PermissionError("no")
+        raise refusal("AccessDeniedException")
 
     said: list[str] = []
     template = with_log_groups(world.make.bundle().template, world.app, 30)
     chosen = LogGroupParameters(world.deployer._stacks, denied).choose(world.app, template, said.append)
     assert set(chosen.values()) == {"found"}
-    assert said == ["log groups are left as they are, since they cannot be listed: PermissionError"]
+    assert said == ["log groups are left as they are, since they cannot be listed: AccessDeniedException"]
 
 
 def test_a_group_that_lambda_makes_meanwhile_is_left_as_it_is(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
