@@ -84,7 +84,15 @@ def _rights(files: dict[str, str], match: _Match) -> Files:
     return {**files, ".chalice/policy-dev.json": json.dumps(policy)}
 
 
+def _call_later(files: dict[str, str], match: _Match) -> Files:
+    lines = files[match[1]].splitlines()
+    name, _, call = lines[int(match[2]) - 1].partition(" = ")
+    lines[int(match[2]) - 1] = f"def {name}():\n    return {call}"
+    return {**files, match[1]: "\n".join(lines)}
+
+
 _EDITS: tuple[tuple[str, Callable[[dict[str, str], _Match], Files]], ...] = (
+    (r'(?s)File "([\w.]+)", line (\d+).*make the call inside a function', _call_later),
     (r"Set ([\w, ]+) under \[environment\]", _environment),
     (r"Map it under \[stages\] in auto-lambda.toml: (.+)\.", _stage),
     (r"move (\S+) into chalicelib/ and open it there, as in (.+)\.$", _move),

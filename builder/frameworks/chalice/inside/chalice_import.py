@@ -21,6 +21,7 @@ import chalice.app
 LAMBDA_PACKAGES = {"boto3", "botocore", "s3transfer", "jmespath", "dateutil", "urllib3", "six"}
 """What Lambda's own Python offers beside the standard library: an app may import it without shipping it."""
 
+AWS_PACKAGES = {"boto3", "botocore", "s3transfer"}
 LAST_LINES = 25
 MOST_ABSENT = 20
 
@@ -132,8 +133,11 @@ def syntax_error(error: SyntaxError, names: PathNames) -> CompileError:
 def import_error(error: BaseException, names: PathNames) -> CompileError:
     """Report a traceback that begins in the app. An error raised by chalice's decorators is a wrong use of them."""
     report = traceback.TracebackException.from_exception(error)
+    # Of a call to AWS its place matters, not AWS's library under it.
+    aws = bool(AWS_PACKAGES & origins(report))
     for one in chain(report):
-        one.stack = traceback.StackSummary.from_list([f for f in one.stack if names.is_apps(f.filename)])
+        kept = [f for f in one.stack if names.is_apps(f.filename) and (names.is_own(f.filename) or not aws)]
+        one.stack = traceback.StackSummary.from_list(kept)
     lines = names.shorten("".join(report.format())).strip().splitlines()
     frames = list(traceback.walk_tb(error.__traceback__))
     innermost = frames[-1][0].f_globals.get("__name__", "") if frames else ""
@@ -158,7 +162,7 @@ def known(
         "absent": absent_modules(error) if isinstance(error, ModuleNotFoundError) else [],
         "unset": str(error.args[0]) if isinstance(error, KeyError) and innermost == "os" else None,
         "types": sorted({one.__name__ for one in types}),
-        "origins": sorted({one.__module__.partition(".")[0] for one in types}),
+        "origins": sorted(origins(report)),
         "errno": getattr(system, "errno", None),
         "file": names.shorten(str(getattr(system, "filename", None) or "")),
     }
@@ -191,6 +195,11 @@ def is_there(name: str) -> bool:
         return name in sys.modules or importlib.util.find_spec(name) is not None
     except Exception:  # an importer of the app's own
         return True
+
+
+def origins(report: traceback.TracebackException) -> set[str]:
+    """Return the top-level packages of the types of an exception and its causes."""
+    return {one.exc_type.__module__.partition(".")[0] for one in chain(report) if one.exc_type}
 
 
 def chain(report: traceback.TracebackException) -> Iterator[traceback.TracebackException]:
