@@ -24,7 +24,7 @@ from builder.protocol.files import describe
 from builder.protocol.messages import AppBuilt, AppRequest, NotificationMessage, ProofMessage, Step
 from builder.protocol.template_shape import check_shape
 from builder.source.confidential import confidential_values
-from builder.source.inspect import inspect
+from builder.source.inspect import examine
 from builder.source.python_path import add_layer
 from builder.source.runtime import Defaults, how_to_fix
 from builder.source.unpack import unpack_file
@@ -83,8 +83,7 @@ def build_app(
     with os.fdopen(zip_file, "rb") as file:
         _warn(progress, unpack_file(file, work / "tree"))
     progress.step("inspect")
-    source = _inspected(request, work / "tree", progress)
-    hide(confidential_values(source))
+    source = _inspected(request, work / "tree", parts, progress, hide)
     return _climb(source, parts, work, _Once(progress))
 
 
@@ -199,13 +198,24 @@ def as_message(package: ProvenApp, opened: ExitStack) -> tuple[AppBuilt, Sequenc
     return message, [descriptor for _, descriptor in files]
 
 
-def _inspected(request: AppRequest, tree: Path, progress: BuildProgress) -> Source:
+def _inspected(
+    request: AppRequest, tree: Path, parts: Parts, progress: BuildProgress, hide: Callable[[Iterable[str]], None]
+) -> Source:
+    """Inspect the app, and check its files, so that what they alone show to be wrong is told at once."""
     today = date.fromisoformat(request.today)
     defaults = Defaults(request.python, tuple(request.pythons), today=today, replace_retired=request.replace_retired)
-    source = inspect(App(request.stage, request.name), tree, defaults)
-    progress.recognised(source)
-    _warn(progress, source.warnings)
-    progress.say(f"{source.framework}, stage {source.config_stage}, Python {source.python}, {source.architecture}")
+    app = App(request.stage, request.name)
+    found = examine(app, tree, defaults)
+    source = found.source
+    if source:
+        hide(confidential_values(source))
+        progress.recognised(source)
+        _warn(progress, source.warnings)
+        progress.say(f"{source.framework}, stage {source.config_stage}, Python {source.python}, {source.architecture}")
+    framework = parts.frameworks[found.framework]
+    found.problems.note(framework.problems(found.root, found.stage, app, found.options))
+    found.problems.raise_all()
+    assert source  # noqa: S101 - without problems, there is one
     return source
 
 

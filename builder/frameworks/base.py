@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Protocol
 
+from auto_lambda.errors import AppError
+from auto_lambda.keys import App
 from auto_lambda.model import BuildLog, FrameworkName
 from builder.lint.lint import SettingNames
-from builder.model import Built, Draft
+from builder.model import Built, Draft, Options
 
 
 class Framework(Protocol):
@@ -18,6 +21,19 @@ class Framework(Protocol):
 
     def requirements(self, built_from: Path) -> tuple[str, ...]:
         """Return what the app needs at run time even if its own manifest forgets it."""
+
+    def problems(self, root: Path, stage: str | None, app: App, options: Options) -> Iterable[AppError]:
+        """Yield what the app's files alone show to be wrong, before anything is built.
+
+        Args:
+            root: the app's folder.
+            stage: of the app's own settings; None if it is not known.
+            app: which one it is, by the zip's key.
+            options: of ``auto-lambda.toml``.
+
+        Raises:
+            AppError: one more, which hides others.
+        """
 
     def compile(self, built: Built, work: Path, log: BuildLog) -> Draft:
         """Compile in the sandbox. ``work`` is an empty writable folder that outlives the draft.

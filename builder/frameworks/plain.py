@@ -5,6 +5,7 @@ No framework packages it, so nothing of it runs here; the proof is the first to 
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import re
 from collections.abc import Iterator, Mapping
@@ -14,14 +15,17 @@ from typing import Any
 from auto_lambda.errors import AppError, Code
 from auto_lambda.keys import App
 from auto_lambda.model import BucketNotification, BuildLog, FrameworkName, Template
+from builder.diagnosis.old_code import python2_error
 from builder.frameworks.files import copy_file, is_plain, plain_files
 from builder.frameworks.one_folder import join_packages
 from builder.function_options import FunctionOptions
 from builder.lint.lint import SettingNames
-from builder.model import Built, Draft, Source
+from builder.model import Built, Draft, Options, Source
 from builder.source import documents
 from builder.source.functions import ONLY_FUNCTION, logical_id
+from builder.source.modules import binds, module_of, reachable
 from builder.source.options import FILE
+from builder.source.problems import Problems
 
 HANDLER = "lambda_function.lambda_handler"
 MEMORY, TIMEOUT = 512, 30
@@ -60,6 +64,20 @@ class Plain:
         """Require nothing: the runtime calls the handler itself."""
         return ()
 
+    def problems(self, root: Path, stage: str | None, app: App, options: Options) -> Iterator[AppError]:  # noqa: ARG002
+        """Yield what handlers, policy files and code show to be wrong; see `Framework.problems`."""
+        functions = options.functions or {ONLY_FUNCTION: FunctionOptions()}
+        problems = Problems()
+        code: dict[Path, ast.Module | SyntaxError] = {}
+        for name, one in functions.items():
+            if one.policy:
+                problems.attempt(_policy_file, root, name, one.policy)
+            problems.note(_handler_problems(root, name, one.handler or HANDLER, code))
+        yield from problems.found
+        failed = [(path, one) for path, one in code.items() if isinstance(one, SyntaxError)]
+        if error := python2_error(root, failed, "Port it to Python 3; Lambda runs no Python 2."):
+            yield error
+
     def compile(self, built: Built, work: Path, log: BuildLog) -> Draft:
         """Copy the app's files, and express its functions and what calls them as CloudFormation.
 
@@ -83,6 +101,24 @@ class Plain:
             notifications=tuple(_notifications(functions)),
             functions={name: logical_id(name) for name in functions},
             known_front=False,
+        )
+
+
+def _handler_problems(
+    root: Path, name: str, handler: str, code: dict[Path, ast.Module | SyntaxError]
+) -> Iterator[AppError]:
+    """Yield an error for a handler that its module lacks; add the code that is imported with it."""
+    module, _, wanted = handler.rpartition(".")
+    path = module_of(root, module.replace("/", "."))
+    if path is None:
+        return  # a dependency may have it
+    code.update(reachable(root, path))
+    tree = code.get(path)
+    if isinstance(tree, ast.Module) and not binds(tree, wanted):
+        yield AppError(
+            Code.HANDLER_MISSING,
+            f"functions.{name} calls {handler}, but {path.relative_to(root)} defines no {wanted!r}",
+            hint=f"Correct handler in {FILE}, or define it there.",
         )
 
 

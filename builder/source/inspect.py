@@ -5,9 +5,10 @@ Everything is read as data; nothing of the upload runs.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 from auto_lambda.errors import AppError, Code
 from auto_lambda.keys import App, BadKey
@@ -15,9 +16,13 @@ from auto_lambda.model import Architecture, FrameworkName
 from builder.model import Options, Source
 from builder.source import documents, functions, settings
 from builder.source import options as options_file
+from builder.source.problems import Problems, together
 from builder.source.runtime import Defaults, choose_python, parse_architecture
 
-__all__ = ["SUBFOLDERS", "Defaults", "inspect"]
+__all__ = ["SUBFOLDERS", "Defaults", "Inspection", "examine", "inspect"]
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
 
 SUBFOLDERS = ("api", "backend", "runtime", "server", "service", "app", "src", "lambda", "function", "web")
 """Where an app is looked for besides the top, in the order in which messages name them."""
@@ -37,6 +42,27 @@ class _AppLocation:
         return f"{self.framework} in {self.shown or 'the root of the zip'}"
 
 
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """What was found out about an upload.
+
+    Attributes:
+        root: the app's folder.
+        framework: of the app.
+        stage: of the app's own settings; None if it has none by the name that is asked for.
+        options: those of ``auto-lambda.toml`` that are right.
+        problems: what is wrong so far.
+        source: None if what is wrong leaves anything of it open.
+    """
+
+    root: Path
+    framework: FrameworkName
+    stage: str | None
+    options: Options
+    problems: Problems
+    source: Source | None
+
+
 def inspect(app: App, tree: Path, defaults: Defaults) -> Source:
     """Inspect an unpacked upload.
 
@@ -49,25 +75,56 @@ def inspect(app: App, tree: Path, defaults: Defaults) -> Source:
         AppError: ``no-framework``, ``ambiguous-framework``, ``bad-config``, ``unknown-stage``, ``unknown-python``,
             ``unknown-architecture``.
     """
+    found = examine(app, tree, defaults)
+    found.problems.raise_all()
+    assert found.source is not None  # noqa: S101 - without problems, there is one
+    return found.source
+
+
+def examine(app: App, tree: Path, defaults: Defaults) -> Inspection:
+    """Inspect an unpacked upload as far as that can be done, and note what is wrong; see `inspect`.
+
+    Raises:
+        AppError: there is no app, or its settings can't be read.
+    """
+    problems = Problems()
     top, shown = _skip_single_folder(tree)
-    options = options_file.read(top, shown)
-    place = _find_app(top, shown, options)
-    functions.check_for(place.framework, options.functions, shown + options_file.FILE)
-    config, warnings = _settings(place, options)
-    stage = app.stage if place.framework == "plain" else _config_stage(app, config.stage_names, options, place)
-    python = choose_python(_python_settings(options, place, config, stage), _folders_above(place.root, tree), defaults)
-    return Source(
-        app=app,
-        tree=tree,
-        root=place.root,
-        framework=place.framework,
-        config_stage=stage,
-        python=python.python,
-        architecture=options.architecture or _architecture(place, config, stage, defaults),
-        options=options,
-        warnings=warnings + python.warnings,
-        other_pythons=python.others,
-    )
+    options = options_file.read(top, shown, problems)
+    place = problems.attempt(_find_app, top, shown, options)
+    if place is None:
+        raise together(problems.found[:-1] or problems.found)  # wrong options may be why there is none
+    problems.attempt(functions.check_for, place.framework, options.functions, shown + options_file.FILE)
+    config, warnings = _required(problems, _settings, place, options)
+    plain = place.framework == "plain"
+    stage = app.stage if plain else problems.attempt(_config_stage, app, config.stage_names, options, place)
+    folders = _folders_above(place.root, tree)
+    named = problems.attempt(_python_settings, options, place, config, stage)
+    python = problems.attempt(choose_python, named or (), folders, defaults)
+    architecture = options.architecture or problems.attempt(_architecture, place, config, stage, defaults)
+    source = None
+    if stage is not None and python and architecture:
+        source = Source(
+            app=app,
+            tree=tree,
+            root=place.root,
+            framework=place.framework,
+            config_stage=stage,
+            python=python.python,
+            architecture=architecture,
+            options=options,
+            warnings=warnings + python.warnings,
+            other_pythons=python.others,
+        )
+    return Inspection(place.root, place.framework, stage, options, problems, source)
+
+
+def _required(problems: Problems, call: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
+    """Call what the rest depends on, and raise all problems so far if it fails."""
+    result = problems.attempt(call, *args, **kwargs)
+    if result is None:
+        problems.raise_all()
+    assert result is not None  # noqa: S101 - it returns no None
+    return result
 
 
 def _settings(place: _AppLocation, options: Options) -> tuple[settings.Settings, tuple[str, ...]]:
@@ -240,10 +297,10 @@ def _may_be_key(stage: str) -> bool:
 
 
 def _python_settings(
-    options: Options, place: _AppLocation, config: settings.Settings, stage: str
+    options: Options, place: _AppLocation, config: settings.Settings, stage: str | None
 ) -> tuple[tuple[Any, str], ...]:
     named: list[tuple[Any, str]] = [(options.python, f"python in {options_file.FILE}")]
-    if place.framework == "zappa":
+    if place.framework == "zappa" and stage is not None:
         named.append((config.get(stage, "runtime"), "'runtime' in the zappa settings"))
     return tuple(named)
 
@@ -253,9 +310,11 @@ def _folders_above(root: Path, tree: Path) -> tuple[Path, ...]:
     return tuple(folder for folder in (root, *root.parents) if folder.is_relative_to(tree))
 
 
-def _architecture(place: _AppLocation, config: settings.Settings, stage: str, defaults: Defaults) -> Architecture:
+def _architecture(
+    place: _AppLocation, config: settings.Settings, stage: str | None, defaults: Defaults
+) -> Architecture:
     key = "lambda_architecture" if place.framework == "chalice" else "architecture"
-    value = config.get(stage, key)
+    value = config.get(stage, key) if stage is not None else None
     return (
         defaults.architecture
         if value is None

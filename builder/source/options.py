@@ -14,6 +14,7 @@ from builder.function_options import FunctionOptions
 from builder.model import Options, Packaging, Retention
 from builder.source import documents
 from builder.source.functions import read_functions
+from builder.source.problems import Problems
 from builder.source.python_path import VARIABLE, with_layer
 from builder.source.runtime import parse_architecture, parse_minor
 
@@ -69,12 +70,13 @@ def why_refused(name: str) -> str | None:
     return None
 
 
-def read(folder: Path, shown: str = "") -> Options:
+def read(folder: Path, shown: str = "", problems: Problems | None = None) -> Options:
     """Read a folder's ``auto-lambda.toml``; without one, every option has its default.
 
     Args:
         folder: the top of the app's tree.
         shown: that folder inside the zip, ``""`` or ending in a slash, for messages.
+        problems: takes what is wrong with single options, in place of its being raised.
 
     Raises:
         AppError: ``bad-config`` for an unknown key or a value of the wrong kind; ``unknown-python`` and
@@ -84,13 +86,18 @@ def read(folder: Path, shown: str = "") -> Options:
     if not path.is_file():
         return Options()
     data = documents.read(path, file)
+    found = problems or Problems()
     if unknown := sorted(set(data) - set(_READERS)):
-        raise documents.bad_config(
+        error = documents.bad_config(
             file,
             f"unknown setting {documents.join_names(map(documents.short_repr, unknown))}",
             hint=f"The known settings are: {', '.join(_READERS)}.",
         )
-    return Options(**{key: _READERS[key](file, value) for key, value in data.items()})
+        found.note([error])
+    read = {key: found.attempt(_READERS[key], file, data[key]) for key in data if key in _READERS}
+    if problems is None:
+        found.raise_all()
+    return Options(**{key: value for key, value in read.items() if value is not None})
 
 
 def _text(file: str, key: str, value: Any) -> str:

@@ -91,7 +91,18 @@ def _call_later(files: dict[str, str], match: _Match) -> Files:
     return {**files, match[1]: "\n".join(lines)}
 
 
+def _all_of(files: dict[str, str], match: _Match) -> Files:
+    settings = {stage: {**one} for stage, one in json.loads(files["zappa_settings.json"]).items()}
+    del settings["dev"][match[1]]
+    settings["dev"]["app_function"] = match[3]
+    ported = re.sub(r'print (".*")', r"print(\1)", files[match[2]])
+    return {**files, "zappa_settings.json": json.dumps(settings), match[2]: ported}
+
+
 _EDITS: tuple[tuple[str, Callable[[dict[str, str], _Match], Files]], ...] = (
+    (r"(?s)'(\w+)' is not supported.*3\. ([\w.]+), line \d+ is written in Python 2.*"
+     r"Write module.object.* as in ([\w.]+)\.\n",
+     _all_of),
     (r'(?s)File "([\w.]+)", line (\d+).*make the call inside a function', _call_later),
     (r"Set ([\w, ]+) under \[environment\]", _environment),
     (r"Map it under \[stages\] in auto-lambda.toml: (.+)\.", _stage),

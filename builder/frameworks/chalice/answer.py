@@ -18,6 +18,7 @@ from builder.diagnosis.other_python import import_hint, mark
 from builder.diagnosis.python2 import looks_like_python2
 from builder.diagnosis.syntax import clean
 from builder.frameworks.chalice.code import PACKAGED
+from builder.frameworks.chalice.early import missing_policy_file
 from builder.frameworks.chalice.sam import Expanded
 from builder.model import Draft, Source
 from builder.sandbox.limit_errors import stopped_error, tampered
@@ -215,12 +216,7 @@ def _syntax_failed(error: _Error, outcome: Outcome, source: Source) -> AppError:
 
 def _policy_file_missing(error: _Error, outcome: Outcome, source: Source) -> AppError:
     del outcome
-    name = clean(error.message)
-    return AppError(
-        Code.MISSING_POLICY_FILE,
-        f"stage {source.config_stage!r} takes a policy from {name}, which is not in the zip",
-        hint=f"Add {name}, or set autogen_policy to true (iam_policy_file and api_gateway_policy_file name the file).",
-    )
+    return missing_policy_file(clean(error.message), source.config_stage)
 
 
 def _compile_failed(error: _Error, outcome: Outcome, source: Source) -> AppError:

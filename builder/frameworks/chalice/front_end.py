@@ -8,19 +8,23 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from auto_lambda.errors import AppError
+from auto_lambda.keys import App
 from auto_lambda.model import BuildLog, FrameworkName
 from auto_lambda.tools import Tools
 from builder.actions import Actions
 from builder.frameworks.chalice import answer
 from builder.frameworks.chalice.code import copy_code
+from builder.frameworks.chalice.early import file_problems
 from builder.frameworks.chalice.sam import expand_action, read_expanded
 from builder.frameworks.chalice.sam_shape import check_sam
 from builder.frameworks.chalice.settings import DROPPED, SETTING_NAMES, check_settings
 from builder.frameworks.one_folder import join_packages
-from builder.model import Built, Draft
+from builder.model import Built, Draft, Options
 from builder.proof.audit import audit
 from builder.sandbox.result_file import ResultFile
 from builder.sandbox.sandbox import Command, Limits, Sandbox
@@ -61,6 +65,10 @@ class Chalice:
     def requirements(self, built_from: Path) -> tuple[str, ...]:  # noqa: ARG002  (part of the protocol)
         """Require chalice, which its own deployment adds by itself, so that few manifests name it."""
         return ("chalice",)
+
+    def problems(self, root: Path, stage: str | None, app: App, options: Options) -> Iterator[AppError]:  # noqa: ARG002
+        """Yield what settings, policy files and code show to be wrong; see `Framework.problems`."""
+        return file_problems(root, stage)
 
     def compile(self, built: Built, work: Path, log: BuildLog) -> Draft:
         """Import the app in the sandbox and turn it into plain CloudFormation.

@@ -10,6 +10,7 @@ from auto_lambda.errors import AppError, Code
 from builder.lint.lint import SettingNames
 from builder.source import documents
 from builder.source.options import why_refused
+from builder.source.problems import Problems
 from builder.source.settings import CHALICE_CONFIG
 
 Treatment = Literal["carried", "replaced", "warned"]
@@ -100,9 +101,9 @@ def check_settings(config: Mapping[str, Any], stage: str) -> tuple[str, ...]:
         AppError: ``unsupported-setting``, ``bad-config``.
     """
     _check_version(config.get("version"))
+    _check_levels(config, stage)
     warnings = []
     for where, settings in _settings_levels(config, stage):
-        _check_variables(f"{where}environment_variables", _mapping(settings, "environment_variables"))
         for name, value in settings.items():
             setting = SETTINGS.get(name, _UNKNOWN_SETTING)
             if value is None or (name == "manage_iam_role" and value):
@@ -110,6 +111,19 @@ def check_settings(config: Mapping[str, Any], stage: str) -> tuple[str, ...]:
             if setting.treatment == "warned":
                 warnings.append(f"{where}{name} in {CHALICE_CONFIG} is ignored: {setting.why}")
     return tuple(warnings)
+
+
+def settings_problems(config: Mapping[str, Any], stage: str | None) -> Iterator[AppError]:
+    """Yield an error for each setting that is wrong; without a stage, for those of none."""
+    problems = Problems()
+    problems.attempt(_check_version, config.get("version"))
+    problems.attempt(lambda: _check_levels(config, stage or ""))
+    yield from problems.found
+
+
+def _check_levels(config: Mapping[str, Any], stage: str) -> None:
+    for where, settings in _settings_levels(config, stage):
+        _check_variables(f"{where}environment_variables", _mapping(settings, "environment_variables"))
 
 
 def _check_version(version: Any) -> None:

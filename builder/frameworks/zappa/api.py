@@ -19,6 +19,7 @@ from builder.frameworks.zappa.resources import (
     tag_list,
 )
 from builder.frameworks.zappa.settings import StageSettings, unsupported
+from builder.source.problems import Problems
 
 _AUTHORIZERS = {"": "TOKEN", "CUSTOM": "TOKEN", "TOKEN": "TOKEN", "REQUEST": "REQUEST",
                 "COGNITO_USER_POOLS": "COGNITO_USER_POOLS"}  # fmt: skip
@@ -48,6 +49,20 @@ def web_parts(settings: StageSettings, zappas: Mapping[str, Resource], stage: st
     if settings.flag("function_url_enabled", default=False):
         parts.add(_function_url(settings.section("function_url_config")))
     return parts
+
+
+def check(settings: StageSettings, problems: Problems) -> None:
+    """Note what is wrong with the settings of HTTP triggers, as far as they alone show it."""
+    attempt = problems.attempt
+    attempt(web_parts, settings, {}, "")
+    if not (settings.flag("use_apigateway", default=True) and settings.flag("apigateway_enabled", default=True)):
+        return
+    attempt(settings.text_mapping, "tags")
+    if settings.text("apigateway_version", "v1") == "v1":
+        attempt(_adjust_rest_api, settings, {})
+        attempt(_rest_stage, settings, "", "")
+        if settings.values.get("authorizer") and not settings.flag("iam_authorization", default=False):
+            attempt(_adjust_authorizer, settings.section("authorizer"), {})
 
 
 def _rest_api(settings: StageSettings, zappas: dict[str, Resource], stage: str) -> TemplateParts:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -23,6 +23,7 @@ from builder.frameworks.zappa.resources import (
     sub,
 )
 from builder.frameworks.zappa.settings import StageSettings, unsupported
+from builder.source.problems import Problems
 
 _EVENT_FIELDS = ("time", "detail-type", "source", "account", "region", "detail", "version", "resources", "id")
 _READ_ACTIONS = {
@@ -93,17 +94,33 @@ def event_source_parts(settings: StageSettings) -> TemplateParts:
     parts = TemplateParts()
     grouped: dict[str, list[StageSettings]] = {}
     for event in settings.sections("events"):
-        if not re.fullmatch(r"\w+(\.\w+)+", event.text("function"), re.ASCII):
-            raise event.invalid("function", "the dotted path of the function to call, as in 'tasks.cleanup'")
+        _check_event(event)
         if "event_source" in event.values:
             grouped.setdefault(event.section("event_source").text("arn"), []).append(event)
-        elif not (event.values.get("expression") or event.values.get("expressions")):
-            raise event.invalid("expression", "a schedule, unless the event has an event_source")
         for pattern in _event_patterns(event):
             parts.add(pattern)
     for arn, group in grouped.items():
         parts.add(_event_source(arn, group))
     return parts
+
+
+def check(settings: StageSettings, problems: Problems) -> None:
+    """Note what is wrong with each event."""
+    for event in settings.sections("events"):
+        problems.attempt(_check_event, event)
+        problems.attempt(_event_patterns, event)
+        if "event_source" in event.values:
+            problems.attempt(_event_source, event.section("event_source").text("arn"), [event])
+    problems.attempt(event_source_parts, settings)  # what several have in common
+    problems.attempt(async_task_parts, settings, "")
+    problems.attempt(cognito_and_bot_parts, settings)
+
+
+def _check_event(event: StageSettings) -> None:
+    if not re.fullmatch(r"\w+(\.\w+)+", event.text("function"), re.ASCII):
+        raise event.invalid("function", "the dotted path of the function to call, as in 'tasks.cleanup'")
+    if "event_source" not in event.values and not (event.values.get("expression") or event.values.get("expressions")):
+        raise event.invalid("expression", "a schedule, unless the event has an event_source")
 
 
 def _event_source(arn: str, events: list[StageSettings]) -> TemplateParts:
@@ -313,3 +330,16 @@ def cognito_and_bot_parts(settings: StageSettings) -> TemplateParts:
     if settings.values.get("bot_events"):
         parts.warnings.append("point the Lex bot at the function's alias `live`, and let it invoke that, once")
     return parts
+
+
+def called_functions(settings: StageSettings) -> Iterator[tuple[str, str]]:
+    """Yield functions that the handler looks up only when their event arrives."""
+    for name in ("events", "bot_events"):
+        for index, event in enumerate(settings.sections(name)):
+            yield f"{name}[{index}].function", event.text("function")
+    for index, trigger in enumerate(settings.section("cognito").sections("triggers")):
+        yield f"cognito.triggers[{index}].function", trigger.text("function")
+    if function := settings.section("authorizer").text("function"):
+        yield "authorizer.function", function
+    if function := settings.text("exception_handler"):
+        yield "exception_handler", function

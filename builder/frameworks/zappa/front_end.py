@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from auto_lambda.errors import AppError, Code
+from auto_lambda.keys import App
 from auto_lambda.lambda_events import EventShape, get_event
 from auto_lambda.model import BuildLog, FrameworkName
 from auto_lambda.tools import Tools
@@ -22,12 +23,13 @@ from builder.frameworks.one_folder import join_packages
 from builder.frameworks.zappa import answer
 from builder.frameworks.zappa.answer import Packaged
 from builder.frameworks.zappa.brought import imported
-from builder.frameworks.zappa.events import tasks_use_topic
+from builder.frameworks.zappa.early import file_problems
+from builder.frameworks.zappa.events import called_functions, tasks_use_topic
 from builder.frameworks.zappa.patches import CALL_LIVE_ALIAS, DISCONNECT_AFTER_ANSWER, UNWRAP_SINGLE_FUNCTIONS
 from builder.frameworks.zappa.resources import FUNCTION
 from builder.frameworks.zappa.settings import SETTINGS_PAGE, ZAPPA_VERSION, StageSettings, check_settings, unsupported
 from builder.frameworks.zappa.template import SETTING_NAMES, build_template
-from builder.model import Built, Draft, Source
+from builder.model import Built, Draft, Options, Source
 from builder.sandbox.result_file import ResultFile, open_plain
 from builder.sandbox.sandbox import Command, Limits, Sandbox
 from builder.source.functions import ONLY_FUNCTION
@@ -79,6 +81,10 @@ class Zappa:
             *imported(built_from),
         )  # fmt: skip
 
+    def problems(self, root: Path, stage: str | None, app: App, options: Options) -> Iterator[AppError]:
+        """Yield what settings, policy files and code show to be wrong; see `Framework.problems`."""
+        return file_problems(root, stage, app, options)
+
     def compile(self, built: Built, work: Path, log: BuildLog) -> Draft:
         """Read the settings as zappa does, package the app's files, and express the deployment as CloudFormation.
 
@@ -115,7 +121,7 @@ class Zappa:
             ),
             # Only zappa's own handler is known to answer: what another one takes, its author alone knows.
             first_event=None if settings.own_handler else _first_event(built, parts.url, described["Resources"]),
-            called={} if settings.own_handler else dict(_called_functions(settings)),
+            called={} if settings.own_handler else dict(called_functions(settings)),
             remote_environment=bool(settings.values.get("remote_env") or settings.values.get("remote_env_file")),
             retain=_retained_versions(settings),
             functions={ONLY_FUNCTION: FUNCTION},
@@ -232,19 +238,6 @@ def _first_event(built: Built, url: Any, resources: Mapping[str, Any]) -> Mappin
         return {}
     shape: EventShape = "rest-api" if "Api" in resources else "http-api" if "ApiV2" in resources else "function-url"
     return get_event(shape, built.source.options.asked_path, built.source.app.stage)
-
-
-def _called_functions(settings: StageSettings) -> Iterator[tuple[str, str]]:
-    """Yield functions that the handler looks up only when their event arrives."""
-    for name in ("events", "bot_events"):
-        for index, event in enumerate(settings.sections(name)):
-            yield f"{name}[{index}].function", event.text("function")
-    for index, trigger in enumerate(settings.section("cognito").sections("triggers")):
-        yield f"cognito.triggers[{index}].function", trigger.text("function")
-    if function := settings.section("authorizer").text("function"):
-        yield "authorizer.function", function
-    if function := settings.text("exception_handler"):
-        yield "exception_handler", function
 
 
 def _imports_flask(root: Path, app_function: object) -> bool:

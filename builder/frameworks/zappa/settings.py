@@ -5,17 +5,20 @@ docs/reference/settings-zappa.md shows this table to users; a test keeps the two
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, cast
+from typing import Any, Literal, TypeVar, cast
 
 from auto_lambda.errors import AppError, Code
 from builder.source.options import why_refused
+from builder.source.problems import Problems
 from builder.source.python_path import VARIABLE as PYTHON_PATH
 
 ZAPPA_VERSION = "0.63.0"
 ZAPPA_HANDLER = "handler.lambda_handler"
 SETTINGS_PAGE = "docs/reference/settings-zappa.md"
+
+_T = TypeVar("_T")
 
 Verdict = Literal["carried", "ignored", "refused"]
 
@@ -180,13 +183,19 @@ _HARMLESS = {"delete_local_zip", "delete_s3_zip", "delete_zip", "profile_name", 
 class StageSettings:
     """One stage's settings as typed values. They come from an upload, so every access checks the type.
 
+    Args:
+        values: as written.
+        prefix: of their names, for messages.
+        found: takes the errors, in place of raising them: each method then returns its default.
+
     Raises:
         AppError: ``bad-config``, from each method, where the value has another type.
     """
 
-    def __init__(self, values: Mapping[str, Any], prefix: str = "") -> None:
+    def __init__(self, values: Mapping[str, Any], prefix: str = "", found: list[AppError] | None = None) -> None:
         self.values = values
         self._prefix = prefix
+        self._found = found
 
     @property
     def own_handler(self) -> bool:
@@ -208,7 +217,7 @@ class StageSettings:
         if isinstance(value, str) and value.isdecimal():
             return int(value)
         if isinstance(value, bool):
-            raise self.invalid(name, "a whole number")
+            return self._wrong(name, "a whole number", default)
         return cast("int", self._typed(name, default, int, "a whole number"))
 
     def flag(self, name: str, default: bool) -> bool:
@@ -221,20 +230,20 @@ class StageSettings:
 
     def section(self, name: str) -> StageSettings:
         """Return a mapping as settings."""
-        return StageSettings(self.mapping(name), f"{self._prefix}{name}.")
+        return StageSettings(self.mapping(name), f"{self._prefix}{name}.", self._found)
 
     def sections(self, name: str) -> list[StageSettings]:
         """Return a list of mappings, each as settings."""
         found = self._typed(name, [], list, "a list")
         if not all(isinstance(one, dict) for one in found):
-            raise self.invalid(name, "a list of mappings")
-        return [StageSettings(one, f"{self._prefix}{name}[{index}].") for index, one in enumerate(found)]
+            found = self._wrong(name, "a list of mappings", [])
+        return [StageSettings(one, f"{self._prefix}{name}[{index}].", self._found) for index, one in enumerate(found)]
 
     def texts(self, name: str, default: tuple[str, ...] = ()) -> list[str]:
         """Return a list of strings."""
         found = self._typed(name, list(default), list, "a list")
         if not all(isinstance(one, str) for one in found):
-            raise self.invalid(name, "a list of texts")
+            return self._wrong(name, "a list of texts", list(default))
         return cast("list[str]", found)
 
     def text_mapping(self, name: str) -> dict[str, str]:
@@ -242,7 +251,7 @@ class StageSettings:
         found = self.mapping(name)
         for key, value in found.items():
             if not isinstance(value, str):
-                raise StageSettings(found, f"{self._prefix}{name}.").invalid(key, "text (put quotes around it)")
+                self.section(name)._wrong(key, "text (put quotes around it)", None)
         return found
 
     def invalid(self, name: str, wanted: str) -> AppError:
@@ -260,8 +269,16 @@ class StageSettings:
         if value is None:
             return default
         if not isinstance(value, kind):
-            raise self.invalid(name, wanted)
+            return self._wrong(name, wanted, default)
         return value
+
+    def _wrong(self, name: str, wanted: str, default: _T) -> _T:
+        """Raise the error for a value of the wrong type, or note it and return the default."""
+        error = self.invalid(name, wanted)
+        if self._found is None:
+            raise error
+        self._found.append(error)
+        return default
 
 
 def check_settings(settings: StageSettings) -> tuple[str, ...]:
@@ -270,13 +287,22 @@ def check_settings(settings: StageSettings) -> tuple[str, ...]:
     Raises:
         AppError: ``unsupported-setting``, naming the setting and the reason; ``bad-config`` for a variable's name.
     """
-    refused = [name for name, value in settings.values.items() if value and _verdict(name) == "refused"]
-    if refused:
-        raise _all_unsupported(refused)
-    _check_callbacks(settings)
-    _check_api(settings)
-    _check_variables(settings)
+    problems = Problems()
+    problems.note(settings_problems(settings))
+    problems.raise_all()
     return _warnings(settings)
+
+
+def settings_problems(settings: StageSettings) -> Iterator[AppError]:
+    """Yield an error for each setting that cannot be carried."""
+    for name, value in settings.values.items():
+        if value and _verdict(name) == "refused":
+            yield unsupported(name, RULES[name].note)
+    problems = Problems()
+    problems.note(_callbacks_problems(settings))
+    problems.note(_api_problems(settings))
+    problems.note(_variables_problems(settings))
+    yield from problems.found
 
 
 def unsupported(name: str, reason: str, hint: str = "") -> AppError:
@@ -286,11 +312,6 @@ def unsupported(name: str, reason: str, hint: str = "") -> AppError:
         f"the zappa setting {name!r} is not supported: {reason}",
         hint=hint or f"Remove it from the zappa settings. {SETTINGS_PAGE} lists what happens to each setting.",
     )
-
-
-def _all_unsupported(names: list[str]) -> AppError:
-    first, *others = (unsupported(name, RULES[name].note) for name in names)
-    return AppError(first.code, "\n".join(one.message for one in (first, *others)), hint=first.hint)
 
 
 def _verdict(name: str) -> Verdict | None:
@@ -303,35 +324,35 @@ def _counts(name: str, value: Any) -> bool:
     return value is False if name == "manage_roles" else value not in (None, False, "", [], {})
 
 
-def _check_callbacks(settings: StageSettings) -> None:
+def _callbacks_problems(settings: StageSettings) -> Iterator[AppError]:
     for name in ("zip", "post"):
         if settings.section("callbacks").values.get(name):
-            raise unsupported(
+            yield unsupported(
                 f"callbacks.{name}",
                 "nothing of an app runs on the machine that deploys it after it is packaged",
                 hint="Use `prebuild_script` to make files before packaging, and remove the callback.",
             )
 
 
-def _check_api(settings: StageSettings) -> None:
+def _api_problems(settings: StageSettings) -> Iterator[AppError]:
     version = settings.text("apigateway_version", "v1")
     if version not in ("v1", "v2"):
-        raise settings.invalid("apigateway_version", "'v1' or 'v2'")
+        yield settings.invalid("apigateway_version", "'v1' or 'v2'")
     if version == "v2":
         for name in ("authorizer", "api_key_required", "apigateway_policy"):
             if settings.values.get(name) and not (name == "authorizer" and settings.flag("iam_authorization", False)):
-                raise unsupported(
+                yield unsupported(
                     name, "an HTTP API (apigateway_version 'v2') would serve without it, open to all",
                     hint="Use apigateway_version 'v1', or remove the setting.",
                 )  # fmt: skip
 
 
-def _check_variables(settings: StageSettings) -> None:
-    """Refuse names that no function may set, also where zappa's handler would set them when it starts."""
+def _variables_problems(settings: StageSettings) -> Iterator[AppError]:
+    """Yield an error for each name that no function may set, also where zappa's handler would do so."""
     for setting in ("environment_variables", "aws_environment_variables"):
         for name in settings.mapping(setting):
             if why := why_refused(name):
-                raise AppError(
+                yield AppError(
                     Code.BAD_CONFIG, f"the zappa setting {setting}: {why}",
                     hint="Leave the variable out, or choose another name.",
                 )  # fmt: skip

@@ -23,6 +23,7 @@ from builder.frameworks.zappa.resources import (
 )
 from builder.frameworks.zappa.settings import ZAPPA_HANDLER, StageSettings, unsupported
 from builder.lint.lint import SettingNames
+from builder.source.problems import Problems
 
 MAX_FUNCTION_NAME = 64
 _LAMBDA_TRUST = {
@@ -75,12 +76,7 @@ def build_template(
     Raises:
         AppError: the settings ask for what cannot be expressed, or is not supported.
     """
-    if len(app.function) > MAX_FUNCTION_NAME:
-        raise AppError(
-            Code.BAD_KEY,
-            f"name and stage together, {app.function!r}, are {len(app.function)} characters; Lambda takes 64",
-            hint="Upload under a shorter name: the function of a zappa app is called <name>-<stage>.",
-        )
+    _check_name(app)
     parts = TemplateParts()
     for part in (
         api.web_parts(settings, zappas, app.stage),
@@ -98,6 +94,29 @@ def build_template(
     }
     described = {"AWSTemplateFormatVersion": "2010-09-09", "Description": f"{app} by zappa", "Resources": resources}
     return described, parts
+
+
+def template_problems(app: App, settings: StageSettings) -> list[AppError]:
+    """Return what is wrong with the settings, as far as they alone show it."""
+    problems = Problems()
+    noting = StageSettings(settings.values, found=problems.found)
+    problems.attempt(_check_name, app)
+    problems.attempt(lambda: noting.answers_requests)
+    api.check(noting, problems)
+    events.check(noting, problems)
+    problems.attempt(_function, app, noting)
+    problems.attempt(_role, noting, {}, [])
+    problems.attempt(_role_statements, noting, "")
+    return problems.found
+
+
+def _check_name(app: App) -> None:
+    if len(app.function) > MAX_FUNCTION_NAME:
+        raise AppError(
+            Code.BAD_KEY,
+            f"name and stage together, {app.function!r}, are {len(app.function)} characters; Lambda takes 64",
+            hint="Upload under a shorter name: the function of a zappa app is called <name>-<stage>.",
+        )
 
 
 def _function(app: App, settings: StageSettings) -> Resource:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,11 +15,12 @@ import pytest
 from drafts import function, role
 
 from auto_lambda.errors import AppError, Code
+from auto_lambda.keys import App
 from auto_lambda.model import BuildLog, Proof
 from builder.compose import Parts
 from builder.diagnosis.other_python import OtherPythonMayDo
 from builder.lint.lint import SettingNames
-from builder.model import Built, Draft, Source
+from builder.model import Built, Draft, Options, Source
 from builder.pipeline import ProvenApp, build_app
 from builder.protocol.messages import AppRequest
 
@@ -52,6 +53,7 @@ class PlayedParts:
 
     at_compile: Mapping[str, AppError] = field(default_factory=dict)
     at_proof: Mapping[str, AppError] = field(default_factory=dict)
+    in_files: Iterable[AppError] = ()
     tried: list[str] = field(default_factory=list)
     name = "zappa"
     setting_names: SettingNames = field(default_factory=dict)
@@ -59,7 +61,14 @@ class PlayedParts:
     def requirements(self, built_from: Path) -> tuple[str, ...]:
         return ()
 
+<<<<<<< HEAD
     def build(self, source: Source, requirements: tuple[str, ...], work: Path, log: BuildLog, warn: BuildLog) -> Built:
+=======
+    def problems(self, root: Path, stage: str | None, app: App, options: Options) -> Iterable[AppError]:
+        return self.in_files
+
+    def build(self, source: Source, requirements: tuple[str, ...], work: Path, log: BuildLog) -> Built:
+>>>>>>> 048fab7 (Tell all that an app's files show to be wrong at once)
         self.tried.append(source.python)
         return Built(source, "", None, ("flask is not declared",))
 

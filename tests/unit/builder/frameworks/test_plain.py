@@ -332,3 +332,15 @@ def test_its_url_is_asked_only_for_a_path_that_its_author_names(
         message, _ = as_message(ended.package, opened)
     assert message.asked is asked
     assert (message.url is not None) is ("url" in text)
+
+
+def test_all_that_the_files_show_to_be_wrong_is_found_at_once(tmp_path: Path) -> None:
+    text = """[functions.one]\nhandler = "orders.handle"\npolicy = "nowhere.json"\n[functions.two]\nhandler = "old.run"
+    [functions.three]\nhandler = "orders.run"\n[functions.four]\nhandler = "package.run"
+    """
+    (tmp_path / "orders.py").write_text("def run(event, context): ...")
+    (tmp_path / "old.py").write_text("print 'x'")
+    options = Options(functions=read_functions("auto-lambda.toml", tomllib.loads(text)["functions"]))
+    found = list(Plain().problems(tmp_path, "dev", APP, options))
+    assert [one.code for one in found] == [Code.MISSING_POLICY_FILE, Code.HANDLER_MISSING, Code.SYNTAX_ERROR]
+    assert "functions.one calls orders.handle, but orders.py defines no 'handle'" in found[1].message
