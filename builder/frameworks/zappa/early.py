@@ -60,8 +60,9 @@ class Modules:
     def __init__(self, root: Path, settings: StageSettings, options: Options) -> None:
         self._root = root
         self._settings = settings
-        variables = settings.values.get("aws_environment_variables")
-        own_path = VARIABLE in options.environment or (isinstance(variables, dict) and VARIABLE in variables)
+        sections = (settings.values.get(name) for name in ("environment_variables", "aws_environment_variables"))
+        named = (name for section in sections if isinstance(section, dict) for name in section)
+        own_path = VARIABLE in {*options.environment, *named}
         self._installed = None if own_path else _manifests(root)
 
     def problems(self) -> Iterator[AppError]:

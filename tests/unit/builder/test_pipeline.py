@@ -61,14 +61,10 @@ class PlayedParts:
     def requirements(self, built_from: Path) -> tuple[str, ...]:
         return ()
 
-<<<<<<< HEAD
-    def build(self, source: Source, requirements: tuple[str, ...], work: Path, log: BuildLog, warn: BuildLog) -> Built:
-=======
     def problems(self, root: Path, stage: str | None, app: App, options: Options) -> Iterable[AppError]:
         return self.in_files
 
-    def build(self, source: Source, requirements: tuple[str, ...], work: Path, log: BuildLog) -> Built:
->>>>>>> 048fab7 (Tell all that an app's files show to be wrong at once)
+    def build(self, source: Source, requirements: tuple[str, ...], work: Path, log: BuildLog, warn: BuildLog) -> Built:
         self.tried.append(source.python)
         return Built(source, "", None, ("flask is not declared",))
 

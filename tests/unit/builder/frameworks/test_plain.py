@@ -299,7 +299,7 @@ def test_every_handler_is_imported_and_none_is_called(tmp_path: Path, parts: Par
     ("text", "code", "told"),
     [
         (TWO.replace("work.run", "works.run"), "handler-missing", "Work would call shop.works.run"),
-        (TWO.replace("work.other", "work.another"), "handler-missing", "Other would call shop.work.another"),
+        (TWO.replace("work.other", "work.another"), "handler-missing", "functions.other calls shop/work.another"),
         (
             TWO.replace("shop/work.other", "shop/nowhere.other"),
             "handler-missing",
@@ -313,7 +313,7 @@ def test_a_handler_that_is_not_there(tmp_path: Path, parts: Parts, text: str, co
 
 
 def test_a_module_that_does_not_import(tmp_path: Path, parts: Parts) -> None:
-    ended = built(tmp_path, parts, lambda_function="import nowhere_to_be_found\n")
+    ended = built(tmp_path, parts, lambda_function="import nowhere_to_be_found\n" + HANDLER)
     assert ended.code == "app-does-not-import", ended.told
     assert "nowhere_to_be_found" in ended.told
 
