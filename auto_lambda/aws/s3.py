@@ -199,6 +199,11 @@ class ObjectStore:
             PublicAccessBlockConfiguration=dict.fromkeys(blocked, True),  # type: ignore[arg-type]
         )
 
+    def tag_bucket(self, bucket: str, tags: Mapping[str, str]) -> None:
+        """Give a bucket these tags in place of those that it has."""
+        told = [{"Key": name, "Value": value} for name, value in tags.items()]
+        self._client.put_bucket_tagging(Bucket=bucket, Tagging={"TagSet": told})  # type: ignore[typeddict-item]
+
     def versioned(self, bucket: str) -> bool:
         """Tell whether the bucket is versioned."""
         return self._client.get_bucket_versioning(Bucket=bucket).get("Status") == "Enabled"

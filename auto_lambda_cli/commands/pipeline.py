@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache, partial
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -28,6 +30,9 @@ Given = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="NAME=VALUE", help="A parameter: docs/reference/pipeline-template.md; repeatable."),
 ]
+Tags = Annotated[
+    list[str] | None, typer.Option("--tag", metavar="NAME=VALUE", help="A tag for its stacks; repeatable.")
+]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only show what would be changed.")]
 DEFAULT = "auto-lambda"
@@ -43,13 +48,15 @@ def up(
     name: Name = DEFAULT,
     region: Region = None,
     given: Given = None,
+    tags: Tags = None,
     yes: Yes = False,
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
     """Launch a pipeline, or change its parameters.
 
-    Checks the account first, shows what would be changed, and asks. Parameters that are not given stay as they are.
+    Checks the account first, shows what would be changed, and asks. Parameters and tags that are not given stay as
+    they are.
     Whatever interrupts it, the same command continues.
 
     Exit codes: 0 it is there, 1 failed, 2 nothing was changed, 130 interrupted.
@@ -59,7 +66,8 @@ def up(
     - `auto-lambda pipeline up --set AlarmEmail=you@example.com`
     - `auto-lambda pipeline up --name staging --set WorkersMax=3 --yes --json`
     """
-    _launch(name, region, given, yes=yes, dry_run=dry_run, as_json=as_json, upgrade=False)
+    site = partial(_site, name, region, pairs("--tag", tags))
+    _launch(site, given, yes=yes, dry_run=dry_run, as_json=as_json, upgrade=False)
 
 
 @app.command()
@@ -68,6 +76,7 @@ def upgrade(
     name: Name = DEFAULT,
     region: Region = None,
     given: Given = None,
+    tags: Tags = None,
     yes: Yes = False,
     dry_run: DryRun = False,
     as_json: AsJson = False,
@@ -78,7 +87,8 @@ def upgrade(
 
     Exit codes: 0 it is of this version, 1 failed, 2 nothing was changed, 130 interrupted.
     """
-    _launch(name, region, given, yes=yes, dry_run=dry_run, as_json=as_json, upgrade=True)
+    site = partial(_site, name, region, pairs("--tag", tags))
+    _launch(site, given, yes=yes, dry_run=dry_run, as_json=as_json, upgrade=True)
 
 
 @app.command()
@@ -167,13 +177,13 @@ def ledger(
 
 
 def _launch(
-    name: str, region: str | None, given: list[str] | None, *, yes: bool, dry_run: bool, as_json: bool, upgrade: bool
+    place: Callable[[], Site], given: list[str] | None, *, yes: bool, dry_run: bool, as_json: bool, upgrade: bool
 ) -> None:
     from auto_lambda_cli.pipeline.checks import check
     from auto_lambda_cli.pipeline.launch import choose, launch
 
     with _told():
-        site = _site(name, region)
+        site = place()
         _right_command(site, upgrade=upgrade)
         chosen = choose(site, pairs("--set", given))
         checks = check(site, chosen)
@@ -222,13 +232,11 @@ def _right_command(site: Site, *, upgrade: bool) -> None:
         raise leave(Exit.USAGE, f"the pipeline {site.pipeline} is {told}: use auto-lambda pipeline upgrade")
 
 
-def _site(name: str, region: str | None) -> Site:
-    from functools import cache, partial
-
+def _site(name: str, region: str | None, tags: Mapping[str, str] = MappingProxyType({})) -> Site:
     from auto_lambda.aws.session import client, make_session
     from auto_lambda_cli.pipeline.checks import find_site
 
-    return find_site(name, region, cache(partial(client, make_session(region))))
+    return find_site(name, region, cache(partial(client, make_session(region))), tags)
 
 
 def _show_checks(checks: Sequence[Check]) -> None:

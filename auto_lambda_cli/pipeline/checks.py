@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Literal
 
 from botocore.exceptions import ClientError
@@ -35,7 +36,9 @@ class Check:
     text: str
 
 
-def find_site(pipeline: str, region: str | None, clients: Clients) -> Site:
+def find_site(
+    pipeline: str, region: str | None, clients: Clients, tags: Mapping[str, str] = MappingProxyType({})
+) -> Site:
     """Find out whose credentials these are, and return the place of a pipeline.
 
     Raises:
@@ -50,7 +53,7 @@ def find_site(pipeline: str, region: str | None, clients: Clients) -> Site:
     except ClientError as error:
         raise LaunchRefused(_credentials(error)) from error
     stacks = ReviewedStacks(clients("cloudformation"))
-    return Site(pipeline, account, region or sts.meta.region_name, clients, stacks)
+    return Site(pipeline, account, region or sts.meta.region_name, clients, stacks, tags)
 
 
 def _credentials(error: ClientError) -> str:

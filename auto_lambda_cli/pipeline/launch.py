@@ -75,8 +75,9 @@ def launch(
         drain(site, say, sleep=sleep)
     inspects = {step.stack: agreed(site, step) for step in steps if not step.new}
     outputs = deploy_parts(
-        site.pipeline, chosen, site.stacks, site.templates, progress=say, inspect=lambda stack: inspects.get(stack)
-    )
+        site.pipeline, chosen, site.stacks, site.templates, tags=site.tags(), progress=say,
+        inspect=lambda stack: inspects.get(stack),
+    )  # fmt: skip
     resize(site, chosen)
     if before.version not in (None, __version__):
         refresh(site, say, sleep=sleep)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from auto_lambda.aws.cloudformation import Inspect, Plan, Progress, Stacks
 from auto_lambda.aws.s3 import ObjectStore
@@ -43,6 +44,7 @@ def deploy_parts(
     templates: TemplateBucket,
     *,
     parts: Sequence[Part] = (),
+    tags: Mapping[str, str] = MappingProxyType({}),
     progress: Progress = lambda _: None,
     inspect: Callable[[str], Inspect | None] = lambda _: None,
 ) -> dict[str, str]:
@@ -54,6 +56,7 @@ def deploy_parts(
         stacks: CloudFormation.
         templates: where CloudFormation reads them.
         parts: the templates, this version's by default.
+        tags: of each stack.
         progress: called with each event of a resource.
         inspect: by the name of an existing stack, what looks at its changes before they are made.
 
@@ -62,6 +65,7 @@ def deploy_parts(
     """
     outputs: dict[str, str] = {}
     for part in parts or all_parts():
-        plan = Plan(part.stack(pipeline), url=templates.put(part), parameters=part.parameters(chosen, outputs))
+        parameters = part.parameters(chosen, outputs)
+        plan = Plan(part.stack(pipeline), url=templates.put(part), parameters=parameters, tags=tags)
         outputs.update(stacks.deploy(plan, progress, inspect(plan.stack)).stack.outputs)
     return outputs

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from auto_lambda.aws.cloudformation import Plan, Stack
@@ -32,13 +32,14 @@ class Memory:
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """A pipeline's place."""
+    """A pipeline's place. ``given_tags`` are added to those that its stacks have."""
 
     pipeline: str
     account: str
     region: str
     clients: Clients
     stacks: ReviewedStacks
+    given_tags: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def templates(self) -> TemplateBucket:
@@ -50,10 +51,17 @@ class Site:
         """Describe the stack of a part; None if there is none."""
         return self.stacks.describe(part.stack(self.pipeline))
 
+    def tags(self) -> dict[str, str]:
+        """Return the tags of its stacks, which CloudFormation copies to most resources: the core's, and given ones."""
+        core = self.stacks.describe(self.pipeline)
+        kept = {} if core is None else {name: it for name, it in core.tags.items() if not name.startswith("aws:")}
+        return {**kept, **self.given_tags}
+
     def plan(self, part: Part, chosen: Mapping[str, str], outputs: Mapping[str, str], url: str | None = None) -> Plan:
         """Say what the stack of a part should become, with the template itself unless its ``url`` is given."""
         parameters = part.parameters(chosen, outputs)
-        return Plan(part.stack(self.pipeline), url=url, body=None if url else part.text, parameters=parameters)
+        body = None if url else part.text
+        return Plan(part.stack(self.pipeline), url=url, body=body, parameters=parameters, tags=self.tags())
 
     def single_stack(self) -> bool:
         """Tell whether the pipeline is of a version that had everything in one stack."""
@@ -75,6 +83,8 @@ class Site:
         """Replace what is remembered."""
         bucket = self.templates
         bucket.store.make_private(bucket.name, self.region)
+        if tags := self.tags():
+            bucket.store.tag_bucket(bucket.name, tags)
         told = {"version": memory.version, "parameters": dict(memory.parameters or {})}
         bucket.store.put(bucket.name, _MEMORY, json.dumps(told, indent=2).encode(), "application/json")
 

@@ -167,6 +167,7 @@ CALLS: Mapping[Operation, Mapping[Who, Asks]] = {
     ("s3", "HeadObject"): {_W: on(_ZIP, *_STORED), _P: on(_ZIP)},
     ("s3", "ListObjectsV2"): {_W: on(_UPLOADS), _P: on(_UPLOADS)},
     ("s3", "PutBucketNotificationConfiguration"): {_W: on("arn:aws:s3:::pictures", context=_ACCOUNT)},
+    ("s3", "PutBucketTagging"): {_P: ANYTHING},
     ("s3", "PutPublicAccessBlock"): {_P: ANYTHING},
     ("s3", "PutObject"): {_W: on(_RECEIPT, _LOG, *_STORED), _P: on(_ZIP)},
     ("secretsmanager", "GetSecretValue"): {_W: on(_SETTINGS["secret"]), _C: on(_SETTINGS["checker secret"])},

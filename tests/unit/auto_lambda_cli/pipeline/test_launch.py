@@ -51,7 +51,7 @@ class FakeStacks:
             raise error
         part = next(it for it in all_parts() if it.stack(PIPELINE) == plan.stack)
         outputs = {name: f"{name}-of-{part.name}" for name in part.outputs}
-        self.there[plan.stack] = Stack(plan.stack, "id", "CREATE_COMPLETE", outputs, {}, plan.parameters)
+        self.there[plan.stack] = Stack(plan.stack, "id", "CREATE_COMPLETE", outputs, plan.tags, plan.parameters)
         self.done.append(plan.stack)
         return DeployResult(self.there[plan.stack], changed=True)
 
@@ -299,3 +299,14 @@ def test_down_does_not_touch_a_pipeline_in_one_stack(site: FakeSite, stacks: Fak
     with pytest.raises(LaunchRefused, match="auto-lambda pipeline upgrade"):
         take_down(site, QUIET)
     assert stacks.done == []
+
+
+def test_tags_are_given_to_every_stack_and_stay(site: FakeSite, stacks: FakeStacks) -> None:
+    given = replace(site, given_tags={"team": "tools"})
+    launch(given, {}, review(given, {}, QUIET), QUIET)
+    assert {name: stack.tags for name, stack in stacks.there.items()} == dict.fromkeys(
+        (stack_name(PIPELINE, part) for part in ORDER), {"team": "tools"}
+    )
+    stacks.there[PIPELINE] = replace(stacks.there[PIPELINE], tags={"team": "tools", "aws:servicecatalog:arn": "x"})
+    later = replace(site, given_tags={"cost": "7"})
+    assert later.tags() == {"team": "tools", "cost": "7"}

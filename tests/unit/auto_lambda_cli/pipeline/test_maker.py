@@ -44,3 +44,10 @@ def test_a_template_is_stored_once_under_the_name_of_its_content(s3: Any) -> Non
     assert templates.put(part("A: 2")) != first
     assert first.endswith("/core.yaml")
     assert [it.key for it in store.list(BUCKET, "templates/")] == sorted(template_key(part(f"A: {n}")) for n in (1, 2))
+
+
+def test_the_bucket_is_tagged(s3: Any) -> None:
+    store = ObjectStore(s3)
+    store.make_private(BUCKET, REGION)
+    store.tag_bucket(BUCKET, {"team": "tools"})
+    assert s3.get_bucket_tagging(Bucket=BUCKET)["TagSet"] == [{"Key": "team", "Value": "tools"}]
