@@ -1,5 +1,5 @@
 # Two commands do everything on a fresh machine: `make demo` and `make test`.
-.PHONY: help setup test-tools demo demo-ecs test check coverage unit machine image-test ami e2e lint policy types format bench soak chaos cases corpus pictures docs wheel audit lock map
+.PHONY: help setup test-tools demo demo-ecs test check coverage unit machine image-test ami e2e lint policy types format bench soak chaos cases corpus pictures docs wheel audit lock map e2e-aws e2e-aws-clean
 .DEFAULT_GOAL := help
 BIN := .venv/bin
 # A shell without job control starts background processes with SIGINT ignored; what a recipe runs must still stop on it.
@@ -37,6 +37,12 @@ ami: setup ## build the machine image on AWS and publish it; ARGS="--architectur
 
 e2e: setup ## the end-to-end tests, on the embedded AWS
 	$(BIN)/pytest tests/e2e
+
+e2e-aws: setup ## prove on an AWS account what only an account can show, and remove it again; costs money. ARGS="--list" first
+	@$(BIN)/python tests/aws $(ARGS)
+
+e2e-aws-clean: setup ## remove from an AWS account what runs of e2e-aws have left there
+	@$(BIN)/python tests/aws --clean $(ARGS)
 
 map: ## each module with the first line of its docstring, to search in
 	@grep -rm1 --include='*.py' '^r*"""' auto_lambda builder worker checker auto_lambda_cli ami | sed -E 's/:r*"{3}/  /; s/"{3}$$//' | LC_ALL=C sort
