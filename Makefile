@@ -6,7 +6,7 @@ BIN := .venv/bin
 SHELL := $(shell env --default-signal=INT true 2>/dev/null && echo env --default-signal=INT) /bin/sh
 
 help: ## show this list
-	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' Makefile | expand -t 12
+	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' Makefile | expand -t 15
 
 setup: ## create .venv with auto-lambda in it
 	@scripts/setup.sh
