@@ -116,7 +116,8 @@ def check_for(framework: FrameworkName, functions: Mapping[str, FunctionOptions]
         raise documents.bad_config(
             file,
             f"{framework} has settings of its own for this: {'; '.join(doubled[:10])}",
-            hint="Write them there, and leave them out here; [functions.NAME] has what the framework lacks.",
+            hint="Write them there, and leave them out here; [functions.NAME] has what the framework lacks. "
+            f'For handlers without {framework}, set framework = "plain".',
         )
     if framework == "zappa" and (others := sorted(set(functions) - {ONLY_FUNCTION})):
         raise documents.bad_config(

@@ -113,6 +113,15 @@ def test_orders_takes_an_order_at_its_url_and_works_it_off_the_queue(stack: Stac
     done = until(lambda: stack.get_json(ORDERS, "results/7.json"), 40, lambda: "order 7 was not worked off")
     assert done == {"number": 7, "total": 6}
     assert stack.get_json(ORDERS, "results/8.json") is None
+    queue = stack.sqs.get_queue_url(QueueName=ORDERS)["QueueUrl"]
+    counts = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+
+    def left() -> int:
+        found = stack.sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=counts)["Attributes"]
+        return sum(map(int, found.values()))
+
+    assert until(lambda: left() == 1, 40, lambda: f"{left()} messages are left"), "only what failed comes again"
+    stack.sqs.purge_queue(QueueUrl=queue)
 
 
 def test_orders_functions_are_as_their_settings_say(stack: Stack, url: str) -> None:

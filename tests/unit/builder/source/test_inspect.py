@@ -162,6 +162,7 @@ def test_chalice_takes_what_it_lacks(tmp_path: Path) -> None:
     assert look(tmp_path).framework == "chalice"
     options(tmp_path, '[functions.resize]\nhandler = "app.resize"\nqueue = "jobs"\n')
     assert "queue is @app.on_sqs_message in app.py" in refused(tmp_path).message
+    assert 'For handlers without chalice, set framework = "plain".' in refused(tmp_path).hint
 
 
 def test_the_one_top_folder_is_the_top(tmp_path: Path) -> None:
