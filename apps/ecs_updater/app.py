@@ -27,6 +27,7 @@ from chalicelib.telling import Telling
 app = Chalice(app_name="ecs-updater")
 
 CLUSTERS = os.environ["CLUSTERS"].split()
+FAMILIES = os.environ.get("FAMILIES", "").split()
 TOPIC = os.environ["TOPIC"]
 _SECONDS_BETWEEN_QUESTIONS = 60 * float(os.environ.get("REGISTRY_MINUTES", "5"))
 _PUSHES = {"source": ["aws.ecr"], "detail-type": ["ECR Image Action"], "detail": {"action-type": ["PUSH", "DELETE"]}}
@@ -57,7 +58,7 @@ def push() -> Response:
 def status() -> dict[str, Any]:
     """Tell what follows what, what runs, what is wanted, and why not."""
     convergence = Convergence(_ecs(), _registries(), _telling(), _now)
-    world = convergence.look(CLUSTERS)
+    world = convergence.look(CLUSTERS, FAMILIES)
     return {
         "services": [row.told() for row in convergence.rows(world, world.plan())],
         "problems": list(world.problems),
@@ -91,7 +92,7 @@ def converge(event: Any) -> None:
     telling.log("hint", **hint)
     if hint["kind"] == "push":
         _remembered().forget()
-    Convergence(_ecs(), _remembered(), telling, _now).run(CLUSTERS)
+    Convergence(_ecs(), _remembered(), telling, _now).run(CLUSTERS, FAMILIES)
 
 
 def _take(check: Callable[[bytes], hooks.Hint | None]) -> Response:

@@ -29,11 +29,13 @@ class Reach:
         clusters: by name.
         roles: names, with their path, that task definitions have: it passes them on, and no others.
         repositories: of ECR, by name or pattern.
+        families: of task definitions that are run without a service, on a schedule or by hand.
     """
 
     clusters: Sequence[str]
     roles: Sequence[str] = ()
     repositories: Sequence[str] = ()
+    families: Sequence[str] = ()
 
 
 def policies(reach: Reach) -> dict[str, list[Statement]]:
@@ -102,7 +104,9 @@ def files(reach: Reach) -> dict[str, str]:
     texts = {
         path: json.dumps(document, indent=2) + "\n" for path, document in {**made, "grants.json": grants(reach)}.items()
     }
-    return {**texts, "auto-lambda.toml": f'[environment]\nCLUSTERS = "{" ".join(reach.clusters)}"\n'}
+    settings = {"CLUSTERS": reach.clusters, "FAMILIES": reach.families}
+    lines = [f'{name} = "{" ".join(names)}"' for name, names in settings.items() if names]
+    return {**texts, "auto-lambda.toml": "\n".join(["[environment]", *lines, ""])}
 
 
 def main() -> None:
@@ -111,8 +115,11 @@ def main() -> None:
     parser.add_argument("--cluster", action="append", required=True, type=_name, help="a cluster that is updated")
     parser.add_argument("--role", action="append", default=[], type=_name, help="a role that task definitions have")
     parser.add_argument("--repository", action="append", default=[], type=_name, help="a repository of ECR to look at")
+    parser.add_argument(
+        "--family", action="append", default=[], type=_name, help="a family that is run without a service"
+    )
     chosen = parser.parse_args()
-    for path, text in files(Reach(chosen.cluster, chosen.role, chosen.repository)).items():
+    for path, text in files(Reach(chosen.cluster, chosen.role, chosen.repository, chosen.family)).items():
         (HERE / path).write_text(text)
         print(path)  # noqa: T201 - a command of its own
 

@@ -91,9 +91,9 @@ class Convergence:
     now: Callable[[], datetime]
     failures: dict[str, str] = field(default_factory=dict)
 
-    def run(self, clusters: Sequence[str]) -> list[Row]:
+    def run(self, clusters: Sequence[str], families: Sequence[str] = ()) -> list[Row]:
         """Look, plan and act; return what is to be said of each service."""
-        world = self.look(clusters)
+        world = self.look(clusters, families)
         drawn = world.plan()
         self._update(drawn)
         updated = {update.service.arn for update in drawn.updates}
@@ -108,10 +108,18 @@ class Convergence:
 
     # -------------------------------------------------------------------------------------------- looking
 
-    def look(self, clusters: Sequence[str]) -> World:
-        """Read everything that the plan needs."""
+    def look(self, clusters: Sequence[str], families: Sequence[str] = ()) -> World:
+        """Read everything that the plan needs.
+
+        Args:
+            clusters: whose services are looked at.
+            families: those whose tasks are run without a service.
+        """
         problems: list[str] = []
-        services = tuple(service for cluster in clusters for service in self._services(cluster, problems))
+        services = (
+            *(service for cluster in clusters for service in self._services(cluster, problems)),
+            *(service for name in families for service in self._family(name, problems)),
+        )
         definitions = self._definitions(services)
         follows = {follow for service in services for follow in _follows(service)}
         targets = {follow: self.registries.resolve(follow) for follow in sorted(follows, key=str)}
@@ -142,6 +150,14 @@ class Convergence:
         except _FROM_AWS as error:
             problems.append(f"cluster {cluster}: {_explain(error)}")
         return []
+
+    def _family(self, name: str, problems: list[str]) -> list[Service]:
+        try:
+            found = self.ecs.family(name)
+        except (*_FROM_AWS, LostField) as error:
+            problems.append(f"family {name}: {_explain(error)}")
+            return []
+        return [found] if found else []
 
     def _definitions(self, services: Sequence[Service]) -> dict[str, Definition]:
         found: dict[str, Definition] = {}
@@ -190,7 +206,7 @@ class Convergence:
                 if not revision.arn:
                     self.telling.log("registered", revision=short(arns[index]), images=images(revision.content))
         for update in drawn.updates:
-            if arn := arns.get(update.revision):
+            if update.service.cluster and (arn := arns.get(update.revision)):
                 with self._guarded(update.service):
                     self.ecs.update(update.service, arn)
                     self.telling.updated(update.service.label, short(update.service.definition or ""), short(arn))

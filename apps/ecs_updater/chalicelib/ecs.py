@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from .model import Definition, Service, family
+from .model import Definition, Service
+from .model import family as family_of
 from .plan import Revision
 from .replacing import Task
 from .scaling import Alarm
@@ -55,8 +56,18 @@ class Ecs:
             found.extend(Service.read(one) for one in told if one.get("status") == "ACTIVE")
         return [service for service in found if service.opted_in]
 
+    def family(self, name: str) -> Service | None:
+        """Return what stands for a family, None if there is none or it has not opted in.
+
+        Raises:
+            LostField: this boto3 does not know all of its newest revision.
+        """
+        newest = self.definition(name)
+        found = Service.of_family(newest) if newest else None
+        return found if found and found.opted_in else None
+
     def definition(self, arn: str) -> Definition | None:
-        """Return a revision with its tags, None if there is none.
+        """Return a revision, of a family the newest, with its tags; None if there is none.
 
         Raises:
             LostField: this boto3 does not know all of it.
@@ -74,7 +85,7 @@ class Ecs:
     def recent(self, name: str) -> list[Definition]:
         """Return the newest revisions of a family, newest first."""
         told = self._ecs.list_task_definitions(familyPrefix=name, status="ACTIVE", sort="DESC", maxResults=100)
-        arns = [arn for arn in told["taskDefinitionArns"] if family(arn) == name][:_RECENT]
+        arns = [arn for arn in told["taskDefinitionArns"] if family_of(arn) == name][:_RECENT]
         return [found for found in map(self.definition, arns) if found]
 
     def tasks(self, service: Service) -> list[Task]:

@@ -35,7 +35,10 @@ class Deployment:
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A service. ``definition`` is None where task sets, not the service, have one."""
+    """A service. ``definition`` is None where task sets, not the service, have one.
+
+    A family whose tasks are run without a service, on a schedule or by hand, is one without cluster and tasks.
+    """
 
     arn: str
     cluster: str
@@ -75,6 +78,13 @@ class Service:
             events=tuple((_when(one.get("createdAt")), one.get("message", "")) for one in told.get("events") or ()),
         )
 
+    @classmethod
+    def of_family(cls, newest: Definition) -> Service:
+        """Return what stands for a family: its newest revision is what it is on."""
+        arn = newest["taskDefinitionArn"]
+        tags = {tag["key"]: tag.get("value", "") for tag in newest.get("tags") or ()}
+        return cls(arn, "", newest["family"], arn, desired=0, running=0, pending=0, tags=tags)
+
     @property
     def primary(self) -> Deployment | None:
         """The deployment that the service wants."""
@@ -83,7 +93,7 @@ class Service:
     @property
     def label(self) -> str:
         """How people name it."""
-        return f"{self.cluster}/{self.name}"
+        return f"{self.cluster}/{self.name}" if self.cluster else f"family {self.name}"
 
     @property
     def opted_in(self) -> bool:

@@ -141,7 +141,7 @@ def test_everything_on_the_topic_starts_a_convergence_whatever_it_says(
 ) -> None:
     runs: list[Any] = []
     monkeypatch.setattr(module, "_ecs", lambda: None)
-    monkeypatch.setattr(module.Convergence, "run", lambda self, clusters: runs.append(clusters))
+    monkeypatch.setattr(module.Convergence, "run", lambda self, clusters, families: runs.append(clusters))
     module.converge(SimpleNamespace(message=message))
     assert runs == [["shop"]]
     assert module._read(message)["kind"] == kind

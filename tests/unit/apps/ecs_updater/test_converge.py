@@ -63,11 +63,13 @@ class Cluster:
             cluster="shop", serviceName=name, taskDefinition=family, desiredCount=2, tags=listed, **more
         )
 
-    def run(self, killer: Killer | None = None, clusters: tuple[str, ...] = ("shop",)) -> list[Row]:
+    def run(
+        self, killer: Killer | None = None, clusters: tuple[str, ...] = ("shop",), families: tuple[str, ...] = ()
+    ) -> list[Row]:
         telling = Telling("run", "auto-lambda/platform/ecs-updater", self.cloudwatch, self.events, self._write)
         convergence = Convergence(Ecs(self.client, self.cloudwatch), self.registry, telling, lambda: self.now)
         with (killer or Killer()).watching(self.client, self.cloudwatch, self.events):
-            return convergence.run(clusters)
+            return convergence.run(clusters, families)
 
     def _write(self, line: str) -> None:
         self.lines.append(json.loads(line))
@@ -201,6 +203,23 @@ def test_a_revision_that_was_taken_back_is_told_once_and_not_tried_again(cluster
     cluster.registry.push(SHOP, "x", "1.2.0")
     cluster.run()
     assert cluster.on("web") == "shop:3"
+
+
+def test_a_family_without_a_service_gets_a_revision_if_it_has_opted_in(cluster: Cluster) -> None:
+    for name in ("nightly", "manual"):
+        cluster.register(name, "acme/shop:1.0.0")
+    arn = cluster.client.describe_task_definition(taskDefinition="nightly")["taskDefinition"]["taskDefinitionArn"]
+    cluster.client.tag_resource(resourceArn=arn, tags=[{"key": FOLLOW, "value": "acme/shop:x"}])
+    cluster.registry.push(SHOP, "x", "1.1.0")
+    for _ in range(2):
+        rows = cluster.run(families=("nightly", "manual", "gone"))
+    newest = cluster.client.describe_task_definition(taskDefinition="nightly", include=["TAGS"])
+    assert newest["taskDefinition"]["revision"] == 2
+    assert newest["taskDefinition"]["containerDefinitions"][0]["image"] == "acme/shop:1.1.0"
+    assert newest["tags"] == [{"key": FOLLOW, "value": "acme/shop:x"}]
+    assert "manual:2" not in cluster.revisions()
+    (told,) = (row.told() for row in rows if not row.service.cluster)
+    assert (told["service"], told["definition"], told["behind"]) == ("family nightly", "nightly:2", False)
 
 
 def test_two_runs_at_once_leave_the_same_as_one(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
