@@ -11,6 +11,7 @@ _SPEAKS_OF_LIBRARIES = re.compile(r"librar", re.IGNORECASE)
 _OF_LOADERS = frozenset({"ImportError", "OSError"})
 _LONGEST = 20_000  # characters of a message
 _MOST = 200  # names
+_SHORTEST = 3  # letters of a name: fewer are in any text
 
 _BY_FILE = {
     "libGL.so.1": "Require opencv-python-headless instead of opencv-python: Lambda has no display.",
@@ -49,11 +50,12 @@ def missing_by_name(messages: Sequence[str], types: Collection[str], sought: Seq
     told = "\n".join(messages)[:_LONGEST].lower()
     if not (_OF_LOADERS.intersection(types) or _SPEAKS_OF_LIBRARIES.search(told)):
         return None
-    stems = {name: match[1] for name in sought[:_MOST] if (match := _STEM.match(name.rpartition("/")[2]))}
+    asked = dict.fromkeys(name.rpartition("/")[2] for name in sought[:_MOST])
+    stems = {name: match[1] if (match := _STEM.match(name)) else name for name in asked if len(name) >= _SHORTEST}
     named = [name for name, stem in stems.items() if stem.lower() in told]
     if not named:
         return None
-    same = [name.rpartition("/")[2] for name in named if stems[name] == stems[named[0]]]
+    same = [name for name in named if stems[name] == stems[named[0]]]
     return next((name for name in same if _FILE.fullmatch(name)), f"lib{stems[named[0]]}.so")
 
 

@@ -16,6 +16,7 @@ from auto_lambda.errors import AppError
 from auto_lambda.model import BuildLog, Proof
 from auto_lambda.runtimes import RUNTIMES
 from auto_lambda.tools import Tools
+from builder.diagnosis.missing_libraries import missing_by_name
 from builder.diagnosis.syntax import clean
 from builder.model import Built, Draft
 from builder.proof.audit import OPT, TASK, audit
@@ -93,6 +94,8 @@ class Prover:
             if told.ended == "started":
                 log(f"{one.function} starts: {told.init_ms} ms, {told.peak_mb} of {one.memory} MB")
                 continue
+            if name := _lacking_here(told):
+                return None, (f"{name} is on Lambda, but not on this machine: only the deployment will show a start",)
             error = failure(one, told, outcome.output, _shown(draft, built), built.source.python, self._init_seconds)
             if not draft.remote_environment:
                 raise _without_slim(error, told) if built.source.options.package.slim else error
@@ -133,6 +136,12 @@ class Prover:
         wall = 30 + 3 * each * math.ceil(len(wanted) / 2)
         memory = max(4096, *(one.memory + 2048 for one in wanted))
         return Limits(wall=wall, cpu=wall, memory=memory * MEGABYTE)
+
+
+def _lacking_here(told: Result) -> str | None:
+    """Return the library of Lambda's own that a start failed without."""
+    problem = told.problem
+    return missing_by_name(problem.messages, problem.types, problem.lacking) if problem else None
 
 
 def _without_slim(error: AppError, told: Result) -> AppError:

@@ -47,6 +47,7 @@ class ExceptionReport(BaseModel):
     unset: str | None = None
     messages: list[str] = []
     sought: list[str] = []
+    lacking: list[str] = []
 
 
 class Result(BaseModel):

@@ -56,6 +56,7 @@ class Libraries:
     """
 
     missed: ClassVar[list[str]] = []
+    lacking: ClassVar[list[str]] = []  # of Lambda's own: this machine's fault
 
     def __init__(self, names: Sequence[str]) -> None:
         self._names = frozenset(names)
@@ -98,7 +99,12 @@ class Libraries:
             if path and self._only_here(path):
                 self.missed.append(path)
                 raise OSError(f"{path}: cannot open shared object file: No such file or directory")
-            return opener(name, *arguments)
+            try:
+                return opener(name, *arguments)
+            except OSError:
+                if path and path in self._names:
+                    self.lacking.append(path)
+                raise
 
         return opened
 
@@ -177,6 +183,7 @@ def describe(error: BaseException) -> dict[str, Any]:
         known |= {"errno": error.errno, "file": str(error.filename or "")}
     known["messages"] = [str(one) for one in chain(error)]
     known["sought"] = list(dict.fromkeys(Libraries.missed))
+    known["lacking"] = list(dict.fromkeys(Libraries.lacking))
     known["unset"] = next(filter(None, map(unset_variable, chain(error))), None)
     return known
 

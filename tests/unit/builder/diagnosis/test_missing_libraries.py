@@ -19,6 +19,7 @@ PANGO = "cannot load library 'libpango-1.0-0': libpango-1.0-0: cannot open share
          "libpango-1.0.so.0"),
         ('Could not find the GDAL library (tried "gdal", "gdal3.6.0").', "ImproperlyConfigured", ["gdal"],
          "libgdal.so"),
+        ("libGL.so.1: cannot open shared object file", "OSError", ["libGL.so.1"], "libGL.so.1"),
         ("/usr/lib/libodd.so.3: cannot open shared object file", "OSError", ["/usr/lib/libodd.so.3"], "libodd.so.3"),
     ],
 )  # fmt: skip
@@ -39,6 +40,7 @@ def test_the_message_of_a_cause_counts_as_well() -> None:
         ("No module named 'shop'", "ModuleNotFoundError", ["magic"]),
         ("no magic today", "ValueError", ["magic"]),
         ("failed to find libmagic", "ImportError", []),
+        ("no GL", "ImportError", ["GL"]),
     ],
 )
 def test_what_fails_of_something_else_misses_no_library(message: str, kind: str, sought: list[str]) -> None:

@@ -85,6 +85,17 @@ def test_an_app_that_does_without_the_library_starts(prove: Callable[..., Any]) 
     assert prove({"app.py": app + HANDLER}).init_ms is not None
 
 
+def test_a_library_of_lambda_that_this_machine_lacks_is_no_fault_of_the_app(prove: Callable[..., Any]) -> None:
+    absent = next(
+        name
+        for name in sorted(NAMES)
+        if name.startswith("lib") and not any((one / name).exists() for one in library_folders())
+    )
+    proof = prove({"app.py": f"import ctypes\nctypes.CDLL({absent!r})\n" + HANDLER})
+    assert proof.init_ms is None
+    assert proof.warnings == (f"{absent} is on Lambda, but not on this machine: only the deployment will show a start",)
+
+
 def test_c_code_does_not_see_it_either(proving: Any) -> None:
     app = f"""
 import os
