@@ -77,5 +77,5 @@ class KnownTags:
             f"{follow.image.name}:{follow.pattern}", Unknown(f"there is no image {follow.image.name}")
         )
 
-    def push(self, name: str, pattern: str, tag: str, seed: str | int | None = None) -> None:
-        self.table[f"{name}:{pattern}"] = Target(tag, digest(seed or tag), NOON)
+    def push(self, name: str, pattern: str, tag: str, pushed: datetime = NOON) -> None:
+        self.table[f"{name}:{pattern}"] = Target(tag, digest(tag), pushed)

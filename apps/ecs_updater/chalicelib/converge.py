@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -227,12 +227,12 @@ class Convergence:
                 self.ecs.tag(service, TRIED, f"{tried} running")
 
     def _lag(self, service: Service, world: World) -> float:
-        """Return the seconds since the push, or since the revision was registered if the registry does not tell."""
+        """Return the seconds since the push; since the update, if the push is not known or was long before it."""
         known = [world.targets.get(follow) for follow in _follows(service)]
-        pushed = [one.pushed for one in known if isinstance(one, Target) and one.pushed]
-        current = world.definitions.get(service.definition or "", {})
-        since = max(pushed) if pushed else current.get("registeredAt")
-        return max(0.0, (self.now() - since).total_seconds()) if isinstance(since, datetime) else 0.0
+        updated = service.primary.created if service.primary else self.now()
+        pushed = max((one.pushed for one in known if isinstance(one, Target) and one.pushed), default=updated)
+        since = pushed if pushed <= updated < pushed + _WAITED_FOR else updated
+        return max(0.0, (self.now() - since).total_seconds())
 
     def _replace_task(self, service: Service, stop: Stop) -> None:
         self.telling.log("replacing", service=service.label, task=stop.task and stop.task.arn, why=stop.why)
@@ -282,6 +282,8 @@ def _rules(service: Service) -> Rules | None:
         return None
 
 
+_WAITED_FOR = timedelta(hours=1)
+"""An update that came later was not waiting for the push: the service began to follow, or a tag went back."""
 _FROM_AWS = (BotoCoreError, ClientError)
 _LATER = ("Throttling", "ThrottlingException", "TooManyRequestsException", "RequestLimitExceeded", "ServerException",
           "ServiceUnavailable", "LimitExceededException", "UpdateInProgressException")  # fmt: skip

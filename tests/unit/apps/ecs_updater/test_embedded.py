@@ -49,6 +49,10 @@ class Service:
         self.ecs.update_service(cluster=self.name, service=self.name, desiredCount=3)
         return row
 
+    def described(self) -> Any:
+        told = self.ecs.describe_services(cluster=self.name, services=[self.name], include=["TAGS"])
+        return told["services"][0]
+
     def tasks(self) -> dict[str, int]:
         """How many tasks run each revision."""
         arns = self.ecs.list_tasks(cluster=self.name, serviceName=self.name, desiredStatus="RUNNING")["taskArns"]
@@ -70,16 +74,19 @@ def test_with_room_ecs_replaces_all_tasks_by_itself(service: Service) -> None:
     assert (row.verdict.behind, row.verdict.why) == (False, "")
 
 
-def test_what_runs_is_told_once_with_the_time_since_the_push(service: Service) -> None:
+@pytest.mark.parametrize(("pushed_before", "lag"), [(30, 90.0), (7200, 60.0), (-5, 60.0)])
+def test_what_runs_is_told_once_with_the_time_since_the_push(service: Service, pushed_before: int, lag: float) -> None:
     service.create({})
-    service.now = NOON + timedelta(seconds=90)
+    service.run()
+    updated = service.described()["deployments"][0]["createdAt"]
+    service.registry.push(SHOP, "x", "1.1.0", pushed=updated - timedelta(seconds=pushed_before))
+    service.now = updated + timedelta(seconds=60)
     for _ in range(3):
         service.run()
     told = [json.loads(line) for line in service.lines]
     running = [(line["revision"], line["lag"]) for line in told if line["event"] == "running"]
-    assert running == [(f"{service.name}:2", 90.0)]
-    tags = service.ecs.describe_services(cluster=service.name, services=[service.name], include=["TAGS"])
-    assert {"key": TRIED, "value": f"{service.name}:2 running"} in tags["services"][0]["tags"]
+    assert running == [(f"{service.name}:2", lag)]
+    assert {"key": TRIED, "value": f"{service.name}:2 running"} in service.described()["tags"]
 
 
 def test_without_room_tasks_are_replaced_one_by_one_down_to_the_minimum(service: Service) -> None:
