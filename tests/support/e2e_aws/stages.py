@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from e2e_aws import app_stages, pipeline_stages
+from e2e_aws import app_stages, fleet_stages, pipeline_stages
 from e2e_aws.consent import Refused
 from e2e_aws.model import Stage
 
@@ -39,6 +39,15 @@ STAGES: Sequence[Stage] = (
     Stage(
         "rights", "what was denied to the workers' role", 18, 0, ("deploy",), ("rights", "look-ups"),
         pipeline_stages.rights,
+    ),
+    Stage(
+        "image", "the machine image", 20, 5, ("launch",), ("image-build",), fleet_stages.image, rehearsed=False,
+    ),
+    Stage(
+        "fleet", "two workers that the queue starts, one ended in mid-build, and back to none", 45, 25, ("image",),
+        ("scale-out", "ended-worker", "short-alarms", "agent", "az-rebalance", "scale-in", "unhealthy-replaced",
+         "instance-refresh"),
+        fleet_stages.fleet, rehearsed=False,
     ),
 )  # fmt: skip
 
