@@ -43,6 +43,7 @@ class Code(StrEnum):
     BAD_REQUIREMENTS = "bad-requirements"
     REQUIREMENT_NOT_FOUND = "requirement-not-found"
     REQUIREMENTS_CONFLICT = "requirements-conflict"
+    INDEX_PAGE_TOO_LARGE = "index-page-too-large"
     DEPENDENCY_BUILD_FAILED = "dependency-build-failed"
     DEPENDENCY_DOES_NOT_FIT = "dependency-does-not-fit"
     PACKAGE_TOO_LARGE = "package-too-large"

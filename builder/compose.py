@@ -95,7 +95,7 @@ def compose(
     interpreters = {minor: Path(path) for minor, path in toolchain.interpreters.items()}
     tools = RequestedTools(interpreters, map(Path, toolchain.tools), request_tool)
     access = _index_access(toolchain)
-    uv = Uv(sandbox, None, toolchain.settings, access.failures if access else None)
+    uv = Uv(sandbox, None, toolchain.settings, access)
     wheel_builder = WheelBuilder(uv, sandbox, tools, actions)
     layers = Layers(uv, wheel_builder, sandbox, actions)
     hosts = toolchain.index.hosts if toolchain.index else ()

@@ -7,18 +7,20 @@ of it: one that builds nothing and shares its cache, one that may build and has 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
+from urllib.parse import urlsplit
 
+from auto_lambda.errors import AppError, Code
 from auto_lambda.model import Architecture, BuildLog
 from auto_lambda.runtimes import RUNTIMES
 from auto_lambda.tools import ToolError, uv_executable
 from builder.actions import OurTrouble
 from builder.dependencies.uv_output import FAILED, ErrorChain, error_chain
 from builder.sandbox.limit_errors import stopped_error
-from builder.sandbox.sandbox import MEGABYTE, Command, Limits, Outcome, Sandbox
+from builder.sandbox.sandbox import MEGABYTE, Command, IndexAccess, Limits, Outcome, Sandbox
 
 DOWNLOAD = Path(__file__).with_name("inside") / "download.py"
 INDEX_FAILED = 75
@@ -28,6 +30,17 @@ _MOST_PROBED = 32 * MEGABYTE  # pages break off in their middle, too
 _LIMITS = Limits(wall=900, cpu=1800, memory=8192 * MEGABYTE)
 # The glibc of each manylinux platform that uv knows.
 _MANYLINUX = ((2, 17), (2, 28), (2, 31), (2, 32), (2, 33), (2, 34))
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What the proxy has seen so far: how often an index has failed, and how many of its pages were too large."""
+
+    failures: int
+    too_large: int
+
+
+_NOTHING = _Seen(0, 0)
 
 
 class IndexTrouble(OurTrouble):
@@ -72,7 +85,7 @@ class Uv:
         cache: a cache kept between runs, for runs that build nothing; None for runs that may execute untrusted code:
             each has its own in its work folder, as who can write to a cache decides what others install from it.
         settings: variables for uv, as `auto_lambda.index_settings.build_settings` gives them.
-        failures: counts how often an index has failed so far, as the proxy on the way to it saw; None without one.
+        index: the way to the package indexes, on which the proxy counts what has failed; None without one.
     """
 
     def __init__(
@@ -80,11 +93,11 @@ class Uv:
         sandbox: Sandbox,
         cache: Path | None,
         settings: Mapping[str, str],
-        failures: Callable[[], int] | None = None,
+        index: IndexAccess | None = None,
     ) -> None:
         self._sandbox = sandbox
         self._cache = cache
-        self._failures = failures or _none
+        self._index = index
         self._environ = {
             **settings,
             "UV_PYTHON_DOWNLOADS": "never",
@@ -101,7 +114,7 @@ class Uv:
         """Run to its end, successful or not; the first of ``writable`` takes what is only for this run.
 
         Raises:
-            AppError: it took too long or said too much.
+            AppError: it took too long or said too much; ``index-page-too-large``.
             IndexTrouble: with ``network``, the index or this machine failed it.
         """
         cache = self._cache or writable[0] / "uv-cache"
@@ -110,7 +123,7 @@ class Uv:
         # Below another writable folder it is no mount of its own, and so files can be linked from one to the other.
         wanted = tuple(dict.fromkeys((*writable, cache)))
         folders = [one for one in wanted if not any(one != other and one.is_relative_to(other) for other in wanted)]
-        before = self._failures() if network else 0
+        before = self._seen() if network else _NOTHING
         outcome = self._sandbox.run(
             Command(
                 (str(executable), *arguments, "--python", str(target.interpreter)), cwd,
@@ -132,8 +145,11 @@ class Uv:
         readable = (target.interpreter.parent.parent, script)
         return self._sandbox.run(Command(argv, work, self._environ, readable, (work,), network=True), lambda _: None)
 
-    def _require_working_index(self, chain: ErrorChain, before: int, target: BuildTarget) -> None:
-        """Raise IndexTrouble if it was the index or this machine that failed uv.
+    def _seen(self) -> _Seen:
+        return _Seen(self._index.failures(), self._index.too_large()) if self._index else _NOTHING
+
+    def _require_working_index(self, chain: ErrorChain, before: _Seen, target: BuildTarget) -> None:
+        """Raise if it was the index or this machine that failed uv.
 
         What uv prints only says where to look, as a build can print, or have uv quote, what it likes. It is ours if the
         proxy saw the index fail, or if asking for the same address again, without a line of the upload's code, fails.
@@ -141,7 +157,12 @@ class Uv:
         """
         if chain.machine_is_full:
             raise IndexTrouble(chain.links[-1])
-        if (url := chain.fetch) and (self._failures() > before or not self._answers(url, target)):
+        if not (url := chain.fetch):
+            return
+        now = self._seen()
+        if now.too_large > before.too_large:
+            raise _page_too_large(url)
+        if now.failures > before.failures or not self._answers(url, target):
             raise IndexTrouble("; ".join(chain.links)[:500])
 
     def _answers(self, url: str, target: BuildTarget) -> bool:
@@ -150,5 +171,9 @@ class Uv:
         return outcome.returncode != INDEX_FAILED and outcome.stopped != "time"
 
 
-def _none() -> int:
-    return 0
+def _page_too_large(url: str) -> AppError:
+    return AppError(
+        Code.INDEX_PAGE_TOO_LARGE,
+        f"a page of the package index is too large to be read: uv could not fetch {urlsplit(url).path[:300]}",
+        hint="Show this to whoever runs the package index; once the page is smaller, upload the zip again.",
+    )

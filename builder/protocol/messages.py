@@ -41,6 +41,9 @@ class _Value(BaseModel):
 INDEX_FAILURES = "/failures"
 """What to ask the index proxy for, to learn how often an index has failed so far: a number."""
 
+INDEX_TOO_LARGE = "/too-large"
+"""What to ask the index proxy for, to learn how many pages were too large to be read so far: a number."""
+
 
 class Index(_Value):
     """The way to the package indexes, without a secret in it.

@@ -29,7 +29,7 @@ from auto_lambda.processes.meters import ProcMeter
 from auto_lambda.processes.meters import Stopped as Stopped
 from auto_lambda.processes.programs import FIXED
 from auto_lambda.redact import Redactor
-from builder.protocol.messages import INDEX_FAILURES
+from builder.protocol.messages import INDEX_FAILURES, INDEX_TOO_LARGE
 from builder.sandbox.group_events import GroupEvents
 from builder.sandbox.output import Lines
 from builder.sandbox.output import printable as printable
@@ -122,12 +122,23 @@ class IndexAccess:
         Raises:
             OSError: nobody answers.
         """
+        return self._number(INDEX_FAILURES)
+
+    def too_large(self) -> int:
+        """Ask the proxy how many pages of indexes were too large to be read so far.
+
+        Raises:
+            OSError: nobody answers.
+        """
+        return self._number(INDEX_TOO_LARGE)
+
+    def _number(self, path: str) -> int:
         proxy = http.client.HTTPConnection("proxy", timeout=_PROXY_SECONDS)
         with contextlib.closing(proxy), socket.socket(socket.AF_UNIX) as connection:
             connection.settimeout(_PROXY_SECONDS)
             connection.connect(str(self.socket))
             proxy.sock = connection
-            proxy.request("GET", INDEX_FAILURES)
+            proxy.request("GET", path)
             return int(proxy.getresponse().read(32))
 
 

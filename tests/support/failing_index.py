@@ -42,6 +42,9 @@ class _Index(http.server.BaseHTTPRequestHandler):
             self.end_headers()
             self.wfile.write(b"<a")
             self.close_connection = True
+        elif name.startswith("too-large"):  # what nobody reads comes at once, or later
+            start = "<b>text</b>\n" * (0 if name.endswith("at-once") else 100_000)
+            self._send(200, f"{start}<a {'a ' * 100_000}>".encode(), "text/html")
         elif name in ("demo", "other"):
             self._send(200, f'<a href="/files/{name}-1.0-py3-none-any.whl">x</a>'.encode(), "text/html")
         else:

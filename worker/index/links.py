@@ -13,6 +13,7 @@ from packaging.utils import canonicalize_name
 from worker.index.hosts import PrivateIndex
 
 _MOST = 50_000  # addresses; some 15 MB
+_MOST_CHARACTERS = 16_000_000  # of them all: an address may be as long as an index likes
 _METADATA = ".metadata"
 _ENDINGS = (".whl", ".tar.gz", ".zip", ".tar.bz2", ".tar.xz", ".tgz", ".egg")
 _VERSION = re.compile(r"-(?=v?\d)")
@@ -25,15 +26,20 @@ class Links:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._known: OrderedDict[tuple[str, str, str], None] = OrderedDict()
+        self._characters = 0
 
     def add(self, private: PrivateIndex, addresses: Iterable[str]) -> None:
         """Remember those of the index's own host; the oldest are forgotten first."""
         own = (urlsplit(address) for address in addresses if address.startswith(f"{private.base}/"))
         files = [_target(parts.path, parts.query) for parts in own if parts.path.endswith(_ENDINGS)]
         with self._lock:
-            self._known.update(dict.fromkeys((private.base, private.folder, file) for file in files))
-            while len(self._known) > _MOST:
-                self._known.popitem(last=False)
+            for file in files:
+                known = (private.base, private.folder, file)
+                self._characters += len(file) if known not in self._known else 0
+                self._known[known] = None
+            while len(self._known) > _MOST or self._characters > _MOST_CHARACTERS:
+                (_, _, oldest), _ = self._known.popitem(last=False)
+                self._characters -= len(oldest)
 
     def lead_to(self, private: PrivateIndex, path: str, query: str = "") -> bool:
         """Tell whether a page has led to the file, or to that whose metadata (PEP 658) it is."""

@@ -19,7 +19,13 @@ LARGEST_PAGE = 64 * 1024 * 1024
 MOST_LINKS = 200_000
 """Links of a page. The largest of public indexes have some 60,000."""
 _WORD = re.compile(r"[^ \t\r\n]")
-_LONGEST = 1024 * 1024  # characters of one tag, or of one value in JSON
+MOST_PARTS = 2_500_000
+"""Tags, attributes, texts and comments of a page in HTML. One with the most links has half of them."""
+MOST_VALUES = 2 * MOST_LINKS
+"""Keys and values of a page in JSON; a file is one."""
+_PIECE = 16 * 1024  # bytes that are read on at once, as long as nothing is unfinished
+_LONGEST = 32 * 1024  # characters of one tag, comment or script: an attribute of two takes 500 bytes while it is read
+_LONGEST_VALUE = 256 * 1024  # characters, in JSON; a list of all versions is one
 
 
 class PageTooLarge(Exception):
@@ -28,9 +34,10 @@ class PageTooLarge(Exception):
 
 class _Parser(Protocol):
     found: list[str]
+    longest: int
 
     def feed(self, data: str) -> None:
-        """Read on."""
+        """Read on. Raises `PageTooLarge`."""
 
     def unread(self) -> int:
         """Return how many characters wait for their end."""
@@ -62,6 +69,10 @@ class PageReader:
         self._total += len(data)
         if self._total > LARGEST_PAGE:
             raise PageTooLarge(f"more than {LARGEST_PAGE} bytes")
+        pieces = (data[start : start + _PIECE] for start in range(0, len(data), _PIECE))
+        return [address for piece in pieces for address in self._feed(piece)]
+
+    def _feed(self, data: bytes) -> list[str]:
         text = self._decoder.decode(data)
         self._fresh.append(text)
         self._size += len(text)
@@ -72,8 +83,8 @@ class PageReader:
         """Return the addresses in what was put off."""
         text, self._fresh, self._size = "".join(self._fresh), [], 0
         self._parser.feed(text)
-        if self._parser.unread() > _LONGEST:
-            raise PageTooLarge(f"more than {_LONGEST} characters in one tag or value")
+        if self._parser.unread() > self._parser.longest:
+            raise PageTooLarge(f"more than {self._parser.longest} characters in one tag or value")
         found, self._parser.found = self._parser.found, []
         self._links += len(found)
         if self._links > MOST_LINKS:
@@ -88,10 +99,13 @@ class PageReader:
 
 
 class _Anchors(HTMLParser):
+    longest = _LONGEST
+
     def __init__(self) -> None:
         super().__init__()
         self.found: list[str] = []
         self._over = False
+        self._parts = 0
 
     def feed(self, data: str) -> None:
         """Read on, unless something was a declaration and none, of which the reader tells by an assertion."""
@@ -107,8 +121,38 @@ class _Anchors(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Note where an anchor leads to."""
+        self._count(1 + len(attrs))
         if tag == "a":
             self.found += [value for name, value in attrs if name == "href" and value]
+
+    def handle_endtag(self, tag: str) -> None:  # noqa: ARG002 - the base class names it so
+        """Count it, as everything else: each takes time."""
+        self._count()
+
+    def handle_data(self, data: str) -> None:  # noqa: ARG002
+        """Count it."""
+        self._count()
+
+    def handle_comment(self, data: str) -> None:  # noqa: ARG002
+        """Count it."""
+        self._count()
+
+    def handle_decl(self, decl: str) -> None:  # noqa: ARG002
+        """Count it."""
+        self._count()
+
+    def handle_pi(self, data: str) -> None:  # noqa: ARG002
+        """Count it."""
+        self._count()
+
+    def unknown_decl(self, data: str) -> None:  # noqa: ARG002
+        """Count it."""
+        self._count()
+
+    def _count(self, parts: int = 1) -> None:
+        self._parts += parts
+        if self._parts > MOST_PARTS:
+            raise PageTooLarge(f"more than {MOST_PARTS} tags, attributes and texts")
 
 
 _Waiting = Generator[None, None, Any]
@@ -117,8 +161,11 @@ _Waiting = Generator[None, None, Any]
 class _Files:
     """Reads the ``url`` of each of a page's ``files``, a value at a time."""
 
+    longest = _LONGEST_VALUE
+
     def __init__(self) -> None:
         self.found: list[str] = []
+        self._values = 0
         self._text, self._at = "", 0
         self._scan = json.JSONDecoder().raw_decode
         self._steps = self._page()
@@ -175,6 +222,9 @@ class _Files:
         return sign
 
     def _value(self) -> _Waiting:
+        self._values += 1
+        if self._values > MOST_VALUES:
+            raise PageTooLarge(f"more than {MOST_VALUES} values")
         yield from self._ahead()
         while True:
             with contextlib.suppress(json.JSONDecodeError):

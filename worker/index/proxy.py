@@ -21,7 +21,7 @@ from urllib.parse import SplitResult, urlsplit
 
 import urllib3
 
-from builder.protocol.messages import INDEX_FAILURES
+from builder.protocol.messages import INDEX_FAILURES, INDEX_TOO_LARGE
 from worker.index.hosts import Indexes, PrivateIndex
 from worker.index.links import Links
 from worker.index.pages import PAGES, PageTooLarge
@@ -87,12 +87,21 @@ class _Server(socketserver.ThreadingUnixStreamServer):
         self.private = {private.alias: private for private in indexes.private}
         self.refused = refused
         self.failures = 0
+        self.too_large = 0
+        self.large_pages: set[str] = set()
         self._counting = threading.Lock()
 
     def fail(self) -> None:
         """Count a failure of an index, or of the way to it: no fault of whoever asked."""
         with self._counting:
             self.failures += 1
+
+    def pass_over(self, page: str) -> None:
+        """Count a failure of an index that another try would not cure, and remember the page that is too large."""
+        self.fail()
+        with self._counting:
+            self.too_large += 1
+            self.large_pages.add(page)
 
     def handle_error(self, request: object, client_address: object) -> None:
         """Ignore builds that close the connection early."""
@@ -126,8 +135,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Ask a private index on the build's behalf."""
-        if self.path == INDEX_FAILURES:
-            self._send(200, {}, iter([str(self.server.failures).encode()]))
+        counts = {INDEX_FAILURES: self.server.failures, INDEX_TOO_LARGE: self.server.too_large}
+        if self.path in counts:
+            self._send(200, {}, iter([str(counts[self.path]).encode()]))
             return
         address = urlsplit(self.path)
         private = self.server.private.get(address.hostname or "")
@@ -138,15 +148,20 @@ class _Handler(BaseHTTPRequestHandler):
             self._pass_on(address, private)
         except NotOffered as error:
             self._refuse(str(error))
-        except (urllib3.exceptions.HTTPError, PageTooLarge) as error:
+        except PageTooLarge as error:
+            self.server.pass_over(self.path)
+            self._break_off(f"a page of the index is too large: {error}")
+        except urllib3.exceptions.HTTPError as error:
             self.server.fail()
-            self._break_off(error)
+            self._break_off(f"the index did not answer: {type(error).__name__}")
 
     def do_HEAD(self) -> None:
         """Do as `do_GET`, without the body."""
         self.do_GET()
 
     def _pass_on(self, address: SplitResult, private: PrivateIndex) -> None:
+        if self.path in self.server.large_pages:  # it would be no smaller now
+            raise PageTooLarge("as it was before")
         signed = self.server.signed
         asked = {name: value for name in _ASKED_WITH if (value := self.headers.get(name))}
         with signed.open(private, address, self.command, asked) as answer:
@@ -181,11 +196,11 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(b"0\r\n\r\n")
         self._begun = False
 
-    def _break_off(self, error: Exception) -> None:
+    def _break_off(self, why: str) -> None:
         if self._begun:
             self.close_connection = True
         else:
-            self.send_error(502, f"the index did not answer: {type(error).__name__}")
+            self.send_error(502, why)
 
     def _refuse(self, target: str) -> None:
         self.server.refused(target)

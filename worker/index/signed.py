@@ -20,7 +20,7 @@ from worker.index.upstream import pool, proxy_for
 _REDIRECTS = 5
 _SERVER_ERROR = 500
 _CHUNK = 64 * 1024
-_PAGES_AT_ONCE = 8  # each takes up to some 10 MB
+_PAGES_AT_ONCE = 8  # each takes up to some 20 MB
 _ANY_PAGE = {"Accept": ", ".join(PAGES)}
 
 

@@ -154,6 +154,11 @@ UPLOADERS: dict[str, tuple[Files, Code]] = {
         {**project("evil", METADATA % "demo"), **needs("./evil; " + "(" * 50_000 + "os_name != 'x'" + ")" * 50_000)},
         Code.BAD_REQUIREMENTS,
     ),
+    "a page of the index that is too large": (needs("too-large-at-once"), Code.INDEX_PAGE_TOO_LARGE),
+    "a page of the index that goes on too long": (needs("too-large-later"), Code.INDEX_PAGE_TOO_LARGE),
+    "a build that needs what has too large a page": (
+        project("evil", "", requires='"too-large-at-once"'), Code.INDEX_PAGE_TOO_LARGE,
+    ),
     "a folder in place of requirements.txt's include": (
         {**needs("-r more.txt"), "more.txt/x": ""}, Code.BAD_REQUIREMENTS,
     ),

@@ -50,6 +50,14 @@ def test_the_oldest_are_forgotten_first(monkeypatch: pytest.MonkeyPatch) -> None
     assert [known.lead_to(PRIVATE, f"/{name}.whl") for name in "abc"] == [False, True, True]
 
 
+def test_long_addresses_take_the_room_of_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(links, "_MOST_CHARACTERS", 25)
+    known = Links()
+    for name in ("a", "a", "long-name", "b"):
+        known.add(PRIVATE, [f"https://index.example/{name}.whl"])
+    assert [known.lead_to(PRIVATE, f"/{name}.whl") for name in ("a", "long-name", "b")] == [False, True, True]
+
+
 @pytest.mark.parametrize(
     ("path", "names"),
     [

@@ -99,6 +99,43 @@ def test_a_page_does_not_lead_anywhere_without_end(
         list(links((start + file * 101).encode(), kind, AT))
 
 
+GREEDY = {
+    "one tag of many attributes": (HTML, "<a " + "a " * 490_000 + ">"),
+    "a comment before it": (HTML, "<!--" + "-" * 900_000 + "--><a " + "a " * 490_000 + ">"),
+    "a quote before it": (HTML, '<a b=">" ' + "a " * 490_000 + ">"),
+    "tags of many attributes": (HTML, ("<a " + "a " * 16_000 + ">") * 30),
+    "values of many values": (JSON, '{"a": [' + "{}," * 330_000 + "0], "),
+}
+
+
+@pytest.mark.parametrize(("kind", "page"), GREEDY.values(), ids=GREEDY)
+def test_a_page_takes_little_memory(kind: str, page: str) -> None:
+    data = page.encode()
+    tracemalloc.start()
+    with contextlib.suppress(PageTooLarge):
+        list(links(data, kind, AT))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 40_000_000
+
+
+PARTS = {
+    "tags": (HTML, "<b>"), "attributes": (HTML, "<b a b c>"), "ends": (HTML, "</b>"), "texts": (HTML, "a<b>"),
+    "brackets": (HTML, "< "), "comments": (HTML, "<!---->"), "declarations": (HTML, "<!a>"),
+    "instructions": (HTML, "<?a>"), "marked sections": (HTML, "<![CDATA[a]]>"), "keys": (JSON, '"a": 0,'),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("kind", "part"), PARTS.values(), ids=PARTS)
+def test_everything_of_a_page_is_counted(kind: str, part: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pages, "MOST_PARTS", 100)
+    monkeypatch.setattr(pages, "MOST_VALUES", 200)
+    start = "{" if kind == JSON else ""
+    assert list(links((start + part * 20).encode(), kind, AT)) == []
+    with pytest.raises(PageTooLarge):
+        list(links((start + part * 110).encode(), kind, AT))
+
+
 def test_a_page_of_many_links_takes_no_more_memory_than_one_of_few() -> None:
     page = b"".join(b'<a href="/team/files/demo-%d.tar.gz">x</a>\n' % number for number in range(1000))
     reader, peaks = PageReader(HTML, AT), list[int]()

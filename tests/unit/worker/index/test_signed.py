@@ -104,6 +104,9 @@ class Build:
     def failures(self) -> int:
         return IndexAccess(self.socket_path, {}).failures()
 
+    def too_large(self) -> int:
+        return IndexAccess(self.socket_path, {}).too_large()
+
 
 @contextmanager
 def build(folder: Path, indexes: Indexes, seen: Links | None = None) -> Iterator[Build]:
@@ -292,8 +295,20 @@ def test_a_page_that_never_seems_to_end_is_the_index_s_failure(
     with build(tmp_path, host.indexes()) as asks:
         with suppress(http.client.IncompleteRead):  # broken off
             assert asks.status("/team/simple/far/") == 502
-        assert asks.failures() == 1
+        assert asks.failures() == asks.too_large() == 1
         assert asks.status("/team/simple/near/") == 200
+
+
+def test_a_page_that_was_too_large_is_not_asked_for_again(
+    tmp_path: Path, host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("worker.index.signed.LARGEST_PAGE", 1000)
+    host.pages["/team/simple/far/"] = b" " * 1001
+    host.headers["/team/simple/far/"] = {"Content-Length": "1001"}
+    with build(tmp_path, host.indexes()) as asks:
+        assert [asks.status("/team/simple/far/") for _ in range(3)] == [502, 502, 502]
+        assert asks.too_large() == 3
+    assert host.asked == ["+/team/simple/far/"]
 
 
 def test_a_long_page_is_never_whole_in_memory(tmp_path: Path, host: Host) -> None:
