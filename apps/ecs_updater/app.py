@@ -151,7 +151,10 @@ def _secrets() -> Secrets:
 @cache
 def _registries() -> Registries:
     plain = os.environ.get("PLAIN_HTTP_REGISTRIES", "").split()
-    return Registries(lambda host: _secrets().get(f"registries/{host}"), lambda region: _client("ecr", region), plain)
+    token_hosts = dict(pair.split("=", 1) for pair in os.environ.get("TOKEN_HOSTS", "").split())
+    return Registries(
+        lambda host: _secrets().get(f"registries/{host}"), lambda region: _client("ecr", region), plain, token_hosts
+    )
 
 
 @cache

@@ -57,7 +57,7 @@ def _read(reach: Reach) -> list[Statement]:
     images = [_allow("Images", ["ecr:DescribeImages"], repositories)] if repositories else []
     return [
         _allow("Services", ["ecs:DescribeServices"], _each(reach, "service")),
-        _allow("Tasks", ["ecs:DescribeTasks"], _each(reach, "task")),
+        _allow("Tasks", ["ecs:DescribeTasks", "ecs:GetTaskProtection"], _each(reach, "task")),
         _allow("Lists", ["ecs:ListServices", "ecs:ListTasks"], ["*"], within),
         _allow("Definitions", ["ecs:DescribeTaskDefinition", "ecs:ListTaskDefinitions"], ["*"]),
         _allow("Alarms", ["cloudwatch:DescribeAlarms"], ["*"]),

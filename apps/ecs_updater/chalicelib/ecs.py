@@ -14,6 +14,7 @@ from .replacing import Task
 from .scaling import Alarm
 
 _AT_ONCE = 10  # services in a call
+_NO_PROTECTION = {"UnsupportedFeatureException", "InvalidAction", "UnknownOperationException"}  # of AWS, of emulators
 _RECENT = 10  # revisions of a family in which an equal one is looked for
 
 
@@ -96,6 +97,16 @@ class Ecs:
         arns = [arn for page in pages for arn in page["taskArns"]]
         return [task for some in _batches(arns, 100) for task in self._described(service, some)]
 
+    def _protected(self, service: Service, arns: Sequence[str]) -> set[str]:
+        """Return those tasks that have asked not to be stopped."""
+        try:
+            told = self._ecs.get_task_protection(cluster=service.cluster, tasks=list(arns))["protectedTasks"]
+        except self._ecs.exceptions.ClientError as error:
+            if error.response["Error"]["Code"] in _NO_PROTECTION:
+                return set()
+            raise
+        return {one["taskArn"] for one in told if one.get("protectionEnabled")}
+
     def alarms(self, names: Iterable[str]) -> dict[str, Alarm]:
         """Return the state of alarms by name; those that do not exist are missing."""
         found: dict[str, Alarm] = {}
@@ -128,9 +139,16 @@ class Ecs:
         self._ecs.stop_task(cluster=service.cluster, task=task.arn, reason=f"ecs-updater: {why}"[:255])
 
     def _described(self, service: Service, arns: Sequence[str]) -> Iterator[Task]:
+        protected = self._protected(service, arns)
         for one in self._ecs.describe_tasks(cluster=service.cluster, tasks=list(arns))["tasks"]:
             started = one.get("startedAt") or one.get("createdAt") or datetime.now(UTC)
-            yield Task(one["taskArn"], one["taskDefinitionArn"], one.get("lastStatus", ""), started)
+            yield Task(
+                one["taskArn"],
+                one["taskDefinitionArn"],
+                one.get("lastStatus", ""),
+                started,
+                one["taskArn"] in protected,
+            )
 
     def _remember(self, response_dict: Mapping[str, Any], **_: object) -> None:
         """Keep what ECS really said, since boto3 drops what it does not know."""

@@ -9,16 +9,18 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import UTC, datetime
 from functools import cache
+from types import MappingProxyType
 from typing import Any, Protocol
 from urllib.parse import urlencode, urlsplit
+
+from botocore.exceptions import BotoCoreError, ClientError
 
 from .http import Answer, Unreachable, ask
 from .images import DOCKER_HUB, Follow, Image, Tag
 from .model import Target, Unknown
 
-_HUB_API, _HUB_SITE = "registry-1.docker.io", "hub.docker.com"
-_TOKEN_HOSTS = {_HUB_API: "auth.docker.io", "registry.gitlab.com": "gitlab.com"}
-"""Where registries hand out tokens, if not themselves. Credentials go nowhere else."""
+_HUB_API, _HUB_TOKENS, _HUB_SITE = "registry-1.docker.io", "auth.docker.io", "hub.docker.com"
+_TOKEN_HOSTS = {"registry.gitlab.com": "gitlab.com"}
 _ECR = re.compile(r"(?P<account>\d{12})\.dkr\.ecr\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(?:\.cn)?")
 _REDIRECTS = (302, 307)
 _PAGES, _PAGE = 20, 1000
@@ -51,14 +53,20 @@ class Registries:
         credentials: ``user:password`` by host, None for none.
         ecr: makes a boto3 client of ECR for a region.
         plain: hosts that are spoken to without TLS: of tests.
+        token_hosts: by registry the host that hands out its tokens, if that is another one.
     """
 
     def __init__(
-        self, credentials: Credentials, ecr: Callable[[str], Any] | None = None, plain: Collection[str] = ()
+        self,
+        credentials: Credentials,
+        ecr: Callable[[str], Any] | None = None,
+        plain: Collection[str] = (),
+        token_hosts: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self._credentials = credentials
         self._ecr = ecr
         self._plain = plain
+        self._token_hosts = {**_TOKEN_HOSTS, **token_hosts}
 
     def resolve(self, follow: Follow) -> Target | Unknown:
         """Return what a service that follows this should run."""
@@ -67,7 +75,7 @@ class Registries:
             return self._resolve(follow, self._of(follow.image.registry))
         except NoSuch as error:
             return Unknown(str(error))
-        except Unreachable as error:
+        except (Unreachable, ClientError, BotoCoreError) as error:
             return Unknown(f"{where}: {follow.image.registry} cannot be asked ({error}); later", late=True)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             return Unknown(f"{where}: {follow.image.registry} answers what no registry does ({error!r})", late=True)
@@ -86,7 +94,8 @@ class Registries:
             return EcrRegistry(self._ecr(found["region"]), found["account"])
         if host == DOCKER_HUB:
             return DockerHub(self._credentials(host))
-        return HttpRegistry(host, self._credentials(host), "http" if host in self._plain else "https")
+        scheme = "http" if host in self._plain else "https"
+        return HttpRegistry(host, self._credentials(host), scheme, self._token_hosts.get(host))
 
 
 class Remembering:
@@ -140,8 +149,6 @@ class EcrRegistry:
         return str(found["imageDigest"])
 
     def _described(self, image: Image, **asked: Any) -> list[Mapping[str, Any]]:
-        from botocore.exceptions import BotoCoreError, ClientError
-
         pages = self._client.get_paginator("describe_images")
         try:
             answers = pages.paginate(registryId=self._account, repositoryName=image.repository, **asked)
@@ -150,15 +157,22 @@ class EcrRegistry:
             return []
         except self._client.exceptions.RepositoryNotFoundException:
             raise NoSuch(f"there is no image {image.name}") from None
-        except (ClientError, BotoCoreError) as error:
-            raise Unreachable(str(error)) from None
 
 
 class HttpRegistry:
-    """A registry that speaks the distribution API (v2): Docker Hub, GitHub's, GitLab's, or one's own."""
+    """A registry that speaks the distribution API (v2): Docker Hub, GitHub's, GitLab's, or one's own.
 
-    def __init__(self, host: str, credentials: str | None, scheme: str = "https") -> None:
-        self._host = host
+    Args:
+        host: its own.
+        credentials: ``user:password``, None for none. They are shown to it and to its token host only.
+        scheme: ``http`` in tests.
+        token_host: the only other host that may hand out its tokens.
+    """
+
+    def __init__(
+        self, host: str, credentials: str | None, scheme: str = "https", token_host: str | None = None
+    ) -> None:
+        self._token_hosts = {host, token_host}
         self._base = f"{scheme}://{host}"
         self._scheme = scheme
         self._basic = f"Basic {base64.b64encode(credentials.encode()).decode()}" if credentials else None
@@ -233,7 +247,7 @@ class HttpRegistry:
         realm = urlsplit(asked.get("realm", ""))
         if not challenge.lower().startswith("bearer"):
             return self._basic or "Basic Og=="
-        if realm.scheme != self._scheme or realm.netloc not in (self._host, _TOKEN_HOSTS.get(self._host)):
+        if realm.scheme != self._scheme or realm.netloc not in self._token_hosts:
             raise Unreachable(f"it sends clients to {realm.netloc or 'nowhere'} for tokens, which is not its own")
         query = urlencode({name: asked[name] for name in ("service", "scope") if name in asked})
         headers = {"Authorization": self._basic} if self._basic else {}
@@ -257,7 +271,7 @@ class DockerHub(HttpRegistry):
     def __init__(
         self, credentials: str | None, api: str = _HUB_API, site: str = _HUB_SITE, scheme: str = "https"
     ) -> None:
-        super().__init__(api, credentials, scheme)
+        super().__init__(api, credentials, scheme, _HUB_TOKENS)
         self._site = f"{scheme}://{site}"
 
     def tags(self, image: Image, *, dated: bool) -> list[Tag]:

@@ -15,12 +15,13 @@ _NO_ROOM = ("was unable to place a task", "unable to place a task because")
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A task of a service."""
+    """A task of a service. ``protected``: it has asked not to be stopped, and will say when it may be."""
 
     arn: str
     definition: str
     status: str
     started: datetime
+    protected: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +59,9 @@ def next_stop(service: Service, tasks: Sequence[Task]) -> Stop:
         return Stop(None, f"no room for another task, and at least {fewest} of {service.desired} must keep running")
     if len(running) < service.desired:
         return Stop(None, f"waiting for the place of a stopped task to be taken: {len(running)} of {service.desired}")
-    free = [task for task in old if task.status == "RUNNING"]
+    free = [task for task in old if task.status == "RUNNING" and not task.protected]
     if not free:
-        return Stop(None, "the old tasks do not run yet")
+        return Stop(None, "the old tasks are protected, or do not run yet")
     return Stop(free[0], f"no room for another task: one of {len(old)} old ones is stopped")
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from ecs_updater.chalicelib.images import Follow
 from ecs_updater.chalicelib.model import Target, Unknown
 from ecs_updater.chalicelib.registries import DockerHub, Registries, Remembering
@@ -117,6 +118,26 @@ def test_credentials_go_nowhere_else(registry: RegistryServer, realm: str) -> No
     registry.push("acme/shop", "1")
     found = resolve(registry, "acme/shop:1", "me:secret")
     assert "which is not its own" in why(found)
+
+
+def test_tokens_of_another_host_are_fetched_if_that_was_said(registry: RegistryServer) -> None:
+    digest = registry.push("acme/shop", "1")
+    with serving(RegistryServer(user="me:secret")) as gitlab:
+        registry.user, registry.realm = "me:secret", f"http://{gitlab.host}/token"
+        follow = Follow.parse(f"{registry.host}/acme/shop:1")
+        hosts = {registry.host: gitlab.host}
+        found = Registries(lambda _: "me:secret", plain={registry.host}, token_hosts=hosts).resolve(follow)
+        assert found == Target("1", digest)
+        assert "which is not its own" in why(Registries(lambda _: "me:secret", plain={registry.host}).resolve(follow))
+
+
+def test_credentials_that_cannot_be_read_are_late() -> None:
+    def refused(_: str) -> str:
+        raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "GetParametersByPath")
+
+    found = Registries(refused).resolve(Follow.parse("acme/shop:1"))
+    assert isinstance(found, Unknown)
+    assert (found.late, "AccessDenied" in found.why) == (True, True)
 
 
 def test_what_does_not_exist_is_named(registry: RegistryServer) -> None:

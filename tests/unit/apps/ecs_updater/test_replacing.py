@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -59,6 +60,14 @@ def test_the_oldest_old_task_is_stopped_and_only_one() -> None:
     stop = next_stop(FULL, tasks(3, 0))
     assert stop.task
     assert stop.task.arn == "shop:1/2"
+
+
+def test_a_task_that_has_asked_not_to_be_stopped_is_left() -> None:
+    first, second, oldest = tasks(3, 0)
+    stop = next_stop(FULL, [first, second, replace(oldest, protected=True)])
+    assert stop.task == second
+    busy = next_stop(FULL, [replace(task, protected=True) for task in tasks(3, 0)])
+    assert (busy.task, "protected" in busy.why) == (None, True)
 
 
 def test_while_its_place_is_empty_nothing_more_is_stopped() -> None:
