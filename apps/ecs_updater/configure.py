@@ -17,6 +17,7 @@ from typing import Any
 HERE = Path(__file__).parent
 NAME = "ecs-updater-platform"
 TOPIC = f"arn:*:sns:*:*:{NAME}_hints"
+LOGS = f"arn:*:logs:*:*:log-group:/aws/lambda/{NAME}*"
 PARAMETERS = "arn:*:ssm:*:*:parameter/auto-lambda/platform/ecs-updater"
 Statement = Mapping[str, Any]
 
@@ -42,12 +43,18 @@ def policies(reach: Reach) -> dict[str, list[Statement]]:
     """Return the statements of each policy file: of the public API, of what only hints, of what converges."""
     own = [_allow("Secrets", ["ssm:GetParametersByPath"], [PARAMETERS, f"{PARAMETERS}/*"])]
     hint = [_allow("Hint", ["sns:Publish"], [TOPIC])]
-    return {"api": [*hint, *own, *_read(reach)], "hint": hint, "converge": [*own, *_read(reach), *_write(reach)]}
+    made = {"api": [*hint, *own, *_read(reach)], "hint": hint, "converge": [*own, *_read(reach), *_write(reach)]}
+    return {name: [_logs(), *statements] for name, statements in made.items()}
 
 
 def grants(reach: Reach) -> dict[str, Any]:
     """Return the grants that let all policies pass."""
     return {"topics": [TOPIC], "statements": policies(reach)["converge"]}
+
+
+def _logs() -> Statement:
+    """Let a function write its log: chalice adds that right only to policies that it writes itself."""
+    return _allow("Logs", ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"], [LOGS])
 
 
 def _read(reach: Reach) -> list[Statement]:

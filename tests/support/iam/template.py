@@ -31,7 +31,7 @@ _ARNS = {
     "AWS::DynamoDB::Table": "arn:aws:dynamodb:{region}:{account}:table/{name}",
     "AWS::Logs::LogGroup": "arn:aws:logs:{region}:{account}:log-group:{name}:*",
 }
-_NAMES = ("BucketName", "LogGroupName", "AutoScalingGroupName", "RoleName")
+_NAMES = ("BucketName", "LogGroupName", "AutoScalingGroupName", "RoleName", "TopicName")
 _BY_ARN = frozenset({"AWS::IAM::ManagedPolicy", "AWS::SNS::Topic"})
 """Types whose ``Ref`` is an ARN."""
 

@@ -24,6 +24,8 @@ CALLS = {  # where each client is called: the name of its attribute, and the pre
 }
 ONLY_CONVERGE = {"ecs:RegisterTaskDefinition", "ecs:UpdateService", "ecs:TagResource", "ecs:StopTask", "iam:PassRole"}
 
+LOGS = {"logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"}
+
 
 def allowed(statements: Any) -> set[str]:
     return {action for statement in statements for action in statement["Action"]}
@@ -42,14 +44,14 @@ def called() -> set[str]:
 
 
 def test_what_converges_may_do_what_it_calls_and_nothing_else() -> None:
-    assert allowed(policies(COMMITTED)["converge"]) == called() | {"iam:PassRole"}
+    assert allowed(policies(COMMITTED)["converge"]) == called() | LOGS | {"iam:PassRole"}
 
 
 def test_what_is_public_may_change_nothing() -> None:
     public = allowed(policies(COMMITTED)["api"])
     assert not public & ONLY_CONVERGE
-    assert {action for action in public if not re.search(r":(Describe|List|Get)", action)} == {"sns:Publish"}
-    assert allowed(policies(COMMITTED)["hint"]) == {"sns:Publish"}
+    assert {action for action in public if not re.search(r":(Describe|List|Get)", action)} == LOGS | {"sns:Publish"}
+    assert allowed(policies(COMMITTED)["hint"]) == LOGS | {"sns:Publish"}
 
 
 def test_clusters_roles_and_repositories_are_named() -> None:
