@@ -117,7 +117,8 @@ class Libraries:
             return folder in SYSTEM_FOLDERS or folder.endswith("-linux-gnu")
         if any(Path(one, name).exists() for one in self._searched):
             return False
-        return not any(line.rstrip().endswith(f"/{name}") for line in Path("/proc/self/maps").open(encoding="utf-8"))
+        loaded = Path("/proc/self/maps").read_text(encoding="utf-8", errors="replace")
+        return f"/{name}\n" not in loaded
 
 
 def report_load_errors(load: Callable[[str], Handler]) -> Callable[[str], Handler]:
