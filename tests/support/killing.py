@@ -19,12 +19,23 @@ class Killer:
     Args:
         at: the call, from 1; 0 for none.
         after: dies once the call was carried out, not before.
+        error: what is raised instead of dying, by the operation's name.
+        reads: counts calls that only read, too.
     """
 
-    def __init__(self, at: int = 0, *, after: bool = False) -> None:
+    def __init__(
+        self,
+        at: int = 0,
+        *,
+        after: bool = False,
+        error: Callable[[str], BaseException] = Killed,
+        reads: bool = False,
+    ) -> None:
         self.calls: list[str] = []
         self._at = at
         self._after = after
+        self._error = error
+        self._reads = reads
 
     @contextmanager
     def watching(self, *clients: Any) -> Iterator[None]:
@@ -39,17 +50,17 @@ class Killer:
                 client.meta.events.unregister("after-call", self._done)
 
     def _before(self, model: Any, **_: Any) -> None:
-        if not model.name.startswith(READS):
+        if self._reads or not model.name.startswith(READS):
             self.calls.append(model.name)
             self._die(after=False)
 
     def _done(self, model: Any, **_: Any) -> None:
-        if not model.name.startswith(READS):
+        if self._reads or not model.name.startswith(READS):
             self._die(after=True)
 
     def _die(self, *, after: bool) -> None:
         if len(self.calls) == self._at and after == self._after:
-            raise Killed(self.calls[-1])
+            raise self._error(self.calls[-1])
 
 
 def kills(run: Callable[[Killer], object]) -> Iterator[tuple[int, bool]]:

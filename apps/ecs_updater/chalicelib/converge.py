@@ -291,7 +291,7 @@ _DENIED = ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation")
 
 
 def _explain(error: Exception) -> str:
-    code = getattr(error, "response", {}).get("Error", {}).get("Code", "")
+    code = error.response.get("Error", {}).get("Code", "") if isinstance(error, ClientError) else ""
     if code in _LATER:
         return f"AWS asks to wait ({code}); tried again within a minute"
     if code in _DENIED:

@@ -1,0 +1,67 @@
+"""Every call of a convergence fails in every way: the rest goes on, it is told, and the next run makes up for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+
+import pytest
+from botocore.exceptions import ClientError, ConnectTimeoutError, ReadTimeoutError
+from ecs_cluster import SHOP, Cluster
+from ecs_updater.chalicelib.model import MAX, MIN, RAISE
+from killing import Killer
+from moto import mock_aws
+
+
+def refused(code: str) -> Callable[[str], BaseException]:
+    return lambda name: ClientError({"Error": {"Code": code, "Message": "a test"}}, name)
+
+
+WAYS = {
+    "throttled": (refused("ThrottlingException"), False),
+    "denied": (refused("AccessDeniedException"), False),
+    "5xx": (refused("ServerException"), False),
+    "no connection": (lambda _: ConnectTimeoutError(endpoint_url="https://ecs"), False),
+    "cut, and carried out": (lambda _: ReadTimeoutError(endpoint_url="https://ecs"), True),
+}
+
+
+def fresh() -> Cluster:
+    made = Cluster().make()
+    made.service("busy", "blog", {RAISE: "deep", MIN: "1", MAX: "5"})
+    made.alarm("deep", "ALARM")
+    made.registry.push(SHOP, "x", "1.1.0")
+    return made
+
+
+@cache
+def calls() -> list[str]:
+    with mock_aws():
+        unharmed = Killer(reads=True)
+        fresh().run(unharmed)
+        return unharmed.calls
+
+
+def test_there_are_calls_of_every_kind() -> None:
+    assert set(calls()) == {
+        "ListServices", "DescribeServices", "DescribeTaskDefinition", "ListTaskDefinitions", "DescribeAlarms",
+        "RegisterTaskDefinition", "UpdateService", "TagResource", "PutMetricData",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_call_that_fails_costs_one_run_at_most(way: str) -> None:
+    error, after = WAYS[way]
+    for at, name in enumerate(calls(), 1):
+        with mock_aws():
+            made = fresh()
+            made.run(Killer(at, after=after, error=error, reads=True))
+            told = made.said("refused") + made.said("problem") + made.said("metrics-lost")
+            assert len(told) >= 1, f"{name} ({at}) was not told"
+            made.lines.clear()
+            made.run()
+            made.run()
+            assert [made.on(service) for service in ("web", "api", "blog")] == ["shop:2", "api:2", "blog:1"], (name, at)
+            assert made.revisions() == ["api:1", "api:2", "blog:1", "shop:1", "shop:2"], (name, at)
+            assert made.desired("busy") == 3, (name, at)
+            assert not made.said("refused"), (name, at)
