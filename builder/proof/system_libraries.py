@@ -48,7 +48,7 @@ def _needed(path: Path) -> Iterator[str]:
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
             if data[:6] == b"\x7fELF\x02\x01":
                 yield from _names(data)
-    except (OSError, StopIteration, struct.error, ValueError):
+    except (OSError, OverflowError, StopIteration, struct.error, ValueError):
         return  # none of that name here, or no library
 
 

@@ -11,7 +11,7 @@ import pytest
 from building import NO_INDEXES, isolating, open_index
 
 from auto_lambda.tools import interpreters
-from builder.sandbox.bubblewrap import BubblewrapSandbox, SandboxMissing
+from builder.sandbox.bubblewrap import BubblewrapSandbox, SandboxMissing, library_folders
 from builder.sandbox.sandbox import Command, Limits, Outcome, PlainSandbox
 
 Run = Callable[..., Outcome]
@@ -143,3 +143,15 @@ def test_a_sandbox_that_does_not_cover_them_is_found_out(
     monkeypatch.setattr("builder.sandbox.bubblewrap._KERNEL", ())
     with pytest.raises(SandboxMissing, match="could write to /proc/sys/kernel/core_pattern"):
         sandbox.check()
+
+
+def test_a_command_sees_only_the_libraries_that_it_may(sandbox: BubblewrapSandbox) -> None:
+    (folder,) = library_folders()
+    names = frozenset({"libc.so.6", "libm.so.6", "libsmartcols.so.1", "ld-linux-x86-64.so.2", "ld-linux-aarch64.so.1"})
+    listing = f"print(sorted(name for name in __import__('os').listdir('{folder}') if '.so' in name))"
+    command = Command((PYTHON, "-I", "-S", "-c", listing), Path("/"), libraries=names)
+    seen = sandbox.run(command, lambda _: None)
+    assert seen.ok, seen.output
+    assert seen.output == str(sorted(name for name in names if (folder / name).exists()))
+    write = Command((PYTHON, "-I", "-S", "-c", f"open('{folder}/libx.so', 'w')"), Path("/"), libraries=names)
+    assert "Read-only file system" in sandbox.run(write, lambda _: None).output
