@@ -25,7 +25,7 @@ def test_what_pythons_own_modules_need_can_be_seen() -> None:
 
 def test_a_library_brings_what_this_machines_build_of_it_needs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, needs in (("libleaf.so.1", []), ("libbranch.so.1", ["-lleaf"]), ("libtree.so.1", ["-lbranch"])):
-        command = ["cc", "-shared", "-Wl,--no-as-needed", f"-Wl,-soname,{name}", "-o", tmp_path / name, "-x", "c",
+        command = ["cc", "-shared", "-Wl,--no-as-needed", f"-Wl,-soname,{name}", "-o", str(tmp_path / name), "-x", "c",
                    "/dev/null", f"-L{tmp_path}", f"-Wl,-rpath-link,{tmp_path}", *needs]  # fmt: skip
         subprocess.run(command, check=True, capture_output=True)
         (tmp_path / name.removesuffix(".1")).symlink_to(name)
