@@ -36,6 +36,14 @@ class Packaging:
 
 
 @dataclass(frozen=True, slots=True)
+class Throttle:
+    """How many requests the app's API lets through: per second, and at once."""
+
+    rate: float
+    burst: int
+
+
+@dataclass(frozen=True, slots=True)
 class Options:
     """What ``auto-lambda.toml`` said; every field has the default that its absence means."""
 
@@ -52,6 +60,7 @@ class Options:
     retention: Retention = field(default_factory=Retention)
     functions: Mapping[str, FunctionOptions] = field(default_factory=dict)
     package: Packaging = field(default_factory=Packaging)
+    throttle: Throttle | None = None
 
     @property
     def asked_path(self) -> str:

@@ -17,6 +17,7 @@ from builder.compose import Parts
 from builder.dependencies.zips import UnsafeTree, write_zip
 from builder.diagnosis.other_python import OtherPythonMayDo, on_all
 from builder.frameworks.functions import SETTING_NAMES, with_functions
+from builder.frameworks.throttle import with_throttle
 from builder.lint.lint import lint
 from builder.model import Built, Draft, Source
 from builder.package_size import check_package_size
@@ -147,7 +148,9 @@ def _compiled_and_proven(built: Built, parts: Parts, work: Path, progress: Build
     progress.step("compile")
     framework = parts.frameworks[built.source.framework]
     compiled = framework.compile(built, _made(work / "compile"), progress.say)
-    draft = _reaching_layer(with_functions(compiled, built.source.options.functions, built.source.python))
+    options = built.source.options
+    draft = with_throttle(with_functions(compiled, options.functions, built.source.python), options.throttle)
+    draft = _reaching_layer(draft)
     code_zip = _zipped(draft, built, work / "code.zip")
     lint(draft.template, {**SETTING_NAMES, **framework.setting_names})
     _warn(progress, draft.warnings)

@@ -113,7 +113,11 @@ def files(reach: Reach) -> dict[str, str]:
     }
     settings = {"CLUSTERS": reach.clusters, "FAMILIES": reach.families}
     lines = [f'{name} = "{" ".join(names)}"' for name, names in settings.items() if names]
-    return {**texts, "auto-lambda.toml": "\n".join(["[environment]", *lines, ""])}
+    return {**texts, "auto-lambda.toml": "\n".join([_THROTTLE, "[environment]", *lines, ""])}
+
+
+_THROTTLE = "[throttle]\nrate = 5\nburst = 20\n"
+"""What is public answers so many requests a second, whoever sends them. Registries send fewer."""
 
 
 def main() -> None:

@@ -11,7 +11,7 @@ from auto_lambda.errors import AppError
 from auto_lambda.keys import App, BadKey
 from auto_lambda.model import LOG_DAYS
 from builder.function_options import FunctionOptions
-from builder.model import Options, Packaging, Retention
+from builder.model import Options, Packaging, Retention, Throttle
 from builder.source import documents
 from builder.source.functions import read_functions
 from builder.source.problems import Problems
@@ -234,6 +234,22 @@ def _package(file: str, value: Any) -> Packaging:
     return Packaging(slim)
 
 
+def _throttle(file: str, value: Any) -> Throttle:
+    table = _table(file, "throttle", value)
+    if set(table) != {"rate", "burst"}:
+        raise documents.bad_config(file, "[throttle] holds rate and burst, and nothing else", hint=_THROTTLE)
+    rate, burst = table["rate"], table["burst"]
+    if isinstance(rate, bool) or not isinstance(rate, (int, float)) or not 0 < rate <= _MOST_RATE:
+        raise documents.bad_config(file, f"throttle.rate is {documents.short_repr(rate)}", hint=_THROTTLE)
+    if isinstance(burst, bool) or not isinstance(burst, int) or not 1 <= burst <= _MOST_BURST:
+        raise documents.bad_config(file, f"throttle.burst is {documents.short_repr(burst)}", hint=_THROTTLE)
+    return Throttle(float(rate), burst)
+
+
+_MOST_RATE, _MOST_BURST = 10_000, 5_000  # of an account, unless AWS has raised them
+_THROTTLE = f"rate is requests per second, up to {_MOST_RATE:,}; burst is requests at once, 1 to {_MOST_BURST:,}."
+
+
 def _choice(file: str, table: Mapping[str, Any], name: str, known: Collection[int], meaning: str) -> int | None:
     number = table.get(name)
     if number is not None and (not isinstance(number, int) or isinstance(number, bool) or number not in known):
@@ -271,4 +287,5 @@ _READERS: Mapping[str, Callable[[str, Any], Any]] = {
     "retention": _retention,
     "functions": _functions,
     "package": _package,
+    "throttle": _throttle,
 }

@@ -131,6 +131,13 @@ def test_who_is_not_believed_is_refused(updater: Updater) -> None:
     assert updater.stack.http(f"{updater.url}status").status == 403
 
 
+def test_its_api_lets_through_so_many_requests(updater: Updater) -> None:
+    told = updater.stack.client("cloudformation").get_template(StackName="al-ecs-updater-platform")["TemplateBody"]
+    resources = (json.loads(told) if isinstance(told, str) else told)["Resources"].values()
+    (stage,) = (one["Properties"] for one in resources if one["Type"] == "AWS::ApiGateway::Stage")
+    assert stage["MethodSettings"][0]["ThrottlingRateLimit"] == 5
+
+
 def test_github_and_any_ci_are_heard(updater: Updater) -> None:
     updater.registry.push("acme/shop", "1.2.0")
     told = json.dumps({"package": {"namespace": "acme", "name": "shop"}}).encode()

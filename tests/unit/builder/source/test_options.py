@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from auto_lambda.errors import AppError, Code
-from builder.model import Options, Packaging, Retention
+from builder.model import Options, Packaging, Retention, Throttle
 from builder.source import options
 
 EVERYTHING = """
@@ -154,3 +154,18 @@ def test_what_is_wrong_with_a_text_is_told_in_the_right_words(tmp_path: Path, li
         read(tmp_path, line)
     assert told in caught.value.message
     assert caught.value.message.isprintable()
+
+
+def test_a_throttle_has_a_rate_and_a_burst(tmp_path: Path) -> None:
+    assert read(tmp_path, "[throttle]\nrate = 0.5\nburst = 20\n").throttle == Throttle(0.5, 20)
+
+
+@pytest.mark.parametrize(
+    "lines",
+    ["rate = 5", "rate = 5\nburst = 0", "rate = 0\nburst = 5", "rate = true\nburst = 5", "rate = 5\nburst = 1.5",
+     "rate = 5\nburst = 5001", "rate = 10001\nburst = 5", "rate = nan\nburst = 5", "rate = 5\nburst = 5\nother = 1"],
+)  # fmt: skip
+def test_another_throttle_is_refused(tmp_path: Path, lines: str) -> None:
+    with pytest.raises(AppError) as refused:
+        read(tmp_path, f"[throttle]\n{lines}\n")
+    assert "throttle" in refused.value.message
