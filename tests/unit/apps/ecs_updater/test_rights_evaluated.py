@@ -1,133 +1,131 @@
-"""The rights of the updater, evaluated as IAM does: policy and boundary together, for each call that it makes."""
+"""The updater's policies within its boundary, evaluated as IAM would: what it may do, and what it may not."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from cfnlint.decode import decode
-from ecs_updater.configure import HERE, Reach, policies
-from iam.conditions import Context
-from iam.evaluate import Principal, Request, allowed
-from iam.template import ACCOUNT, REGION, PipelineStack
+from ecs_updater.configure import Reach, policies
+from iam.evaluate import Document, Principal, Request, allowed
 
-ROLE = f"arn:aws:iam::{ACCOUNT}:role/auto-lambda/ecs-updater-platform"
-TO_TASKS: Context = {"iam:PassedToService": "ecs-tasks.amazonaws.com"}
-REGISTERED: Context = {"ecs:CreateAction": "RegisterTaskDefinition"}
-NAMESPACE = "auto-lambda/platform/ecs-updater"
-
-
-def arn(service: str, resource: str, region: str = REGION) -> str:
-    return f"arn:aws:{service}:{region}:{ACCOUNT}:{resource}"
+APP = Path(__file__).parents[4] / "apps" / "ecs_updater"
+REGION, ACCOUNT = "eu-west-1", "111122223333"
+REACH = Reach(["shop"], ["shopTask"], ["shop/*"])
+TOPIC = f"arn:aws:sns:{REGION}:{ACCOUNT}:ecs-updater-platform_hints"
+PSEUDO = {"${AWS::Partition}": "aws", "${AWS::Region}": REGION, "${AWS::AccountId}": ACCOUNT}
 
 
-SERVICE, TASK, DEFINITION = (
-    arn("ecs", "service/shop/web"),
-    arn("ecs", "task/shop/1a2b"),
-    arn("ecs", "task-definition/web:2"),
-)
-HINTS = arn("sns", "ecs-updater-platform_hints")
-PARAMETERS = arn("ssm", "parameter/auto-lambda/platform/ecs-updater")
-REPOSITORY = arn("ecr", "repository/shop/web")
-LOGS = arn("logs", "log-group:/aws/lambda/ecs-updater-platform-converge")
-Case = tuple[str, str, Context]
+def resolved(value: Any) -> Any:
+    """A part of the template with references replaced by what they stand for in an account."""
+    if isinstance(value, dict) and set(value) == {"Ref"}:
+        return TOPIC
+    if isinstance(value, dict) and set(value) == {"Fn::Sub"}:
+        text = str(value["Fn::Sub"])
+        for name, meaning in PSEUDO.items():
+            text = text.replace(name, meaning)
+        return text
+    if isinstance(value, dict):
+        return {str(name): resolved(inner) for name, inner in value.items()}
+    return [resolved(inner) for inner in value] if isinstance(value, list) else value
 
 
-def within(cluster: str) -> Context:
-    return {"ecs:cluster": arn("ecs", f"cluster/{cluster}")}
-
-
-def log_calls(function: str) -> list[Case]:
-    group = arn("logs", f"log-group:/aws/lambda/ecs-updater-platform-{function}")
-    actions = ("CreateLogStream", "PutLogEvents")
-    return [("logs:CreateLogGroup", group, {}), *((f"logs:{one}", f"{group}:log-stream:x", {}) for one in actions)]
-
-
-READS: list[Case] = [
-    ("ecs:ListServices", "*", within("shop")),
-    ("ecs:DescribeServices", SERVICE, {}),
-    ("ecs:ListTasks", "*", within("shop")),
-    ("ecs:DescribeTasks", TASK, {}),
-    ("ecs:DescribeTaskDefinition", "*", {}),
-    ("ecs:ListTaskDefinitions", "*", {}),
-    ("cloudwatch:DescribeAlarms", "*", {}),
-    ("ecr:DescribeImages", REPOSITORY, {}),
-    ("ssm:GetParametersByPath", PARAMETERS, {}),
-]
-CHANGES: list[Case] = [
-    ("ecs:RegisterTaskDefinition", "*", {}),
-    ("ecs:TagResource", DEFINITION, REGISTERED),
-    ("iam:PassRole", f"arn:aws:iam::{ACCOUNT}:role/shopTask", TO_TASKS),
-    ("ecs:UpdateService", SERVICE, {}),
-    ("ecs:TagResource", SERVICE, {}),
-    ("ecs:StopTask", TASK, {}),
-]
-TELLS: list[Case] = [
-    ("cloudwatch:PutMetricData", "*", {"cloudwatch:namespace": NAMESPACE}),
-    ("events:PutEvents", arn("events", "event-bus/default"), {"events:source": "ecs-updater"}),
-]
-FOREIGN: list[Case] = [
-    ("ecs:ListServices", "*", within("billing")),
-    ("ecs:DescribeServices", arn("ecs", "service/billing/web"), {}),
-    ("ecs:UpdateService", arn("ecs", "service/billing/web"), {}),
-    ("ecs:UpdateService", arn("ecs", "service/shop-prod/web"), {}),
-    ("ecs:StopTask", arn("ecs", "task/billing/1a2b"), {}),
-    ("ecs:TagResource", arn("ecs", "service/billing/web"), {}),
-    ("ecs:TagResource", DEFINITION, {}),
-    ("ecs:DeleteService", SERVICE, {}),
-    ("ecs:RunTask", DEFINITION, {}),
-    ("ecs:ExecuteCommand", TASK, {}),
-    ("ecs:DeregisterTaskDefinition", "*", {}),
-    ("iam:PassRole", f"arn:aws:iam::{ACCOUNT}:role/admin", TO_TASKS),
-    ("iam:PassRole", f"arn:aws:iam::{ACCOUNT}:role/shopTask", {"iam:PassedToService": "lambda.amazonaws.com"}),
-    ("ecr:DescribeImages", arn("ecr", "repository/billing/web"), {}),
-    ("ecr:PutImage", REPOSITORY, {}),
-    ("ssm:GetParametersByPath", arn("ssm", "parameter/auto-lambda/platform/another"), {}),
-    ("ssm:PutParameter", f"{PARAMETERS}/token", {}),
-    ("cloudwatch:PutMetricData", "*", {"cloudwatch:namespace": "AutoLambda"}),
-    ("cloudwatch:PutMetricData", "*", {"cloudwatch:namespace": f"{NAMESPACE}-2"}),
-    ("events:PutEvents", arn("events", "event-bus/default"), {"events:source": "auto-lambda"}),
-    ("events:PutEvents", arn("events", "event-bus/other"), {"events:source": "ecs-updater"}),
-    ("sns:Publish", arn("sns", "billing"), {}),
-    ("logs:PutLogEvents", arn("logs", "log-group:/aws/lambda/billing:log-stream:x"), {}),
-]
-
-
-def boundary() -> Any:
-    template, _ = decode(str(HERE / "setup.yaml"))
+def boundary() -> Document:
+    template, _ = decode(str(APP / "setup.yaml"))
     assert template
-    return PipelineStack(template=template).document("Boundary")
+    document: Document = resolved(template["Resources"]["Boundary"]["Properties"]["PolicyDocument"])
+    return document
 
 
 BOUNDARY = boundary()
-FUNCTIONS: dict[str, list[Case]] = {
-    "converge": [*READS, *CHANGES, *TELLS, *log_calls("converge")],
-    "api": [*READS, ("sns:Publish", HINTS, {}), *log_calls("api_handler")],
-    "hint": [("sns:Publish", HINTS, {}), *log_calls("tick")],
-}
 
 
-def role(name: str, *, bounded: bool = True) -> Principal:
-    policy = {"Statement": policies(Reach(["shop"], ["shopTask"], ["shop/*"]))[name]}
-    return Principal(ROLE, (policy,), BOUNDARY if bounded else None)
+def may(who: str, action: str, resource: str, **context: str) -> bool:
+    document: Document = {"Version": "2012-10-17", "Statement": policies(REACH)[who]}
+    principal = Principal(f"arn:aws:iam::{ACCOUNT}:role/auto-lambda/r", (document,), BOUNDARY, {})
+    arn = (
+        resource
+        if resource.startswith(("arn:", "*"))
+        else f"arn:aws:{action.split(':')[0]}:{REGION}:{ACCOUNT}:{resource}"
+    )
+    return allowed(principal, Request(action, arn, {key.replace("__", ":"): value for key, value in context.items()}))
 
 
-@pytest.mark.parametrize(("function", "case"), [(name, case) for name, cases in FUNCTIONS.items() for case in cases])
-def test_each_function_may_make_its_calls(function: str, case: Case) -> None:
-    assert allowed(role(function), Request(*case))
+CLUSTER = f"arn:aws:ecs:{REGION}:{ACCOUNT}:cluster/"
+ROLE = f"arn:aws:iam::{ACCOUNT}:role/"
+OWN = "auto-lambda/platform/ecs-updater"
+
+READS: list[tuple[str, str, dict[str, str]]] = [
+    ("ecs:ListServices", "*", {"ecs__cluster": f"{CLUSTER}shop"}),
+    ("ecs:ListTasks", "*", {"ecs__cluster": f"{CLUSTER}shop"}),
+    ("ecs:DescribeServices", "service/shop/web", {}),
+    ("ecs:DescribeTasks", "task/shop/1", {}),
+    ("ecs:GetTaskProtection", "task/shop/1", {}),
+    ("ecs:DescribeTaskDefinition", "*", {}),
+    ("ecs:ListTaskDefinitions", "*", {}),
+    ("cloudwatch:DescribeAlarms", "*", {}),
+    ("ecr:DescribeImages", "repository/shop/api", {}),
+    ("ssm:GetParametersByPath", f"parameter/{OWN}", {}),
+]
+CHANGES: list[tuple[str, str, dict[str, str]]] = [
+    ("ecs:RegisterTaskDefinition", "*", {}),
+    ("ecs:UpdateService", "service/shop/web", {}),
+    ("ecs:TagResource", "service/shop/web", {}),
+    ("ecs:TagResource", "task-definition/web:2", {"ecs__CreateAction": "RegisterTaskDefinition"}),
+    ("ecs:StopTask", "task/shop/1", {}),
+    ("iam:PassRole", f"{ROLE}shopTask", {"iam__PassedToService": "ecs-tasks.amazonaws.com"}),
+    ("events:PutEvents", "event-bus/default", {"events__source": "ecs-updater"}),
+    ("cloudwatch:PutMetricData", "*", {"cloudwatch__namespace": OWN}),
+]
+NOBODY: list[tuple[str, str, dict[str, str]]] = [
+    ("ecs:ListServices", "*", {"ecs__cluster": f"{CLUSTER}other"}),
+    ("ecs:ListServices", "*", {}),
+    ("ecs:DescribeServices", "service/other/web", {}),
+    ("ecs:UpdateService", "service/other/web", {}),
+    ("ecs:UpdateService", "service/shopping/web", {}),
+    ("ecs:TagResource", "service/other/web", {}),
+    ("ecs:TagResource", "task-definition/web:2", {}),
+    ("ecs:StopTask", "task/other/1", {}),
+    ("ecs:DeleteService", "service/shop/web", {}),
+    ("ecs:RunTask", "task-definition/web:2", {}),
+    ("ecs:ExecuteCommand", "task/shop/1", {}),
+    ("ecs:DeregisterTaskDefinition", "*", {}),
+    ("iam:PassRole", f"{ROLE}admin", {"iam__PassedToService": "ecs-tasks.amazonaws.com"}),
+    ("iam:PassRole", f"{ROLE}shopTask", {"iam__PassedToService": "ec2.amazonaws.com"}),
+    ("iam:PassRole", f"{ROLE}shopTask", {}),
+    ("ecr:DescribeImages", "repository/other", {}),
+    ("ecr:PutImage", "repository/shop/api", {}),
+    ("ssm:GetParametersByPath", "parameter/auto-lambda/platform/other", {}),
+    ("ssm:PutParameter", f"parameter/{OWN}/hook-token", {}),
+    ("events:PutEvents", "event-bus/default", {"events__source": "aws.ecs"}),
+    ("events:PutEvents", "event-bus/other", {"events__source": "ecs-updater"}),
+    ("cloudwatch:PutMetricData", "*", {"cloudwatch__namespace": "AutoLambda"}),
+    ("cloudwatch:SetAlarmState", "*", {}),
+    ("sns:Publish", f"arn:aws:sns:{REGION}:{ACCOUNT}:other", {}),
+]
 
 
-@pytest.mark.parametrize("case", FOREIGN)
-def test_what_converges_may_touch_nothing_else(case: Case) -> None:
-    assert not allowed(role("converge", bounded=False), Request(*case)), "by its policy alone"
+@pytest.mark.parametrize(("action", "resource", "context"), [*READS, *CHANGES])
+def test_what_converges_may_do_its_work(action: str, resource: str, context: dict[str, str]) -> None:
+    assert may("converge", action, resource, **context)
 
 
-@pytest.mark.parametrize("function", ["api", "hint"])
-@pytest.mark.parametrize("case", [*CHANGES, *TELLS])
-def test_what_anybody_can_call_may_change_nothing(function: str, case: Case) -> None:
-    assert not allowed(role(function), Request(*case))
+@pytest.mark.parametrize(("action", "resource", "context"), NOBODY)
+def test_nobody_may_do_more(action: str, resource: str, context: dict[str, str]) -> None:
+    assert not any(may(who, action, resource, **context) for who in policies(REACH))
 
 
-def test_without_roles_none_is_passed() -> None:
-    statements = policies(Reach(["shop"]))["converge"]
-    assert not allowed(Principal(ROLE, ({"Statement": statements},)), Request(*CHANGES[2]))
+@pytest.mark.parametrize(("action", "resource", "context"), READS)
+def test_what_is_public_may_look(action: str, resource: str, context: dict[str, str]) -> None:
+    assert may("api", action, resource, **context)
+
+
+@pytest.mark.parametrize(("action", "resource", "context"), CHANGES)
+def test_what_is_public_or_only_hints_may_change_nothing(action: str, resource: str, context: dict[str, str]) -> None:
+    assert not may("api", action, resource, **context)
+    assert not may("hint", action, resource, **context)
+
+
+def test_hints_go_to_one_topic_and_what_hears_them_sends_none() -> None:
+    assert [may(who, "sns:Publish", TOPIC) for who in ("api", "hint", "converge")] == [True, True, False]
