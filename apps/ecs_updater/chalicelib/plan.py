@@ -15,6 +15,9 @@ TOLD_BY_ECS = frozenset(
 )  # fmt: skip
 """What ECS adds to a task definition. Everything else is carried over, also what it will add to both some day."""
 
+_IN_VAIN = " unable to "
+"""Of ECS's events that say why a task does not start."""
+
 Targets = Mapping[Follow, Target | Unknown]
 
 
@@ -191,7 +194,10 @@ def _at_target(service: Service, target: Definition) -> Verdict:
         why = f"the deployment of {failed} failed: {primary.reason}"
         return replace(said, why=why, behind=True, failed=failed)
     if primary and primary.rollout == "IN_PROGRESS":
-        return replace(said, why=f"being deployed: {service.running} of {service.desired} run", behind=True)
+        trouble = next(
+            (f" ({text})" for when, text in service.events if when >= primary.created and _IN_VAIN in text), ""
+        )
+        return replace(said, why=f"being deployed: {service.running} of {service.desired} run{trouble}", behind=True)
     if service.running < service.desired:
         return replace(said, why=f"{service.running} of {service.desired} tasks run", behind=True)
     return said

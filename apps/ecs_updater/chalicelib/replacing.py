@@ -10,7 +10,8 @@ from datetime import datetime
 from .model import Deployment, Service
 from .scaling import minimum
 
-_NO_ROOM = ("was unable to place a task", "unable to place a task because")
+_NO_ROOM = "was unable to place a task because"
+"""On instances. On Fargate, ``was unable to place a task. Reason: ...``: there, stopping a task makes no room."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,5 +81,5 @@ def _no_leeway(service: Service) -> bool:
 
 def _no_place(service: Service, primary: Deployment) -> bool:
     since = (text for when, text in service.events if when >= primary.created)
-    newest = next((text for text in since if any(word in text for word in _NO_ROOM) or "has started" in text), "")
-    return any(word in newest for word in _NO_ROOM)
+    newest = next((text for text in since if _NO_ROOM in text or "has started" in text), "")
+    return _NO_ROOM in newest

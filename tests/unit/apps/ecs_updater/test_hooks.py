@@ -34,9 +34,10 @@ def test_docker_hub_is_believed_by_the_token_in_its_url() -> None:
     assert hooks.docker_hub("t0ken", body(HUB), secret) == Hint("docker-hub", "acme/shop:1.1.0")
 
 
-def test_github_is_believed_by_its_signature() -> None:
-    told = body({"package": {"namespace": "acme", "name": "shop"}})
-    assert hooks.github(sign(told), "package", told, secret) == Hint("github", "acme/shop")
+@pytest.mark.parametrize("event", ["package", "registry_package"])
+def test_github_is_believed_by_its_signature(event: str) -> None:
+    told = body({event: {"namespace": "acme", "name": "shop"}})
+    assert hooks.github(sign(told), event, told, secret) == Hint("github", "acme/shop")
     ping = body({"zen": "Keep it logically awesome."})
     assert hooks.github(sign(ping), "ping", ping, secret) is None
 

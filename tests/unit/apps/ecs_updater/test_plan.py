@@ -107,6 +107,14 @@ def test_a_failed_deployment_without_a_rollback_is_told() -> None:
     assert "breaker" in drawn.verdicts[on.arn].why
 
 
+def test_a_deployment_that_does_not_go_on_is_told_with_what_ecs_says() -> None:
+    said = "(service web) was unable to place a task. Reason: Capacity is unavailable at this time."
+    events = ((rollout("shop:2").created, said), (rollout("shop:2").created, "(service web) has started 1 tasks."))
+    on = service("web", "shop:2", "acme/shop:x", running=1, deployments=(rollout("shop:2"),), events=events)
+    drawn = plan([on], by_arn(definition("shop:2", "acme/shop:1.1.0")), targets(**{"acme/shop:x": "1.1.0"}), {})
+    assert drawn.verdicts[on.arn].why == f"being deployed: 1 of 2 run ({said})"
+
+
 @pytest.mark.parametrize(
     ("kind", "why"),
     [

@@ -46,6 +46,8 @@ def test_a_rollout_without_room_is_stuck() -> None:
     assert is_stuck(rolling(minimum_percent=100, maximum_percent=100))
     assert not is_stuck(rolling(events=((NOON - timedelta(hours=1), NO_PLACE),))), "that was an earlier deployment"
     started = (NOON + timedelta(minutes=1), "(service web) has started 1 tasks: (task 1).")
+    fargate = "(service web) was unable to place a task. Reason: Capacity is unavailable at this time."
+    assert not is_stuck(rolling(events=((NOON, fargate),))), "stopping a task makes no room there"
     assert not is_stuck(rolling(events=(started, (NOON, NO_PLACE)))), "it goes on"
 
 
