@@ -13,6 +13,7 @@ from .plan import Revision
 from .replacing import Task
 from .scaling import Alarm
 
+_PARSED = "before-parse.ecs.DescribeTaskDefinition"
 _AT_ONCE = 10  # services in a call
 _NO_PROTECTION = {"UnsupportedFeatureException", "InvalidAction", "UnknownOperationException"}  # of AWS, of emulators
 _RECENT = 10  # revisions of a family in which an equal one is looked for
@@ -38,7 +39,8 @@ class Ecs:
         self._ecs = ecs
         self._cloudwatch = cloudwatch
         self._raw: Mapping[str, Any] = {}
-        ecs.meta.events.register("before-parse.ecs.DescribeTaskDefinition", self._remember)
+        ecs.meta.events.unregister(_PARSED, unique_id=__name__)  # of an earlier user of this client
+        ecs.meta.events.register(_PARSED, self._remember, unique_id=__name__)
 
     def services(self, cluster: str) -> list[Service]:
         """Return the services of a cluster that have opted in.

@@ -11,7 +11,7 @@ import pytest
 from cfnlint.decode import decode
 from ecs_updater.chalicelib.telling import Telling
 
-APP = Path(__file__).parents[4] / "apps" / "ecs_updater"
+APP = Path(__file__).parents[5] / "apps" / "ecs_updater"
 ROW = {"service": "shop/web", "behind": True, "why": "being deployed", "scaling": ""}
 
 
