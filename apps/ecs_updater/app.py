@@ -12,6 +12,7 @@ import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cache
+from threading import Lock
 from typing import Any
 
 import boto3
@@ -30,6 +31,7 @@ CLUSTERS = os.environ["CLUSTERS"].split()
 FAMILIES = os.environ.get("FAMILIES", "").split()
 TOPIC = os.environ["TOPIC"]
 _SECONDS_BETWEEN_QUESTIONS = 60 * float(os.environ.get("REGISTRY_MINUTES", "5"))
+_ONE_AT_A_TIME = Lock()
 _PUSHES = {"source": ["aws.ecr"], "detail-type": ["ECR Image Action"], "detail": {"action-type": ["PUSH", "DELETE"]}}
 _ENDS = ["SERVICE_DEPLOYMENT_COMPLETED", "SERVICE_DEPLOYMENT_FAILED"]
 _DEPLOYMENTS = {"source": ["aws.ecs"], "detail-type": ["ECS Deployment State Change"], "detail": {"eventName": _ENDS}}
@@ -166,7 +168,8 @@ def _remembered() -> Remembering:
 def _client(service: str, region: str | None = None) -> Any:
     """Make a client that waits with a request while AWS throttles it."""
     config = Config(retries={"mode": "adaptive", "max_attempts": 6}, connect_timeout=3, read_timeout=15)
-    return boto3.client(service, region_name=region, config=config)  # type: ignore[call-overload]
+    with _ONE_AT_A_TIME:  # a session must not make two at once
+        return boto3.client(service, region_name=region, config=config)  # type: ignore[call-overload]
 
 
 def _now() -> datetime:

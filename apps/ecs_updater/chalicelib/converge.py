@@ -6,7 +6,8 @@ harmless: the next convergence sees what is there and goes on.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -121,8 +122,7 @@ class Convergence:
             *(service for name in families for service in self._family(name, problems)),
         )
         definitions = self._definitions(services)
-        follows = {follow for service in services for follow in _follows(service)}
-        targets = {follow: self.registries.resolve(follow) for follow in sorted(follows, key=str)}
+        targets = self._targets({follow for service in services for follow in _follows(service)})
         wanting = [service for service in services if needs_revision(service, definitions, targets)]
         recent = self._recent(wanting)
         alarms, stops = self._alarms(services, problems), self._stops(services)
@@ -167,6 +167,11 @@ class Convergence:
                     told = self.ecs.definition(service.definition)
                     found |= {service.definition: told} if told else {}
         return found
+
+    def _targets(self, follows: Collection[Follow]) -> dict[Follow, Target | Unknown]:
+        """Ask registries side by side: one that does not answer must not keep the others waiting."""
+        with ThreadPoolExecutor(_AT_ONCE) as threads:
+            return dict(zip(follows, threads.map(self.registries.resolve, follows), strict=True))
 
     def _recent(self, services: Sequence[Service]) -> dict[str, Sequence[Definition]]:
         found: dict[str, Sequence[Definition]] = {}
@@ -282,6 +287,7 @@ def _rules(service: Service) -> Rules | None:
         return None
 
 
+_AT_ONCE = 8  # registries
 _WAITED_FOR = timedelta(hours=1)
 """An update that came later was not waiting for the push: the service began to follow, or a tag went back."""
 _FROM_AWS = (BotoCoreError, ClientError)
