@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError, ReadTimeoutError
 from ecs_cluster import SHOP, Cluster
 from ecs_updater.chalicelib.model import MAX, MIN, RAISE
-from killing import Killer
+from killing import Killed, Killer
 from moto import mock_aws
 
 
@@ -65,3 +65,16 @@ def test_a_call_that_fails_costs_one_run_at_most(way: str) -> None:
             assert made.revisions() == ["api:1", "api:2", "blog:1", "shop:1", "shop:2"], (name, at)
             assert made.desired("busy") == 3, (name, at)
             assert not made.said("refused"), (name, at)
+
+
+@mock_aws
+def test_while_a_family_s_revisions_cannot_be_read_no_other_is_registered() -> None:
+    made = fresh()
+    with pytest.raises(Killed):
+        made.run(Killer(1, after=True))
+    assert len(made.revisions()) == 4, "one was registered"
+    at = 1 + calls().index("ListTaskDefinitions")
+    made.run(Killer(at, error=refused("ThrottlingException"), reads=True))
+    made.run()
+    assert made.revisions() == ["api:1", "api:2", "blog:1", "shop:1", "shop:2"]
+    assert [made.on(service) for service in ("web", "api")] == ["shop:2", "api:2"]
