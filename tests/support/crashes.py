@@ -142,10 +142,12 @@ class Lane:
             if self.scenario is Scenario.COLLECTING:
                 state["kept"] = self._aftermath.kept(subject)
         except Exception as error:
-            state = {"not to be seen": f"{type(error).__name__}: {error}"}
+            state = {"not to be seen": f"{type(error).__name__}: {error}", "receipt": self._aftermath.receipt(subject)}
         difference = list(differences(expected, state)) if expected is not None else []
         if not ended:
-            difference.insert(0, f"not at an end after {PATIENCE:.0f} s; the worker's log:\n{self._log()}")
+            difference.insert(0, f"not at an end after {PATIENCE:.0f} s")
+        if difference:
+            difference.append(f"the worker's log:\n{self._log()}")
         self._clean_up(subject, state, bool(difference))
         seconds = time.monotonic() - began
         return Result(watch.fired.is_set(), tuple(difference), seconds, tuple(watch.calls), state)
