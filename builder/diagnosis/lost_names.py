@@ -15,6 +15,7 @@ _OF_WERKZEUG = (
 _NAMES = {  # module -> what had them -> the names
     "django.conf.urls": {"django<4": "url", "django<2": "patterns"},
     "django.core": {"django<2": "urlresolvers"},
+    "django.core.files.storage": {"django<5.1": "get_storage_class"},
     "django.shortcuts": {"django<3": "render_to_response"},
     "django.utils": {"django<3": "six lru_cache"},
     "django.utils.encoding": {"django<4": "force_text smart_text", "django<3": "python_2_unicode_compatible"},

@@ -201,7 +201,10 @@ class _AppException:
                 problem.missing, problem.absent, manifest="the app's requirements", place="the zip"
             )
         if problem.type == "SystemExit":
-            return 'Put script code under `if __name__ == "__main__":`.'
+            return (
+                "The app ended itself while it was imported: what it printed before stands in the log. Give it what it "
+                'asks for, or put script code under `if __name__ == "__main__":`.'
+            )
         told = f"{with_names(problem.traceback, self._shown)}\n{problem.message}"
         return import_hint(told, own=own) or (
             "The last lines say what went wrong: correct it, and make sure that the import works on your machine."

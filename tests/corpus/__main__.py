@@ -63,7 +63,7 @@ def scored(stack: Stack, project: Project, cache: Path) -> Score:
     first = dropped(stack, project, files)
     if first.code in (LIVE, OURS) or not project.runs:
         return Score(project, first)
-    again = edited(files, first)
+    again = edited(project, files, first)
     return Score(project, first, dropped(stack, project, again) if again else None)
 
 
@@ -89,7 +89,7 @@ def _asked(project: Project, receipt: Mapping[str, Any], ended: Ended) -> Ended:
     return Ended("answers-otherwise", f"{answer.status} {answer.data[:300]!r}")
 
 
-def edited(files: Mapping[str, bytes], ended: Ended) -> dict[str, bytes] | None:
+def edited(project: Project, files: Mapping[str, bytes], ended: Ended) -> dict[str, bytes] | None:
     """Return the files after an edit that the receipt names, None where it takes more than that."""
     text = {name: content.decode() for name, content in files.items() if _is_text(content)}
     try:
@@ -98,6 +98,9 @@ def edited(files: Mapping[str, bytes], ended: Ended) -> dict[str, bytes] | None:
         return None
     if after is None:
         return None
+    for name, value in project.environment.items():
+        answered = after.get("auto-lambda.toml", "").replace(f'{name} = "x"', f'{name} = "{value}"')
+        after = {**after, "auto-lambda.toml": answered}
     kept = {name: content for name, content in files.items() if name not in text}
     return kept | {name: content.encode() for name, content in after.items()}
 

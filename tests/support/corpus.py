@@ -57,6 +57,7 @@ class Project:
         chalice: its name, where ``chalice new-project`` has still to write the settings.
         zappa: what its user answers to ``zappa init``, which writes the other settings.
         files: other files that its tools write.
+        environment: what its author answers where a hint asks for a variable.
         buckets: that have to exist.
         runs: whether it can run on Lambda at all.
         expect: ``live``, or the code of the error that it ends with as dropped.
@@ -76,6 +77,7 @@ class Project:
     chalice: str = ""
     zappa: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
     buckets: tuple[str, ...] = ()
     runs: bool = True
     expect: str = "live"

@@ -6,12 +6,13 @@ import io
 import json
 import re
 import tarfile
+import tomllib
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from corpus import Project, Sdist, assembled, fetched, projects
+from corpus import MANIFEST, Project, Sdist, assembled, fetched, projects
 from corpus_scores import BEGIN, END, Ended, Score, figures, tables, written
 
 from auto_lambda.errors import Code
@@ -161,6 +162,12 @@ def test_each_project_says_where_it_is_from_and_what_comes_of_it(project: Projec
     assert re.fullmatch(r"[\w.-]+", project.sdist.licence)
     assert project.expect == "live" or project.expect in {one.value for one in Code}
     assert project.runs or (project.why and project.expect != "live" and project.words)
+
+
+def test_no_distribution_is_named_in_vain() -> None:
+    assert set(tomllib.loads(MANIFEST.read_text())["sdists"]) == {
+        table["sdist"] for name, table in tomllib.loads(MANIFEST.read_text()).items() if name != "sdists"
+    }
 
 
 def test_there_are_forty_and_the_page_has_the_scores_of_all() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 _TRACEBACK = "Traceback (most recent call last):"
+_INNERMOST = '\n  File "'
 _MOST = 20_000  # characters behind a traceback's first line that are looked at
 _EXCEPTION = re.compile(r"[A-Za-z_][\w.]{0,200}(?:: |$)")
 # zappa answers with a list of lines, as Python shows it, inside JSON: separators and quotes are in between.
@@ -18,6 +19,8 @@ def cause(*texts: str) -> str | None:
 
 def _last_exception(text: str) -> str | None:
     _, found, rest = text.rpartition(_TRACEBACK)
+    if not found:
+        _, found, rest = text.rpartition(_INNERMOST)  # of a log, Lambda hands out the last 4 KB
     if not found:
         return None
     escaped = "\\n" in rest[:10]

@@ -1,6 +1,7 @@
 """Bounds that old releases do not declare, because what breaks them came later.
 
-Each was tried: such a release cannot be imported with the newest of what it requires, and can with the bound.
+Each was tried on Python 3.11, in November 2026: a release of the range cannot be imported with the newest of what it
+requires, and can with all the bounds that are here. Many later releases of a range declare them by themselves.
 """
 
 from __future__ import annotations
@@ -22,7 +23,9 @@ class MissingBound:
 
 
 KNOWN = (
+    MissingBound("chalice-graphql", ("graphql-server<3.0.0b8",)),
     MissingBound("connexion<3", ("flask<2.3", "werkzeug<3")),
+    MissingBound("django-debug-toolbar<4.1", ("django<5.1",)),
     MissingBound("djangorestframework<3.13", ("django<4",)),
     MissingBound("djangorestframework>=3.13,<3.14", ("django<4.2",)),
     MissingBound("environs<11", ("marshmallow<4",)),
@@ -48,6 +51,7 @@ KNOWN = (
     MissingBound("flask>=2,<2.1", ("werkzeug<2.1",)),
     MissingBound("flask>=2.1,<2.2.5", ("werkzeug<3",)),
     MissingBound("flask>=2.3,<2.3.3", ("werkzeug<3.1",)),
+    MissingBound("graphql-server==3.0.0", ("graphql-core<3.3",)),
     MissingBound("jinja2<3", ("markupsafe<2.1",)),
     MissingBound("marshmallow-sqlalchemy<1", ("marshmallow<4",)),
     MissingBound("matplotlib<3.8", ("numpy<2",)),

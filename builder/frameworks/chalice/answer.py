@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 
 from auto_lambda.errors import AppError, Code
 from auto_lambda.model import BucketNotification
-from builder.diagnosis.import_errors import remedy
+from builder.diagnosis.import_errors import WHERE_TO_SET, remedy
 from builder.diagnosis.missing_modules import add_hint
 from builder.diagnosis.other_python import import_hint, mark
 from builder.diagnosis.python2 import looks_like_python2
@@ -70,6 +70,7 @@ class _Error(_Shape):
     origins: list[str] = []
     errno: int | None = None
     own: bool = True
+    asked: list[str] = []
 
 
 class _Failed(_Shape):
@@ -221,11 +222,10 @@ def _policy_file_missing(error: _Error, outcome: Outcome, source: Source) -> App
 
 def _compile_failed(error: _Error, outcome: Outcome, source: Source) -> AppError:
     del outcome, source
-    return AppError(
-        Code.COMPILE_FAILED,
-        f"chalice cannot compile the app:\n{clean(error.message)}",
-        hint="`chalice package out` fails in the same way on your own machine: fix it there first.",
-    )
+    hint = "`chalice package out` fails in the same way on your own machine: fix it there first."
+    if error.asked:
+        hint = f"Set {clean(', '.join(error.asked))} {WHERE_TO_SET}, if that is what is missing: the app asks for it."
+    return AppError(Code.COMPILE_FAILED, f"chalice cannot compile the app:\n{clean(error.message)}", hint=hint)
 
 
 def _too_large(error: _Error, outcome: Outcome, source: Source) -> AppError:

@@ -13,7 +13,7 @@ import sys
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from types import ModuleType
+from types import FrameType, ModuleType
 from typing import Any
 
 import chalice.app
@@ -23,7 +23,7 @@ LAMBDA_PACKAGES = {"boto3", "botocore", "s3transfer", "jmespath", "dateutil", "u
 
 AWS_PACKAGES = {"boto3", "botocore", "s3transfer"}
 LAST_LINES = 25
-MOST_ABSENT = 20
+MOST_NAMED = 20
 
 
 class CompileError(Exception):
@@ -168,6 +168,31 @@ def known(
     }
 
 
+def watch_variables(names: PathNames) -> list[str]:
+    """Return a list that will hold the variables that the app's own code asks for from now on, and that are not set."""
+    found: list[str] = []
+    real = os._Environ.__getitem__
+
+    def asked(environ: Any, name: Any) -> Any:
+        try:
+            return real(environ, name)
+        except KeyError:
+            if str(name).isidentifier() and names.is_own(asker()):
+                found.append(str(name))
+            raise
+
+    os._Environ.__getitem__ = asked  # type: ignore[method-assign]
+    return found
+
+
+def asker() -> str:
+    """Return the file of the code that asked for a variable, whichever way."""
+    frame: FrameType | None = sys._getframe(2)
+    while frame and frame.f_globals.get("__name__") in ("os", "collections.abc"):  # the name of `_collections_abc`, too
+        frame = frame.f_back
+    return frame.f_code.co_filename if frame else os.sep
+
+
 def absent_modules(error: BaseException) -> list[str]:
     """Return the modules that the files of a failed import miss, in the order in which they import them."""
     files = dict.fromkeys(frame.f_code.co_filename for frame, _ in traceback.walk_tb(error.__traceback__))
@@ -175,7 +200,7 @@ def absent_modules(error: BaseException) -> list[str]:
     for file in files:
         with contextlib.suppress(OSError, ValueError, SyntaxError, RecursionError, MemoryError):
             absent += [name for name in imported_at_once(ast.parse(Path(file).read_bytes())) if not is_there(name)]
-    return list(dict.fromkeys(absent))[:MOST_ABSENT]
+    return list(dict.fromkeys(absent))[:MOST_NAMED]
 
 
 def imported_at_once(module: ast.Module) -> list[str]:

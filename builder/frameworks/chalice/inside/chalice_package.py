@@ -29,7 +29,7 @@ from chalice.deploy.appgraph import ApplicationGraphBuilder, DependencyBuilder
 from chalice.deploy.swagger import CFNSwaggerGenerator
 from chalice.deploy.validate import validate_configuration, validate_feature_flags
 from chalice.utils import OSUtils, to_cfn_resource_name
-from chalice_import import CompileError, PathNames, import_app
+from chalice_import import MOST_NAMED, CompileError, PathNames, import_app, watch_variables
 
 MOST_BYTES = 6 * 1024 * 1024
 """Of an answer. A stack may have a megabyte; whoever reads the answer takes eight."""
@@ -249,12 +249,13 @@ def main() -> None:
     request = json.loads(Path(sys.argv[1]).read_text())
     result = Path(sys.argv[2])
     names = PathNames(request)
+    asked = watch_variables(names)
     # Remains if the app ends the process.
     write(result, {"error": {"kind": "ended", "message": ""}})
     try:
         answer = bounded(compile_app(request, names))
     except CompileError as refused:
-        answer = {"error": refused.details}
+        answer = {"error": {**refused.details, "asked": list(dict.fromkeys(asked))[:MOST_NAMED]}}
     except Exception as error:  # what JSON cannot say, for one
         answer = {"error": CompileError("usage", names.shorten(describe(error))).details}
     write(result, answer)

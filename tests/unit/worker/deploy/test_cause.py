@@ -49,6 +49,11 @@ def test_a_log_has_it_before_other_lines(last: str, lines: list[str]) -> None:
     assert cause(log) == last
 
 
+def test_the_end_of_a_log_is_enough() -> None:
+    log = "ages ago\n" + "".join(LINES[FACTORY][1:]) + "END RequestId: 1\nREPORT\n"
+    assert cause(log) == FACTORY
+
+
 def test_the_last_of_several_exceptions_counts() -> None:
     first, last = "".join(LINES[FACTORY]), "".join(LINES[QUOTED])
     assert cause(f"{first}\nDuring handling of the above exception, another exception occurred:\n\n{last}") == QUOTED

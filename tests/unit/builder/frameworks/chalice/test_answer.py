@@ -73,6 +73,14 @@ FAILURES = [
         id="forgotten requirements in two files",
     ),
     pytest.param(
+        {
+            "app.py": "import os\n" + HELLO + "bucket = os.environ.get('UPLOADS', '')\nos.getenv('UPLOADS')\n"
+            "@app.on_s3_event(bucket=bucket)\ndef uploaded(event): pass\n",
+        },
+        Code.COMPILE_FAILED, "uploaded names no bucket", "Set UPLOADS under [environment] in auto-lambda.toml",
+        id="a variable without a value",
+    ),
+    pytest.param(
         {"app.py": HELLO + "import chalicelib.db\n", "chalicelib/__init__.py": ""}, Code.APP_DOES_NOT_IMPORT,
         "No module named 'chalicelib.db'", "Put chalicelib/db into the zip", id="no such module of chalicelib",
     ),
