@@ -13,10 +13,10 @@ from builder.dependencies.known.too_old import _RUNS_BEFORE, OLDEST, replaced
     ("line", "changed"),
     [
         ("Jinja2==2.9.6", "Jinja2<3,>=2.10.3"),
-        ("Werkzeug==0.14.1", "Werkzeug<1,>=0.15.5"),
-        ("requests[security]==2.18.4 ; python_version > '3'", 'requests[security]<3,>=2.20; python_version > "3"'),
+        ("Werkzeug==0.14.1", "Werkzeug<1,>=0.15"),
+        ("requests[security]==2.18.4 ; python_version > '3'", 'requests[security]<3,>=2.19.1; python_version > "3"'),
         ("Flask==1.0.2", "Flask<2,>=1.0.3"),
-        ("botocore~=1.12.3", "botocore<2,>=1.14"),
+        ("botocore~=1.12.3", "botocore<2,>=1.13.50"),
     ],
 )
 def test_a_pin_that_runs_nowhere_is_raised_as_little_as_possible(line: str, changed: str) -> None:
