@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -59,6 +60,8 @@ _MAY_ASK: Mapping[ActionKind | None, frozenset[ActionKind]] = {
 TRIES = 2
 """How often a builder may break off before that is the upload's fault."""
 
+_MODULES = re.compile(r"^(?:[a-z_]\w*\.)+(?=[A-Z])")
+_OUR_PATH = re.compile(r"'/[^']*'")
 _log = logs.get("builder")
 
 
@@ -234,7 +237,8 @@ class Conversation:
                 exchange.tell(len(event.text))
                 _log.warning("taken for the uploader's error", traceback=event.text)
             case Trouble():
-                raise BuildTrouble(event.text)
+                _log.warning("a builder failed on our side", traceback=event.text)
+                raise BuildTrouble(_reason(event.text))
             case Log():
                 self._listener.say(event.text)
             case Warned():
@@ -348,3 +352,9 @@ class NoListener:
     def warn(self, text: str) -> None: ...  # noqa: D102
     def recognised(self, framework: FrameworkName, python: str, architecture: Architecture) -> None: ...  # noqa: D102
     def check(self) -> None: ...  # noqa: D102
+
+
+def _reason(traceback: str) -> str:
+    """Return what a traceback ends in, for an uploader: without its frames, modules and paths of this machine."""
+    last = next((line for line in reversed(traceback.splitlines()) if line.strip()), "")
+    return _OUR_PATH.sub("a file", _MODULES.sub("", last))

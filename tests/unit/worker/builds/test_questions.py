@@ -186,6 +186,22 @@ def test_what_an_action_finds_wrong_reaches_the_upload(tmp_path: Path) -> None:
     assert raised.value.code == Code.REQUIREMENTS_CONFLICT
 
 
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        ("builder.dependencies.uv.IndexTrouble: no index", "IndexTrouble: no index"),
+        ("OSError: [Errno 28] No space left on device: '/var/lib/x/y'\n", "No space left on device: a file"),
+    ],
+)
+def test_an_uploader_reads_no_traceback_of_ours(tmp_path: Path, error: str, said: str) -> None:
+    text = f'Traceback (most recent call last):\n  File "/opt/builder/uv.py", line 1, in f\n{error}'
+    layer: Script = lambda builder: builder.tell("trouble", text=text)  # noqa: E731
+    with pytest.raises(BuildTrouble, match=said) as raised:
+        build(tmp_path, services(tmp_path, of(with_error, layer=layer)))
+    assert "/" not in str(raised.value)
+    assert "Traceback" not in str(raised.value)
+
+
 def test_an_actions_trouble_is_ours(tmp_path: Path) -> None:
     layer: Script = lambda builder: builder.tell("trouble", text="no index")  # noqa: E731
     with pytest.raises(BuildTrouble, match="no index"):
