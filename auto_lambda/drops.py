@@ -6,11 +6,11 @@ import hashlib
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from botocore.exceptions import ClientError
 
@@ -170,11 +170,23 @@ def _unless_denied(
 
 
 def read(store: ReceiptStore, bucket: str, key: str) -> Receipt | None:
-    """Read the receipt beside a zip; None if there is none, or something else: who may drop may also write there."""
+    """Read the receipt beside a zip; None if there is none, or something else: who may drop may also write there.
+
+    Whose it is says the key alone: a receipt that somebody has written may name another app.
+    """
     try:
-        return Receipt.from_text(store.get(bucket, keys.receipt_key(key)))
+        receipt = Receipt.from_text(store.get(bucket, keys.receipt_key(key)))
     except (ObjectMissing, MalformedReceipt):
         return None
+    return replace(receipt, **_whose(key), stored={**(receipt.stored or {}), **_whose(key)})
+
+
+def _whose(key: str) -> dict[str, Any]:
+    try:
+        app = keys.parse(key)
+    except keys.BadKey:
+        return {"app": None, "stage": None}
+    return {"app": app.name, "stage": app.stage}
 
 
 def follow(

@@ -243,9 +243,12 @@ def deploy_target(chosen: WorkerSettings) -> DeployTarget:
 
 
 def _reserved(chosen: WorkerSettings) -> tuple[str, ...]:
-    """Return the names of the pipeline's queues, table and alarm topic."""
+    """Return the names of the pipeline's queues, table, alarm topic, roles and groups of machines."""
     queues = [url.rpartition("/")[2] for url in (chosen.queue_url, chosen.dead_letter_queue_url) if url]
-    return (*queues, chosen.table, f"{pipeline_of(chosen.artifacts_bucket)}-AlarmTopic-*")
+    pipeline = pipeline_of(chosen.artifacts_bucket)
+    # Roles have no region of their own: they end in their pipeline's, which may be another than ours.
+    endings = ("AlarmTopic-*", "worker", "worker-*", "workers", "checker", "checker-*")
+    return (*queues, chosen.table, *(f"{pipeline}-{ending}" for ending in endings))
 
 
 def _steps(

@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from fnmatch import fnmatchcase
 from typing import Annotated, Any
 from urllib.parse import quote_plus, unquote_plus
 
@@ -302,7 +303,8 @@ def refuse_reserved(parsed: ParsedMessage, reserved: Sequence[str]) -> ParsedMes
     kept, invalid = [], list(parsed.invalid_keys)
     for one in parsed.uploads:
         own = rf"{re.escape(one.app.function)}(?:[-_./].*)?"
-        if one.removed or not any(re.fullmatch(own, name) for name in reserved):
+        taken = any(re.fullmatch(own, name) or fnmatchcase(one.app.function, name) for name in reserved)
+        if one.removed or not taken:
             kept.append(one)
         else:
             reason = f"the pipeline's own names begin with {one.app.function!r}, which is the app's: take another name"

@@ -333,3 +333,17 @@ def test_whoever_may_only_write_has_dropped_all_the_same(store: ObjectStore, zip
     with pytest.raises(drops.TimedOut):
         list(drops.follow(own, dropped, timeout=9, sleep=time.sleep, clock=time.clock, refused=told.append))
     assert told
+
+
+@pytest.mark.parametrize(
+    ("key", "whose"),
+    [("apps/prod/shop.zip", ("shop", "prod")), ("apps/shop.zip", ("shop", "dev")), ("apps/Bad Key.zip", (None, None))],
+)
+def test_the_key_says_whose_a_receipt_is(store: ObjectStore, key: str, whose: tuple[str | None, str | None]) -> None:
+    forged = {"status": "live", "app": "victim", "stage": "prod", "url": "https://evil.example"}
+    store.put(BUCKET, keys.receipt_key(key), json.dumps(forged).encode(), "application/json")
+    receipt = drops.read(store, BUCKET, key)
+    assert receipt
+    assert (receipt.app, receipt.stage) == whose
+    stored = receipt.stored or {}
+    assert (stored.get("app"), stored.get("stage")) == whose

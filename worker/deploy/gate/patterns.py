@@ -5,6 +5,8 @@ A regular expression with a ``.*`` for each ``*`` would try every way to share a
 
 from __future__ import annotations
 
+import re
+
 
 def covers(pattern: str, asked: str) -> bool:
     """Tell whether a pattern with ``*`` and ``?`` matches everything that another one matches.
@@ -25,3 +27,27 @@ def covers(pattern: str, asked: str) -> bool:
         else:
             return False
     return not pattern[at:].strip("*")
+
+
+def overlap(one: str, other: str) -> bool:
+    """Tell whether there is a text that both patterns match.
+
+    The bits of a number say up to where in ``one`` the texts can have come that ``other`` matches up to here.
+    """
+    one = re.sub(r"\*+", "*", one)
+    stars = sum(1 << at for at, sign in enumerate(one) if sign == "*")
+    takes = {sign: sum(1 << at for at, own in enumerate(one) if own in (sign, "?")) for sign in set(other)}
+    any_one = (1 << len(one)) - 1 & ~stars
+    all_after = (1 << len(one) + 1) - 1
+
+    def past_stars(reached: int) -> int:
+        return reached | (reached & stars) << 1
+
+    reached = past_stars(1)
+    for sign in re.sub(r"\*+", "*", other):
+        if sign == "*":
+            reached = all_after & ~((reached & -reached) - 1) if reached else 0
+        else:
+            step = any_one if sign == "?" else takes[sign] & ~stars
+            reached = past_stars((reached & step) << 1 | reached & stars)
+    return bool(reached >> len(one) & 1)

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from auto_lambda.grants import Grants
 from auto_lambda.namespace import Place
-from worker.deploy.gate.patterns import covers
+from worker.deploy.gate.patterns import covers, overlap
 from worker.deploy.gate.symbols import symbols
 from worker.deploy.rights.decide import Rights, own_service
 from worker.deploy.rights.permissions import Permission
@@ -28,6 +28,7 @@ _NAMED = (
 )
 
 
+_PARTS = 6  # of an ARN
 _JSON = ("{", "[", '"')  # how a permission shows a resource that cannot be read
 
 
@@ -48,16 +49,18 @@ def not_granted(
         rights: what they may hold.
         reserved: the pipeline's own, from `pipelines_own`.
     """
-    found: dict[Permission, str | None] = {}
+    reserved, found = tuple(reserved), dict[Permission, str | None]()
     for one in asked:
         if one.effect == "Allow" and any(covers(pattern, one.resource) for pattern in reserved):
             found[one] = "it is the pipeline's own"
         elif not rights.allow(one):
-            found[one] = _unspeakable(one, rights)
+            found[one] = _unspeakable(one, rights, reserved)
     return found
 
 
-def _unspeakable(one: Permission, rights: Rights) -> str | None:
+def _unspeakable(one: Permission, rights: Rights, reserved: Iterable[str]) -> str | None:
+    if one.effect == "Allow" and any(_overlaps(pattern, one.resource) for pattern in reserved):
+        return "it reaches what is the pipeline's own: name the resources that the app needs"
     readable = not one.resource.startswith(_JSON)
     if readable and replace(rights, grants=Grants.model_validate(suggested((one,)))).allow(one):
         return None
@@ -66,3 +69,16 @@ def _unspeakable(one: Permission, rights: Rights) -> str | None:
     if symbols(one.resource):
         return "no grant can name it: write the ARN instead of a reference"
     return "it cannot be read: write statements with an Effect, Action and Resource, as texts"
+
+
+def _overlaps(pattern: str, resource: str) -> bool:
+    """Tell whether an ARN with wildcards reaches something that a pattern names.
+
+    ``*`` alone does not count: some actions know no other resource, and the boundaries leave the pipeline out of it.
+    """
+    ours, asked = (text.split(":", _PARTS - 1) for text in (pattern, resource))
+    if not resource.startswith("arn:") or ("*" not in resource and "?" not in resource):
+        return False
+    if len(asked) < _PARTS:  # a wildcard at the end takes the other parts, too
+        asked += ["*"] * (_PARTS - len(asked)) if resource.endswith("*") else []
+    return len(asked) == _PARTS and all(map(overlap, ours, asked))

@@ -42,12 +42,28 @@ def test_a_notification_of_s3_is_an_upload() -> None:
     assert parsed.unreadable is None
 
 
-RESERVED = ("auto-lambda-artifacts-1-eu", "auto-lambda-core-Queue-X1", "auto-lambda-AlarmTopic-*", "ledger-main")
+RESERVED = (
+    "auto-lambda-artifacts-1-eu",
+    "auto-lambda-core-Queue-X1",
+    "auto-lambda-AlarmTopic-*",
+    "ledger-main",
+    "auto-lambda-worker-*",
+    "auto-lambda-checker-*",
+)
 
 
 @pytest.mark.parametrize(
     "key",
-    ["apps/lambda/auto.zip", "apps/artifacts/auto-lambda.zip", "apps/core/auto-lambda.zip", "apps/main/ledger.zip"],
+    [
+        "apps/lambda/auto.zip",
+        "apps/artifacts/auto-lambda.zip",
+        "apps/core/auto-lambda.zip",
+        "apps/main/ledger.zip",
+        "apps/worker/auto-lambda.zip",
+        "apps/checker/auto-lambda.zip",
+        "apps/eu-west-1/auto-lambda-worker.zip",
+        "apps/lambda-worker/auto.zip",
+    ],
 )
 def test_an_app_whose_names_would_hold_the_pipelines_is_invalid(key: str) -> None:
     parsed = refuse_reserved(parse_message(body(record(key, versionId="v1", size=7)), BUCKET), RESERVED)

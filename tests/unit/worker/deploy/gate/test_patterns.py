@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.deploy.gate.patterns import covers
+from worker.deploy.gate.patterns import covers, overlap
 
 PATTERN = st.text("ab*?", max_size=7)
 
@@ -35,6 +37,15 @@ def test_a_pattern_covers_itself_and_a_star_covers_everything(pattern: str) -> N
 @given(PATTERN, st.text("ab", max_size=8))
 def test_a_plain_text_is_covered_if_it_is_matched(pattern: str, text: str) -> None:
     assert covers(pattern, text) == _matches(pattern, text)
+
+
+SHORT = st.text("ab*?", max_size=4)
+TEXTS = ["".join(signs) for length in range(9) for signs in itertools.product("ab", repeat=length)]
+
+
+@given(SHORT, SHORT)
+def test_patterns_overlap_if_a_text_matches_both(one: str, other: str) -> None:
+    assert overlap(one, other) == any(_matches(one, text) and _matches(other, text) for text in TEXTS)
 
 
 @pytest.mark.parametrize("text", ["a" * 2_000, "*a" * 1_000])

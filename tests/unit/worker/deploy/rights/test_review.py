@@ -61,6 +61,29 @@ def refusal(made: Template, grants: Grants | None = None) -> AppError:
     return refused.value
 
 
+WIDE = [
+    ("s3:GetObject", "arn:aws:s3:::auto-lambda-*"), ("s3:GetObject", "arn:aws:s3:::*/*"),
+    ("s3:GetObject", "arn:aws:s3:::auto-lambda-?ploads-1/*"), ("sqs:SendMessage", "arn:aws:sqs:*:123456789012:a*"),
+    ("dynamodb:PutItem", "arn:aws:dynamodb:*:*:table/l*r"), ("logs:PutLogEvents", "arn:aws:logs:*"),
+    ("logs:PutLogEvents", "arn:aws:logs:*:*:log-group:/auto-lambda/w*"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("action", "on"), WIDE)
+def test_no_grant_is_offered_for_wildcards_that_reach_the_pipeline(action: str, on: str) -> None:
+    error = refusal(template(allow(action, on)))
+    assert f"Allow {action} on {on}: nobody can be granted this, it reaches what is the pipeline's own" in error.message
+    assert "grants set" not in error.hint
+
+
+@pytest.mark.parametrize(
+    ("action", "on"),
+    [("s3:GetObject", "arn:aws:s3:::pictures-*/*"), ("ec2:DescribeVpcs", "*"), ("sqs:SendMessage", JOBS + "*")],
+)
+def test_grants_are_offered_for_wildcards_that_do_not(action: str, on: str) -> None:
+    assert on in refusal(template(allow(action, on))).hint
+
+
 @pytest.mark.parametrize(
     ("action", "on"),
     [
