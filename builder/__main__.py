@@ -6,6 +6,7 @@ an upload so that the worker need not.
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import socket
@@ -72,10 +73,15 @@ def _build(request: BuildRequest, zip_file: int, session: Session, work: Path, r
         with ExitStack() as opened:
             message, files = as_message(package, opened)
             session.built(message, files)
-    except (ValueError, RecursionError, BadMessage) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError, BadMessage) as error:
         # A net: what passed every check and still cannot be worked with or passed on came out of the zip, most likely.
         session.netted(traceback.format_exc())
         raise unusable(f"{type(error).__name__}: {error}"[:_SHOWN]) from error
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        session.netted(traceback.format_exc())
+        raise unusable("it names a file or a module with more than 255 bytes between slashes or dots") from error
 
 
 def _act(request: BuildRequest, action: Action, session: Session, work: Path) -> None:

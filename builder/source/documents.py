@@ -64,7 +64,10 @@ def bad_config(shown: str, what: str, *, hint: str) -> AppError:
 
 def short_repr(value: Any) -> str:
     """Return a value for a message: quoted, escaped, and short however large or deep it is."""
-    return reprlib.repr(value)
+    try:
+        return reprlib.repr(value)
+    except ValueError:  # a number of more digits than Python writes out; TOML and YAML have it in base 16
+        return f"a very long {type(value).__name__}"
 
 
 def join_names(names: Iterable[str]) -> str:
@@ -126,7 +129,10 @@ def _yaml(text: str) -> Any:
     if node is None:
         return None
     _count_nodes(node, {})
-    return yaml.safe_load(text)
+    try:
+        return yaml.safe_load(text)
+    except (LookupError, AttributeError):  # PyYAML's, of a text that is not what its tag says
+        raise ValueError("a value is not of the kind that its tag (!!) names") from None
 
 
 def _count_nodes(node: yaml.Node, known: dict[int, int]) -> int:

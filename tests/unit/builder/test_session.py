@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import subprocess
 import sys
@@ -94,21 +95,38 @@ def test_a_request_without_its_zip_is_a_trouble(tmp_path: Path) -> None:
         assert process.wait(60) == 0
 
 
-@pytest.mark.parametrize(
-    "text", ["root = '" + "a/" * 5000 + "'", "health_path = '/" + "a" * 5000 + "'"], ids=["folder", "path"]
-)
-def test_what_is_too_long_is_the_uploaders(tmp_path: Path, text: str) -> None:
+LONG = "\u6f22" * 150  # 450 bytes
+HANDLER = "def lambda_handler(event, context): ...\n"
+TOO_LONG = {
+    "folder": {"auto-lambda.toml": "root = '" + "a/" * 5000 + "'"},
+    "folder-of-one-name": {"auto-lambda.toml": "root = '" + "a" * 1500 + "'"},
+    "path": {"auto-lambda.toml": "health_path = '/" + "a" * 5000 + "'"},
+    "policy": {"lambda_function.py": HANDLER, "auto-lambda.toml": f"functions.app.policy = '{'a' * 300}.json'"},
+    "module": {"lambda_function.py": f"import {LONG}\n{HANDLER}"},
+    "chalice-policy": {
+        "app.py": "",
+        ".chalice/config.json": json.dumps({"stages": {"dev": {"autogen_policy": False, "iam_policy_file": LONG}}}),
+    },
+    "zappa-policy": {"zappa_settings.json": json.dumps({"dev": {"app_function": "a.b", "attach_policy": LONG}})},
+    "zappa-module": {"zappa_settings.json": json.dumps({"dev": {"app_function": f"{LONG}.app"}})},
+}
+
+
+@pytest.mark.parametrize("files", TOO_LONG.values(), ids=TOO_LONG)
+def test_what_is_too_long_is_the_uploaders(tmp_path: Path, files: dict[str, str]) -> None:
     app = {"name": "x", "stage": "dev", "python": "3.12", "pythons": ["3.12"], "today": "2026-01-01"}
     room, zip_path = tmp_path / "room", tmp_path / "app.zip"
     room.mkdir()
     with zipfile.ZipFile(zip_path, "w") as archive:
-        archive.writestr("auto-lambda.toml", text)
+        for name, text in files.items():
+            archive.writestr(name, text)
     with started(room) as (channel, _), zip_path.open("rb") as file:
         channel.send({"version": 1, "toolchain": TOOLCHAIN, "app": app}, [file.fileno()])
         while (told := received(channel))["event"] not in ("failed", "trouble"):
             pass
     assert told["event"] == "failed"
     assert told["problem"]["code"] == "bad-config"
+    assert str(room) not in told["problem"]["message"]
 
 
 @pytest.mark.parametrize("value", ["\ud800", [0] * 300_000, "x" * 17_000_000])

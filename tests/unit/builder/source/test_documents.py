@@ -54,6 +54,10 @@ BAD = {
     "yaml-bad-date": ("a.yml", "a: 2026-99-99\n"),
     "yaml-laughs": ("a.yml", "a: &a [x]\n" + "".join(f"k{n}: &a [{MANY}]\n" for n in range(9))),
     "yaml-merged-laughs": ("a.yml", "a: &a {x: 1}\n" + "".join(f"k{n}: &a {{<<: [{MANY}]}}\n" for n in range(9))),
+    "yaml-no-boolean": ("a.yml", "a: !!bool maybe\n"),
+    "yaml-no-number": ("a.yml", "a: !!int ''\n"),
+    "yaml-no-fraction": ("a.yml", "a: !!float _\n"),
+    "yaml-no-time": ("a.yml", "a: !!timestamp soon\n"),
     "yaml-unhashable-key": ("a.yml", "? [a]\n: 1\n"),
 }
 
@@ -104,3 +108,8 @@ def test_a_yaml_mistake_is_told_without_the_text_around_it(tmp_path: Path) -> No
 
     assert "line 3" in caught.value.message
     assert "hunter2" not in caught.value.message
+
+
+def test_a_number_that_python_does_not_write_out_can_be_shown() -> None:
+    assert documents.short_repr(16**6_000).isprintable()
+    assert documents.short_repr([16**6_000]).isprintable()
