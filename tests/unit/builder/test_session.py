@@ -206,3 +206,31 @@ def test_whatever_ends_a_build_is_told_without_secrets() -> None:
         told = [str(received(worker)) for _ in range(4)]
     assert not any("horse" in one for one in told)
     assert all(HIDDEN in one for one in told)
+
+
+# Serves a request whose build comes upon a value that no check has refused.
+FAILS = """
+import sys
+from builder import __main__ as program
+def build_app(*args, **kwargs):
+    raise {error}
+program.build_app = build_app
+sys.exit(program.main())
+"""
+
+
+@pytest.mark.parametrize(
+    ("error", "event"),
+    [
+        ("AttributeError('x')", "netted"), ("KeyError('x')", "netted"), ("TypeError('x')", "netted"),
+        ("ValueError('x')", "netted"), ("OSError(36, 'x')", "netted"), ("OSError(28, 'x')", "trouble"),
+        ("MemoryError()", "trouble"), ("RuntimeError('x')", "trouble"),
+    ],
+)  # fmt: skip
+def test_what_only_a_value_can_cause_is_the_uploaders_and_the_operator_hears_of_it(
+    tmp_path: Path, error: str, event: str
+) -> None:
+    app = {"name": "x", "stage": "dev", "python": "3.12", "pythons": ["3.12"], "today": "2026-01-01"}
+    with started(tmp_path, FAILS.format(error=error)) as (channel, _), Path("/dev/null").open("rb") as file:
+        channel.send({"version": 1, "toolchain": TOOLCHAIN, "app": app}, [file.fileno()])
+        assert received(channel)["event"] == event
