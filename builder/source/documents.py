@@ -57,6 +57,30 @@ def read(path: Path, shown: str, *, comments: bool = False) -> dict[str, Any]:
     return data
 
 
+def read_template(path: Path, shown: str) -> dict[str, Any]:
+    """Read YAML whose tags (``!Ref``) mean something to another program: every scalar as text, without its tag.
+
+    Raises:
+        AppError: ``bad-config``.
+    """
+    try:
+        node = yaml.compose(_text(path, shown), Loader=yaml.SafeLoader)
+        if node is not None:
+            _count_nodes(node, {})
+        data = _untagged(node)
+    except (ValueError, RecursionError, yaml.YAMLError) as error:
+        raise bad_config(shown, f"it can't be read: {_one_line(error)}", hint=f"Correct {shown}.") from None
+    return data if isinstance(data, dict) else {}
+
+
+def _untagged(node: yaml.Node | None) -> Any:
+    if isinstance(node, yaml.MappingNode):
+        return {str(_untagged(name)): _untagged(value) for name, value in node.value}
+    if isinstance(node, yaml.SequenceNode):
+        return [_untagged(one) for one in node.value]
+    return None if node is None else node.value
+
+
 def bad_config(shown: str, what: str, *, hint: str) -> AppError:
     """Return the error for a settings file with a value that makes no sense."""
     return AppError(Code.BAD_CONFIG, f"{shown}: {what}", hint=hint)

@@ -16,6 +16,10 @@ from auto_lambda.model import Architecture, FrameworkName
 from builder.model import Options, Source
 from builder.source import documents, functions, settings
 from builder.source import options as options_file
+from builder.source.guess.settings import FILE as GUESSED_FILE
+from builder.source.guess.settings import Guess, guess
+from builder.source.guess.settings import shown as shown_path
+from builder.source.other_tools import other_tool
 from builder.source.problems import Problems, together
 from builder.source.runtime import Defaults, choose_python, parse_architecture
 
@@ -29,14 +33,20 @@ SUBFOLDERS = ("api", "backend", "runtime", "server", "service", "app", "src", "l
 
 _SETTINGS_FILES = f"{settings.CHALICE_CONFIG}, {settings.ZAPPA_FILES[0]} or {settings.PLAIN_FILE}"
 
+_GUESSED = "the zip holds no settings, so these are used; to change them, save them as {file}: {text}"
+
 
 @dataclass(frozen=True, slots=True)
 class _AppLocation:
-    """A folder that holds an app of one framework; ``shown`` is its path in the zip, ``""`` or ending in a slash."""
+    """A folder that holds an app of one framework; ``shown`` is its path in the zip, ``""`` or ending in a slash.
+
+    ``guess`` stands for settings that are not there.
+    """
 
     root: Path
     shown: str
     framework: FrameworkName
+    guess: Guess | None = None
 
     def __str__(self) -> str:
         return f"{self.framework} in {self.shown or 'the root of the zip'}"
@@ -90,7 +100,7 @@ def examine(app: App, tree: Path, defaults: Defaults) -> Inspection:
     problems = Problems()
     top, shown = _skip_single_folder(tree)
     options = options_file.read(top, shown, problems)
-    place = problems.attempt(_find_app, top, shown, options)
+    place = problems.attempt(_find_app, tree, top, shown, options)
     if place is None:
         raise together(problems.found[:-1] or problems.found)  # wrong options may be why there is none
     problems.attempt(functions.check_for, place.framework, options.functions, shown + options_file.FILE)
@@ -135,8 +145,11 @@ def _settings(place: _AppLocation, options: Options) -> tuple[settings.Settings,
         config = settings.read_chalice(place.root, place.shown)
         _require_app_py(place)
     elif place.framework == "zappa":
+        if place.guess:
+            (place.root / GUESSED_FILE).write_text(place.guess.text)  # whoever reads settings finds them
+            warnings = (_GUESSED.format(file=place.shown + GUESSED_FILE, text=place.guess.text),)
         config = settings.read_zappa(place.root, place.shown)
-        warnings = _ignored_settings_files(place.root)
+        warnings += _ignored_settings_files(place.root)
     else:
         config = settings.NoSettings()
         _require_handlers(place, options)
@@ -153,13 +166,16 @@ def _skip_single_folder(tree: Path) -> tuple[Path, str]:
     return tree, ""
 
 
-def _find_app(top: Path, shown: str, options: Options) -> _AppLocation:
+def _find_app(tree: Path, top: Path, shown: str, options: Options) -> _AppLocation:
     folders = [
         (top / folder, shown if folder == "." else f"{shown}{folder}/")
         for folder in ((".", *SUBFOLDERS) if options.root is None else (options.root,))
     ]
     places = [place for root, name in folders for place in _apps_in(root, name)]
-    places = [place for place in places if options.framework in (None, place.framework)] or _plain(folders, options)
+    places = [place for place in places if options.framework in (None, place.framework)]
+    if not (places or options.root or options.framework or options.functions) and (error := other_tool(top, shown)):
+        raise error
+    places = places or _plain(folders, options) or _guessed(tree, top, options)
     if not places:
         raise _no_app_found(top, shown, options)
     if len(places) > 1:
@@ -195,6 +211,16 @@ def _plain(folders: list[tuple[Path, str]], options: Options) -> list[_AppLocati
     if root.is_dir() and any(one.handler for one in options.functions.values()):
         return [_AppLocation(root, name, "plain")]
     return [_AppLocation(root, name, "plain") for root, name in folders if (root / settings.PLAIN_FILE).is_file()]
+
+
+def _guessed(tree: Path, top: Path, options: Options) -> list[_AppLocation]:
+    """Return where a web app without settings is."""
+    settled = any(_apps_in(folder, "") for folder in top.iterdir() if folder.is_dir())
+    if options.framework not in (None, "zappa") or (top / "zappa_settings.py").is_file() or settled:
+        return []
+    root = top / (options.root or ".")
+    found = guess(tree, root, fixed=options.root is not None) if root.is_dir() else None
+    return [_AppLocation(found.root, shown_path(found.root, tree), "zappa", found)] if found else []
 
 
 def _no_app_found(top: Path, shown: str, options: Options) -> AppError:

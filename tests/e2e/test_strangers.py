@@ -55,3 +55,10 @@ def test_httpbin_answers_bytes_and_statuses(stack: Stack, live: Any) -> None:
 def test_datasette_answers_sql(stack: Stack, live: Any) -> None:
     url = str(live("tables")["url"]).rstrip("/")
     assert stack.http(f"{url}/_memory.json?sql=select+6*7&_shape=arrayfirst").json == [42]
+
+
+def test_apps_without_settings_get_those_that_zappa_init_would_write(stack: Stack, live: Any) -> None:
+    assert stack.http(live("unsettled")["url"]).json == {"said": "hello from fastapi"}
+    shown = [live(name)["warnings"][0] for name in ("unsettled", "httpbin")]
+    assert '{"dev": {"app_function": "main.app", "app_type": "asgi"}}' in shown[0]
+    assert '{"dev": {"app_function": "httpbin.core.app"}}' in shown[1]

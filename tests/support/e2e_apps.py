@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from cases import cases
 from e2e_stack import Stack, example, make_zip, read_folder
 from everything import chalice_app, plain_app, zappa_app, zappa_http_app
 
@@ -77,7 +78,7 @@ def _chalice_template(kind: str, stack: Stack, folder: Path) -> bytes:
 
 
 def _httpbin(_: Stack, folder: Path) -> bytes:
-    """The source distribution as it comes, in its own top folder, with zappa's settings laid into it."""
+    """The source distribution as it comes, in its own top folder, without settings."""
     download = [
         "-m",
         "pip",
@@ -92,8 +93,6 @@ def _httpbin(_: Stack, folder: Path) -> bytes:
     (archive,) = folder.glob("httpbin-*.tar.gz")
     with tarfile.open(archive) as tar:
         tar.extractall(folder / "sdist", filter="data")
-    settings = {"production": {"app_function": "httpbin.app", "project_name": "httpbin"}}
-    (folder / "sdist" / "httpbin-0.10.4" / "zappa_settings.json").write_text(json.dumps(settings))
     return make_zip(read_folder(folder / "sdist"))
 
 
@@ -105,6 +104,11 @@ def _datasette(_: Stack, __: Path) -> bytes:
             "zappa_settings.yml": "dev:\n  app_function: serve.app\n  app_type: asgi\n  project_name: tables\n",
         }
     )
+
+
+def _without_settings(_: Stack, __: Path) -> bytes:
+    case = next(one for one in cases() if one.name == "k21-no-settings/fastapi-below")
+    return make_zip(case.files)
 
 
 APPS = (
@@ -126,4 +130,5 @@ APPS = (
     Dropped("template-users", partial(_chalice_template, "cdk-ddb")),
     Dropped("tables", _datasette),
     Dropped("httpbin", _httpbin),
+    Dropped("unsettled", _without_settings),
 )

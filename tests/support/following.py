@@ -103,6 +103,8 @@ _EDITS: tuple[tuple[str, Callable[[dict[str, str], _Match], Files]], ...] = (
     (r"(?s)'(\w+)' is not supported.*3\. ([\w.]+), line \d+ is written in Python 2.*"
      r"Write module.object.* as in ([\w.]+)\.\n",
      _all_of),
+    (r"(?s)Say it in auto-lambda.toml.*?:\n(.*)", lambda files, one: {**files, "auto-lambda.toml": one[1]}),
+    (r"any of: (\{.*?\}\}) as (\S+?)(?:;|$)", lambda files, one: {**files, one[2]: one[1]}),
     (r'(?s)File "([\w.]+)", line (\d+).*make the call inside a function', _call_later),
     (r"Set ([\w, ]+) under \[environment\]", _environment),
     (r"Map it under \[stages\] in auto-lambda.toml: (.+)\.", _stage),
