@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import io
 import os
 import re
+import tokenize
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +16,8 @@ _LONGEST_NAME = 200
 _NOT_ON_LAMBDA = ("setup.py", "conftest.py")
 _MOST_FILES = 2000
 _MOST_BYTES = 1_000_000
+# CPython's parser joins a dotted name anew for each of its parts, and keeps them all: 120 KB of them take 4 GB.
+_LONG_CHAIN = re.compile(r"(?:\.[\s\\]*+[^\s.\\]++[\s\\]*+){200}")
 
 
 def modules(root: Path) -> Iterator[Path]:
@@ -38,7 +42,7 @@ def parse(path: Path) -> ast.Module | None:
 
 
 def parse_strictly(path: Path) -> ast.Module | None:
-    """Return the tree of a module, None if it is too deep or no text.
+    """Return the tree of a module, None if it is too deep, has too long a dotted name or is no text.
 
     Raises:
         SyntaxError: this Python cannot parse it.
@@ -46,9 +50,23 @@ def parse_strictly(path: Path) -> ast.Module | None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return ast.parse(path.read_bytes())
+            source = path.read_bytes()
+            return None if has_long_name(_decoded(source)) else ast.parse(source)
     except (ValueError, RecursionError, MemoryError):
         return None
+
+
+def has_long_name(source: str) -> bool:
+    """Return whether a source has a dotted name so long that it takes the parser too much memory."""
+    return _LONG_CHAIN.search(source) is not None
+
+
+def _decoded(source: bytes) -> str:
+    try:
+        encoding, _ = tokenize.detect_encoding(io.BytesIO(source).readline)
+    except SyntaxError:  # the parser says so, too
+        encoding = "latin-1"
+    return source.decode(encoding, "replace")
 
 
 def is_dotted(name: str) -> bool:

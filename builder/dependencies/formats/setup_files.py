@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from builder.dependencies.requirement_lines import Requirements, parse, read_text
+from builder.source.modules import has_long_name
 
 _MAX_BYTES = 64 * 1024  # no project's own is longer
 
@@ -48,7 +49,10 @@ def setup_py(path: Path, tree: Path) -> Requirements | None:
     """
     shown = path.relative_to(tree).as_posix()
     try:
-        module = ast.parse(read_text(path, shown)[:_MAX_BYTES])
+        source = read_text(path, shown)[:_MAX_BYTES]
+        if has_long_name(source):
+            return None
+        module = ast.parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
     names = dict(_assigned(module))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from builder.source.modules import binds, module_of, modules, parse, reachable
+from builder.source.modules import binds, module_of, modules, parse, parse_strictly, reachable
 
 
 def write(root: Path, **files: str) -> Path:
@@ -90,3 +90,24 @@ def test_an_import_that_leads_out_of_the_app_reaches_nothing(tmp_path: Path, tex
     write(tmp_path, y="", **{"root/x": ""})
     found = [path for path, _ in reachable(root, root / "app.py")]
     assert all(path.is_relative_to(root) for path in found)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        f"import {'.'.join(['a'] * 2000)}\n".encode(),
+        f"from {' . '.join(['漢'] * 2000)} import x\n".encode(),
+        ("import " + ".\\\n".join(["a"] * 2000) + "\n").encode(),
+        b"# coding: utf-7\nimport " + b"+AC4-".join([b"a"] * 2000) + b"\n",
+    ],
+    ids=["import", "from", "lines", "utf-7"],
+)
+def test_a_dotted_name_that_takes_the_parser_too_much_memory_is_not_parsed(tmp_path: Path, source: bytes) -> None:
+    (tmp_path / "long.py").write_bytes(source)
+    assert parse_strictly(tmp_path / "long.py") is None
+
+
+def test_many_numbers_and_attributes_are_parsed(tmp_path: Path) -> None:
+    numbers = ", ".join(["0.5"] * 5000)
+    (tmp_path / "data.py").write_text(f"import a.b.c\nDATA = [{numbers}]\nx = {'.'.join(['a'] * 100)}\n")
+    assert parse_strictly(tmp_path / "data.py") is not None
