@@ -123,7 +123,7 @@ def _read(message: str) -> dict[str, str]:
     """Read a hint, or an alarm's own message."""
     try:
         told = json.loads(message)
-    except ValueError:
+    except (ValueError, RecursionError):
         told = {}
     if not isinstance(told, dict):
         told = {}

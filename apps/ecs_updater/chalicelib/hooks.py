@@ -94,7 +94,8 @@ def call_back(url: str | None) -> bool:
 
 def _match(expected: str | None, given: str, *, status: int) -> None:
     """Compare in constant time; without a secret nothing is right."""
-    right = hmac.compare_digest((expected or "").encode(), given.encode())
+    # half of a surrogate pair, which JSON can spell, is no text that can be encoded otherwise
+    right = hmac.compare_digest((expected or "").encode(), given.encode(errors="surrogatepass"))
     if not (expected and right):
         raise Refused(status, "unknown" if status == 404 else "not authorized")
 

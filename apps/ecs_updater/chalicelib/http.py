@@ -35,7 +35,7 @@ class Answer:
         """
         try:
             return json.loads(self.body)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise Unreachable(f"the answer is not JSON: {error}") from None
 
 

@@ -133,6 +133,7 @@ def test_only_the_status_is_without_a_secret_of_its_own_and_iam_guards_it(module
         ('{"AlarmName": "deep", "NewStateValue": "ALARM"}', "alarm"),
         ("not json", ""),
         ("[1]", ""),
+        pytest.param("[" * 30_000, "", id="deep"),
         ('{"kind": {"a": 1}}', "{'a': 1}"),
     ],
 )

@@ -89,7 +89,18 @@ def test_docker_hub_tells_when_tags_were_pushed(registry: RegistryServer) -> Non
 
 @pytest.mark.parametrize(
     "odd",
-    [b"", b"[]", b"7", b'{"tags": 7}', b'{"tags": [7]}', b'{"manifests": [7]}', b'{"config": 7}', b"\xff", b"null"],
+    [
+        b"",
+        b"[]",
+        b"7",
+        b'{"tags": 7}',
+        b'{"tags": [7]}',
+        b'{"manifests": [7]}',
+        b'{"config": 7}',
+        b"\xff",
+        b"null",
+        b"[" * 30_000,
+    ],
 )
 @pytest.mark.parametrize("pattern", ["latest", "x", "any"])
 def test_whatever_a_registry_answers_it_is_late_or_unknown(registry: RegistryServer, odd: bytes, pattern: str) -> None:
