@@ -115,6 +115,8 @@ _EDITS: tuple[tuple[str, Callable[[dict[str, str], _Match], Files]], ...] = (
     (r"with (\w+) instead of (\w+):", _replace),
     (r"Add the packages? that provides? (.+?) to (?:requirements|the app's)", _require),
     (r'write python = "([\d.]+)" into auto-lambda.toml', _python),
+    (r"require (\S+) in the app's requirements", _require),
+    (r"Add wsgi.py with two lines: (.+?); (.+)", lambda files, one: {**files, "wsgi.py": f"{one[1]}\n{one[2]}\n"}),
     (r"'(cron\(.*?\))' is not a schedule: .*, as in (cron\(.*\))", lambda files, one: _value(files, one[1], one[2])),
     (r"'(rate\(.*?\))' is not a schedule: it is (rate\(.*?\))", lambda files, one: _value(files, one[1], one[2])),
     (r"(\d+) is less than the minimum of (\d+)", lambda files, one: _value(files, f": {one[1]}", f": {one[2]}")),
