@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from corpus import Project
 
+from auto_lambda.errors import Code
+
 LIVE = "live"
 OURS = "ours"
 BEGIN, END = "<!-- make corpus writes from here -->\n", "<!-- to here -->\n"
@@ -110,7 +112,7 @@ def _row(score: Score) -> str:
 def _ending(ended: Ended) -> str:
     if ended.code == LIVE:
         return f"live on {ended.python}" if ended.python else LIVE
-    return ended.code if ended.code == OURS else f"[`{ended.code}`](errors.md#{ended.code})"
+    return ended.code if ended.code not in {one.value for one in Code} else f"[`{ended.code}`](errors.md#{ended.code})"
 
 
 def written(page: str, text: str) -> str:
