@@ -146,3 +146,18 @@ def test_everything_on_the_topic_starts_a_convergence_whatever_it_says(
     module.converge(SimpleNamespace(message=message))
     assert runs == [["shop"]]
     assert module._read(message)["kind"] == kind
+
+
+def test_hints_that_are_lost_or_come_in_another_order_make_no_difference(
+    module: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs: list[Any] = []
+    forgotten: list[bool] = []
+    monkeypatch.setattr(module, "_ecs", lambda: None)
+    monkeypatch.setattr(module, "_remembered", lambda: SimpleNamespace(forget=lambda: forgotten.append(True)))
+    monkeypatch.setattr(module.Convergence, "run", lambda self, *asked: runs.append(asked))
+    newer, older = ({"kind": "push", "source": "post", "image": f"acme/shop:1.{minor}.0"} for minor in (1, 0))
+    for hint in (newer, older, {"kind": "tick", "source": "schedule", "image": ""}):
+        module.converge(SimpleNamespace(message=json.dumps(hint)))
+    assert runs == [(["shop"], [])] * 3, "no tag of a hint is handed on: what the registry has counts"
+    assert len(forgotten) == 2, "only a push makes it ask the registries before their time"
