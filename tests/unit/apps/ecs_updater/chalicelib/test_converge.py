@@ -237,3 +237,24 @@ def test_metrics_say_how_many_are_behind_and_what_was_done(cluster: Cluster) -> 
     assert {metric["MetricName"] for metric in told} >= {"Behind", "Updates"}
     assert {line["run"] for line in cluster.lines} == {"run"}
     assert cluster.said("converged")[0]["behind"] == 2
+
+
+@pytest.mark.parametrize(
+    ("tags", "why"),
+    [
+        ({FOLLOW: "acme/shop"}, "says no tag"),
+        ({FOLLOW: "acme/none:x"}, "no container of blog:1 uses"),
+        ({FOLLOW: "acme/shop:gone"}, "no tag gone"),
+        ({FOLLOW: "acme/shop:late"}, "cannot be asked"),
+        ({RAISE: "deep", MIN: "many", MAX: "5"}, "not a number"),
+    ],
+)
+def test_bad_input_has_a_line_in_the_log_that_names_the_service(
+    cluster: Cluster, tags: dict[str, str], why: str
+) -> None:
+    cluster.registry.table[f"{SHOP}:gone"] = Unknown(f"{SHOP} has no tag gone")
+    cluster.registry.table[f"{SHOP}:late"] = Unknown("docker.io cannot be asked", late=True)
+    cluster.service("odd", "blog", tags)
+    cluster.run()
+    (line,) = (one for one in cluster.said("service") if one["service"] == "shop/odd")
+    assert why in line["why"] + line["scaling"]
