@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import codecs
 import io
 import os
 import re
@@ -16,6 +17,7 @@ _LONGEST_NAME = 200
 _NOT_ON_LAMBDA = ("setup.py", "conftest.py")
 _MOST_FILES = 2000
 _MOST_BYTES = 1_000_000
+_SLOW = ("punycode", "idna")  # no source is written in host names' encodings; 600 KB of punycode take 20 seconds
 # CPython's parser joins a dotted name anew for each of its parts, and keeps them all: 120 KB of them take 4 GB.
 _LONG_CHAIN = re.compile(r"(?:\.[\s\\]*+[^\s.\\]++[\s\\]*+){200}")
 
@@ -50,9 +52,9 @@ def parse_strictly(path: Path) -> ast.Module | None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            source = path.read_bytes()
-            return None if has_long_name(_decoded(source)) else ast.parse(source)
-    except (ValueError, RecursionError, MemoryError):
+            source = _decoded(path.read_bytes())
+            return None if has_long_name(source) else ast.parse(source)
+    except (LookupError, ValueError, RecursionError, MemoryError):
         return None
 
 
@@ -62,11 +64,19 @@ def has_long_name(source: str) -> bool:
 
 
 def _decoded(source: bytes) -> str:
+    """Decode a source as Python would.
+
+    Raises:
+        SyntaxError: it is not written in the encoding that it names, or nobody knows that.
+        LookupError: the encoding is none of text, or one whose decoder takes time by the square of the text.
+    """
+    encoding, _ = tokenize.detect_encoding(io.BytesIO(source).readline)
+    if codecs.lookup(encoding).name in _SLOW:
+        raise LookupError(encoding)
     try:
-        encoding, _ = tokenize.detect_encoding(io.BytesIO(source).readline)
-    except SyntaxError:  # the parser says so, too
-        encoding = "latin-1"
-    return source.decode(encoding, "replace")
+        return source.decode(encoding)
+    except UnicodeError as error:
+        raise SyntaxError(str(error)) from None
 
 
 def is_dotted(name: str) -> bool:

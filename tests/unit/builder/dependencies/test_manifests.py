@@ -348,6 +348,11 @@ def test_what_looks_like_a_manifest_but_is_none_is_named(tmp_path: Path, name: s
     assert manifest.warnings[0].startswith(f"{name} is not read")
 
 
+def test_a_setup_file_whose_imports_would_take_the_parser_too_much_memory_is_not_read(tmp_path: Path) -> None:
+    text = f"import {'.'.join(['a'] * 2000)}\nsetup(install_requires=['six'])"
+    assert found(tmp_path, {"setup.py": text}).shown is None
+
+
 # Locks of other tools
 
 

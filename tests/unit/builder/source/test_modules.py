@@ -111,3 +111,21 @@ def test_many_numbers_and_attributes_are_parsed(tmp_path: Path) -> None:
     numbers = ", ".join(["0.5"] * 5000)
     (tmp_path / "data.py").write_text(f"import a.b.c\nDATA = [{numbers}]\nx = {'.'.join(['a'] * 100)}\n")
     assert parse_strictly(tmp_path / "data.py") is not None
+
+
+@pytest.mark.parametrize("encoding", ["punycode", "Puny-Code", "idna", "zlib", "rot13", "undefined"])
+def test_a_module_in_an_encoding_that_no_source_has_is_not_parsed(tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "odd.py").write_bytes(f"# coding: {encoding}\nx = 1\n".encode())
+    assert parse(tmp_path / "odd.py") is None
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "latin-1", "cp1252", "gbk", "utf-8-sig"])
+def test_a_module_in_an_encoding_of_text_is_parsed(tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "text.py").write_bytes(f"# coding: {encoding}\nx = 'text'\n".encode(encoding))
+    assert parse_strictly(tmp_path / "text.py") is not None
+
+
+def test_a_module_that_is_not_in_its_own_encoding_is_wrong(tmp_path: Path) -> None:
+    (tmp_path / "wrong.py").write_bytes(b"# coding: ascii\nx = '\xe4'\n")
+    with pytest.raises(SyntaxError):
+        parse_strictly(tmp_path / "wrong.py")
