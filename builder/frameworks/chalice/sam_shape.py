@@ -43,6 +43,17 @@ def check_sam(sam: Mapping[str, Any]) -> None:
     try:
         _Sam.model_validate(sam)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        place = ".".join(str(part) for part in first["loc"])
-        raise refused(clean(f"{place[:_LONGEST]}: {first['msg'][:_LONGEST]}")) from None
+        raise refused(_explain(error.errors(include_url=False)[0])) from None
+
+
+def _explain(problem: Mapping[str, Any]) -> str:
+    """Say in words for the uploader where a template differs."""
+    *_, last = problem["loc"]
+    place = clean(".".join(str(part) for part in problem["loc"][:-1])[:_LONGEST]) or "the template"
+    name = clean(repr(str(last)[:_LONGEST]))
+    match problem["type"]:
+        case "extra_forbidden":
+            return f"{place} has {name}, which chalice never writes"
+        case "missing":
+            return f"{place} lacks {name}"
+    return f"{name} of {place} is not what chalice writes"

@@ -129,7 +129,7 @@ def test_a_receipt_tells_why_or_where() -> None:
     nameless = receipt("x", "failed", ago=2, stage=None, error={"code": "bad-key", "message": "m", "hint": "h"})
     store = FakeStore({"bad": json.dumps(bad), "good": json.dumps(good), "x": json.dumps(nameless)})
     assert [(told.app, told.what) for told in look(store)().last] == [
-        ("dev/bad", "bad-config"), ("dev/good", "https://shop.example/"), ("apps/dev/x.zip", "bad-key"),
+        ("dev/bad", "bad-config"), ("dev/good", "https://shop.example/"), ("dev/x", "bad-key"),
     ]  # fmt: skip
 
 
