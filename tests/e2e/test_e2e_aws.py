@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from e2e_aws.perform import perform
 from e2e_aws.place import Place
 from e2e_aws.report import Report
@@ -12,8 +13,9 @@ from e2e_aws.stages import chosen
 from e2e_stack import Stack
 
 
-def test_a_rehearsal_passes_every_stage_and_leaves_nothing(stack: Stack, tmp_path: Path) -> None:
-    told = {name: value for name, value in stack.ready["environ"].items() if name.startswith("AWS_")}
+@pytest.mark.timeout(900)
+def test_a_rehearsal_passes_every_stage_and_leaves_nothing(started: Stack, tmp_path: Path) -> None:
+    told = {name: value for name, value in started.ready["environ"].items() if name.startswith("AWS_")}
     place = Place.embedded({name: value for name, value in told.items() if name != "AWS_ENDPOINT_URL_AUTO_SCALING"})
     name, said = new_name(), list[str]()
     report = Report(name, place.account, place.region, "test", rehearsal=True, folder=tmp_path / "report")

@@ -102,7 +102,10 @@ class Run:
     def worker(self) -> Child:
         """Return the worker on this machine, started with the credentials of the workers' role if it does not run."""
         if self._worker is None or self._worker.returncode() is not None:
-            self._worker = self._start()
+            self.stop_worker()
+            self._worker = self._new_worker()
+            self._worker.start()
+            self._worker.wait_until_ready(300)
         return self._worker
 
     @property
@@ -118,7 +121,7 @@ class Run:
         settings = {name: value for name, value in stack.environ.items() if name.startswith("AUTO_LAMBDA_")}
         return {**self.place.as_role(arn, self.name), **settings, "AUTO_LAMBDA_UNDEPLOY_ON_DELETE": "true"}
 
-    def _start(self) -> Child:
+    def _new_worker(self) -> Child:
         work = self.folder / "work"
         work.mkdir(exist_ok=True)
         settings = {
@@ -126,10 +129,7 @@ class Run:
         }  # fmt: skip
         if self.place.rehearsal:
             settings["AUTO_LAMBDA_POLL_SECONDS"] = "1"
-        worker = Child("worker", "worker", self.worker_log, {**self.worker_environ(), **settings})
-        worker.start()
-        worker.wait_until_ready(180)
-        return worker
+        return Child("worker", "worker", self.worker_log, {**self.worker_environ(), **settings})
 
     def stop_worker(self) -> None:
         """Stop the worker, if it runs; what it is building goes back to the queue."""
