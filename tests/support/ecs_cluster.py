@@ -4,19 +4,29 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
 import boto3
 from ecs_updater.chalicelib.converge import Convergence, Row
 from ecs_updater.chalicelib.ecs import Ecs
-from ecs_updater.chalicelib.model import FOLLOW
+from ecs_updater.chalicelib.model import FOLLOW, MIN, TRIED
 from ecs_updater.chalicelib.telling import Telling
-from ecs_world import NOON, REGION, KnownTags
+from ecs_world import ACCOUNT, NOON, REGION, KnownTags
 from killing import Killer
+from moto.ecs.models import ecs_backends
+from moto.ecs.responses import EC2ContainerServiceResponse
+from moto.moto_api import state_manager
 
 SHOP = "docker.io/acme/shop"
+
+
+def _nothing_protected(_: object) -> str:
+    return json.dumps({"protectedTasks": [], "failures": []})
+
+
+EC2ContainerServiceResponse.get_task_protection = _nothing_protected  # type: ignore[attr-defined]  # moto lacks it
 
 
 @cache
@@ -58,6 +68,29 @@ class Cluster:
         self.client.create_service(
             cluster="shop", serviceName=name, taskDefinition=family, desiredCount=2, tags=listed, **more
         )
+
+    def stuck(self) -> None:
+        """Add the service full: three tasks of an old revision run, and there is no room for one of the new one."""
+        self._moved("full", {MIN: "1"})
+        state_manager.set_transition("ecs::task", {"progression": "manual", "times": 1000})  # they go on running
+        self.client.run_task(cluster="shop", taskDefinition="full:1", count=3, launchType="FARGATE")
+        self.client.update_service(cluster="shop", service="full", taskDefinition="full:2", desiredCount=3)
+        told = "(service full) was unable to place a task because no container instance met all of its requirements."
+        event = {"id": "1", "createdAt": datetime.now(UTC), "message": told}
+        ecs_backends[ACCOUNT][REGION].services["shop:full"].events.append(event)
+
+    def taken_back(self) -> None:
+        """Add the service back: a revision was tried, and its circuit breaker took it back."""
+        self._moved("back", {TRIED: "back:2"})
+
+    def _moved(self, name: str, tags: dict[str, str]) -> None:
+        for version in ("1.0.0", "2.0.0"):
+            self.register(name, f"acme/{name}:{version}")
+        self.service(name, f"{name}:1", {FOLLOW: f"acme/{name}:x", **tags})
+        self.registry.push(f"docker.io/acme/{name}", "x", "2.0.0")
+
+    def tasks(self, status: str) -> int:
+        return len(self.client.list_tasks(cluster="shop", desiredStatus=status)["taskArns"])
 
     def run(
         self, killer: Killer | None = None, clusters: tuple[str, ...] = ("shop",), families: tuple[str, ...] = ()

@@ -12,6 +12,8 @@ from .model import COOLDOWN, LOWER, MAX, MIN, QUIET, RAISE, SCALED
 
 _UNFINISHED = timedelta(minutes=2)
 """For how long a change that is written down but not made is still made; later it is decided anew."""
+_CLOCKS_DIFFER = timedelta(minutes=1)
+"""By how much a change may be in the future; one that is further away is not known."""
 _MOST = 10_000  # tasks
 
 
@@ -97,6 +99,8 @@ def want(count: int, rules: Rules, alarms: Mapping[str, Alarm], last: Change | N
 
     Up if any alarm says so, down only if all agree and none is unknown. An alarm that raises wins over any that lowers.
     """
+    if last and last.when > now + _CLOCKS_DIFFER:
+        last = None  # somebody else wrote it: it must not keep the service from scaling until then
     if last and last.before == count != last.after and now - last.when < _UNFINISHED:
         return Decision(last.after, f"finishing the change from {last.before} to {last.after}")
     if count == 0 < rules.minimum:

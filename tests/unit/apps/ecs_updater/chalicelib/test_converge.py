@@ -86,6 +86,31 @@ def test_scaling_that_is_killed_anywhere_is_one_step() -> None:
             assert made.desired("busy") == 3, (at, after)
 
 
+def test_replacing_and_telling_that_are_killed_anywhere_stop_one_task_and_tell_of_the_failure() -> None:
+    def fresh() -> Cluster:
+        made = Cluster().make()
+        made.stuck()
+        made.taken_back()
+        return made
+
+    with mock_aws():
+        unharmed = Killer(reads=True)
+        fresh().run(unharmed)
+    wanted = {"ListTasks", "DescribeTasks", "GetTaskProtection", "StopTask", "PutEvents"}
+    assert wanted <= set(unharmed.calls)
+    for at, name in enumerate(unharmed.calls, 1):
+        for after in (False, True) if name in wanted else ():
+            with mock_aws():
+                made = fresh()
+                with pytest.raises(Killed):
+                    made.run(Killer(at, after=after, reads=True))
+                made.run()
+                made.run()
+                assert (made.tasks("RUNNING"), made.tasks("STOPPED")) == (2, 1), (name, after)
+                assert made.tags("back")[TRIED] == "back:2 failed", (name, after)
+                assert {line["revision"] for line in made.said("failed")} == {"back:2"}, (name, after)
+
+
 def test_an_alarm_raises_and_a_quiet_quarter_of_an_hour_lowers(cluster: Cluster) -> None:
     cluster.service("busy", "blog", {RAISE: "deep", MIN: "1", MAX: "5"})
     cluster.alarm("deep", "ALARM")
@@ -258,3 +283,14 @@ def test_bad_input_has_a_line_in_the_log_that_names_the_service(
     cluster.run()
     (line,) = (one for one in cluster.said("service") if one["service"] == "shop/odd")
     assert why in line["why"] + line["scaling"]
+
+
+def test_a_service_without_a_task_definition_has_a_line_in_the_log(cluster: Cluster) -> None:
+    external = {"type": "EXTERNAL"}
+    tags = [{"key": FOLLOW, "value": "acme/shop:x"}]
+    cluster.client.create_service(
+        cluster="shop", serviceName="odd", deploymentController=external, desiredCount=1, tags=tags
+    )
+    cluster.run()
+    (line,) = (one for one in cluster.said("service") if one["service"] == "shop/odd")
+    assert (line["definition"], "external" in line["why"]) == ("", True)

@@ -89,6 +89,14 @@ def test_a_change_that_was_written_down_but_not_made_is_finished_soon_or_decided
     assert want(2, rules(), QUIET_NOW, intent, NOON + timedelta(minutes=10)).count == 1
 
 
+def test_a_change_that_is_dated_in_the_future_neither_cools_down_nor_is_finished() -> None:
+    next_year = Change(NOON + timedelta(days=365), 2, 5)
+    assert want(2, rules(), alarms(busy="ALARM", very_busy="OK"), next_year, NOON).count == 3
+    assert want(2, rules(), QUIET_NOW, next_year, NOON).count == 1
+    clocks_differ = Change(NOON + timedelta(seconds=5), 2, 5)
+    assert want(2, rules(), QUIET_NOW, clocks_differ, NOON).count == 5
+
+
 @pytest.mark.parametrize(
     ("tags", "why"),
     [
