@@ -16,10 +16,11 @@ from auto_lambda.model import Architecture, FrameworkName
 from builder.model import Options, Source
 from builder.source import documents, functions, settings
 from builder.source import options as options_file
+from builder.source.guess.handlers import handler_tables
 from builder.source.guess.settings import FILE as GUESSED_FILE
 from builder.source.guess.settings import Guess, guess
 from builder.source.guess.settings import shown as shown_path
-from builder.source.other_tools import other_tool
+from builder.source.other_tools import other_tool, say_it
 from builder.source.problems import Problems, together
 from builder.source.runtime import Defaults, choose_python, parse_architecture
 
@@ -246,6 +247,8 @@ def _no_app_hint(top: Path) -> str:
     elsewhere = [folder for folder in sorted(top.iterdir()) if folder.is_dir() and _holds_app(folder)]
     if elsewhere:
         return f"There is an app in {elsewhere[0].name}/: set root = '{elsewhere[0].name}' in {options_file.FILE}."
+    if tables := handler_tables(top):
+        return say_it(tables)
     if (top / "app.py").is_file():
         return (
             "If it is a chalice app, the hidden folder .chalice was left out: zip with `zip -r app.zip .`, as `*` "

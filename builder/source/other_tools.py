@@ -40,16 +40,23 @@ def other_tool(top: Path, shown: str) -> AppError | None:
 
 
 def _refused(what: str, functions: Mapping[str, Mapping[str, str]]) -> AppError:
-    tables = [
-        "\n".join([f"[functions.{name}]", *(f"{key} = {value}" for key, value in one.items())])
-        for name, one in list(functions.items())[:_MOST]
-    ]
+    tables = [function_table(name, one) for name, one in list(functions.items())[:_MOST]]
     named = "\n".join(tables) or '[functions.NAME]\nhandler = "module.function"'
     return AppError(
         Code.NO_FRAMEWORK,
         f"{what}, which is not read here",
-        hint=f"Say it in auto-lambda.toml, where {_PAGE} lists what else a function may have:\n{named}",
+        hint=say_it(named),
     )
+
+
+def say_it(tables: str) -> str:
+    """Return the hint for an app whose functions ``auto-lambda.toml`` can name."""
+    return f"Say it in auto-lambda.toml, where {_PAGE} lists what else a function may have:\n{tables}"
+
+
+def function_table(name: str, settings: Mapping[str, str]) -> str:
+    """Return a function's table for ``auto-lambda.toml``; the settings' values are TOML already."""
+    return "\n".join([f"[functions.{name}]", *(f"{key} = {value}" for key, value in settings.items())])
 
 
 def _web_app(data: Mapping[str, Any], file: str) -> AppError | None:
@@ -71,7 +78,7 @@ def _sam_functions(data: Mapping[str, Any]) -> dict[str, dict[str, str]]:
         if isinstance(resource, dict) and resource.get("Type") == _SAM_FUNCTION:
             properties = {**shared, **_mapping(resource, "Properties")}
             events = [one for one in _mapping(properties, "Events").values() if isinstance(one, dict)]
-            found[_name(name)] = dict(_sam_lines(properties, events))
+            found[function_name(name)] = dict(_sam_lines(properties, events))
     return found
 
 
@@ -89,7 +96,9 @@ def _sam_lines(properties: Mapping[str, Any], events: list[dict[str, Any]]) -> I
 
 def _serverless_functions(data: Mapping[str, Any]) -> dict[str, dict[str, str]]:
     functions = _mapping(data, "functions")
-    return {_name(name): dict(_serverless_lines(one)) for name, one in functions.items() if isinstance(one, dict)}
+    return {
+        function_name(name): dict(_serverless_lines(one)) for name, one in functions.items() if isinstance(one, dict)
+    }
 
 
 def _serverless_lines(function: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -114,7 +123,7 @@ def _schedule(values: list[Any]) -> Iterator[tuple[str, str]]:
         yield "schedule", json.dumps(found)
 
 
-def _name(name: str) -> str:
+def function_name(name: str) -> str:
     """Return a name that a function may have here."""
     kept = "".join(one if one.isascii() and (one.isalnum() or one in "-_") else "-" for one in name)[:40]
     return kept if kept[:1].isalpha() else f"f{kept}"[:40]

@@ -61,6 +61,9 @@ KNOWN = (
     MissingBound("opencv-python<4.10", ("numpy<2",)),
     MissingBound("pandas<2.2.2", ("numpy<2",)),
     MissingBound("pyarrow<15", ("numpy<2",)),
+    MissingBound("quart<0.17", ("jinja2<3.1", "werkzeug<2.1")),
+    MissingBound("quart>=0.17,<0.19", ("werkzeug<3",)),
+    MissingBound("quart>=0.19,<0.19.9", ("flask<3.1",)),  # which it can be imported with, but makes no app
     MissingBound("scikit-learn<1.4", ("numpy<2",)),
     MissingBound("shapely>=2,<2.0.4", ("numpy<2",)),
     MissingBound("sqlalchemy-utils<0.41", ("sqlalchemy<2",)),

@@ -57,7 +57,7 @@ def guess(tree: Path, top: Path, *, fixed: bool = False) -> Guess | None:
             there is only a function that makes one.
     """
     code = AppCode(tree)
-    paths = list(_modules(top))
+    paths = list(app_modules(top))
     ceiling = top if fixed or len(list(tree.iterdir())) > 1 else tree
     found = list(_django(code, paths, ceiling, fixed=fixed))
     objects = _distinct([one for path in paths for one in code.objects(path)])
@@ -75,7 +75,8 @@ def guess(tree: Path, top: Path, *, fixed: bool = False) -> Guess | None:
     return None
 
 
-def _modules(top: Path) -> Iterator[Path]:
+def app_modules(top: Path) -> Iterator[Path]:
+    """Yield the modules that may be the app: no tests, examples and documentation."""
     left = _MOST_BYTES
     for path in modules(top):
         inner = path.relative_to(top).parts
@@ -123,7 +124,7 @@ def _root(code: AppCode, path: Path, top: Path, ceiling: Path, *, fixed: bool) -
     bases = [top] if fixed else [one for one in folders if _dotted(one, path)]
     bases = [one for one in bases if all(part.isidentifier() for part in _dotted(one, path).split("."))]
     tree = code.tree(path)
-    names = _imported_tops(tree) if tree else set()
+    names = imported_tops(tree) if tree else set()
 
     def fit(base: Path) -> tuple[int, bool, bool, int]:
         manifest = any((base / one).is_file() for one in _MANIFESTS)
@@ -133,7 +134,8 @@ def _root(code: AppCode, path: Path, top: Path, ceiling: Path, *, fixed: bool) -
     return max(bases, key=fit, default=None)
 
 
-def _imported_tops(tree: ast.Module) -> set[str]:
+def imported_tops(tree: ast.Module) -> set[str]:
+    """Return the first parts of the names of all modules that a module imports."""
     names = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):

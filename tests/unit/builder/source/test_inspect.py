@@ -247,6 +247,16 @@ def test_no_app_is_refused_with_the_likeliest_reason(tmp_path: Path, files: list
     assert hint in error.hint
 
 
+def test_handlers_of_no_framework_are_named_as_they_can_be_said(tmp_path: Path) -> None:
+    (tmp_path / "simple.py").write_text("def handler(event, context): ...")
+    error = refused(tmp_path)
+
+    assert error.code == Code.NO_FRAMEWORK
+    assert error.hint.endswith('\n[functions.simple]\nhandler = "simple.handler"')
+    options(tmp_path, error.hint.partition("\n")[2])
+    assert look(tmp_path).framework == "plain"
+
+
 @pytest.mark.parametrize("text", ['root = "gone"', 'framework = "zappa"', 'root = "app.py"'])
 def test_a_wrong_direction_is_told_as_such(tmp_path: Path, text: str) -> None:
     chalice(tmp_path)

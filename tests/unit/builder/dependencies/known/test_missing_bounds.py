@@ -18,6 +18,11 @@ def test_a_release_and_what_it_does_not_run_with() -> None:
     assert needs(djangorestframework="3.12.4", django="4.1") == ["django<4"]
     assert needs(environs="9.5.0", marshmallow="4.0.0") == ["marshmallow<4"]
 
+    assert needs(quart="0.16.3", werkzeug="2.0.3", jinja2="3.1.6") == ["jinja2<3.1"]
+    assert needs(quart="0.18.4", werkzeug="3.1.3") == ["werkzeug<3"]
+    assert needs(quart="0.19.8", flask="3.1.2", werkzeug="3.1.3") == ["flask<3.1"]
+    assert needs(quart="0.19.9", flask="3.1.2", werkzeug="3.1.3") == []
+
 
 def test_what_fits_already_needs_nothing() -> None:
     assert needs(flask="2.0.3", werkzeug="2.0.3") == []
