@@ -54,6 +54,7 @@ def remedy(
     unset: str | None = None,
     number: int | None = None,
     file: str = "",
+    required: Collection[str] = (),
 ) -> tuple[Code, str] | None:
     """Return the code and the hint for an exception, None if only its traceback says more.
 
@@ -64,9 +65,13 @@ def remedy(
         unset: the environment variable whose absence raised it.
         number: errno.
         file: the file that an `OSError` names.
+        required: unset variables that the app's modules need as well, as far as their code shows.
     """
     names = [unset] if unset is not None else unset_variables(message, origins)
     if names:
+        if "pydantic_core" in origins:  # whose message does not tell the prefix that the code shows
+            names = [next((one for one in required if one.endswith(name)), name) for name in names]
+        names = list(dict.fromkeys([*names, *required]))[:_MOST_NAMED]
         return Code.MISSING_ENVIRONMENT, f"Set {clean(', '.join(names))} {WHERE_TO_SET}. {WHERE_SECRETS_GO}"
     if _AWS_PACKAGES.intersection(origins) and not _WRONG_CALLS.intersection(types):
         return Code.NEEDS_AWS, (

@@ -96,7 +96,9 @@ class Prover:
                 continue
             if name := _lacking_here(told):
                 return None, (f"{name} is on Lambda, but not on this machine: only the deployment will show a start",)
-            error = failure(one, told, outcome.output, _shown(draft, built), built.source.python, self._init_seconds)
+            error = failure(
+                one, told, outcome.output, _shown(draft, built), built.source.python, self._init_seconds, draft.code
+            )
             if not draft.remote_environment:
                 raise _without_slim(error, told) if built.source.options.package.slim else error
             return None, (f"its variables come from elsewhere, so only the deployment will show it: {error.message}",)

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 
 from auto_lambda.errors import AppError, Code
 from auto_lambda.runtimes import RUNTIMES
-from builder.diagnosis.import_errors import remedy
+from builder.diagnosis.import_errors import remedy, unset_variables
 from builder.diagnosis.missing_libraries import advice, missing_by_name
 from builder.diagnosis.missing_modules import add_hint
 from builder.diagnosis.other_python import import_hint, mark
@@ -20,7 +20,9 @@ from builder.diagnosis.syntax import clean, syntax_error
 from builder.diagnosis.tracebacks import last_lines, with_names
 from builder.proof.audit import TASK
 from builder.proof.starts import Start
+from builder.source.required_variables import required_variables
 
+_MOST_ENTRIES = 20
 _CRASH = re.compile(r"^(?:Fatal Python error: .*|  File \"(?P<file>.*)\", line \d+ in .*)$", re.MULTILINE)
 
 
@@ -62,7 +64,13 @@ class Result(BaseModel):
 
 
 def failure(
-    start: Start, result: Result, output: str, shown: Mapping[Path, str], python: str, init_seconds: float
+    start: Start,
+    result: Result,
+    output: str,
+    shown: Mapping[Path, str],
+    python: str,
+    init_seconds: float,
+    code: Path,
 ) -> AppError:
     """Return the error for a start that failed.
 
@@ -73,6 +81,7 @@ def failure(
         shown: folders by the name that the uploader knows.
         python: the target's minor.
         init_seconds: that it had to start.
+        code: the folder that it was started from.
     """
     problem = result.problem
     if result.ended == "memory" or (problem and problem.type == "MemoryError"):
@@ -80,7 +89,7 @@ def failure(
     if result.ended in ("init-time", "event-time"):
         return _too_slow(start, result, init_seconds)
     if problem:
-        return _AppException(start, problem, shown, python).error()
+        return _AppException(start, problem, shown, python, code).error()
     return _process_ended(start, result, output, shown)
 
 
@@ -127,7 +136,10 @@ def _crash_frames(output: str, shown: Mapping[Path, str]) -> Iterator[str]:
 class _AppException:
     """An exception of the app, turned into an error."""
 
-    def __init__(self, start: Start, problem: ExceptionReport, shown: Mapping[Path, str], python: str) -> None:
+    def __init__(
+        self, start: Start, problem: ExceptionReport, shown: Mapping[Path, str], python: str, code: Path
+    ) -> None:
+        self._code = code
         self._start = start
         self._problem = problem
         self._shown = shown
@@ -145,12 +157,22 @@ class _AppException:
             return self._library_missing(library)
         known = remedy(
             problem.message, types=problem.types, origins=problem.origins, unset=problem.unset, number=problem.errno,
-            file=with_names(problem.file, self._shown),
+            file=with_names(problem.file, self._shown), required=self._required(),
         )  # fmt: skip
         files = _FRAME_FILE.findall(problem.traceback)
         own = not files or self._is_own(files[-1]) or problem.type == "SystemExit"
         error = self._with_traceback(*(known or (Code.APP_DOES_NOT_IMPORT, self._hint(own))))
         return mark(error, missing=problem.missing, own=own, known=known is not None)
+
+    def _required(self) -> list[str]:
+        """Return the unset variables that the modules on the way to the exception need."""
+        if self._problem.unset is None and not unset_variables(self._problem.message, self._problem.origins):
+            return []
+        files = dict.fromkeys(_FRAME_FILE.findall(self._problem.traceback))
+        inside = (Path(one).relative_to(TASK) for one in files if Path(one).is_relative_to(TASK))
+        entries = [self._code / one for one in inside if ".." not in one.parts and one.suffix == ".py"]
+        plain = [one for one in entries if one.is_file() and not one.is_symlink()]
+        return required_variables(self._code, plain[:_MOST_ENTRIES], self._start.environment)
 
     def _library_missing(self, name: str) -> AppError:
         runtime = RUNTIMES[self._python]

@@ -57,6 +57,19 @@ def test_settings_that_libraries_miss_are_named(origin: str, message: str, names
     assert found[1].startswith(f"Set {names} under")
 
 
+def test_variables_that_the_code_needs_as_well_follow_the_one_that_failed() -> None:
+    found = remedy("'TOKEN'", types=["KeyError"], unset="TOKEN", required=["API_TOKEN", "TOKEN", "A"])
+    assert found is not None
+    assert found[1].startswith("Set TOKEN, API_TOKEN, A under")
+
+
+def test_a_prefix_that_the_code_shows_is_put_before_the_names_of_pydantic_settings() -> None:
+    message = "1 validation error for S\ntoken\n  Field required [type=missing, input_value={}]\n"
+    found = remedy(message, types=["ValidationError"], origins=["pydantic_core"], required=["A", "APP_TOKEN"])
+    assert found is not None
+    assert found[1].startswith("Set APP_TOKEN, A under")
+
+
 def test_other_exceptions_of_these_libraries_have_no_variable_to_set() -> None:
     assert (
         remedy("1 validation error for S\nport\n  Input should be a valid integer", origins=["pydantic_core"]) is None
