@@ -22,6 +22,7 @@ from auto_lambda_cli.pipeline.maker import deploy_parts
 from auto_lambda_cli.pipeline.parts import CORE, all_parts
 from auto_lambda_cli.pipeline.review import StackReview, agreed
 from auto_lambda_cli.pipeline.site import Memory, Site
+from auto_lambda_cli.pipeline.values import wrong_values
 
 _POLL = 5.0
 _LONGEST_DRAIN = 3 * 3600.0
@@ -40,11 +41,13 @@ def choose(site: Site, given: Mapping[str, str]) -> dict[str, str]:
     """Choose the parameters; instances are only launched from an image that exists.
 
     Raises:
-        LaunchRefused: there is no such parameter.
+        LaunchRefused: there is no such parameter, or its template does not admit the value.
     """
     known = {name: default for part in all_parts() for name, default in part.defaults.items() if default is not None}
     if unknown := sorted(given.keys() - known.keys()):
         raise LaunchRefused(f"no parameter of a pipeline: {', '.join(unknown)}. There are: {', '.join(sorted(known))}")
+    if wrong := wrong_values(given):
+        raise LaunchRefused("; ".join(wrong))
     chosen = site.parameters(given)
     if "ImageExists" not in given:
         exists = Account(site.clients).image(image_parameter(chosen)) is not None

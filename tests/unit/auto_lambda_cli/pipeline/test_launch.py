@@ -309,3 +309,8 @@ def test_tags_are_given_to_every_stack_and_stay(site: FakeSite, stacks: FakeStac
     stacks.there[PIPELINE] = replace(stacks.there[PIPELINE], tags={"team": "tools", "aws:servicecatalog:arn": "x"})
     later = replace(site, given_tags={"cost": "7"})
     assert later.tags() == {"team": "tools", "cost": "7"}
+
+
+def test_a_value_that_a_template_does_not_admit_is_refused_with_what_it_may_be(site: FakeSite) -> None:
+    with pytest.raises(LaunchRefused, match=r"WorkersMax is 'abc': it is a whole number from 0 to 50"):
+        choose(site, {"WorkersMax": "abc"})
