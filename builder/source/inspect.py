@@ -5,6 +5,7 @@ Everything is read as data; nothing of the upload runs.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -216,9 +217,10 @@ def _plain(folders: list[tuple[Path, str]], options: Options) -> list[_AppLocati
 
 def _guessed(tree: Path, top: Path, options: Options) -> list[_AppLocation]:
     """Return where a web app without settings is."""
-    settled = any(_apps_in(folder, "") for folder in top.iterdir() if folder.is_dir())
-    if options.framework not in (None, "zappa") or (top / "zappa_settings.py").is_file() or settled:
+    if options.framework not in (None, "zappa") or (top / "zappa_settings.py").is_file():
         return []
+    if options.root is None and _app_folders(top):
+        return []  # guessed settings in their place would open to all what they protect
     root = top / (options.root or ".")
     found = guess(tree, root, fixed=options.root is not None) if root.is_dir() else None
     return [_AppLocation(found.root, shown_path(found.root, tree), "zappa", found)] if found else []
@@ -235,18 +237,18 @@ def _no_app_found(top: Path, shown: str, options: Options) -> AppError:
     message = f"no chalice, zappa or plain app was found: no {_SETTINGS_FILES} in {where} or in {', '.join(SUBFOLDERS)}"
     if (top / "zappa_settings.py").is_file():
         message += "; zappa_settings.py holds no settings of zappa's"
-    return AppError(Code.NO_FRAMEWORK, message, hint=_no_app_hint(top))
+    return AppError(Code.NO_FRAMEWORK, message, hint=_no_app_hint(top, shown))
 
 
-def _no_app_hint(top: Path) -> str:
+def _no_app_hint(top: Path, shown: str) -> str:
     """Guess why no app was found."""
     if inner := _only_zip(top):
         return f"The zip holds only another one, {inner}: drop that one, or zip the app's folder itself."
     if (top / "zappa_settings.py").is_file():
         return "zappa's settings are a .json, .toml or .yml file: run `zappa init`, which writes zappa_settings.json."
-    elsewhere = [folder for folder in sorted(top.iterdir()) if folder.is_dir() and _holds_app(folder)]
-    if elsewhere:
-        return f"There is an app in {elsewhere[0].name}/: set root = '{elsewhere[0].name}' in {options_file.FILE}."
+    plain = [folder.name for folder in sorted(top.iterdir()) if (folder / settings.PLAIN_FILE).is_file()]
+    if elsewhere := _app_folders(top) or plain:
+        return f"There is an app in {elsewhere[0]}/: set root = '{elsewhere[0]}' in {shown}{options_file.FILE}."
     if tables := handler_tables(top):
         return say_it(tables)
     if (top / "app.py").is_file():
@@ -261,8 +263,10 @@ def _no_app_hint(top: Path) -> str:
     )
 
 
-def _holds_app(folder: Path) -> bool:
-    return bool(_apps_in(folder, "")) or (folder / settings.PLAIN_FILE).is_file()
+def _app_folders(top: Path) -> list[str]:
+    """Return the folders with a framework's settings, at any depth, in the order of their names."""
+    folders = (Path(folder) for folder, _, _ in os.walk(top))
+    return sorted(folder.relative_to(top).as_posix() for folder in folders if _apps_in(folder, ""))
 
 
 def _only_zip(top: Path) -> str | None:

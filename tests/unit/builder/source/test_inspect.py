@@ -234,6 +234,9 @@ def test_places_are_named_as_they_are_in_the_zip(tmp_path: Path) -> None:
         (["readme.txt"], "Zip the folder that holds"),
         (["app.py", "requirements.txt"], "zip -r app.zip ."),
         (["readme.txt", "shop/zappa_settings.toml"], "root = 'shop'"),
+        (["readme.txt", "work/me/shop/zappa_settings.yml"], "root = 'work/me/shop' in auto-lambda.toml"),
+        (["work/me/shop/zappa_settings.json"], "root = 'me/shop' in work/auto-lambda.toml"),
+        (["readme.txt", "services/shop/.chalice/config.json"], "root = 'services/shop'"),
         (["notes.txt", ".chalice/deployed/dev.json"], "Zip the folder that holds"),
     ],
 )
@@ -255,6 +258,30 @@ def test_handlers_of_no_framework_are_named_as_they_can_be_said(tmp_path: Path) 
     assert error.hint.endswith('\n[functions.simple]\nhandler = "simple.handler"')
     options(tmp_path, error.hint.partition("\n")[2])
     assert look(tmp_path).framework == "plain"
+
+
+@pytest.mark.parametrize("folder", ["shop", "work/shop", "users/me/work/shop"])
+@pytest.mark.parametrize("beside", ["readme.txt", "users/readme.txt"])
+def test_settings_at_any_depth_are_never_replaced_by_guessed_ones(tmp_path: Path, folder: str, beside: str) -> None:
+    zappa(tmp_path / folder, {"dev": {"app_function": "main.app", "iam_authorization": True}})
+    (tmp_path / folder / "main.py").write_text("from flask import Flask\napp = Flask(__name__)\n")
+    (tmp_path / beside).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / beside).touch()
+    before = (tmp_path / folder / "zappa_settings.json").read_text()
+    error = refused(tmp_path)
+
+    assert error.code == Code.NO_FRAMEWORK
+    assert f"{folder.rpartition('/')[2]}'" in error.hint
+    assert (tmp_path / folder / "zappa_settings.json").read_text() == before
+
+
+def test_who_names_the_root_has_its_settings_guessed_whatever_else_is_in_the_zip(tmp_path: Path) -> None:
+    zappa(tmp_path / "examples" / "other")
+    (tmp_path / "web").mkdir()
+    (tmp_path / "web" / "main.py").write_text("from flask import Flask\napp = Flask(__name__)\n")
+    options(tmp_path, 'root = "web"')
+
+    assert look(tmp_path).root == tmp_path / "web"
 
 
 @pytest.mark.parametrize("text", ['root = "gone"', 'framework = "zappa"', 'root = "app.py"'])
