@@ -20,9 +20,10 @@ from builder.diagnosis.syntax import clean, syntax_error
 from builder.diagnosis.tracebacks import last_lines, with_names
 from builder.proof.audit import TASK
 from builder.proof.starts import Start
-from builder.source.required_variables import required_variables
+from builder.source.required_variables import is_plain_model, required_variables
 
 _MOST_ENTRIES = 20
+_MODEL = re.compile(r"\d{1,9} validation errors? for (\w{1,255})\n")
 _CRASH = re.compile(r"^(?:Fatal Python error: .*|  File \"(?P<file>.*)\", line \d+ in .*)$", re.MULTILINE)
 
 
@@ -156,7 +157,7 @@ class _AppException:
         if library := missing_by_name(problem.messages, problem.types, problem.sought):
             return self._library_missing(library)
         known = remedy(
-            problem.message, types=problem.types, origins=problem.origins, unset=problem.unset, number=problem.errno,
+            problem.message, types=problem.types, origins=self._origins(), unset=problem.unset, number=problem.errno,
             file=with_names(problem.file, self._shown), required=self._required(),
         )  # fmt: skip
         files = _FRAME_FILE.findall(problem.traceback)
@@ -164,15 +165,24 @@ class _AppException:
         error = self._with_traceback(*(known or (Code.APP_DOES_NOT_IMPORT, self._hint(own))))
         return mark(error, missing=problem.missing, own=own, known=known is not None)
 
+    def _origins(self) -> list[str]:
+        """Return the packages of the exception's types, without pydantic's where it speaks of data, not of settings."""
+        model = _MODEL.match(self._problem.message)
+        if model and is_plain_model(self._code, self._entries(), model[1]):
+            return [one for one in self._problem.origins if one != "pydantic_core"]
+        return self._problem.origins
+
     def _required(self) -> list[str]:
         """Return the unset variables that the modules on the way to the exception need."""
         if self._problem.unset is None and not unset_variables(self._problem.message, self._problem.origins):
             return []
+        return required_variables(self._code, self._entries(), self._start.environment)
+
+    def _entries(self) -> list[Path]:
         files = dict.fromkeys(_FRAME_FILE.findall(self._problem.traceback))
         inside = (Path(one).relative_to(TASK) for one in files if Path(one).is_relative_to(TASK))
         entries = [self._code / one for one in inside if ".." not in one.parts and one.suffix == ".py"]
-        plain = [one for one in entries if one.is_file() and not one.is_symlink()]
-        return required_variables(self._code, plain[:_MOST_ENTRIES], self._start.environment)
+        return [one for one in entries if one.is_file() and not one.is_symlink()][:_MOST_ENTRIES]
 
     def _library_missing(self, name: str) -> AppError:
         runtime = RUNTIMES[self._python]

@@ -39,6 +39,24 @@ def required_variables(root: Path, entries: Iterable[Path], environment: Iterabl
     return list(found)[:_MOST_NAMED]
 
 
+def is_plain_model(root: Path, entries: Iterable[Path], name: str) -> bool:
+    """Return whether a class of the app is certainly a model of data, whose fields are no settings.
+
+    Args:
+        root: the app's folder.
+        entries: modules that are imported.
+        name: the class's.
+    """
+    trees = (tree for entry in entries for _, tree in reachable(root, entry) if isinstance(tree, ast.Module))
+    bases = [
+        [_dotted(base) for base in node.bases]
+        for tree in trees
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ClassDef) and node.name == name
+    ]
+    return bool(bases) and all(one in (["BaseModel"], ["pydantic.BaseModel"]) for one in bases)
+
+
 def required(tree: ast.Module) -> Iterator[str]:
     """Yield the variables that one module reads in any case, without a default.
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from builder.source.required_variables import required, required_variables
+from builder.source.required_variables import is_plain_model, required, required_variables
 
 NAMES = st.lists(st.from_regex(r"[A-Z]{3,8}", fullmatch=True), unique=True, max_size=8)
 
@@ -56,3 +56,13 @@ def test_modules_that_are_imported_count_and_what_is_set_does_not(tmp_path: Path
     )
     (tmp_path / ".env").write_text("D=1\n")
     assert required_variables(tmp_path, [app], {"E": ""}) == ["A", "B"]
+
+
+@pytest.mark.parametrize(("base", "plain"), [("BaseModel", True), ("BaseSettings", False), ("Base", False)])
+def test_only_a_class_of_the_app_that_is_certainly_a_model_is_none_of_settings(
+    tmp_path: Path, base: str, plain: bool
+) -> None:
+    app = tmp_path / "app.py"
+    app.write_text(f"class S({base}):\n    a: str\n")
+    assert is_plain_model(tmp_path, [app], "S") is plain
+    assert not is_plain_model(tmp_path, [app], "Other")
