@@ -46,7 +46,7 @@ def leave(code: Exit, text: str) -> typer.Exit:
 def plain_errors() -> Iterator[None]:
     """Print errors of AWS or its client in one line. Nothing was done then, so they count as wrong usage."""
     from boto3.exceptions import Boto3Error
-    from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError
+    from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError, ProfileNotFound
 
     try:
         yield
@@ -60,5 +60,7 @@ def plain_errors() -> Iterator[None]:
         raise leave(
             Exit.USAGE, "no AWS region is set: set AWS_REGION, or a profile with a region in AWS_PROFILE"
         ) from None
+    except ProfileNotFound as error:
+        raise leave(Exit.USAGE, f"{error}: set AWS_PROFILE to one of `aws configure list-profiles`") from None
     except (Boto3Error, BotoCoreError, ClientError) as error:
         raise leave(Exit.USAGE, f"AWS says: {error}") from None

@@ -7,7 +7,7 @@ from typing import Any
 
 import boto3
 import pytest
-from botocore.exceptions import ClientError, NoCredentialsError, NoRegionError
+from botocore.exceptions import ClientError, NoCredentialsError, NoRegionError, ProfileNotFound
 from commands import run
 
 from auto_lambda.aws.cloudformation import StackFailed
@@ -64,6 +64,10 @@ def account(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     [
         (NoCredentialsError(), "there are no AWS credentials"),
         (NoRegionError(), "no AWS region is set"),
+        (
+            ProfileNotFound(profile="nope"),
+            "(nope) could not be found: set AWS_PROFILE to one of `aws configure list-profiles`",
+        ),
         (LaunchRefused("the AWS credentials have expired: log in again"), "have expired"),
     ],
 )
