@@ -70,7 +70,9 @@ def remedy(
     names = [unset] if unset is not None else unset_variables(message, origins)
     if names:
         if "pydantic_core" in origins:  # whose message does not tell the prefix that the code shows
-            names = [next((one for one in required if one.endswith(name)), name) for name in names]
+            missed = [name for name in names if name not in required]
+            longer = {name: next((one for one in required if one.endswith(name)), name) for name in missed}
+            names = [longer.get(name, name) for name in names]
         names = list(dict.fromkeys([*names, *required]))[:_MOST_NAMED]
         return Code.MISSING_ENVIRONMENT, f"Set {clean(', '.join(names))} {WHERE_TO_SET}. {WHERE_SECRETS_GO}"
     if _AWS_PACKAGES.intersection(origins) and not _WRONG_CALLS.intersection(types):

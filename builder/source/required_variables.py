@@ -30,7 +30,10 @@ def required_variables(root: Path, entries: Iterable[Path], environment: Iterabl
         entries: modules that are imported.
         environment: names that are set.
     """
-    trees = {path: tree for entry in entries for path, tree in reachable(root, entry) if isinstance(tree, ast.Module)}
+    trees: dict[Path, ast.Module] = {}
+    for entry in entries:
+        if entry not in trees:
+            trees.update((path, tree) for path, tree in reachable(root, entry) if isinstance(tree, ast.Module))
     given = {*environment, *_in_files(root)}
     for tree in trees.values():
         given.update(_set_by(tree))

@@ -70,6 +70,13 @@ def test_a_prefix_that_the_code_shows_is_put_before_the_names_of_pydantic_settin
     assert found[1].startswith("Set APP_TOKEN, A under")
 
 
+def test_a_name_that_the_code_shows_itself_is_not_taken_for_the_end_of_another() -> None:
+    message = "1 validation error for S\ntoken\n  Field required [type=missing, input_value={}]\n"
+    found = remedy(message, types=["ValidationError"], origins=["pydantic_core"], required=["API_TOKEN", "TOKEN"])
+    assert found is not None
+    assert found[1].startswith("Set TOKEN, API_TOKEN under")
+
+
 def test_other_exceptions_of_these_libraries_have_no_variable_to_set() -> None:
     assert (
         remedy("1 validation error for S\nport\n  Input should be a valid integer", origins=["pydantic_core"]) is None
