@@ -59,7 +59,7 @@ def push() -> Response:
 @app.route("/status", authorizer=IAMAuthorizer())
 def status() -> dict[str, Any]:
     """Tell what follows what, what runs, what is wanted, and why not."""
-    convergence = Convergence(_ecs(), _registries(), _telling(), _now)
+    convergence = Convergence(_ecs(), _registries(), _telling(), _now, patience=10)  # of 20 s
     world = convergence.look(CLUSTERS, FAMILIES)
     return {
         "services": [row.told() for row in convergence.rows(world, world.plan())],

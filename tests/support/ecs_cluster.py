@@ -46,6 +46,7 @@ class Cluster:
     events: Any = field(default_factory=lambda: client("events"))
     registry: KnownTags = field(default_factory=KnownTags)
     now: datetime = NOON
+    patience: float = 60
     lines: list[dict[str, Any]] = field(default_factory=list)
 
     def make(self) -> Cluster:
@@ -96,7 +97,9 @@ class Cluster:
         self, killer: Killer | None = None, clusters: tuple[str, ...] = ("shop",), families: tuple[str, ...] = ()
     ) -> list[Row]:
         telling = Telling("run", "auto-lambda/platform/ecs-updater", self.cloudwatch, self.events, self._write)
-        convergence = Convergence(Ecs(self.client, self.cloudwatch), self.registry, telling, lambda: self.now)
+        convergence = Convergence(
+            Ecs(self.client, self.cloudwatch), self.registry, telling, lambda: self.now, self.patience
+        )
         with (killer or Killer()).watching(self.client, self.cloudwatch, self.events):
             return convergence.run(clusters, families)
 

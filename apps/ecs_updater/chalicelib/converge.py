@@ -7,7 +7,7 @@ harmless: the next convergence sees what is there and goes on.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -83,6 +83,7 @@ class Convergence:
         registries: what is asked.
         telling: takes log lines, metrics and events.
         now: the clock.
+        patience: seconds that registries have, all together; what is not known then is late.
         failures: what went wrong, by the service's ARN.
     """
 
@@ -90,6 +91,7 @@ class Convergence:
     registries: Resolver
     telling: Telling
     now: Callable[[], datetime]
+    patience: float = 60
     failures: dict[str, str] = field(default_factory=dict)
 
     def run(self, clusters: Sequence[str], families: Sequence[str] = ()) -> list[Row]:
@@ -169,9 +171,13 @@ class Convergence:
         return found
 
     def _targets(self, follows: Collection[Follow]) -> dict[Follow, Target | Unknown]:
-        """Ask registries side by side: one that does not answer must not keep the others waiting."""
-        with ThreadPoolExecutor(_AT_ONCE) as threads:
-            return dict(zip(follows, threads.map(self.registries.resolve, follows), strict=True))
+        """Ask registries side by side: one that does not answer, or slowly, must not keep the others waiting."""
+        threads = {host: ThreadPoolExecutor(_AT_ONCE) for host in {follow.image.registry for follow in follows}}
+        asked = {follow: threads[follow.image.registry].submit(self.registries.resolve, follow) for follow in follows}
+        done = wait(asked.values(), self.patience).done
+        for some in threads.values():
+            some.shutdown(wait=False, cancel_futures=True)
+        return {follow: told.result() if told in done else _too_slow(follow) for follow, told in asked.items()}
 
     def _recent(self, services: Sequence[Service]) -> dict[str, Sequence[Definition]]:
         found: dict[str, Sequence[Definition]] = {}
@@ -273,6 +279,11 @@ class Convergence:
                 self.telling.refused(service.label, _explain(error))
 
 
+def _too_slow(follow: Follow) -> Unknown:
+    where = f"{follow.image.name}:{follow.pattern}"
+    return Unknown(f"{where}: {follow.image.registry} has not answered in time; later", late=True)
+
+
 def _follows(service: Service) -> tuple[Follow, ...]:
     try:
         return service.follows()
@@ -287,7 +298,7 @@ def _rules(service: Service) -> Rules | None:
         return None
 
 
-_AT_ONCE = 8  # registries
+_AT_ONCE = 8  # questions to a registry
 _WAITED_FOR = timedelta(hours=1)
 """An update that came later was not waiting for the push: the service began to follow, or a tag went back."""
 _FROM_AWS = (BotoCoreError, ClientError)

@@ -5,14 +5,17 @@ from __future__ import annotations
 import importlib.util
 import json
 import sys
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import plain_chalice
 import pytest
+from fake_credentials import set_credentials
 
 APP = Path(__file__).parents[4] / "apps" / "ecs_updater"
 HUB = {
@@ -161,3 +164,34 @@ def test_hints_that_are_lost_or_come_in_another_order_make_no_difference(
         module.converge(SimpleNamespace(message=json.dumps(hint)))
     assert runs == [(["shop"], [])] * 3, "no tag of a hint is handed on: what the registry has counts"
     assert len(forgotten) == 2, "only a push makes it ask the registries before their time"
+
+
+def test_a_client_asks_again_while_aws_throttles_it(module: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    class Throttling(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            asked.append(self.headers["X-Amz-Target"].rpartition(".")[2])
+            self.rfile.read(int(self.headers["Content-Length"]))
+            throttled = len(asked) <= 4
+            body = b'{"__type": "ThrottlingException", "message": "slow down"}' if throttled else b'{"clusterArns": []}'
+            self.send_response(400 if throttled else 200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    set_credentials(monkeypatch)
+    monkeypatch.setattr("botocore.retries.standard.ExponentialBackoff.delay_amount", lambda *_: 0.0)
+    with ThreadingHTTPServer(("127.0.0.1", 0), Throttling) as server:
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{server.server_port}")
+        client = module._client("ecs")
+        assert client.list_clusters()["clusterArns"] == []
+        server.shutdown()
+    assert asked == ["ListClusters"] * 5
+    assert client.meta.config.retries == {"mode": "adaptive", "total_max_attempts": 7}, (
+        "adaptive: all its calls slow down"
+    )

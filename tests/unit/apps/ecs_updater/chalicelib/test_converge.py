@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from threading import Event
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 from ecs_cluster import SHOP, Cluster
 from ecs_updater.chalicelib.ecs import Ecs
-from ecs_updater.chalicelib.model import COOLDOWN, FOLLOW, MAX, MIN, RAISE, SCALED, TRIED, Unknown
+from ecs_updater.chalicelib.images import Follow
+from ecs_updater.chalicelib.model import COOLDOWN, FOLLOW, MAX, MIN, RAISE, SCALED, TRIED, Target, Unknown
 from ecs_world import NOON
 from killing import Killed, Killer, kills
 from moto import mock_aws
@@ -294,3 +296,26 @@ def test_a_service_without_a_task_definition_has_a_line_in_the_log(cluster: Clus
     cluster.run()
     (line,) = (one for one in cluster.said("service") if one["service"] == "shop/odd")
     assert (line["definition"], "external" in line["why"]) == ("", True)
+
+
+def test_a_registry_that_takes_too_long_is_late_and_the_others_go_on(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    let_go = Event()
+    resolve = cluster.registry.resolve
+
+    def slowly(follow: Follow) -> Target | Unknown:
+        if follow.image.registry == "slow.example":
+            let_go.wait(30)
+        return resolve(follow)
+
+    for number in range(20):  # more than are asked at once
+        cluster.register(f"slow{number}", f"slow.example/s{number}:1")
+        cluster.service(f"slow{number}", f"slow{number}", {FOLLOW: f"slow.example/s{number}:x"})
+    cluster.registry.push(SHOP, "x", "1.1.0")
+    cluster.patience = 0.5
+    monkeypatch.setattr(cluster.registry, "resolve", slowly)
+    rows = {row.service.name: row.verdict.why for row in cluster.run()}
+    let_go.set()
+    assert "slow.example has not answered in time; later" in rows["slow0"]
+    assert cluster.on("web") == "shop:2"
