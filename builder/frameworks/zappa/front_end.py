@@ -25,7 +25,12 @@ from builder.frameworks.zappa.answer import Packaged
 from builder.frameworks.zappa.brought import imported
 from builder.frameworks.zappa.early import file_problems
 from builder.frameworks.zappa.events import called_functions, tasks_use_topic
-from builder.frameworks.zappa.patches import CALL_LIVE_ALIAS, DISCONNECT_AFTER_ANSWER, UNWRAP_SINGLE_FUNCTIONS
+from builder.frameworks.zappa.patches import (
+    CALL_LIVE_ALIAS,
+    DISCONNECT_AFTER_ANSWER,
+    STAGE_IN_QUARTS_PATH,
+    UNWRAP_SINGLE_FUNCTIONS,
+)
 from builder.frameworks.zappa.resources import FUNCTION
 from builder.frameworks.zappa.settings import SETTINGS_PAGE, ZAPPA_VERSION, StageSettings, check_settings, unsupported
 from builder.frameworks.zappa.template import SETTING_NAMES, build_template
@@ -226,7 +231,7 @@ def _write_code(package: Path, code: Path, packaged: Packaged, settings: StageSe
     if settings.text("django_settings"):
         shutil.copyfile(zappa / "ext" / "django_zappa.py", code / "django_zappa_app.py", follow_symlinks=False)
     tasks = "" if tasks_use_topic(settings) else CALL_LIVE_ALIAS
-    asgi = DISCONNECT_AFTER_ANSWER if (zappa / "asgi.py").is_file() else ""
+    asgi = DISCONNECT_AFTER_ANSWER + STAGE_IN_QUARTS_PATH if (zappa / "asgi.py").is_file() else ""
     settings_py = packaged.settings_py + UNWRAP_SINGLE_FUNCTIONS + tasks + asgi
     (code / "zappa_settings.py").write_text(settings_py, encoding="utf-8")
     return warnings if replaced else ()

@@ -40,3 +40,23 @@ def _disconnect_after_answer():
 
 _disconnect_after_answer()
 """
+STAGE_IN_QUARTS_PATH = """
+# ASGI's path begins with its root_path, the stage; zappa's does not. Quart relies on it, and answers 404 to all else.
+def _stage_in_quarts_path():
+    try:
+        from zappa.asgi import ASGIHandler
+    except ImportError:  # read by something else than zappa's handler
+        return
+
+    run = ASGIHandler.run
+
+    def run_with_full_path(self):
+        if any(one.__module__.partition(".")[0] == "quart" for one in type(self.app).__mro__):
+            self.scope = {**self.scope, "path": self.scope["root_path"] + self.scope["path"]}
+        return run(self)
+
+    ASGIHandler.run = run_with_full_path
+
+
+_stage_in_quarts_path()
+"""

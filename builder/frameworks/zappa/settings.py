@@ -69,7 +69,8 @@ RULES: Mapping[str, Rule] = {
     "app_function": _carried("imported once before the deployment"),
     "app_type": _carried(
         "`asgi` needs zappa 0.61 or newer among the app's requirements. The app is told that the client has left once "
-        "it has answered, not before as by zappa itself: Django would answer nothing"
+        "it has answered, not before as by zappa itself: Django would answer nothing. Quart is told the path with the "
+        "stage, which it takes off itself: it would answer 404"
     ),
     "architecture": _carried("read when the dependencies are built"),
     "assume_policy": _refused("the trust policy is fixed: only Lambda may assume the role"),

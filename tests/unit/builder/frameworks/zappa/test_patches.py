@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 from auto_lambda.tools import ToolEnvironments
-from builder.frameworks.zappa.patches import DISCONNECT_AFTER_ANSWER
+from builder.frameworks.zappa.patches import DISCONNECT_AFTER_ANSWER, STAGE_IN_QUARTS_PATH
 
 APPS = {
     # Django's ASGIHandler.__call__: the request's task is cancelled if the client leaves before the answer.
@@ -54,3 +54,36 @@ def test_an_asgi_app_is_not_disconnected_before_it_has_answered(app: str) -> Non
     code = f"import asyncio\n{DISCONNECT_AFTER_ANSWER}\n{app}\n{RUN}"
     ended = subprocess.run([python, "-c", code], capture_output=True, text=True, timeout=60, check=False)
     assert ended.stdout == "201 b'one, two'\n" * 2, ended.stderr
+
+
+STAGED = """
+from zappa.asgi import ASGIHandler
+
+async def answer(scope, send):
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": scope["path"].encode()})
+
+class App:
+    async def __call__(self, scope, receive, send):
+        await answer(scope, send)
+
+class Quart:
+    __module__ = "quart.app"
+    async def __call__(self, scope, receive, send):
+        await answer(scope, send)
+
+class Shop(Quart):
+    pass
+
+for app, root in ((App(), "/dev"), (Quart(), "/dev"), (Shop(), "/dev"), (Quart(), "")):
+    handler = ASGIHandler(app, {"type": "http", "path": "/api", "root_path": root}, b"")
+    handler.run()
+    print(bytes(handler.response_body).decode())
+"""
+
+
+def test_quart_is_told_the_path_with_the_stage_that_it_takes_off_itself() -> None:
+    python = ToolEnvironments().python("compiler", "3.12")
+    code = f"{DISCONNECT_AFTER_ANSWER}\n{STAGE_IN_QUARTS_PATH}\n{STAGED}"
+    ended = subprocess.run([python, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert ended.stdout.split() == ["/api", "/dev/api", "/dev/api", "/api"], ended.stderr
