@@ -18,7 +18,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from auto_lambda.errors import AppError, Code
-from builder.dependencies.known.elsewhere import why_left_out
+from builder.dependencies.known.elsewhere import of_a_system, why_left_out
 from builder.sandbox.sandbox import printable
 
 MAX_BYTES = 16 * 1024 * 1024
@@ -241,6 +241,9 @@ class _Reader:
             requirement = Requirement(spec)
             written = str(requirement)
         except (ValueError, RecursionError) as error:  # InvalidRequirement, or a number of thousands of digits
+            if useless := of_a_system(spec):
+                self._warnings.append(f"{where}: {spec[:200]} is left out: {useless}")
+                return None
             why = str(error).splitlines()[0]
             raise bad_requirements(where, f"{spec[:200]!r} is not a requirement: {why}",
                       hint="Write it as name==version (PEP 508).") from None  # fmt: skip

@@ -498,6 +498,15 @@ def test_a_freeze_of_conda_is_told_what_to_do(tmp_path: Path) -> None:
     assert "pip list --format=freeze" in caught.value.hint
 
 
+def test_builds_of_ubuntus_own_are_left_out_however_they_are_numbered(tmp_path: Path) -> None:
+    lines = "distro-info==1.1+ubuntu0.2\nsix\npython-debian==0.1.36ubuntu1\nsystemd-python==234-1ubuntu2\n"
+    manifest = found(tmp_path, {"requirements.txt": lines})
+    assert names(manifest) == {"six"}
+    assert ["line 1" in manifest.warnings[0], "line 3" in manifest.warnings[1], "line 4" in manifest.warnings[2]] == [
+        True, True, True,
+    ]  # fmt: skip
+
+
 def test_a_line_of_debians_pip_is_left_out(tmp_path: Path) -> None:
     manifest = found(tmp_path, {"requirements.txt": "six\npkg-resources==0.0.0\npkg_resources==0.0.0\n"})
     assert names(manifest) == {"six"}

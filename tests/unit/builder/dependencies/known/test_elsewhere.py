@@ -16,6 +16,10 @@ from builder.dependencies.known.elsewhere import why_left_out
         ("pyobjc-framework-Cocoa==9.0", "macOS"),
         ("python-apt==2.4.0+ubuntu1", "Ubuntu"),
         ("command-not-found==0.3", "Ubuntu"),
+        ("distro-info==1.1+ubuntu0.2", "packages of Debian or Ubuntu"),
+        ("distro-info===0.23ubuntu1", "delete the line"),
+        ("reportbug==11.4.1+deb11u1", "packages of Debian or Ubuntu"),
+        ("python-debian==0.1.43+debian1", "packages of Debian or Ubuntu"),
         ("enum34==1.1.6", "Python itself"),
         ("futures==3.1.1", "Python itself"),
         ("asyncio", "Python itself"),
@@ -39,6 +43,10 @@ def test_lines_of_other_systems_are_left_out(line: str, why: str) -> None:
         "pywin32>=300",
         "flask==2.0.3",
         "apturl>1",
+        "torch==2.4.0+cpu",
+        "distro-info>=1.1",
+        "debian==1.0",
+        "debtools==1.0.dev1",
     ],
 )
 def test_others_and_what_is_no_freeze_are_kept(line: str) -> None:
