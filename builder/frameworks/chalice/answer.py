@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 
 from auto_lambda.errors import AppError, Code
 from auto_lambda.model import BucketNotification
-from builder.diagnosis.import_errors import WHERE_TO_SET, remedy
+from builder.diagnosis.import_errors import WHERE_TO_SET, remedy, unset_variables
 from builder.diagnosis.missing_modules import add_hint
 from builder.diagnosis.other_python import import_hint, mark
 from builder.diagnosis.python2 import looks_like_python2
@@ -20,16 +20,20 @@ from builder.diagnosis.syntax import clean
 from builder.frameworks.chalice.code import PACKAGED
 from builder.frameworks.chalice.early import missing_policy_file
 from builder.frameworks.chalice.sam import Expanded
+from builder.frameworks.chalice.settings import variables
 from builder.model import Draft, Source
 from builder.sandbox.limit_errors import stopped_error, tampered
 from builder.sandbox.result_file import ResultFile
 from builder.sandbox.sandbox import Outcome, read_json
+from builder.source.required_variables import required_variables
+from builder.source.settings import read_chalice
 from builder.template_limits import refused, too_large
 
 _SLOW = "Lambda allows 10 seconds for it: do slow work and network calls inside the functions, print little."
 _OWN_FOLDER = "chalicelib"
 _LONGEST_PATH = 1000  # characters
 _FUNCTION = "AWS::Lambda::Function"
+_ALWAYS_SET = ("AWS_CHALICE_CLI_MODE", "AWS_DEFAULT_REGION", "AWS_REGION", "HOME", "PATH", "TMPDIR")
 
 
 class _Shape(BaseModel):
@@ -160,10 +164,21 @@ def _import_failed(error: _Error, outcome: Outcome, source: Source) -> AppError:
     del outcome
     message = f"app.py cannot be imported:\n{clean(error.message)}"
     known = remedy(
-        error.message, types=error.types, origins=error.origins, unset=error.unset, number=error.errno, file=error.file
-    )
+        error.message, types=error.types, origins=error.origins, unset=error.unset, number=error.errno, file=error.file,
+        required=_required(error, source),
+    )  # fmt: skip
     code, hint = known or (Code.APP_DOES_NOT_IMPORT, _import_hint(error, source))
     return mark(AppError(code, message, hint=hint), missing=error.missing, own=error.own, known=known is not None)
+
+
+def _required(error: _Error, source: Source) -> list[str]:
+    """Return the unset variables that app.py and its own modules need, if one is what is missing."""
+    if error.unset is None and not unset_variables(error.message, error.origins):
+        return []
+    given = variables(read_chalice(source.root).data, source.config_stage)
+    return required_variables(
+        source.root, [source.root / "app.py"], {*given, *source.options.environment, *_ALWAYS_SET}
+    )
 
 
 def _import_hint(error: _Error, source: Source) -> str:

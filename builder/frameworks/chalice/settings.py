@@ -121,6 +121,12 @@ def settings_problems(config: Mapping[str, Any], stage: str | None) -> Iterator[
     yield from problems.found
 
 
+def variables(config: Mapping[str, Any], stage: str) -> set[str]:
+    """Return the names of the environment variables that any function of a stage has."""
+    levels = _settings_levels(config, stage)
+    return {name for _, settings in levels for name in _mapping(settings, "environment_variables")}
+
+
 def _check_levels(config: Mapping[str, Any], stage: str) -> None:
     for where, settings in _settings_levels(config, stage):
         _check_variables(f"{where}environment_variables", _mapping(settings, "environment_variables"))

@@ -205,6 +205,20 @@ def test_what_the_uploader_can_fix_is_said(
     assert "site-packages" not in str(raised.value)
 
 
+def test_all_variables_that_the_app_needs_are_named_at_once(tmp_path: Path, compile_chalice: Compile) -> None:
+    stages = {"dev": {"environment_variables": {"GIVEN": "1"}}}
+    files = {
+        "app.py": f"import os\nos.environ['GIVEN']\nos.environ['FIRST']\nfrom chalicelib import more\n{HELLO}",
+        "chalicelib/__init__.py": "",
+        "chalicelib/more.py": "import os\nSECOND = os.environ['SECOND']\nos.environ['AWS_REGION']\nos.getenv('NOT')\n",
+        ".chalice/config.json": json.dumps({"version": "2.0", "app_name": "hello", "stages": stages}),
+    }
+    with pytest.raises(AppError) as raised:
+        compile_chalice(tmp_path, files)
+    assert raised.value.code == Code.MISSING_ENVIRONMENT
+    assert raised.value.hint.startswith("Set FIRST, SECOND under [environment]")
+
+
 def test_an_app_that_never_ends_is_stopped(tmp_path: Path, compile_chalice: Compile) -> None:
     with pytest.raises(AppError) as raised:
         compile_chalice(tmp_path, {"app.py": "while True: pass\n"}, sandbox=Impatient())
