@@ -148,8 +148,26 @@ def _absolute(root: Path, path: Path, node: ast.ImportFrom) -> str | None:
 
 
 def binds(tree: ast.Module, name: str) -> bool:
-    """Return whether a module has a name, as far as its code shows: what is done by other means counts as yes."""
-    return name in _bound(tree) or any(_may_bind_anything(node) for node in ast.walk(tree))
+    """Return whether a module has a name, as far as its code shows.
+
+    What is done by other means counts as yes, and so does code that may end before it comes to the name: that is then
+    what is to be told.
+    """
+    return name in _bound(tree) or any(_may_bind_anything(node) for node in ast.walk(tree)) or _may_end(tree)
+
+
+def _may_end(tree: ast.Module) -> bool:
+    """Return whether what runs at import is more than definitions: a call, a loop, a raise."""
+    todo: list[ast.AST] = list(tree.body)
+    while todo:
+        match todo.pop():
+            case ast.Expr(value=ast.Constant()) | ast.If(test=ast.Compare(left=ast.Name(id="__name__"))):
+                continue
+            case ast.If() | ast.Try() | ast.ExceptHandler() as block:
+                todo += [part for part in ast.iter_child_nodes(block) if isinstance(part, ast.stmt | ast.ExceptHandler)]
+            case ast.Expr() | ast.Raise() | ast.While() | ast.For() | ast.With() | ast.Assert() | ast.Delete():
+                return True
+    return False
 
 
 def _bound(tree: ast.Module) -> set[str]:

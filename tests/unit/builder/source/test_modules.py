@@ -129,3 +129,33 @@ def test_a_module_that_is_not_in_its_own_encoding_is_wrong(tmp_path: Path) -> No
     (tmp_path / "wrong.py").write_bytes(b"# coding: ascii\nx = '\xe4'\n")
     with pytest.raises(SyntaxError):
         parse_strictly(tmp_path / "wrong.py")
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "raise RuntimeError",
+        "def prepare(): ...\nprepare()",
+        "import sys\nsys.exit(3)",
+        "while True: pass",
+        "for one in every: ...",
+        "try:\n    import x\nexcept ImportError:\n    raise",
+        "if True:\n    print(1)",
+    ],
+)
+def test_code_that_may_end_before_a_name_is_not_blamed_for_the_name(source: str) -> None:
+    assert binds(ast.parse(source), "app")
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "'Words.'",
+        "from chalice import Chalice\napplication = Chalice('x')",
+        "try:\n    import ujson as json\nexcept ImportError:\n    import json",
+        "if __name__ == '__main__':\n    main()",
+        "class App: ...",
+    ],
+)
+def test_a_module_that_only_defines_other_names_lacks_one(source: str) -> None:
+    assert not binds(ast.parse(source), "app")

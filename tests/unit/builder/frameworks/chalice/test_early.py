@@ -29,7 +29,9 @@ def test_all_that_the_files_show_is_found_at_once(tmp_path: Path) -> None:
         "version": "9",
         "stages": {"dev": {"autogen_policy": False, "api_gateway_policy_file": "api.json"}},
     }
-    old = "import chalicelib.old\nfrom chalice import Chalice\nx = Chalice(app_name='x')\nx.route('/')"
+    old = (
+        "import chalicelib.old\nfrom chalice import Chalice\nx = Chalice(app_name='x')\n@x.route('/')\ndef index(): ..."
+    )
     found = problems(tmp_path, config, app=old, **{"chalicelib/old": "print 'x'"})
     assert [code for code, _ in found] == [
         Code.UNSUPPORTED_SETTING, Code.MISSING_POLICY_FILE, Code.MISSING_POLICY_FILE, Code.SYNTAX_ERROR,
