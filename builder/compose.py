@@ -13,6 +13,7 @@ from builder.actions import Actions
 from builder.dependencies.dependency_builder import DependencyBuilder
 from builder.dependencies.layer import Layers
 from builder.dependencies.lock import Resolver
+from builder.dependencies.optional_groups import hint_of_groups
 from builder.dependencies.uv import Uv
 from builder.dependencies.wheel_builder import WheelBuilder
 from builder.frameworks.base import Framework
@@ -112,5 +113,5 @@ def compose(
             "zappa": Zappa(sandbox, tools),
             "plain": Plain(),
         },
-        prover=Prover(sandbox, tools, toolchain.region),
+        prover=Prover(sandbox, tools, toolchain.region, hint=hint_of_groups),
     )

@@ -145,23 +145,34 @@ def _default_groups(data: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(name for name in groups if name.lower() not in _DEVELOPMENT)
 
 
+def _poetry_default_groups(groups: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the groups that Poetry installs unasked, without those that are for development by their names."""
+    named = (name for name, group in groups.items() if as_table(group).get("optional") is not True)
+    return tuple(name for name in named if name.lower() not in _DEVELOPMENT)
+
+
+def names_by_default(data: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the groups of a pyproject.toml that are installed if none is named."""
+    poetry = as_table(as_table(as_table(data.get("tool")).get("poetry")).get("group"))
+    return (*_default_groups(data), *_poetry_default_groups(poetry))
+
+
 def _group_lines(data: Mapping[str, Any], shown: str, wanted: tuple[str, ...]) -> Iterator[str]:
     """Yield what groups ask for: those that are wanted, else those that the project's own tool installs by default."""
     table = as_table(data.get("dependency-groups"))
     names = wanted or _default_groups(data)
-    for name in dict.fromkeys(_with_included(table, [*names])):
+    for name in dict.fromkeys(with_included(table, [*names])):
         yield from strings(table.get(name))
     poetry = as_table(as_table(as_table(data.get("tool")).get("poetry")).get("group"))
     for name, group in poetry.items():
-        by_default = not wanted and name.lower() not in _DEVELOPMENT and as_table(group).get("optional") is not True
-        if by_default or name in wanted:
+        if name in (wanted or _poetry_default_groups(poetry)):
             for dependency, entry in as_table(as_table(group).get("dependencies")).items():
                 yield from _poetry_lines(dependency, entry, shown)
     if missing := [name for name in wanted if name not in table and name not in poetry]:
         raise bad_requirements(shown, f"there is no group {missing[0]}", hint="Correct groups in auto-lambda.toml.")
 
 
-def _with_included(table: Mapping[str, Any], names: list[str]) -> list[str]:
+def with_included(table: Mapping[str, Any], names: list[str]) -> list[str]:
     """Return groups with those that they include (PEP 735)."""
     seen: list[str] = []
     while names and len(seen) < _MAX_GROUPS:

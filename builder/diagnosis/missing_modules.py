@@ -8,6 +8,7 @@ from builder.diagnosis.other_python import LOST
 from builder.diagnosis.syntax import clean
 
 _MOST_NAMED = 20
+_LONGEST = 200  # characters of a module's name
 _DISTRIBUTIONS = {
     "Crypto": "pycryptodome", "MySQLdb": "PyMySQL, by pymysql.install_as_MySQLdb()", "OpenSSL": "pyOpenSSL",
     "PIL": "Pillow", "allauth": "django-allauth", "attr": "attrs", "bs4": "beautifulsoup4",
@@ -43,6 +44,14 @@ def add_hint(missing: str, absent: Iterable[str], *, manifest: str, place: str, 
         return f"Add the package that provides {names[0]} to {manifest}, or put the module into {place}."
     listed = f"{', '.join(names[:-1])} and {names[-1]}"
     return f"Add the packages that provide {listed} to {manifest}, or put the modules into {place}."
+
+
+def distribution_names(module: str) -> list[str]:
+    """Return what the distribution of a module may be called, as far as its name shows."""
+    top = module.partition(".")[0]
+    known = _DISTRIBUTIONS.get(top, top).partition(",")[0]
+    dotted = module[:_LONGEST].split(".")
+    return [known, *("-".join(dotted[:end]) for end in range(1, len(dotted) + 1)), f"python-{top}", f"django-{top}"]
 
 
 def _named(module: str) -> str:

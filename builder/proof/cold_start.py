@@ -7,18 +7,18 @@ import json
 import math
 import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from auto_lambda.errors import AppError
+from auto_lambda.errors import AppError, Code
 from auto_lambda.model import BuildLog, Proof
 from auto_lambda.runtimes import RUNTIMES
 from auto_lambda.tools import Tools
 from builder.diagnosis.missing_libraries import missing_by_name
 from builder.diagnosis.syntax import clean
-from builder.model import Built, Draft
+from builder.model import Built, Draft, Source
 from builder.proof.audit import OPT, TASK, audit
 from builder.proof.lambda_libraries import libraries
 from builder.proof.starts import Start, starts
@@ -36,6 +36,10 @@ _RUNTIME = "/var/runtime"
 _MACHINES = {"x86_64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}
 
 
+HintOfGroups = Callable[[Iterable[str], Source], str | None]
+"""Says which group or extra of an app would bring missing modules."""
+
+
 class _Answer(BaseModel):
     model_config = ConfigDict(strict=True, frozen=True)
     starts: list[Result]
@@ -49,6 +53,7 @@ class Prover:
         tools: hands out the environment like Lambda's, with its runtime client.
         region: that functions find in their environment.
         init_seconds: that a function has to start.
+        hint: says what would bring missing modules, None if it does not know.
     """
 
     def __init__(
@@ -57,7 +62,9 @@ class Prover:
         tools: Tools,
         region: str = "us-east-1",
         init_seconds: float = INIT_SECONDS,
+        hint: HintOfGroups = lambda _modules, _source: None,
     ) -> None:
+        self._hint = hint
         self._sandbox = sandbox
         self._tools = tools
         self._region = region
@@ -100,6 +107,7 @@ class Prover:
                 one, told, outcome.output, _shown(draft, built), built.source.python, self._init_seconds, draft.code
             )
             if not draft.remote_environment:
+                error = _with_groups(error, told, built.source, self._hint)
                 raise _without_slim(error, told) if built.source.options.package.slim else error
             return None, (f"its variables come from elsewhere, so only the deployment will show it: {error.message}",)
         return results[0].init_ms, ()
@@ -144,6 +152,15 @@ def _lacking_here(told: Result) -> str | None:
     """Return the library of Lambda's own that a start failed without."""
     problem = told.problem
     return missing_by_name(problem.messages, problem.types, problem.lacking) if problem else None
+
+
+def _with_groups(error: AppError, told: Result, source: Source, hint_of_groups: HintOfGroups) -> AppError:
+    """Name the group or extra of the app's own that would bring a missing module."""
+    problem = told.problem
+    if error.code != Code.APP_DOES_NOT_IMPORT or problem is None or problem.missing is None:
+        return error
+    hint = hint_of_groups([problem.missing, *problem.absent], source)
+    return type(error)(error.code, error.message, hint=hint) if hint else error
 
 
 def _without_slim(error: AppError, told: Result) -> AppError:

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict
 
 from auto_lambda.errors import AppError, Code
 from auto_lambda.model import BucketNotification
+from builder.dependencies.optional_groups import hint_of_groups
 from builder.diagnosis.import_errors import WHERE_TO_SET, remedy, unset_variables
 from builder.diagnosis.missing_modules import add_hint
 from builder.diagnosis.other_python import import_hint, mark
@@ -197,8 +198,10 @@ def _import_hint(error: _Error, source: Source) -> str:
     if top.isidentifier() and _has(source.root, top):
         return f"chalice packages only {PACKAGED}: move {top} into chalicelib/ and import it from there."
     own = [name for name in error.absent if name.isidentifier() and _has(source.root, name)]
-    return import_hint(error.message, clean(error.missing)) or add_hint(
-        error.missing, error.absent, manifest="requirements.txt", place="chalicelib/", own=own
+    return (
+        hint_of_groups([error.missing, *error.absent], source)
+        or import_hint(error.message, clean(error.missing))
+        or add_hint(error.missing, error.absent, manifest="requirements.txt", place="chalicelib/", own=own)
     )
 
 

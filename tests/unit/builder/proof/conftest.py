@@ -12,6 +12,7 @@ from building import isolating, make_source
 
 from auto_lambda.model import Proof
 from auto_lambda.tools import ToolEnvironments
+from builder.dependencies.optional_groups import hint_of_groups
 from builder.model import Built, Draft, Layer, Packaging
 from builder.proof.cold_start import Prover
 from builder.sandbox.sandbox import PlainSandbox, Sandbox
@@ -54,7 +55,7 @@ class Proving:
         }
         zipped = self.folder / "code.zip"
         zipped.write_bytes(b"123456789")
-        prover = Prover(self.sandbox, ToolEnvironments(), init_seconds=self.init_seconds)
+        prover = Prover(self.sandbox, ToolEnvironments(), init_seconds=self.init_seconds, hint=hint_of_groups)
         work = self.folder / "work"
         work.mkdir()
         made = replace(Draft(template, code, "Main"), **draft)

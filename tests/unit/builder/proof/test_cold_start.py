@@ -163,6 +163,12 @@ def test_an_app_that_needs_what_slim_leaves_out_is_told_so(proving: Any) -> None
     assert "remove slim from auto-lambda.toml" in refused(proving, files, site={"shop/__init__.py": ""}).hint
 
 
+def test_a_module_that_an_extra_of_the_app_brings_is_told_with_the_line_to_write(proving: Any) -> None:
+    project = "[project]\ndependencies = []\n[project.optional-dependencies]\nprod = ['humanize']\n"
+    files = {"app.py": "import humanize\n" + HANDLER, "pyproject.toml": project}
+    assert 'write extras = ["prod"] into auto-lambda.toml' in refused(proving, files).hint
+
+
 def test_each_distinct_start_is_tried(proving: Any) -> None:
     functions = {
         "Main": {},

@@ -66,6 +66,14 @@ FAILURES = [
     ),
     pytest.param(
         {
+            "app.py": HELLO + "import humanize\n",
+            "pyproject.toml": "[project]\ndependencies = []\n[dependency-groups]\nweb = ['humanize']\n",
+        },
+        Code.APP_DOES_NOT_IMPORT, "No module named 'humanize'", 'write groups = ["web"] into auto-lambda.toml',
+        id="a requirement in a group that is not installed",
+    ),
+    pytest.param(
+        {
             "app.py": HELLO + "import chalicelib.x\nimport bs4\n",
             "chalicelib/x.py": "try:\n    import a\nexcept ImportError:\n    a = 0\nimport yaml\n",
         },
