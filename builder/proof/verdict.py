@@ -180,7 +180,8 @@ class _AppException:
 
     def _entries(self) -> list[Path]:
         files = dict.fromkeys(_FRAME_FILE.findall(self._problem.traceback))
-        inside = (Path(one).relative_to(TASK) for one in files if Path(one).is_relative_to(TASK))
+        tops = [Path(TASK), *(folder for folder, name in self._shown.items() if not name)]
+        inside = [Path(one).relative_to(top) for one in files for top in tops if Path(one).is_relative_to(top)]
         entries = [self._code / one for one in inside if ".." not in one.parts and one.suffix == ".py"]
         return [one for one in entries if one.is_file() and not one.is_symlink()][:_MOST_ENTRIES]
 
