@@ -260,7 +260,7 @@ def test_handlers_of_no_framework_are_named_as_they_can_be_said(tmp_path: Path) 
     assert look(tmp_path).framework == "plain"
 
 
-@pytest.mark.parametrize("folder", ["shop", "work/shop", "users/me/work/shop"])
+@pytest.mark.parametrize("folder", ["shop", "code/shop", "users/me/code/shop"])
 @pytest.mark.parametrize("beside", ["readme.txt", "users/readme.txt"])
 def test_settings_at_any_depth_are_never_replaced_by_guessed_ones(tmp_path: Path, folder: str, beside: str) -> None:
     zappa(tmp_path / folder, {"dev": {"app_function": "main.app", "iam_authorization": True}})
