@@ -76,6 +76,7 @@ class IndexProxy:
 class _Server(socketserver.ThreadingUnixStreamServer):
     daemon_threads = True
     block_on_close = False
+    request_queue_size = 128  # who comes while a unix socket's queue is full is refused at once, not kept waiting
 
     def __init__(
         self, path: str, indexes: Indexes, refused: Callable[[str], None], upstream: Upstream, seen: Links

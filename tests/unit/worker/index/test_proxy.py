@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import http.server
 import socket
@@ -316,3 +317,15 @@ def test_no_proxy_is_heeded(tmp_path: Path, index: str, refused: list[str], monk
         with connection.getresponse() as answer:
             assert answer.status == 200
         connection.close()
+
+
+def test_many_may_come_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "index.sock"
+    proxy = IndexProxy(path, Indexes((), frozenset()), lambda _: None)
+    with contextlib.ExitStack() as callers:
+        for _ in range(100):  # before it has begun to answer
+            caller = callers.enter_context(socket.socket(socket.AF_UNIX))
+            caller.settimeout(5)
+            caller.connect(str(path))
+    with proxy:
+        pass
