@@ -16,7 +16,7 @@ from auto_lambda_cli.commands.grants import app as grants
 from auto_lambda_cli.commands.pipeline import app as pipeline
 from auto_lambda_cli.commands.simulate import simulate
 from auto_lambda_cli.extras import needs
-from auto_lambda_cli.options import AsJson, Bucket, Local
+from auto_lambda_cli.options import AsJson, Bucket, Local, WorkFolder
 
 MORE_HELP = {"help_option_names": ["-h", "--help"]}
 
@@ -89,9 +89,7 @@ def local_up(
         Literal["account", "granted"],
         typer.Option(help="What apps may reach: all of the account, or their own namespace and what grants add."),
     ] = "account",
-    folder: Annotated[
-        Path | None, typer.Option(help="Where logs and work files go; a new temporary folder by default.")
-    ] = None,
+    folder: WorkFolder = None,
 ) -> None:
     """Start an embedded AWS with the whole pipeline in it, and run until Ctrl-C.
 
@@ -115,9 +113,7 @@ def local_up(
 @app.command()
 @needs("local")
 def demo(
-    folder: Annotated[
-        Path | None, typer.Option(help="Where logs and work files go; a new temporary folder by default.")
-    ] = None,
+    folder: WorkFolder = None,
     keep: Annotated[bool, typer.Option("--keep", help="Leave the stack running at the end, until Ctrl-C.")] = False,
 ) -> None:
     """Start a local stack, upload four real apps, and watch them go live.

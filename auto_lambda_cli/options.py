@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -26,6 +27,9 @@ Bucket = Annotated[
         help="The pipeline's uploads bucket. By default that of a running local stack.",
         show_default=False,
     ),
+]
+WorkFolder = Annotated[
+    Path | None, typer.Option("--folder", help="Where logs and work files go; a new temporary folder by default.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 

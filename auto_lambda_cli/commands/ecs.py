@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from auto_lambda_cli.exits import Exit, leave, plain_errors, say, tell
 from auto_lambda_cli.extras import needs
-from auto_lambda_cli.options import AsJson, Bucket, Local
+from auto_lambda_cli.options import AsJson, Bucket, Local, WorkFolder
 from auto_lambda_cli.target import app_named, choose
 from auto_lambda_cli.updater import NoStatus, ask_status, status_lines
 
@@ -65,9 +64,7 @@ def status(
 @app.command()
 @needs("local")
 def demo(
-    folder: Annotated[
-        Path | None, typer.Option(help="Where logs and work files go; a new temporary folder by default.")
-    ] = None,
+    folder: WorkFolder = None,
 ) -> None:
     """Start a local stack with a cluster, drop the updater, push an image, and raise and lower a service by an alarm.
 
