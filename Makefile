@@ -45,7 +45,7 @@ e2e-aws-clean: setup ## remove from an AWS account what runs of e2e-aws have lef
 	@$(BIN)/python tests/aws --clean $(ARGS)
 
 map: ## each module with the first line of its docstring, to search in
-	@grep -rm1 --include='*.py' '^r*"""' auto_lambda builder worker checker auto_lambda_cli ami | sed -E 's/:r*"{3}/  /; s/"{3}$$//' | LC_ALL=C sort
+	@grep -rm1 --include='*.py' '^r*"""' auto_lambda builder worker checker auto_lambda_cli ami entrypoint | sed -E 's/:r*"{3}/  /; s/"{3}$$//' | LC_ALL=C sort
 
 check: lint types ## lint, types, and the unit tests that mirror what differs from main; ARGS="FILE ..." for others
 	$(BIN)/pytest -q $$(scripts/touched_tests.py $(ARGS))

@@ -104,7 +104,7 @@ take_clone() {
     clone=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
     [ -f "$clone/ami/packages.tsv" ] || refuse "this script is not in a clone of the repository: use --wheel"
     mkdir "$payload/units" "$payload/sources"
-    for name in ami auto_lambda auto_lambda_cli builder checker worker examples infra systemd scripts setup.cfg setup.py \
+    for name in ami auto_lambda auto_lambda_cli builder checker entrypoint worker examples infra systemd scripts setup.cfg setup.py \
         pyproject.toml README.md LICENSE; do
         cp --recursive "$clone/$name" "$payload/sources"
     done

@@ -10,7 +10,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 UNIT = ROOT / "tests" / "unit"
-PACKAGES = ("worker", "builder", "checker", "ami", "auto_lambda", "auto_lambda_cli", "infra", "apps")
+PACKAGES = ("worker", "builder", "checker", "ami", "auto_lambda", "auto_lambda_cli", "entrypoint", "infra", "apps")
 ALWAYS = UNIT / "test_house.py"
 
 

@@ -16,7 +16,7 @@ from ami.wheel import git, make_wheel
 from auto_lambda.tools import uv_executable
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("worker", "builder", "checker", "ami", "auto_lambda", "auto_lambda_cli")
+PACKAGES = ("worker", "builder", "checker", "ami", "auto_lambda", "auto_lambda_cli", "entrypoint")
 SHIPPED = "auto_lambda_cli/shipped/"
 CLOSED = "http://127.0.0.1:9"  # nothing listens there
 NO_AWS = {

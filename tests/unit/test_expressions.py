@@ -20,7 +20,7 @@ from linear import NOISE
 import builder
 
 ROOT = Path(builder.__path__[0]).parent
-PACKAGES = ("builder", "worker", "auto_lambda")
+PACKAGES = ("builder", "worker", "auto_lambda", "entrypoint")
 METHODS = ("search", "match", "fullmatch", "sub", "split", "findall", "finditer")
 SIZES = 8 * 1024, 32 * 1024  # characters; a quadratic expression takes seconds for the second
 GROWTH = 8  # of the time from one size to the other: 4 when linear, 16 when quadratic

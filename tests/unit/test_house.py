@@ -9,7 +9,7 @@ from collections import Counter, defaultdict
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-PACKAGES = ("worker", "builder", "checker", "ami", "auto_lambda", "auto_lambda_cli")
+PACKAGES = ("worker", "builder", "checker", "ami", "auto_lambda", "auto_lambda_cli", "entrypoint")
 APPS = "apps"  # those that belong to the product; each is a project of its own
 MOST_MODULES, MOST_LINES = 18, 400
 ROOMS = (ROOT / "CONTRIBUTING.md").read_text()
