@@ -52,6 +52,15 @@ class Head:
     metadata: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class ObjectVersion:
+    """One version of an object, as a listing tells of it; deletions are not listed. ``size`` in bytes."""
+
+    version: str
+    size: int
+    modified: datetime
+
+
 class ObjectStore:
     """Objects in buckets. Every call retries by itself; all exceptions but `ObjectMissing` are botocore's."""
 
@@ -177,6 +186,14 @@ class ObjectStore:
         for page in self._client.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
             for item in page.get("Contents", []):
                 yield Head(item["Key"], item["Size"], None, item["LastModified"], item.get("ETag"))
+
+    def versions(self, bucket: str, key: str) -> Iterator[ObjectVersion]:
+        """List the versions of one object, newest first; none in an unversioned bucket."""
+        pages = self._client.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=key)
+        for page in pages:
+            for item in page.get("Versions", []):
+                if item["Key"] == key and (version := _real(item["VersionId"])):
+                    yield ObjectVersion(version, item["Size"], item["LastModified"])
 
     def bucket_exists(self, bucket: str) -> bool:
         """Tell whether the bucket exists."""

@@ -307,6 +307,10 @@ class Ledger:
         """Return the newest attempts, latest first."""
         return [Attempt.of(item) for item in self._table.items(history_pk(app), newest=newest)]
 
+    def releases(self, app: App) -> dict[str, PastRelease]:
+        """Return an app's releases by the version of their zip, those that are collected included."""
+        return past_releases(self._table.items(releases_pk(app)))
+
     def dropper(self, upload: Upload) -> Dropper | None:
         """Return who dropped an upload, as an earlier attempt at it was told; None if none was."""
         known = (it.by for it in self.history(upload.app, _ATTEMPTS_READ) if _same_drop(it, upload))

@@ -16,7 +16,7 @@ from auto_lambda.aws.dynamodb import Delete, Item, Put, Refused, Table, Value
 from auto_lambda.keys import App, BadKey
 from worker.records import lease as leases
 from worker.records.lease import HeldLease, Lease
-from worker.records.ledger import Ledger, PastRelease, past_releases, put_past_release, releases_pk
+from worker.records.ledger import Ledger, PastRelease, put_past_release
 
 _PK = "collect"
 _SECONDS = 20.0  # until another worker may go on
@@ -74,7 +74,7 @@ class RetentionRecords:
 
     def releases(self, app: App) -> dict[str, PastRelease]:
         """Return an app's releases by the version of their zip, those that are collected included."""
-        return past_releases(self._table.items(releases_pk(app)))
+        return self.ledger.releases(app)
 
     def claim(self, app: App) -> HeldLease | None:
         """Claim the right to collect an app's releases; None while another worker does. No upload waits for it."""

@@ -54,6 +54,7 @@ _ACTIONS: Mapping[Operation, tuple[str, ...]] = {
     ("s3", "HeadBucket"): ("s3:ListBucket",),
     ("s3", "HeadObject"): ("s3:GetObject",),
     ("s3", "ListObjectsV2"): ("s3:ListBucket",),
+    ("s3", "ListObjectVersions"): ("s3:ListBucketVersions",),
     ("s3", "PutBucketNotificationConfiguration"): ("s3:PutBucketNotification",),
     ("sqs", "DeleteMessageBatch"): ("sqs:DeleteMessage",),
 }
@@ -165,6 +166,7 @@ CALLS: Mapping[Operation, Mapping[Who, Asks]] = {
     },
     ("s3", "HeadBucket"): {_W: on(_UPLOADS, _ARTIFACTS)},
     ("s3", "HeadObject"): {_W: on(_ZIP, *_STORED), _P: on(_ZIP)},
+    ("s3", "ListObjectVersions"): {_P: ANYTHING},
     ("s3", "ListObjectsV2"): {_W: on(_UPLOADS), _P: on(_UPLOADS)},
     ("s3", "PutBucketNotificationConfiguration"): {_W: on("arn:aws:s3:::pictures", context=_ACCOUNT)},
     ("s3", "PutBucketTagging"): {_P: ANYTHING},

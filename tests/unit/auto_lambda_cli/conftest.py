@@ -11,6 +11,11 @@ import boto3
 import pytest
 from commands import BUCKET, RECEIPT
 from moto import mock_aws
+from seen_pipeline import SeenPipeline
+from tables import create_ledger
+
+from auto_lambda.aws.dynamodb import Table
+from auto_lambda_cli.queries.services import Services
 
 
 @pytest.fixture
@@ -53,3 +58,17 @@ def while_waiting(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[float]
         monkeypatch.setitem(follow.__kwdefaults__, "sleep", work)
 
     return use
+
+
+@pytest.fixture
+def pipeline(s3: Any, monkeypatch: pytest.MonkeyPatch) -> SeenPipeline:
+    """A pipeline with a ledger."""
+    dynamodb = boto3.client("dynamodb")
+    create_ledger(dynamodb)
+    monkeypatch.setenv("AUTO_LAMBDA_TABLE", "ledger")
+    return SeenPipeline(s3, Table(dynamodb, "ledger"))
+
+
+@pytest.fixture
+def services(pipeline: SeenPipeline) -> Services:
+    return Services.of(BUCKET, {"AUTO_LAMBDA_TABLE": "ledger"})

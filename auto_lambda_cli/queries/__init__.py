@@ -1,0 +1,1 @@
+"""What people ask of a pipeline and its apps, as data: commands print it, the console shows it. Nothing here prints."""

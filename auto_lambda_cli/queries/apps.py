@@ -1,0 +1,98 @@
+"""The apps of a pipeline, as the bucket tells of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from auto_lambda import drops, keys
+from auto_lambda.receipts import Receipt
+from auto_lambda_cli.queries.services import Services
+
+
+@dataclass(frozen=True, slots=True)
+class ListedApp:
+    """One zip or receipt in the bucket.
+
+    Attributes:
+        key: the zip's.
+        app: None if the key names none: the receipt says what is wrong with it.
+        receipt: of its newest zip; None: no worker has received it yet.
+        present: whether the zip is there.
+    """
+
+    key: str
+    app: keys.App | None
+    receipt: Receipt | None
+    present: bool
+
+    @property
+    def name(self) -> str:
+        """The app's name; the key if it names none."""
+        return self.app.name if self.app else self.key
+
+    @property
+    def stage(self) -> str:
+        """The app's stage, empty if the key names none."""
+        return self.app.stage if self.app else ""
+
+    @property
+    def status(self) -> str:
+        """The receipt's status; ``queued`` without one, ``undeployed`` of an app that was removed from AWS."""
+        if self.receipt is None:
+            return "queued"
+        return "undeployed" if self.receipt.undeployed and not self.present else self.receipt.status
+
+    @property
+    def url(self) -> str | None:
+        """The URL that serves now."""
+        serving = self.receipt.serving if self.receipt else None
+        return (serving and serving.url) or (self.receipt.url if self.receipt else None)
+
+
+@dataclass(frozen=True, slots=True)
+class Apps:
+    """The apps that may be seen. ``unseen``: keys of zips whose receipts may not be read."""
+
+    listed: tuple[ListedApp, ...]
+    unseen: tuple[str, ...] = ()
+
+    @property
+    def by_stage(self) -> dict[str, tuple[ListedApp, ...]]:
+        """The apps of each stage, both sorted; keys that name no app are under the empty stage."""
+        stages = sorted({one.stage for one in self.listed})
+        return {
+            stage: tuple(sorted((one for one in self.listed if one.stage == stage), key=lambda it: (it.name, it.key)))
+            for stage in stages
+        }
+
+
+def apps(services: Services, below: str = "") -> Apps:
+    """List the apps.
+
+    Args:
+        services: of the pipeline.
+        below: the beginning of what follows ``apps/`` in the keys to list.
+    """
+    unseen = list[str]()
+    entries = drops.every(services.store, services.bucket, below, unseen.append)
+    return Apps(tuple(_listed(entries)), tuple(unseen))
+
+
+def _listed(entries: Iterable[drops.Entry]) -> Iterable[ListedApp]:
+    for key, receipt, present in entries:
+        yield ListedApp(key, _app(key), receipt, present)
+
+
+def _app(key: str) -> keys.App | None:
+    try:
+        return keys.parse(key)
+    except keys.BadKey:
+        return None
+
+
+def names(services: Services, stage: str | None = None) -> list[str]:
+    """Return the names of the apps, without reading a receipt: for completion in a shell."""
+    heads = services.store.list(services.bucket, keys.PREFIX)
+    found = (_app(head.key) for head in heads if head.key.endswith(keys.SUFFIX))
+    return sorted({app.name for app in found if app and stage in (None, app.stage)})
