@@ -101,26 +101,30 @@ class AppError(Exception):
         code: one of `Code`, stable, for programs.
         message: what happened and where, in one or a few lines.
         hint: what to do about it, in one or two imperative sentences.
+        function_log: what the app's function has logged about it, several lines; empty if that is not known.
     """
 
-    def __init__(self, code: Code, message: str, *, hint: str) -> None:
+    def __init__(self, code: Code, message: str, *, hint: str, function_log: str = "") -> None:
         super().__init__(message)
         self.code = code
         self.message = message
         self.hint = hint
+        self.function_log = function_log
 
     def __str__(self) -> str:
         return f"[{self.code}] {self.message} ({self.hint})"
 
     def text(self) -> str:
         """Return the text that the journal stores."""
-        return json.dumps({"code": self.code, "message": self.message[:_LONGEST], "hint": self.hint})
+        told = {"code": self.code, "message": self.message[:_LONGEST], "hint": self.hint}
+        return json.dumps({**told, **({"function_log": self.function_log[-_LONGEST:]} if self.function_log else {})})
 
     @classmethod
     def of(cls, text: str) -> AppError | None:
         """Parse the journal's text; None if another version of the worker wrote it differently."""
         try:
             read = json.loads(text)
-            return cls(Code(read["code"]), str(read["message"]), hint=str(read["hint"]))
-        except (ValueError, TypeError, KeyError):
+            log = str(read.get("function_log", ""))
+            return cls(Code(read["code"]), str(read["message"]), hint=str(read["hint"]), function_log=log)
+        except (ValueError, TypeError, KeyError, AttributeError):
             return None

@@ -148,6 +148,7 @@ class Receipt:
     retry_at: datetime | None = None
     commit: Commit | None = None
     costs: StandingCosts | None = None
+    function_log: tuple[str, ...] = ()
     stored: Mapping[str, Any] | None = field(default=None, repr=False)
 
     @property
@@ -201,6 +202,7 @@ class Receipt:
             "alias": self.alias,
             "serving": _serving_json(self.serving),
             "error": asdict(self.error) if self.error else None,
+            "function_log": list(self.function_log) or None,
             "permissions": asdict(self.permissions) if self.permissions else None,
             "costs": self.costs.as_json() if self.costs else None,
             "warnings": list(self.warnings),
@@ -260,6 +262,7 @@ class Receipt:
             permissions=_permissions(fields),
             retry_at=_moment(text.get("retry_at")),
             costs=_costs(fields),
+            function_log=_lines(fields, "function_log"),
             stored=fields,
         )
 

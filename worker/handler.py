@@ -88,7 +88,7 @@ class DeliveryHandler:
         self._dead_letter = dead_letter
         self._worker = worker
         self._undeploys = undeploys
-        self._settlement = Settlement(deployer.restore, now, outbox)
+        self._settlement = Settlement(deployer.restore, now, outbox, standing=deployer.standing)
         self._outbox = outbox
         self._throttled = throttled
         self._changed = changed
@@ -163,7 +163,7 @@ class DeliveryHandler:
         _log.info("started", key=upload.key, waited=waited, fence=hold.fence, by=str(upload.by) if upload.by else None)
         supersede_check = SupersedeCheck(lambda: self._overtaken(upload))
         guard = Guard(upload, hold, supersede_check, cancel_token, worker=self._worker, now=self._now)
-        receipt = replace(receipt_of(upload, self._worker), serving=_serving(record.live))
+        receipt = _beside_live(receipt_of(upload, self._worker), record.live)
         with self._report(receipt, upload.bucket) as report:
             work = AttemptContext(claim, record, hold, attempt, guard, report)
             if hold.crashes >= MAX_CRASHES:
@@ -274,7 +274,9 @@ class DeliveryHandler:
             self._outbox.publish(refusal_of(report.receipt, invalid_key.bucket, delivery.id, self._now()))
 
 
-def _serving(live: LiveRelease | None) -> Serving | None:
+def _beside_live(receipt: Receipt, live: LiveRelease | None) -> Receipt:
+    """Return a receipt that says what is live while its upload is not."""
     if live is None:
-        return None
-    return Serving(live.url, live.function, live.function_version, live.object_version, live.previous_version)
+        return receipt
+    serving = Serving(live.url, live.function, live.function_version, live.object_version, live.previous_version)
+    return replace(receipt, serving=serving, url=live.url, function=live.function)

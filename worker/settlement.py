@@ -51,6 +51,9 @@ _log = logs.get("attempt")
 Restore = Callable[[App, str | None, str, BuildLog], Deployment | None]
 """Deploys an earlier release again: app, template key of what may be deployed now, template key to restore, log."""
 
+Standing = Callable[[App], Deployment | None]
+"""Says what an app's stack has, None if it has no function."""
+
 
 @dataclass(frozen=True, slots=True)
 class AttemptContext:
@@ -87,10 +90,18 @@ class Settlement:
         restore: see there.
         now: the time, in UTC.
         outbox: takes an event for each final receipt; None: nobody is told.
+        standing: see there.
     """
 
-    def __init__(self, restore: Restore, now: Callable[[], datetime], outbox: Outbox | None = None) -> None:
+    def __init__(
+        self,
+        restore: Restore,
+        now: Callable[[], datetime],
+        outbox: Outbox | None = None,
+        standing: Standing = lambda _app: None,
+    ) -> None:
         self._restore = restore
+        self._standing = standing
         self._now = now
         self._outbox = outbox
 
@@ -146,6 +157,8 @@ class Settlement:
             work.report.restored(restored)
         if live:
             work.report.say(f"what was live before stays live: {live.function} version {live.function_version}")
+        else:
+            self._tell_what_stays(work)
         work.hold.renew()
         work.report.failed(error)
         waits = outcome.release.text() if outcome.release else None
@@ -164,6 +177,18 @@ class Settlement:
         restored_live = (put_live(upload.app, live), due) if live and restored else ()
         writes = (put_failed(upload.app, failed), *restored_live, delete_journal(upload.app))
         self._finish(work, outcome, *writes, code=str(error.code))
+
+    def _tell_what_stays(self, work: AttemptContext) -> None:
+        """Report what the stack has though no release has gone live: of this upload, or of one before it."""
+        if _still_deployed(work) is None:
+            return
+        try:
+            standing = self._standing(work.upload.app)
+        except Exception as error:  # noqa: BLE001 - the failure that the receipt is about matters more
+            _log.warning("what the stack has is not known", error=str(error))
+            return
+        if standing:
+            work.report.stays(standing, work.upload.version if work.guard.deployed else None)
 
     def _restore_interrupted(self, work: AttemptContext) -> Deployment | None:
         """Deploy again what was live before, if a worker died while it was replacing it."""

@@ -69,6 +69,7 @@ class World:
     templates: dict[str, str] = field(default_factory=dict)
     rollback_releases: list[Release | None] = field(default_factory=list)
     restores: Deployment | None = None
+    stands: Deployment | Exception | None = None
     waits: AppError | None = None
     metadata: dict[str, str] = field(default_factory=dict)
     bus: FakeBus = field(default_factory=FakeBus)
@@ -158,6 +159,11 @@ class World:
     def restore(self, app: App, template_key: str | None, previous: str, log: object) -> Deployment:
         self.order.append(f"restored {previous} over {template_key}")
         return Deployment("al", "shop-dev", "9", "live", None, previous, changed=True)
+
+    def standing(self, app: App) -> Deployment | None:
+        if isinstance(self.stands, Exception):
+            raise self.stands
+        return self.stands
 
     def remove(self, app: App, previous: str | None, context: DeployContext) -> None:
         with context.effect("stack"):

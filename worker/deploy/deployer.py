@@ -35,6 +35,9 @@ from worker.model import Bundle, Deployment, DeployTarget
 from worker.outcome import Failed
 from worker.ownership import foreign, stack_tags
 
+_READ_ON = "What the function logged stands in the receipt (function_log) and in the log: mend what its last lines say"
+_LOOK = "Look at the function's own log for the reason"
+
 
 def _unjournaled(_: str) -> AbstractContextManager[None]:
     return nullcontext()
@@ -174,6 +177,13 @@ class Deployer:
         template = self._template(template_key)
         return release.bundle(app, template_key, template) if template else None
 
+    def standing(self, app: App) -> Deployment | None:
+        """Return what the app's stack has, healthy or not; None if it has no function."""
+        stack = self._stacks.describe(app.stack)
+        if stack is None or "AutoLambdaFunction" not in stack.outputs:
+            return None
+        return self._deployment("", DeployResult(stack, changed=False))
+
     def remove(self, app: App, previous: str | None, context: DeployContext) -> None:
         """Remove an app from AWS; do nothing if it is not there.
 
@@ -262,8 +272,9 @@ class Deployer:
             raise AppError(
                 Code.UNHEALTHY,
                 f"Deployed, but {error}",
-                hint="Look at the function's own log for the reason; `health_path` in auto-lambda.toml chooses "
-                "another path to ask for.",
+                hint=f"{_READ_ON if error.function_log else _LOOK}; `health_path` in auto-lambda.toml chooses another "
+                "path to ask for.",
+                function_log=error.function_log,
             ) from error
 
     def _subscribe_buckets(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import json
 import re
 import time
 from collections.abc import Callable, Mapping
@@ -18,6 +19,7 @@ from auto_lambda.model import BuildLog
 from auto_lambda.redact import printable
 from worker.bundle.publish import alias_output
 from worker.deploy.cause import cause
+from worker.deploy.function_log import last_lines
 from worker.deploy.gate.template import TemplateView
 from worker.deploy.http_get import HttpAnswer, NotPublic, get, get_public
 from worker.deploy.own_url import own_url
@@ -47,7 +49,15 @@ _NO_TYPE = ("Unhandled", "Handled")  # what Lambda says of an error that has non
 
 
 class Unhealthy(Exception):
-    """The deployment does not answer as it should; the message says what it answered."""
+    """The deployment does not answer as it should; the message says what it answered.
+
+    Attributes:
+        function_log: what the function logged about it, empty if that is not known.
+    """
+
+    def __init__(self, message: str, function_log: str = "") -> None:
+        super().__init__(message)
+        self.function_log = function_log
 
 
 class Broken(Unhealthy):
@@ -132,7 +142,8 @@ class Verifier:
                 failed = f"{bundle.main} failed: {own.error}: {_shown(own.message)}"
                 raise _of(own, f"{told}: {_shown(answer.text)} ({failed})")
             found = cause(answer.text, *((own.message, own.log) if own else ()))
-            raise Unhealthy(f"{told}: {_shown(found or answer.text)}")
+            log = last_lines(own.log) if own and _fails(own) else ""
+            raise Unhealthy(f"{told}: {_shown(found or answer.text)}", log)
         return f"GET {url}: {answer.status}"
 
     def _invoked_directly(self, base: str, bundle: Bundle, outputs: Mapping[str, str]) -> Answer | None:
@@ -190,7 +201,18 @@ def _private(bundle: Bundle) -> bool:
 
 
 def _of(failure: Answer, told: str) -> Unhealthy:
-    return Unhealthy(told) if _passes(failure) else Broken(told)
+    return (Unhealthy if _passes(failure) else Broken)(told, last_lines(failure.log))
+
+
+def _fails(answer: Answer) -> bool:
+    """Tell whether a function that returned has failed all the same: its log is that of another answer otherwise."""
+    try:
+        said = json.loads(answer.message)
+        status = said.get("statusCode") if isinstance(said, dict) else None
+    except (ValueError, RecursionError):
+        status = None
+    server_error = isinstance(status, int) and status >= http.client.INTERNAL_SERVER_ERROR
+    return server_error or cause(answer.log) is not None
 
 
 def _passes(failure: Answer) -> bool:

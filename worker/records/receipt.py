@@ -25,6 +25,7 @@ from worker.model import Deployment, Release, Upload
 _DEPLOYING: frozenset[str] = frozenset({"deploy", "verify"})
 _LOG_LIMIT = 4 * 1024 * 1024  # characters
 _REASON_LIMIT = 500  # characters
+_FUNCTION_LINES = 150
 _SHOWN = 5  # wide rights in a warning
 
 _log = logs.get("receipt")
@@ -227,13 +228,30 @@ class Report:
     def restored(self, deployment: Deployment) -> None:
         """Report that what was live before is live again, as another function version."""
         if serving := self._receipt.serving:
-            self._change(serving=replace(serving, url=deployment.url, version=deployment.version))
+            self._change(
+                serving=replace(serving, url=deployment.url, version=deployment.version),
+                url=deployment.url, function=deployment.function,
+            )  # fmt: skip
+
+    def stays(self, deployment: Deployment, object_version: str | None) -> None:
+        """Report what the stack has though it failed, since nothing was live before it.
+
+        Args:
+            deployment: what the stack has.
+            object_version: the version of the zip that it was made from, if that is known.
+        """
+        serving = Serving(deployment.url, deployment.function, deployment.version, object_version)
+        self._change(serving=serving, url=deployment.url, function=deployment.function)
 
     def failed(self, error: AppError) -> None:
         """End as failed: the uploader has something to fix. Raises what the store raises."""
         problem = ReceiptError(str(error.code), self._clean(error.message), self._clean(error.hint))
+        told = LineRedactor(self._redact)(printable(error.function_log))
+        lines = [line.rstrip() for line in told.splitlines()][-_FUNCTION_LINES:]
+        if lines:
+            self.say("\n".join(("the function logged:", *(f"  {line}" for line in lines))))
         self.say(f"failed: {problem.code}\n{problem.message}\n{problem.hint}")
-        self._finish(status="failed", error=problem)
+        self._finish(status="failed", error=problem, function_log=tuple(lines))
 
     def superseded(self) -> None:
         """End as superseded: a newer version of the object takes the place. Raises what the store raises."""
@@ -243,7 +261,7 @@ class Report:
     def undeployed(self) -> None:
         """End as undeployed: the zip was deleted, and the app with it. Raises what the store raises."""
         self.say("superseded: the zip was deleted, and the app was removed from AWS")
-        self._finish(status="superseded", serving=None, error=None)
+        self._finish(status="superseded", serving=None, url=None, function=None, error=None)
 
     def delayed(self, reason: Exception) -> None:
         """End as delayed: our side failed, and the upload is retried. Raises what the store raises."""

@@ -12,15 +12,15 @@ from hypothesis import strategies as st
 from auto_lambda.errors import AppError, Code
 
 
-@given(st.sampled_from(Code), st.text(max_size=300), st.text(max_size=300))
-def test_an_error_comes_back_from_its_text(code: Code, message: str, hint: str) -> None:
-    back = AppError.of(AppError(code, message, hint=hint).text())
+@given(st.sampled_from(Code), st.text(max_size=300), st.text(max_size=300), st.text(max_size=300))
+def test_an_error_comes_back_from_its_text(code: Code, message: str, hint: str, log: str) -> None:
+    back = AppError.of(AppError(code, message, hint=hint, function_log=log).text())
     assert back
-    assert (back.code, back.message, back.hint) == (code, message, hint)
+    assert (back.code, back.message, back.hint, back.function_log) == (code, message, hint, log)
 
 
 def test_a_long_message_fits_into_an_item_of_the_table() -> None:
-    assert len(AppError(Code.UNHEALTHY, "é" * 10**6, hint="").text()) < 200_000
+    assert len(AppError(Code.UNHEALTHY, "é" * 10**6, hint="", function_log="é" * 10**6).text()) < 300_000
 
 
 @pytest.mark.parametrize("text", ["", "[]", "7", "{}", '{"code": "of-another-age", "message": "", "hint": ""}'])

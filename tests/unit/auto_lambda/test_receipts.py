@@ -22,6 +22,7 @@ WHOLE = Receipt(
     Permissions("granted", ("Allow s3:GetObject on arn:a",), ("Allow s3:GetObject on arn:a",), ("Allow s3:* on *",)),
     commit=Commit("9f2c1a7b", "acme/shop"), retry_at=NOON,
     costs=StandingCosts("us-east-1, 2026-11", (Cost("App", "snap_start", 1.9771, "the snapshot of 512 MB"),)),
+    function_log=("asking", "KeyError: 'COLOR'"),
 )  # fmt: skip
 
 

@@ -210,6 +210,43 @@ def test_what_had_to_be_made_live_again_is_known_by_its_new_version(world: World
     assert (world.receipt["serving"]["version"], world.receipt["serving"]["upload"]) == ("4", "v1")
 
 
+STANDING = Deployment("al", "shop-dev", "1", "live", "https://new/", "", changed=False)
+
+
+def test_a_first_release_that_does_not_answer_is_what_serves(world: World) -> None:
+    world.in_verify, world.stands = unhealthy, STANDING
+    deliver(world, upload())
+    told = world.receipt
+    assert (told["status"], told["url"], told["function"]) == ("failed", "https://new/", "shop-dev")
+    assert told["serving"] == {
+        "url": "https://new/", "function": "shop-dev", "version": "1", "upload": "v1", "before": None,
+    }  # fmt: skip
+    assert world.record().live is None
+
+
+def test_what_an_earlier_failure_left_is_told_of_a_zip_that_gets_less_far(world: World) -> None:
+    world.in_verify, world.stands = unhealthy, STANDING
+    deliver(world, upload())
+    world.newest[SHOP_ZIP], world.trouble = "v2", fail(APP_ERROR)
+    deliver(world, upload("v2"))
+    assert (world.receipt["function"], world.receipt["serving"]["version"]) == ("shop-dev", "1")
+    assert world.receipt["serving"]["upload"] is None
+
+
+@pytest.mark.parametrize("stands", [None, OSError("CloudFormation is away")])
+def test_without_a_stack_to_tell_of_the_failure_is_told_all_the_same(world: World, stands: Exception | None) -> None:
+    world.in_verify, world.stands = unhealthy, stands
+    deliver(world, upload())
+    assert (world.receipt["status"], world.receipt["function"], world.receipt["serving"]) == ("failed", None, None)
+
+
+def test_the_url_of_what_is_live_is_told_of_a_zip_that_is_not(world: World) -> None:
+    deliver(world, upload("v1"))
+    world.newest[SHOP_ZIP], world.trouble = "v2", fail(APP_ERROR)
+    deliver(world, upload("v2"))
+    assert (world.receipt["function"], world.receipt["version"]) == ("shop-dev", None)
+
+
 def test_any_other_failure_is_ours_delays_and_is_raised(world: World) -> None:
     world.trouble = fail(OSError("disk full"))
     with pytest.raises(OSError, match="disk full"):

@@ -132,6 +132,18 @@ def test_an_unhealthy_first_deploy_stays_and_says_so(world: World) -> None:
     assert "There is no earlier release to roll back to; this one stays deployed." in world.said[-1]
 
 
+def test_what_stays_of_an_unhealthy_first_deploy_is_known(world: World) -> None:
+    assert world.deployer.standing(world.app) is None
+    with pytest.raises(AppError) as caught:
+        world.deploy(world.make.bundle(code=CRASH))
+    standing = world.deployer.standing(world.app)
+    assert standing
+    assert (standing.version, standing.alias) == (world.live(standing.function), "live")
+    assert standing.url
+    assert "RuntimeError: out of ideas" in caught.value.function_log
+    assert "function_log" in caught.value.hint
+
+
 def test_a_stack_of_someone_else_is_refused(world: World) -> None:
     body = json.dumps({"Resources": {"Queue": {"Type": "AWS::SQS::Queue"}}})
     world.cloudformation.create_stack(StackName=world.app.stack, TemplateBody=body)

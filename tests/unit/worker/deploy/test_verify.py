@@ -102,6 +102,35 @@ def test_a_page_that_hides_the_exception_is_explained_by_the_log(make: Maker) ->
         verify(make.bundle(), web, functions)
 
 
+@pytest.mark.parametrize("message", ['{"statusCode": 500, "body": ""}', "{}"])
+def test_what_the_function_logged_about_a_failing_answer_is_told_whole(make: Maker, message: str) -> None:
+    log = f"START RequestId: 1 Version: 7\nasking the warehouse\n{TRACEBACK}END RequestId: 1\n"
+    with pytest.raises(Unhealthy) as caught:
+        verify(make.bundle(), Web(HttpAnswer(500, "<h1>no</h1>")), Lambda(Answer(None, message, log=log)))
+    assert caught.value.function_log == f"asking the warehouse\n{TRACEBACK}".rstrip()
+
+
+def test_the_log_of_a_call_that_went_well_is_not_told_of_one_that_did_not(make: Maker) -> None:
+    well = Answer(None, '{"statusCode": 200}', log="all is well\n")
+    with pytest.raises(Unhealthy) as caught:
+        verify(make.bundle(), Web(HttpAnswer(502, "")), Lambda(well))
+    assert caught.value.function_log == ""
+
+
+def test_an_error_of_the_function_itself_comes_with_its_log(make: Maker) -> None:
+    failing = Answer("KeyError", "'COLOR'", log=f"START RequestId: 1 Version: 7\n{TRACEBACK}")
+    with pytest.raises(Unhealthy) as caught:
+        verify(make.bundle(), Web(HttpAnswer(502, "")), Lambda(failing))
+    assert caught.value.function_log == TRACEBACK.rstrip()
+
+
+def test_a_queue_handler_that_fails_comes_with_its_log(make: Maker) -> None:
+    failing = Answer("KeyError", "'COLOR'", log=TRACEBACK)
+    with pytest.raises(Unhealthy, match="does not start") as caught:
+        verify(make.bundle(triggered(Queue=QUEUE), url=False, main="Work"), Web(), Lambda(failing), None)
+    assert caught.value.function_log == TRACEBACK.rstrip()
+
+
 def test_the_function_is_asked_for_the_cause_under_the_host_that_was_asked(make: Maker) -> None:
     functions = Lambda(Answer(None, "{}"))
     with pytest.raises(Unhealthy):

@@ -36,7 +36,7 @@ SCHEMA_1 = {
     "schema", "app", "stage", "status", "step", "upload", "rollback", "framework", "python", "architecture", "sandbox",
     "timings", "init_ms", "package_bytes", "package_zip_bytes", "url",
     "function", "version", "alias", "serving", "error", "warnings", "log", "worker", "updated", "by",
-    "permissions", "retry_at", "commit", "repository", "costs",
+    "permissions", "retry_at", "commit", "repository", "costs", "function_log",
 }  # fmt: skip
 
 
@@ -116,6 +116,7 @@ def test_a_live_receipt_has_every_field_of_the_schema(report: Report, bucket: Bu
         "framework": "chalice", "python": "3.12", "architecture": "arm64", "sandbox": None, "url": "https://shop.example/",
         "init_ms": 312, "package_bytes": 7000, "package_zip_bytes": 5000,
         "function": "shop-prod", "version": "3", "alias": "live", "error": None, "warnings": ["slow"], "log": LOG,
+        "function_log": None,
         "serving": {
             "url": "https://shop.example/", "function": "shop-prod", "version": "3", "upload": "v1", "before": "v0",
         },
@@ -140,6 +141,37 @@ def test_a_failed_receipt_has_every_field_too_null_where_unknown(report: Report,
     assert (told["status"], told["step"], told["url"], told["version"]) == ("failed", "inspect", None, None)
     assert "no app in it" in bucket.log
     assert "add one" in bucket.log
+
+
+def test_what_the_function_logged_is_in_receipt_and_log_without_its_secrets(report: Report, bucket: Bucket) -> None:
+    report.hide(["of-the-function"])
+    logged = (
+        "asking\x1b[31m with of-the-function\nTraceback (most recent call last):\n"
+        '  File "/var/task/app.py", line 7, in i\n    return charge(token="a1b2c3d4e5f6")\n'
+        "-----BEGIN PRIVATE KEY-----\nMIIEpAIBAAKCAQEA\n-----END PRIVATE KEY-----\nKeyError: 'COLOR'\n"
+    )
+    report.failed(AppError(Code.UNHEALTHY, "500", hint="mend it", function_log=logged))
+    told = bucket.receipt["function_log"]
+    assert told[0] == "asking with ***"
+    assert told[2] == '  File "/var/task/app.py", line 7, in i'
+    assert told[-1] == "KeyError: 'COLOR'"
+    for text in ("\n".join(told), bucket.log):
+        assert "KeyError: 'COLOR'" in text
+        for secret in ("of-the-function", "a1b2c3d4e5f6", "MIIE", "\x1b"):
+            assert secret not in text
+
+
+def test_of_a_long_log_the_end_is_told(report: Report, bucket: Bucket) -> None:
+    logged = "\n".join(f"line {number}" for number in range(1_000))
+    report.failed(AppError(Code.UNHEALTHY, "500", hint="mend it", function_log=logged))
+    assert bucket.receipt["function_log"][-1] == "line 999"
+    assert len(bucket.receipt["function_log"]) < 200
+
+
+def test_an_error_without_a_functions_log_has_none(report: Report, bucket: Bucket) -> None:
+    report.failed(AppError(Code.NO_FRAMEWORK, "no app in it", hint="add one"))
+    assert bucket.receipt["function_log"] is None
+    assert "the function logged" not in bucket.log
 
 
 def test_a_step_inside_a_step_has_its_seconds_to_itself(bucket: Bucket) -> None:
