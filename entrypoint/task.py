@@ -21,9 +21,13 @@ LONGEST_DRAIN = 120  # ECS kills a task on Fargate that long after SIGTERM, at t
 Kind = Literal["asgi", "wsgi", "lambda"]
 Payload = Literal["1.0", "2.0"]
 
-_SHA256 = re.compile(r"[0-9a-f]{64}")
-_HANDLER = re.compile(r"[^\s.]+(\.[^\s.]+)+")
-_APPLICATION = re.compile(r"[^\s:]+:[^\s:]+")
+_TEXTS = {
+    "text": re.compile(r"\A.+"),
+    "a SHA-256 in hexadecimal digits": re.compile(r"\A[0-9a-f]{64}"),
+    "text like module.function": re.compile(r"\A[^\s.]+(\.[^\s.]+)+"),
+    "text like module:attribute": re.compile(r"\A[^\s:]+:[^\s:]+"),
+    "a path that begins with /": re.compile(r"\A/\S*"),
+}
 
 
 class BadTask(ValueError):
@@ -111,10 +115,10 @@ def parse(text: str) -> TaskDescription:
         bucket=values.text("bucket"),
         code=_artefact(values.given("code"), "code"),
         layers=tuple(_artefact(one, f"layers[{index}]") for index, one in enumerate(values.sequence("layers"))),
-        handler=values.text("handler", _HANDLER),
+        handler=values.text("handler", "text like module.function"),
         kind=values.choice("kind", get_args(Kind)),
-        application=values.optional("application", lambda name: values.text(name, _APPLICATION)),
-        health_path=values.text("health_path", re.compile(r"/\S*")),
+        application=values.optional("application", lambda name: values.text(name, "text like module:attribute")),
+        health_path=values.text("health_path", "a path that begins with /"),
         drain_seconds=values.number("drain_seconds", 1, LONGEST_DRAIN),
         function_name=values.text("function_name"),
         function_version=values.text("function_version"),
@@ -137,7 +141,7 @@ def _consistent(task: TaskDescription) -> TaskDescription:
 
 def _artefact(given: object, name: str) -> Artefact:
     values = _Values(given, f"{name}.", {"key", "sha256"})
-    return Artefact(values.text("key"), values.text("sha256", _SHA256))
+    return Artefact(values.text("key"), values.text("sha256", "a SHA-256 in hexadecimal digits"))
 
 
 class _Values:
@@ -156,10 +160,10 @@ class _Values:
             raise BadTask(f"{self._prefix}{name} is missing")
         return self._given[name]
 
-    def text(self, name: str, pattern: re.Pattern[str] = re.compile(r".+")) -> str:
+    def text(self, name: str, wanted: str = "text") -> str:
         value = self.given(name)
-        if not isinstance(value, str) or not pattern.fullmatch(value):
-            raise self._wrong(name, f"text like {pattern.pattern}")
+        if not isinstance(value, str) or not _TEXTS[wanted].fullmatch(value):
+            raise self._wrong(name, wanted)
         return value
 
     def number(self, name: str, least: int, most: int) -> int:

@@ -89,7 +89,7 @@ def as_json() -> dict[str, Any]:
         ({"kind": ["asgi"]}, "kind has to be one of"),
         ({"application": "app.app"}, "application has to be text"),
         ({"kind": "lambda"}, "application has to be null"),
-        ({"health_path": "health"}, "health_path has to be text"),
+        ({"health_path": "health"}, "health_path has to be a path"),
         ({"drain_seconds": 0}, "drain_seconds has to be a whole number from 1 to 120, and is 0"),
         ({"drain_seconds": 121}, "drain_seconds has to be a whole number"),
         ({"processes": True}, "processes has to be a whole number"),
