@@ -59,6 +59,11 @@ class App:
         return f"al-{self.name}-{self.stage}"
 
     @property
+    def flex_stack(self) -> str:
+        """The stack of what an app needs on Fargate. No app's own: names and stages have no capital letters."""
+        return f"{_RESERVED}Flex-{self.name}-{self.stage}"
+
+    @property
     def function(self) -> str:
         """The function of an app with only one, named so that ``zappa status|tail|invoke`` find it."""
         return f"{self.name}-{self.stage}"

@@ -13,6 +13,7 @@ from typing import Any
 from auto_lambda.keys import App
 from auto_lambda.model import Architecture, BucketNotification, FrameworkName, Template
 from builder.function_options import FunctionOptions
+from builder.protocol.flex import FlexMessage
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,7 @@ class Options:
     functions: Mapping[str, FunctionOptions] = field(default_factory=dict)
     package: Packaging = field(default_factory=Packaging)
     throttle: Throttle | None = None
+    flex: FlexMessage | None = None
 
     @property
     def asked_path(self) -> str:

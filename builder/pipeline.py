@@ -192,6 +192,7 @@ def as_message(package: ProvenApp, opened: ExitStack) -> tuple[AppBuilt, Sequenc
         lock=built.lock,
         retain=source.options.retention.releases or draft.retain,
         log_days=source.options.retention.log_days,
+        flex=source.options.flex,
         shared_layer=layer.shared if layer else None,
         proof=ProofMessage(
             init_ms=proof.init_ms, package_bytes=proof.package_bytes, package_zip_bytes=proof.package_zip_bytes

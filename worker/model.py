@@ -13,6 +13,7 @@ from pathlib import Path
 from auto_lambda.keys import App
 from auto_lambda.model import Architecture, BucketNotification, Commit, Dropper, FrameworkName, Proof, Template
 from auto_lambda.namespace import Place
+from builder.protocol.flex import FlexMessage
 from worker.ownership import pipeline_of
 
 
@@ -90,7 +91,8 @@ class Bundle:
 
     ``template`` is final: versions, ``live`` aliases, layer, code location, boundary. ``artifacts`` holds the code
     zip, the layer zip and the template itself. ``template_key`` identifies the whole release. ``asked`` tells whether
-    its functions may be sent a request that nobody made, to see that they answer.
+    its functions may be sent a request that nobody made, to see that they answer. ``flex`` says when the app moves to
+    Fargate and back, None if it stays on Lambda.
     """
 
     app: App
@@ -105,6 +107,7 @@ class Bundle:
     health_path: str
     notifications: tuple[BucketNotification, ...] = ()
     asked: bool = True
+    flex: FlexMessage | None = None
 
 
 @dataclass(frozen=True, slots=True)

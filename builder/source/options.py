@@ -12,7 +12,9 @@ from auto_lambda.keys import App, BadKey
 from auto_lambda.model import LOG_DAYS
 from builder.function_options import FunctionOptions
 from builder.model import Options, Packaging, Retention, Throttle
+from builder.protocol.flex import FlexMessage
 from builder.source import documents
+from builder.source.flex import read_flex
 from builder.source.functions import read_functions
 from builder.source.problems import Problems
 from builder.source.python_path import VARIABLE, with_layer
@@ -246,6 +248,10 @@ def _throttle(file: str, value: Any) -> Throttle:
     return Throttle(float(rate), burst)
 
 
+def _flex(file: str, value: Any) -> FlexMessage:
+    return read_flex(file, _table(file, "flex", value))
+
+
 _MOST_RATE, _MOST_BURST = 10_000, 5_000  # of an account, unless AWS has raised them
 _THROTTLE = f"rate is requests per second, up to {_MOST_RATE:,}; burst is requests at once, 1 to {_MOST_BURST:,}."
 
@@ -288,4 +294,5 @@ _READERS: Mapping[str, Callable[[str, Any], Any]] = {
     "functions": _functions,
     "package": _package,
     "throttle": _throttle,
+    "flex": _flex,
 }

@@ -61,6 +61,7 @@ def assemble(app: App, built: BuiltApp, work: Path, target: DeployTarget, *, nar
         health_path=release.health_path(result),
         notifications=release.notifications(template),
         asked=result.asked,
+        flex=result.flex,
     )
 
 

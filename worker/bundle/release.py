@@ -8,6 +8,7 @@ from typing import Any
 
 from auto_lambda.keys import App
 from auto_lambda.model import BucketNotification, Template
+from builder.protocol.flex import FlexMessage
 from builder.protocol.messages import AppBuilt
 from worker.model import Bundle
 
@@ -20,6 +21,7 @@ def describe(built: AppBuilt) -> dict[str, Any]:
         **({"Lock": key} if (key := lock_key(built)) else {}),
         **({"Retain": built.retain} if built.retain else {}),
         **({} if built.asked else {"Asked": False}),
+        **({"Flex": built.flex.model_dump()} if built.flex else {}),
         "Framework": built.framework,
         "Python": built.python,
         "Architecture": built.architecture,
@@ -66,7 +68,14 @@ def bundle(app: App, template_key: str, template: Template) -> Bundle:
         health_path=about["HealthPath"],
         notifications=notifications(template),
         asked=about.get("Asked", True),
+        flex=flex(template),
     )
+
+
+def flex(template: Template) -> FlexMessage | None:
+    """Return when the app of a released template moves to Fargate and back; None if it stays on Lambda."""
+    said = template["Metadata"][SECTION].get("Flex")
+    return FlexMessage.model_validate(said) if said else None
 
 
 def notifications(template: Template) -> tuple[BucketNotification, ...]:

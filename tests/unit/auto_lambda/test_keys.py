@@ -90,3 +90,11 @@ def test_a_rollback_is_asked_for_by_a_version(version: str) -> None:
 def test_what_is_no_version_asks_for_no_rollback(text: str) -> None:
     assert wanted_release({ROLLBACK: text}) is None
     assert wanted_release({}) is None
+
+
+def test_no_app_can_own_the_flex_stack_of_another() -> None:
+    for app in (App("dev", "shop"), App("dev", "flex-shop"), App("shop-dev", "flex")):
+        assert app.flex_stack not in {App("dev", "shop").stack, App("dev", "flex-shop").stack}
+    assert App("dev", "shop").flex_stack == "al-Flex-shop-dev"
+    with pytest.raises(BadKey):
+        App("shop-dev", "Flex")

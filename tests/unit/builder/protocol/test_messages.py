@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from auto_lambda.errors import Code
 from builder.protocol.channel import BadMessage
+from builder.protocol.flex import FlexMessage
 from builder.protocol.messages import (
     Action,
     AppRequest,
@@ -31,6 +32,7 @@ NOTIFICATION = {
     "suffix": "s",
     "called": ["a.b"],
 }
+FLEX = FlexMessage(measure="concurrency", above=1.0, below=0.5, domain="shop.example.com").model_dump()
 ACTION = {"kind": "resolve", "inputs": {"python": "3.12"}}
 EVENTS: dict[str, dict[str, Any]] = {
     "step": {"event": "step", "step": "unpack"},
@@ -39,7 +41,7 @@ EVENTS: dict[str, dict[str, Any]] = {
     "recognised": {"event": "recognised", "framework": "zappa", "python": "3.12", "architecture": "arm64"},
     "ask": {"event": "ask", "ask": 1, "action": ACTION},
     "tool": {"event": "tool", "ask": 1, "name": "compiler", "python": "3.12"},
-    "built": built(files=[FILE], notifications=[NOTIFICATION], retain=3, log_days=30),
+    "built": built(files=[FILE], notifications=[NOTIFICATION], retain=3, log_days=30, flex=FLEX),
     "done": {"event": "done", "files": [FILE]},
     "failed": {"event": "failed", "problem": {"code": "bad-config", "message": "m", "hint": "h"}},
     "netted": {"event": "netted", "text": "Traceback"},
@@ -86,7 +88,7 @@ def test_a_value_of_another_type_or_none_is_refused(event: str, path: tuple[str 
     free = (event, *path) in ANYTHING
     for wrong in (object(), 1.5, float("nan"), b"x", "\ud800", NESTED, {"x": NESTED}, [None], True, -1):
         same = free or (path[-1] in ("ask",) and wrong == -1 and wrong is not True)
-        same = same or (path == ("asked",) and wrong is True)
+        same = same or (path == ("asked",) and wrong is True) or (path == ("flex", "above") and wrong == 1.5)
         if not same:
             with pytest.raises(BadMessage):
                 read_event(changed(event, *path, to=wrong))
@@ -100,7 +102,7 @@ def test_unknown_fields_are_refused(event: str) -> None:
 
 @pytest.mark.parametrize("event", EVENTS)
 def test_fields_that_miss_are_refused(event: str) -> None:
-    for name in EVENTS[event].keys() - {"url", "retain", "log_days", "asked"}:
+    for name in EVENTS[event].keys() - {"url", "retain", "log_days", "asked", "flex"}:
         with pytest.raises(BadMessage):
             read_event({key: value for key, value in EVENTS[event].items() if key != name})
 
