@@ -2,15 +2,72 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, Literal
+from urllib.parse import parse_qs, unquote
 
 EventShape = Literal["rest-api", "http-api", "function-url"]
 _HOST = "proof.invalid"  # a name that never resolves (RFC 6761)
 _AGENT = "auto-lambda"
 
 
-def get_event(shape: EventShape, path: str, stage: str, host: str = _HOST) -> Mapping[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Route:
+    """What a request's path belongs to in a REST API: the path of a resource, and what stands for its parameters."""
+
+    resource: str
+    parameters: Mapping[str, str] | None = None
+
+
+def find_route(resources: Iterable[str], path: str) -> Route | None:
+    """Return the route of a path, as API Gateway would choose it; None if the API has none for it.
+
+    API Gateway Developer Guide, 'Set up REST API methods': literal segments win over parameters, ``{name+}`` takes the
+    rest.
+
+    Args:
+        resources: the paths of the API's resources, such as ``/items/{id}``.
+        path: with a leading slash; a query does not count.
+    """
+    found = [(shape, route) for one in resources if (shape := _shape(one, path)) and (route := _route(one, path))]
+    return min(found, key=lambda one: one[0], default=(None, None))[1]
+
+
+def _segments(path: str) -> list[str]:
+    return path.partition("?")[0].strip("/").split("/")
+
+
+def _shape(resource: str, path: str) -> tuple[int, ...] | None:
+    """Return how exactly a resource names a path, segment by segment, the lower the better; None if it is another."""
+    kinds: list[int] = []
+    wanted, given = _segments(resource), _segments(path)
+    for position, name in enumerate(wanted):
+        segment = given[position] if position < len(given) else ""
+        if name.startswith("{") and name.endswith("+}"):
+            return (*kinds, 2) if segment and position == len(wanted) - 1 else None
+        if name.startswith("{") and name.endswith("}") and segment:
+            kinds.append(1)
+        elif name == segment:
+            kinds.append(0)
+        else:
+            return None
+    return tuple(kinds) if len(wanted) == len(given) else None
+
+
+def _route(resource: str, path: str) -> Route:
+    parameters, given = {}, _segments(path)
+    for position, name in enumerate(_segments(resource)):
+        if name.startswith("{"):
+            greedy = name.endswith("+}")
+            value = "/".join(given[position:]) if greedy else given[position]
+            parameters[name.strip("{+}")] = unquote(value)
+    return Route(resource, parameters or None)
+
+
+def get_event(
+    shape: EventShape, path: str, stage: str, host: str = _HOST, route: Route | None = None
+) -> Mapping[str, Any]:
     """Return the event of ``GET path``.
 
     Shapes: API Gateway Developer Guide, 'Set up Lambda proxy integrations' (payload 1.0) and 'Create Lambda proxy
@@ -18,26 +75,30 @@ def get_event(shape: EventShape, path: str, stage: str, host: str = _HOST) -> Ma
 
     Args:
         shape: who sends it.
-        path: with a leading slash.
+        path: with a leading slash, perhaps with a query.
         stage: the API's stage; a function URL has none.
         host: that is asked. Some frameworks answer for no other than their own.
+        route: of a REST API; by default, one that takes all paths.
     """
+    plain, _, query = path.partition("?")
     if shape == "rest-api":
-        return _rest_api(path, stage, host)
-    return _http_api(path, stage if shape == "http-api" else None, host)
+        taken = route or Route("/{proxy+}", {"proxy": plain.lstrip("/")})
+        return _rest_api(plain, query, stage, host, taken)
+    return _http_api(plain, query, stage if shape == "http-api" else None, host)
 
 
-def _rest_api(path: str, stage: str, host: str) -> Mapping[str, Any]:
+def _rest_api(path: str, query: str, stage: str, host: str, route: Route) -> Mapping[str, Any]:
     headers = {"Host": host, "User-Agent": _AGENT, "X-Forwarded-Proto": "https", "X-Forwarded-Port": "443"}
+    asked = parse_qs(query, keep_blank_values=True)
     return {
-        "resource": "/{proxy+}",
+        "resource": route.resource,
         "path": path,
         "httpMethod": "GET",
         "headers": headers,
         "multiValueHeaders": {name: [value] for name, value in headers.items()},
-        "queryStringParameters": None,
-        "multiValueQueryStringParameters": None,
-        "pathParameters": {"proxy": path.lstrip("/")},
+        "queryStringParameters": {name: values[-1] for name, values in asked.items()} or None,
+        "multiValueQueryStringParameters": asked or None,
+        "pathParameters": route.parameters,
         "stageVariables": None,
         "requestContext": {
             "accountId": "123456789012",
@@ -47,7 +108,7 @@ def _rest_api(path: str, stage: str, host: str) -> Mapping[str, Any]:
             "path": f"/{stage}{path}",
             "protocol": "HTTP/1.1",
             "requestId": "00000000-0000-4000-8000-000000000000",
-            "resourcePath": "/{proxy+}",
+            "resourcePath": route.resource,
             "stage": stage,
         },
         "body": None,
@@ -55,13 +116,13 @@ def _rest_api(path: str, stage: str, host: str) -> Mapping[str, Any]:
     }
 
 
-def _http_api(path: str, stage: str | None, host: str) -> Mapping[str, Any]:
+def _http_api(path: str, query: str, stage: str | None, host: str) -> Mapping[str, Any]:
     raw = f"/{stage}{path}" if stage else path
     return {
         "version": "2.0",
         "routeKey": "$default",
         "rawPath": raw,
-        "rawQueryString": "",
+        "rawQueryString": query,
         "headers": {"host": host, "user-agent": _AGENT, "x-forwarded-proto": "https", "x-forwarded-port": "443"},
         "requestContext": {
             "accountId": "123456789012",

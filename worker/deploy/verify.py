@@ -6,7 +6,7 @@ import http.client
 import json
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,7 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential
 
 from auto_lambda.aws.lambda_ import Answer, Functions
-from auto_lambda.lambda_events import EventShape, get_event
+from auto_lambda.lambda_events import EventShape, find_route, get_event
 from auto_lambda.model import BuildLog
 from auto_lambda.redact import printable
 from worker.bundle.publish import alias_output
@@ -149,7 +149,8 @@ class Verifier:
     def _invoked_directly(self, base: str, bundle: Bundle, outputs: Mapping[str, str]) -> Answer | None:
         """Invoke the function directly to get its own error and log, which API Gateway hides."""
         asked = urlsplit(base)
-        event = get_event(_shape(bundle), bundle.health_path, asked.path.strip("/"), asked.netloc)
+        route = find_route(_paths(bundle), bundle.health_path)
+        event = get_event(_shape(bundle), bundle.health_path, asked.path.strip("/"), asked.netloc, route)
         try:
             return self._functions.invoke(outputs[alias_output(bundle.main)], event)
         except (ClientError, BotoCoreError):
@@ -228,6 +229,13 @@ def _shape(bundle: Bundle) -> EventShape:
     if "AWS::ApiGateway::RestApi" in kinds:
         return "rest-api"
     return "http-api" if "AWS::ApiGatewayV2::Api" in kinds else "function-url"
+
+
+def _paths(bundle: Bundle) -> Collection[str]:
+    """Return the paths of an API that its functions have to be told, since it is defined by them."""
+    view = TemplateView(bundle.template["Resources"])
+    apis = (properties.get("Body", {}).get("paths", {}) for _, properties in view.of("ApiGateway::RestApi"))
+    return {path for paths in apis for path in paths}
 
 
 def _shown(text: str) -> str:

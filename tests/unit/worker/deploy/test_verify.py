@@ -139,6 +139,19 @@ def test_the_function_is_asked_for_the_cause_under_the_host_that_was_asked(make:
     assert str(event["headers"].get("Host") or event["headers"]["host"]) == URL.split("/")[2]
 
 
+def test_the_function_is_asked_for_the_cause_by_the_route_that_was_asked(make: Maker) -> None:
+    template = rest_template()
+    paths = template["Resources"]["Rest"]["Properties"]["Body"]["paths"]
+    paths["/items/{id}"] = paths.pop("/{proxy+}")
+    functions = Lambda(Answer(None, "{}"))
+    with pytest.raises(Unhealthy):
+        verify(make.bundle(template, health_path="/items/a%20b?full=1"), Web(HttpAnswer(500, "")), functions)
+    _, event = functions.called[0]
+    assert event["requestContext"]["resourcePath"] == event["resource"] == "/items/{id}"
+    assert (event["path"], event["pathParameters"]) == ("/items/a%20b", {"id": "a b"})
+    assert event["multiValueQueryStringParameters"] == {"full": ["1"]}
+
+
 def test_an_answer_with_a_traceback_ends_in_the_exception(make: Maker) -> None:
     with pytest.raises(Unhealthy, match=r"was answered 500: AttributeError: no b$"):
         verify(make.bundle(), Web(HttpAnswer(500, "x" * 500 + TRACEBACK)))
