@@ -20,6 +20,8 @@ _NO_SPACE = (errno.EFBIG, errno.ENOSPC, errno.EDQUOT)
 _WRONG_CALLS = frozenset({"ParamValidationError", "UnknownServiceError", "ValidationError", "DataNotFoundError"})
 _NETWORK_ERRORS = frozenset({"gaierror", "ConnectionError", "ConnectionRefusedError", "URLError", "NewConnectionError",
                       "ConnectError", "OperationalError"})  # fmt: skip
+_OF_TEMPLATES = frozenset({"TemplateNotFound", "TemplateDoesNotExist"})  # jinja2's, Django's
+_TEMPLATE = re.compile(r"[\w./-]{1,255}")
 _OF_THE_LOADER = frozenset({"ImportError", "OSError"})
 # Bounded, and tried only where a word begins: an untrusted message may be one word of a hundred thousand letters.
 _LIBRARY = re.compile(r"(?<!\S)(\S{1,255}): cannot open shared object file")
@@ -80,16 +82,13 @@ def remedy(
             "The app calls AWS while it is imported, where it has neither credentials nor a network: make the call "
             f"inside a function, when it is first needed, or set what it asks AWS for {WHERE_TO_SET}."
         )
-    if number == errno.EROFS:
-        return Code.WRITES_TO_READ_ONLY, (
-            f"{clean(file) or 'The file'} cannot be written: on Lambda only /tmp can. Write there, or not while the "
-            "app is imported."
+    if template := _TEMPLATE.search(message) if _OF_TEMPLATES.intersection(types) else None:
+        return Code.APP_DOES_NOT_IMPORT, (
+            f"The zip has no template {clean(template[0])} where the app looks for it: add it, in most apps to the "
+            "folder templates/ beside the module that makes the app."
         )
-    if number in _NO_SPACE:
-        return Code.TOO_MUCH_DISK, (
-            "A build may write 4 GB in all, 1 GB into one file and 2 GB into /tmp. Download large data at run time, "
-            "from a bucket."
-        )
+    if number is not None and (written := _remedy_of_writing(number, file)):
+        return written
     # An exception of another type that speaks of libraries misses none.
     loader = message if _OF_THE_LOADER.intersection(types) else ""
     if found := _LIBRARY.search(loader):
@@ -102,5 +101,25 @@ def remedy(
     if _NETWORK_ERRORS.intersection(types):
         return Code.APP_DOES_NOT_IMPORT, (
             "There is no network while a package is tested: connect inside functions, when it is needed."
+        )
+    return None
+
+
+def _remedy_of_writing(number: int, file: str) -> tuple[Code, str] | None:
+    if number == errno.EROFS and file.rstrip("/").rpartition("/")[2] == "instance":
+        return Code.WRITES_TO_READ_ONLY, (
+            "Flask's instance folder cannot be made beside the code, as on Lambda only /tmp can be written: "
+            'Flask(..., instance_path="/tmp/instance") puts it there. Each instance of the function has a /tmp of its '
+            "own, which does not last: keep data in a service such as DynamoDB."
+        )
+    if number == errno.EROFS:
+        return Code.WRITES_TO_READ_ONLY, (
+            f"{clean(file) or 'The file'} cannot be written: on Lambda only /tmp can. Write there, or not while the "
+            "app is imported."
+        )
+    if number in _NO_SPACE:
+        return Code.TOO_MUCH_DISK, (
+            "A build may write 4 GB in all, 1 GB into one file and 2 GB into /tmp. Download large data at run time, "
+            "from a bucket."
         )
     return None

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict
 
 from auto_lambda.errors import AppError, Code
 from auto_lambda.runtimes import RUNTIMES
+from builder.diagnosis.guarded_imports import absent_guarded_module
 from builder.diagnosis.import_errors import remedy, unset_variables
 from builder.diagnosis.missing_libraries import advice, missing_by_name
 from builder.diagnosis.missing_modules import add_hint
@@ -27,7 +28,7 @@ _MODEL = re.compile(r"\d{1,9} validation errors? for (\w{1,255})\n")
 _CRASH = re.compile(r"^(?:Fatal Python error: .*|  File \"(?P<file>.*)\", line \d+ in .*)$", re.MULTILINE)
 
 
-_FRAME_FILE = re.compile(r'(?m)^  File "([^"\n]{1,4096})", line \d')
+_FRAME_FILE = re.compile(r'(?m)^  File "([^"\n]{1,4096})", line (\d{1,9})')
 
 
 class ExceptionReport(BaseModel):
@@ -142,9 +143,23 @@ class _AppException:
     ) -> None:
         self._code = code
         self._start = start
-        self._problem = problem
         self._shown = shown
         self._python = python
+        absent = None if problem.missing else self._absent_module(problem)
+        self._problem = problem.model_copy(update={"missing": absent}) if absent else problem
+
+    def _absent_module(self, problem: ExceptionReport) -> str | None:
+        """Return the module whose absence an exception of another type comes from."""
+        frames = _FRAME_FILE.findall(problem.traceback)
+        if not frames or problem.type not in ("NameError", "AttributeError", "TypeError"):
+            return None
+        file, line = frames[-1]
+        places = {folder: self._code for folder, name in self._shown.items() if not name}
+        sites = [folder for folder, name in self._shown.items() if name]
+        places |= dict.fromkeys(sites, sites[-1])
+        inside = ((Path(file).relative_to(top), real) for top, real in places.items() if Path(file).is_relative_to(top))
+        found = next((real / one for one, real in inside if ".." not in one.parts), None)
+        return absent_guarded_module(problem.message, found, int(line), [*places.values()]) if found else None
 
     def error(self) -> AppError:
         problem = self._problem
@@ -161,7 +176,7 @@ class _AppException:
             file=with_names(problem.file, self._shown), required=self._required(),
         )  # fmt: skip
         files = _FRAME_FILE.findall(problem.traceback)
-        own = not files or self._is_own(files[-1]) or problem.type == "SystemExit"
+        own = not files or self._is_own(files[-1][0]) or problem.type == "SystemExit"
         error = self._with_traceback(*(known or (Code.APP_DOES_NOT_IMPORT, self._hint(own))))
         return mark(error, missing=problem.missing, own=own, known=known is not None)
 
@@ -179,7 +194,7 @@ class _AppException:
         return required_variables(self._code, self._entries(), self._start.environment)
 
     def _entries(self) -> list[Path]:
-        files = dict.fromkeys(_FRAME_FILE.findall(self._problem.traceback))
+        files = dict.fromkeys(file for file, _ in _FRAME_FILE.findall(self._problem.traceback))
         tops = [Path(TASK), *(folder for folder, name in self._shown.items() if not name)]
         inside = [Path(one).relative_to(top) for one in files for top in tops if Path(one).is_relative_to(top)]
         entries = [self._code / one for one in inside if ".." not in one.parts and one.suffix == ".py"]

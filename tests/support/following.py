@@ -65,6 +65,18 @@ def _require(files: dict[str, str], match: _Match) -> Files:
     return {**files, "requirements.txt": f"{lines}\n"}
 
 
+def _move_modules(files: dict[str, str], names: str) -> Files:
+    moved = {f"chalicelib/{name}.py": files.pop(f"{name}.py") for name in names.split(" and ")}
+    app = files["app.py"]
+    for name in names.split(" and "):
+        app = re.sub(rf"(?m)^(from|import) {name}\b", rf"\1 chalicelib.{name}", app)
+    return {**files, **moved, "app.py": app, "chalicelib/__init__.py": files.get("chalicelib/__init__.py", "")}
+
+
+def _require_and_move(files: dict[str, str], match: _Match) -> Files:
+    return _move_modules(dict(_require(files, match)), match[2])
+
+
 def _python(files: dict[str, str], match: _Match) -> Files:
     return {**files, "auto-lambda.toml": f'python = "{match[1]}"\n{files.get("auto-lambda.toml", "")}'}
 
@@ -113,9 +125,13 @@ _EDITS: tuple[tuple[str, Callable[[dict[str, str], _Match], Files]], ...] = (
     (r"pip list --format=freeze", _without_folders),
     (r"Require (\w+) as well, and import it before (\w+):", _import_before),
     (r"with (\w+) instead of (\w+):", _replace),
+    (r"Add the packages? that provides? (.+?) to requirements.* move (.+) into chalicelib/ and import from there",
+     _require_and_move),
+    (r"move (.+) into chalicelib/ and import from there", lambda files, one: _move_modules(files, one[1])),
+    (r"The zip has no template (\S+) where", lambda files, one: {**files, f"templates/{one[1]}": "<h1>Hello</h1>\n"}),
     (r"Add the packages? that provides? (.+?) to (?:requirements|the app's)", _require),
     (r'write python = "([\d.]+)" into auto-lambda.toml', _python),
-    (r"require (\S+) in the app's requirements", _require),
+    (r"(?:require|Add) (\S+) (?:in|to) the app's requirements", _require),
     (r"Add wsgi.py with two lines: (.+?); (.+)", lambda files, one: {**files, "wsgi.py": f"{one[1]}\n{one[2]}\n"}),
     (r"'(cron\(.*?\))' is not a schedule: .*, as in (cron\(.*\))", lambda files, one: _value(files, one[1], one[2])),
     (r"'(rate\(.*?\))' is not a schedule: it is (rate\(.*?\))", lambda files, one: _value(files, one[1], one[2])),

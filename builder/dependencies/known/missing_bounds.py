@@ -25,10 +25,13 @@ class MissingBound:
 KNOWN = (
     MissingBound("chalice-graphql", ("graphql-server<3.0.0b8",)),
     MissingBound("connexion<3", ("flask<2.3", "werkzeug<3")),
+    MissingBound("dash-chalice<0.2", ("dash<2",)),
+    MissingBound("dash<2.3.1", ("flask<2.2", "werkzeug<2.1")),
     MissingBound("django-debug-toolbar<4.1", ("django<5.1",)),
     MissingBound("djangorestframework<3.13", ("django<4",)),
     MissingBound("djangorestframework>=3.13,<3.14", ("django<4.2",)),
     MissingBound("environs<11", ("marshmallow<4",)),
+    MissingBound("flasgger<0.9.8", ("marshmallow<4",)),  # whose fields, by its README, take what marshmallow 4 refuses
     MissingBound("flask-assets<2.1", ("flask<2.3",)),
     MissingBound("flask-babel<3", ("flask<2.3",)),
     MissingBound("flask-bcrypt<1", ("werkzeug<2.1",)),

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
@@ -13,6 +14,7 @@ from pydantic import BaseModel, ConfigDict
 from auto_lambda.errors import AppError, Code
 from auto_lambda.model import BucketNotification
 from builder.dependencies.optional_groups import hint_of_groups
+from builder.diagnosis.guarded_imports import absent_guarded_module
 from builder.diagnosis.import_errors import WHERE_TO_SET, remedy, unset_variables
 from builder.diagnosis.missing_modules import add_hint
 from builder.diagnosis.other_python import import_hint, mark
@@ -34,6 +36,7 @@ _SLOW = "Lambda allows 10 seconds for it: do slow work and network calls inside 
 _OWN_FOLDER = "chalicelib"
 _LONGEST_PATH = 1000  # characters
 _FUNCTION = "AWS::Lambda::Function"
+_FRAME = re.compile(r'(?m)^  File "([^"\n]{1,1000})", line (\d{1,9})')
 _ALWAYS_SET = ("AWS_CHALICE_CLI_MODE", "AWS_DEFAULT_REGION", "AWS_REGION", "HOME", "PATH", "TMPDIR")
 
 
@@ -82,13 +85,14 @@ class _Failed(_Shape):
     error: _Error
 
 
-def read(outcome: Outcome, result: ResultFile, source: Source) -> Compiled:
+def read(outcome: Outcome, result: ResultFile, source: Source, site: Path | None = None) -> Compiled:
     """Read the compiler's answer.
 
     Args:
         outcome: how the compiler's process ended.
         result: the file that it should have written.
         source: what was compiled, for hints.
+        site: the folder of its dependencies, for hints.
 
     Raises:
         AppError: the app's failure, in the uploader's words.
@@ -101,7 +105,8 @@ def read(outcome: Outcome, result: ResultFile, source: Source) -> Compiled:
     try:
         answer = read_json(result.path)
         if isinstance(answer, dict) and "error" in answer:
-            raise _failure(_Failed.model_validate(answer).error, outcome, source)
+            told = _with_absent_module(_Failed.model_validate(answer).error, source, site)
+            raise _failure(told, outcome, source)
         return Compiled.model_validate(answer)
     except (ValueError, RecursionError) as error:
         raise tampered("compiling app.py") from error
@@ -161,6 +166,22 @@ def _exited(error: _Error, outcome: Outcome, source: Source) -> AppError:
     )
 
 
+def _with_absent_module(error: _Error, source: Source, site: Path | None) -> _Error:
+    """Name the module whose absence an exception of another type comes from."""
+    frames = _FRAME.findall(error.message)
+    if error.missing or not frames:
+        return error
+    folders = [source.root, *([site] if site else [])]
+    name, line = frames[-1]
+    inside = not Path(name).is_absolute() and ".." not in Path(name).parts
+    file = next((file for folder in folders if inside and (file := folder / name).is_file()), None)
+    if file is None:
+        return error
+    shipped = [*folders, source.root / _OWN_FOLDER, source.root / "vendor"]
+    missing = absent_guarded_module(error.message.rpartition("\n")[2], file, int(line), shipped)
+    return error.model_copy(update={"missing": missing}) if missing else error
+
+
 def _import_failed(error: _Error, outcome: Outcome, source: Source) -> AppError:
     del outcome
     message = f"app.py cannot be imported:\n{clean(error.message)}"
@@ -196,13 +217,19 @@ def _import_hint(error: _Error, source: Source) -> str:
     if top == _OWN_FOLDER:
         return f"Put {error.missing.replace('.', '/')} into the zip: the code of {_OWN_FOLDER}/ is the app's own."
     if top.isidentifier() and _has(source.root, top):
-        return f"chalice packages only {PACKAGED}: move {top} into chalicelib/ and import it from there."
+        others = [name for name in error.absent if name != top and name.isidentifier() and _has(source.root, name)]
+        return _move_hint([top, *others])
     own = [name for name in error.absent if name.isidentifier() and _has(source.root, name)]
-    return (
+    hint = (
         hint_of_groups([error.missing, *error.absent], source)
         or import_hint(error.message, clean(error.missing))
         or add_hint(error.missing, error.absent, manifest="requirements.txt", place="chalicelib/", own=own)
     )
+    return f"{hint} And {_move_hint(own)}" if own else hint
+
+
+def _move_hint(modules: Sequence[str]) -> str:
+    return f"chalice packages only {PACKAGED}: move {' and '.join(modules)} into chalicelib/ and import from there."
 
 
 def _has(root: Path, module: str) -> bool:

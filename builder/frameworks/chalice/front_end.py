@@ -90,7 +90,7 @@ class Chalice:
             f"chalice {CHALICE_VERSION}"
         )
         outcome = self._sandbox.run(self._command(built, code, request, result.path), log)
-        compiled = answer.read(outcome, result, source)
+        compiled = answer.read(outcome, result, source, built.site)
         check_sam(compiled.sam)
         expansion = self._actions.run(expand_action(compiled.sam, compiled.tracing, source.python), log)
         expanded = read_expanded(expansion.folder)

@@ -30,6 +30,8 @@ from awslambdaric.lambda_runtime_client import LambdaRuntimeClient
 Handler = Callable[[Any, Any], Any]
 SYSTEM_FOLDERS = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/usr/local/lib64")
 MOST_ABSENT = 20
+OF_ABSENCE = (ModuleNotFoundError, NameError, AttributeError, TypeError)
+"""Also what code raises that imports a module only where it is there, and then takes it for granted."""
 
 
 def main() -> None:
@@ -179,7 +181,9 @@ def describe(error: BaseException) -> dict[str, Any]:
     if isinstance(error, SyntaxError):
         known |= {"file": error.filename or "", "line": error.lineno, "text": (error.text or "").strip()}
     if isinstance(error, ModuleNotFoundError):
-        known |= {"missing": error.name, "absent": absent_modules(error)}
+        known |= {"missing": error.name}
+    if isinstance(error, OF_ABSENCE):
+        known |= {"absent": absent_modules(error)}
     if isinstance(error, OSError) and not isinstance(error, ImportError):
         known |= {"errno": error.errno, "file": str(error.filename or "")}
     known["messages"] = [str(one) for one in chain(error)]

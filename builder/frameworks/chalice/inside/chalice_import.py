@@ -24,6 +24,8 @@ LAMBDA_PACKAGES = {"boto3", "botocore", "s3transfer", "jmespath", "dateutil", "u
 AWS_PACKAGES = {"boto3", "botocore", "s3transfer"}
 LAST_LINES = 25
 MOST_NAMED = 20
+OF_ABSENCE = (ModuleNotFoundError, NameError, AttributeError, TypeError)
+"""Also what code raises that imports a module only where it is there, and then takes it for granted."""
 
 
 class CompileError(Exception):
@@ -159,7 +161,7 @@ def known(
     system = error if isinstance(error, OSError) else None
     return {
         "missing": error.name if isinstance(error, ModuleNotFoundError) else None,
-        "absent": absent_modules(error) if isinstance(error, ModuleNotFoundError) else [],
+        "absent": absent_modules(error) if isinstance(error, OF_ABSENCE) else [],
         "unset": str(error.args[0]) if isinstance(error, KeyError) and innermost == "os" else None,
         "types": sorted({one.__name__ for one in types}),
         "origins": sorted(origins(report)),

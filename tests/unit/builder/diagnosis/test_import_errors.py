@@ -88,3 +88,22 @@ def test_a_file_that_grows_beyond_its_limit_is_too_much_disk(number: int) -> Non
     found = remedy("File too large", types=["OSError"], number=number)
     assert found is not None
     assert found[0] is Code.TOO_MUCH_DISK
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"), [("TemplateNotFound", "index.html"), ("TemplateDoesNotExist", "index.html")]
+)
+def test_a_template_that_is_nowhere_belongs_into_the_zip(kind: str, message: str) -> None:
+    found = remedy(message, types=[kind], origins=["jinja2"])
+    assert found is not None
+    assert found[1].startswith("The zip has no template index.html where the app looks for it: add it")
+
+
+@pytest.mark.parametrize(
+    ("file", "said"), [("/var/task/instance", 'instance_path="/tmp/instance"'), ("a.db", "a.db cannot be written")]
+)
+def test_what_is_written_beside_the_code_goes_to_tmp(file: str, said: str) -> None:
+    found = remedy("Read-only file system", types=["OSError"], number=errno.EROFS, file=file)
+    assert found is not None
+    assert found[0] is Code.WRITES_TO_READ_ONLY
+    assert said in found[1]

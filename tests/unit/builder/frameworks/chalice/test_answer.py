@@ -105,6 +105,19 @@ FAILURES = [
         "No module named 'helper'", "move helper into chalicelib/", id="a module beside app.py",
     ),
     pytest.param(
+        {"app.py": HELLO + "import nowhere, helper\n", "helper.py": ""}, Code.APP_DOES_NOT_IMPORT,
+        "No module named 'nowhere'", "Add the package that provides nowhere to requirements.txt, or put the module "
+        "into chalicelib/. And chalice packages only app.py, chalicelib/ and vendor/: move helper into chalicelib/ "
+        "and import from there.", id="a forgotten requirement, and a module beside app.py",
+    ),
+    pytest.param(
+        {"app.py": HELLO + "try:\n    import nowhere\nexcept ImportError:\n    pass\nx = nowhere.x\nimport helper\n",
+         "helper.py": ""},
+        Code.APP_DOES_NOT_IMPORT, "name 'nowhere' is not defined", "provides nowhere to requirements.txt, or put the "
+        "module into chalicelib/. And chalice packages only app.py, chalicelib/ and vendor/: move helper into",
+        id="a forgotten requirement whose import is guarded",
+    ),
+    pytest.param(
         {"app.py": HERE + "open(os.path.join(HERE, 'project.json'))\n", "project.json": "{}"},
         Code.APP_DOES_NOT_IMPORT, "project.json", "move project.json into chalicelib/", id="a file beside app.py",
     ),
