@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import errno
 import re
-from collections.abc import Collection
-from itertools import pairwise
+from collections.abc import Collection, Sequence
 
 from auto_lambda.errors import Code
 from builder.diagnosis.syntax import clean
+from builder.diagnosis.unset_variables import AWS_PACKAGES, WRONG_CALLS
 
 WHERE_TO_SET = "under [environment] in auto-lambda.toml or in the framework's own settings"
 WHERE_SECRETS_GO = (  # the one place to name a command for it
     "Never put a secret into the zip: store it in Parameter Store below /auto-lambda/<stage>/<name>/, and read it "
     "inside a function."
 )
-_AWS_PACKAGES = frozenset({"botocore", "boto3", "s3transfer"})
 _NO_SPACE = (errno.EFBIG, errno.ENOSPC, errno.EDQUOT)
-_WRONG_CALLS = frozenset({"ParamValidationError", "UnknownServiceError", "ValidationError", "DataNotFoundError"})
 _NETWORK_ERRORS = frozenset({"gaierror", "ConnectionError", "ConnectionRefusedError", "URLError", "NewConnectionError",
                       "ConnectError", "OperationalError"})  # fmt: skip
 _OF_TEMPLATES = frozenset({"TemplateNotFound", "TemplateDoesNotExist"})  # jinja2's, Django's
@@ -26,26 +24,6 @@ _OF_THE_LOADER = frozenset({"ImportError", "OSError"})
 # Bounded, and tried only where a word begins: an untrusted message may be one word of a hundred thousand letters.
 _LIBRARY = re.compile(r"(?<!\S)(\S{1,255}): cannot open shared object file")
 _VERSION = re.compile(r"version `(GLIBC_[\d.]+)' not found")
-_NAME = r"([A-Za-z_][A-Za-z0-9_]{0,254})"
-_UNSET = {  # package of the exception -> what it says
-    "environs": re.compile(rf'[Ee]nvironment variable "{_NAME}" not set'),
-    "decouple": re.compile(rf"(?<!\w){_NAME} not found\. Declare it as envvar"),
-    "dynaconf": re.compile(rf"(?<!\w){_NAME} is required in env"),
-    "builtins": re.compile(rf"Config '{_NAME}' is missing, and has no default"),  # starlette's, a KeyError
-}
-_MOST_NAMED = 50
-_MISSING_FIELD = "  Field required [type=missing"
-
-
-def unset_variables(message: str, origins: Collection[str]) -> list[str]:
-    """Return the variables that a library for settings misses, each once."""
-    if "pydantic_core" in origins:
-        lines = message.splitlines()
-        fields = [name for name, said in pairwise(lines) if said.startswith(_MISSING_FIELD)]
-        found = [name.upper() for name in fields if name.isidentifier() and name.isascii()]
-    else:
-        found = [name for one in _UNSET.keys() & set(origins) for name in _UNSET[one].findall(message)]
-    return list(dict.fromkeys(found))[:_MOST_NAMED]
 
 
 def remedy(
@@ -53,10 +31,9 @@ def remedy(
     *,
     types: Collection[str] = (),
     origins: Collection[str] = (),
-    unset: str | None = None,
+    unset: Sequence[str] = (),
     number: int | None = None,
     file: str = "",
-    required: Collection[str] = (),
 ) -> tuple[Code, str] | None:
     """Return the code and the hint for an exception, None if only its traceback says more.
 
@@ -64,20 +41,13 @@ def remedy(
         message: the exception's message.
         types: names of its type and of its causes' types.
         origins: top-level packages of these types.
-        unset: the environment variable whose absence raised it.
+        unset: the environment variables that are to be set.
         number: errno.
         file: the file that an `OSError` names.
-        required: unset variables that the app's modules need as well, as far as their code shows.
     """
-    names = [unset] if unset is not None else unset_variables(message, origins)
-    if names:
-        if "pydantic_core" in origins:  # whose message does not tell the prefix that the code shows
-            missed = [name for name in names if name not in required]
-            longer = {name: next((one for one in required if one.endswith(name)), name) for name in missed}
-            names = [longer.get(name, name) for name in names]
-        names = list(dict.fromkeys([*names, *required]))[:_MOST_NAMED]
-        return Code.MISSING_ENVIRONMENT, f"Set {clean(', '.join(names))} {WHERE_TO_SET}. {WHERE_SECRETS_GO}"
-    if _AWS_PACKAGES.intersection(origins) and not _WRONG_CALLS.intersection(types):
+    if unset:
+        return Code.MISSING_ENVIRONMENT, f"Set {clean(', '.join(unset))} {WHERE_TO_SET}. {WHERE_SECRETS_GO}"
+    if AWS_PACKAGES.intersection(origins) and not WRONG_CALLS.intersection(types):
         return Code.NEEDS_AWS, (
             "The app calls AWS while it is imported, where it has neither credentials nor a network: make the call "
             f"inside a function, when it is first needed, or set what it asks AWS for {WHERE_TO_SET}."
@@ -123,3 +93,9 @@ def _remedy_of_writing(number: int, file: str) -> tuple[Code, str] | None:
             "from a bucket."
         )
     return None
+
+
+def with_unset(message: str, unset: Sequence[str]) -> str:
+    """Return an error's message that names the variables to set as well."""
+    names = ", ".join(unset)
+    return f"{message}\nNot set: {clean(names)}" if names else message

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import signal
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -13,18 +13,17 @@ from pydantic import BaseModel, ConfigDict
 from auto_lambda.errors import AppError, Code
 from auto_lambda.runtimes import RUNTIMES
 from builder.diagnosis.guarded_imports import absent_guarded_module
-from builder.diagnosis.import_errors import remedy, unset_variables
+from builder.diagnosis.import_errors import remedy, with_unset
 from builder.diagnosis.missing_libraries import advice, missing_by_name
 from builder.diagnosis.missing_modules import add_hint
 from builder.diagnosis.other_python import import_hint, mark
 from builder.diagnosis.syntax import clean, syntax_error
 from builder.diagnosis.tracebacks import last_lines, with_names
+from builder.diagnosis.unset_variables import FailedImport, unset_variables
 from builder.proof.audit import TASK
 from builder.proof.starts import Start
-from builder.source.required_variables import is_plain_model, required_variables
 
 _MOST_ENTRIES = 20
-_MODEL = re.compile(r"\d{1,9} validation errors? for (\w{1,255})\n")
 _CRASH = re.compile(r"^(?:Fatal Python error: .*|  File \"(?P<file>.*)\", line \d+ in .*)$", re.MULTILINE)
 
 
@@ -49,6 +48,7 @@ class ExceptionReport(BaseModel):
     absent: list[str] = []
     errno: int | None = None
     unset: str | None = None
+    asked: list[str] = []
     messages: list[str] = []
     sought: list[str] = []
     lacking: list[str] = []
@@ -171,33 +171,33 @@ class _AppException:
             return absent
         if library := missing_by_name(problem.messages, problem.types, problem.sought):
             return self._library_missing(library)
+        unset = self._unset()
         known = remedy(
-            problem.message, types=problem.types, origins=self._origins(), unset=problem.unset, number=problem.errno,
-            file=with_names(problem.file, self._shown), required=self._required(),
+            problem.message, types=problem.types, origins=problem.origins, unset=unset, number=problem.errno,
+            file=with_names(problem.file, self._shown),
         )  # fmt: skip
         files = _FRAME_FILE.findall(problem.traceback)
         own = not files or self._is_own(files[-1][0]) or problem.type == "SystemExit"
-        error = self._with_traceback(*(known or (Code.APP_DOES_NOT_IMPORT, self._hint(own))))
+        error = self._with_traceback(*(known or (Code.APP_DOES_NOT_IMPORT, self._hint(own))), unset)
         return mark(error, missing=problem.missing, own=own, known=known is not None)
 
-    def _origins(self) -> list[str]:
-        """Return the packages of the exception's types, without pydantic's where it speaks of data, not of settings."""
-        model = _MODEL.match(self._problem.message)
-        if model and is_plain_model(self._code, self._entries(), model[1]):
-            return [one for one in self._problem.origins if one != "pydantic_core"]
-        return self._problem.origins
+    def _unset(self) -> list[str]:
+        """Return the variables that the app fails without, with those that its modules need as well."""
+        problem = self._problem
+        own = [one for one in map(self._own_line, _FRAME_FILE.findall(problem.traceback)) if one]
+        failure = FailedImport(
+            problem.message, problem.types, problem.origins, problem.unset, problem.asked, own[-1] if own else None
+        )
+        return unset_variables(failure, self._code, self._entries(), self._start.environment)
 
-    def _required(self) -> list[str]:
-        """Return the unset variables that the modules on the way to the exception need."""
-        if self._problem.unset is None and not unset_variables(self._problem.message, self._problem.origins):
-            return []
-        return required_variables(self._code, self._entries(), self._start.environment)
+    def _own_line(self, frame: tuple[str, str]) -> tuple[Path, int] | None:
+        tops = [Path(TASK), *(folder for folder, name in self._shown.items() if not name)]
+        inside = (Path(frame[0]).relative_to(top) for top in tops if Path(frame[0]).is_relative_to(top))
+        return next(((self._code / one, int(frame[1])) for one in inside if ".." not in one.parts), None)
 
     def _entries(self) -> list[Path]:
-        files = dict.fromkeys(file for file, _ in _FRAME_FILE.findall(self._problem.traceback))
-        tops = [Path(TASK), *(folder for folder, name in self._shown.items() if not name)]
-        inside = [Path(one).relative_to(top) for one in files for top in tops if Path(one).is_relative_to(top)]
-        entries = [self._code / one for one in inside if ".." not in one.parts and one.suffix == ".py"]
+        frames = map(self._own_line, _FRAME_FILE.findall(self._problem.traceback))
+        entries = dict.fromkeys(one[0] for one in frames if one and one[0].suffix == ".py")
         return [one for one in entries if one.is_file() and not one.is_symlink()][:_MOST_ENTRIES]
 
     def _library_missing(self, name: str) -> AppError:
@@ -214,11 +214,11 @@ class _AppException:
     def _is_own(file: str) -> bool:
         return not file or Path(file).is_relative_to(TASK)
 
-    def _with_traceback(self, code: Code, hint: str) -> AppError:
+    def _with_traceback(self, code: Code, hint: str, unset: Sequence[str] = ()) -> AppError:
         # Of a call to AWS its place matters, not AWS's library under it.
         shown = {folder: name for folder, name in self._shown.items() if code != Code.NEEDS_AWS or not name}
         lines = clean(last_lines(self._problem.traceback, shown))
-        return AppError(code, f"{self._summary()}:\n{lines}", hint=hint)
+        return AppError(code, with_unset(f"{self._summary()}:\n{lines}", unset), hint=hint)
 
     def _summary(self) -> str:
         where = self._problem.where

@@ -128,7 +128,7 @@ def _imports(root: Path, path: Path, tree: ast.Module) -> Iterator[Path]:
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            base = _absolute(root, path, node)
+            base = absolute_name(root, path, node)
             names = [base, *(f"{base}.{alias.name}" for alias in node.names)] if base is not None else []
         else:
             continue
@@ -137,7 +137,7 @@ def _imports(root: Path, path: Path, tree: ast.Module) -> Iterator[Path]:
             yield from filter(None, (module_of(root, ".".join(parts[: end + 1])) for end in range(len(parts))))
 
 
-def _absolute(root: Path, path: Path, node: ast.ImportFrom) -> str | None:
+def absolute_name(root: Path, path: Path, node: ast.ImportFrom) -> str | None:
     """Return the dotted name of the module that names are imported from."""
     if not node.level:
         return node.module

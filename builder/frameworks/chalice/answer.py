@@ -15,11 +15,12 @@ from auto_lambda.errors import AppError, Code
 from auto_lambda.model import BucketNotification
 from builder.dependencies.optional_groups import hint_of_groups
 from builder.diagnosis.guarded_imports import absent_guarded_module
-from builder.diagnosis.import_errors import WHERE_TO_SET, remedy, unset_variables
+from builder.diagnosis.import_errors import WHERE_TO_SET, remedy, with_unset
 from builder.diagnosis.missing_modules import add_hint
 from builder.diagnosis.other_python import import_hint, mark
 from builder.diagnosis.python2 import looks_like_python2
 from builder.diagnosis.syntax import clean
+from builder.diagnosis.unset_variables import FailedImport, unset_variables
 from builder.frameworks.chalice.code import PACKAGED
 from builder.frameworks.chalice.early import missing_policy_file
 from builder.frameworks.chalice.sam import Expanded
@@ -28,7 +29,6 @@ from builder.model import Draft, Source
 from builder.sandbox.limit_errors import stopped_error, tampered
 from builder.sandbox.result_file import ResultFile
 from builder.sandbox.sandbox import Outcome, read_json
-from builder.source.required_variables import required_variables
 from builder.source.settings import read_chalice
 from builder.template_limits import refused, too_large
 
@@ -79,6 +79,7 @@ class _Error(_Shape):
     errno: int | None = None
     own: bool = True
     asked: list[str] = []
+    vain: list[str] = []
 
 
 class _Failed(_Shape):
@@ -173,8 +174,7 @@ def _with_absent_module(error: _Error, source: Source, site: Path | None) -> _Er
         return error
     folders = [source.root, *([site] if site else [])]
     name, line = frames[-1]
-    inside = not Path(name).is_absolute() and ".." not in Path(name).parts
-    file = next((file for folder in folders if inside and (file := folder / name).is_file()), None)
+    file = next((file for folder in folders if _is_inside(name) and (file := folder / name).is_file()), None)
     if file is None:
         return error
     shipped = [*folders, source.root / _OWN_FOLDER, source.root / "vendor"]
@@ -184,23 +184,29 @@ def _with_absent_module(error: _Error, source: Source, site: Path | None) -> _Er
 
 def _import_failed(error: _Error, outcome: Outcome, source: Source) -> AppError:
     del outcome
-    message = f"app.py cannot be imported:\n{clean(error.message)}"
+    unset = _unset(error, source)
+    message = with_unset(f"app.py cannot be imported:\n{clean(error.message)}", unset)
     known = remedy(
-        error.message, types=error.types, origins=error.origins, unset=error.unset, number=error.errno, file=error.file,
-        required=_required(error, source),
-    )  # fmt: skip
+        error.message, types=error.types, origins=error.origins, unset=unset, number=error.errno, file=error.file
+    )
     code, hint = known or (Code.APP_DOES_NOT_IMPORT, _import_hint(error, source))
     return mark(AppError(code, message, hint=hint), missing=error.missing, own=error.own, known=known is not None)
 
 
-def _required(error: _Error, source: Source) -> list[str]:
-    """Return the unset variables that app.py and its own modules need, if one is what is missing."""
-    if error.unset is None and not unset_variables(error.message, error.origins):
+def _unset(error: _Error, source: Source) -> list[str]:
+    """Return the variables that the app fails without, with those that app.py and its own modules need as well."""
+    frames = [(source.root / name, int(line)) for name, line in _FRAME.findall(error.message) if _is_inside(name)]
+    own = [one for one in frames if one[0].is_file()]
+    failure = FailedImport(error.exit, error.types, error.origins, error.unset, error.vain, own[-1] if own else None)
+    if not failure.is_possible:
         return []
     given = variables(read_chalice(source.root).data, source.config_stage)
-    return required_variables(
-        source.root, [source.root / "app.py"], {*given, *source.options.environment, *_ALWAYS_SET}
-    )
+    environment = {*given, *source.options.environment, *_ALWAYS_SET}
+    return unset_variables(failure, source.root, [source.root / "app.py", *(one[0] for one in own)], environment)
+
+
+def _is_inside(name: str) -> bool:
+    return not Path(name).is_absolute() and ".." not in Path(name).parts
 
 
 def _import_hint(error: _Error, source: Source) -> str:

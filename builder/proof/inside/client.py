@@ -19,7 +19,7 @@ import json
 import os
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any, ClassVar
@@ -30,6 +30,7 @@ from awslambdaric.lambda_runtime_client import LambdaRuntimeClient
 Handler = Callable[[Any, Any], Any]
 SYSTEM_FOLDERS = ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/usr/local/lib64")
 MOST_ABSENT = 20
+MOST_ASKED = 200
 OF_ABSENCE = (ModuleNotFoundError, NameError, AttributeError, TypeError)
 """Also what code raises that imports a module only where it is there, and then takes it for granted."""
 
@@ -45,7 +46,34 @@ def main() -> None:
     task, runtime = os.environ["LAMBDA_TASK_ROOT"], os.environ["LAMBDA_RUNTIME_DIR"]
     sys.path[:0] = dict.fromkeys([task, *os.environ["PYTHONPATH"].split(":"), runtime])
     bootstrap._get_handler = report_load_errors(bootstrap._get_handler)
+    watch_variables()
     bootstrap.run(os.environ["_HANDLER"], LambdaRuntimeClient(os.environ["AWS_LAMBDA_RUNTIME_API"]))
+
+
+ASKED: list[str] = []
+"""The variables that were asked for without a default, and are not set."""
+
+
+def watch_variables() -> None:
+    """Note from now on which variables are asked for in vain."""
+    real = os._Environ.__getitem__
+
+    def asked(environ: Any, name: Any) -> Any:
+        try:
+            return real(environ, name)
+        except KeyError:
+            if sys._getframe(1).f_globals.get("__name__") != "collections.abc":  # where a default may be
+                ASKED.append(str(name))
+            raise
+
+    def got(environ: Any, name: Any, default: Any = None) -> Any:
+        value = Mapping.get(environ, name, default)
+        if value is None:
+            ASKED.append(str(name))
+        return value
+
+    os._Environ.__getitem__ = asked  # type: ignore[method-assign]
+    os._Environ.get = got  # type: ignore[method-assign,assignment]
 
 
 class Libraries:
@@ -189,6 +217,7 @@ def describe(error: BaseException) -> dict[str, Any]:
     known["messages"] = [str(one) for one in chain(error)]
     known["sought"] = list(dict.fromkeys(Libraries.missed))
     known["lacking"] = list(dict.fromkeys(Libraries.lacking))
+    known["asked"] = [one for one in dict.fromkeys(ASKED) if one.isidentifier()][-MOST_ASKED:]
     known["unset"] = next(filter(None, map(unset_variable, chain(error))), None)
     return known
 

@@ -21,6 +21,7 @@ from builder.dependencies.uv_errors import explain
 from builder.diagnosis.import_errors import remedy
 from builder.diagnosis.python2 import looks_like_python2
 from builder.diagnosis.tracebacks import last_lines
+from builder.diagnosis.unset_variables import FailedImport, said_by_libraries, unset_variables
 from builder.frameworks.zappa import events
 from builder.frameworks.zappa.settings import StageSettings
 from builder.model import Options
@@ -176,8 +177,36 @@ def test_messages_and_tracebacks(worst: Callable[[int], str]) -> None:
     assert_linear(lambda text: looks_like_python2(text, text), worst)
     assert_linear(lambda text: remedy(text, types=("OSError",)), worst)
     for origin in ("pydantic_core", "environs", "decouple", "dynaconf", "builtins"):
-        assert_linear(lambda text, origin=origin: remedy(text, origins=(origin,)), worst)  # type: ignore[misc]
+        assert_linear(lambda text, origin=origin: said_by_libraries(text, (origin,)), worst)  # type: ignore[misc]
     assert_linear(lambda text: last_lines(text, {Path("/app"): ""}), worst)
+
+
+CODE = {
+    "readings": numbered("a{0} = os.environ['A{0}']\n"),
+    "helpers": numbered("def f{0}(x):\n    return os.environ[x]\nf{0}('A{0}')\n"),
+    "kept variables": numbered("a{0} = os.getenv('A{0}')\nassert a{0}\n"),
+    "nested helpers": lambda size: "".join(
+        f"{' ' * depth}def f{depth}(x):\n" for depth in range(90)
+    ) + numbered(f"{' ' * 90}a{{}} = os.environ[x]\n")(size),
+    "classes": numbered("class C{0}(S):\n    a{0}: str\nC{0}()\n"),
+    "a long chain of operators": repeated(" + a", start="a = a"),
+    "calls within calls": repeated("f(a)(", start="f(", end=")" ),
+    "validators": numbered("Validator('a{}', must_exist=True)\n"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("worst", CODE.values(), ids=CODE)
+def test_variables_that_code_needs(tmp_path: Path, worst: Callable[[int], str]) -> None:
+    app = tmp_path / "app.py"
+
+    def parse(text: str) -> None:
+        app.write_text(
+            f"import os\nfrom pydantic_settings import BaseSettings as S\nfrom dynaconf import Validator\n{text}"
+        )
+        failure = FailedImport("A1 is None", asked=["A1"], own=(app, 3))
+        unset_variables(failure, tmp_path, [app], ())
+
+    assert_linear(parse, worst, largest=512 * 1024)
 
 
 def test_settings_that_extend_one_another(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import dataclasses
 import importlib
 import importlib.abc
 import importlib.machinery
@@ -170,27 +171,53 @@ def known(
     }
 
 
-def watch_variables(names: PathNames) -> list[str]:
-    """Return a list that will hold the variables that the app's own code asks for from now on, and that are not set."""
-    found: list[str] = []
+@dataclasses.dataclass(frozen=True)
+class Asked:
+    """Variables that are asked for and not set.
+
+    Attributes:
+        own: those that the app's own code asks for.
+        vain: those that any code asks for without a default.
+    """
+
+    own: list[str] = dataclasses.field(default_factory=list)
+    vain: list[str] = dataclasses.field(default_factory=list)
+
+
+def watch_variables(names: PathNames) -> Asked:
+    """Return what will hold the variables that are asked for from now on, and that are not set."""
+    found = Asked()
     real = os._Environ.__getitem__
 
     def asked(environ: Any, name: Any) -> Any:
         try:
             return real(environ, name)
         except KeyError:
-            if str(name).isidentifier() and names.is_own(asker()):
-                found.append(str(name))
+            if str(name).isidentifier():
+                if names.is_own(asker()):
+                    found.own.append(str(name))
+                if sys._getframe(1).f_globals.get("__name__") != "collections.abc":
+                    found.vain.append(str(name))
             raise
 
+    def got(environ: Any, name: Any, default: Any = None) -> Any:
+        value = Mapping.get(environ, name, default)
+        if value is None and str(name).isidentifier():
+            found.vain.append(str(name))
+        return value
+
     os._Environ.__getitem__ = asked  # type: ignore[method-assign]
+    os._Environ.get = got  # type: ignore[method-assign,assignment]
     return found
 
 
 def asker() -> str:
     """Return the file of the code that asked for a variable, whichever way."""
     frame: FrameType | None = sys._getframe(2)
-    while frame and frame.f_globals.get("__name__") in ("os", "collections.abc"):  # the name of `_collections_abc`, too
+    while frame and (
+        frame.f_globals.get("__name__") in ("os", "collections.abc")  # the name of `_collections_abc`, too
+        or frame.f_code.co_filename == __file__
+    ):
         frame = frame.f_back
     return frame.f_code.co_filename if frame else os.sep
 

@@ -33,6 +33,8 @@ from chalice_import import MOST_NAMED, CompileError, PathNames, import_app, watc
 
 MOST_BYTES = 6 * 1024 * 1024
 """Of an answer. A stack may have a megabyte; whoever reads the answer takes eight."""
+MOST_VAIN = 200
+"""Of the variables that are asked for in vain, the last."""
 MOST_LEVELS = 200
 """Of an answer. A template may have sixty; whoever reads the answer takes some hundreds."""
 
@@ -255,7 +257,8 @@ def main() -> None:
     try:
         answer = bounded(compile_app(request, names))
     except CompileError as refused:
-        answer = {"error": {**refused.details, "asked": list(dict.fromkeys(asked))[:MOST_NAMED]}}
+        own, vain = (list(dict.fromkeys(one)) for one in (asked.own, asked.vain))
+        answer = {"error": {**refused.details, "asked": own[:MOST_NAMED], "vain": vain[-MOST_VAIN:]}}
     except Exception as error:  # what JSON cannot say, for one
         answer = {"error": CompileError("usage", names.shorten(describe(error))).details}
     write(result, answer)
