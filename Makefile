@@ -58,7 +58,7 @@ lint: setup ## ruff, import contracts, shell syntax, cfn-lint
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports --no-cache
 	for script in scripts/*.sh; do bash -n "$$script" || exit 1; done
-	$(BIN)/cfn-lint $(addprefix infra/,core.yaml network.yaml roles.yaml fleet.yaml observability.yaml notify/*.yaml) apps/ecs_updater/setup.yaml
+	$(BIN)/cfn-lint $(addprefix infra/,core.yaml network.yaml roles.yaml fleet.yaml observability.yaml notify/*.yaml) apps/ecs_updater/setup.yaml apps/flex_controller/setup.yaml
 
 policy: setup ## check the templates in infra/ with checkov; every finding is fixed or explained. Part of make unit
 	$(BIN)/pytest tests/unit/infra/test_policy.py
@@ -74,7 +74,8 @@ bench: setup ## measure drop to live for each example, and compare with chalice,
 	$(BIN)/python bench/drop_to_live.py
 	$(BIN)/python bench/peers.py
 
-chaos: setup ## make each AWS call of the worker fail in turn, in every way; an hour. ARGS="--scenario 'zappa update'" for less
+chaos: setup ## kill the flex controller at each call of AWS; make each call of the worker fail in turn, in every way; an hour. ARGS="--scenario 'zappa update'" for less
+	$(BIN)/python tests/chaos/flex.py
 	$(BIN)/python tests/chaos $(ARGS)
 
 cases: setup ## drop the apps of tests/cases on a local stack; ten minutes. ARGS="'k01*'" for some

@@ -14,6 +14,7 @@ class Response:
 
     body: Any
     status_code: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass

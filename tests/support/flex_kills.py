@@ -1,0 +1,49 @@
+"""A way up and down of one app, with a controller that dies at one of its calls; the world judges where it went."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from typing import Any
+
+from flex_stack import FlexApp
+from killing import Killed, Killer
+
+KILLED_WAY: Sequence[tuple[str, int]] = (("both", 0), ("both", 100), ("fargate", 100), ("both", 0), ("lambda", 0))
+"""Where the app is after each transition."""
+_MINUTES = 40
+
+
+def journey(client: Callable[[str], Any], name: str, killer: Killer) -> list[tuple[str, int]]:
+    """Go up while demand is high, and down while it is low, and return where the app was, one after the other."""
+    app = FlexApp(client, name).make()
+    seen = [app.at()]
+    try:
+        for demand, end in (("high", ("fargate", 100)), ("low", ("lambda", 0))):
+            app.demand(demand)
+            for _ in range(_MINUTES):
+                with suppress(Killed):
+                    app.minute(killer)
+                if app.at() != seen[-1]:
+                    seen.append(app.at())
+                if app.at() == end:
+                    break
+        weights = app.weights()
+        assert weights == {"lambda": 100}, weights
+    finally:
+        app.delete()
+    return seen[1:]
+
+
+def same_end(seen: Sequence[tuple[str, int]]) -> bool:
+    return tuple(seen) == tuple(KILLED_WAY)
+
+
+def kills_of_a_way(client: Callable[[str], Any], name: str, every: int = 1) -> Iterator[tuple[Killer, str]]:
+    """Each way to die on the way: at every transition, and at every so-many-th call of the others."""
+    unharmed = Killer(reads=True)
+    journey(client, name, unharmed)
+    for at, call in enumerate(unharmed.calls, 1):
+        if call == "UpdateStack" or at % every == 0:
+            for after in (False, True):
+                yield Killer(at, after=after, reads=True), f"{call}, the {at}th call, {'after' if after else 'before'}"

@@ -1,0 +1,111 @@
+"""Asking a load balancer under its own name, and what AWS says of tasks and alarms."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from flex_controller.chalicelib.fronts import HEALTH, Fronts, answers
+from flex_world import observed
+
+GROUP, SERVICE = "arn:aws:elasticloadbalancing:eu-west-1:1:targetgroup/a/1", "arn:aws:ecs:eu-west-1:1:service/c/s"
+
+
+@contextmanager
+def serving(status: int) -> Iterator[tuple[str, list[str]]]:
+    asked: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_response(status)
+            self.send_header("Location", "/elsewhere")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}", asked
+        server.shutdown()
+
+
+@pytest.mark.parametrize(("status", "answered"), [(200, True), (503, False), (301, False), (404, False)])
+def test_only_a_healthy_answer_is_one(status: int, answered: bool) -> None:
+    with serving(status) as (url, asked):
+        assert answers(f"{url}/_alb/shop/", "shop.example.com") is answered
+        assert asked == [f"/_alb/shop{HEALTH}"]
+
+
+def test_what_cannot_be_reached_or_speaks_no_tls_does_not_answer() -> None:
+    with serving(200) as (url, _):
+        assert not answers(url.replace("http:", "https:"), "shop.example.com")
+    assert not answers(url, "shop.example.com")
+
+
+class Aws:
+    """Answers as ELB, ECS and CloudWatch do, or refuses."""
+
+    def __init__(self, refusal: str = "", **answers: Any) -> None:
+        self.refusal = refusal
+        self.answers = answers
+
+    def __getattr__(self, name: str) -> Any:
+        def call(**_: Any) -> Any:
+            if self.refusal:
+                raise ClientError({"Error": {"Code": self.refusal, "Message": "a test"}}, name)
+            return self.answers[name]
+
+        return call
+
+
+def flex(**outputs: str) -> Any:
+    return SimpleNamespace(outputs=outputs, name=observed().flex.name)
+
+
+def test_healthy_targets_are_counted_and_ecs_is_quoted_while_tasks_are_missing() -> None:
+    states = ["healthy", "healthy", "initial", "draining", "unhealthy"]
+    elbv2 = Aws(
+        describe_target_health={"TargetHealthDescriptions": [{"TargetHealth": {"State": one}} for one in states]}
+    )
+    events = [{"message": "was unable to place a task"}, {"message": "older"}]
+    for running, said in ((2, "was unable to place a task"), (3, "")):
+        told = {"services": [{"runningCount": running, "desiredCount": 3, "events": events}]}
+        tasks = Fronts(elbv2, Aws(describe_services=told), Aws()).tasks(flex(TargetGroupArn=GROUP), SERVICE)
+        assert (tasks.healthy, tasks.running, tasks.desired, tasks.said) == (2, running, 3, said)
+
+
+def test_what_is_gone_has_no_tasks() -> None:
+    fronts = Fronts(Aws("TargetGroupNotFound"), Aws("ClusterNotFoundException"), Aws())
+    tasks = fronts.tasks(flex(TargetGroupArn=GROUP), SERVICE)
+    assert (tasks.healthy, tasks.running, tasks.desired) == (0, 0, 0)
+    assert Fronts(Aws(), Aws(describe_services={"services": []}), Aws()).tasks(flex(), "").healthy == 0
+
+
+def test_what_is_denied_is_not_taken_for_gone() -> None:
+    with pytest.raises(ClientError):
+        Fronts(Aws("AccessDenied"), Aws(), Aws()).tasks(flex(TargetGroupArn=GROUP), "")
+    with pytest.raises(ClientError):
+        Fronts(Aws(), Aws("AccessDenied"), Aws()).tasks(flex(), SERVICE)
+
+
+def test_alarms_that_do_not_exist_are_missing_and_none_is_asked_for_without_a_name() -> None:
+    cloudwatch = Aws(describe_alarms={"MetricAlarms": [{"AlarmName": "a", "StateValue": "ALARM"}]})
+    assert Fronts(Aws(), Aws(), cloudwatch).alarms("a", "b") == {"a": "ALARM"}
+    assert Fronts(Aws(), Aws(), Aws("AccessDenied")).alarms("", "") == {}
+
+
+def test_without_a_load_balancer_nobody_is_asked() -> None:
+    asked: list[str] = []
+    fronts = Fronts(Aws(), Aws(), Aws(), lambda url, domain: bool(asked.append(url)) or True)
+    assert not fronts.answers(flex(Domain="shop.example.com"))
+    assert fronts.answers(flex(Domain="shop.example.com", LoadBalancerUrl="https://alb"))
+    assert asked == ["https://alb"]
