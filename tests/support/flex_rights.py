@@ -20,6 +20,7 @@ _REFS = {
     "AWS::AccountId": ACCOUNT,
 }  # fmt: skip
 _NOTHING = object()
+_ALL = Choice()
 
 
 def resolved(value: Any) -> Any:
@@ -66,9 +67,9 @@ FLEX_STACKS: tuple[Document, ...] = tuple(
 )
 
 
-def may(who: str, action: str, resource: str, choice: Choice | None = None, **context: str) -> bool:
+def may(who: str, action: str, resource: str, choice: Choice = _ALL, **context: str) -> bool:
     """Tell whether one of the controller's functions may do something."""
-    document: Document = {"Version": "2012-10-17", "Statement": policies(choice or Choice())[who]}
+    document: Document = {"Version": "2012-10-17", "Statement": policies(choice)[who]}
     principal = Principal(f"arn:aws:iam::{ACCOUNT}:role/auto-lambda/r", (document,), BOUNDARY, {})
     return allowed(principal, _request(action, resource, context))
 

@@ -115,12 +115,16 @@ def test_the_api_and_what_converges_may_look(action: str, resource: str) -> None
 
 @pytest.mark.parametrize(("action", "resource", "context"), CHANGES)
 def test_only_what_converges_may_change_anything(action: str, resource: str, context: dict[str, str]) -> None:
-    assert [may(who, action, resource, **context) for who in ("api", "hint", "converge")] == [False, False, True]
+    assert [may(who, action, resource, Choice(), **context) for who in ("api", "hint", "converge")] == [
+        False,
+        False,
+        True,
+    ]
 
 
 @pytest.mark.parametrize(("action", "resource", "context"), NOBODY)
 def test_nobody_may_do_more(action: str, resource: str, context: dict[str, str]) -> None:
-    assert not any(may(who, action, resource, **context) for who in policies(Choice()))
+    assert not any(may(who, action, resource, Choice(), **context) for who in policies(Choice()))
 
 
 def test_hints_go_to_one_topic_and_only_the_clock_sends_any() -> None:

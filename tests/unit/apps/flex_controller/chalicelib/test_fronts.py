@@ -105,7 +105,12 @@ def test_alarms_that_do_not_exist_are_missing_and_none_is_asked_for_without_a_na
 
 def test_without_a_load_balancer_nobody_is_asked() -> None:
     asked: list[str] = []
-    fronts = Fronts(Aws(), Aws(), Aws(), lambda url, domain: bool(asked.append(url)) or True)
+
+    def ask(url: str, domain: str) -> bool:
+        asked.append(f"{url} {domain}")
+        return True
+
+    fronts = Fronts(Aws(), Aws(), Aws(), ask)
     assert not fronts.answers(flex(Domain="shop.example.com"))
     assert fronts.answers(flex(Domain="shop.example.com", LoadBalancerUrl="https://alb"))
-    assert asked == ["https://alb"]
+    assert asked == ["https://alb shop.example.com"]

@@ -233,7 +233,7 @@ ONCE = settings(
 
 
 def test_whatever_happens_no_move_is_wrong_and_lasting_demand_decides() -> None:
-    run_state_machine_as_test(Anything, settings=ONCE)  # type: ignore[no-untyped-call]
+    run_state_machine_as_test(Anything, settings=ONCE)
 
 
 def _settings(seen: Observed, **changed: Any) -> Observed:
@@ -275,6 +275,6 @@ def test_the_world_finds_a_twin_that_is_wrong(twin: str) -> None:
 
     Broken.decide = staticmethod(decide)
     with pytest.raises((Wrong, AssertionError)):
-        run_state_machine_as_test(  # type: ignore[no-untyped-call]
+        run_state_machine_as_test(
             Broken, settings=settings(ONCE, max_examples=5000, phases=[Phase.generate], print_blob=False)
         )
