@@ -13,9 +13,8 @@ from typing import Any
 
 import boto3
 
-ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT / "tests" / "support"))
-sys.path.insert(0, str(ROOT / "apps"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
+sys.path.insert(0, str(Path(__file__).parents[2] / "apps"))
 
 from flex_kills import journey, kills_of_a_way, same_end
 
