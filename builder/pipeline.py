@@ -18,6 +18,7 @@ from builder.dependencies.zips import UnsafeTree, write_zip
 from builder.diagnosis.other_python import OtherPythonMayDo, on_all
 from builder.frameworks.functions import SETTING_NAMES, with_functions
 from builder.frameworks.throttle import with_throttle
+from builder.lint import rights
 from builder.lint.lint import lint
 from builder.model import Built, Draft, Source
 from builder.package_size import check_package_size
@@ -152,8 +153,8 @@ def _compiled_and_proven(built: Built, parts: Parts, work: Path, progress: Build
     draft = with_throttle(with_functions(compiled, options.functions, built.source.python), options.throttle)
     draft = _reaching_layer(draft)
     code_zip = _zipped(draft, built, work / "code.zip")
-    lint(draft.template, {**SETTING_NAMES, **framework.setting_names})
-    _warn(progress, draft.warnings)
+    lint(draft.template, {**SETTING_NAMES, **framework.setting_names}, options.environment)
+    _warn(progress, (*draft.warnings, *rights.warnings(draft.template)))
     progress.step("prove")
     proof = parts.prover.prove(draft, built, code_zip, _made(work / "prove"), progress.say)
     _warn(progress, proof.warnings)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 
 from auto_lambda.errors import AppError, Code, first_lines
 from auto_lambda.model import Template
-from builder.lint import cycles, rights, schedules, schemas
+from builder.lint import cycles, limits, rights, routes, schedules, schemas
 from builder.lint.refusal import Refusal
 
 SettingNames = Mapping[tuple[str, str], str]
@@ -15,18 +16,19 @@ SettingNames = Mapping[tuple[str, str], str]
 _SHOWN = 10
 
 
-def lint(template: Template, names: SettingNames) -> None:
+def lint(template: Template, names: SettingNames, environment: Mapping[str, str] = MappingProxyType({})) -> None:
     """Return if AWS would take the template, as far as its schemas and documentation tell.
 
     Args:
         template: a draft's, whose shape was checked.
         names: the framework's own words for properties.
+        environment: variables that every function has besides its own.
 
     Raises:
         AppError: ``bad-config``; the message names each value and its setting.
     """
     found = [*schemas.findings(template), *schedules.findings(template), *rights.findings(template)]
-    found += cycles.findings(template)
+    found += [*cycles.findings(template), *limits.findings(template, environment), *routes.findings(template)]
     lines = list(dict.fromkeys(_line(one, names) for one in found))
     if lines:
         raise AppError(

@@ -22,14 +22,16 @@ _SOURCES: Mapping[str, tuple[str, ...]] = {
     "kinesis": ("kinesis:GetRecords", "kinesis:GetShardIterator", "kinesis:DescribeStream"),
     "dynamodb": ("dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:DescribeStream"),
 }
+_LOGS = ("logs:CreateLogStream", "logs:PutLogEvents")
+_MOST_SHOWN = 5
 _DEAD_LETTERS: Mapping[str, tuple[str, ...]] = {"sqs": ("sqs:SendMessage",), "sns": ("sns:Publish",)}
 _MANAGED: Mapping[str, tuple[str, ...]] = {
-    "AWSLambdaBasicExecutionRole": (),
+    "AWSLambdaBasicExecutionRole": _LOGS,
     "AWSXRayDaemonWriteAccess": (),
-    "AWSLambdaVPCAccessExecutionRole": _NETWORK,
-    "AWSLambdaSQSQueueExecutionRole": _SOURCES["sqs"],
-    "AWSLambdaKinesisExecutionRole": _SOURCES["kinesis"],
-    "AWSLambdaDynamoDBExecutionRole": _SOURCES["dynamodb"],
+    "AWSLambdaVPCAccessExecutionRole": (*_NETWORK, *_LOGS),
+    "AWSLambdaSQSQueueExecutionRole": (*_SOURCES["sqs"], *_LOGS),
+    "AWSLambdaKinesisExecutionRole": (*_SOURCES["kinesis"], *_LOGS),
+    "AWSLambdaDynamoDBExecutionRole": (*_SOURCES["dynamodb"], *_LOGS),
 }
 _SERVICE = re.compile(r"arn:(?:[\w-]{1,40}|\$\{AWS::Partition\}):([a-z0-9]{1,30}):")
 
@@ -46,6 +48,21 @@ def findings(template: Template) -> Iterator[Refusal]:
             function = resources.get(referred(properties.get("FunctionName")), {}).get("Properties", {})
             actions = _SOURCES.get(_service(properties.get("EventSourceArn")), ())
             yield from _lacking(resources, name, kind, "EventSourceArn", function, actions)
+
+
+def warnings(template: Template) -> tuple[str, ...]:
+    """Return a warning for the functions whose role, as the app writes it, does not let them log."""
+    resources = template["Resources"]
+    silent = [
+        name
+        for name, resource in sorted(resources.items())
+        if resource["Type"] == "AWS::Lambda::Function"
+        for _ in _lacking(resources, name, resource["Type"], "Role", resource.get("Properties", {}), _LOGS)
+    ]
+    if not silent:
+        return ()
+    shown = ", ".join(silent[:_MOST_SHOWN]) + (", ..." if len(silent) > _MOST_SHOWN else "")
+    return (f'{shown}: the policy lacks {" or ".join(_LOGS)}, so that nothing is logged; add both for Resource "*"',)
 
 
 def _of_function(properties: Mapping[str, Any]) -> Iterator[tuple[str, tuple[str, ...]]]:

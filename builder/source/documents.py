@@ -105,9 +105,15 @@ def _text(path: Path, shown: str) -> str:
     if path.stat().st_size > limit:
         raise bad_config(shown, f"it is larger than {limit // 1024} KB", hint="Keep data out of settings files.")
     try:
-        return path.read_text("utf-8")
+        text = path.read_text("utf-8")
     except UnicodeDecodeError:
         raise bad_config(shown, "it is not UTF-8 text", hint=f"Save {shown} as UTF-8.") from None
+    if text.startswith("\ufeff") and path.suffix in (".json", ".toml"):  # no parser of these takes one
+        raise bad_config(
+            shown, "it begins with a byte order mark (BOM)",
+            hint=f"Save {shown} as UTF-8 without a byte order mark (in editors: UTF-8, not UTF-8 with BOM).",
+        )  # fmt: skip
+    return text
 
 
 def _check_depth(data: Any) -> None:

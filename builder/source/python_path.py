@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 VARIABLE = "PYTHONPATH"
 LAYER = "/opt/python"
 _REFERENCES = ("$PYTHONPATH", "${PYTHONPATH}")  # no shell is there to replace them
+_CODE = re.compile(r"^\$(?:LAMBDA_TASK_ROOT|\{LAMBDA_TASK_ROOT\})(?=/|$)")
 
 
 def with_layer(value: str) -> str:
-    """Return a PYTHONPATH that leads to the layer as well, in place of a reference to itself, else at its end."""
-    entries = [LAYER if entry in _REFERENCES else entry for entry in value.split(":")]
+    """Return a PYTHONPATH that leads to the layer as well, in place of a reference to itself, else at its end.
+
+    A reference to Lambda's folder of the code is replaced, too.
+    """
+    entries = [LAYER if entry in _REFERENCES else _CODE.sub("/var/task", entry) for entry in value.split(":")]
     return ":".join(dict.fromkeys([*entries, LAYER]))
 
 

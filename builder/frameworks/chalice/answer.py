@@ -13,9 +13,11 @@ from pydantic import BaseModel, ConfigDict
 
 from auto_lambda.errors import AppError, Code
 from auto_lambda.model import BucketNotification
+from auto_lambda.runtimes import RUNTIMES
 from builder.dependencies.optional_groups import hint_of_groups
 from builder.diagnosis.guarded_imports import absent_guarded_module
 from builder.diagnosis.import_errors import WHERE_TO_SET, remedy, with_unset
+from builder.diagnosis.missing_libraries import advice, missing_by_name
 from builder.diagnosis.missing_modules import add_hint
 from builder.diagnosis.other_python import import_hint, mark
 from builder.diagnosis.python2 import looks_like_python2
@@ -80,6 +82,7 @@ class _Error(_Shape):
     own: bool = True
     asked: list[str] = []
     vain: list[str] = []
+    sought: list[str] = []
 
 
 class _Failed(_Shape):
@@ -184,6 +187,8 @@ def _with_absent_module(error: _Error, source: Source, site: Path | None) -> _Er
 
 def _import_failed(error: _Error, outcome: Outcome, source: Source) -> AppError:
     del outcome
+    if library := missing_by_name([error.exit], error.types, error.sought):
+        return _library_missing(library, clean(error.message), source.python)
     unset = _unset(error, source)
     message = with_unset(f"app.py cannot be imported:\n{clean(error.message)}", unset)
     known = remedy(
@@ -191,6 +196,16 @@ def _import_failed(error: _Error, outcome: Outcome, source: Source) -> AppError:
     )
     code, hint = known or (Code.APP_DOES_NOT_IMPORT, _import_hint(error, source))
     return mark(AppError(code, message, hint=hint), missing=error.missing, own=error.own, known=known is not None)
+
+
+def _library_missing(name: str, message: str, python: str) -> AppError:
+    runtime = RUNTIMES[python]
+    return AppError(
+        Code.MISSING_LIBRARY,
+        f"app.py cannot be imported: it asks for {clean(name)} by name, which is not in Lambda's {runtime.identifier} "
+        f"({runtime.system}):\n{message}",
+        hint=advice([name], runtime.system),
+    )
 
 
 def _unset(error: _Error, source: Source) -> list[str]:

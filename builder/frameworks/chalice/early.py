@@ -6,6 +6,7 @@ import ast
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from auto_lambda.errors import AppError, Code
 from builder.diagnosis.old_code import python2_error
@@ -18,15 +19,18 @@ _CORRECT = "Correct that file: `chalice package out` fails in the same way on yo
 _POLICY_HINT = "Add {}, or set autogen_policy to true (iam_policy_file and api_gateway_policy_file name the file)."
 
 
-def file_problems(root: Path, stage: str | None) -> Iterator[AppError]:
+def file_problems(
+    root: Path, stage: str | None, environment: Mapping[str, str] = MappingProxyType({})
+) -> Iterator[AppError]:
     """Yield the problems of a chalice app.
 
     Args:
         root: the app's folder.
         stage: of its configuration; None if it has none by the name that is asked for.
+        environment: variables that every function has besides those of its configuration.
     """
     config = read_chalice(root)
-    yield from settings_problems(config.data, stage)
+    yield from settings_problems(config.data, stage, environment)
     if stage is not None:
         yield from _policy_problems(root, config, stage)
     yield from _code_problems(root)

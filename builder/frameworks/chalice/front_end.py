@@ -68,7 +68,7 @@ class Chalice:
 
     def problems(self, root: Path, stage: str | None, app: App, options: Options) -> Iterator[AppError]:  # noqa: ARG002
         """Yield what settings, policy files and code show to be wrong; see `Framework.problems`."""
-        return file_problems(root, stage)
+        return file_problems(root, stage, options.environment)
 
     def compile(self, built: Built, work: Path, log: BuildLog) -> Draft:
         """Import the app in the sandbox and turn it into plain CloudFormation.

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Literal
 
 from auto_lambda.errors import AppError, Code
+from builder.lint.limits import why_reserved, why_too_large
 from builder.lint.lint import SettingNames
 from builder.source import documents
 from builder.source.options import why_refused
@@ -87,6 +89,10 @@ SETTING_NAMES: SettingNames = {
 DROPPED = tuple(name for name, one in SETTINGS.items() if one.treatment == "warned")
 """What chalice itself is not shown."""
 
+_LIMIT_HINTS = {
+    "environment_variables": "Move large values into the parameter store, a secret or a file.",
+    "tags": "Remove it, or give it another name.",
+}
 _UNKNOWN_SETTING = Setting("warned", "chalice has no such setting")
 
 
@@ -113,12 +119,36 @@ def check_settings(config: Mapping[str, Any], stage: str) -> tuple[str, ...]:
     return tuple(warnings)
 
 
-def settings_problems(config: Mapping[str, Any], stage: str | None) -> Iterator[AppError]:
-    """Yield an error for each setting that is wrong; without a stage, for those of none."""
+def settings_problems(
+    config: Mapping[str, Any], stage: str | None, environment: Mapping[str, str] = MappingProxyType({})
+) -> Iterator[AppError]:
+    """Yield an error for each setting that is wrong; without a stage, for those of none.
+
+    Args:
+        config: the whole of ``.chalice/config.json``.
+        stage: the stage of it that is compiled.
+        environment: variables that every function has besides.
+    """
     problems = Problems()
     problems.attempt(_check_version, config.get("version"))
     problems.attempt(lambda: _check_levels(config, stage or ""))
+    if not problems.found:
+        problems.note(_limit_problems(config, stage or "", environment))
     yield from problems.found
+
+
+def _limit_problems(config: Mapping[str, Any], stage: str, environment: Mapping[str, str]) -> Iterator[AppError]:
+    shared: dict[str, Any] = {}
+    for where, settings in _settings_levels(config, stage):
+        own = _mapping(settings, "environment_variables")
+        if "lambda_functions." not in where:
+            shared |= own
+        tags = settings.get("tags")
+        reasons = [("tags", one) for one in why_reserved(tags if isinstance(tags, dict) else ())]
+        if own and (reason := why_too_large({**shared, **own, **environment})):
+            reasons.append(("environment_variables", reason))
+        for name, reason in reasons:
+            yield documents.bad_config(CHALICE_CONFIG, f"{where}{name}: {reason}", hint=_LIMIT_HINTS[name])
 
 
 def variables(config: Mapping[str, Any], stage: str) -> set[str]:

@@ -14,6 +14,7 @@ from builder.diagnosis.syntax import clean
 from builder.frameworks.zappa.events import called_functions
 from builder.frameworks.zappa.settings import StageSettings, settings_problems
 from builder.frameworks.zappa.template import template_problems
+from builder.lint.limits import why_reserved, why_too_large
 from builder.model import Options
 from builder.source import documents
 from builder.source.modules import binds, is_dotted, module_of, parse
@@ -47,11 +48,24 @@ def file_problems(root: Path, stage: str | None, app: App, options: Options) -> 
     writes = settings.values.get("prebuild_script") or settings.values.get("callbacks")
     if stage is not None and not writes:  # a hook may write files and change settings
         yield from template_problems(app, settings)
+        yield from _limit_problems(settings, options)
         yield from Modules(root, settings, options).problems()
         yield from _policy_problems(root, settings)
     failed = [one for one in old_files(root) if not _is_excluded(one[0].relative_to(root), settings)]
     if error := python2_error(root, failed, _PYTHON2_HINT):
         yield error
+
+
+def _limit_problems(settings: StageSettings, options: Options) -> Iterator[AppError]:
+    noting = StageSettings(settings.values, found=[])  # types are checked elsewhere
+    own = noting.text_mapping("aws_environment_variables")
+    if own and (reason := why_too_large({**own, **options.environment})):
+        yield AppError(
+            Code.BAD_CONFIG, f"the zappa setting aws_environment_variables: {reason}",
+            hint="Move them to environment_variables, which zappa keeps in a file, or into the parameter store.",
+        )  # fmt: skip
+    for reason in why_reserved(noting.text_mapping("tags")):
+        yield AppError(Code.BAD_CONFIG, f"the zappa setting tags: {reason}", hint="Remove it, or give it another name.")
 
 
 class Modules:

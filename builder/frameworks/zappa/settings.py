@@ -53,6 +53,10 @@ _LATE_PATH = (
     f"{PYTHON_PATH} in the zappa setting environment_variables is set on the function, as if it stood in "
     "aws_environment_variables: zappa would set it when Python already runs, which then does not look at it"
 )
+_DOMAIN = (
+    "the zappa setting domain only tells the handler its host name: neither domain nor certificate is made, "
+    "so map the domain to the API yourself, once (its id does not change)"
+)
 _UPLOAD = "only zappa's own upload uses it; packages go to the pipeline's bucket"
 
 RULES: Mapping[str, Rule] = {
@@ -375,4 +379,6 @@ def _warnings(settings: StageSettings) -> tuple[str, ...]:
         found.append(f"zappa {ZAPPA_VERSION} has no such settings, they are ignored: {', '.join(unknown)}")
     if PYTHON_PATH in settings.mapping("environment_variables"):
         found.append(_LATE_PATH)
+    if settings.values.get("domain"):
+        found.append(_DOMAIN)
     return tuple(found)

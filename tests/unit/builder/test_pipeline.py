@@ -72,7 +72,9 @@ class PlayedParts:
         _raise(self.at_compile.get(built.source.python))
         (work / "code").mkdir()
         (work / "code" / "app.py").write_text("")
-        return Draft({"Resources": {"App": function(), "Role": role()}}, work / "code", "App")
+        logs = {"ManagedPolicyArns": ["arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"]}
+        able = {**role(), "Properties": {**role()["Properties"], **logs}}
+        return Draft({"Resources": {"App": function(), "Role": able}}, work / "code", "App")
 
     def prove(self, draft: Draft, built: Built, code_zip: Path, work: Path, log: BuildLog) -> Proof:
         _raise(self.at_proof.get(built.source.python))

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import ctypes.util
 import dataclasses
 import importlib
 import importlib.abc
 import importlib.machinery
 import importlib.util
 import os
+import re
 import sys
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,7 +26,9 @@ LAMBDA_PACKAGES = {"boto3", "botocore", "s3transfer", "jmespath", "dateutil", "u
 
 AWS_PACKAGES = {"boto3", "botocore", "s3transfer"}
 LAST_LINES = 25
+CODE = r"^\$(?:LAMBDA_TASK_ROOT|\{LAMBDA_TASK_ROOT\})(?=/|$)"  # no shell replaces it
 MOST_NAMED = 20
+LONGEST_NAME = 200  # characters
 OF_ABSENCE = (ModuleNotFoundError, NameError, AttributeError, TypeError)
 """Also what code raises that imports a module only where it is there, and then takes it for granted."""
 
@@ -81,7 +85,7 @@ def lambda_surroundings(code: Path, site: Path | None) -> Iterator[None]:
 
 def own_path(code: Path) -> list[Path]:
     """Return those folders of the code that the app's own PYTHONPATH names."""
-    entries = os.environ.get("PYTHONPATH", "").split(":")
+    entries = [re.sub(CODE, "/var/task", entry) for entry in os.environ.get("PYTHONPATH", "").split(":")]
     folders = [code / entry.removeprefix("/var/task").lstrip("/") for entry in entries if is_in_code(entry)]
     return [Path(os.path.normpath(folder)) for folder in folders]
 
@@ -112,11 +116,14 @@ def import_app(request: Mapping[str, Any], names: PathNames) -> chalice.app.Chal
     site = Path(request["site"]) if request["site"] else None
     with lambda_surroundings(Path(request["code"]), site):
         try:
+            sought = watch_libraries()
             module = importlib.import_module("app")
         except SyntaxError as error:
             raise syntax_error(error, names) from error
         except BaseException as error:
-            raise import_error(error, names) from error
+            raised = import_error(error, names)
+            raised.details["sought"] = sought[-MOST_NAMED:]
+            raise raised from error
     found = getattr(module, "app", None)
     if not isinstance(found, chalice.app.Chalice):
         what = "defines no name `app`" if found is None else f"defines `app` as a {type(found).__name__}"
@@ -208,6 +215,21 @@ def watch_variables(names: PathNames) -> Asked:
 
     os._Environ.__getitem__ = asked  # type: ignore[method-assign]
     os._Environ.get = got  # type: ignore[method-assign,assignment]
+    return found
+
+
+def watch_libraries() -> list[str]:
+    """Return a list that will hold the libraries that are asked for by name from now on, and that are not there."""
+    found: list[str] = []
+    real = ctypes.util.find_library
+
+    def asked(name: Any) -> Any:
+        path = real(name)
+        if path is None:
+            found.append(str(name)[:LONGEST_NAME])
+        return path
+
+    ctypes.util.find_library = asked
     return found
 
 

@@ -20,6 +20,7 @@ import contextlib
 import copy
 import json
 import os
+import re
 import sys
 import tempfile
 import traceback
@@ -29,6 +30,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+CODE = r"^\$(?:LAMBDA_TASK_ROOT|\{LAMBDA_TASK_ROOT\})(?=/|$)"  # no shell replaces it
 LIVE, REGION, ROLE = "@@LIVE@@", "@@REGION@@", "@@ROLE@@"
 SETTINGS_NAMES = ("zappa_settings.json", "zappa_settings.toml", "zappa_settings.yml", "zappa_settings.yaml")
 # zappa's own list of excludes misses these, which belong to this machine, not to the app.
@@ -133,7 +135,7 @@ def path_in_time(settings: dict[str, Any]) -> dict[str, Any]:
 
 def own_path(variables: dict[str, Any]) -> list[str]:
     """Return those folders of the app that its own PYTHONPATH on Lambda names."""
-    entries = str(variables.get("PYTHONPATH") or "").split(":")
+    entries = [re.sub(CODE, "/var/task", entry) for entry in str(variables.get("PYTHONPATH") or "").split(":")]
     inside = [entry for entry in entries if entry and (entry[0] not in "/$" or f"{entry}/".startswith("/var/task/"))]
     return [str(Path.cwd() / entry.removeprefix("/var/task").lstrip("/")) for entry in inside]
 

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from builder.lint.rights import findings
+from builder.lint.rights import findings, warnings
 
 QUEUE = "arn:aws:sqs:us-east-1:123456789012:orders"
 SQS = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"]
@@ -84,3 +84,17 @@ def test_a_policy_of_its_own_counts() -> None:
     assert list(findings({"Resources": resources})) == []
     del resources["Policy"]
     assert len(list(findings({"Resources": resources}))) == 1
+
+
+@pytest.mark.parametrize(
+    ("actions", "silent"),
+    [
+        (["s3:GetObject"], True), (["logs:PutLogEvents"], True), (["logs:CreateLogStream", "logs:Put*"], False),
+        (["logs:*"], False), (["*"], False),
+    ],
+)  # fmt: skip
+def test_a_function_that_may_not_log_is_warned_about(actions: list[str], silent: bool) -> None:
+    role = {"Type": "AWS::IAM::Role", "Properties": {"Policies": [allow(*actions)]}}
+    function = {"Type": "AWS::Lambda::Function", "Properties": {"Role": {"Fn::GetAtt": ["Role", "Arn"]}}}
+    said = warnings({"Resources": {"Role": role, "App": function}})
+    assert [one.startswith("App: the policy lacks") for one in said] == ([True] if silent else [])

@@ -73,6 +73,13 @@ def test_bad_files_are_refused_with_their_place_in_the_zip(tmp_path: Path, name:
     assert len(caught.value.message) < 400
 
 
+def test_a_byte_order_mark_is_named(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_bytes(b"\xef\xbb\xbf{}")
+    with pytest.raises(AppError, match="byte order mark") as caught:
+        documents.read(tmp_path / "config.json", ".chalice/config.json")
+    assert (caught.value.hint or "").startswith("Save .chalice/config.json as UTF-8 without a byte order mark")
+
+
 def test_the_line_of_a_mistake_is_told(tmp_path: Path) -> None:
     with pytest.raises(AppError, match="line 2"):
         read(tmp_path, "a.toml", "[dev]\nname = shop\n")

@@ -11,6 +11,8 @@ from builder.source.python_path import add_layer, with_layer
         ("./chalicelib:./:$PYTHONPATH", "./chalicelib:./:/opt/python"),
         ("${PYTHONPATH}:src", "/opt/python:src"),
         ("src", "src:/opt/python"),
+        ("$LAMBDA_TASK_ROOT/src:${LAMBDA_TASK_ROOT}", "/var/task/src:/var/task:/opt/python"),
+        ("$LAMBDA_TASK_ROOTS/src", "$LAMBDA_TASK_ROOTS/src:/opt/python"),
         ("/opt/python:src", "/opt/python:src"),
     ],
 )

@@ -105,6 +105,11 @@ FAILURES = [
         "No module named 'helper'", "move helper into chalicelib/", id="a module beside app.py",
     ),
     pytest.param(
+        {"app.py": "import ctypes.util\nif not ctypes.util.find_library('zbarnot'):\n"
+         "    raise ImportError('Unable to find zbarnot shared library')\n"}, Code.MISSING_LIBRARY,
+        "asks for libzbarnot.so by name", "wheel of the package that bundles the library", id="a library by name",
+    ),
+    pytest.param(
         {"app.py": HELLO + "import nowhere, helper\n", "helper.py": ""}, Code.APP_DOES_NOT_IMPORT,
         "No module named 'nowhere'", "Add the package that provides nowhere to requirements.txt, or put the module "
         "into chalicelib/. And chalice packages only app.py, chalicelib/ and vendor/: move helper into chalicelib/ "

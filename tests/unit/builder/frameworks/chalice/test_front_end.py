@@ -504,7 +504,9 @@ def test_roles_and_domains_of_the_account_are_left_out_with_a_warning(
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("value", ["./chalicelib:./:$PYTHONPATH", "/var/task/chalicelib"])
+@pytest.mark.parametrize(
+    "value", ["./chalicelib:./:$PYTHONPATH", "/var/task/chalicelib", "$LAMBDA_TASK_ROOT/chalicelib"]
+)
 def test_a_python_path_of_the_apps_own_counts(
     tmp_path: Path, compile_chalice: Callable[..., Draft], value: str
 ) -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from auto_lambda.errors import AppError, Code
 from auto_lambda.tools import ToolEnvironments
-from builder.frameworks.chalice.settings import SETTINGS, check_settings
+from builder.frameworks.chalice.settings import SETTINGS, check_settings, settings_problems
 
 TABLE = Path(__file__).parents[5] / "docs" / "reference" / "settings-chalice.md"
 NOT_FROM_THE_FILE = {"chalice_app", "project_dir"}
@@ -120,6 +120,26 @@ def test_a_variable_that_cannot_be_set_is_named_with_its_place(place: str, varia
         check_settings(config, "dev")
     assert caught.value.code == Code.BAD_CONFIG
     assert isinstance(variables, list) or f"{place}environment_variables: " in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("config", "told"),
+    [
+        ({"environment_variables": {"A": "x" * 4000}}, "environment_variables: all variables together are"),
+        (
+            {
+                "environment_variables": {"A": "x" * 2000},
+                "stages": {"dev": {"environment_variables": {"B": "x" * 2000}}},
+            },
+            "stages.dev.environment_variables: all variables together are",
+        ),
+        ({"stages": {"dev": {"tags": {"aws:team": "x"}}}}, "stages.dev.tags: the tag 'aws:team'"),
+    ],
+)
+def test_what_lambda_takes_at_most_is_told_before_anything_is_built(config: dict[str, Any], told: str) -> None:
+    (error,) = settings_problems(config, "dev", {"C": "y" * 100})
+    assert error.code == Code.BAD_CONFIG
+    assert told in error.message
 
 
 def test_usual_variables_pass() -> None:

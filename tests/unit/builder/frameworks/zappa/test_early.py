@@ -85,6 +85,8 @@ def test_what_may_be_right_is_no_problem(tmp_path: Path, settings: Mapping[str, 
         ({**GOOD, "exception_handler": "shop.oops"}, "exception_handler is 'shop.oops'"),
         ({**GOOD, "authorizer": {"function": "shop.allow"}}, "authorizer.function is 'shop.allow'"),
         ({**GOOD, "authorizer": {"type": "REQUEST"}}, "authorizers of type TOKEN only"),
+        ({**GOOD, "aws_environment_variables": {"A": "x" * 4100}}, "aws_environment_variables: all variables together"),
+        ({**GOOD, "tags": {"aws:team": "x"}}, "the tag 'aws:team' is not the app's to set"),
     ],
 )
 def test_what_is_named_and_not_there(tmp_path: Path, settings: Mapping[str, Any], told: str) -> None:
