@@ -111,6 +111,11 @@ def key_of(store: ObjectStore, bucket: str, app: keys.App, version: str) -> str:
     return _found(store, bucket, app, version).key
 
 
+def has_version(store: ObjectStore, bucket: str, app: keys.App, version: str) -> bool:
+    """Tell whether one of an app's keys has an object with exactly this version."""
+    return _find(store, bucket, app, version) is not None
+
+
 def _found(store: ObjectStore, bucket: str, app: keys.App, version: str) -> Head:
     if head := _find(store, bucket, app, version):
         return head

@@ -10,9 +10,13 @@ import typer
 from auto_lambda import __version__
 from auto_lambda_cli.commands.ami import app as ami
 from auto_lambda_cli.commands.approve import approve
+from auto_lambda_cli.commands.apps.common import Name, Stage
+from auto_lambda_cli.commands.apps.completion import app_names
+from auto_lambda_cli.commands.apps.register import add_to as add_commands_of_apps
 from auto_lambda_cli.commands.daemons import checker, worker
 from auto_lambda_cli.commands.ecs import app as ecs
 from auto_lambda_cli.commands.grants import app as grants
+from auto_lambda_cli.commands.logs import logs
 from auto_lambda_cli.commands.pipeline import app as pipeline
 from auto_lambda_cli.commands.simulate import simulate
 from auto_lambda_cli.extras import needs
@@ -34,11 +38,9 @@ app.add_typer(ecs, name="ecs", help="The ECS updater: what follows what, what ru
 app.add_typer(pipeline, name="pipeline", help="The cloud side in an AWS account: launch, show, upgrade, take down.")
 app.add_typer(ami, name="ami", help="The machine image that workers and the checker run on.")
 
-Name = Annotated[str, typer.Argument(help="The app's name.", show_default=False)]
 Wait = Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until it is live or has failed.")]
 Timeout = Annotated[float, typer.Option(help="Seconds to wait at most.", min=1)]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only show what would be done.")]
-Stage = Annotated[str, typer.Option("--stage", "-s", help="The stage it is deployed to.", metavar="STAGE")]
 
 
 def _version(wanted: bool) -> None:
@@ -257,6 +259,12 @@ def undeploy(
 
 @app.command()
 def status(
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[NAME]", help="One app: what is live, what is under way, what failed.", autocompletion=app_names
+        ),
+    ] = None,
     history: Annotated[
         str | None,
         typer.Option("--history", metavar="APP", help="List the attempts to deploy one app in the last 90 days."),
@@ -276,15 +284,23 @@ def status(
     local: Local = False,
     bucket: Bucket = None,
 ) -> None:
-    """List every app in the bucket with the status of its newest zip and its URL.
+    """List every app in the bucket with the status of its newest zip and its URL, or tell all about one.
+
+    With a name: which release is live, since when and by whom, what is under way, and the last failures.
 
     With `--watch`: show what the whole pipeline is doing. On a terminal the view is redrawn in place, otherwise each
     change is printed as a block; with `--json` each update is one line.
     """
-    if sum(map(bool, (watch, history, prefix))) > 1:
+    if sum(map(bool, (watch, history, prefix, name))) > 1:
         from auto_lambda_cli.exits import Exit, leave
 
-        raise leave(Exit.USAGE, "--watch shows the pipeline, --history one app, --prefix some: use only one of them")
+        told = "NAME and --history show one app, --watch the pipeline, --prefix some apps: use only one of them"
+        raise leave(Exit.USAGE, told)
+    if name:
+        from auto_lambda_cli.commands.apps.state import state
+
+        state(name, stage, as_json=as_json, local=local, bucket=bucket)
+        return
     if watch:
         from auto_lambda_cli.progress.watch import watch as follow
 
@@ -298,21 +314,8 @@ def status(
     run(prefix=prefix, as_json=as_json, local=local, bucket=bucket)
 
 
-@app.command()
-def logs(
-    name: Name,
-    stage: Stage = "dev",
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Continue until the deployment has ended.")] = False,
-    local: Local = False,
-    bucket: Bucket = None,
-) -> None:
-    """Print the log of an app's last deployment: each step, its output, what failed and what to do.
-
-    Example: `auto-lambda logs shop --stage prod --follow`
-    """
-    from auto_lambda_cli.commands.logs import logs as run
-
-    raise typer.Exit(run(name, stage, follow=follow, local=local, bucket=bucket))
+app.command()(logs)
+add_commands_of_apps(app)
 
 
 app.command()(needs("simulate")(simulate))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from botocore.exceptions import ClientError
 
 from auto_lambda.aws.cloudformation import StackFailed
-from auto_lambda.aws.stack_reasons import THROTTLES
+from auto_lambda.aws.reasons.stack_reasons import THROTTLES
 
 
 def is_throttled(error: BaseException) -> bool:

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
-from auto_lambda.aws.early_validation import FailedValidation, findings
-from auto_lambda.aws.stack_reasons import FailureReason, read_reason
+from auto_lambda.aws.reasons.early_validation import FailedValidation, findings
+from auto_lambda.aws.reasons.stack_reasons import FailureReason, read_reason
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient

@@ -21,11 +21,15 @@ class Answer:
         error: the error's type, None if the function returned.
         message: of the error, or what it returned.
         log: the last 4 KB that it logged.
+        payload: what it returned, or the whole error as JSON.
+        version: that ran; None if Lambda did not say.
     """
 
     error: str | None
     message: str
     log: str = ""
+    payload: str = ""
+    version: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +91,12 @@ class Functions:
         body = answer["Payload"].read()
         text = body.decode(errors="replace")
         log = base64.b64decode(answer.get("LogResult", "")).decode(errors="replace")
-        failure = answer.get("FunctionError")
+        failure, version = answer.get("FunctionError"), answer.get("ExecutedVersion")
         if not failure:
-            return Answer(None, text, log)
+            return Answer(None, text, log, text, version)
         error = _error(body)
-        return Answer(str(error.get("errorType") or failure), str(error.get("errorMessage") or text), log)
+        kind, message = str(error.get("errorType") or failure), str(error.get("errorMessage") or text)
+        return Answer(kind, message, log, text, version)
 
     def may_be_invoked(self, function: str) -> None:
         """Make a dry-run invocation, which only checks permissions; raises botocore's error if it is refused."""

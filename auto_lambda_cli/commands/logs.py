@@ -4,14 +4,65 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import Annotated
+
+import typer
 
 from auto_lambda import drops, keys
 from auto_lambda.aws.s3 import ObjectMissing, ObjectStore
-from auto_lambda_cli.exits import Exit, plain_errors, say, tell
+from auto_lambda_cli.commands.apps.common import Name, Stage
+from auto_lambda_cli.exits import Exit, leave, plain_errors, say, tell
+from auto_lambda_cli.options import Bucket, Local
 from auto_lambda_cli.target import app_named, choose
 
 
-def logs(name: str, stage: str, *, follow: bool, local: bool, bucket: str | None) -> int:
+def logs(
+    name: Name,
+    stage: Stage = "dev",
+    follow: Annotated[
+        bool,
+        typer.Option("--follow", "-f", help="Continue until the deployment has ended; with --runtime, until Ctrl-C."),
+    ] = False,
+    runtime: Annotated[bool, typer.Option("--runtime", help="What the functions log while they run.")] = False,
+    since: Annotated[
+        str, typer.Option(metavar="SPAN|TIME", help="With --runtime: 90s, 10m, 2h, 3d, or a time in UTC.")
+    ] = "10m",
+    pattern: Annotated[
+        str | None,
+        typer.Option("--filter", metavar="PATTERN", help="With --runtime: a filter pattern of CloudWatch Logs."),
+    ] = None,
+    function: Annotated[
+        str | None, typer.Option(metavar="F", help="With --runtime: only this function of the app.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="With --runtime: a line of JSON for each event.")] = False,
+    local: Local = False,
+    bucket: Bucket = None,
+) -> None:
+    """Print the log of an app's last deployment: each step, its output, what failed and what to do.
+
+    With `--runtime`: what its functions have logged in CloudWatch, those of the last ten minutes unless `--since` says
+    otherwise.
+
+    For example:
+
+    - `auto-lambda logs shop --stage prod --follow`
+    - `auto-lambda logs shop --runtime --since 2h --filter ERROR`
+    """
+    if not runtime:
+        if pattern or function or as_json or since != "10m":
+            raise leave(Exit.USAGE, "--since, --filter, --function and --json are for --runtime")
+        raise typer.Exit(log_of_deployment(name, stage, follow=follow, local=local, bucket=bucket))
+    from auto_lambda_cli.commands.apps.runtime import runtime as run
+
+    raise typer.Exit(
+        run(
+            name, stage, follow=follow, since=since, pattern=pattern, function=function, as_json=as_json,
+            local=local, bucket=bucket,
+        )
+    )  # fmt: skip
+
+
+def log_of_deployment(name: str, stage: str, *, follow: bool, local: bool, bucket: str | None) -> int:
     """Print the log, with ``follow`` also what is added to it, and return the exit code."""
     app = app_named(name, stage)
     target = choose(local=local, bucket=bucket)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 
 from auto_lambda import drops, keys
@@ -9,7 +10,7 @@ from auto_lambda.aws.s3 import ObjectMissing
 from auto_lambda.receipts import Receipt
 from auto_lambda_cli.exits import Exit, leave, plain_errors, tell
 from auto_lambda_cli.outcome import Following, ended, words
-from auto_lambda_cli.target import app_named, choose
+from auto_lambda_cli.target import Target, app_named, choose
 
 
 def rollback(
@@ -29,7 +30,7 @@ def rollback(
     with plain_errors():
         store = target.store()
         _, receipt = drops.latest(store, target.bucket, app)
-        version = to or before(app, receipt, drops.waiting(store, target.bucket, app))
+        version = _named(target, app, to) if to else before(app, receipt, drops.waiting(store, target.bucket, app))
         try:
             drops.key_of(store, target.bucket, app, version)
             tell(f"{app}: from {_live(receipt)} back to zip {version} -> {target}")
@@ -39,6 +40,19 @@ def rollback(
         except ObjectMissing:
             raise leave(Exit.USAGE, f"{app} has no zip {version}, or no longer. {_see_history(app)}") from None
     return ended(store, dropped, began, following)
+
+
+def _named(target: Target, app: keys.App, to: str) -> str:
+    """Return the id of the release that a person has named, whole or by its first characters."""
+    from auto_lambda_cli.queries.releases import NoSuchRelease, release_id
+    from auto_lambda_cli.queries.services import Services
+
+    if drops.has_version(target.store(), target.bucket, app, to):
+        return to
+    try:
+        return release_id(Services.of(target.bucket, os.environ), app, to)
+    except NoSuchRelease as error:
+        raise leave(Exit.USAGE, f"{error}. {_see_history(app)}") from None
 
 
 def before(app: keys.App, receipt: Receipt | None, waiting: str | None) -> str:
@@ -77,4 +91,4 @@ def _live(receipt: Receipt | None) -> str:
 
 
 def _see_history(app: keys.App) -> str:
-    return f"What was live, for --to: auto-lambda status --history {words(app)}"
+    return f"What was live, for --to: auto-lambda releases {words(app)}"

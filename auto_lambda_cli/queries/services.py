@@ -39,11 +39,11 @@ class Services:
 
         return cls(bucket, make_session(), environ.get(TABLE) or None)
 
-    def client(self, service: str, *, read_timeout: float = 60) -> Any:
+    def client(self, service: str, *, read_timeout: float = 60, attempts: int = 5) -> Any:
         """Make a client of a service."""
         from auto_lambda.aws.session import client
 
-        return client(self.session, service, read_timeout=read_timeout)
+        return client(self.session, service, read_timeout=read_timeout, attempts=attempts)
 
     @cached_property
     def store(self) -> ObjectStore:

@@ -23,11 +23,12 @@ ANNA = Dropper("AROAEXAMPLE:anna", "192.0.2.7")
 
 @dataclass
 class SeenPipeline:
-    """What workers have left there. ``deployments`` counts those that were made, for their times."""
+    """What workers have left there. ``deployments`` and ``attempts`` count those that were made."""
 
     s3: Any
     table: Table
     deployments: int = 0
+    attempts: int = 0
 
     def drop(self, app: App = SHOP, body: bytes = b"zip") -> str:
         """Drop a zip; its version."""
@@ -57,11 +58,12 @@ class SeenPipeline:
 
     def attempt(self, version: str, outcome: Any, app: App = SHOP, **fields: Any) -> None:
         """Record an attempt that has ended."""
+        self.attempts += 1
         started = NOON + timedelta(minutes=self.deployments)
         made = Attempt(
             app.key, version, "worker-1", 1, started, ended=started, outcome=outcome, step="verify", by=ANNA, **fields
         )
-        self.table.write(made.put(app, self.deployments + 100))
+        self.table.write(made.put(app, self.attempts))
 
     def _next(self) -> datetime:
         self.deployments += 1

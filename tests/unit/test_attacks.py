@@ -184,12 +184,12 @@ GUARDS: dict[str, dict[str, tuple[str, ...]]] = {
         ),
         "as whole drops": ("e2e/test_bad_input.py::test_bad_app",),
         "words in CloudFormation's reasons": (
-            "unit/auto_lambda/aws/test_stack_reasons.py::test_what_is_the_apps_own_whatever_it_is_called",
-            "unit/auto_lambda/aws/test_stack_reasons.py::test_a_template_that_is_refused_is_the_apps_whatever_it_says",
+            "unit/auto_lambda/aws/reasons/test_stack_reasons.py::test_what_is_the_apps_own_whatever_it_is_called",
+            "unit/auto_lambda/aws/reasons/test_stack_reasons.py::test_a_template_that_is_refused_is_the_apps_whatever_it_says",
         ),
         "and faults that pass, told as the uploader's": (
             f"{FAULT}::test_an_index_that_fails_is_our_fault",
-            "unit/auto_lambda/aws/test_stack_reasons.py::test_what_passes",
+            "unit/auto_lambda/aws/reasons/test_stack_reasons.py::test_what_passes",
         ),
     },
     "settings that an upgrade opens to all": {

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from auto_lambda.aws.cloudformation import StackFailed
-from auto_lambda.aws.early_validation import NAME_TAKEN
+from auto_lambda.aws.reasons.early_validation import NAME_TAKEN
 from auto_lambda.errors import AppError, Code
 from auto_lambda.keys import App
 

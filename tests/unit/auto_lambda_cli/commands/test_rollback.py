@@ -103,10 +103,10 @@ def test_a_newest_zip_that_is_not_live_is_not_what_one_goes_back_from(
     ("arguments", "live", "told"),
     [
         (["shop"], True, "Nothing is known to have been live before"),
-        (["shop"], False, "auto-lambda status --history shop"),
+        (["shop"], False, "auto-lambda releases shop"),
         (["never"], True, "is not live"),
         (["Not A Name"], True, "Not A Name"),
-        (["shop", "--to", "nowhere"], True, "auto-lambda status --history shop"),
+        (["shop", "--to", "nowhere"], True, "auto-lambda releases shop"),
         (["shop", "--to", "nowhere", "--dry-run"], True, "has no zip nowhere"),
     ],
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from auto_lambda.aws.cloudformation import StackFailed
-from auto_lambda.aws.early_validation import NAME_TAKEN, FailedValidation
+from auto_lambda.aws.reasons.early_validation import NAME_TAKEN, FailedValidation
 from auto_lambda.errors import AppError, Code
 from auto_lambda.keys import App
 from worker.deploy.stack_errors import stack_failures

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from auto_lambda.aws.cloudformation import StackFailed
-from auto_lambda.aws.stack_reasons import read_reason
+from auto_lambda.aws.reasons.stack_reasons import read_reason
 
 REQUEST = "Request ID: 0f4c3a52-6c1b-4a52-9a63-0a5b1d1c2e3f"
 

@@ -9,7 +9,7 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from auto_lambda.aws.early_validation import NAME_TAKEN, FailedValidation, findings
+from auto_lambda.aws.reasons.early_validation import NAME_TAKEN, FailedValidation, findings
 
 CHANGE_SET = "arn:aws:cloudformation:eu-west-1:111122223333:changeSet/al-0123456789abcdef-changes/1"
 ASKED = {"StackName": "al-shop-dev", "ChangeSetName": CHANGE_SET, "Filters": {"FailedEvents": True}}

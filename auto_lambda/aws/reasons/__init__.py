@@ -1,0 +1,1 @@
+"""Reads why CloudFormation refuses or fails."""

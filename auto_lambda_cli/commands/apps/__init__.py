@@ -1,0 +1,1 @@
+"""Commands about one app that is deployed: see it, ask it, drive it."""

@@ -1,0 +1,17 @@
+"""Adds the commands about one app to the command line."""
+
+from __future__ import annotations
+
+import typer
+
+from auto_lambda_cli.commands.apps.address import open_, url
+from auto_lambda_cli.commands.apps.invoke import invoke
+from auto_lambda_cli.commands.apps.releases import releases
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add them."""
+    app.command()(releases)
+    app.command()(invoke)
+    app.command()(url)
+    app.command("open")(open_)
