@@ -48,11 +48,10 @@ class LogGroups:
             BadPattern: it is not in that syntax.
         """
         wanted: Any = {"filterPattern": pattern} if pattern else {}
-        pages = self._client.get_paginator("filter_log_events").paginate(
-            logGroupName=group, startTime=int(since.timestamp() * 1000), **wanted
-        )
+        paginator = self._client.get_paginator("filter_log_events")
+        start = int(since.timestamp() * 1000)
         try:
-            for page in pages:
+            for page in paginator.paginate(logGroupName=group, startTime=start, **wanted):
                 for event in page["events"]:
                     at = datetime.fromtimestamp(event["timestamp"] / 1000, UTC)
                     yield Logged(at, group, event["eventId"], event["message"])

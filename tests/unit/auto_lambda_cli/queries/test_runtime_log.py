@@ -109,7 +109,6 @@ def test_a_pattern_that_cloudwatch_refuses(services: Services) -> None:
         def paginate(self, **_: Any) -> Any:
             error = {"Error": {"Code": "InvalidParameterException", "Message": "Invalid character"}}
             raise client.exceptions.InvalidParameterException(error, "FilterLogEvents")
-            yield
 
     refusing: Any = Refusing()
     with pytest.raises(BadPattern, match="Invalid character"):

@@ -105,7 +105,12 @@ def test_the_url_is_that_of_what_serves(broken: list[str], monkeypatch: pytest.M
     assert run("url", "shop").stdout == "https://shop.example/\n"
     assert json.loads(run("url", "shop", "--json").stdout) == {"url": "https://shop.example/"}
     opened: list[str] = []
-    monkeypatch.setattr("typer.launch", lambda address: opened.append(address) or 0)
+
+    def launch(address: str) -> int:
+        opened.append(address)
+        return 0
+
+    monkeypatch.setattr("typer.launch", launch)
     assert run("open", "shop").exit_code == 0
     assert opened == ["https://shop.example/"]
 
