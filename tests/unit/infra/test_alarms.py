@@ -143,7 +143,7 @@ def attempt(app: str, trouble: Exception) -> None:
         Ledger(FakeTable(), seconds=60),
         SimpleNamespace(head=head),  # type: ignore[arg-type]
         lambda receipt, bucket: Report(receipt, bucket, SimpleNamespace(put=put), Redactor()),
-        SimpleNamespace(restore=lambda *_: None),  # type: ignore[arg-type]
+        SimpleNamespace(restore=lambda *_: None, standing=lambda _: None),  # type: ignore[arg-type]
         lambda *_: None,
         worker="w",
     )
