@@ -98,6 +98,14 @@ def _short(value: object) -> str | None:
 
 
 @dataclass(frozen=True, slots=True)
+class GuessedSettings:
+    """Settings that an app without any gets: a file to save them as, by its path in the zip, and its text."""
+
+    file: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Proof:
     """The result of proving a package.
 

@@ -13,7 +13,7 @@ from typing import Any, Literal, cast
 
 from auto_lambda import keys
 from auto_lambda.errors import first_lines
-from auto_lambda.model import Commit, Dropper, Proof
+from auto_lambda.model import Commit, Dropper, GuessedSettings, Proof
 
 SCHEMA = 1
 MAX_LINES = 200
@@ -149,6 +149,7 @@ class Receipt:
     commit: Commit | None = None
     costs: StandingCosts | None = None
     function_log: tuple[str, ...] = ()
+    settings: GuessedSettings | None = None
     stored: Mapping[str, Any] | None = field(default=None, repr=False)
 
     @property
@@ -205,6 +206,7 @@ class Receipt:
             "function_log": list(self.function_log) or None,
             "permissions": asdict(self.permissions) if self.permissions else None,
             "costs": self.costs.as_json() if self.costs else None,
+            "settings": asdict(self.settings) if self.settings else None,
             "warnings": list(self.warnings),
             "retry_at": self.retry_at.isoformat(timespec="milliseconds") if self.retry_at else None,
             "log": keys.log_key(self.key),
@@ -263,6 +265,7 @@ class Receipt:
             retry_at=_moment(text.get("retry_at")),
             costs=_costs(fields),
             function_log=_lines(fields, "function_log"),
+            settings=_settings(fields),
             stored=fields,
         )
 
@@ -281,6 +284,13 @@ def _serving(fields: Mapping[str, Any]) -> Serving | None:
         return None
     text = _texts(fields["serving"])
     return Serving(text.get("url"), text.get("function"), text.get("version"), text.get("upload"), text.get("before"))
+
+
+def _settings(fields: Mapping[str, Any]) -> GuessedSettings | None:
+    if not isinstance(fields.get("settings"), Mapping):
+        return None
+    text = _texts(fields["settings"])
+    return GuessedSettings(text.get("file", ""), text.get("text", ""))
 
 
 def _error(fields: Mapping[str, Any]) -> ReceiptError | None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from auto_lambda.keys import App
-from auto_lambda.model import Architecture, BucketNotification, FrameworkName, Template
+from auto_lambda.model import Architecture, BucketNotification, FrameworkName, GuessedSettings, Template
 from builder.function_options import FunctionOptions
 from builder.protocol.flex import FlexMessage
 
@@ -77,7 +77,7 @@ class Source:
     ``tree`` is where the zip was unpacked; ``root``, in it, is the app's folder (holds ``.chalice/``, the zappa
     settings, or the modules of plain handlers). ``config_stage`` is the stage of the app's own config that the
     bucket's stage picked. ``python`` is a minor, as in ``"3.12"``; ``other_pythons`` suit the app as well, the best
-    first, should it fail on that one.
+    first, should it fail on that one. ``guessed`` stand for settings that the zip does not hold.
     """
 
     app: App
@@ -90,6 +90,7 @@ class Source:
     options: Options = field(default_factory=Options)
     warnings: tuple[str, ...] = ()
     other_pythons: tuple[str, ...] = ()
+    guessed: GuessedSettings | None = None
 
 
 @dataclass(frozen=True, slots=True)

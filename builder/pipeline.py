@@ -12,7 +12,7 @@ from typing import Protocol
 
 from auto_lambda.errors import AppError, Code
 from auto_lambda.keys import App
-from auto_lambda.model import Proof
+from auto_lambda.model import GuessedSettings, Proof
 from builder.compose import Parts
 from builder.dependencies.zips import UnsafeTree, write_zip
 from builder.diagnosis.other_python import OtherPythonMayDo, on_all
@@ -47,6 +47,9 @@ class BuildProgress(Protocol):
 
     def recognised(self, source: Source) -> None:
         """Report the app's framework and target."""
+
+    def guessed(self, settings: GuessedSettings) -> None:
+        """Report the settings that are used, as the zip holds none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +100,7 @@ class _Once:
         self._done: set[str] = set()
         self.say = progress.say
         self.recognised = progress.recognised
+        self.guessed = progress.guessed
 
     def step(self, step: Step) -> None:
         if step not in self._done:
@@ -215,6 +219,8 @@ def _inspected(
     if source:
         hide(confidential_values(source))
         progress.recognised(source)
+        if source.guessed:
+            progress.guessed(source.guessed)
         _warn(progress, source.warnings)
         progress.say(f"{source.framework}, stage {source.config_stage}, Python {source.python}, {source.architecture}")
     framework = parts.frameworks[found.framework]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from auto_lambda.daemon.descendants import end_descendants
 from auto_lambda.errors import AppError
-from auto_lambda.model import BuildLog
+from auto_lambda.model import BuildLog, GuessedSettings
 from auto_lambda.redact import Redactor
 from builder.actions import ActionResult, OurTrouble
 from builder.model import Source
@@ -23,6 +23,7 @@ from builder.protocol.messages import (
     AppFailed,
     Ask,
     Event,
+    Guessed,
     Log,
     Netted,
     ProblemMessage,
@@ -37,6 +38,7 @@ from builder.protocol.messages import (
 )
 
 _MAX_TEXT = 50_000  # characters of one message's text
+_MAX_LINE = 4_000
 
 
 class Session:
@@ -74,6 +76,10 @@ class Session:
     def recognised(self, source: Source) -> None:
         """Say what the app is, and what it is built for."""
         self._send(Recognised(framework=source.framework, python=source.python, architecture=source.architecture))
+
+    def guessed(self, settings: GuessedSettings) -> None:
+        """Say which settings are used, as the zip holds none."""
+        self._send(Guessed(file=self._clean(settings.file)[:_MAX_LINE], text=self._clean(settings.text)[:_MAX_LINE]))
 
     def run(self, action: Action, log: BuildLog) -> ActionResult:  # noqa: ARG002 - the worker tells the uploader
         """Have the worker return an action's result; see `Actions.run`."""

@@ -12,7 +12,7 @@ from typing import Self
 
 from auto_lambda.errors import AppError, Code
 from auto_lambda.keys import App
-from auto_lambda.model import Architecture, FrameworkName, Proof
+from auto_lambda.model import Architecture, FrameworkName, GuessedSettings, Proof
 from auto_lambda.receipts import Permissions, Step
 from auto_lambda.redact import confidential
 from builder.protocol.messages import ProofMessage
@@ -113,6 +113,10 @@ class _BuildReport:
     def recognised(self, framework: FrameworkName, python: str, architecture: Architecture) -> None:
         """Put the app's framework and target into the receipt."""
         self._guarded.report.recognised(framework, python, architecture)
+
+    def guessed(self, settings: GuessedSettings) -> None:
+        """Put the settings that are used into the receipt, as the zip holds none."""
+        self._guarded.report.guessed(settings)
 
     def check(self) -> None:
         """Raise when the build is not wanted any more."""

@@ -183,6 +183,14 @@ class Recognised(_Value):
     architecture: Architecture
 
 
+class Guessed(_Value):
+    """The settings that are used, as the zip holds none: the file that they could be saved as, and its text."""
+
+    event: Literal["guessed"] = "guessed"
+    file: Line
+    text: Line
+
+
 class Ask(_Value):
     """The builder needs the result of an action."""
 
@@ -300,7 +308,18 @@ class Trouble(_Value):
 
 
 Event = Annotated[
-    StepBegan | Log | Warned | Recognised | Ask | ToolAsk | AppBuilt | ActionDone | AppFailed | Netted | Trouble,
+    StepBegan
+    | Log
+    | Warned
+    | Recognised
+    | Guessed
+    | Ask
+    | ToolAsk
+    | AppBuilt
+    | ActionDone
+    | AppFailed
+    | Netted
+    | Trouble,
     Field(discriminator="event"),
 ]
 _EVENT: TypeAdapter[Event] = TypeAdapter(Event)

@@ -13,7 +13,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from auto_lambda.errors import AppError, Code
 from auto_lambda.keys import App, BadKey
-from auto_lambda.model import Architecture, FrameworkName
+from auto_lambda.model import Architecture, FrameworkName, GuessedSettings
 from builder.model import Options, Source
 from builder.source import documents, functions, settings
 from builder.source import options as options_file
@@ -126,6 +126,7 @@ def examine(app: App, tree: Path, defaults: Defaults) -> Inspection:
             options=options,
             warnings=warnings + python.warnings,
             other_pythons=python.others,
+            guessed=GuessedSettings(place.shown + GUESSED_FILE, place.guess.text) if place.guess else None,
         )
     return Inspection(place.root, place.framework, stage, options, problems, source)
 

@@ -12,7 +12,7 @@ from e2e_stack import Drop, Stack
 
 FIELDS = {
     "schema", "app", "stage", "status", "step", "upload", "framework", "python", "architecture", "sandbox",
-    "timings", "init_ms", "package_bytes", "package_zip_bytes", "url",
+    "timings", "init_ms", "package_bytes", "package_zip_bytes", "url", "settings",
     "function", "version", "alias", "serving", "error", "log", "worker", "updated",
 }  # fmt: skip
 WITHOUT_URL = {"events", "template-s3", "template-functions"}

@@ -59,6 +59,9 @@ def test_datasette_answers_sql(stack: Stack, live: Any) -> None:
 
 def test_apps_without_settings_get_those_that_zappa_init_would_write(stack: Stack, live: Any) -> None:
     assert stack.http(live("unsettled")["url"]).json == {"said": "hello from fastapi"}
-    shown = [live(name)["warnings"][0] for name in ("unsettled", "httpbin")]
-    assert '{"dev": {"app_function": "main.app", "app_type": "asgi"}}' in shown[0]
-    assert '{"dev": {"app_function": "httpbin.core.app"}}' in shown[1]
+    settings = [live(name)["settings"] for name in ("unsettled", "httpbin")]
+    assert [one["text"] for one in settings] == [
+        '{"dev": {"app_function": "main.app", "app_type": "asgi"}}', '{"dev": {"app_function": "httpbin.core.app"}}',
+    ]  # fmt: skip
+    assert all(one["file"].endswith("zappa_settings.json") for one in settings)
+    assert settings[0]["text"] in live("unsettled")["warnings"][0]

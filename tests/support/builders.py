@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from auto_lambda.model import Architecture, FrameworkName
+from auto_lambda.model import Architecture, FrameworkName, GuessedSettings
 from auto_lambda.tools import ToolEnvironments
 from builder.protocol.channel import Channel, WireMessage
 from builder.protocol.messages import AppRequest, File, Step
@@ -126,6 +126,7 @@ class RecordingListener:
         self.said: list[str] = []
         self.warnings: list[str] = []
         self.targets: list[tuple[str, str, str]] = []
+        self.settings: list[GuessedSettings] = []
         self.stop = stop
         self.after = after
 
@@ -144,6 +145,10 @@ class RecordingListener:
     def recognised(self, framework: FrameworkName, python: str, architecture: Architecture) -> None:
         """As `BuildListener.recognised`."""
         self.targets.append((framework, python, architecture))
+
+    def guessed(self, settings: GuessedSettings) -> None:
+        """As `BuildListener.guessed`."""
+        self.settings.append(settings)
 
     def heard(self) -> int:
         """Count the events."""

@@ -13,6 +13,7 @@ from building import make_parts, open_index
 from cases import Case
 
 from auto_lambda.errors import AppError
+from auto_lambda.model import GuessedSettings
 from auto_lambda.runtimes import newest_first
 from auto_lambda.tools import interpreters
 from builder.compose import Parts
@@ -49,6 +50,9 @@ class _Listener:
         pass
 
     step = recognised = say
+
+    def guessed(self, settings: GuessedSettings) -> None:
+        pass
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from auto_lambda import logs
 from auto_lambda.errors import AppError, Code
-from auto_lambda.model import Architecture, FrameworkName
+from auto_lambda.model import Architecture, FrameworkName, GuessedSettings
 from builder.protocol.channel import BadMessage, WireMessage
 from builder.protocol.messages import (
     STEPS,
@@ -26,6 +26,7 @@ from builder.protocol.messages import (
     Ask,
     BuildRequest,
     Event,
+    Guessed,
     Log,
     Netted,
     ProblemMessage,
@@ -91,6 +92,9 @@ class BuildListener(Protocol):
 
     def recognised(self, framework: FrameworkName, python: str, architecture: Architecture) -> None:
         """Report the app's framework and target."""
+
+    def guessed(self, settings: GuessedSettings) -> None:
+        """Report the settings that are used, as the zip holds none."""
 
     def check(self) -> None:
         """Raise when the result is not wanted any more. Called often."""
@@ -251,6 +255,9 @@ class Conversation:
             case Recognised() if exchange.kind is None:
                 exchange.tell()
                 self._listener.recognised(event.framework, event.python, event.architecture)
+            case Guessed() if exchange.kind is None:
+                exchange.tell(len(event.text))
+                self._listener.guessed(GuessedSettings(event.file, event.text))
             case _:
                 raise BadMessage(f"an event that the action {exchange.kind} does not have")
 
@@ -351,6 +358,7 @@ class NoListener:
     def say(self, text: str) -> None: ...  # noqa: D102
     def warn(self, text: str) -> None: ...  # noqa: D102
     def recognised(self, framework: FrameworkName, python: str, architecture: Architecture) -> None: ...  # noqa: D102
+    def guessed(self, settings: GuessedSettings) -> None: ...  # noqa: D102
     def check(self) -> None: ...  # noqa: D102
 
 

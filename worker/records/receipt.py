@@ -17,7 +17,7 @@ from typing import Any, Protocol, Self
 
 from auto_lambda import __version__, keys, logs
 from auto_lambda.errors import AppError, Code
-from auto_lambda.model import Architecture, FrameworkName, Proof
+from auto_lambda.model import Architecture, FrameworkName, GuessedSettings, Proof
 from auto_lambda.receipts import Permissions, Receipt, ReceiptError, Serving, StandingCosts, Step
 from auto_lambda.redact import LineRedactor, Redactor, printable
 from worker.model import Deployment, Release, Upload
@@ -149,6 +149,10 @@ class Report:
     def recognised(self, framework: FrameworkName, python: str, architecture: Architecture) -> None:
         """Say what the app is and what it is built for."""
         self._change(framework=framework, python=python, architecture=architecture)
+
+    def guessed(self, settings: GuessedSettings) -> None:
+        """Show the settings that are used, as the zip holds none."""
+        self._change(settings=GuessedSettings(self._clean(settings.file), self._clean(settings.text)))
 
     def follow(self, log: str) -> None:
         """Put the log of an earlier attempt at the same upload before our own."""

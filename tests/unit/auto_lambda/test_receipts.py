@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auto_lambda.model import Commit, Dropper, Proof
+from auto_lambda.model import Commit, Dropper, GuessedSettings, Proof
 from auto_lambda.receipts import Cost, MalformedReceipt, Permissions, Receipt, ReceiptError, Serving, StandingCosts
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
@@ -22,6 +22,7 @@ WHOLE = Receipt(
     Permissions("granted", ("Allow s3:GetObject on arn:a",), ("Allow s3:GetObject on arn:a",), ("Allow s3:* on *",)),
     commit=Commit("9f2c1a7b", "acme/shop"), retry_at=NOON,
     costs=StandingCosts("us-east-1, 2026-11", (Cost("App", "snap_start", 1.9771, "the snapshot of 512 MB"),)),
+    settings=GuessedSettings("zappa_settings.json", "{}"),
     function_log=("asking", "KeyError: 'COLOR'"),
 )  # fmt: skip
 

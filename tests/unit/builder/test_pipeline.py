@@ -16,7 +16,7 @@ from drafts import function, role
 
 from auto_lambda.errors import AppError, Code
 from auto_lambda.keys import App
-from auto_lambda.model import BuildLog, Proof
+from auto_lambda.model import BuildLog, GuessedSettings, Proof
 from builder.compose import Parts
 from builder.diagnosis.other_python import OtherPythonMayDo
 from builder.lint.lint import SettingNames
@@ -45,6 +45,9 @@ class Listener:
 
     def recognised(self, source: Source) -> None:
         self.pythons.append(source.python)
+
+    def guessed(self, settings: GuessedSettings) -> None:
+        self.settings = settings
 
 
 @dataclass
@@ -94,6 +97,10 @@ def build(tmp_path: Path, parts: PlayedParts, listener: Listener, python: str | 
         if python:
             archive.writestr("auto-lambda.toml", f'python = "{python}"')
     (tmp_path / "app.zip").write_bytes(packed.getvalue())
+    return build_zip(tmp_path, parts, listener)
+
+
+def build_zip(tmp_path: Path, parts: PlayedParts, listener: Listener) -> ProvenApp:
     played = cast(Parts, SimpleNamespace(frameworks={"zappa": parts}, dependencies=parts, prover=parts))
     request = AppRequest(name="shop", stage="dev", python="3.13", pythons=PYTHONS, today="2026-11-28")
     (tmp_path / "work").mkdir()
@@ -116,6 +123,24 @@ def test_values_of_variables_are_hidden_before_anything_of_the_app_runs(tmp_path
         lambda values: hidden.append((set(values), list(parts.tried))),
     )  # fmt: skip
     assert hidden == [({"correct-horse-battery"}, [])]
+
+
+def test_what_the_files_alone_show_is_told_all_at_once_before_anything_is_resolved_or_built(tmp_path: Path) -> None:
+    wrong = [AppError(Code.HANDLER_MISSING, what, hint="Define it.") for what in ("no shop.a", "no shop.b")]
+    parts, listener = PlayedParts(in_files=wrong), Listener()
+    with pytest.raises(AppError) as caught:
+        build(tmp_path, parts, listener)
+    assert all(one.message in caught.value.message for one in wrong)
+    assert listener.steps == ["unpack", "inspect"]
+    assert parts.tried == []
+
+
+def test_settings_that_the_zip_does_not_hold_are_shown(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "app.zip", "w") as archive:
+        archive.writestr("shop/main.py", "import flask\napp = flask.Flask(__name__)\n")
+    parts, listener = PlayedParts(), Listener()
+    build_zip(tmp_path, parts, listener)
+    assert listener.settings == GuessedSettings("shop/zappa_settings.json", '{"dev": {"app_function": "main.app"}}')
 
 
 def curable(message: str = DIED) -> AppError:

@@ -39,6 +39,7 @@ EVENTS: dict[str, dict[str, Any]] = {
     "log": {"event": "log", "text": "line"},
     "warning": {"event": "warning", "text": "careful"},
     "recognised": {"event": "recognised", "framework": "zappa", "python": "3.12", "architecture": "arm64"},
+    "guessed": {"event": "guessed", "file": "shop/zappa_settings.json", "text": "{}"},
     "ask": {"event": "ask", "ask": 1, "action": ACTION},
     "tool": {"event": "tool", "ask": 1, "name": "compiler", "python": "3.12"},
     "built": built(files=[FILE], notifications=[NOTIFICATION], retain=3, log_days=30, flex=FLEX),

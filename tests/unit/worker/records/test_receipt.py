@@ -13,7 +13,7 @@ import pytest
 
 from auto_lambda.errors import AppError, Code
 from auto_lambda.keys import App
-from auto_lambda.model import Commit, Dropper, Proof
+from auto_lambda.model import Commit, Dropper, GuessedSettings, Proof
 from auto_lambda.receipts import Cost, StandingCosts, Status, Step
 from auto_lambda.redact import Redactor
 from worker.model import Deployment, Upload
@@ -36,7 +36,7 @@ SCHEMA_1 = {
     "schema", "app", "stage", "status", "step", "upload", "rollback", "framework", "python", "architecture", "sandbox",
     "timings", "init_ms", "package_bytes", "package_zip_bytes", "url",
     "function", "version", "alias", "serving", "error", "warnings", "log", "worker", "updated", "by",
-    "permissions", "retry_at", "commit", "repository", "costs", "function_log",
+    "permissions", "retry_at", "commit", "repository", "costs", "function_log", "settings",
 }  # fmt: skip
 
 
@@ -102,6 +102,7 @@ def test_a_live_receipt_has_every_field_of_the_schema(report: Report, bucket: Bu
         with report.step("fetch"):
             report.fetched(UPLOAD, "ab" * 32, 7)
             report.recognised("chalice", "3.12", "arm64")
+            report.guessed(GuessedSettings("zappa_settings.json", '{"dev": {}}'))
         with report.step("deploy"):
             report.warn("slow")
         report.proved(Proof(312, 7000, 5000))
@@ -116,7 +117,7 @@ def test_a_live_receipt_has_every_field_of_the_schema(report: Report, bucket: Bu
         "framework": "chalice", "python": "3.12", "architecture": "arm64", "sandbox": None, "url": "https://shop.example/",
         "init_ms": 312, "package_bytes": 7000, "package_zip_bytes": 5000,
         "function": "shop-prod", "version": "3", "alias": "live", "error": None, "warnings": ["slow"], "log": LOG,
-        "function_log": None,
+        "function_log": None, "settings": {"file": "zappa_settings.json", "text": '{"dev": {}}'},
         "serving": {
             "url": "https://shop.example/", "function": "shop-prod", "version": "3", "upload": "v1", "before": "v0",
         },
