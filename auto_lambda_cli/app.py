@@ -15,6 +15,7 @@ from auto_lambda_cli.commands.apps.completion import app_names
 from auto_lambda_cli.commands.apps.register import add_to as add_commands_of_apps
 from auto_lambda_cli.commands.daemons import checker, worker
 from auto_lambda_cli.commands.ecs import app as ecs
+from auto_lambda_cli.commands.flex import app as flex
 from auto_lambda_cli.commands.grants import app as grants
 from auto_lambda_cli.commands.logs import logs
 from auto_lambda_cli.commands.pipeline import app as pipeline
@@ -35,6 +36,9 @@ local = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown", context_s
 app.add_typer(local, name="local", help="The whole pipeline on this machine, without AWS and without docker.")
 app.add_typer(grants, name="grants", help="What apps may reach beyond their own, for the platform team.")
 app.add_typer(ecs, name="ecs", help="The ECS updater: what follows what, what runs, and why not.")
+app.add_typer(
+    flex, name="flex", help="Apps that move between Lambda and Fargate: where they are, and moving one by hand."
+)
 app.add_typer(pipeline, name="pipeline", help="The cloud side in an AWS account: launch, show, upgrade, take down.")
 app.add_typer(ami, name="ami", help="The machine image that workers and the checker run on.")
 

@@ -10,6 +10,7 @@ import typer
 from auto_lambda_cli.exits import Exit, leave, plain_errors, say, tell
 from auto_lambda_cli.extras import needs
 from auto_lambda_cli.options import AsJson, Bucket, Local, WorkFolder
+from auto_lambda_cli.platform_apps import url_of
 from auto_lambda_cli.target import app_named, choose
 from auto_lambda_cli.updater import NoStatus, ask_status, status_lines
 
@@ -35,19 +36,16 @@ def status(
 
     Example: `auto-lambda ecs status`
     """
-    from auto_lambda import drops
     from auto_lambda.aws.session import make_session
-    from auto_lambda.aws.urls import callable_url
 
     updater = app_named(name, stage)
     target = choose(local=local, bucket=bucket)
     with plain_errors():
-        _, receipt = drops.latest(target.store(), target.bucket, updater)
-        serving = receipt and (receipt.serving or receipt)
-        if not (serving and serving.url):
+        url = url_of(updater, target)
+        if url is None:
             raise leave(Exit.USAGE, f"{updater} is not live in {target}: see apps/ecs_updater/README.md")
         try:
-            told = ask_status(callable_url(serving.url, target.endpoint), make_session())
+            told = ask_status(url, make_session())
         except NoStatus as error:
             raise leave(Exit.USAGE, str(error)) from None
     lines = [json.dumps(told, indent=2)] if as_json else status_lines(told)
