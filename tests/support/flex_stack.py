@@ -23,7 +23,7 @@ SETTINGS = {
 SERVICES = ("cloudformation", "elbv2", "ecs", "cloudwatch", "route53")
 
 
-def template(zone: str, settings: Mapping[str, Any], name: str) -> str:
+def template(zone: str, settings: Mapping[str, Any], name: str, url: str, topic: str) -> str:
     """What the pipeline generates, as far as the controller looks at it."""
     dear = {"Condition": "Dear"}
     record = {
@@ -47,6 +47,7 @@ def template(zone: str, settings: Mapping[str, Any], name: str) -> str:
             "AlarmName": f"al-Flex-{name}-{kind}", "AlarmDescription": {"Fn::Sub": "${Mode}"}, "Period": 60,
             "Namespace": "flex", "MetricName": kind, "Statistic": "Sum", "EvaluationPeriods": 1, "Threshold": 1,
             "ComparisonOperator": "GreaterThanThreshold", "TreatMissingData": "ignore",
+            "AlarmActions": [topic] if topic else [],
         }  # fmt: skip
         return {"Type": "AWS::CloudWatch::Alarm", "Properties": rule}
 
@@ -82,7 +83,7 @@ def template(zone: str, settings: Mapping[str, Any], name: str) -> str:
             "HostedZoneId": {"Value": zone},
             "TargetGroupArn": {**dear, "Value": {"Ref": "TargetGroup"}},
             "Service": {**dear, "Value": {"Ref": "Service"}},
-            "LoadBalancerUrl": {**dear, "Value": "https://alb.example.com"},
+            "LoadBalancerUrl": {**dear, "Value": url},
         },
     }
     return json.dumps(told)
@@ -96,6 +97,8 @@ class FlexApp:
         client: makes a client of the embedded AWS.
         name: of the app; its stage is dev.
         later: by how much the controller's clock is ahead.
+        url: of the load balancer.
+        topic: of the alarms, empty for none.
     """
 
     client: Callable[[str], Any]
@@ -104,6 +107,8 @@ class FlexApp:
     later: timedelta = timedelta(0)
     healthy: bool = True
     answers: bool = True
+    url: str = "https://alb.example.com"
+    topic: str = ""
     lines: list[dict[str, Any]] = field(default_factory=list)
 
     def make(self) -> FlexApp:
@@ -112,7 +117,7 @@ class FlexApp:
         self.zone = zone["HostedZone"]["Id"].rpartition("/")[2]
         self.clients["cloudformation"].create_stack(
             StackName=self.stack,
-            TemplateBody=template(self.zone, self.settings, f"{self.name}-dev"),
+            TemplateBody=template(self.zone, self.settings, f"{self.name}-dev", self.url, self.topic),
             Tags=[{"Key": f"auto-lambda:{key}", "Value": value} for key, value in self.tags.items()],
         )
         while self.described()["StackStatus"].endswith("_IN_PROGRESS"):
