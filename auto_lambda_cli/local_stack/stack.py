@@ -20,6 +20,8 @@ from auto_lambda.aws.s3 import ObjectStore
 from auto_lambda.aws.session import client
 from auto_lambda.tools import ToolEnvironments, ToolError, interpreters
 from auto_lambda_cli.local_stack.embedded import EmbeddedAws, preferred_minor
+from auto_lambda_cli.local_stack.fargate.process import TaskProcess
+from auto_lambda_cli.local_stack.fargate.watch import FakeFargate, Watching, running
 from auto_lambda_cli.local_stack.fleet.controller import FleetOptions, LocalFleet, fleet
 from auto_lambda_cli.local_stack.fleet.group import Hopeless
 from auto_lambda_cli.local_stack.fleet.rules import Clients, user_data
@@ -103,6 +105,7 @@ class LocalStack:
                 machines = undo.enter_context(_fleet(aws, folder, pipeline, options, chosen, say))
                 pipeline = replace(pipeline, autoscaling=machines.url)
                 environ = _checker_environ(aws, pipeline, chosen)
+            undo.enter_context(_fargate(aws, folder))
             children = _children(folder, 0 if machines else workers, environ)
             undo.callback(_end, children)
             for child in children:
@@ -245,6 +248,15 @@ def _fleet(
 
     clients = partial(local_client, aws)
     return fleet(clients, FLEET_STACK, pipeline.group, aws, options, folder=folder, environ=environ, say=say)
+
+
+def _fargate(aws: EmbeddedAws, folder: Path) -> AbstractContextManager[FakeFargate]:
+    def start(definition: Mapping[str, Any], home: Path) -> TaskProcess:
+        return TaskProcess.start(
+            definition, partial(ToolEnvironments().python, "runtime"), default_minor(), aws.environ, home
+        )
+
+    return running(Watching(local_client(aws, "ecs"), local_client(aws, "elbv2"), start, folder / "tasks"))
 
 
 def _checker_environ(aws: EmbeddedAws, pipeline: RunningStack, chosen: Mapping[str, str]) -> dict[str, str]:
