@@ -76,6 +76,7 @@ class Code(StrEnum):
     TEMPLATE_REFUSED = "template-refused"
     RIGHTS_NOT_GRANTED = "rights-not-granted"
     NEEDS_APPROVAL = "needs-approval"
+    CANNOT_FLEX = "cannot-flex"
     STACK_NOT_OURS = "stack-not-ours"
     STACK_FAILED = "stack-failed"
     BUCKET_NOTIFICATION_FAILED = "bucket-notification-failed"

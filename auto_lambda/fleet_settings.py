@@ -25,7 +25,8 @@ _SECRET = "secretsmanager:"  # noqa: S105 - it says where the secret is
 _FIXED = frozenset({
     "region", "queue_url", "dead_letter_queue_url", "uploads_bucket", "artifacts_bucket", "table", "boundary_arn",
     "granted_boundary_arn", "platform_boundary_arn", "app_rights", "work_dir", "cache", "builder_socket", "event_bus",
-    "undeploy_on_delete", "metrics_namespace", "worker_group", "log_file",
+    "domain", "certificate_arn", "hosted_zone_id", "undeploy_on_delete", "metrics_namespace", "worker_group",
+    "log_file",
 })  # fmt: skip
 """Settings that have to agree with the pipeline's template, which sets them."""
 _NETWORK = frozenset({

@@ -69,6 +69,7 @@ class Grants(BaseModel):
         vpc_endpoints: ids of VPC endpoints by which private APIs are reached.
         api_keys: ids of API keys of others that usage plans may accept.
         managed_policies: ARNs of managed policies that roles may have.
+        domains: host names that the app's APIs may have.
         boundary: ARN of the permissions boundary of the app's roles, None for the stage's or the pipeline's.
         quotas: upper limits by name that differ from the pipeline's, see `worker.deploy.gate`.
         approve: ``widenings`` if a release whose roles may do more than those of the live one waits for an approval.
@@ -94,6 +95,7 @@ class Grants(BaseModel):
     vpc_endpoints: tuple[str, ...] = ()
     api_keys: tuple[str, ...] = ()
     managed_policies: tuple[str, ...] = ()
+    domains: tuple[str, ...] = ()
     boundary: str | None = None
     quotas: Mapping[str, int] = {}
     approve: Literal["widenings", "nothing"] | None = None

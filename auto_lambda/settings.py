@@ -23,6 +23,8 @@ REGION_NAMES = ("AWS_REGION", "AWS_DEFAULT_REGION")
 _BUCKET = r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$"
 _QUEUE = r"^https?://[^/\s]+/(\S+/)?[A-Za-z0-9_-]{1,80}(\.fifo)?$"
 _POLICY = r"^arn:[a-z-]+:iam::(\d{12}|aws):policy/\S+$"
+_DOMAIN = r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]$"
+_SUBNETS = r"^subnet-[0-9a-z]+(,subnet-[0-9a-z]+)*$"
 
 QueueUrl = Annotated[str, Field(pattern=_QUEUE)]
 Bucket = Annotated[str, Field(pattern=_BUCKET)]
@@ -140,6 +142,31 @@ class WorkerSettings(Settings):
         pattern=r"^[A-Za-z0-9._/-]{1,256}$",
         description="the EventBridge bus that gets an event for each final receipt; without it, none are sent",
     )
+    domain: str | None = Field(
+        default=None, pattern=_DOMAIN, description="the domain below which each app gets a name; without it, none does"
+    )
+    certificate_arn: str | None = Field(
+        default=None,
+        pattern=r"^arn:aws[a-z-]*:acm:[a-z0-9-]+:\d{12}:certificate/[0-9a-f-]+$",
+        description="the ARN of a certificate for all names one level below the domain, in the pipeline's region",
+    )
+    hosted_zone_id: str | None = Field(
+        default=None, pattern=r"^Z[A-Z0-9]{1,32}$", description="the hosted zone that gets the records of these names"
+    )
+    flex_image: str = Field(
+        default="public.ecr.aws/lambda/python:{python}",
+        pattern=r"^[a-z0-9][a-z0-9./:@{}_-]{1,300}$",
+        description="the image of tasks on Fargate; {python} stands for the app's version",
+    )
+    flex_vpc_id: str | None = Field(
+        default=None, pattern=r"^vpc-[0-9a-z]+$", description="a network for apps that flex in a given one"
+    )
+    flex_subnet_ids: str | None = Field(
+        default=None, pattern=_SUBNETS, description="its subnets for load balancers, at least two, with commas"
+    )
+    flex_task_subnet_ids: str | None = Field(
+        default=None, pattern=_SUBNETS, description="its subnets for tasks, if they are others"
+    )
     undeploy_on_delete: bool = Field(
         default=False, description="whether an app is removed from AWS when its zip is deleted"
     )
@@ -173,6 +200,14 @@ class WorkerSettings(Settings):
         if value not in LOG_DAYS:
             raise ValueError(f"CloudWatch Logs takes {', '.join(map(str, LOG_DAYS[1:]))}; 0 stands for ever")
         return value
+
+    @model_validator(mode="after")
+    def _whole_domain(self) -> WorkerSettings:
+        if len({value is None for value in (self.domain, self.certificate_arn, self.hosted_zone_id)}) > 1:
+            raise ValueError(
+                "AUTO_LAMBDA_DOMAIN, AUTO_LAMBDA_CERTIFICATE_ARN and AUTO_LAMBDA_HOSTED_ZONE_ID belong together"
+            )
+        return self
 
     @model_validator(mode="after")
     def _apart(self) -> WorkerSettings:

@@ -41,7 +41,7 @@ from worker.deploy.lookups.check import LookUps
 from worker.deploy.rights.access import AccessReader, Boundaries
 from worker.fetch import Fetched, fetch
 from worker.handler import DeliveryHandler
-from worker.model import Bundle, DeployTarget, Upload
+from worker.model import Bundle, DeployTarget, FlexTarget, PipelineDomain, Upload
 from worker.operations.reconcile import Reconciler
 from worker.ownership import pipeline_of
 from worker.pipeline import Pipeline, Steps
@@ -239,7 +239,21 @@ def deploy_target(chosen: WorkerSettings) -> DeployTarget:
         endpoint=os.environ.get("AWS_ENDPOINT_URL"),
         reserved=_reserved(chosen),
         log_days=chosen.log_days,
+        domain=_domain(chosen),
+        flex=_flex(chosen),
     )
+
+
+def _domain(chosen: WorkerSettings) -> PipelineDomain | None:
+    if not (chosen.domain and chosen.certificate_arn and chosen.hosted_zone_id):
+        return None
+    return PipelineDomain(chosen.domain, chosen.certificate_arn, chosen.hosted_zone_id)
+
+
+def _flex(chosen: WorkerSettings) -> FlexTarget:
+    subnets = tuple((chosen.flex_subnet_ids or "").split(",")) if chosen.flex_subnet_ids else ()
+    tasks = tuple(chosen.flex_task_subnet_ids.split(",")) if chosen.flex_task_subnet_ids else subnets
+    return FlexTarget(chosen.flex_image, chosen.flex_vpc_id, subnets, tasks)
 
 
 def _reserved(chosen: WorkerSettings) -> tuple[str, ...]:
@@ -275,7 +289,8 @@ def _steps(
 
     def assembled(app_access: AppAccess, made: BuiltApp, work: Path) -> Bundle:
         its_target, narrow = app_access.target(target), app_access.rights == "granted"
-        return assemble(app_access.app, made, work, its_target, narrow=narrow)
+        domains = app_access.grants.domains
+        return assemble(app_access.app, made, work, its_target, narrow=narrow, granted_domains=domains)
 
     def renewed(bundle: Bundle, app_access: AppAccess, work: Path) -> Bundle:
         return renew(bundle, work, app_access.target(target), narrow=app_access.rights == "granted")

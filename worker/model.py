@@ -42,13 +42,39 @@ class Upload:
 
 
 @dataclass(frozen=True, slots=True)
+class PipelineDomain:
+    """The domain below which apps get names, a certificate for all of them, and the hosted zone of their records."""
+
+    name: str
+    certificate_arn: str
+    zone_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class FlexTarget:
+    """What apps on Fargate need of the pipeline.
+
+    Attributes:
+        image: of the tasks; ``{python}`` stands for the version.
+        vpc_id: a network for apps that ask for the given one; None without.
+        subnet_ids: subnets of load balancers.
+        task_subnet_ids: subnets of tasks.
+    """
+
+    image: str = "public.ecr.aws/lambda/python:{python}"
+    vpc_id: str | None = None
+    subnet_ids: tuple[str, ...] = ()
+    task_subnet_ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class DeployTarget:
     """The environment that bundles are made for and deployed to.
 
     ``endpoint`` is ``AWS_ENDPOINT_URL`` if an emulator takes the place of AWS: its APIs answer below that address.
     ``log_days``: how long the log groups of functions keep events, 0 for ever.
     ``uploads_bucket`` is named so that no app may subscribe to it. ``reserved`` names what else is the pipeline's own,
-    with wildcards as in IAM policies.
+    with wildcards as in IAM policies. ``domain`` is None for a pipeline without one.
     """
 
     artifacts_bucket: str
@@ -58,6 +84,8 @@ class DeployTarget:
     endpoint: str | None = None
     reserved: tuple[str, ...] = ()
     log_days: int = 30
+    domain: PipelineDomain | None = None
+    flex: FlexTarget = FlexTarget()
 
     @property
     def own_names(self) -> tuple[str, ...]:
@@ -92,7 +120,7 @@ class Bundle:
     ``template`` is final: versions, ``live`` aliases, layer, code location, boundary. ``artifacts`` holds the code
     zip, the layer zip and the template itself. ``template_key`` identifies the whole release. ``asked`` tells whether
     its functions may be sent a request that nobody made, to see that they answer. ``flex`` says when the app moves to
-    Fargate and back, None if it stays on Lambda.
+    Fargate and back, None if it stays on Lambda. ``warnings`` are for the receipt.
     """
 
     app: App
@@ -108,6 +136,7 @@ class Bundle:
     notifications: tuple[BucketNotification, ...] = ()
     asked: bool = True
     flex: FlexMessage | None = None
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -207,6 +207,8 @@ class Pipeline:
         with _BuildReport(guarded) as listener:
             built = self._steps.build(fetched, _made(work / "built"), listener)
             bundle = self._steps.assemble(access, built, _made(work / "bundle"))
+            for warning in bundle.warnings:
+                report.warn(warning)
             proof = _proof(built.result.proof)
             report.proved(proof)
         return _release(fetched, bundle, proof, report), bundle

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from auto_lambda.errors import Code
 from auto_lambda.model import Architecture, FrameworkName
 from builder.protocol.channel import BadMessage
-from builder.protocol.flex import FlexMessage
+from builder.protocol.flex import DOMAIN, FlexMessage
 
 VERSION = 1
 """Raised when either side must not be paired with an older one."""
@@ -29,6 +29,8 @@ HttpPath = Annotated[str, Field(max_length=4_000, pattern=r"^[!-\[\]-~]*$")]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Minor = Annotated[str, Field(pattern=r"^3\.[0-9]{1,2}$")]
 DottedPath = Annotated[str, Field(max_length=140, pattern=r"^[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)+$")]
+CERTIFICATE = r"^arn:aws[a-z-]*:acm:[a-z0-9-]+:[0-9]{12}:certificate/[0-9a-f-]{1,100}$"
+BASE_PATH = r"^[A-Za-z0-9$_.+!*'()-]+$"
 FileName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.+!-]{0,200}$")]
 
 
@@ -227,6 +229,22 @@ class NotificationMessage(_Value):
     called: list[DottedPath] = []
 
 
+class DomainMessage(_Value):
+    """A custom domain that the app's own settings ask for.
+
+    Attributes:
+        name: host name.
+        certificate_arn: of its certificate, None if the settings name none.
+        base_path: below which the API is to be, None for the root.
+        sockets: whether it is for the app's WebSocket API.
+    """
+
+    name: Annotated[str, Field(max_length=253, pattern=DOMAIN)]
+    certificate_arn: Annotated[str, Field(max_length=300, pattern=CERTIFICATE)] | None = None
+    base_path: Annotated[str, Field(max_length=300, pattern=BASE_PATH)] | None = None
+    sockets: bool = False
+
+
 class ProofMessage(_Value):
     """The outcome of the proof; see `auto_lambda.model.Proof`."""
 
@@ -247,6 +265,7 @@ class AppBuilt(_Value):
         lock: the pinned requirements, empty without dependencies.
         retain: number of releases to keep, None if the app does not say.
         log_days: how long log groups keep events, 0 for ever, None if the app does not say.
+        domains: custom domains that the app's own settings ask for.
         flex: when the app moves to Fargate and back, None if it stays on Lambda.
         shared_layer: the key of the layer's action, None where the layer is a file of this result or there is none.
         files: ``code.zip``, and perhaps ``layer.zip``.
@@ -266,6 +285,7 @@ class AppBuilt(_Value):
     lock: Annotated[str, Field(max_length=4_000_000)]
     retain: Annotated[int, Field(ge=1, le=100)] | None = None
     log_days: Annotated[int, Field(ge=0, le=3653)] | None = None
+    domains: Annotated[list[DomainMessage], Field(max_length=2)] = []
     flex: FlexMessage | None = None
     shared_layer: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")] | None
     proof: ProofMessage

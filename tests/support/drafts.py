@@ -15,11 +15,14 @@ from builder.protocol.messages import AppBuilt, NotificationMessage, ProofMessag
 from worker.builds.client import BuiltApp, CheckedFile
 from worker.bundle import DeployTarget, assemble
 from worker.deploy.gate.access import AppAccess
-from worker.model import Bundle
+from worker.model import Bundle, PipelineDomain
 
 ACCOUNT = "123456789012"
 BOUNDARY = f"arn:aws:iam::{ACCOUNT}:policy/auto-lambda/Boundary"
 SURROUNDINGS = DeployTarget("artifacts", BOUNDARY, "us-east-1", uploads_bucket="uploads")
+DOMAIN_OF_PIPELINE = PipelineDomain(
+    "apps.example.com", f"arn:aws:acm:us-east-1:{ACCOUNT}:certificate/0123-abcd", "Z0123456789"
+)
 APP = App("dev", "shop")
 
 HELLO = """

@@ -13,6 +13,7 @@ from builder.protocol.messages import AppBuilt
 from builder.protocol.template_shape import check_shape
 from worker.builds.client import BuiltApp
 from worker.bundle import release
+from worker.bundle.domains import choose, with_domain
 from worker.bundle.log_groups import with_log_groups
 from worker.bundle.narrow import narrowed
 from worker.bundle.publish import Publication, bounded, publish, serialize
@@ -26,7 +27,15 @@ MAX_OUTPUTS = 200
 MAX_ENVIRONMENT_BYTES = 4096
 
 
-def assemble(app: App, built: BuiltApp, work: Path, target: DeployTarget, *, narrow: bool = False) -> Bundle:
+def assemble(
+    app: App,
+    built: BuiltApp,
+    work: Path,
+    target: DeployTarget,
+    *,
+    narrow: bool = False,
+    granted_domains: tuple[str, ...] = (),
+) -> Bundle:
     """Publish what a builder has made, and name everything after its content.
 
     Args:
@@ -35,6 +44,7 @@ def assemble(app: App, built: BuiltApp, work: Path, target: DeployTarget, *, nar
         work: an empty writable folder that outlives the bundle.
         target: the artifacts bucket and the boundary that the template will name.
         narrow: whether to narrow what frameworks ask for on every resource, see `narrowed`.
+        granted_domains: names that the app's APIs may have beside its own.
 
     Raises:
         AppError: it is not a template, or it passes a limit of CloudFormation.
@@ -44,6 +54,9 @@ def assemble(app: App, built: BuiltApp, work: Path, target: DeployTarget, *, nar
     code = Artifact(built.code.path, f"bundles/{built.code.sha256}.zip")
     layer = Artifact(built.layer.path, f"layers/{built.layer.sha256}.zip") if built.layer else None
     template = publish(result, _publication(app, result, code, layer, target))
+    chosen = choose(app, result, target.domain, granted_domains)
+    for domain in chosen.domains:
+        template = with_domain(template, domain)
     if narrow:
         template = narrowed(template, app, target.place)
     stored = _stored(template, work)
@@ -62,6 +75,7 @@ def assemble(app: App, built: BuiltApp, work: Path, target: DeployTarget, *, nar
         notifications=release.notifications(template),
         asked=result.asked,
         flex=result.flex,
+        warnings=chosen.warnings,
     )
 
 

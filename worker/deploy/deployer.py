@@ -17,6 +17,7 @@ from auto_lambda.errors import AppError, Code
 from auto_lambda.keys import App
 from auto_lambda.model import BucketNotification, BuildLog, Template
 from worker.bundle import release
+from worker.bundle.domains import DOMAIN_OUTPUT
 from worker.bundle.log_groups import group_ids
 from worker.bundle.publish import ALIAS, alias_output
 from worker.deploy.artifacts import store_artifacts
@@ -333,7 +334,7 @@ class Deployer:
 
     def _deployment(self, template_key: str, result: DeployResult) -> Deployment:
         outputs: Mapping[str, Any] = result.stack.outputs
-        url = outputs.get("AutoLambdaUrl")
+        url = outputs.get(DOMAIN_OUTPUT) or outputs.get("AutoLambdaUrl")
         return Deployment(
             stack=result.stack.name,
             function=outputs["AutoLambdaFunction"],

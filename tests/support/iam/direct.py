@@ -27,11 +27,15 @@ _STACK = PipelineStack()
 _HERE = f"{REGION}:{ACCOUNT}"
 _UPLOADS, _ARTIFACTS = _STACK.arn("UploadsBucket"), _STACK.arn("ArtifactsBucket")
 _ZIP, _RECEIPT, _LOG = (f"{_UPLOADS}/apps/dev/shop{end}" for end in (".zip", ".receipt.json", ".log"))
-_STORED = tuple(f"{_ARTIFACTS}/{key}" for key in ("bundles/x.zip", "layers/x.zip", "wheels/k/record.json"))
+_STORED = tuple(
+    f"{_ARTIFACTS}/{key}" for key in ("bundles/x.zip", "layers/x.zip", "entrypoints/x.zip", "wheels/k/record.json")
+)
 _COLLECTED = _STORED[:2]
 _QUEUE, _DEAD, _TABLE = _STACK.arn("Queue"), _STACK.arn("DeadLetterQueue"), _STACK.arn("LedgerTable")
 _GROUP = f"arn:aws:autoscaling:{_HERE}:autoScalingGroup:1:autoScalingGroupName/{_STACK.name('WorkerGroup')}"
 _APP_STACK = f"arn:aws:cloudformation:{_HERE}:stack/al-shop-dev/1"
+_FLEX_STACK = f"arn:aws:cloudformation:{_HERE}:stack/al-Flex-shop-dev/1"
+_FLEX_ROLE = f"arn:aws:iam::{ACCOUNT}:role/auto-lambda/flex/flex-stacks"
 _CHANGES = f"arn:aws:cloudformation:{_HERE}:changeSet/al-0123456789abcdef-changes/1"
 _ORDERS = f"arn:aws:sqs:{_HERE}:orders"
 _BUS = f"arn:aws:events:{_HERE}:event-bus/default"
@@ -101,7 +105,17 @@ CALLS: Mapping[Operation, Mapping[Who, Asks]] = {
     ("cloudformation", "ContinueUpdateRollback"): _STACK_CALLS,
     # The tags of the stack are part of the request.
     ("cloudformation", "CreateChangeSet"): {
-        _W: on(_APP_STACK, context={"cloudformation:TemplateUrl": _TEMPLATE}, more=("TagResource", "UntagResource"))
+        _W: lambda operation: [
+            *on(_APP_STACK, context={"cloudformation:TemplateUrl": _TEMPLATE}, more=("TagResource", "UntagResource"))(
+                operation
+            ),
+            Request(
+                "cloudformation:CreateChangeSet",
+                _FLEX_STACK,
+                {"cloudformation:TemplateUrl": _TEMPLATE, "cloudformation:RoleArn": _FLEX_ROLE},
+            ),
+            Request("iam:PassRole", _FLEX_ROLE, {"iam:PassedToService": "cloudformation.amazonaws.com"}),
+        ]
     },
     ("cloudformation", "DeleteChangeSet"): _CHANGE_CALLS,
     ("cloudformation", "DeleteStack"): _STACK_CALLS,

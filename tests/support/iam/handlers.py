@@ -25,13 +25,23 @@ TAGS: Context = {
     "aws:ResourceTag/aws:cloudformation:stack-name": "al-shop-dev",
 }
 
-_STACK = PipelineStack()
+DOMAIN: Mapping[str, str] = {
+    "Domain": "apps.example.com",
+    "CertificateArn": f"arn:aws:acm:{REGION}:{ACCOUNT}:certificate/0123-abcd",
+    "HostedZoneId": "Z0123456789",
+}
+_STACK = PipelineStack(DOMAIN)
 _HERE = f"{REGION}:{ACCOUNT}"
 _API, _API2 = f"arn:aws:apigateway:{REGION}::/restapis", f"arn:aws:apigateway:{REGION}::/apis"
+_NAMES = f"arn:aws:apigateway:{REGION}::/domainnames"
 _GATEWAY: Mapping[str, tuple[str, ...]] = {
     "AWS::ApiGateway::ApiKey": (f"arn:aws:apigateway:{REGION}::/apikeys", f"arn:aws:apigateway:{REGION}::/apikeys/k"),
     "AWS::ApiGateway::Authorizer": (f"{_API}/a/authorizers", f"{_API}/a/authorizers/1"),
     "AWS::ApiGateway::Deployment": (f"{_API}/a/deployments", f"{_API}/a/deployments/1"),
+    "AWS::ApiGateway::BasePathMapping": (f"{_NAMES}/shop-dev.apps.example.com/basepathmappings/(none)",),
+    "AWS::ApiGateway::DomainName": (_NAMES, f"{_NAMES}/shop-dev.apps.example.com"),
+    "AWS::ApiGatewayV2::ApiMapping": (f"{_NAMES}/shop-dev.apps.example.com/apimappings/1",),
+    "AWS::ApiGatewayV2::DomainName": (_NAMES, f"{_NAMES}/shop-dev.apps.example.com"),
     "AWS::ApiGateway::GatewayResponse": (f"{_API}/a/gatewayresponses/DEFAULT_4XX",),
     "AWS::ApiGateway::Method": (f"{_API}/a/resources/r/methods/GET",),
     "AWS::ApiGateway::Model": (f"{_API}/a/models", f"{_API}/a/models/m"),
@@ -62,6 +72,7 @@ _RESOURCES: Mapping[str, tuple[str, ...]] = {
     "kms": (f"arn:aws:kms:{_HERE}:key/k", f"arn:aws:kms:{REGION}:999988887777:key/k"),
     "lambda": (f"arn:aws:lambda:{_HERE}:function:shop-dev", f"arn:aws:lambda:{_HERE}:function:shop-dev:live"),
     "logs": (f"arn:aws:logs:{_HERE}:log-group:/aws/lambda/shop-dev/Work",),
+    "route53": ("arn:aws:route53:::hostedzone/Z0123456789",),
     "s3": (f"{_STACK.arn('ArtifactsBucket')}/bundles/x.zip",),
     "scheduler": (f"arn:aws:scheduler:{_HERE}:schedule/default/nightly",),
     "sns": (f"arn:aws:sns:{_HERE}:shop-dev-zappa-async",),
@@ -77,6 +88,7 @@ _BY_ACTION: Mapping[str, tuple[str, ...]] = {
         f"arn:aws:lambda:{REGION}:999988887777:layer:tools:1",
     ),
     "logs:Describe*": ("*",),
+    "route53:GetChange": ("arn:aws:route53:::change/C1",),
 }
 _PASSED_TO = {
     "ApiGateway": "apigateway.amazonaws.com",
@@ -132,6 +144,11 @@ class Need:
         match self.action:
             case "iam:PassRole":
                 return {"iam:PassedToService": _PASSED_TO[self.type.split("::")[1]]}
+            case "route53:ChangeResourceRecordSets":
+                return {
+                    "route53:ChangeResourceRecordSetsNormalizedRecordNames": ("shop-dev.apps.example.com",),
+                    "route53:ChangeResourceRecordSetsRecordTypes": ("CNAME",),
+                }
             case "kms:CreateGrant":
                 return {"kms:GrantIsForAWSResource": "true"}
             case action if action.startswith("iam:"):
@@ -159,6 +176,9 @@ LEFT_OUT: Mapping[tuple[str, str], str] = {
         "Lambda::Alias",
         "codedeploy:*",
     ): "the gate refuses the attribute UpdatePolicy, by which CodeDeploy moves an alias",
+    ("ApiGatewayV2::DomainName", "apigateway:*Certificate*Domain"): "only mutual TLS needs a truststore's certificate",
+    ("ApiGatewayV2::DomainName", "s3:GetObjectVersion"): "only mutual TLS needs a truststore in a bucket",
+    ("Route53::RecordSet", "route53:ListHostedZones"): "only a zone that is given by its name is looked for",
     ("DynamoDB::Table", "dynamodb:*Replica"): _NO_FRONT_END,
     ("DynamoDB::Table", "dynamodb:ImportTable"): _NO_FRONT_END,
     ("DynamoDB::Table", "dynamodb:*Item"): "only replicas and imports read and write items",

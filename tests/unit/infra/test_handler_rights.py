@@ -12,12 +12,12 @@ import pytest
 from iam.calls import ROOT, Call, collect, unknown_receivers
 from iam.direct import CALLS, Who, actions
 from iam.evaluate import Document, Principal, Request, allowed, statements
-from iam.handlers import LEFT_OUT, Need, needs
+from iam.handlers import DOMAIN, LEFT_OUT, Need, needs
 from iam.template import PipelineStack
 
 from worker.deploy.gate import allow_list
 
-STACK = PipelineStack()
+STACK = PipelineStack(DOMAIN)
 WORKER, CHECKER = STACK.role("WorkerRole"), STACK.role("CheckerRole")
 NEEDS = needs()
 OF_TYPE = {kind: [need for need in NEEDS if need.type == kind] for kind in sorted({need.type for need in NEEDS})}

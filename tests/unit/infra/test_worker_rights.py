@@ -9,6 +9,7 @@ import boto3
 import pytest
 from iam.conditions import Context
 from iam.evaluate import Decision, Principal, Request, allowed, decide
+from iam.handlers import DOMAIN
 from iam.template import ACCOUNT, REGION, PipelineStack
 
 from auto_lambda.aws.s3 import ObjectStore
@@ -393,3 +394,52 @@ def test_nothing_else_in_the_artifacts_bucket_is_deleted(key: str) -> None:
 
 def test_no_zip_is_deleted() -> None:
     assert not may("s3:DeleteObject", f"{STACK.arn('UploadsBucket')}/apps/dev/shop.zip")
+
+
+# --- domains and flex ---
+
+ZONE = "arn:aws:route53:::hostedzone/Z0123456789"
+NAMED = PipelineStack(DOMAIN).role("WorkerRole")
+NAMES, TYPES = (f"route53:ChangeResourceRecordSets{part}" for part in ("NormalizedRecordNames", "RecordTypes"))
+
+
+def test_records_are_changed_below_the_pipelines_domain_only() -> None:
+    def changed(
+        name: str, kind: str = "CNAME", zone: str = ZONE, *, via: Context = VIA, role: Principal = NAMED
+    ) -> bool:
+        context: Context = {NAMES: (name,), TYPES: (kind,)}
+        return may("route53:ChangeResourceRecordSets", zone, via, context, worker=role)
+
+    assert changed("shop-dev.apps.example.com")
+    assert not changed("apps.example.com")
+    assert not changed("www.example.com")
+    assert not changed("shop-dev.apps.example.com", "NS")
+    assert not changed("shop-dev.apps.example.com", zone=ZONE.replace("Z0", "Z9"))
+    assert not changed("shop-dev.apps.example.com", via={})
+    assert not changed("shop-dev.apps.example.com", role=WORKER)  # of a pipeline without a domain
+    for action in ("DeleteHostedZone", "ChangeTagsForResource", "CreateHostedZone"):
+        assert not may(f"route53:{action}", ZONE, VIA, worker=NAMED)
+
+
+def test_domains_of_others_are_left_alone() -> None:
+    domain = f"arn:aws:apigateway:{REGION}::/domainnames/shop.example.com"
+    for action in ("apigateway:DELETE", "apigateway:PATCH", "apigateway:PUT"):
+        assert may(action, domain, VIA, OUR_STACK)
+        assert not may(action, domain, VIA, FOREIGN_STACK)
+        assert not may(action, domain, VIA, OUR_STACK, ANOTHERS)
+        assert not may(action, domain, OUR_STACK)
+
+
+def test_a_flex_stack_is_changed_with_the_controllers_role_only() -> None:
+    stack = SHOP_STACK.replace("al-shop", "al-Flex-shop")
+    role = f"arn:aws:iam::{ACCOUNT}:role/auto-lambda/flex/flex-stacks"
+    url = {"cloudformation:TemplateUrl": f"https://s3.{REGION}.amazonaws.com/{STACK.name('ArtifactsBucket')}/bundles/x"}
+    assert may("cloudformation:CreateChangeSet", stack, url, {"cloudformation:RoleArn": role})
+    assert not may("cloudformation:CreateChangeSet", stack, url, {"cloudformation:RoleArn": f"{role}-2"})
+    assert not may("cloudformation:CreateChangeSet", SHOP_STACK, url, {"cloudformation:RoleArn": role})
+    assert not may("cloudformation:CreateChangeSet", stack, {"cloudformation:RoleArn": role})
+    assert may("iam:PassRole", role, {"iam:PassedToService": "cloudformation.amazonaws.com"})
+    assert not may("iam:PassRole", role, {"iam:PassedToService": "ecs-tasks.amazonaws.com"})
+    assert not may("iam:PassRole", ROLE, {"iam:PassedToService": "cloudformation.amazonaws.com"})
+    for action in ("ec2:CreateVpc", "elasticloadbalancing:CreateLoadBalancer", "ecs:CreateService", "ecs:RunTask"):
+        assert not may(action, "*", VIA)

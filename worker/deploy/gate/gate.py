@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from auto_lambda.errors import AppError, Code, first_lines
-from worker.deploy.gate import allow_list, ownership, quotas, tags, urls, wiring
+from worker.deploy.gate import allow_list, domains, ownership, quotas, tags, urls, wiring
 from worker.deploy.gate.access import AppAccess
 from worker.deploy.gate.template import TemplateView
 from worker.model import Bundle, DeployTarget
@@ -29,6 +29,7 @@ def pass_gate(bundle: Bundle, target: DeployTarget, access: AppAccess | None = N
         found = found or [
             *quotas.problems(view, access.quotas, access.grants.quotas),
             *ownership.problems(view, access, target, bundle.notifications),
+            *domains.problems(view, access, target),
             *wiring.problems(bundle.template, access.target(target), bundle.notifications),
         ]
         found += urls.problems(bundle.template)

@@ -39,6 +39,7 @@ def _own(*places: str) -> PropertyRule:
 
 
 REST_API, HTTP_API = _own("ApiGateway::RestApi"), _own("ApiGatewayV2::Api")
+REST_DOMAIN, HTTP_DOMAIN = _own("ApiGateway::DomainName"), _own("ApiGatewayV2::DomainName")
 DEPLOYMENT, HTTP_DEPLOYMENT = _own("ApiGateway::Deployment"), _own("ApiGatewayV2::Deployment")
 FUNCTION = _own("Lambda::Function", "Lambda::Function.Arn")
 LOG_GROUP = _own("Logs::LogGroup.Arn")
@@ -84,10 +85,21 @@ _TABLE: Mapping[str, Mapping[PropertyRule, str]] = {
         PropertyRule("points", grants=("user_pools",)): "ProviderARNs[]",
         NEVER: "AuthorizerCredentials",
     },
+    "ApiGateway::BasePathMapping": {
+        PLAIN: "BasePath Stage",
+        REST_API: "RestApiId",
+        REST_DOMAIN: "DomainName",
+    },
     "ApiGateway::Deployment": {
         PLAIN: "Description",
         REST_API: "RestApiId",
         NEVER: "DeploymentCanarySettings StageDescription StageName",
+    },
+    "ApiGateway::DomainName": {
+        PLAIN: f"EndpointConfiguration.{{IpAddressType Types[]}} SecurityPolicy {_TAGS}",
+        JUDGED: "DomainName RegionalCertificateArn",
+        NEVER: "CertificateArn EndpointAccessMode MutualTlsAuthentication "
+        "OwnershipVerificationCertificateArn RoutingMode",
     },
     "ApiGateway::GatewayResponse": {
         PLAIN: "ResponseParameters.* ResponseTemplates.* ResponseType StatusCode",
@@ -150,6 +162,11 @@ _TABLE: Mapping[str, Mapping[PropertyRule, str]] = {
         "FailOnWarnings IpAddressType Name ProtocolType RouteSelectionExpression Tags.* Version",
         NEVER: "BasePath Body BodyS3Location CredentialsArn RouteKey Target",
     },
+    "ApiGatewayV2::ApiMapping": {
+        PLAIN: "ApiMappingKey Stage",
+        HTTP_API: "ApiId",
+        HTTP_DOMAIN: "DomainName",
+    },
     "ApiGatewayV2::Authorizer": {
         PLAIN: "AuthorizerPayloadFormatVersion AuthorizerResultTtlInSeconds AuthorizerType EnableSimpleResponses "
         "IdentitySource[] IdentityValidationExpression JwtConfiguration.{Audience[] Issuer} Name",
@@ -158,6 +175,12 @@ _TABLE: Mapping[str, Mapping[PropertyRule, str]] = {
         NEVER: "AuthorizerCredentialsArn",
     },
     "ApiGatewayV2::Deployment": {PLAIN: "Description StageName", HTTP_API: "ApiId"},
+    "ApiGatewayV2::DomainName": {
+        PLAIN: "DomainNameConfigurations[].{EndpointType IpAddressType SecurityPolicy} Tags.*",
+        JUDGED: "DomainName DomainNameConfigurations[].CertificateArn",
+        NEVER: "DomainNameConfigurations[].{CertificateName OwnershipVerificationCertificateArn} "
+        "MutualTlsAuthentication RoutingMode",
+    },
     "ApiGatewayV2::Integration": {
         PLAIN: "ConnectionType ContentHandlingStrategy Description IntegrationMethod PassthroughBehavior "
         "PayloadFormatVersion RequestParameters.* RequestTemplates.* TemplateSelectionExpression TimeoutInMillis",
@@ -305,6 +328,12 @@ _TABLE: Mapping[str, Mapping[PropertyRule, str]] = {
         NAME: "LogGroupName",
         KEY: "KmsKeyId",
         NEVER: "BearerTokenAuthenticationEnabled DataProtectionPolicy DeletionProtectionEnabled ResourcePolicyDocument",
+    },
+    "Route53::RecordSet": {
+        PLAIN: "SetIdentifier TTL Weight",
+        JUDGED: "HostedZoneId Name ResourceRecords[] Type",
+        NEVER: "AliasTarget CidrRoutingConfig Comment Failover GeoLocation GeoProximityLocation HealthCheckId "
+        "HostedZoneName MultiValueAnswer Region",
     },
     "SNS::Subscription": {
         PLAIN: "FilterPolicyScope RawMessageDelivery Region",

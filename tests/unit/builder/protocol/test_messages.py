@@ -32,6 +32,7 @@ NOTIFICATION = {
     "suffix": "s",
     "called": ["a.b"],
 }
+DOMAIN = {"name": "shop.example.com", "certificate_arn": None, "base_path": "v1", "sockets": False}
 FLEX = FlexMessage(measure="concurrency", above=1.0, below=0.5, domain="shop.example.com").model_dump()
 ACTION = {"kind": "resolve", "inputs": {"python": "3.12"}}
 EVENTS: dict[str, dict[str, Any]] = {
@@ -42,7 +43,7 @@ EVENTS: dict[str, dict[str, Any]] = {
     "guessed": {"event": "guessed", "file": "shop/zappa_settings.json", "text": "{}"},
     "ask": {"event": "ask", "ask": 1, "action": ACTION},
     "tool": {"event": "tool", "ask": 1, "name": "compiler", "python": "3.12"},
-    "built": built(files=[FILE], notifications=[NOTIFICATION], retain=3, log_days=30, flex=FLEX),
+    "built": built(files=[FILE], notifications=[NOTIFICATION], retain=3, log_days=30, flex=FLEX, domains=[DOMAIN]),
     "done": {"event": "done", "files": [FILE]},
     "failed": {"event": "failed", "problem": {"code": "bad-config", "message": "m", "hint": "h"}},
     "netted": {"event": "netted", "text": "Traceback"},
@@ -89,7 +90,9 @@ def test_a_value_of_another_type_or_none_is_refused(event: str, path: tuple[str 
     free = (event, *path) in ANYTHING
     for wrong in (object(), 1.5, float("nan"), b"x", "\ud800", NESTED, {"x": NESTED}, [None], True, -1):
         same = free or (path[-1] in ("ask",) and wrong == -1 and wrong is not True)
-        same = same or (path == ("asked",) and wrong is True) or (path == ("flex", "above") and wrong == 1.5)
+        same = (
+            same or (path[-1] in ("asked", "sockets") and wrong is True) or (path == ("flex", "above") and wrong == 1.5)
+        )
         if not same:
             with pytest.raises(BadMessage):
                 read_event(changed(event, *path, to=wrong))
@@ -103,7 +106,7 @@ def test_unknown_fields_are_refused(event: str) -> None:
 
 @pytest.mark.parametrize("event", EVENTS)
 def test_fields_that_miss_are_refused(event: str) -> None:
-    for name in EVENTS[event].keys() - {"url", "retain", "log_days", "asked", "flex"}:
+    for name in EVENTS[event].keys() - {"url", "retain", "log_days", "asked", "flex", "domains"}:
         with pytest.raises(BadMessage):
             read_event({key: value for key, value in EVENTS[event].items() if key != name})
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pytest
-from drafts import ACCOUNT, APP, SURROUNDINGS, Maker, everything, resource, with_template
+from drafts import ACCOUNT, APP, DOMAIN_OF_PIPELINE, SURROUNDINGS, Maker, everything, resource, with_template
 from mutants import FOREIGN, UNSAFE, changed, mutants, refused_at_once
 
 from auto_lambda.errors import AppError, Code
@@ -23,7 +23,9 @@ from worker.deploy.gate.properties import PROPERTIES
 from worker.deploy.gate.template import TemplateView
 from worker.model import Bundle
 
-TARGET = replace(SURROUNDINGS, reserved=("pipeline-Queue-X1", "ledger", "pipeline-AlarmTopic-*"))
+TARGET = replace(
+    SURROUNDINGS, reserved=("pipeline-Queue-X1", "ledger", "pipeline-AlarmTopic-*"), domain=DOMAIN_OF_PIPELINE
+)
 OPEN = AppAccess(APP)
 GRANTED = AppAccess(APP, rights="granted")
 ALL = ("*",)
@@ -57,6 +59,14 @@ def complete() -> Template:
         "Rights": resource("IAM::Policy", PolicyName="p", PolicyDocument={}, Roles=[{"Ref": "Role"}]),
         "Orders": resource("SQS::Queue", QueueName="shop-dev-orders"),
         "Topic": resource("SNS::Topic", TopicName="shop-dev-zappa-async"),
+        "SocketDomain": resource(
+            "ApiGatewayV2::DomainName",
+            DomainName=f"shop-dev.{DOMAIN_OF_PIPELINE.name}",
+            DomainNameConfigurations=[{"CertificateArn": DOMAIN_OF_PIPELINE.certificate_arn}],
+        ),
+        "SocketMapping": resource(
+            "ApiGatewayV2::ApiMapping", DomainName={"Ref": "SocketDomain"}, Stage="live", **sockets
+        ),
     }
     source = {"Fn::Sub": "arn:aws:execute-api:${AWS::Region}:${AWS::AccountId}:${Sockets}/authorizers/*"}
     template["Resources"]["GuardSockets"]["Properties"]["SourceArn"] = source
@@ -64,7 +74,7 @@ def complete() -> Template:
 
 
 with tempfile.TemporaryDirectory() as folder:
-    GOOD: Bundle = Maker(Path(folder)).bundle(complete(), layer={"dep.py": "x = 1"})
+    GOOD: Bundle = Maker(Path(folder), TARGET).bundle(complete(), layer={"dep.py": "x = 1"})
 VERSION = next(name for name in GOOD.template["Resources"] if name.startswith("WorkVersion"))
 LAYER = next(name for name in GOOD.template["Resources"] if name.startswith("Dependencies"))
 NEEDED = replace(
