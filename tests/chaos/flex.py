@@ -1,6 +1,6 @@
-"""Kills the flex controller before and after each call of AWS, all the way up and down: the end of ``make chaos``.
+"""Kills the flex controller before and after each call of AWS, and lets each fail, all the way up and down.
 
-The exit code is 1 when a single way differed from the undisturbed one.
+The first part of ``make chaos``. The exit code is 1 when a single way differed from the undisturbed one.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import boto3
 sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 sys.path.insert(0, str(Path(__file__).parents[2] / "apps"))
 
-from flex_kills import journey, kills_of_a_way, same_end
+from flex_kills import FAULTS, KILLS, journey, kills_of_a_way, same_end
 
 from auto_lambda_cli.local_stack.embedded import EmbeddedAws
 from auto_lambda_cli.running_stacks import REGION
@@ -32,13 +32,13 @@ def main() -> int:
             )  # fmt: skip
 
         failed = run = 0
-        for killer, what in kills_of_a_way(client, _name()):
+        for killer, what in kills_of_a_way(client, _name(), ways=(*KILLS, *FAULTS)):
             seen = journey(client, _name(), killer)
             run += 1
             if not same_end(seen):
                 failed += 1
                 sys.stderr.write(f"flex: FAIL: killed {what}: {seen}\n")
-    sys.stdout.write(f"flex: {run} kills, {failed} ways that differ\n")
+    sys.stdout.write(f"flex: {run} kills and faults, {failed} ways that differ\n")
     return 1 if failed else 0
 
 

@@ -58,9 +58,13 @@ def template(zone: str, settings: Mapping[str, Any], name: str, url: str, topic:
             "FargateWeight": {"Type": "String", "Default": "0"},
             "Mode": {"Type": "String", "Default": "auto"},
             "Code": {"Type": "String", "Default": "one"},
+            "Broken": {"Type": "String", "Default": "no"},
         },
         "Mappings": {"Weights": {weight: {"Lambda": rest} for weight, rest in weights["lambda"].items()}},
-        "Conditions": {"Dear": {"Fn::Not": [{"Fn::Equals": [{"Ref": "Phase"}, "lambda"]}]}},
+        "Conditions": {
+            "Dear": {"Fn::Not": [{"Fn::Equals": [{"Ref": "Phase"}, "lambda"]}]},
+            "Fails": {"Fn::And": [{"Condition": "Dear"}, {"Fn::Equals": [{"Ref": "Broken"}, "yes"]}]},
+        },
         "Resources": {
             "LambdaRecord": weighted(
                 "lambda", {"Fn::FindInMap": ["Weights", {"Ref": "FargateWeight"}, "Lambda"]}, "api.example.com"
@@ -73,6 +77,11 @@ def template(zone: str, settings: Mapping[str, Any], name: str, url: str, topic:
                 "Properties": {"Family": name, "ContainerDefinitions": containers},
             },
             "Service": {"Type": "AWS::ECS::Service", **dear, "Properties": service},
+            "Impossible": {
+                "Type": "AWS::SQS::Queue",
+                "Condition": "Fails",
+                "Properties": {"RedrivePolicy": {"deadLetterTargetArn": 5, "maxReceiveCount": "x"}},
+            },
             "High": alarm("High"),
             "Low": alarm("Low"),
         },

@@ -51,7 +51,8 @@ def test_what_others_have_set_stays(app: FlexApp) -> None:
     app.set(Code="two")
     app.set(Mode="up")
     until(app, ("fargate", 100))
-    assert app.parameters() == {"Phase": "fargate", "FargateWeight": "100", "Mode": "up", "Code": "two"}
+    told = app.parameters()
+    assert (told["Phase"], told["FargateWeight"], told["Mode"], told["Code"]) == ("fargate", "100", "up", "two")
     assert {one["Key"] for one in app.described()["Tags"]} >= {"auto-lambda:flex"}
 
 
@@ -68,6 +69,22 @@ def test_unhealthy_tasks_never_get_traffic_and_are_told(app: FlexApp) -> None:
     app.healthy = True
     app.minute()
     assert app.at() == ("both", 100)
+
+
+def test_a_transition_that_fails_has_gone_back_is_told_and_is_tried_again_after_the_cool_down(app: FlexApp) -> None:
+    app.set(Broken="yes")
+    app.demand("high")
+    app.minute()
+    assert app.described()["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
+    assert app.at() == ("lambda", 0)
+    assert app.resources() == CHEAP
+    row = app.row()
+    assert "the last update failed and was taken back (Impossible: " in row["why"]
+    assert (row["transitions"][0]["failed"], row["stuck"], row["next"] is None) == (True, False, False)
+    app.minute()
+    assert app.described()["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE", "it cools down"
+    app.set(Broken="no")
+    assert until(app, ("fargate", 100))[:2] == [("lambda", 0), ("both", 0)]
 
 
 def test_a_load_balancer_that_does_not_answer_gets_none_either(app: FlexApp) -> None:
