@@ -181,7 +181,7 @@ class FlexApp:
         # The emulator's targets are never registered by themselves, and are healthy when they are.
         fronts = Fronts(
             _Healthy(self.clients["elbv2"], lambda: self.healthy), self.clients["ecs"], self.clients["cloudwatch"],
-            lambda url, domain: self.answers,
+            lambda url, domain: "" if self.answers else "503 for health",
         )  # fmt: skip
         telling = Telling(
             "run", NAMESPACE, self.clients["cloudwatch"], lambda line: self.lines.append(json.loads(line))

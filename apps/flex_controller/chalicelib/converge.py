@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -110,7 +111,8 @@ class Convergence:
 
     def look(self) -> list[Row]:
         """Look at each app and decide what is next for it."""
-        return [row for name in self.stacks.names() if (row := self._look(name))]
+        with ThreadPoolExecutor(_AT_ONCE) as threads:
+            return [row for row in threads.map(self._look, self.stacks.names()) if row]
 
     def _look(self, name: str) -> Row | None:
         """Look at one app; what is wrong with it, or what AWS refuses, must not keep the others waiting."""
@@ -129,8 +131,8 @@ class Convergence:
         states = self.fronts.alarms(high, low)
         tasks = Tasks() if flex.phase == LAMBDA and not flex.busy else self._tasks(flex)
         asked = flex.phase == BOTH and not flex.busy and (tasks.healthy or 0) >= flex.settings.min_tasks
-        answers = asked and self.fronts.answers(flex)
-        return Observed(flex, history, tasks, states.get(high, ""), states.get(low, ""), answers)
+        trouble = self.fronts.trouble(flex) if asked else ""
+        return Observed(flex, history, tasks, states.get(high, ""), states.get(low, ""), asked and not trouble, trouble)
 
     def _tasks(self, flex: Flex) -> Tasks:
         try:
@@ -155,6 +157,7 @@ class Convergence:
         return row
 
 
+_AT_ONCE = 8  # apps that are looked at
 _FROM_AWS = (BotoCoreError, ClientError)
 _LATER = ("Throttling", "ThrottlingException", "TooManyRequestsException", "RequestLimitExceeded",
           "ServerException", "ServiceUnavailable", "InternalFailure",

@@ -23,14 +23,14 @@ class Fronts:
         elbv2: a boto3 client.
         ecs: a boto3 client.
         cloudwatch: a boto3 client.
-        ask: asks a load balancer for its tasks' health; `answers` by default.
+        ask_: asks a load balancer for its tasks' health; `ask` by default.
     """
 
-    def __init__(self, elbv2: Any, ecs: Any, cloudwatch: Any, ask: Callable[[str, str], bool] | None = None) -> None:
+    def __init__(self, elbv2: Any, ecs: Any, cloudwatch: Any, ask_: Callable[[str, str], str] | None = None) -> None:
         self._elbv2 = elbv2
         self._ecs = ecs
         self._cloudwatch = cloudwatch
-        self._ask = ask or answers
+        self._ask = ask_ or ask
 
     def alarms(self, *names: str) -> dict[str, str]:
         """Return the states of alarms by name; those that do not exist are missing."""
@@ -54,11 +54,11 @@ class Fronts:
         running, desired = told.get("runningCount", 0), told.get("desiredCount", 0)
         return Tasks(healthy, running, desired, said if running < desired else "")
 
-    def answers(self, flex: Flex) -> bool:
-        """Tell whether the load balancer answers for the app's domain."""
+    def trouble(self, flex: Flex) -> str:
+        """Return why the load balancer does not answer for the app's domain, nothing if it does."""
         url = flex.outputs.get("LoadBalancerUrl", "")
         domain = flex.outputs.get("Domain", "")
-        return bool(url and domain) and self._ask(url, domain)
+        return self._ask(url, domain) if url and domain else "there is none"
 
     def _healthy(self, target_group: str) -> int:
         if not target_group:
@@ -81,8 +81,12 @@ class Fronts:
         return told[0] if told else {}
 
 
-def answers(url: str, domain: str) -> bool:
-    """Ask a load balancer under its own name for the health of a domain, whose certificate it has to show."""
+def ask(url: str, domain: str) -> str:
+    """Ask a load balancer under its own name for the health of a domain, whose certificate it has to show.
+
+    Returns:
+        what is wrong with the answer; nothing if it is healthy.
+    """
     target = urlsplit(url)
     host, path = target.hostname or "", target.path.rstrip("/") + HEALTH
     pool: urllib3.HTTPConnectionPool
@@ -94,6 +98,6 @@ def answers(url: str, domain: str) -> bool:
     with pool:
         try:
             told = pool.request("GET", path, headers=headers, timeout=_SECONDS, retries=False, redirect=False)
-        except urllib3.exceptions.HTTPError:
-            return False
-        return bool(told.status == 200)
+        except urllib3.exceptions.HTTPError as error:
+            return str(error)[:300]
+        return "" if told.status == 200 else f"{told.status} for {HEALTH}"

@@ -107,6 +107,7 @@ class History:
         attempts: list[Attempt] = []
         failures: list[Mapping[str, Any]] = []
         leftovers: list[Mapping[str, Any]] = []
+        deleted: set[str] = set()
         begun = False
         for event in events:
             when, status = event["Timestamp"], event["ResourceStatus"]
@@ -114,8 +115,13 @@ class History:
                 break
             token = event.get("ClientRequestToken", "")
             if event["ResourceType"] != _ONE or event["PhysicalResourceId"] != event["StackId"]:
-                if not begun and status.endswith("_FAILED"):
-                    (leftovers if status == "DELETE_FAILED" else failures).append(event)
+                if not begun and status == "DELETE_COMPLETE":
+                    deleted.add(event["PhysicalResourceId"])
+                elif not begun and status == "DELETE_FAILED" and event["PhysicalResourceId"] not in deleted:
+                    leftovers.append(event)
+                    deleted.add(event["PhysicalResourceId"])  # CloudFormation tries it three times
+                elif not begun and status.endswith("_FAILED"):
+                    failures.append(event)
                 continue
             settled = settled or when
             if not status.endswith("_IN_PROGRESS"):

@@ -41,6 +41,7 @@ class Observed:
         tasks: those of its service.
         high, low: the states of the alarms, empty if there is no such alarm.
         answers: whether the load balancer has answered just now.
+        trouble: why it has not.
     """
 
     flex: Flex
@@ -49,6 +50,7 @@ class Observed:
     high: str = ""
     low: str = ""
     answers: bool = False
+    trouble: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +180,8 @@ def _to_tasks(seen: Observed, now: datetime) -> Action:
         told = f"; ECS says: {tasks.said}" if tasks.said else ""
         return Stay(f"{tasks.healthy} of {settings.min_tasks} tasks are healthy: no traffic moves{told}", stuck=late)
     if not seen.answers:
-        return Stay("the load balancer does not answer yet: no traffic moves", stuck=late)
+        told = f" ({seen.trouble})" if seen.trouble else ""
+        return Stay(f"the load balancer does not answer yet: no traffic moves{told}", stuck=late)
     return Move(BOTH, 100, f"{_because(seen)}, and {tasks.healthy} tasks are healthy: the traffic goes to Fargate")
 
 

@@ -93,7 +93,7 @@ def test_a_load_balancer_that_does_not_answer_gets_none_either(app: FlexApp) -> 
     for _ in range(3):
         app.minute()
     assert app.at() == ("both", 0)
-    assert "does not answer yet" in app.row()["why"]
+    assert "does not answer yet: no traffic moves (503 for health)" in app.row()["why"]
 
 
 def test_traffic_leaves_tasks_that_have_become_unhealthy(app: FlexApp) -> None:

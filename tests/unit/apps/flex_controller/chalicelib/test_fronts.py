@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from flex_controller.chalicelib.fronts import HEALTH, Fronts, answers
+from flex_controller.chalicelib.fronts import HEALTH, Fronts, ask
 from flex_world import observed
 
 GROUP, SERVICE = "arn:aws:elasticloadbalancing:eu-west-1:1:targetgroup/a/1", "arn:aws:ecs:eu-west-1:1:service/c/s"
@@ -38,17 +38,18 @@ def serving(status: int) -> Iterator[tuple[str, list[str]]]:
         server.shutdown()
 
 
-@pytest.mark.parametrize(("status", "answered"), [(200, True), (503, False), (301, False), (404, False)])
-def test_only_a_healthy_answer_is_one(status: int, answered: bool) -> None:
+@pytest.mark.parametrize("status", [200, 503, 301, 404])
+def test_only_a_healthy_answer_is_one(status: int) -> None:
     with serving(status) as (url, asked):
-        assert answers(f"{url}/_alb/shop/", "shop.example.com") is answered
+        trouble = ask(f"{url}/_alb/shop/", "shop.example.com")
+        assert trouble == ("" if status == 200 else f"{status} for {HEALTH}")
         assert asked == [f"/_alb/shop{HEALTH}"]
 
 
 def test_what_cannot_be_reached_or_speaks_no_tls_does_not_answer() -> None:
     with serving(200) as (url, _):
-        assert not answers(url.replace("http:", "https:"), "shop.example.com")
-    assert not answers(url, "shop.example.com")
+        assert "SSL" in ask(url.replace("http:", "https:"), "shop.example.com")
+    assert "refused" in ask(url, "shop.example.com")
 
 
 class Aws:
@@ -106,11 +107,11 @@ def test_alarms_that_do_not_exist_are_missing_and_none_is_asked_for_without_a_na
 def test_without_a_load_balancer_nobody_is_asked() -> None:
     asked: list[str] = []
 
-    def ask(url: str, domain: str) -> bool:
+    def answering(url: str, domain: str) -> str:
         asked.append(f"{url} {domain}")
-        return True
+        return ""
 
-    fronts = Fronts(Aws(), Aws(), Aws(), ask)
-    assert not fronts.answers(flex(Domain="shop.example.com"))
-    assert fronts.answers(flex(Domain="shop.example.com", LoadBalancerUrl="https://alb"))
+    fronts = Fronts(Aws(), Aws(), Aws(), answering)
+    assert fronts.trouble(flex(Domain="shop.example.com")) == "there is none"
+    assert fronts.trouble(flex(Domain="shop.example.com", LoadBalancerUrl="https://alb")) == ""
     assert asked == ["https://alb shop.example.com"]

@@ -84,6 +84,16 @@ def test_what_could_not_be_deleted_is_known() -> None:
     assert told.leftovers == ("Vpc",)
 
 
+def test_what_was_deleted_at_the_second_try_is_gone() -> None:
+    down = "flex-lambda-0-3"
+    told = read(
+        event(0, "UPDATE_IN_PROGRESS", down), event(2, "DELETE_FAILED", down, "Vpc", "has dependencies"),
+        event(3, "DELETE_FAILED", down, "Group", "in use"), event(4, "DELETE_FAILED", down, "Group", "in use"),
+        event(5, "DELETE_COMPLETE", down, "Vpc"), event(6, "UPDATE_COMPLETE", down),
+    )  # fmt: skip
+    assert told.leftovers == ("Group",)
+
+
 def test_a_rescue_is_one() -> None:
     assert read(event(0, "UPDATE_IN_PROGRESS", "flex-both-0-rescue-5")).attempts[0].rescue
 
