@@ -187,6 +187,46 @@ def test_an_event_that_is_none_is_wrong_usage(invoked: list[Any], tmp_path: Path
     assert told in done.stderr
 
 
+# ------------------------------------------------------------------------------------------------------------- run
+
+
+@pytest.mark.parametrize(
+    ("words", "event"),
+    [
+        (["--", "migrate", "--noinput"], {"manage": "migrate --noinput"}),
+        (["--call", "--", "tasks.clean"], {"command": "tasks.clean"}),
+        (["--python", "--", "print(1, 2)"], {"raw_command": "print(1, 2)"}),
+    ],
+)
+def test_run_sends_what_zappas_handler_takes(
+    invoked: list[Any], pipeline: SeenPipeline, words: list[str], event: dict[str, str]
+) -> None:
+    pipeline.go_live(pipeline.drop())
+    done = run("run", "shop", *words)
+    assert (done.exit_code, invoked) == (0, [("arn:shop-dev:live", event)])
+
+
+@pytest.mark.parametrize(
+    ("words", "told"), [(["--", "say", "a b"], "no argument can have one"), (["--call", "--python", "x"], "only one")]
+)
+def test_what_zappa_would_misread_is_not_run(
+    invoked: list[Any], pipeline: SeenPipeline, words: list[str], told: str
+) -> None:
+    pipeline.go_live(pipeline.drop())
+    done = run("run", "shop", *words)
+    assert (done.exit_code, invoked) == (2, [])
+    assert told in done.stderr
+
+
+def test_an_app_of_another_framework_takes_no_commands(invoked: list[Any], pipeline: SeenPipeline) -> None:
+    version = pipeline.drop()
+    serving = {"url": None, "function": "shop-dev", "version": "1", "upload": version}
+    pipeline.tell(framework="chalice", upload={"key": SHOP.key, "version": version}, serving=serving)
+    done = run("run", "shop", "--", "migrate")
+    assert (done.exit_code, invoked) == (2, [])
+    assert "is a chalice app" in done.stderr
+
+
 # ---------------------------------------------------------------------------------------------------- logs --runtime
 
 
