@@ -85,6 +85,18 @@ def again(store: ObjectStore, bucket: str, app: keys.App, version: str) -> Drop:
     return Drop(app, bucket, earlier.key, renewed, None, earlier.size)
 
 
+def promote(store: ObjectStore, bucket: str, source: keys.Promotion, to: keys.App) -> Drop:
+    """Drop a version of a zip of another stage under an app's key, with the request for its packages.
+
+    Raises:
+        ObjectMissing: that version does not exist, or no longer.
+    """
+    earlier = _found(store, bucket, source.app, source.version)
+    told = {keys.PROMOTION: str(source), keys.ROLLBACK: ""}  # a release that it restored is of the other stage
+    renewed = store.renew(bucket, to.key, source.version, told, source=earlier.key)
+    return Drop(to, bucket, to.key, renewed, None, earlier.size)
+
+
 def remove(
     store: ObjectStore, bucket: str, app: keys.App, key: str, unseen: Callable[[str], None] = lambda _: None
 ) -> Drop:

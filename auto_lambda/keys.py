@@ -13,6 +13,8 @@ SUFFIX = ".zip"
 RECEIPT_SUFFIX = ".receipt.json"
 ROLLBACK = "auto-lambda-rollback"
 """Metadata of a zip that was uploaded for a rollback: the object version whose release is wanted."""
+PROMOTION = "auto-lambda-promotion"
+"""Metadata of a zip that was promoted: ``<stage>@<object version>`` of the same app, whose packages are wanted."""
 _VERSION = re.compile(r"[A-Za-z0-9._~+/=-]{1,100}")  # S3's have 32 characters
 _WORD = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 _RESERVED = "al-"
@@ -89,6 +91,25 @@ def wanted_release(metadata: Mapping[str, str]) -> str | None:
     """Return the object version that a zip's metadata asks to roll back to; None if it names none."""
     wanted = metadata.get(ROLLBACK, "")
     return wanted if _VERSION.fullmatch(wanted) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Promotion:
+    """The release that a promoted zip comes from: the same app's, in another stage. ``version``: of the zip there."""
+
+    app: App
+    version: str
+
+    def __str__(self) -> str:
+        return f"{self.app.stage}@{self.version}"
+
+
+def promotion(app: App, metadata: Mapping[str, str]) -> Promotion | None:
+    """Return the release that a zip's metadata says it was promoted from; None if it names none."""
+    stage, _, version = metadata.get(PROMOTION, "").partition("@")
+    if not _VERSION.fullmatch(version) or not _WORD.fullmatch(stage):
+        return None
+    return Promotion(App(stage, app.name), version)
 
 
 def _suggestion(word: str) -> str:

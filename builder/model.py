@@ -71,13 +71,23 @@ class Options:
 
 
 @dataclass(frozen=True, slots=True)
+class LockedPackages:
+    """The lock of an earlier build of the same zip, and the runtime that it is for."""
+
+    text: str
+    python: str
+    architecture: Architecture
+
+
+@dataclass(frozen=True, slots=True)
 class Source:
     """An unpacked app tree, and what `source.inspect` found out about it.
 
     ``tree`` is where the zip was unpacked; ``root``, in it, is the app's folder (holds ``.chalice/``, the zappa
     settings, or the modules of plain handlers). ``config_stage`` is the stage of the app's own config that the
     bucket's stage picked. ``python`` is a minor, as in ``"3.12"``; ``other_pythons`` suit the app as well, the best
-    first, should it fail on that one. ``guessed`` stand for settings that the zip does not hold.
+    first, should it fail on that one. ``guessed`` stand for settings that the zip does not hold. ``locked`` are the
+    packages to take, of an earlier build of the same zip.
     """
 
     app: App
@@ -91,6 +101,7 @@ class Source:
     warnings: tuple[str, ...] = ()
     other_pythons: tuple[str, ...] = ()
     guessed: GuessedSettings | None = None
+    locked: LockedPackages | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from builder.frameworks.functions import SETTING_NAMES, with_functions
 from builder.frameworks.throttle import with_throttle
 from builder.lint import rights
 from builder.lint.lint import lint
-from builder.model import Built, Draft, Source
+from builder.model import Built, Draft, LockedPackages, Source
 from builder.package_size import check_package_size
 from builder.protocol.files import describe
 from builder.protocol.messages import AppBuilt, AppRequest, NotificationMessage, ProofMessage, Step
@@ -216,6 +216,9 @@ def _inspected(
     app = App(request.stage, request.name)
     found = examine(app, tree, defaults)
     source = found.source
+    if source and request.locked:
+        told = request.locked
+        source = replace(source, locked=LockedPackages(told.text, told.python, told.architecture))
     if source:
         hide(confidential_values(source))
         progress.recognised(source)

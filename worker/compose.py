@@ -24,7 +24,7 @@ from auto_lambda.redact import Redactor, secrets_of
 from auto_lambda.runtimes import newest_first
 from auto_lambda.settings import WorkerSettings
 from auto_lambda.tools import interpreters
-from builder.protocol.messages import AppRequest
+from builder.protocol.messages import AppRequest, LockedMessage
 from worker.builds.client import Builds, BuiltApp
 from worker.builds.compose import MisconfiguredMachine, open_building
 from worker.builds.conversation import BuildListener
@@ -278,12 +278,13 @@ def _steps(
     def fetched(upload: Upload, into: Path) -> Fetched:
         return fetch(upload, store, into, chosen.max_upload_mb * _MEGABYTE)
 
-    def built(zipped: Fetched, into: Path, listener: BuildListener) -> BuiltApp:
+    def built(zipped: Fetched, into: Path, listener: BuildListener, locked: LockedMessage | None) -> BuiltApp:
         evictor.evict()
         app = zipped.upload.app
         request = AppRequest(
-            name=app.name, stage=app.stage, python=python, pythons=list(interpreters()),
+            name=app.name, stage=app.stage, python=locked.python if locked else python, pythons=list(interpreters()),
             today=datetime.now(UTC).date().isoformat(), replace_retired=not _refuses_retired(chosen, app.stage),
+            locked=locked,
         )  # fmt: skip
         return builds.build(request, zipped.path, into, listener)
 

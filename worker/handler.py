@@ -202,7 +202,9 @@ class DeliveryHandler:
         if upload.rollback and not rollback:
             work.report.warn(why_unknown(upload.rollback, past))
         known_failure = entry.known_failure if entry else None
-        task = Task(upload, work.report, work.guard, work.previous, resumed, known_failure, rollback)
+        wanted = upload.promotion
+        promoted = self._ledger.past_release(wanted.app, wanted.version) if wanted else None
+        task = Task(upload, work.report, work.guard, work.previous, resumed, known_failure, rollback, promoted)
         outcome = self._pipeline.run(task)
         if isinstance(outcome, Live):
             target = rollback_target(upload, outcome.deployment.template_key, work.record.live, past)

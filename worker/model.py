@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from auto_lambda.keys import App
+from auto_lambda.keys import App, Promotion
 from auto_lambda.model import Architecture, BucketNotification, Commit, Dropper, FrameworkName, Proof, Template
 from auto_lambda.namespace import Place
 from builder.protocol.flex import FlexMessage
@@ -25,7 +25,8 @@ class Upload:
     missing. ``size`` in bytes, as announced; the fetch trusts only S3's own answer. ``redrive`` identifies a redrive,
     which retries an upload that already has its receipt. ``removed``: the object was deleted. ``rollback`` is the
     version of the object whose release is to be deployed again, as it was built then. ``by`` is who dropped it, None if
-    no event of S3 said so; ``commit`` what the uploader said that it was made from.
+    no event of S3 said so; ``commit`` what the uploader said that it was made from; ``promotion`` names the release of
+    another stage whose packages it is to have.
     """
 
     app: App
@@ -39,6 +40,7 @@ class Upload:
     rollback: str | None = None
     by: Dropper | None = None
     commit: Commit | None = None
+    promotion: Promotion | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from auto_lambda.keys import App
 from auto_lambda.model import Architecture, FrameworkName, GuessedSettings, Proof
 from auto_lambda.receipts import Permissions, Step
 from auto_lambda.redact import confidential
-from builder.protocol.messages import ProofMessage
+from builder.protocol.messages import LockedMessage, ProofMessage
 from worker.builds.client import BuiltApp
 from worker.builds.conversation import BuildListener
 from worker.bundle.costs import standing_costs
@@ -27,10 +27,12 @@ from worker.fetch import Fetched
 from worker.guard import Guard
 from worker.model import Bundle, Release, Upload
 from worker.outcome import AttemptOutcome, Failed, Live, outcome_of_run
+from worker.records.ledger import PastRelease
 from worker.records.receipt import Report
+from worker.rollback import promoted_release
 
-Build = Callable[[Fetched, Path, BuildListener], BuiltApp]
-"""Has a zip built into an empty folder, and tells how it goes on."""
+Build = Callable[[Fetched, Path, BuildListener, LockedMessage | None], BuiltApp]
+"""Has a zip built into an empty folder, perhaps with the packages of an earlier build, and tells how it goes on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,7 @@ class Task:
         resumed: the release of this very upload that an earlier worker has built, proved and stored.
         known_failure: how that release failed, once it was deployed.
         rollback: the release that a rollback asks for.
+        promoted: the release of another stage whose packages a promotion asks for.
     """
 
     upload: Upload
@@ -66,6 +69,7 @@ class Task:
     resumed: Release | None = None
     known_failure: AppError | None = None
     rollback: Release | None = None
+    promoted: PastRelease | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +182,9 @@ class Pipeline:
 
     def _from_zip(self, task: Task, access: AppAccess, guarded: _Guarded, work: Path) -> tuple[Release, Bundle]:
         fetched = self._fetched(task.upload, guarded, work)
-        return self._roll_back(fetched, access, task, work) or self._compile(fetched, access, guarded, work)
+        if restored := self._roll_back(fetched, access, task, work):
+            return restored
+        return self._compile(fetched, access, guarded, work, self._locked(fetched, task))
 
     def _fetched(self, upload: Upload, guarded: _Guarded, work: Path) -> Fetched:
         with guarded.step("fetch"):
@@ -202,10 +208,25 @@ class Pipeline:
         report.restored_release(release)
         return self._renewed(release, bundle, access, work)
 
-    def _compile(self, fetched: Fetched, access: AppAccess, guarded: _Guarded, work: Path) -> tuple[Release, Bundle]:
+    def _locked(self, fetched: Fetched, task: Task) -> LockedMessage | None:
+        """Return the packages of the release that a zip was promoted from."""
+        wanted, report = fetched.upload.promotion, task.report
+        if wanted is None:
+            return None
+        release = promoted_release(fetched.upload, task.promoted, fetched.sha256)
+        lock = self._steps.deployer.lock(release.template_key) if release else None
+        if release is None or lock is None:
+            report.warn(f"{wanted}, which this zip was promoted from, is not known with this zip: it is built anew")
+            return None
+        report.say(f"promoted from {wanted}: the same zip, with the same packages and the settings of this stage")
+        return LockedMessage(text=lock, python=release.python, architecture=release.architecture)
+
+    def _compile(
+        self, fetched: Fetched, access: AppAccess, guarded: _Guarded, work: Path, locked: LockedMessage | None
+    ) -> tuple[Release, Bundle]:
         report = guarded.report
         with _BuildReport(guarded) as listener:
-            built = self._steps.build(fetched, _made(work / "built"), listener)
+            built = self._steps.build(fetched, _made(work / "built"), listener, locked)
             bundle = self._steps.assemble(access, built, _made(work / "bundle"))
             for warning in bundle.warnings:
                 report.warn(warning)

@@ -20,6 +20,20 @@ COLLECTED = (
 )
 
 
+def promoted_release(upload: Upload, past: PastRelease | None, sha256: str) -> Release | None:
+    """Return the release that a zip was promoted from, if it was made from the very same zip; else None.
+
+    Anybody who may drop writes the metadata that names it: without the same bytes, it tells nothing about another's.
+
+    Args:
+        upload: what was promoted.
+        past: the release that it names.
+        sha256: of its zip.
+    """
+    release = past.read if past and upload.promotion else None
+    return release if release and release.sha256 == sha256 else None
+
+
 def rollback_release(upload: Upload, past: PastRelease | None) -> Release | None:
     """Return the release that a rollback asks for, as the upload's own; None if it is not known.
 

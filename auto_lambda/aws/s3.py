@@ -155,19 +155,29 @@ class ObjectStore:
             str(path), bucket, key, Callback=progress, ExtraArgs={"Metadata": dict(metadata)} if metadata else None
         )
 
-    def renew(self, bucket: str, key: str, version: str, metadata: Mapping[str, str]) -> str | None:
+    def renew(
+        self, bucket: str, key: str, version: str, metadata: Mapping[str, str], *, source: str | None = None
+    ) -> str | None:
         """Copy an earlier version of an object over it, with more metadata, and return the new version.
+
+        Args:
+            bucket: of both.
+            key: of the object that is written.
+            version: of the object that is read.
+            metadata: to add; an empty value removes what is there.
+            source: key of the object that is read, by default the same.
 
         Raises:
             ObjectMissing: that version does not exist, or no longer.
         """
-        with _missing(key):
-            earlier = self._client.head_object(Bucket=bucket, Key=key, VersionId=version)
+        source = source or key
+        with _missing(source):
+            earlier = self._client.head_object(Bucket=bucket, Key=source, VersionId=version)
             answer = self._client.copy_object(
                 Bucket=bucket,
                 Key=key,
-                CopySource={"Bucket": bucket, "Key": key, "VersionId": version},
-                Metadata={**earlier["Metadata"], **metadata},
+                CopySource={"Bucket": bucket, "Key": source, "VersionId": version},
+                Metadata={name: value for name, value in {**earlier["Metadata"], **metadata}.items() if value},
                 MetadataDirective="REPLACE",
                 ContentType=earlier["ContentType"],
             )

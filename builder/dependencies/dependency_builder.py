@@ -12,7 +12,7 @@ from auto_lambda.errors import AppError
 from auto_lambda.model import BuildLog
 from builder.dependencies import manifests
 from builder.dependencies.layer import Layers
-from builder.dependencies.lock import Lock, Resolver, added
+from builder.dependencies.lock import Lock, Resolver, added, held_to
 from builder.dependencies.manifests import Manifest
 from builder.dependencies.pythons import CURABLE, NotTaken, first_line, unsuited, with_zappa_for, without_wheel
 from builder.dependencies.uv import BuildTarget, target_of
@@ -140,6 +140,13 @@ class DependencyBuilder:
         ours = next((one for one in requirements if one.startswith("zappa==")), None)
         fitted, replaced = with_zappa_for(manifest, source.python, ours) if ours else (manifest, ())
         asked = manifests.with_requirements(fitted, missing)
+        if kept := source.locked:
+            if (kept.python, kept.architecture) == (source.python, source.architecture):
+                log("dependencies: the packages of the release that is promoted")
+                asked = held_to(asked, kept.text)
+            else:
+                told = f"Python {kept.python} on {kept.architecture}"
+                log(f"dependencies: resolved anew, since the release that is promoted is for {told}")
         lock, raised = self._with_runnable_pins(asked, target, place, log)
         said = (*_warnings(manifest, missing, source), *replaced, *raised, *_bound_warnings(lock, manifest))
         lock = replace(lock, slim=source.options.package.slim)

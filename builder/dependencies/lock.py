@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -350,6 +351,20 @@ def _checked(pin: Pin, manifest: Manifest) -> Pin:
         hint = "Lock again, against the same index; if you did, someone exchanged the file."
         raise AppError(Code.BAD_REQUIREMENTS, message, hint=hint)
     return replace(pin, hashes=both)
+
+
+def held_to(manifest: Manifest, text: str) -> Manifest:
+    """Hold a manifest to the versions and files of an earlier lock; projects inside the zip are what the zip has."""
+    pins = [pin for pin in _parse(_without_local(text)).pins if pin.name]
+    hashes = {str(pin.name): frozenset(pin.hashes) for pin in pins if pin.hashes}
+    lines = manifest.lines
+    kept = tuple(re.sub(r"\[[^\]]*\]", "", pin.requirement) for pin in pins)  # a constraint has no extras
+    held = replace(lines, constraints=(*lines.constraints, *kept), hashes=MappingProxyType({**hashes, **lines.hashes}))
+    return replace(manifest, lines=held)
+
+
+def _without_local(text: str) -> str:
+    return "".join(f"{line}\n" for line in text.splitlines() if not line.startswith(("./", "#")))
 
 
 def added(requirements: tuple[str, ...], manifest: Manifest) -> tuple[str, ...]:

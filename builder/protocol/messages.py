@@ -82,6 +82,20 @@ class Toolchain(_Value):
     index: Index | None = None
 
 
+class LockedMessage(_Value):
+    """The packages of an earlier build of the same zip.
+
+    Attributes:
+        text: its lock.
+        python: the minor that it is for.
+        architecture: likewise.
+    """
+
+    text: Annotated[str, Field(max_length=4_000_000)]
+    python: Minor
+    architecture: Architecture
+
+
 class AppRequest(_Value):
     """Asks for an upload's app to be built; the zip comes as an open file.
 
@@ -92,6 +106,7 @@ class AppRequest(_Value):
         pythons: the minors that can be built for.
         today: ISO date, to warn of runtimes past their end.
         replace_retired: an app that asks for a Python that Lambda has retired gets another, instead of an error.
+        locked: take these packages, of a release that is promoted, in place of what the requirements resolve to today.
     """
 
     name: str
@@ -100,6 +115,7 @@ class AppRequest(_Value):
     pythons: list[Minor]
     today: str
     replace_retired: bool = True
+    locked: LockedMessage | None = None
 
 
 class Action(_Value):

@@ -93,6 +93,12 @@ def notifications(template: Template) -> tuple[BucketNotification, ...]:
     )
 
 
+def stored_lock(template: Template) -> str | None:
+    """Return where a released template's lock is stored; None without dependencies."""
+    key = template["Metadata"][SECTION].get("Lock")
+    return key if isinstance(key, str) else None
+
+
 def retained(template: Template) -> int | None:
     """Return how many releases the app of a released template keeps; None if it does not say."""
     count = template["Metadata"][SECTION].get("Retain")
@@ -107,5 +113,5 @@ def artifacts(template: Template) -> Iterator[str]:
             place = properties.get(name)
             if isinstance(place, dict) and isinstance(key := place.get("S3Key"), str):
                 yield key
-    if lock := template["Metadata"][SECTION].get("Lock"):
+    if lock := stored_lock(template):
         yield lock

@@ -185,6 +185,16 @@ class Deployer:
             return None
         return self._deployment("", DeployResult(stack, changed=False))
 
+    def lock(self, template_key: str) -> str | None:
+        """Return the lock of a stored release, empty without dependencies; None if it no longer exists."""
+        template = self._template(template_key)
+        if template is None or (key := release.stored_lock(template)) is None:
+            return None if template is None else ""
+        try:
+            return self._store.get(self._target.artifacts_bucket, key).decode()
+        except ObjectMissing:
+            return None
+
     def remove(self, app: App, previous: str | None, context: DeployContext) -> None:
         """Remove an app from AWS; do nothing if it is not there.
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 from auto_lambda.attempts import Attempt, history_pk
 from auto_lambda.aws.dynamodb import Delete, Item, Put, Table
 from auto_lambda.aws.s3 import Head
-from auto_lambda.keys import App, wanted_release
+from auto_lambda.keys import App, promotion, wanted_release
 from auto_lambda.model import Commit, Dropper
 from worker.model import Release, Upload
 from worker.records import lease as leases
@@ -173,7 +173,8 @@ def decide(
     if upload.version != head.version or (record.live and _under_other_key(upload, modified, record.live)):
         return Claim(upload, "superseded", modified)
     told = head.metadata
-    return Claim(replace(upload, rollback=wanted_release(told), commit=Commit.told(told)), "go", modified)
+    wanted, commit, promoted = wanted_release(told), Commit.told(told), promotion(upload.app, told)
+    return Claim(replace(upload, rollback=wanted, commit=commit, promotion=promoted), "go", modified)
 
 
 def _decide_removal(upload: Upload, record: AppRecord, newest: Callable[[Upload], Head | None]) -> Claim:

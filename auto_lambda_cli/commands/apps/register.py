@@ -6,6 +6,7 @@ import typer
 
 from auto_lambda_cli.commands.apps.address import open_, url
 from auto_lambda_cli.commands.apps.invoke import invoke
+from auto_lambda_cli.commands.apps.promote import promote
 from auto_lambda_cli.commands.apps.releases import releases
 from auto_lambda_cli.commands.apps.run import run
 
@@ -13,6 +14,7 @@ from auto_lambda_cli.commands.apps.run import run
 def add_to(app: typer.Typer) -> None:
     """Add them."""
     app.command()(releases)
+    app.command()(promote)
     app.command()(invoke)
     app.command()(run)
     app.command()(url)

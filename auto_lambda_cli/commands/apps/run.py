@@ -30,7 +30,7 @@ def run(
 ) -> None:
     """Run a command in a zappa app: Django's `manage.py` commands, a function of the app, or Python code.
 
-    It runs in the function, in its live version, with its settings and rights, for 15 minutes at most; its output is the
+    It runs in the live version of the function, with its settings and rights, for 15 minutes at most; its output is the
     function's log. Whoever may invoke the function may do this: `lambda:InvokeFunction`.
 
     Exit codes: 0 it ended, 1 it failed, 2 it was not run.

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from auto_lambda import keys
 from auto_lambda.keys import ROLLBACK, App, BadKey, log_key, parse, receipt_key, wanted_release
 
 WORDS = st.from_regex(r"[a-z0-9][a-z0-9-]{0,39}", fullmatch=True)
@@ -98,3 +99,16 @@ def test_no_app_can_own_the_flex_stack_of_another() -> None:
     assert App("dev", "shop").flex_stack == "al-Flex-shop-dev"
     with pytest.raises(BadKey):
         App("shop-dev", "Flex")
+
+
+@pytest.mark.parametrize(
+    ("told", "found"),
+    [
+        ("dev@v1", keys.Promotion(keys.App("dev", "shop"), "v1")),
+        *((told, None) for told in ("", "dev", "dev@", "@v1", "Dev@v1", "../x@v1", "dev@v 1")),
+    ],
+)
+def test_a_promotion_names_a_stage_and_a_version_of_the_same_app(told: str, found: keys.Promotion | None) -> None:
+    assert keys.promotion(keys.App("prod", "shop"), {keys.PROMOTION: told}) == found
+    if found:
+        assert str(found) == told

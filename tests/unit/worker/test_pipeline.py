@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from auto_lambda.errors import AppError, Code
-from auto_lambda.keys import App
+from auto_lambda.keys import App, Promotion
 from auto_lambda.model import Proof
 from auto_lambda.redact import Redactor
-from builder.protocol.messages import STEPS, AppBuilt, ProofMessage
+from builder.protocol.messages import STEPS, AppBuilt, LockedMessage, ProofMessage
 from worker.builds.client import BuiltApp, CheckedFile
 from worker.builds.conversation import BuildListener
 from worker.cancellation import Cancelled, NewerUpload
@@ -26,6 +26,7 @@ from worker.guard import Effect, Guard
 from worker.model import Bundle, Deployment, Release, Upload
 from worker.outcome import AttemptOutcome, Delayed, Failed, HandedBack, Live, Superseded
 from worker.pipeline import Pipeline, Steps, Task
+from worker.records.ledger import PastRelease
 from worker.records.receipt import Report, receipt_of
 
 UPLOAD = Upload(App("dev", "shop"), "drops", "apps/dev/shop.zip", "v1")
@@ -71,6 +72,10 @@ class Fakes:
     decided: list[App] = field(default_factory=list)
     template: dict[str, Any] = field(default_factory=dict)
     accesses: list[AppAccess] = field(default_factory=list)
+    locked: list[LockedMessage | None] = field(default_factory=list)
+
+    def lock(self, template_key: str) -> str | None:
+        return f"lock of {template_key}" if self.is_stored else None
 
     def _call(self, name: str) -> None:
         self.calls.append(name)
@@ -87,8 +92,11 @@ class Fakes:
         self._empty(into)
         return Fetched(replace(upload, size=9), into / "upload.zip", "ab" * 32, 9)
 
-    def build(self, fetched: Fetched, into: Path, listener: BuildListener) -> BuiltApp:
+    def build(
+        self, fetched: Fetched, into: Path, listener: BuildListener, locked: LockedMessage | None = None
+    ) -> BuiltApp:
         self._empty(into)
+        self.locked.append(locked)
         for step in STEPS:
             listener.step(step)
             self._call(step)
@@ -247,6 +255,38 @@ def test_a_rollback_fetches_the_zip_and_deploys_what_was_live(room: object) -> N
     assert (receipt.framework, receipt.python, receipt.object_version) == ("zappa", "3.11", "v3")
     assert (receipt.proof, receipt.warnings) == (EARLIER.proof, (*EARLIER.warnings, "from deploy"))
     assert set(report.timings) == {"fetch", "verify", "deploy"}
+
+
+PROMOTED = replace(UPLOAD, version="v4", promotion=Promotion(App("qa", "shop"), "v1"))
+
+
+def past(sha256: str = "ab" * 32) -> PastRelease:
+    return PastRelease(replace(EARLIER, sha256=sha256).text(), None)
+
+
+def test_a_promotion_is_compiled_anew_with_the_packages_of_the_release_it_comes_from(
+    report: Report, room: object
+) -> None:
+    fakes = Fakes()
+    assert isinstance(run(fakes, room, report, PROMOTED, promoted=past()), Live)
+    assert fakes.calls == [*ORDER, "deploy over None", "verify"]
+    assert fakes.locked == [LockedMessage(text="lock of bundles/0.json", python="3.11", architecture="x86_64")]
+
+
+@pytest.mark.parametrize("promoted", [None, past("cd" * 32), PastRelease(None, None, collected="2026-01-01")])
+def test_a_promotion_of_what_is_not_known_with_this_zip_is_built_anew_and_says_so(
+    report: Report, room: object, promoted: PastRelease | None
+) -> None:
+    fakes = Fakes()
+    run(fakes, room, report, PROMOTED, promoted=promoted)
+    assert fakes.locked == [None]
+    assert any("qa@v1" in warning and "built anew" in warning for warning in report.receipt.warnings)
+
+
+def test_an_ordinary_drop_has_no_packages_to_take(report: Report, room: object) -> None:
+    fakes = Fakes()
+    run(fakes, room, report, promoted=past())
+    assert fakes.locked == [None]
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from auto_lambda.errors import AppError, Code
 from auto_lambda.model import Architecture, BuildLog
 from auto_lambda.tools import interpreters
 from builder.dependencies import lock as module
-from builder.dependencies.lock import Lock, Resolver, added
+from builder.dependencies.lock import Lock, Resolver, added, held_to
 from builder.dependencies.manifests import Manifest
 from builder.dependencies.requirement_lines import Local, Requirements
 from builder.dependencies.uv import DOWNLOAD, INDEX_FAILED, BuildTarget, IndexTrouble, target_of
@@ -107,6 +107,32 @@ def test_hashes_that_fit_no_file_are_refused(tmp_path: Path) -> None:
     with pytest.raises(AppError, match="six") as caught:
         make(tmp_path, FakeSandbox(), asked)
     assert caught.value.code == Code.BAD_REQUIREMENTS
+
+
+EARLIER_LOCK = (
+    "--index-url x\nsix==1.16.0 \\\n    --hash=sha256:aa\nrequests[socks]==2.32.0 ; os_name == 'posix' \\\n"
+    "    --hash=sha256:cc\n# sha256:dd\n./vendored\n"
+)
+
+
+def test_a_manifest_is_held_to_an_earlier_lock(tmp_path: Path) -> None:
+    held = held_to(manifest("six>=1", "requests[socks]"), EARLIER_LOCK).lines
+    assert held.requirements == ("six>=1", "requests[socks]")
+    assert held.constraints == ("six==1.16.0", "requests==2.32.0 ; os_name == 'posix'")
+    assert held.hashes == {"six": {"sha256:aa"}, "requests": {"sha256:cc"}}
+
+
+def test_held_to_a_lock_another_file_of_the_same_version_is_refused(tmp_path: Path) -> None:
+    asked = held_to(manifest("six"), "six==1.17.0 \\\n    --hash=sha256:another\n")
+    with pytest.raises(AppError, match="six"):
+        make(tmp_path, FakeSandbox(), asked)
+
+
+def test_held_to_its_own_lock_the_lock_is_the_same(tmp_path: Path) -> None:
+    first = make(tmp_path, FakeSandbox(), manifest("six"))
+    grown = FakeSandbox(SIX.rstrip("\n") + " \\\n    --hash=sha256:new-wheel\n")
+    second = make(tmp_path, grown, held_to(manifest("six"), first.text), 1)
+    assert (first.text, second.text) == (SIX, SIX)
 
 
 @pytest.mark.parametrize(

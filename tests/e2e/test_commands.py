@@ -1,0 +1,84 @@
+"""The commands about a deployed app, each against one app on a running stack."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from e2e_stack import Drop, Stack, make_zip, until
+
+WSGI = """
+import os
+
+
+def app(environ, start_response):
+    print("asked for", environ["PATH_INFO"])
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [os.environ.get("GREETING", "nobody").encode()]
+
+
+def tidy(*_):
+    print("tidied up")
+    return {"tidied": True}
+"""
+
+
+def asked_zip() -> bytes:
+    settings = {"app_function": "app.app", "project_name": "asked"}
+    stages = {stage: {**settings, "environment_variables": {"GREETING": f"from {stage}"}} for stage in ("dev", "prod")}
+    files = {"app.py": WSGI, "zappa_settings.json": json.dumps(stages), "requirements.txt": "iniconfig\n"}
+    return make_zip(files)
+
+
+@pytest.fixture(scope="module")
+def receipt(stack: Stack) -> dict[str, Any]:
+    return stack.live(stack.drop("dev/asked", asked_zip()))
+
+
+def told(stack: Stack, *arguments: str) -> Any:
+    done = stack.cli(*arguments, "--json")
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_status_releases_and_url_tell_of_what_is_live(stack: Stack, receipt: dict[str, Any]) -> None:
+    state = told(stack, "status", "asked")
+    assert (state["live"]["release"], state["live"]["url"]) == (receipt["upload"]["version"], receipt["url"])
+    assert (state["live"]["framework"], state["under_way"], state["unknown"]) == ("zappa", None, [])
+    assert state["live"]["by"]
+    (release,) = told(stack, "releases", "asked")
+    assert (release["live"], release["restorable"], release["outcome"]) == (True, True, "live")
+    assert stack.cli("url", "asked").stdout == f"{receipt['url']}\n"
+
+
+def test_what_runs_is_invoked_commanded_and_read(stack: Stack, receipt: dict[str, Any]) -> None:
+    answer = told(stack, "invoke", "asked", "--event", "sample:rest-api")
+    assert (answer["error"], answer["payload"]["statusCode"]) == (None, 200)
+    done = stack.cli("run", "asked", "--call", "--", "app.tidy")
+    assert (done.returncode, json.loads(done.stdout)) == (0, {"tidied": True}), done.stderr
+
+    def logged() -> str | None:
+        lines = stack.cli("logs", "asked", "--runtime", "--filter", "tidied").stdout
+        return lines if "tidied up" in lines else None
+
+    until(logged, 30)
+
+
+def test_promoted_it_has_the_same_layer_and_the_settings_of_the_stage(stack: Stack, receipt: dict[str, Any]) -> None:
+    promoted = told(stack, "promote", "asked", "--from", "dev", "--to", "prod")
+    assert (promoted["status"], promoted["stage"]) == ("live", "prod")
+    assert promoted["upload"]["sha256"] == receipt["upload"]["sha256"]
+    assert stack.http(promoted["url"]).text == "from prod"
+    assert promoted["warnings"] == receipt["warnings"]
+    log = stack.log(Drop("apps/prod/asked.zip", ""))
+    assert "the packages of the release that is promoted" in log
+    layers = [layer_of(stack, f"asked-{stage}") for stage in ("dev", "prod")]
+    assert layers[0] == layers[1]
+
+
+def layer_of(stack: Stack, function: str) -> str:
+    """The hash of the layer that a live function has."""
+    (layer,) = stack.lambda_.get_function_configuration(FunctionName=function, Qualifier="live")["Layers"]
+    described = stack.lambda_.get_layer_version_by_arn(Arn=layer["Arn"])
+    return str(described["Content"]["CodeSha256"])
