@@ -54,8 +54,13 @@ class LogGroups:
             for page in paginator.paginate(logGroupName=group, startTime=start, **wanted):
                 for event in page["events"]:
                     at = datetime.fromtimestamp(event["timestamp"] / 1000, UTC)
-                    yield Logged(at, group, event["eventId"], event["message"])
+                    yield Logged(at, group, _id(event), event["message"])
         except self._client.exceptions.ResourceNotFoundException:
             return
         except self._client.exceptions.InvalidParameterException as error:
             raise BadPattern(error.response["Error"]["Message"]) from None
+
+
+def _id(event: Any) -> str:
+    """Return an event's id; the embedded AWS gives none, so there the event itself is its id."""
+    return event.get("eventId") or f"{event.get('logStreamName')} {event['timestamp']} {event['message']}"
