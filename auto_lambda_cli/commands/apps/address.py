@@ -6,7 +6,7 @@ import json
 
 import typer
 
-from auto_lambda_cli.commands.apps.common import Asked, Name, Stage, asked
+from auto_lambda_cli.commands.apps.common import ChosenApp, Name, Stage, asked
 from auto_lambda_cli.exits import Exit, leave, plain_errors, say, tell
 from auto_lambda_cli.options import AsJson, Bucket, Local
 from auto_lambda_cli.outcome import words
@@ -41,7 +41,7 @@ def open_(name: Name, stage: Stage = "dev", local: Local = False, bucket: Bucket
         tell("no browser could be opened")
 
 
-def _url(about: Asked) -> str:
+def _url(about: ChosenApp) -> str:
     seen = state(about.services, about.app)
     if not seen.exists:
         raise about.missing()

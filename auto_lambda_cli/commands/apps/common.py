@@ -29,7 +29,7 @@ Stage = Annotated[
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ChosenApp:
     """The app that a command is about, and the pipeline that has it."""
 
     app: App
@@ -53,11 +53,11 @@ class Asked:
         return "; it is in another stage: use --stage" if elsewhere else ""
 
 
-def asked(name: str, stage: str, *, local: bool, bucket: str | None) -> Asked:
+def asked(name: str, stage: str, *, local: bool, bucket: str | None) -> ChosenApp:
     """Choose the pipeline, and return the app in it."""
     app = app_named(name, stage)
     target = choose(local=local, bucket=bucket)
-    return Asked(app, target, Services.of(target.bucket, os.environ))
+    return ChosenApp(app, target, Services.of(target.bucket, os.environ))
 
 
 def moment(when: datetime | None) -> str:

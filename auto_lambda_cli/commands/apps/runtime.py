@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 
-from auto_lambda_cli.commands.apps.common import Asked, asked
+from auto_lambda_cli.commands.apps.common import ChosenApp, asked
 from auto_lambda_cli.exits import Exit, leave, plain_errors, say, tell
 from auto_lambda_cli.queries.runtime_log import LogEvent, RuntimeLog, ago, runtime_log
 
@@ -43,7 +43,7 @@ def runtime(
 
 
 def _print(
-    about: Asked, log: RuntimeLog, events: Iterator[LogEvent], show: Callable[[LogEvent], None], since: str
+    about: ChosenApp, log: RuntimeLog, events: Iterator[LogEvent], show: Callable[[LogEvent], None], since: str
 ) -> int:
     count = 0
     for count, event in enumerate(events, 1):  # noqa: B007 - one by one, however many there are
