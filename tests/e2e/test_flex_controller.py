@@ -23,7 +23,7 @@ FAST = {**SETTINGS, "ttl": 0.2, "cool_down": 0.5}
 
 class Healthy(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
-        self.send_response(200 if self.path == "/.auto-lambda/health" else 404)
+        self.send_response(200 if self.path in ("/", "/.auto-lambda/health") else 404)
         self.send_header("Content-Length", "0")
         self.end_headers()
 
@@ -37,7 +37,8 @@ class Controller:
 
     stack: Stack
     app: FlexApp
-    url: str = ""
+    url: str
+    port: int
 
     def tick(self) -> None:
         self.stack.client("sns").publish(TopicArn=self.app.topic, Message='{"kind": "tick"}')
@@ -82,7 +83,7 @@ def controller(granted_stack: Stack) -> Iterator[Controller]:
         threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
         url = f"http://127.0.0.1:{server.server_port}"
         app = FlexApp(stack.client, "flexing", FAST, url=url, topic=topic).make()
-        yield Controller(stack, app, receipt["url"])
+        yield Controller(stack, app, receipt["url"], server.server_port)
         app.delete()
         server.shutdown()
 
@@ -96,7 +97,7 @@ def test_an_alarm_begins_the_move_and_the_traffic_follows_once_a_task_is_healthy
     assert "0 of 1 tasks are healthy: no traffic moves" in row["why"]
     assert app.weights() == {"lambda": 100, "fargate": 0}
     group = next(one["OutputValue"] for one in app.described()["Outputs"] if one["OutputKey"] == "TargetGroupArn")
-    app.clients["elbv2"].register_targets(TargetGroupArn=group, Targets=[{"Id": "127.0.0.1", "Port": 9}])
+    app.clients["elbv2"].register_targets(TargetGroupArn=group, Targets=[{"Id": "127.0.0.1", "Port": controller.port}])
     controller.reaches("fargate", 100)
     assert app.weights() == {"lambda": 0, "fargate": 100}
 

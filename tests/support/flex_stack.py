@@ -36,6 +36,10 @@ def template(zone: str, settings: Mapping[str, Any], name: str, url: str, topic:
         return {**record, **more, "Properties": {**record["Properties"], **told}}  # type: ignore[dict-item]
 
     group = {"Name": name[:32], "TargetType": "ip", "Port": 8080, "Protocol": "HTTP", "VpcId": "vpc-1"}
+    listener = {
+        "LoadBalancerArn": {"Ref": "LoadBalancer"}, "Port": 80, "Protocol": "HTTP",
+        "DefaultActions": [{"Type": "forward", "TargetGroupArn": {"Ref": "TargetGroup"}}],
+    }  # fmt: skip
     containers = [{"Name": "app", "Image": "python", "Memory": 64}]
     service = {
         "Cluster": {"Ref": "Cluster"}, "TaskDefinition": {"Ref": "Definition"}, "DesiredCount": 1,
@@ -71,6 +75,12 @@ def template(zone: str, settings: Mapping[str, Any], name: str, url: str, topic:
             ),
             "FargateRecord": weighted("fargate", {"Ref": "FargateWeight"}, "alb.example.com", **dear),
             "TargetGroup": {"Type": "AWS::ElasticLoadBalancingV2::TargetGroup", **dear, "Properties": group},
+            "LoadBalancer": {
+                "Type": "AWS::ElasticLoadBalancingV2::LoadBalancer",
+                **dear,
+                "Properties": {"Name": name[:32]},
+            },
+            "Listener": {"Type": "AWS::ElasticLoadBalancingV2::Listener", **dear, "Properties": listener},
             "Cluster": {"Type": "AWS::ECS::Cluster", **dear, "Properties": {"ClusterName": f"al-Flex-{name}"}},
             "Definition": {
                 "Type": "AWS::ECS::TaskDefinition",

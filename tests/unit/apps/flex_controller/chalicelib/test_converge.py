@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from flex_stack import FlexApp
 
 CHEAP = {"LambdaRecord", "Definition", "High", "Low"}
-DEAR = {"FargateRecord", "TargetGroup", "Cluster", "Service"}
+DEAR = {"FargateRecord", "TargetGroup", "LoadBalancer", "Listener", "Cluster", "Service"}
 
 
 @pytest.fixture
