@@ -19,7 +19,7 @@ from auto_lambda_cli.commands.flex import app as flex
 from auto_lambda_cli.commands.grants import app as grants
 from auto_lambda_cli.commands.logs import logs
 from auto_lambda_cli.commands.pipeline import app as pipeline
-from auto_lambda_cli.commands.simulate import simulate
+from auto_lambda_cli.commands.simulate.group import app as simulations
 from auto_lambda_cli.extras import needs
 from auto_lambda_cli.options import AsJson, Bucket, Local, WorkFolder
 
@@ -40,6 +40,7 @@ app.add_typer(
     flex, name="flex", help="Apps that move between Lambda and Fargate: where they are, and moving one by hand."
 )
 app.add_typer(pipeline, name="pipeline", help="The cloud side in an AWS account: launch, show, upgrade, take down.")
+app.add_typer(simulations, name="simulate", help="What a fleet, or an app that flexes, would cost, and how fast.")
 app.add_typer(ami, name="ami", help="The machine image that workers and the checker run on.")
 
 Wait = Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until it is live or has failed.")]
@@ -322,7 +323,6 @@ app.command()(logs)
 add_commands_of_apps(app)
 
 
-app.command()(needs("simulate")(simulate))
 app.command()(needs("worker")(approve))
 
 

@@ -61,7 +61,7 @@ class FargateTask:
 
 @dataclass(frozen=True, slots=True)
 class StartTask:
-    """StartTask a task of a service."""
+    """Start a task of a service."""
 
     service: FargateService
 
@@ -115,7 +115,7 @@ def plan(
 
 
 def _converge(service: FargateService, tasks: Sequence[FargateTask], failed: int, now: float) -> Iterator[Action]:
-    """StartTask what is missing; end what is too much, though never below the count that should be healthy."""
+    """Start what is missing; end what is too much, though never below the count that should be healthy."""
     sick = [task for task in tasks if is_sick(task, now)]
     yield from (Drain(task, failed=True) for task in sick)
     fit = [task for task in tasks if task not in sick]

@@ -80,7 +80,7 @@ class TaskProcess:
         aws: Mapping[str, str],
         home: Path,
     ) -> TaskProcess:
-        """StartTask the container of a task definition.
+        """Start the container of a task definition.
 
         Args:
             definition: as ECS describes it.

@@ -106,8 +106,8 @@ def test_a_file_of_drops_says_itself_how_many(tmp_path: Path) -> None:
 
 
 def test_every_option_is_in_the_reference() -> None:
-    page = (Path(__file__).parents[4] / "docs/reference/simulate.md").read_text()
-    command = typer.main.get_command(app).commands["simulate"]  # type: ignore[attr-defined]
+    page = (Path(__file__).parents[5] / "docs/reference/simulate.md").read_text()
+    command = typer.main.get_command(app).commands["simulate"].commands["fleet"]  # type: ignore[attr-defined]
     names = {name for parameter in command.params for name in parameter.opts if name.startswith("--")}
     assert {name for name in names if f"`{name}" not in page} == set()
 
