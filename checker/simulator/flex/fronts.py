@@ -79,7 +79,7 @@ class FargateFront:
         """Return how long a request takes, with its queue: Sakasegawa's formula for many servers."""
         servers = max(1, self.tasks * self.app.processes)
         use = min(served / capacity if capacity else 0.0, 0.99)
-        queue = use ** (math.sqrt(2 * (servers + 1)) - 1) / (servers * (1 - use))
+        queue: float = use ** (math.sqrt(2 * (servers + 1)) - 1) / (servers * (1 - use))
         return self.app.seconds * (1 + queue) + BALANCER_SECONDS
 
     def _scale(self, use: float) -> None:

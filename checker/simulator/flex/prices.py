@@ -43,7 +43,7 @@ def break_even(app: FlexApp, tasks: int, use: float) -> float:
         tasks: the smallest number of them.
         use: the share of a task that autoscaling aims at.
     """
-    each = request_cost(app) * 3600 - PRICES["load_balancer_unit_hour"] / CONNECTIONS
+    each = request_cost(app) * 3600 - float(PRICES["load_balancer_unit_hour"]) / CONNECTIONS
     standing = balancer_hour(0) + tasks * task_hour(app)
     if each <= 0:
         return float("inf")
