@@ -88,7 +88,7 @@ def _stacks() -> Stacks:
 
 @cache
 def _fronts() -> Fronts:
-    return Fronts(_client("elbv2"), _client("ecs"), _client("cloudwatch"))
+    return Fronts(_client("elbv2"), _client("ecs"), _client("cloudwatch"), os.environ.get("LOAD_BALANCERS", ""))
 
 
 @cache

@@ -1,6 +1,6 @@
 """The flex controller, dropped like any other app, moves an app as its alarms say; the commands show it and steer it.
 
-The app's flex stack is written by hand, and its load balancer is a server here: the demo has the real ones.
+Of the app only its flex stack is here, with a server in the place of its tasks: the demo has everything.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from e2e_stack import AUTO_LAMBDA, ROOT, Stack, make_zip, read_folder, until
 from flex_stack import SETTINGS, FlexApp
 
 APP = ROOT / "apps" / "flex_controller"
-FAST = {**SETTINGS, "ttl": 0.2, "cool_down": 0.5}
+FAST = {**SETTINGS, "ttl": 1, "cool_down": 1}
 
 
 class Healthy(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
-        self.send_response(200 if self.path in ("/", "/.auto-lambda/health") else 404)
+        self.send_response(200 if self.path == "/.auto-lambda/health" else 404)
         self.send_header("Content-Length", "0")
         self.end_headers()
 
@@ -37,14 +37,16 @@ class Controller:
 
     stack: Stack
     app: FlexApp
+    topic: str
     url: str
     port: int
 
     def tick(self) -> None:
-        self.stack.client("sns").publish(TopicArn=self.app.topic, Message='{"kind": "tick"}')
+        self.stack.client("sns").publish(TopicArn=self.topic, Message='{"kind": "tick"}')
 
     def reaches(self, phase: str, weight: int) -> None:
         def there() -> bool:
+            self.app.demand(self.app.wanted)
             self.tick()
             return self.app.at() == (phase, weight)
 
@@ -78,12 +80,13 @@ def controller(granted_stack: Stack) -> Iterator[Controller]:
     assert refused["error"]["code"] == "rights-not-granted"
     grants = ["grants", "set", "flex-controller", "--stage", "platform", "--from", str(APP / "grants.json")]
     subprocess.run([AUTO_LAMBDA, *grants], env=stack.environ, check=True, capture_output=True, timeout=60)
-    receipt = stack.live(stack.drop(key, make_zip(read_folder(APP))))
+    files = read_folder(APP)
+    files["auto-lambda.toml"] += f'LOAD_BALANCERS = "{stack.endpoint}/_alb/{{name}}"\n'.encode()
+    receipt = stack.live(stack.drop(key, make_zip(files)))
     with ThreadingHTTPServer(("127.0.0.1", 0), Healthy) as server:
         threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-        url = f"http://127.0.0.1:{server.server_port}"
-        app = FlexApp(stack.client, "flexing", FAST, url=url, topic=topic).make()
-        yield Controller(stack, app, receipt["url"], server.server_port)
+        app = FlexApp(stack.client, "flexing", FAST).make()
+        yield Controller(stack, app, topic, receipt["url"], server.server_port)
         app.delete()
         server.shutdown()
 

@@ -1,11 +1,12 @@
-"""A flex stack on the embedded AWS, with the contract's parameters and a template that is written by hand."""
+"""A flex stack on the embedded AWS, and what runs the controller on it."""
 
 from __future__ import annotations
 
 import json
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,97 +14,38 @@ from flex_controller.chalicelib.converge import Convergence, Row
 from flex_controller.chalicelib.fronts import Fronts
 from flex_controller.chalicelib.stacks import Stacks
 from flex_controller.chalicelib.telling import Telling
+from flex_parts import with_settings
 from killing import Killer
+
+from auto_lambda.keys import App
+from worker.bundle.flex.parts import RUNNING
+from worker.bundle.flex.template import flex_template
 
 NAMESPACE = "auto-lambda/platform/flex-controller"
 ROLE = "auto-lambda/flex/flex-stacks"
-SETTINGS = {
-    "variant": "dns", "ttl": 60, "cool_down": 300, "transitions_per_hour": 60, "min_tasks": 1, "max_tasks": 4,
-}  # fmt: skip
+SETTINGS = {"ttl": 60, "cool_down": 300, "transitions_per_hour": 60, "min_tasks": 1, "max_tasks": 4}
 SERVICES = ("cloudformation", "elbv2", "ecs", "cloudwatch", "route53")
 
 
-def template(zone: str, settings: Mapping[str, Any], name: str, url: str, topic: str) -> str:
-    """What the pipeline generates, as far as the controller looks at it."""
-    dear = {"Condition": "Dear"}
-    record = {
-        "Type": "AWS::Route53::RecordSet",
-        "Properties": {"HostedZoneId": zone, "Name": f"{name}.example.com", "Type": "CNAME", "TTL": "60"},
-    }
-
-    def weighted(identifier: str, weight: object, target: str, **more: Any) -> dict[str, Any]:
-        told = {"SetIdentifier": identifier, "Weight": weight, "ResourceRecords": [target]}
-        return {**record, **more, "Properties": {**record["Properties"], **told}}  # type: ignore[dict-item]
-
-    group = {"Name": name[:32], "TargetType": "ip", "Port": 8080, "Protocol": "HTTP", "VpcId": "vpc-1"}
-    listener = {
-        "LoadBalancerArn": {"Ref": "LoadBalancer"}, "Port": 80, "Protocol": "HTTP",
-        "DefaultActions": [{"Type": "forward", "TargetGroupArn": {"Ref": "TargetGroup"}}],
-    }  # fmt: skip
-    containers = [{"Name": "app", "Image": "python", "Memory": 64}]
-    service = {
-        "Cluster": {"Ref": "Cluster"}, "TaskDefinition": {"Ref": "Definition"}, "DesiredCount": 1,
-        "ServiceName": name,
-    }  # fmt: skip
-
-    def alarm(kind: str) -> dict[str, Any]:
-        rule = {
-            "AlarmName": f"al-Flex-{name}-{kind}", "AlarmDescription": {"Fn::Sub": "${Mode}"}, "Period": 60,
-            "Namespace": "flex", "MetricName": kind, "Statistic": "Sum", "EvaluationPeriods": 1, "Threshold": 1,
-            "ComparisonOperator": "GreaterThanThreshold", "TreatMissingData": "ignore",
-            "AlarmActions": [topic] if topic else [],
-        }  # fmt: skip
-        return {"Type": "AWS::CloudWatch::Alarm", "Properties": rule}
-
-    weights = {"lambda": {"0": "100", "100": "0"}}
-    told: dict[str, Any] = {
-        "Parameters": {
-            "Phase": {"Type": "String", "Default": "lambda"},
-            "FargateWeight": {"Type": "String", "Default": "0"},
-            "Mode": {"Type": "String", "Default": "auto"},
-            "Code": {"Type": "String", "Default": "one"},
-            "Broken": {"Type": "String", "Default": "no"},
-        },
-        "Mappings": {"Weights": {weight: {"Lambda": rest} for weight, rest in weights["lambda"].items()}},
-        "Conditions": {
-            "Dear": {"Fn::Not": [{"Fn::Equals": [{"Ref": "Phase"}, "lambda"]}]},
-            "Fails": {"Fn::And": [{"Condition": "Dear"}, {"Fn::Equals": [{"Ref": "Broken"}, "yes"]}]},
-        },
-        "Resources": {
-            "LambdaRecord": weighted(
-                "lambda", {"Fn::FindInMap": ["Weights", {"Ref": "FargateWeight"}, "Lambda"]}, "api.example.com"
-            ),
-            "FargateRecord": weighted("fargate", {"Ref": "FargateWeight"}, "alb.example.com", **dear),
-            "TargetGroup": {"Type": "AWS::ElasticLoadBalancingV2::TargetGroup", **dear, "Properties": group},
-            "LoadBalancer": {
-                "Type": "AWS::ElasticLoadBalancingV2::LoadBalancer",
-                **dear,
-                "Properties": {"Name": name[:32]},
-            },
-            "Listener": {"Type": "AWS::ElasticLoadBalancingV2::Listener", **dear, "Properties": listener},
-            "Cluster": {"Type": "AWS::ECS::Cluster", **dear, "Properties": {"ClusterName": f"al-Flex-{name}"}},
-            "Definition": {
-                "Type": "AWS::ECS::TaskDefinition",
-                "Properties": {"Family": name, "ContainerDefinitions": containers},
-            },
-            "Service": {"Type": "AWS::ECS::Service", **dear, "Properties": service},
-            "Impossible": {
-                "Type": "AWS::SQS::Queue",
-                "Condition": "Fails",
-                "Properties": {"RedrivePolicy": {"deadLetterTargetArn": 5, "maxReceiveCount": "x"}},
-            },
-            "High": alarm("High"),
-            "Low": alarm("Low"),
-        },
-        "Outputs": {
-            "Domain": {"Value": f"{name}.example.com"},
-            "Settings": {"Value": json.dumps(settings)},
-            "AlarmNames": {"Value": f"al-Flex-{name}-High al-Flex-{name}-Low"},
-            "HostedZoneId": {"Value": zone},
-            "TargetGroupArn": {**dear, "Value": {"Ref": "TargetGroup"}},
-            "Service": {**dear, "Value": {"Ref": "Service"}},
-            "LoadBalancerUrl": {**dear, "Value": url},
-        },
+def template(zone: str, settings: Mapping[str, Any], app: App) -> str:
+    """What the pipeline generates, with alarms that stay as they are set, and a resource that can be made to fail."""
+    parts = replace(
+        with_settings(**settings),
+        app=app,
+        domain=f"{app.function}.example.com",
+        zone_id=zone,
+        environment={},  # without a task in it, the emulator runs none
+    )
+    told = flex_template(parts)
+    for name in ("High", "Low"):
+        told["Resources"][name]["Properties"]["TreatMissingData"] = "ignore"
+    told["Parameters"]["Broken"] = {"Type": "String", "Default": "no"}
+    broken = {"Fn::Equals": [{"Ref": "Broken"}, "yes"]}
+    told["Conditions"]["Fails"] = {"Fn::And": [{"Condition": RUNNING}, broken]}
+    told["Resources"]["Impossible"] = {
+        "Type": "AWS::SQS::Queue",
+        "Condition": "Fails",
+        "Properties": {"RedrivePolicy": {"deadLetterTargetArn": 5, "maxReceiveCount": "x"}},
     }
     return json.dumps(told)
 
@@ -116,8 +58,6 @@ class FlexApp:
         client: makes a client of the embedded AWS.
         name: of the app; its stage is dev.
         later: by how much the controller's clock is ahead.
-        url: of the load balancer.
-        topic: of the alarms, empty for none.
     """
 
     client: Callable[[str], Any]
@@ -126,8 +66,7 @@ class FlexApp:
     later: timedelta = timedelta(0)
     healthy: bool = True
     answers: bool = True
-    url: str = "https://alb.example.com"
-    topic: str = ""
+    wanted: str = "middle"
     lines: list[dict[str, Any]] = field(default_factory=list)
 
     def make(self) -> FlexApp:
@@ -136,7 +75,7 @@ class FlexApp:
         self.zone = zone["HostedZone"]["Id"].rpartition("/")[2]
         self.clients["cloudformation"].create_stack(
             StackName=self.stack,
-            TemplateBody=template(self.zone, self.settings, f"{self.name}-dev", self.url, self.topic),
+            TemplateBody=template(self.zone, self.settings, App("dev", self.name)),
             Tags=[{"Key": f"auto-lambda:{key}", "Value": value} for key, value in self.tags.items()],
         )
         while self.described()["StackStatus"].endswith("_IN_PROGRESS"):
@@ -181,17 +120,20 @@ class FlexApp:
         self.clients["cloudformation"].update_stack(StackName=self.stack, UsePreviousTemplate=True, Parameters=kept)
 
     def demand(self, demand: str) -> None:
+        """Let alarms say so, those of them that are there; the one of low demand comes and goes."""
+        self.wanted = demand
         for kind in ("High", "Low"):
             state = "ALARM" if demand == kind.lower() else "OK"
-            self.clients["cloudwatch"].set_alarm_state(
-                AlarmName=f"al-Flex-{self.name}-dev-{kind}", StateValue=state, StateReason="a test"
-            )
+            with suppress(self.clients["cloudwatch"].exceptions.ResourceNotFound):
+                self.clients["cloudwatch"].set_alarm_state(
+                    AlarmName=f"{self.stack}-{kind}", StateValue=state, StateReason="a test"
+                )
 
     def convergence(self) -> Convergence:
         # The emulator's targets are never registered by themselves, and are healthy when they are.
         fronts = Fronts(
             _Healthy(self.clients["elbv2"], lambda: self.healthy), self.clients["ecs"], self.clients["cloudwatch"],
-            lambda url, domain: "" if self.answers else "503 for health",
+            ask_=lambda url, domain: "" if self.answers else "503 for health",
         )  # fmt: skip
         telling = Telling(
             "run", NAMESPACE, self.clients["cloudwatch"], lambda line: self.lines.append(json.loads(line))
@@ -215,6 +157,7 @@ class FlexApp:
     def minute(self, killer: Killer | None = None) -> None:
         """Let a minute pass, and run."""
         self.later += timedelta(seconds=60)
+        self.demand(self.wanted)
         before = self.at()
         try:
             self.run(killer)

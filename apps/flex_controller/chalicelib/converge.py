@@ -136,8 +136,7 @@ class Convergence:
 
     def _tasks(self, flex: Flex) -> Tasks:
         try:
-            service = self.stacks.service(flex) if flex.busy else flex.outputs.get("Service", "")
-            return self.fronts.tasks(flex, service)
+            return self.fronts.tasks(flex, self.stacks.service(flex))
         except _FROM_AWS as error:
             return Tasks(healthy=None, said=_explain(error))
 

@@ -23,13 +23,22 @@ class Fronts:
         elbv2: a boto3 client.
         ecs: a boto3 client.
         cloudwatch: a boto3 client.
+        where: the URL of load balancers with ``{name}`` in it, for emulators; empty for that which the stack says.
         ask_: asks a load balancer for its tasks' health; `ask` by default.
     """
 
-    def __init__(self, elbv2: Any, ecs: Any, cloudwatch: Any, ask_: Callable[[str, str], str] | None = None) -> None:
+    def __init__(
+        self,
+        elbv2: Any,
+        ecs: Any,
+        cloudwatch: Any,
+        where: str = "",
+        ask_: Callable[[str, str], str] | None = None,
+    ) -> None:
         self._elbv2 = elbv2
         self._ecs = ecs
         self._cloudwatch = cloudwatch
+        self._where = where
         self._ask = ask_ or ask
 
     def alarms(self, *names: str) -> dict[str, str]:
@@ -45,11 +54,11 @@ class Fronts:
 
         Args:
             flex: the stack.
-            service: the service's ARN; empty if there is none yet.
+            service: its cluster and name, as ``cluster/name``; empty if there is none yet.
         """
         healthy = self._healthy(flex.outputs.get("TargetGroupArn", ""))
-        cluster, _, name = service.rpartition("/")
-        told = self._service(cluster.rpartition("/")[2], name) if cluster else {}
+        cluster, _, name = service.partition("/")
+        told = self._service(cluster, name) if name else {}
         said = next((one.get("message", "") for one in told.get("events") or ()), "")
         running, desired = told.get("runningCount", 0), told.get("desiredCount", 0)
         return Tasks(healthy, running, desired, said if running < desired else "")
@@ -57,6 +66,9 @@ class Fronts:
     def trouble(self, flex: Flex) -> str:
         """Return why the load balancer does not answer for the app's domain, nothing if it does."""
         url = flex.outputs.get("LoadBalancerUrl", "")
+        if self._where and url:
+            _, name, *_ = flex.outputs["LoadBalancer"].split("/")  # app/name/id
+            url = self._where.format(name=name)
         domain = flex.outputs.get("Domain", "")
         return self._ask(url, domain) if url and domain else "there is none"
 

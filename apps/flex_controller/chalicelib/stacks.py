@@ -62,10 +62,15 @@ class Stacks:
         return History.read(self._events(flex.arn), now - max(_HISTORY, flex.settings.cool_down))
 
     def service(self, flex: Flex) -> str:
-        """Return the ARN of a service that has begun to exist, empty if there is none. Outputs are told too late."""
+        """Return cluster and name of the service, as ``cluster/name``; empty if there is none.
+
+        While CloudFormation is at work the outputs are the previous ones, so its resources tell.
+        """
+        if not flex.busy:
+            return "/".join(filter(None, (flex.outputs.get("Cluster"), flex.outputs.get("Service"))))
         told = self._client.describe_stack_resources(StackName=flex.arn)["StackResources"]
         found = (one.get("PhysicalResourceId", "") for one in told if one["ResourceType"] == "AWS::ECS::Service")
-        return next(filter(None, found), "")
+        return "/".join(next(filter(None, found), "").split("/")[-2:])
 
     def move(self, flex: Flex, move: Move, settled: datetime) -> None:
         """Begin a transition. Everything but phase and weight stays as it is, whoever set it.

@@ -9,9 +9,13 @@ from typing import Any
 
 import pytest
 from flex_controller.configure import Choice, files, grants, policies
+from flex_parts import with_settings
 from flex_rights import may, role_may
 
 from auto_lambda.grants import Grants
+from worker.bundle.flex.parts import FLEX_ROLE
+from worker.bundle.flex.parts import TOPIC as TOPIC_OF_ALARMS
+from worker.bundle.flex.template import flex_template
 
 APP = Path(__file__).parents[4] / "apps" / "flex_controller"
 CALLS = {  # where each client is called: the name of its attribute, and the prefix of its actions
@@ -146,6 +150,7 @@ BOUNDARY = {"iam__PermissionsBoundary": "arn:aws:iam::111122223333:policy/auto-l
 TASK_ROLE = "arn:aws:iam::111122223333:role/auto-lambda/al-Flex-shop-dev-TaskRole-1"
 TO_TASKS = {"iam__PassedToService": "ecs-tasks.amazonaws.com"}
 ZONE = "arn:aws:route53:::hostedzone/Z1"
+CNAME = {"route53__ChangeResourceRecordSetsRecordTypes": "CNAME"}
 NEEDED: list[tuple[str, str, dict[str, str]]] = [
     ("ec2:CreateVpc", "vpc/*", {}),
     ("ec2:CreateTags", "vpc/vpc-1", {"ec2__CreateAction": "CreateVpc"}),
@@ -162,7 +167,8 @@ NEEDED: list[tuple[str, str, dict[str, str]]] = [
     ("cloudwatch:PutMetricAlarm", "alarm:al-Flex-shop-dev-High", {}),
     ("cloudwatch:PutMetricAlarm", "alarm:TargetTracking-service/al-Flex-shop-dev-Cluster-1/x-AlarmHigh", {}),
     ("logs:CreateLogGroup", "log-group:/aws/lambda/shop-dev/fargate", {}),
-    ("route53:ChangeResourceRecordSets", ZONE, {}),
+    ("route53:ChangeResourceRecordSets", ZONE, CNAME),
+    ("route53:ListResourceRecordSets", ZONE, {}),
     ("route53:GetChange", "arn:aws:route53:::change/C1", {}),
     ("iam:CreateRole", TASK_ROLE, BOUNDARY),
     ("iam:PutRolePolicy", TASK_ROLE, BOUNDARY),
@@ -180,7 +186,8 @@ OUT_OF_REACH: list[tuple[str, str, dict[str, str]]] = [
     ("ecs:UpdateService", "service/shop/web", {}),
     ("ecs:RunTask", "task-definition/al-Flex-shop-dev:1", {}),
     ("ecs:ExecuteCommand", "task/al-Flex-shop-dev-Cluster-1/1", {}),
-    ("route53:ChangeResourceRecordSets", "arn:aws:route53:::hostedzone/Z9", {}),
+    ("route53:ChangeResourceRecordSets", "arn:aws:route53:::hostedzone/Z9", CNAME),
+    ("route53:ChangeResourceRecordSets", ZONE, {"route53__ChangeResourceRecordSetsRecordTypes": "NS"}),
     ("cloudwatch:PutMetricAlarm", "alarm:billing", {}),
     ("logs:DeleteLogGroup", "log-group:/aws/lambda/shop-dev", {}),
     ("iam:CreateRole", TASK_ROLE, {}),
@@ -208,3 +215,107 @@ def test_cloudformation_may_touch_nothing_else_with_that_role(
     action: str, resource: str, context: dict[str, str]
 ) -> None:
     assert not role_may(action, resource, **context)
+
+
+BY_TYPE: dict[str, tuple[tuple[str, str, dict[str, str]], ...]] = {
+    "ApplicationAutoScaling::ScalableTarget": (
+        ("application-autoscaling:RegisterScalableTarget", "scalable-target/1", {}),
+        ("application-autoscaling:DeregisterScalableTarget", "scalable-target/1", {}),
+    ),
+    "ApplicationAutoScaling::ScalingPolicy": (
+        ("application-autoscaling:PutScalingPolicy", "scalable-target/1", {}),
+        ("application-autoscaling:DeleteScalingPolicy", "scalable-target/1", {}),
+    ),
+    "CloudWatch::Alarm": (
+        ("cloudwatch:PutMetricAlarm", "alarm:al-Flex-shop-dev-High", {}),
+        ("cloudwatch:DeleteAlarms", "alarm:al-Flex-shop-dev-High", {}),
+    ),
+    "EC2::InternetGateway": (
+        ("ec2:CreateInternetGateway", "internet-gateway/*", {}),
+        ("ec2:DeleteInternetGateway", "internet-gateway/igw-1", OURS),
+    ),
+    "EC2::Route": (("ec2:CreateRoute", "route-table/rtb-1", OURS), ("ec2:DeleteRoute", "route-table/rtb-1", OURS)),
+    "EC2::RouteTable": (
+        ("ec2:CreateRouteTable", "route-table/*", {}),
+        ("ec2:DeleteRouteTable", "route-table/rtb-1", OURS),
+    ),
+    "EC2::SecurityGroup": (
+        ("ec2:CreateSecurityGroup", "security-group/*", {}),
+        ("ec2:AuthorizeSecurityGroupIngress", "security-group/sg-1", OURS),
+        ("ec2:RevokeSecurityGroupEgress", "security-group/sg-1", OURS),
+        ("ec2:DeleteSecurityGroup", "security-group/sg-1", OURS),
+    ),
+    "EC2::Subnet": (("ec2:CreateSubnet", "subnet/*", {}), ("ec2:DeleteSubnet", "subnet/subnet-1", OURS)),
+    "EC2::SubnetRouteTableAssociation": (
+        ("ec2:AssociateRouteTable", "route-table/rtb-1", OURS),
+        ("ec2:DisassociateRouteTable", "route-table/rtb-1", OURS),
+    ),
+    "EC2::VPC": (
+        ("ec2:CreateVpc", "vpc/*", {}),
+        ("ec2:ModifyVpcAttribute", "vpc/vpc-1", OURS),
+        ("ec2:DeleteVpc", "vpc/vpc-1", OURS),
+    ),
+    "EC2::VPCGatewayAttachment": (
+        ("ec2:AttachInternetGateway", "internet-gateway/igw-1", OURS),
+        ("ec2:DetachInternetGateway", "vpc/vpc-1", OURS),
+    ),
+    "ECS::Cluster": (
+        ("ecs:CreateCluster", "cluster/al-Flex-shop-dev", {}),
+        ("ecs:DeleteCluster", "cluster/al-Flex-shop-dev", {}),
+    ),
+    "ECS::Service": (
+        ("ecs:CreateService", "service/al-Flex-shop-dev/al-Flex-shop-dev", {}),
+        ("ecs:DeleteService", "service/al-Flex-shop-dev/al-Flex-shop-dev", {}),
+    ),
+    "ECS::TaskDefinition": (
+        ("ecs:RegisterTaskDefinition", "task-definition/al-Flex-shop-dev:*", {}),
+        ("ecs:DeregisterTaskDefinition", "*", {}),
+        ("iam:PassRole", TASK_ROLE, TO_TASKS),
+    ),
+    "ElasticLoadBalancingV2::Listener": (
+        ("elasticloadbalancing:CreateListener", "loadbalancer/app/al-Fl/1", {}),
+        ("elasticloadbalancing:ModifyListener", "listener/app/al-Fl/1/2", OURS),
+        ("elasticloadbalancing:DeleteListener", "listener/app/al-Fl/1/2", OURS),
+    ),
+    "ElasticLoadBalancingV2::LoadBalancer": (
+        ("elasticloadbalancing:CreateLoadBalancer", "loadbalancer/app/al-Fl/*", {}),
+        ("elasticloadbalancing:AddTags", "loadbalancer/app/al-Fl/1",
+         {"elasticloadbalancing__CreateAction": "CreateLoadBalancer"}),
+        ("elasticloadbalancing:DeleteLoadBalancer", "loadbalancer/app/al-Fl/1", OURS),
+    ),
+    "ElasticLoadBalancingV2::TargetGroup": (
+        ("elasticloadbalancing:CreateTargetGroup", "targetgroup/al-Fl/*", {}),
+        ("elasticloadbalancing:ModifyTargetGroupAttributes", "targetgroup/al-Fl/1", OURS),
+        ("elasticloadbalancing:RegisterTargets", "targetgroup/al-Fl/1", OURS),
+        ("elasticloadbalancing:DeleteTargetGroup", "targetgroup/al-Fl/1", OURS),
+    ),
+    "IAM::Role": (
+        ("iam:CreateRole", TASK_ROLE, BOUNDARY),
+        ("iam:PutRolePolicy", TASK_ROLE, BOUNDARY),
+        ("iam:AttachRolePolicy", TASK_ROLE, BOUNDARY),
+        ("iam:DeleteRole", TASK_ROLE, {}),
+    ),
+    "Lambda::Permission": (
+        ("lambda:AddPermission", "function:shop-dev:live", {"aws__ResourceTag/auto-lambda:app": "shop"}),
+        ("lambda:RemovePermission", "function:shop-dev:live", {"aws__ResourceTag/auto-lambda:app": "shop"}),
+    ),
+    "Logs::LogGroup": (
+        ("logs:CreateLogGroup", "log-group:/aws/lambda/shop-dev/fargate", {}),
+        ("logs:PutRetentionPolicy", "log-group:/aws/lambda/shop-dev/fargate", {}),
+        ("logs:DeleteLogGroup", "log-group:/aws/lambda/shop-dev/fargate", {}),
+    ),
+    "Route53::RecordSet": (("route53:ChangeResourceRecordSets", ZONE, CNAME),),
+}  # fmt: skip
+
+
+def test_every_type_of_a_flex_stack_can_be_made_and_deleted() -> None:
+    made = [flex_template(with_settings(variant=variant)) for variant in ("dns", "standing-load-balancer")]
+    kinds = {one["Type"].removeprefix("AWS::") for template in made for one in template["Resources"].values()}
+    assert kinds == set(BY_TYPE)
+    denied = [request for kind in kinds for request in BY_TYPE[kind] if not role_may(*request[:2], **request[2])]
+    assert denied == []
+
+
+def test_the_role_may_be_passed_by_the_name_that_the_pipeline_passes() -> None:
+    assert ROLE.endswith(f":role/{FLEX_ROLE}")
+    assert f":{TOPIC_OF_ALARMS}" in str(grants(Choice())["topics"])

@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 from flex_controller.chalicelib.fronts import HEALTH, Fronts, ask
 from flex_world import observed
 
-GROUP, SERVICE = "arn:aws:elasticloadbalancing:eu-west-1:1:targetgroup/a/1", "arn:aws:ecs:eu-west-1:1:service/c/s"
+GROUP, SERVICE = "arn:aws:elasticloadbalancing:eu-west-1:1:targetgroup/a/1", "c/s"
 
 
 @contextmanager
@@ -111,7 +111,20 @@ def test_without_a_load_balancer_nobody_is_asked() -> None:
         asked.append(f"{url} {domain}")
         return ""
 
-    fronts = Fronts(Aws(), Aws(), Aws(), answering)
+    fronts = Fronts(Aws(), Aws(), Aws(), ask_=answering)
     assert fronts.trouble(flex(Domain="shop.example.com")) == "there is none"
     assert fronts.trouble(flex(Domain="shop.example.com", LoadBalancerUrl="https://alb")) == ""
     assert asked == ["https://alb shop.example.com"]
+
+
+def test_an_emulator_s_load_balancers_are_elsewhere() -> None:
+    asked: list[str] = []
+
+    def answering(url: str, domain: str) -> str:
+        asked.append(url)
+        return ""
+
+    fronts = Fronts(Aws(), Aws(), Aws(), "http://127.0.0.1:4566/_alb/{name}", answering)
+    assert fronts.trouble(flex(Domain="shop.example.com")) == "there is none"
+    fronts.trouble(flex(Domain="d", LoadBalancerUrl="https://alb", LoadBalancer="app/al-Fl-1/50dc6c495c0c9188"))
+    assert asked == ["http://127.0.0.1:4566/_alb/al-Fl-1"]

@@ -22,12 +22,12 @@ def test_a_way_up_and_down_makes_calls_of_every_kind(aws_client: Callable[[str],
 
 def test_a_kill_at_any_of_a_spread_of_calls_changes_nothing_of_the_way(aws_client: Callable[[str], Any]) -> None:
     # Every transition, before and after, and a spread of the other calls; `make chaos` takes all of them.
-    for killer, what in kills_of_a_way(aws_client, name(), every=13):
+    for killer, what in kills_of_a_way(aws_client, name(), every=19):
         assert same_end(journey(aws_client, name(), killer)), what
 
 
 def test_a_call_that_fails_costs_a_minute_at_most(aws_client: Callable[[str], Any]) -> None:
-    for killer, what in kills_of_a_way(aws_client, name(), every=23, ways=FAULTS):
+    for killer, what in kills_of_a_way(aws_client, name(), every=31, ways=FAULTS):
         assert same_end(journey(aws_client, name(), killer)), what
 
 
