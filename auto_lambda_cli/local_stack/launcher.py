@@ -44,7 +44,15 @@ def main() -> None:
     honour_runtimes(orders["runtimes"], orders["runtime"], orders["environ"])
     share_layers(Path.cwd() / "layers")
     long_poll_patch()
-    for name in ("object_ranges", "rest_apis", "request_events", "topic_events", "idle_functions", "stable_services"):
+    for name in (
+        "object_ranges",
+        "rest_apis",
+        "request_events",
+        "topic_events",
+        "idle_functions",
+        "stable_services",
+        "alarms",
+    ):
         load(f"emulator/{name}.py").patch()
     load("emulator/load_balancers.py").patch(load("emulator/target_health.py"))
     use_credentials(*orders["credentials"])

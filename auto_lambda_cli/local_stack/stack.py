@@ -35,6 +35,7 @@ FLEET_STACK = stack_name(PIPELINE, FLEET)
 PATIENCE = 60.0  # seconds for a process to start
 DRAIN = 5.0  # seconds for running builds at the end; what is not done by then is lost with the stack anyway
 HEALTHY_AFTER = 10.0  # seconds; a process that exits sooner would exit again
+_SETTINGS = {"Domain": "DOMAIN", "CertificateArn": "CERTIFICATE_ARN", "HostedZoneId": "HOSTED_ZONE_ID"}
 _UNDEPLOYS, _APP_RIGHTS = "UndeployOnDelete", "AppRights"  # parameters of the template
 AppRights = Literal["account", "granted"]
 Say = Callable[[str], None]
@@ -72,6 +73,7 @@ class LocalStack:
         undeploys: bool = False,
         app_rights: AppRights = "account",
         settings: Mapping[str, str] | None = None,
+        domain: str = "",
         say: Say = lambda _: None,
     ) -> LocalStack:
         """Start everything and wait until worker and checker are ready.
@@ -84,6 +86,7 @@ class LocalStack:
             undeploys: whether deleting a zip undeploys its app.
             app_rights: what apps may reach. No emulator checks it, but the worker's gate does.
             settings: more environment for worker and checker, ``AUTO_LAMBDA_*``.
+            domain: below which apps get names, which no DNS answers; none by default.
             say: prints progress.
 
         Raises:
@@ -95,10 +98,12 @@ class LocalStack:
             say("starting the embedded AWS (the first time, its packages are installed, which takes longer)")
             aws = undo.enter_context(EmbeddedAws.start(folder, port))
             say(f"embedded AWS at {aws.endpoint}, its log is {aws.log}")
-            chosen_by_us = {_UNDEPLOYS: str(undeploys).lower(), _APP_RIGHTS: app_rights}
+            names = _domain(aws, domain) if domain else {}
+            chosen_by_us = {_UNDEPLOYS: str(undeploys).lower(), _APP_RIGHTS: app_rights, **names}
             pipeline = deploy_pipeline(aws, folder, {**(options.parameters if options else {}), **chosen_by_us})
             say(f"the templates in infra/ deployed through CloudFormation as pipeline {PIPELINE}")
-            chosen = {**_sandbox(say), **(settings or {})}
+            named = {f"AUTO_LAMBDA_{_SETTINGS[name]}": value for name, value in names.items()}
+            chosen = {**_sandbox(say), **named, **(settings or {})}
             environ = {**pipeline.environ_over(os.environ), **_defaults(), **chosen}
             machines = None
             if options:
@@ -180,6 +185,13 @@ def deploy_pipeline(aws: EmbeddedAws, folder: Path, parameters: Mapping[str, str
     outputs = create_pipeline(partial(local_client, aws), PIPELINE, chosen)
     pipeline = RunningStack.from_outputs(outputs, endpoint=aws.endpoint, secret=aws.secret, folder=folder)
     return replace(pipeline, undeploys=chosen.get(_UNDEPLOYS) == "true")
+
+
+def _domain(aws: EmbeddedAws, domain: str) -> dict[str, str]:
+    """Create the zone and the certificate of a domain, and return the pipeline's parameters for it."""
+    zone = local_client(aws, "route53").create_hosted_zone(Name=domain, CallerReference=domain)["HostedZone"]["Id"]
+    certificate = local_client(aws, "acm").request_certificate(DomainName=f"*.{domain}")["CertificateArn"]
+    return {"Domain": domain, "CertificateArn": certificate, "HostedZoneId": zone.rpartition("/")[2]}
 
 
 def create_pipeline(clients: Clients, pipeline: str, chosen: Mapping[str, str]) -> dict[str, str]:

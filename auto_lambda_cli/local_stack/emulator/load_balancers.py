@@ -28,10 +28,10 @@ def patch(health: Any) -> None:
         health: the module `target_health`.
     """
     from ministack import app  # type: ignore[import-not-found,unused-ignore]
-    from ministack.services import alb  # type: ignore[import-not-found,unused-ignore]
+    from ministack.services import alb, cloudwatch  # type: ignore[import-not-found,unused-ignore]
     from ministack.services.cloudformation import provisioners  # type: ignore[import-not-found,unused-ignore]
 
-    LoadBalancers(alb, health).install()
+    LoadBalancers(alb, health, cloudwatch).install()
     _weights_from_templates(provisioners)
     _before_custom_domains(app)
 
@@ -42,10 +42,12 @@ class LoadBalancers:
     Args:
         alb: the emulator's module.
         health: the module `target_health`.
+        cloudwatch: the emulator's module, which gets the metrics.
     """
 
-    def __init__(self, alb: Any, health: Any) -> None:
+    def __init__(self, alb: Any, health: Any, cloudwatch: Any) -> None:
         self._alb = alb
+        self._cloudwatch = cloudwatch
         self._settings = health.CheckSettings
         self._table = health.TargetTable()
         self._turn = 0
@@ -145,7 +147,15 @@ class LoadBalancers:
         secure = [one.get("Port", 443) for one in listeners if one.get("Protocol") == "HTTPS"]
         if secure and not (port != 80 and port in {one.get("Port", 80) for one in listeners}):
             port = secure[0]
-        return await self._dispatch(balancer, *given, port=port, **more)
+        began = time.monotonic()
+        answer = await self._dispatch(balancer, *given, port=port, **more)
+        self._count(str(balancer["LoadBalancerArn"]), time.monotonic() - began)
+        return answer
+
+    def _count(self, balancer: str, seconds: float) -> None:
+        dimensions = {"LoadBalancer": balancer.partition("loadbalancer/")[2]}
+        for name, value, unit in (("RequestCount", 1.0, "Count"), ("TargetResponseTime", seconds, "Seconds")):
+            self._cloudwatch.record_metric("AWS/ApplicationELB", name, value, unit, dimensions)
 
     async def execute(self, actions: Iterable[Mapping[str, Any]], *given: Any, **more: Any) -> Any:
         """Run a rule's actions; of several target groups, one is chosen by their weights."""

@@ -33,7 +33,7 @@ def patch() -> None:
     stacks._runs_on_worker_thread = lambda kind: kind == SERVICE or may_take_long(kind)
     handlers = provisioners._RESOURCE_HANDLERS
     _wait_for_tasks(handlers[SERVICE], ecs)
-    _inert_scaling(handlers)
+    _scale(handlers, ecs)
 
 
 def _wait_for_tasks(handlers: dict[str, Any], ecs: Any) -> None:
@@ -102,15 +102,29 @@ def wait_until_stable(
         time.sleep(BEAT)
 
 
-def _inert_scaling(handlers: dict[str, Any]) -> None:
-    """Admit Application Auto Scaling, which nothing here acts on."""
+def _scale(handlers: dict[str, Any], ecs: Any) -> None:
+    """Keep a service within the bounds of its Application Auto Scaling, which does nothing else here."""
 
-    def create(logical: str, _: Any, stack: str) -> tuple[str, dict[str, str]]:
+    def create(logical: str, props: Any, stack: str) -> tuple[str, dict[str, str]]:
+        keep_within(ecs, props)
         return f"{stack}-{logical}", {"Arn": f"{stack}-{logical}", "Id": f"{stack}-{logical}"}
 
-    def update(physical: str, *_: Any, **__: Any) -> tuple[str, dict[str, str]]:
+    def update(physical: str, _: Any, new: Any, *__: Any, **___: Any) -> tuple[str, dict[str, str]]:
+        keep_within(ecs, new)
         return physical, {"Arn": physical, "Id": physical}
 
     for kind in ("ScalableTarget", "ScalingPolicy"):
         name = f"AWS::ApplicationAutoScaling::{kind}"
         handlers.setdefault(name, {"create": create, "update": update, "delete": lambda *_: None})
+
+
+def keep_within(ecs: Any, props: Mapping[str, Any]) -> None:
+    """Change a service's count to the nearest that a scalable target admits."""
+    kind, _, name = str(props.get("ResourceId", "")).partition("/")
+    cluster, service = name.rpartition("/")[0].rpartition("/")[2], name.rpartition("/")[2]
+    found = ecs._services.get(f"{cluster}/{service}")
+    if kind != "service" or found is None:
+        return
+    wanted = min(max(found["desiredCount"], int(props["MinCapacity"])), int(props["MaxCapacity"]))
+    if wanted != found["desiredCount"]:
+        ecs._update_service({"cluster": cluster, "service": service, "desiredCount": wanted})

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from enum import Enum
 from math import ceil
 
+GONE = "gone"
+"""The health of a task whose target group does not know it any more: nothing comes from there."""
+
 FEWEST_FAILURES = 3
 """ECS's circuit breaker ends a deployment after half as many failures as there should be tasks, at least three."""
 
@@ -146,7 +149,8 @@ def gave_up(service: FargateService, failed: int) -> bool:
 def _ends(tasks: Iterable[FargateTask], now: float) -> Iterator[Action]:
     for task in tasks:
         past = now - task.since
-        if task.phase is Phase.DRAINING and past >= (task.service.delay if task.service.group else 0.0):
+        gone = not task.service.group or task.health == GONE
+        if task.phase is Phase.DRAINING and (gone or past >= task.service.delay):
             yield Terminate(task)
         elif task.phase is Phase.STOPPING and past >= task.stop:
             yield Kill(task)

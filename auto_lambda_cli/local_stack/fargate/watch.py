@@ -16,6 +16,7 @@ from typing import Any
 import botocore.exceptions
 
 from auto_lambda_cli.local_stack.fargate.plan import (
+    GONE,
     Action,
     Drain,
     FargateService,
@@ -141,7 +142,7 @@ class FakeFargate:
             if process.returncode() is not None:
                 self._ended(task, process)
                 continue
-            state = health.get(task.service.group, {}).get((process.address, process.port), "initial")
+            state = health.get(task.service.group, {}).get((process.address, process.port), GONE)
             service = current.get(task.service.arn)  # its count and delay may be others by now, not its revision
             kept = replace(service, definition=task.service.definition) if service else task.service
             self._tasks[name] = replace(task, health=state, service=kept)

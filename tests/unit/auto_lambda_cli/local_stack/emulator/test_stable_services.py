@@ -8,6 +8,7 @@ from auto_lambda_cli.local_stack.emulator.stable_services import (
     NotStable,
     counted,
     expected,
+    keep_within,
     runs_our_task,
     wait_until_stable,
 )
@@ -59,3 +60,17 @@ def test_only_tasks_with_the_entrypoint_are_waited_for() -> None:
 def test_a_count_given_as_text_is_a_number() -> None:
     assert counted({"DesiredCount": "3", "Cluster": "shop"}) == {"DesiredCount": 3, "Cluster": "shop"}
     assert counted({"Cluster": "shop"}) == {"Cluster": "shop"}
+
+
+def test_a_scalable_target_raises_and_lowers_a_service_to_its_bounds() -> None:
+    service = {"desiredCount": 1}
+
+    def update(data: dict[str, object]) -> None:
+        assert (data["cluster"], data["service"]) == ("shop", "web")
+        service["desiredCount"] = int(str(data["desiredCount"]))
+
+    ecs = SimpleNamespace(_services={"shop/web": service}, _update_service=update)
+    for least, most, count in ((2, 5, 2), (1, 5, 2), (1, 1, 1)):
+        keep_within(ecs, {"ResourceId": "service/shop/web", "MinCapacity": least, "MaxCapacity": most})
+        assert service["desiredCount"] == count
+    keep_within(ecs, {"PolicyName": "cpu"})

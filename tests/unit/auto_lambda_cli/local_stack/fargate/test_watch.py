@@ -39,6 +39,7 @@ class Aws:
     targets: dict[tuple[str, int], str] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
     variable: str = "AUTO_LAMBDA_TASK"
+    drains: bool = False
 
     def list_clusters(self) -> Any:
         return {"clusterArns": ["cluster"] if self.service else []}
@@ -72,7 +73,10 @@ class Aws:
         for one in Targets:
             if (one["Id"], one["Port"]) not in self.targets:
                 raise ClientError({"Error": {"Code": "TargetGroupNotFound"}}, "DeregisterTargets")
-            del self.targets[one["Id"], one["Port"]]
+            if self.drains:
+                self.targets[one["Id"], one["Port"]] = "draining"
+            else:
+                del self.targets[one["Id"], one["Port"]]
 
     def tag_resource(self, resourceArn: str, tags: list[dict[str, str]]) -> None:  # noqa: N803
         self.tags.update({one["key"]: one["value"] for one in tags})
@@ -119,8 +123,10 @@ def test_a_task_leaves_the_load_balancer_before_it_is_told_to_end() -> None:
     world.serve()
     world.tick()
     world.serve(desired=0)
+    world.aws.drains = True
     world.tick()
-    assert world.aws.targets == {}
+    assert world.aws.targets == {("127.0.0.1", 1): "draining"}
+    world.tick()
     assert [one.terminated for one in world.started] == [False]
     world.now = 5
     world.tick()
@@ -136,7 +142,6 @@ def test_the_tasks_of_a_deleted_service_end_even_if_its_target_group_is_gone() -
     world.serve(status="INACTIVE")
     world.aws.targets.clear()
     world.tick()
-    world.now = 5
     world.tick()
     world.tick()
     assert world.fargate.tasks() == []
