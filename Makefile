@@ -17,7 +17,7 @@ demo: setup ## upload four real apps to an embedded AWS and watch them go live
 demo-ecs: setup ## push an image and watch ECS services follow; an alarm raises and lowers a service
 	@$(BIN)/auto-lambda ecs demo
 
-test: setup lint types unit machine e2e ## all checks and tests, some twelve minutes on two cores
+test: setup lint types unit machine e2e ## all checks and tests, 22 to 30 minutes on two cores
 
 unit: setup ## the tests of each module, two at a time
 	$(BIN)/pytest tests/unit -n 2 --dist loadfile

@@ -15,7 +15,7 @@ from auto_lambda.keys import App
 from auto_lambda.model import GuessedSettings, Proof
 from builder.compose import Parts
 from builder.dependencies.zips import UnsafeTree, write_zip
-from builder.diagnosis.other_python import OtherPythonMayDo, on_all
+from builder.diagnosis.other_python import NeedsSetuptools, OtherPythonMayDo, on_all
 from builder.frameworks.functions import SETTING_NAMES, with_functions
 from builder.frameworks.throttle import with_throttle
 from builder.lint import rights
@@ -116,14 +116,20 @@ class _Once:
 def _climb(source: Source, parts: Parts, work: Path, progress: BuildProgress) -> ProvenApp:
     """Build, compile and prove; where the app fails on a Python but may work on another of its own, go on with that."""
     failures: list[tuple[str, AppError]] = []
+    added: tuple[str, ...] = ()
     while True:
-        place = _made(work / f"python{source.python}")
+        place = _made(work / "-".join([f"python{source.python}", *added]))
         built = None
         try:
-            built = _built(source, parts, place, progress)
+            built = _built(source, added, parts, place, progress)
             package = _compiled_and_proven(built, parts, place, progress)
         except AppError as error:
             tried = built.source if built else source
+            if isinstance(error, NeedsSetuptools) and not added:
+                added = (error.requirement,)
+                progress.warn(error.warning)
+                source = tried
+                continue
             others = tuple(one for one in tried.other_pythons if not (work / f"python{one}").exists())
             if not (isinstance(error, OtherPythonMayDo) or failures) or not others:
                 raise on_all([*failures, (tried.python, error)]) from None
@@ -139,9 +145,9 @@ def _climb(source: Source, parts: Parts, work: Path, progress: BuildProgress) ->
             return package
 
 
-def _built(source: Source, parts: Parts, work: Path, progress: BuildProgress) -> Built:
+def _built(source: Source, added: tuple[str, ...], parts: Parts, work: Path, progress: BuildProgress) -> Built:
     progress.step("build")
-    requirements = parts.frameworks[source.framework].requirements(source.root)
+    requirements = (*parts.frameworks[source.framework].requirements(source.root), *added)
     built = parts.dependencies.build(source, requirements, _made(work / "build"), progress.say, progress.warn)
     _warn(progress, built.warnings)
     if built.source.python != source.python:  # the dependencies wanted another

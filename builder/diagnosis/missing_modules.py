@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from pathlib import Path
 
 from builder.diagnosis.other_python import LOST
 from builder.diagnosis.syntax import clean
@@ -44,6 +45,24 @@ def add_hint(missing: str, absent: Iterable[str], *, manifest: str, place: str, 
         return f"Add the package that provides {names[0]} to {manifest}, or put the module into {place}."
     listed = f"{', '.join(names[:-1])} and {names[-1]}"
     return f"Add the packages that provide {listed} to {manifest}, or put the modules into {place}."
+
+
+def lost_submodule_hint(missing: str, site: Path | None, culprit: str | None) -> str | None:
+    """Return the hint for a module that a package which is installed does not have, else None.
+
+    Args:
+        missing: the module.
+        site: where dependencies are installed.
+        culprit: the dependency that imports it; None if the app itself does.
+    """
+    top = missing.partition(".")[0]
+    if top == missing or not top.isidentifier() or site is None or not (site / top / "__init__.py").is_file():
+        return None
+    newer = f"a newer one of {culprit}" if culprit and culprit != top else "correct the import"
+    return (
+        f"The release of {clean(top)} that is installed has no module {clean(missing)}: require an older one in the "
+        f"app's requirements, or {newer}."
+    )
 
 
 def distribution_names(module: str) -> list[str]:

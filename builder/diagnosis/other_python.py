@@ -49,6 +49,16 @@ class OtherPythonMayDo(AppError):
     """The app fails on this Python, and may work on another."""
 
 
+class NeedsSetuptools(AppError):
+    """The app needs pkg_resources at run time, which nothing of its requirements brings along."""
+
+    requirement = "setuptools<81"
+    warning = (
+        "setuptools<81 is installed as well, as the app or what it requires imports pkg_resources: add it to the app's "
+        "requirements, or take newer releases of what needs it"
+    )
+
+
 def mark(error: AppError, *, missing: str | None = None, own: bool = True, known: bool = False) -> AppError:
     """Return a failed import's error, as an `OtherPythonMayDo` where another Python may cure it.
 
@@ -58,6 +68,8 @@ def mark(error: AppError, *, missing: str | None = None, own: bool = True, known
         own: it was raised in the app's own code, not in a dependency.
         known: its cause is known, and is none that has to do with Python.
     """
+    if missing is not None and missing.partition(".")[0] == "pkg_resources":
+        return NeedsSetuptools(error.code, error.message, hint=error.hint)
     if missing is not None:
         cured = missing.partition(".")[0] in LOST or _SIX.search(missing) is not None
     else:
@@ -96,8 +108,8 @@ def on_all(failures: Sequence[tuple[str, AppError]]) -> AppError:
 
     What has nothing to do with Python comes first: once that is mended, the app may run there. Else the first counts.
     """
-    error = next((one for _, one in failures if one.code in _OF_THE_APP), failures[0][1])
-    if len(failures) == 1 or error.code in _OF_THE_APP:
+    error = next((one for _, one in failures if _is_of_the_app(one)), failures[0][1])
+    if len(failures) == 1 or _is_of_the_app(error):
         return error
     last = [f"{python} ({_last_line(one)})" for python, one in failures]
     if len({_PLACE.sub("", _last_line(one)) for _, one in failures}) == 1:  # it has nothing to do with Python
@@ -106,6 +118,12 @@ def on_all(failures: Sequence[tuple[str, AppError]]) -> AppError:
     what = " and ".join(culprits) or "what is imported"
     hint = f"It fails on each Python that may be chosen: {', '.join(last)}. Take a newer release of {what}."
     return AppError(error.code, error.message, hint=hint)
+
+
+def _is_of_the_app(error: AppError) -> bool:
+    """Return whether an error would be the same on any Python: also a module that no Python brings along."""
+    lacks_module = not isinstance(error, OtherPythonMayDo) and _last_line(error).startswith("ModuleNotFoundError")
+    return error.code in _OF_THE_APP or lacks_module
 
 
 def _last_line(error: AppError) -> str:

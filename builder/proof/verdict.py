@@ -15,8 +15,8 @@ from auto_lambda.runtimes import RUNTIMES
 from builder.diagnosis.guarded_imports import absent_guarded_module
 from builder.diagnosis.import_errors import remedy, with_unset
 from builder.diagnosis.missing_libraries import advice, missing_by_name
-from builder.diagnosis.missing_modules import add_hint
-from builder.diagnosis.other_python import import_hint, mark
+from builder.diagnosis.missing_modules import add_hint, lost_submodule_hint
+from builder.diagnosis.other_python import culprit_of, import_hint, mark
 from builder.diagnosis.syntax import clean, syntax_error
 from builder.diagnosis.tracebacks import last_lines, with_names
 from builder.diagnosis.unset_variables import FailedImport, unset_variables
@@ -245,8 +245,13 @@ class _AppException:
     def _hint(self, own: bool) -> str:
         problem = self._problem
         if problem.missing:
-            return import_hint("", problem.missing) or add_hint(
-                problem.missing, problem.absent, manifest="the app's requirements", place="the zip"
+            told = with_names(problem.traceback, self._shown)
+            sites = [folder for folder, name in self._shown.items() if name]
+            lost = lost_submodule_hint(problem.missing, sites[-1], culprit_of(told)) if sites else None
+            return (
+                import_hint("", problem.missing)
+                or lost
+                or add_hint(problem.missing, problem.absent, manifest="the app's requirements", place="the zip")
             )
         if problem.type == "SystemExit":
             return (

@@ -28,8 +28,13 @@ def other_tool(top: Path, shown: str) -> AppError | None:
         AppError: ``bad-config``: its file can't be read.
     """
     for name in _SAM_FILES:
-        if (top / name).is_file() and (functions := _sam_functions(documents.read_template(top / name, shown + name))):
-            return _refused(f"{shown}{name} is a template of SAM", functions)
+        if not (top / name).is_file():
+            continue
+        data = documents.read_template(top / name, shown + name)
+        root = _sam_root(data, top)
+        if functions := _sam_functions(data, root):
+            first = f"root = {json.dumps(root)}" if root else ""
+            return _refused(f"{shown}{name} is a template of SAM", functions, first)
     for name in _SERVERLESS_FILES:
         if (top / name).is_file():
             data = documents.read_template(top / name, shown + name)
@@ -39,9 +44,9 @@ def other_tool(top: Path, shown: str) -> AppError | None:
     return None
 
 
-def _refused(what: str, functions: Mapping[str, Mapping[str, str]]) -> AppError:
+def _refused(what: str, functions: Mapping[str, Mapping[str, str]], first: str = "") -> AppError:
     tables = [function_table(name, one) for name, one in list(functions.items())[:_MOST]]
-    named = "\n".join(tables) or '[functions.NAME]\nhandler = "module.function"'
+    named = "\n".join(filter(None, [first, *tables])) or '[functions.NAME]\nhandler = "module.function"'
     return AppError(
         Code.NO_FRAMEWORK,
         f"{what}, which is not read here",
@@ -71,21 +76,38 @@ def _web_app(data: Mapping[str, Any], file: str) -> AppError | None:
     )
 
 
-def _sam_functions(data: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+def _sam_properties(data: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     shared = _mapping(_mapping(data, "Globals"), "Function")
-    found = {}
     for name, resource in _mapping(data, "Resources").items():
         if isinstance(resource, dict) and resource.get("Type") == _SAM_FUNCTION:
-            properties = {**shared, **_mapping(resource, "Properties")}
-            events = [one for one in _mapping(properties, "Events").values() if isinstance(one, dict)]
-            found[function_name(name)] = dict(_sam_lines(properties, events))
+            yield name, {**shared, **_mapping(resource, "Properties")}
+
+
+def _sam_root(data: Mapping[str, Any], top: Path) -> str:
+    """Return the folder that all functions have their code in, and their requirements; empty for the template's own."""
+    folders = {_code_folder(properties) for _, properties in _sam_properties(data)}
+    folder = folders.pop() if len(folders) == 1 else ""
+    parts = folder.split("/")
+    return folder if folder and ".." not in parts and (top / folder).is_dir() else ""
+
+
+def _code_folder(properties: Mapping[str, Any]) -> str:
+    folder = str(properties.get("CodeUri") or ".").removeprefix("./").strip("/")
+    return "" if folder == "." else folder
+
+
+def _sam_functions(data: Mapping[str, Any], root: str) -> dict[str, dict[str, str]]:
+    found = {}
+    for name, properties in _sam_properties(data):
+        events = [one for one in _mapping(properties, "Events").values() if isinstance(one, dict)]
+        found[function_name(name)] = dict(_sam_lines(properties, events, root))
     return found
 
 
-def _sam_lines(properties: Mapping[str, Any], events: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
-    folder = str(properties.get("CodeUri") or ".").removeprefix("./").strip("/")
+def _sam_lines(properties: Mapping[str, Any], events: list[dict[str, Any]], root: str) -> Iterator[tuple[str, str]]:
+    folder = _code_folder(properties)
     handler = str(properties.get("Handler", "module.function"))
-    yield "handler", json.dumps(handler if folder in ("", ".") else f"{folder}/{handler}")
+    yield "handler", json.dumps(handler if folder in ("", root) else f"{folder}/{handler}")
     yield from _number("memory", properties.get("MemorySize"))
     yield from _number("timeout", properties.get("Timeout"))
     if any(one.get("Type") in ("Api", "HttpApi") for one in events):

@@ -53,6 +53,20 @@ def _replace(files: dict[str, str], match: _Match) -> Files:
     return {**files, "requirements.txt": required, "app.py": files["app.py"].replace(match[2], module)}
 
 
+def _plainly(files: dict[str, str], match: _Match) -> Files:
+    plain = {"plain ones": " ", "nothing": ""}.get(match[2], match[2])
+    return {**files, match[3]: files[match[3]].replace(chr(int(match[1], 16)), plain)}
+
+
+def _named(files: dict[str, str], match: _Match) -> Files:
+    lines = files[match[1]].splitlines()
+    if match[2]:
+        lines[int(match[2]) - 1] = match[3]
+    else:
+        lines.append(match[3])
+    return {**files, match[1]: "\n".join(lines)}
+
+
 def _without_folders(files: dict[str, str], _: _Match) -> Files:
     return {**files, "requirements.txt": re.sub(r" @ file://\S+", "", files["requirements.txt"])}
 
@@ -122,6 +136,8 @@ _EDITS: tuple[tuple[str, Callable[[dict[str, str], _Match], Files]], ...] = (
     (r"Map it under \[stages\] in auto-lambda.toml: (.+)\.", _stage),
     (r"move (\S+) into chalicelib/ and open it there, as in (.+)\.$", _move),
     (r"(?s)(\S+) \S+ does not build:.*Require ([\w-]+).*", _instead),
+    (r"Replace [\w -]+ \(U\+(\w+)\) by (.+) in (\S+): they come", _plainly),
+    (r"Write into (\S+), (?:in place of line (\d+)|as its last line): (.+)", _named),
     (r"pip list --format=freeze", _without_folders),
     (r"Require (\w+) as well, and import it before (\w+):", _import_before),
     (r"with (\w+) instead of (\w+):", _replace),

@@ -23,6 +23,8 @@ class MissingBound:
 
 
 KNOWN = (
+    MissingBound("apispec-chalice", ("apispec<0.40",)),
+    MissingBound("apispec<1", ("marshmallow<3", "pyyaml<6")),
     MissingBound("chalice-graphql", ("graphql-server<3.0.0b8",)),
     MissingBound("connexion<3", ("flask<2.3", "werkzeug<3")),
     MissingBound("dash-chalice<0.2", ("dash<2",)),
@@ -32,6 +34,7 @@ KNOWN = (
     MissingBound("djangorestframework>=3.13,<3.14", ("django<4.2",)),
     MissingBound("environs<11", ("marshmallow<4",)),
     MissingBound("flasgger<0.9.8", ("marshmallow<4",)),  # whose fields, by its README, take what marshmallow 4 refuses
+    MissingBound("flask-assistant", ("flask<2.3",)),
     MissingBound("flask-assets<2.1", ("flask<2.3",)),
     MissingBound("flask-babel<3", ("flask<2.3",)),
     MissingBound("flask-bcrypt<1", ("werkzeug<2.1",)),

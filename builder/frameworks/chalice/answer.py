@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import re
 import signal
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
@@ -18,10 +20,10 @@ from builder.dependencies.optional_groups import hint_of_groups
 from builder.diagnosis.guarded_imports import absent_guarded_module
 from builder.diagnosis.import_errors import WHERE_TO_SET, remedy, with_unset
 from builder.diagnosis.missing_libraries import advice, missing_by_name
-from builder.diagnosis.missing_modules import add_hint
-from builder.diagnosis.other_python import import_hint, mark
+from builder.diagnosis.missing_modules import add_hint, lost_submodule_hint
+from builder.diagnosis.other_python import culprit_of, import_hint, mark
 from builder.diagnosis.python2 import looks_like_python2
-from builder.diagnosis.syntax import clean
+from builder.diagnosis.syntax import clean, copied_hint
 from builder.diagnosis.unset_variables import FailedImport, unset_variables
 from builder.frameworks.chalice.code import PACKAGED
 from builder.frameworks.chalice.early import missing_policy_file
@@ -89,6 +91,19 @@ class _Failed(_Shape):
     error: _Error
 
 
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    error: _Error
+    outcome: Outcome
+    source: Source
+    site: Path | None
+
+    @property
+    def folders(self) -> list[Path]:
+        """Where modules lie: the app's own, and its dependencies."""
+        return [self.source.root, *([self.site] if self.site else [])]
+
+
 def read(outcome: Outcome, result: ResultFile, source: Source, site: Path | None = None) -> Compiled:
     """Read the compiler's answer.
 
@@ -109,8 +124,8 @@ def read(outcome: Outcome, result: ResultFile, source: Source, site: Path | None
     try:
         answer = read_json(result.path)
         if isinstance(answer, dict) and "error" in answer:
-            told = _with_absent_module(_Failed.model_validate(answer).error, source, site)
-            raise _failure(told, outcome, source)
+            failure = _Failure(_Failed.model_validate(answer).error, outcome, source, site)
+            raise _FAILURES[failure.error.kind](_with_absent_module(failure))
         return Compiled.model_validate(answer)
     except (ValueError, RecursionError) as error:
         raise tampered("compiling app.py") from error
@@ -144,12 +159,8 @@ def make_draft(compiled: Compiled, expanded: Expanded, code: Path) -> Draft:
     )
 
 
-def _failure(error: _Error, outcome: Outcome, source: Source) -> AppError:
-    return _FAILURES[error.kind](error, outcome, source)
-
-
-def _ended(error: _Error, outcome: Outcome, source: Source) -> AppError:
-    del error, source
+def _ended(failure: _Failure) -> AppError:
+    outcome = failure.outcome
     if outcome.returncode >= 0:
         how = f"with exit status {outcome.returncode}"
     else:
@@ -161,8 +172,8 @@ def _ended(error: _Error, outcome: Outcome, source: Source) -> AppError:
     )
 
 
-def _exited(error: _Error, outcome: Outcome, source: Source) -> AppError:
-    del outcome, source
+def _exited(failure: _Failure) -> AppError:
+    error = failure.error
     return AppError(
         Code.APP_DOES_NOT_IMPORT,
         f"app.py ended the program while it was imported, by sys.exit({clean(error.exit)}):\n{clean(error.message)}",
@@ -170,23 +181,23 @@ def _exited(error: _Error, outcome: Outcome, source: Source) -> AppError:
     )
 
 
-def _with_absent_module(error: _Error, source: Source, site: Path | None) -> _Error:
+def _with_absent_module(failure: _Failure) -> _Failure:
     """Name the module whose absence an exception of another type comes from."""
+    error, folders, root = failure.error, failure.folders, failure.source.root
     frames = _FRAME.findall(error.message)
     if error.missing or not frames:
-        return error
-    folders = [source.root, *([site] if site else [])]
+        return failure
     name, line = frames[-1]
     file = next((file for folder in folders if _is_inside(name) and (file := folder / name).is_file()), None)
     if file is None:
-        return error
-    shipped = [*folders, source.root / _OWN_FOLDER, source.root / "vendor"]
+        return failure
+    shipped = [*folders, root / _OWN_FOLDER, root / "vendor"]
     missing = absent_guarded_module(error.message.rpartition("\n")[2], file, int(line), shipped)
-    return error.model_copy(update={"missing": missing}) if missing else error
+    return dataclasses.replace(failure, error=error.model_copy(update={"missing": missing})) if missing else failure
 
 
-def _import_failed(error: _Error, outcome: Outcome, source: Source) -> AppError:
-    del outcome
+def _import_failed(failure: _Failure) -> AppError:
+    error, source = failure.error, failure.source
     if library := missing_by_name([error.exit], error.types, error.sought):
         return _library_missing(library, clean(error.message), source.python)
     unset = _unset(error, source)
@@ -194,7 +205,7 @@ def _import_failed(error: _Error, outcome: Outcome, source: Source) -> AppError:
     known = remedy(
         error.message, types=error.types, origins=error.origins, unset=unset, number=error.errno, file=error.file
     )
-    code, hint = known or (Code.APP_DOES_NOT_IMPORT, _import_hint(error, source))
+    code, hint = known or (Code.APP_DOES_NOT_IMPORT, _import_hint(failure))
     return mark(AppError(code, message, hint=hint), missing=error.missing, own=error.own, known=known is not None)
 
 
@@ -224,7 +235,8 @@ def _is_inside(name: str) -> bool:
     return not Path(name).is_absolute() and ".." not in Path(name).parts
 
 
-def _import_hint(error: _Error, source: Source) -> str:
+def _import_hint(failure: _Failure) -> str:
+    error, source = failure.error, failure.source
     if not error.missing:
         if beside := _beside_app(error.file, source.root):
             return (
@@ -244,6 +256,7 @@ def _import_hint(error: _Error, source: Source) -> str:
     hint = (
         hint_of_groups([error.missing, *error.absent], source)
         or import_hint(error.message, clean(error.missing))
+        or lost_submodule_hint(error.missing, failure.site, culprit_of(error.message))
         or add_hint(error.missing, error.absent, manifest="requirements.txt", place="chalicelib/", own=own)
     )
     return f"{hint} And {_move_hint(own)}" if own else hint
@@ -266,45 +279,43 @@ def _beside_app(name: str, root: Path) -> str | None:
     return clean(str(wanted)) if os.path.lexists(root / wanted) else None
 
 
-def _syntax_failed(error: _Error, outcome: Outcome, source: Source) -> AppError:
-    del outcome
+def _syntax_failed(failure: _Failure) -> AppError:
+    error, source = failure.error, failure.source
     where = f"{clean(error.file)}, line {error.line}"
     if looks_like_python2(error.message, error.text):
         message = f"{where} is written in Python 2: {clean(error.message)}\n    {clean(error.text)}"
         hint = f"Port it to Python {source.python}; Lambda runs no Python 2."
     else:
         message = f"{where}: {clean(error.message)}\n    {clean(error.text)}"
-        hint = (
+        hint = copied_hint(error.message, error.file) or (
             f'Correct the line, or choose another Python than {source.python} for the app: python = "..." in '
             "auto-lambda.toml."
         )
     return mark(AppError(Code.SYNTAX_ERROR, message, hint=hint), own=error.own)
 
 
-def _policy_file_missing(error: _Error, outcome: Outcome, source: Source) -> AppError:
-    del outcome
-    return missing_policy_file(clean(error.message), source.config_stage)
+def _policy_file_missing(failure: _Failure) -> AppError:
+    return missing_policy_file(clean(failure.error.message), failure.source.config_stage)
 
 
-def _compile_failed(error: _Error, outcome: Outcome, source: Source) -> AppError:
-    del outcome, source
+def _compile_failed(failure: _Failure) -> AppError:
+    error = failure.error
     hint = "`chalice package out` fails in the same way on your own machine: fix it there first."
     if error.asked:
         hint = f"Set {clean(', '.join(error.asked))} {WHERE_TO_SET}, if that is what is missing: the app asks for it."
     return AppError(Code.COMPILE_FAILED, f"chalice cannot compile the app:\n{clean(error.message)}", hint=hint)
 
 
-def _too_large(error: _Error, outcome: Outcome, source: Source) -> AppError:
-    del outcome, source
-    return too_large(clean(error.message)[:_LONGEST_PATH])
+def _too_large(failure: _Failure) -> AppError:
+    return too_large(clean(failure.error.message)[:_LONGEST_PATH])
 
 
-def _too_deep(error: _Error, outcome: Outcome, source: Source) -> AppError:
-    del error, outcome, source
+def _too_deep(failure: _Failure) -> AppError:
+    del failure
     return refused("it is nested too deeply")
 
 
-_FAILURES: Mapping[str, Callable[[_Error, Outcome, Source], AppError]] = {
+_FAILURES: Mapping[str, Callable[[_Failure], AppError]] = {
     "ended": _ended,
     "exit": _exited,
     "import": _import_failed,

@@ -17,6 +17,7 @@ import importlib.machinery
 import importlib.util
 import json
 import os
+import pwd
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -47,6 +48,7 @@ def main() -> None:
     sys.path[:0] = dict.fromkeys([task, *os.environ["PYTHONPATH"].split(":"), runtime])
     bootstrap._get_handler = report_load_errors(bootstrap._get_handler)
     watch_variables()
+    name_user()
     bootstrap.run(os.environ["_HANDLER"], LambdaRuntimeClient(os.environ["AWS_LAMBDA_RUNTIME_API"]))
 
 
@@ -74,6 +76,21 @@ def watch_variables() -> None:
 
     os._Environ.__getitem__ = asked  # type: ignore[method-assign]
     os._Environ.get = got  # type: ignore[method-assign,assignment]
+
+
+def name_user() -> None:
+    """Give the user a name and a home as on Lambda, where the sandbox's has none."""
+    real = pwd.getpwuid
+
+    def known(uid: int) -> pwd.struct_passwd:
+        try:
+            return real(uid)
+        except KeyError:
+            if uid != os.getuid():
+                raise
+            return pwd.struct_passwd(("sbx_user1051", "x", uid, os.getgid(), "", "/home/sbx_user1051", "/sbin/nologin"))
+
+    pwd.getpwuid = known
 
 
 class Libraries:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from auto_lambda.errors import AppError, Code
 from builder.source.documents import join_names
+from builder.source.guess.default_app import DefaultApp, default_app
 from builder.source.guess.objects import AppCode, AppObject
 from builder.source.modules import module_of, modules
 from builder.source.settings import ZAPPA_FILES
@@ -72,6 +73,9 @@ def guess(tree: Path, top: Path, *, fixed: bool = False) -> Guess | None:
     factories = [(path, name) for path in paths for name in code.factories(path)]
     for path, name in factories[:1]:
         raise _only_factory(path, name, tree, _root(code, path, top, ceiling, fixed=fixed) or top)
+    for path in paths:
+        if (parsed := code.tree(path)) and (default := default_app(parsed)):
+            raise _without_name(path.relative_to(tree), default)
     return None
 
 
@@ -189,6 +193,15 @@ def _ambiguous(found: list[Guess], tree: Path) -> AppError:
 
 def _names(found: Iterable[Guess]) -> Iterator[str]:
     return (next(iter(one.values.values())) for one in found)
+
+
+def _without_name(path: Path, default: DefaultApp) -> AppError:
+    where = f"in place of line {default.run}" if default.run else "as its last line"
+    return AppError(
+        Code.NO_FRAMEWORK,
+        f"{path} adds routes to Bottle's default app, which it keeps by no name",
+        hint=f"Write into {path}, {where}: import bottle; app = bottle.default_app()",
+    )
 
 
 def _only_factory(path: Path, name: str, tree: Path, root: Path) -> AppError:

@@ -18,7 +18,7 @@ from auto_lambda.errors import AppError, Code
 from auto_lambda.keys import App
 from auto_lambda.model import BuildLog, GuessedSettings, Proof
 from builder.compose import Parts
-from builder.diagnosis.other_python import OtherPythonMayDo
+from builder.diagnosis.other_python import NeedsSetuptools, OtherPythonMayDo, mark
 from builder.lint.lint import SettingNames
 from builder.model import Built, Draft, Options, Source
 from builder.pipeline import ProvenApp, build_app
@@ -58,6 +58,7 @@ class PlayedParts:
     at_proof: Mapping[str, AppError] = field(default_factory=dict)
     in_files: Iterable[AppError] = ()
     tried: list[str] = field(default_factory=list)
+    required: list[tuple[str, ...]] = field(default_factory=list)
     name = "zappa"
     setting_names: SettingNames = field(default_factory=dict)
 
@@ -69,6 +70,7 @@ class PlayedParts:
 
     def build(self, source: Source, requirements: tuple[str, ...], work: Path, log: BuildLog, warn: BuildLog) -> Built:
         self.tried.append(source.python)
+        self.required.append(requirements)
         return Built(source, "", None, ("flask is not declared",))
 
     def compile(self, built: Built, work: Path, log: BuildLog) -> Draft:
@@ -141,6 +143,16 @@ def test_settings_that_the_zip_does_not_hold_are_shown(tmp_path: Path) -> None:
     parts, listener = PlayedParts(), Listener()
     build_zip(tmp_path, parts, listener)
     assert listener.settings == GuessedSettings("shop/zappa_settings.json", '{"dev": {"app_function": "main.app"}}')
+
+
+def test_what_imports_pkg_resources_gets_the_setuptools_that_has_it_once(tmp_path: Path) -> None:
+    lacking = mark(AppError(Code.APP_DOES_NOT_IMPORT, "no pkg_resources", hint="Add it."), missing="pkg_resources")
+    parts, listener = PlayedParts(at_proof={"3.13": lacking}), Listener()
+    with pytest.raises(AppError) as caught:
+        build(tmp_path, parts, listener)
+    assert caught.value.message == "no pkg_resources"  # it is pinned to another one, for instance
+    assert parts.required == [(), ("setuptools<81",)]
+    assert listener.warnings[1:] == [NeedsSetuptools.warning]
 
 
 def curable(message: str = DIED) -> AppError:

@@ -179,7 +179,7 @@ def known(
 
 
 @dataclasses.dataclass(frozen=True)
-class Asked:
+class AskedVariables:
     """Variables that are asked for and not set.
 
     Attributes:
@@ -191,9 +191,9 @@ class Asked:
     vain: list[str] = dataclasses.field(default_factory=list)
 
 
-def watch_variables(names: PathNames) -> Asked:
+def watch_variables(names: PathNames) -> AskedVariables:
     """Return what will hold the variables that are asked for from now on, and that are not set."""
-    found = Asked()
+    found = AskedVariables()
     real = os._Environ.__getitem__
 
     def asked(environ: Any, name: Any) -> Any:

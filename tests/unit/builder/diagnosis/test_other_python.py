@@ -138,6 +138,12 @@ def test_what_no_python_can_cure_counts_before_what_another_could() -> None:
     assert on_all([("3.13", error()), ("3.12", missing), ("3.11", error())]) is missing
 
 
+def test_a_module_that_no_python_brings_along_is_told_before_those_that_an_older_one_has() -> None:
+    lost = mark(error("x\nModuleNotFoundError: No module named 'cgi'"), missing="cgi")
+    missing = mark(error("x\nModuleNotFoundError: No module named 'marshmallow'"), missing="marshmallow")
+    assert on_all([("3.13", lost), ("3.12", missing)]) is missing
+
+
 @pytest.mark.parametrize("part", ['  File "', "cannot import name '", "module '", "a", "'", "\n"])
 def test_hostile_messages_take_linear_time(part: str) -> None:
     assert_linear(lambda text: import_hint(text, own=False), repeated(part))

@@ -42,6 +42,7 @@ import boto3
 seen = {name: os.environ.get(name) for name in sorted(os.environ)}
 seen["path"] = sys.path[:4]
 seen["cwd"] = os.getcwd()
+seen["home"] = os.path.expanduser("~")
 seen["boto3"] = boto3.__file__
 open("/tmp/ok", "w").write("tmp is writable")
 print("SEEN " + json.dumps(seen))
@@ -55,6 +56,7 @@ def test_a_function_sees_what_it_would_see_on_lambda(proving: Any) -> None:
     proving({"app.py": LOOKS}, site={"nothing.py": ""}, functions=functions, said=said)
     seen = json.loads(next(line for line in said if line.startswith("SEEN "))[5:])
     assert seen["path"] == ["/var/task", "/opt/python/lib/python3.12/site-packages", "/opt/python", "/var/runtime"]
+    assert seen["home"].startswith("/")
     assert seen["cwd"] == seen["LAMBDA_TASK_ROOT"] == "/var/task"
     assert seen["LAMBDA_RUNTIME_DIR"] == "/var/runtime"
     assert seen["boto3"].startswith("/var/runtime/")

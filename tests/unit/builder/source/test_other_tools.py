@@ -70,6 +70,14 @@ def test_a_sam_app_is_told_what_to_write(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
+def test_the_folder_of_all_code_is_the_root_as_its_requirements_are_there(tmp_path: Path) -> None:
+    (tmp_path / "template.yaml").write_text(SAM)
+    (tmp_path / "hello_world").mkdir()
+    found = said(other_tool(tmp_path, ""))
+    assert found["root"] == "hello_world"
+    assert found["functions"]["HelloWorldFunction"]["handler"] == "app.lambda_handler"  # type: ignore[index]
+
+
 def test_an_app_of_the_serverless_framework_is_told_what_to_write(tmp_path: Path) -> None:
     (tmp_path / "serverless.yml").write_text(SERVERLESS)
     schedules = ["rate(10 minutes)", "cron(0 12 * * ? *)"]
@@ -87,7 +95,8 @@ def test_who_follows_the_hint_has_a_plain_app(tmp_path: Path) -> None:
     (tmp_path / "auto-lambda.toml").write_text(caught.value.hint.partition(":\n")[2])
     source = inspect(App("dev", "shop"), tmp_path, DEFAULTS)
     assert source.framework == "plain"
-    assert source.options.functions["HelloWorldFunction"].handler == "hello_world/app.lambda_handler"
+    assert source.root == tmp_path / "hello_world"
+    assert source.options.functions["HelloWorldFunction"].handler == "app.lambda_handler"
 
 
 def test_a_wsgi_app_is_told_its_zappa_settings(tmp_path: Path) -> None:

@@ -151,6 +151,18 @@ def test_of_several_apps_none_is_chosen(tmp_path: Path, files: Mapping[str, str]
         ({"main.py": "from flask import Flask\napp = Flask(\n"}, "no chalice, zappa or plain app"),
         ({"main.py": FLASK, "zappa_settings.py": ""}, "run `zappa init`"),
         ({"main.py": FLASK, "auto-lambda.toml": "framework = 'chalice'"}, "there is no such app"),
+        (
+            {"app.py": "from bottle import route, run\n@route('/')\ndef i(): return ''\nrun(port=8080)\n"},
+            "Write into app.py, in place of line 4: import bottle; app = bottle.default_app()",
+        ),
+        (
+            {
+                "app.py": "import bottle as b\n@b.get('/')\ndef i(): return ''\n"
+                "if __name__ == '__main__':\n    b.run()\n"
+            },
+            "Write into app.py, as its last line: import bottle; app = bottle.default_app()",
+        ),
+        ({"app.py": "from bottle import route\n@other('/')\ndef i(): return ''\n"}, "no chalice, zappa or plain app"),
         ({"shop/__init__.py": FACTORY}, "Add wsgi.py with two lines: from shop import create_app; app = create_app()"),
         ({"manage.py": MANAGE}, "no chalice, zappa or plain app"),
         ({"shop/main.py": FLASK, "other/zappa_settings.json": "{}"}, "set root = 'other'"),
