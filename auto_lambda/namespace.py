@@ -42,6 +42,11 @@ class Place:
         return f"arn:{self.partition}:{service}:{self.region}:{self.account}:{resource}"
 
 
+def configuration_path(app: App) -> str:
+    """Return the path of an app's configuration in Parameter Store, below its own: what it keeps beside is its own."""
+    return f"/auto-lambda/{app.stage}/{app.name}/config"
+
+
 TABLE_ACTIONS = (
     "dynamodb:*Item", "dynamodb:DescribeTable", "dynamodb:DescribeTimeToLive", "dynamodb:PartiQL*",
     "dynamodb:Query", "dynamodb:Scan",

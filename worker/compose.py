@@ -17,8 +17,11 @@ from auto_lambda.aws.dynamodb import Table
 from auto_lambda.aws.events import EventBus
 from auto_lambda.aws.existence import Existing
 from auto_lambda.aws.lambda_ import Functions, Versions
+from auto_lambda.aws.parameters import ConfigurationStore
 from auto_lambda.aws.s3 import ObjectStore
 from auto_lambda.aws.session import client
+from auto_lambda.keys import App
+from auto_lambda.namespace import configuration_path
 from auto_lambda.receipts import Receipt, Step
 from auto_lambda.redact import Redactor, secrets_of
 from auto_lambda.runtimes import newest_first
@@ -31,6 +34,7 @@ from worker.builds.conversation import BuildListener
 from worker.builds.eviction import Evictor
 from worker.builds.wheel_store import BucketWheelStore
 from worker.bundle.assemble import assemble, renew
+from worker.bundle.configuration import revision_of
 from worker.consumer.backoff import when_throttled
 from worker.consumer.deduplication import Deduplicator
 from worker.consumer.inbox import Inbox
@@ -111,7 +115,9 @@ def compose(
     access = _access(chosen, store)
     deployer = _deployer(chosen, session, store, access)
     building = closing.enter_context(open_building(chosen, room.path, BucketWheelStore(store, chosen.artifacts_bucket)))
-    pipeline = Pipeline(_steps(chosen, store, building.builds, building.evictor, deployer, access), room.folder)
+    parameters = ConfigurationStore(_client(chosen, session, "ssm", longest=_LOOKUP_SECONDS))
+    steps = _steps(chosen, store, building.builds, building.evictor, deployer, access, parameters)
+    pipeline = Pipeline(steps, room.folder)
     report = _reporter(chosen, store, began)
     outbox = _outbox(chosen, session, table)
     housekeeper = _housekeeper(chosen, session, worker)
@@ -272,8 +278,12 @@ def _steps(
     evictor: Evictor,
     deployer: Deployer,
     access: AccessReader,
+    parameters: ConfigurationStore,
 ) -> Steps:
     target, python = deploy_target(chosen), _default_python(chosen)
+
+    def revision(app: App) -> str | None:
+        return revision_of(parameters.described(configuration_path(app)))
 
     def fetched(upload: Upload, into: Path) -> Fetched:
         return fetch(upload, store, into, chosen.max_upload_mb * _MEGABYTE)
@@ -291,10 +301,14 @@ def _steps(
     def assembled(app_access: AppAccess, made: BuiltApp, work: Path) -> Bundle:
         its_target, narrow = app_access.target(target), app_access.rights == "granted"
         domains = app_access.grants.domains
-        return assemble(app_access.app, made, work, its_target, narrow=narrow, granted_domains=domains)
+        return assemble(
+            app_access.app, made, work, its_target, narrow=narrow, granted_domains=domains,
+            revision=revision(app_access.app),
+        )  # fmt: skip
 
     def renewed(bundle: Bundle, app_access: AppAccess, work: Path) -> Bundle:
-        return renew(bundle, work, app_access.target(target), narrow=app_access.rights == "granted")
+        its_target, narrow = app_access.target(target), app_access.rights == "granted"
+        return renew(bundle, work, its_target, narrow=narrow, revision=revision(bundle.app))
 
     return Steps(fetch=fetched, build=built, access=access.access, assemble=assembled, renew=renewed, deployer=deployer)
 

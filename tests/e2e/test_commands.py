@@ -77,6 +77,19 @@ def test_promoted_it_has_the_same_layer_and_the_settings_of_the_stage(stack: Sta
     assert layers[0] == layers[1]
 
 
+def test_configuration_takes_the_place_of_the_zips_until_it_is_unset(stack: Stack, receipt: dict[str, Any]) -> None:
+    changed = told(stack, "config", "asked", "set", "GREETING=configured")
+    assert (changed["status"], changed["url"]) == ("live", receipt["url"])
+    assert set(changed["timings"]) == {"fetch", "deploy", "verify"}, "nothing is built for it"
+    assert changed["version"] != receipt["version"]
+    assert stack.http(receipt["url"]).text == "configured"
+    dropped = stack.live(stack.drop("dev/asked", asked_zip()))
+    assert stack.http(dropped["url"]).text == "configured"
+    assert told(stack, "config", "asked") == [{"key": "GREETING", "value": "configured", "secret": False}]
+    assert told(stack, "config", "asked", "unset", "GREETING")["status"] == "live"
+    assert stack.http(receipt["url"]).text == "from dev"
+
+
 def layer_of(stack: Stack, function: str) -> str:
     """The hash of the layer that a live function has."""
     (layer,) = stack.lambda_.get_function_configuration(FunctionName=function, Qualifier="live")["Layers"]

@@ -13,6 +13,7 @@ from builder.protocol.messages import AppBuilt
 from builder.protocol.template_shape import check_shape
 from worker.builds.client import BuiltApp
 from worker.bundle import release
+from worker.bundle.configuration import Configuration, configured, loader
 from worker.bundle.domains import choose, with_domain
 from worker.bundle.log_groups import with_log_groups
 from worker.bundle.narrow import narrowed
@@ -35,6 +36,7 @@ def assemble(
     *,
     narrow: bool = False,
     granted_domains: tuple[str, ...] = (),
+    revision: str | None = None,
 ) -> Bundle:
     """Publish what a builder has made, and name everything after its content.
 
@@ -45,6 +47,7 @@ def assemble(
         target: the artifacts bucket and the boundary that the template will name.
         narrow: whether to narrow what frameworks ask for on every resource, see `narrowed`.
         granted_domains: names that the app's APIs may have beside its own.
+        revision: of the app's configuration, None without one.
 
     Raises:
         AppError: it is not a template, or it passes a limit of CloudFormation.
@@ -57,6 +60,7 @@ def assemble(
     chosen = choose(app, result, target.domain, granted_domains)
     for domain in chosen.domains:
         template = with_domain(template, domain)
+    template = configured(template, app, _configuration(target, revision))
     if narrow:
         template = narrowed(template, app, target.place)
     stored = _stored(template, work)
@@ -68,7 +72,7 @@ def assemble(
         architecture=result.architecture,
         template=template,
         template_key=stored.key,
-        artifacts=(*((layer,) if layer else ()), *_locked(result, work), code, stored),
+        artifacts=(*((layer,) if layer else ()), *_loader(revision, work), *_locked(result, work), code, stored),
         main=result.main,
         has_url=result.url is not None,
         health_path=release.health_path(result),
@@ -79,22 +83,33 @@ def assemble(
     )
 
 
-def renew(bundle: Bundle, work: Path, target: DeployTarget, *, narrow: bool) -> Bundle:
-    """Return a stored release with the boundary, narrowed rights and log groups that one made today would have.
+def renew(bundle: Bundle, work: Path, target: DeployTarget, *, narrow: bool, revision: str | None = None) -> Bundle:
+    """Return a stored release with the boundary, rights, log groups and configuration that one made today would have.
 
     Args:
         bundle: the release.
         work: an empty writable folder that outlives the bundle.
         target: names the boundary.
         narrow: as for `assemble`.
+        revision: as for `assemble`.
     """
     template = with_log_groups(bounded(bundle.template, target.boundary_arn), bundle.app, target.log_days)
+    template = configured(template, bundle.app, _configuration(target, revision))
     if narrow:
         template = narrowed(template, bundle.app, target.place)
     if template == bundle.template:
         return bundle
     stored = _stored(template, work)
-    return replace(bundle, template=template, template_key=stored.key, artifacts=(stored,))
+    artifacts = (*_loader(revision, work), stored)
+    return replace(bundle, template=template, template_key=stored.key, artifacts=artifacts)
+
+
+def _configuration(target: DeployTarget, revision: str | None) -> Configuration | None:
+    return Configuration(revision, target.artifacts_bucket, target.place) if revision else None
+
+
+def _loader(revision: str | None, work: Path) -> tuple[Artifact, ...]:
+    return (loader(work),) if revision else ()
 
 
 def _publication(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from auto_lambda_cli.commands.apps.address import open_, url
+from auto_lambda_cli.commands.apps.configuration import config
 from auto_lambda_cli.commands.apps.invoke import invoke
 from auto_lambda_cli.commands.apps.promote import promote
 from auto_lambda_cli.commands.apps.releases import releases
@@ -15,6 +16,7 @@ def add_to(app: typer.Typer) -> None:
     """Add them."""
     app.command()(releases)
     app.command()(promote)
+    app.command()(config)
     app.command()(invoke)
     app.command()(run)
     app.command()(url)

@@ -204,6 +204,8 @@ CALLS: Mapping[Operation, Mapping[Who, Asks]] = {
             f"arn:aws:ssm:{_HERE}:parameter/auto-lambda/image/x86_64",
         )
     },
+    ("ssm", "DeleteParameters"): {_P: ANYTHING},
+    ("ssm", "DescribeParameters"): {_W: ANYTHING},
     ("ssm", "GetParametersByPath"): {_W: on(_SETTINGS["path"]), _C: on(_SETTINGS["checker path"])},
     ("ssm", "PutParameter"): {_I: on(f"arn:aws:ssm:{_HERE}:parameter/auto-lambda/image/x86_64")},
     ("sts", "GetCallerIdentity"): {_P: ANYTHING},

@@ -1,0 +1,1 @@
+"""Runs in the functions of apps: put into a layer, and imported by Lambda."""
