@@ -13,6 +13,7 @@ from iam.template import ACCOUNT, REGION, PipelineStack
 from pipeline_template import REPOSITORY
 
 from auto_lambda import keys
+from auto_lambda.namespace import configuration_path
 
 PAGE = (REPOSITORY / "docs/how-to/iam-for-app-teams.md").read_text()
 (POLICY,) = (json.loads(text) for text in re.findall(r"^```json\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL))
@@ -85,3 +86,45 @@ def with_drop_on(pattern: str) -> Principal:
 )
 def test_the_patterns_that_the_page_warns_of_are_as_wide_as_it_says(pattern: str, key: str) -> None:
     assert allowed(with_drop_on(pattern), Request("s3:PutObject", f"{BUCKET}/{key}"))
+
+
+HERE = f"{REGION}:{ACCOUNT}"
+
+
+@pytest.mark.parametrize(
+    ("action", "own", "foreign"),
+    [
+        (
+            "lambda:InvokeFunction",
+            f"arn:aws:lambda:{HERE}:function:payments-api-prod:live",
+            f"arn:aws:lambda:{HERE}:function:shop-prod:live",
+        ),
+        (
+            "lambda:InvokeFunction",
+            f"arn:aws:lambda:{HERE}:function:al-payments-api-dev-SendMail-1A2B:live",
+            f"arn:aws:lambda:{HERE}:function:payments-api-staging:live",
+        ),
+        (
+            "cloudformation:DescribeStacks",
+            f"arn:aws:cloudformation:{HERE}:stack/al-payments-api-prod/1",
+            f"arn:aws:cloudformation:{HERE}:stack/al-shop-prod/1",
+        ),
+        *(
+            (
+                f"ssm:{action}",
+                f"arn:aws:ssm:{HERE}:parameter{path}{below}",
+                f"arn:aws:ssm:{HERE}:parameter/auto-lambda/prod/shop/config{below}",
+            )
+            for path in [configuration_path(keys.App("prod", "payments-api"))]
+            for action, below in (("PutParameter", "/KEY"), ("DeleteParameters", "/KEY"), ("GetParametersByPath", ""))
+        ),
+    ],
+)
+def test_it_invokes_and_configures_its_own_apps_alone(action: str, own: str, foreign: str) -> None:
+    assert allowed(TEAM, Request(action, own))
+    assert not allowed(TEAM, Request(action, foreign))
+
+
+def test_it_reads_no_secret_in_parameter_store() -> None:
+    key = f"arn:aws:ssm:{HERE}:parameter/auto-lambda/prod/payments-api/config/KEY"
+    assert not allowed(TEAM, Request("ssm:GetParameter", key))
