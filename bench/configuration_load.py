@@ -1,4 +1,4 @@
-"""Measure what loading a configuration adds to a function's start: a new process each time, with what Lambda has loaded.
+"""Measure what a configuration adds to the start of a function: a new process each time, with what Lambda has loaded.
 
 The parameters come from a server on this machine, so the network and Parameter Store's own time are not in the figures.
 """
@@ -48,7 +48,7 @@ def main() -> None:
     threading.Thread(target=server.serve_forever, daemon=True).start()
     python = ToolEnvironments().python("runtime", "{}.{}".format(*sys.version_info))
     address = f"http://127.0.0.1:{server.server_address[1]}"
-    command = [python, "-c", PROGRAM, LOADER, address]
+    command = [str(python), "-c", PROGRAM, str(LOADER), address]
     runs = [subprocess.run(command, capture_output=True, text=True, check=True).stdout.split() for _ in range(TIMES)]
     for name, seconds in zip(("import", "load"), zip(*(map(float, run) for run in runs), strict=True), strict=True):
         print(f"{name}: median {statistics.median(seconds) * 1000:.0f} ms, worst {max(seconds) * 1000:.0f} ms")
