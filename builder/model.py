@@ -13,7 +13,7 @@ from typing import Any
 from auto_lambda.keys import App
 from auto_lambda.model import Architecture, BucketNotification, FrameworkName, GuessedSettings, Template
 from builder.function_options import FunctionOptions
-from builder.protocol.flex import FlexMessage
+from builder.protocol.flex import FlexMessage, Serves
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +155,7 @@ class Draft:
         remote_environment: variables come from elsewhere at the start, so that a failing start proves nothing.
         retain: number of releases that the framework's settings ask to keep.
         functions: logical ids by the names that the app's author knows.
+        serves: how the main function's app takes requests where there is no Lambda; see `AppBuilt`.
         known_front: whether it is known what the main function takes, so that a request may be made up for it.
     """
 
@@ -169,4 +170,5 @@ class Draft:
     remote_environment: bool = False
     retain: int | None = None
     functions: Mapping[str, str] = field(default_factory=dict)
+    serves: Serves = "lambda"
     known_front: bool = True

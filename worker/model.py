@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from auto_lambda.keys import App, Promotion
 from auto_lambda.model import Architecture, BucketNotification, Commit, Dropper, FrameworkName, Proof, Template
 from auto_lambda.namespace import Place
-from builder.protocol.flex import FlexMessage
+from builder.protocol.flex import FlexMessage, Serves
 from worker.ownership import pipeline_of
 
 
@@ -89,6 +89,10 @@ class DeployTarget:
     domain: PipelineDomain | None = None
     flex: FlexTarget = FlexTarget()
 
+    def with_boundary(self, arn: str) -> DeployTarget:
+        """Return the same environment with another permissions boundary."""
+        return replace(self, boundary_arn=arn)
+
     @property
     def own_names(self) -> tuple[str, ...]:
         """Everything that is the pipeline's own, by name."""
@@ -122,7 +126,8 @@ class Bundle:
     ``template`` is final: versions, ``live`` aliases, layer, code location, boundary. ``artifacts`` holds the code
     zip, the layer zip and the template itself. ``template_key`` identifies the whole release. ``asked`` tells whether
     its functions may be sent a request that nobody made, to see that they answer. ``flex`` says when the app moves to
-    Fargate and back, None if it stays on Lambda. ``warnings`` are for the receipt.
+    Fargate and back, None if it stays on Lambda. ``warnings`` are for the receipt,
+    ``serves`` for its tasks there.
     """
 
     app: App
@@ -138,6 +143,7 @@ class Bundle:
     notifications: tuple[BucketNotification, ...] = ()
     asked: bool = True
     flex: FlexMessage | None = None
+    serves: Serves = "lambda"
     warnings: tuple[str, ...] = ()
 
 

@@ -93,14 +93,18 @@ class Stack:
 class Plan:
     """What a stack should become.
 
-    Exactly one of ``url`` (in S3, at most 1 MB) and ``body`` (at most 51,200 bytes) is given.
+    Exactly one of ``url`` (in S3, at most 1 MB) and ``body`` (at most 51,200 bytes) is given. Parameters that are
+    ``kept`` have the value that they have. ``role_arn``: the role with which CloudFormation works, by default that of
+    whoever calls it.
     """
 
     stack: str
     url: str | None = None
     body: str | None = None
     parameters: Mapping[str, str] = field(default_factory=dict)
+    kept: tuple[str, ...] = ()
     tags: Mapping[str, str] = field(default_factory=dict)
+    role_arn: str | None = None
 
     @property
     def token(self) -> str:
@@ -300,7 +304,11 @@ class Stacks:
             "ChangeSetName": plan.change_set,
             "ChangeSetType": "UPDATE" if before else "CREATE",
             "Capabilities": _CAPABILITIES,
-            "Parameters": [{"ParameterKey": key, "ParameterValue": value} for key, value in plan.parameters.items()],
+            "Parameters": [
+                *({"ParameterKey": key, "ParameterValue": value} for key, value in plan.parameters.items()),
+                *({"ParameterKey": key, "UsePreviousValue": True} for key in plan.kept),
+            ],
+            **({"RoleARN": plan.role_arn} if plan.role_arn else {}),
             "Tags": [{"Key": key, "Value": value} for key, value in plan.tags.items()],
             **({"TemplateURL": plan.url} if plan.url else {"TemplateBody": plan.body}),
         }

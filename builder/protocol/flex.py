@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 Measure = Literal["requests_per_second", "concurrency", "monthly_cost"]
 Variant = Literal["dns", "standing-load-balancer"]
 Network = Literal["own", "given"]
+Serves = Literal["asgi", "wsgi", "lambda"]
+"""How an app takes requests where there is no Lambda: as a web application, or by events to its handler."""
 
 MEASURES: tuple[Measure, ...] = ("requests_per_second", "concurrency", "monthly_cost")
 HYSTERESIS = 0.7

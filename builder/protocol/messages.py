@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from auto_lambda.errors import Code
 from auto_lambda.model import Architecture, FrameworkName
 from builder.protocol.channel import BadMessage
-from builder.protocol.flex import DOMAIN, FlexMessage
+from builder.protocol.flex import DOMAIN, FlexMessage, Serves
 
 VERSION = 1
 """Raised when either side must not be paired with an older one."""
@@ -281,6 +281,7 @@ class AppBuilt(_Value):
         lock: the pinned requirements, empty without dependencies.
         retain: number of releases to keep, None if the app does not say.
         log_days: how long log groups keep events, 0 for ever, None if the app does not say.
+        serves: how the main function's app takes requests where there is no Lambda.
         domains: custom domains that the app's own settings ask for.
         flex: when the app moves to Fargate and back, None if it stays on Lambda.
         shared_layer: the key of the layer's action, None where the layer is a file of this result or there is none.
@@ -301,6 +302,7 @@ class AppBuilt(_Value):
     lock: Annotated[str, Field(max_length=4_000_000)]
     retain: Annotated[int, Field(ge=1, le=100)] | None = None
     log_days: Annotated[int, Field(ge=0, le=3653)] | None = None
+    serves: Serves = "lambda"
     domains: Annotated[list[DomainMessage], Field(max_length=2)] = []
     flex: FlexMessage | None = None
     shared_layer: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")] | None

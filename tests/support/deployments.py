@@ -19,7 +19,7 @@ from auto_lambda.keys import App
 from worker.bundle import DeployTarget
 from worker.deploy import DeployContext, Deployer
 from worker.deploy.rights.review import Review
-from worker.model import Bundle, Deployment
+from worker.model import Bundle, Deployment, PipelineDomain
 from worker.outcome import Failed
 
 CRASH = (
@@ -34,11 +34,18 @@ IMPOSSIBLE = resource(
 class World:
     """The embedded AWS with a deployer; each test has an app of its own."""
 
-    def __init__(self, client: Callable[[str], Any], endpoint: str, folder: Path, app: App) -> None:
+    def __init__(
+        self,
+        client: Callable[[str], Any],
+        endpoint: str,
+        folder: Path,
+        app: App,
+        domain: PipelineDomain | None = None,
+    ) -> None:
         self.client = client
         self.s3, self.lambda_, self.cloudformation = client("s3"), client("lambda"), client("cloudformation")
         self.sqs = client("sqs")
-        self.target = DeployTarget("artifacts", BOUNDARY, "us-east-1", "uploads", endpoint)
+        self.target = DeployTarget("artifacts", BOUNDARY, "us-east-1", "uploads", endpoint, domain=domain)
         self.app = app
         self.make = Maker(folder, self.target, app)
         self.said: list[str] = []

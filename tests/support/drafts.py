@@ -11,6 +11,7 @@ from typing import Any
 from auto_lambda.keys import App
 from auto_lambda.model import Template
 from builder.dependencies.zips import write_zip
+from builder.protocol.flex import FlexMessage
 from builder.protocol.messages import AppBuilt, NotificationMessage, ProofMessage
 from worker.builds.client import BuiltApp, CheckedFile
 from worker.bundle import DeployTarget, assemble
@@ -217,6 +218,7 @@ class Maker:
         retain: int | None = None,
         log_days: int | None = None,
         asked: bool = True,
+        flex: FlexMessage | None = None,
     ) -> BuiltApp:
         folder = self._next()
         (folder / "app.py").write_text(code)
@@ -226,7 +228,7 @@ class Maker:
         result = AppBuilt(
             framework="chalice", python="3.12", architecture="x86_64", template=template, main=main, url=address,
             notifications=list(notifications), environment=environment or {}, health_path=health_path, lock=lock,
-            retain=retain, log_days=log_days, shared_layer=None, asked=asked,
+            retain=retain, log_days=log_days, shared_layer=None, asked=asked, flex=flex,
             proof=ProofMessage(init_ms=1, package_bytes=1, package_zip_bytes=1), files=[],
         )  # fmt: skip
         return BuiltApp(result, _checked(zipped), self.layer(layer) if layer else None)

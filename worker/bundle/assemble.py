@@ -79,6 +79,7 @@ def assemble(
         notifications=release.notifications(template),
         asked=result.asked,
         flex=result.flex,
+        serves=result.serves,
         warnings=chosen.warnings,
     )
 

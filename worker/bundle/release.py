@@ -21,7 +21,7 @@ def describe(built: AppBuilt) -> dict[str, Any]:
         **({"Lock": key} if (key := lock_key(built)) else {}),
         **({"Retain": built.retain} if built.retain else {}),
         **({} if built.asked else {"Asked": False}),
-        **({"Flex": built.flex.model_dump()} if built.flex else {}),
+        **({"Flex": built.flex.model_dump(), "Serves": built.serves} if built.flex else {}),
         "Framework": built.framework,
         "Python": built.python,
         "Architecture": built.architecture,
@@ -69,6 +69,7 @@ def bundle(app: App, template_key: str, template: Template) -> Bundle:
         notifications=notifications(template),
         asked=about.get("Asked", True),
         flex=flex(template),
+        serves=about.get("Serves", "lambda"),
     )
 
 

@@ -23,6 +23,10 @@ from worker.bundle.publish import ALIAS, alias_output
 from worker.deploy.artifacts import store_artifacts
 from worker.deploy.bucket_notifications import BucketNotifications, BucketSubscription, check_buckets
 from worker.deploy.drift import Drift
+from worker.deploy.flex.fitness import require_fit
+from worker.deploy.flex.order import FlexOrder
+from worker.deploy.flex.packing import pack_entrypoint
+from worker.deploy.flex.stack import FlexStacks, PackEntrypoint
 from worker.deploy.gate.access import AppAccess, Rights
 from worker.deploy.gate.gate import pass_gate
 from worker.deploy.http_get import HttpAnswer
@@ -76,6 +80,7 @@ class Deployer:
         approved: who has approved a set of permissions of an app, by its hash; None if nobody has.
         look_up: raises `AppError` for what the bundle needs and the account lacks, and takes a place for warnings.
         find_log_groups: see there.
+        pack_entrypoint: writes the program of tasks on Fargate.
     """
 
     def __init__(
@@ -90,6 +95,7 @@ class Deployer:
         approved: Callable[[App, str], str | None] = lambda _app, _digest: None,
         look_up: Callable[[Bundle, Callable[[str], None]], None] = lambda _bundle, _warn: None,
         find_log_groups: FindGroups = lambda _prefix: {},
+        pack_entrypoint: PackEntrypoint = pack_entrypoint,
     ) -> None:
         self._store = store
         self._stacks = stacks
@@ -99,6 +105,7 @@ class Deployer:
         self._approved = approved
         self._look_up = look_up
         self._log_groups = LogGroupParameters(stacks, find_log_groups)
+        self._flex = FlexOrder(FlexStacks(stacks, store, target, pack_entrypoint), stacks, self.stored)
         self._bucket_notifications = BucketNotifications(store, sleep)
         self._verifier = Verifier(functions, target.endpoint, fetch=fetch, sleep=sleep)
 
@@ -136,6 +143,8 @@ class Deployer:
             return self._roll_back(bundle, previous, known_failure, context)
         check_buckets(bundle.notifications)
         pass_gate(bundle, access.target(self._target), access)
+        require_fit(bundle, self._target)
+        flexed = self._flex.admit(bundle, known=previous is not None) if bundle.flex or _flexes(live) else None
         found = self._review(bundle, access, live, context)
         if access.rights == "granted":
             require_granted(access.app, found)
@@ -147,16 +156,33 @@ class Deployer:
                 store_artifacts(self._store, self._target.artifacts_bucket, bundle.artifacts, log)
         if missing := self._missing_approval(bundle, access, found, log):
             return Failed(missing)
-        with effect("stack"):
-            result = self._apply(bundle, context)
+        boundary = access.target(self._target).boundary_arn
+        result = self._tasks_and_function(bundle, boundary, previous, context)
         try:
+            self._flex.after(bundle, boundary, result.stack, effect, log)
             with effect("events"):
                 self._subscribe_buckets(bundle.app, bundle.notifications, result.stack, _notifications(live), log)
             with context.verifying(), effect("verify"):
                 self._verify(bundle, result.stack, log)
         except AppError as error:
             return self._roll_back(bundle, previous, error, context)
+        if flexed and bundle.flex is None:
+            self._flex.drop(bundle.app, effect, log)
         return self._deployment(bundle.template_key, result)
+
+    def _tasks_and_function(
+        self, bundle: Bundle, boundary: str, previous: str | None, context: DeployContext
+    ) -> DeployResult:
+        """Move the tasks to the release, if there are any, then the function; or neither."""
+        tasks_first = self._flex.before(bundle, boundary, context.effect, context.log)
+        try:
+            with context.effect("stack"):
+                return self._apply(bundle, context)
+        except AppError:
+            if tasks_first:
+                with context.effect("going back"):
+                    self._flex.back(bundle.app, previous, boundary, context.log)
+            raise
 
     def _review(self, bundle: Bundle, access: AppAccess, live: Template | None, context: DeployContext) -> Review:
         target = self._target
@@ -209,6 +235,8 @@ class Deployer:
         self._require_ownership(app, previous)
         with context.effect("events"):
             self._bucket_notifications.apply(app, (), self._notifications_of(previous), context.log)
+        if _flexes(self._template(previous) if previous else None):
+            self._flex.drop(app, context.effect, context.log)
         with context.effect("stack"), stack_failures(app):
             self._stacks.delete(app.stack, context.log)
             self._delete_layers(app, context.log)
@@ -324,6 +352,8 @@ class Deployer:
         """
         try:
             template = self._template(previous) or {"Resources": {}}
+            if _flexes(template) or _flexes(self._template(template_key) if template_key else None):
+                self._flex.back(app, previous, _boundary(template) or self._target.boundary_arn, log)
             result = self._update(app, self._plan(app, previous, template, log), template, log)
             later = self._notifications_of(template_key)
             self._subscribe_buckets(app, self._notifications_of(previous), result.stack, later, log)
@@ -354,6 +384,16 @@ class Deployer:
             template_key=template_key,
             changed=result.changed,
         )
+
+
+def _flexes(template: Template | None) -> bool:
+    return bool(template and template["Resources"] and release.flex(template))
+
+
+def _boundary(template: Template) -> str | None:
+    """Return the permissions boundary that the roles of a release have."""
+    roles = (one["Properties"] for one in template["Resources"].values() if one["Type"] == "AWS::IAM::Role")
+    return next((role["PermissionsBoundary"] for role in roles), None)
 
 
 def _notifications(template: Template | None) -> tuple[BucketNotification, ...]:

@@ -23,7 +23,7 @@ _TAKEN = {
 
 
 @contextmanager
-def stack_failures(app: App) -> Iterator[None]:
+def stack_failures(app: App, stack: str | None = None) -> Iterator[None]:
     """Turn a failed stack into an error for the uploader, unless the cause is on our side."""
     try:
         yield
@@ -33,7 +33,7 @@ def stack_failures(app: App) -> Iterator[None]:
         where = f"{failure.resource}: " if failure.resource else ""
         raise AppError(
             Code.STACK_FAILED,
-            f"CloudFormation could not create or update the stack {app.stack}: {where}{failure.reason}",
+            f"CloudFormation could not create or update the stack {stack or app.stack}: {where}{failure.reason}",
             hint=_hint(failure),
         ) from failure
 

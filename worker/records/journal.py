@@ -15,7 +15,9 @@ ATTRIBUTE = "attribute"
 """Key of a field's metadata: the name of the field in the table, if it is another."""
 
 Phase = Literal["begun", "done", "failed"]
-_AFTER_THE_STACK = frozenset({"events", "verify", "going back"})
+_AFTER_THE_STACK = frozenset({"flex", "events", "verify", "going back"})
+_BEFORE_THE_STACK = frozenset({"tasks"})
+"""The tasks on Fargate may be those of another release already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,10 @@ class JournalEntry:
 
     def may_have_replaced(self, template_key: str) -> bool:
         """Tell whether the stack may hold another release than that one, because the work was interrupted."""
-        return self.step in {"stack", *_AFTER_THE_STACK} and self.template_key not in {None, template_key}
+        return self.step in {"stack", *_BEFORE_THE_STACK, *_AFTER_THE_STACK} and self.template_key not in {
+            None,
+            template_key,
+        }
 
     @property
     def finished_release(self) -> Release | None:

@@ -35,6 +35,7 @@ from builder.frameworks.zappa.resources import FUNCTION
 from builder.frameworks.zappa.settings import SETTINGS_PAGE, ZAPPA_VERSION, StageSettings, check_settings, unsupported
 from builder.frameworks.zappa.template import SETTING_NAMES, build_template
 from builder.model import Built, Draft, Options, Source
+from builder.protocol.flex import Serves
 from builder.sandbox.result_file import ResultFile, open_plain
 from builder.sandbox.sandbox import Command, Limits, Sandbox
 from builder.source.functions import ONLY_FUNCTION
@@ -130,6 +131,7 @@ class Zappa:
             remote_environment=bool(settings.values.get("remote_env") or settings.values.get("remote_env_file")),
             retain=_retained_versions(settings),
             functions={ONLY_FUNCTION: FUNCTION},
+            serves=_serves(settings),
         )
 
     def _package(self, built: Built, work: Path, log: BuildLog) -> Packaged:
@@ -243,6 +245,13 @@ def _first_event(built: Built, url: Any, resources: Mapping[str, Any]) -> Mappin
         return {}
     shape: EventShape = "rest-api" if "Api" in resources else "http-api" if "ApiV2" in resources else "function-url"
     return get_event(shape, built.source.options.asked_path, built.source.app.stage)
+
+
+def _serves(settings: StageSettings) -> Serves:
+    """Return how zappa's own handler calls the app; another one takes events, as its author alone knows."""
+    if settings.own_handler:
+        return "lambda"
+    return "asgi" if settings.text("app_type") == "asgi" else "wsgi"
 
 
 def _imports_flask(root: Path, app_function: object) -> bool:

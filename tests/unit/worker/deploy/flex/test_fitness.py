@@ -1,0 +1,115 @@
+"""What cannot run on Fargate as it does on Lambda is refused with the reason, before anything is changed."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from drafts import (
+    DOMAIN_OF_PIPELINE,
+    SURROUNDINGS,
+    Maker,
+    execute_api,
+    function,
+    integration,
+    permission,
+    resource,
+    rest_template,
+)
+from flex_parts import FLEX, GIVEN
+
+from auto_lambda.errors import AppError, Code
+from auto_lambda.model import Template
+from builder.protocol.messages import DomainMessage
+from worker.bundle.assemble import assemble
+from worker.deploy.flex.fitness import require_fit
+from worker.model import Bundle, DeployTarget
+
+TARGET = replace(SURROUNDINGS, domain=DOMAIN_OF_PIPELINE)
+
+
+def bundle(template: Template | None = None, target: DeployTarget = TARGET, *, url: bool = True, **flex: Any) -> Bundle:
+    maker = Maker(Path(tempfile.mkdtemp()), target)
+    built = maker.built(template or rest_template(), url=url)
+    asked = replace(built, result=built.result.model_copy(update={"flex": FLEX.model_copy(update=flex)}))
+    return assemble(maker.app, asked, maker._next(), target)
+
+
+def refused(made: Bundle, target: DeployTarget = TARGET) -> str:
+    with pytest.raises(AppError) as caught:
+        require_fit(made, target)
+    assert caught.value.code is Code.CANNOT_FLEX
+    return caught.value.message
+
+
+def with_resources(**more: Any) -> Template:
+    template = rest_template()
+    template["Resources"] |= more
+    return template
+
+
+def second_function() -> Template:
+    template = with_resources(Other=function("app.other"), P=permission("Other", "apigateway", execute_api("Rest")))
+    paths = template["Resources"]["Rest"]["Properties"]["Body"]["paths"]
+    paths["/other"] = {"get": {"responses": {}, "x-amazon-apigateway-integration": integration("Other")}}
+    return template
+
+
+def test_an_app_of_one_function_behind_an_api_is_fit() -> None:
+    require_fit(bundle(), TARGET)
+
+
+def test_an_app_that_does_not_ask_is_never_refused() -> None:
+    require_fit(replace(bundle(), flex=None), SURROUNDINGS)
+
+
+@pytest.mark.parametrize(
+    ("made", "said"),
+    [
+        (lambda: bundle(url=False), "it has no HTTP API"),
+        (lambda: bundle(second_function()), "its API calls several functions (Api, Other)"),
+        (
+            lambda: bundle(with_resources(S=resource("ApiGatewayV2::Api", Name="s", ProtocolType="WEBSOCKET"))),
+            "it has a WebSocket API (S)",
+        ),
+        (
+            lambda: bundle(with_resources(U=resource("Lambda::Url", InvokeMode="RESPONSE_STREAM"))),
+            "it answers in a stream (U)",
+        ),
+        (lambda: bundle(network="given"), "the pipeline names no network"),
+        (lambda: bundle(rest_template(VpcConfig={"SubnetIds": ["subnet-1"]})), "its function is in a network"),
+        (lambda: bundle(variant="standing-load-balancer"), "chalice does not understand the events"),
+        (lambda: bundle(domain="buy.apps.example.com"), 'grants: domains: ["buy.apps.example.com"]'),
+    ],
+)
+def test_what_cannot_flex_is_told(made: Callable[[], Bundle], said: str) -> None:
+    assert said in refused(made())
+
+
+def test_a_pipeline_without_a_domain_cannot_move_traffic() -> None:
+    assert "no domain with a certificate" in refused(bundle(target=SURROUNDINGS), SURROUNDINGS)
+
+
+def test_a_name_elsewhere_has_records_elsewhere() -> None:
+    found = bundle(domain="buy.apps.example.com")
+    template = rest_template()
+    maker = Maker(Path(tempfile.mkdtemp()), TARGET)
+    built = maker.built(template)
+    domain = DomainMessage(name="shop.example.org", certificate_arn=DOMAIN_OF_PIPELINE.certificate_arn)
+    result = built.result.model_copy(update={"flex": found.flex, "domains": [domain]})
+    made = assemble(maker.app, replace(built, result=result), maker._next(), TARGET, granted_domains=("*.example.org",))
+    assert "shop.example.org is not below apps.example.com" in refused(made)
+
+
+def test_the_given_network_is_fit_if_there_is_one() -> None:
+    target = replace(TARGET, flex=GIVEN)
+    require_fit(bundle(rest_template(VpcConfig={"SubnetIds": ["subnet-1"]}), target, network="given"), target)
+
+
+def test_all_reasons_are_told_at_once() -> None:
+    said = refused(bundle(second_function(), network="given"))
+    assert len(said.splitlines()) == 3
