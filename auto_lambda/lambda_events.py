@@ -10,6 +10,14 @@ from urllib.parse import parse_qs, unquote
 EventShape = Literal["rest-api", "http-api", "function-url"]
 _HOST = "proof.invalid"  # a name that never resolves (RFC 6761)
 _AGENT = "auto-lambda"
+_ADDRESS = "127.0.0.1"
+_TRACE = "Root=1-69560a00-000000000000000000000000"
+_TIME, _EPOCH = "01/Jan/2026:00:00:00 +0000", 1767225600000
+# What API Gateway says of a caller who signs nothing: each null.
+_NOBODY = (
+    "accessKey", "accountId", "caller", "cognitoAuthenticationProvider", "cognitoAuthenticationType",
+    "cognitoIdentityId", "cognitoIdentityPoolId", "principalOrgId", "user", "userArn",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +96,10 @@ def get_event(
 
 
 def _rest_api(path: str, query: str, stage: str, host: str, route: Route) -> Mapping[str, Any]:
-    headers = {"Host": host, "User-Agent": _AGENT, "X-Forwarded-Proto": "https", "X-Forwarded-Port": "443"}
+    headers = {
+        "Host": host, "User-Agent": _AGENT, "X-Amzn-Trace-Id": _TRACE, "X-Forwarded-For": _ADDRESS,
+        "X-Forwarded-Port": "443", "X-Forwarded-Proto": "https",
+    }  # fmt: skip
     asked = parse_qs(query, keep_blank_values=True)
     return {
         "resource": route.resource,
@@ -104,10 +115,17 @@ def _rest_api(path: str, query: str, stage: str, host: str, route: Route) -> Map
             "accountId": "123456789012",
             "apiId": "proof",
             "httpMethod": "GET",
-            "identity": {"sourceIp": "127.0.0.1", "userAgent": _AGENT},
+            "deploymentId": "proof",
+            "domainName": host,
+            "domainPrefix": host.partition(".")[0],
+            "extendedRequestId": "proof=",
+            "identity": {**dict.fromkeys(_NOBODY), "sourceIp": _ADDRESS, "userAgent": _AGENT},
             "path": f"/{stage}{path}",
             "protocol": "HTTP/1.1",
             "requestId": "00000000-0000-4000-8000-000000000000",
+            "requestTime": _TIME,
+            "requestTimeEpoch": _EPOCH,
+            "resourceId": "proof",
             "resourcePath": route.resource,
             "stage": stage,
         },
@@ -123,19 +141,23 @@ def _http_api(path: str, query: str, stage: str | None, host: str) -> Mapping[st
         "routeKey": "$default",
         "rawPath": raw,
         "rawQueryString": query,
-        "headers": {"host": host, "user-agent": _AGENT, "x-forwarded-proto": "https", "x-forwarded-port": "443"},
+        "headers": {
+            "host": host, "user-agent": _AGENT, "x-amzn-trace-id": _TRACE, "x-forwarded-for": _ADDRESS,
+            "x-forwarded-port": "443", "x-forwarded-proto": "https",
+        },
         "requestContext": {
             "accountId": "123456789012",
             "apiId": "proof",
             "domainName": host,
+            "domainPrefix": host.partition(".")[0],
             "http": {
-                "method": "GET", "path": raw, "protocol": "HTTP/1.1", "sourceIp": "127.0.0.1", "userAgent": _AGENT,
+                "method": "GET", "path": raw, "protocol": "HTTP/1.1", "sourceIp": _ADDRESS, "userAgent": _AGENT,
             },
             "requestId": "00000000-0000-4000-8000-000000000000",
             "routeKey": "$default",
             "stage": stage or "$default",
-            "time": "01/Jan/2026:00:00:00 +0000",
-            "timeEpoch": 1767225600000,
+            "time": _TIME,
+            "timeEpoch": _EPOCH,
         },
         "isBase64Encoded": False,
     }  # fmt: skip

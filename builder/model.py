@@ -157,6 +157,7 @@ class Draft:
         functions: logical ids by the names that the app's author knows.
         serves: how the main function's app takes requests where there is no Lambda; see `AppBuilt`.
         known_front: whether it is known what the main function takes, so that a request may be made up for it.
+        health: whether ``first_event`` is the GET that is sent after the deployment, so that its answer counts.
     """
 
     template: Template
@@ -172,3 +173,4 @@ class Draft:
     functions: Mapping[str, str] = field(default_factory=dict)
     serves: Serves = "lambda"
     known_front: bool = True
+    health: bool = False

@@ -17,6 +17,7 @@ from builder.compose import Parts
 from builder.dependencies.zips import UnsafeTree, write_zip
 from builder.diagnosis.other_python import NeedsSetuptools, OtherPythonMayDo, on_all
 from builder.frameworks.functions import SETTING_NAMES, with_functions
+from builder.frameworks.health_request import with_health_request
 from builder.frameworks.throttle import with_throttle
 from builder.lint import rights
 from builder.lint.lint import lint
@@ -161,7 +162,7 @@ def _compiled_and_proven(built: Built, parts: Parts, work: Path, progress: Build
     compiled = framework.compile(built, _made(work / "compile"), progress.say)
     options = built.source.options
     draft = with_throttle(with_functions(compiled, options.functions, built.source.python), options.throttle)
-    draft = _reaching_layer(draft)
+    draft = with_health_request(_reaching_layer(draft), options.asked_path, built.source.app.stage)
     code_zip = _zipped(draft, built, work / "code.zip")
     lint(draft.template, {**SETTING_NAMES, **framework.setting_names}, options.environment)
     _warn(progress, (*draft.warnings, *rights.warnings(draft.template)))

@@ -16,8 +16,9 @@ WHERE_SECRETS_GO = (  # the one place to name a command for it
     "inside a function."
 )
 _NO_SPACE = (errno.EFBIG, errno.ENOSPC, errno.EDQUOT)
-_NETWORK_ERRORS = frozenset({"gaierror", "ConnectionError", "ConnectionRefusedError", "URLError", "NewConnectionError",
+NETWORK_ERRORS = frozenset({"gaierror", "ConnectionError", "ConnectionRefusedError", "URLError", "NewConnectionError",
                       "ConnectError", "OperationalError"})  # fmt: skip
+"""Names of exceptions that a network raises which is not there."""
 _OF_TEMPLATES = frozenset({"TemplateNotFound", "TemplateDoesNotExist"})  # jinja2's, Django's
 _TEMPLATE = re.compile(r"[\w./-]{1,255}")
 _OF_THE_LOADER = frozenset({"ImportError", "OSError"})
@@ -68,7 +69,7 @@ def remedy(
         )
     if found := _VERSION.search(loader):
         return Code.GLIBC_TOO_NEW, f"It needs {found[1]}: use the package's manylinux wheel."
-    if _NETWORK_ERRORS.intersection(types):
+    if NETWORK_ERRORS.intersection(types):
         return Code.APP_DOES_NOT_IMPORT, (
             "There is no network while a package is tested: connect inside functions, when it is needed."
         )

@@ -20,6 +20,7 @@ from builder.diagnosis.missing_libraries import missing_by_name
 from builder.diagnosis.syntax import clean
 from builder.model import Built, Draft, Source
 from builder.proof.audit import OPT, TASK, audit
+from builder.proof.health import judge
 from builder.proof.lambda_libraries import libraries
 from builder.proof.starts import Start, starts
 from builder.proof.system_libraries import visible
@@ -110,7 +111,15 @@ class Prover:
                 error = _with_groups(error, told, built.source, self._hint)
                 raise _without_slim(error, told) if built.source.options.package.slim else error
             return None, (f"its variables come from elsewhere, so only the deployment will show it: {error.message}",)
-        return results[0].init_ms, ()
+        return results[0].init_ms, self._asked(draft, built, wanted[0], results[0])
+
+    def _asked(self, draft: Draft, built: Built, main: Start, told: Result) -> tuple[str, ...]:
+        """Return a warning, or raise the error, of an app that starts and then answers 5xx."""
+        source = built.source
+        verdict = judge(draft, main, told, _shown(draft, built), source.python, source.options.asked_path)
+        if isinstance(verdict, AppError):
+            raise verdict
+        return (verdict,) if verdict else ()
 
     def _command(self, wanted: tuple[Start, ...], code: Path, built: Built, work: Path, result: Path) -> Command:
         python = self._tools.python("runtime", built.source.python)

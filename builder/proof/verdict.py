@@ -54,6 +54,14 @@ class ExceptionReport(BaseModel):
     lacking: list[str] = []
 
 
+class AnswerReport(BaseModel):
+    """What a function answered to a request."""
+
+    model_config = ConfigDict(strict=True, frozen=True)
+    status: int
+    body: str
+
+
 class Result(BaseModel):
     """The result of one start."""
 
@@ -63,6 +71,9 @@ class Result(BaseModel):
     peak_mb: int
     status: int
     problem: ExceptionReport | None
+    answer: AnswerReport | None = None
+    printed: str = ""
+    network: bool = False
 
 
 def failure(
@@ -93,6 +104,22 @@ def failure(
     if problem:
         return _AppException(start, problem, shown, python, code).error()
     return _process_ended(start, result, output, shown)
+
+
+def unhealthy(
+    start: Start, problem: ExceptionReport, what: str, shown: Mapping[Path, str], python: str, code: Path
+) -> AppError:
+    """Return the error for an exception at a request; its code says what is known of the cause.
+
+    Args:
+        start: what was asked.
+        problem: the exception.
+        what: a summary of what was answered.
+        shown: folders by the name that the uploader knows.
+        python: the target's minor.
+        code: the folder that it was started from.
+    """
+    return _AppException(start, problem, shown, python, code, summary=what).error()
 
 
 def _out_of_memory(start: Start, result: Result) -> AppError:
@@ -139,8 +166,16 @@ class _AppException:
     """An exception of the app, turned into an error."""
 
     def __init__(
-        self, start: Start, problem: ExceptionReport, shown: Mapping[Path, str], python: str, code: Path
+        self,
+        start: Start,
+        problem: ExceptionReport,
+        shown: Mapping[Path, str],
+        python: str,
+        code: Path,
+        *,
+        summary: str = "",
     ) -> None:
+        self._asked = summary
         self._code = code
         self._start = start
         self._shown = shown
@@ -222,6 +257,8 @@ class _AppException:
 
     def _summary(self) -> str:
         where = self._problem.where
+        if self._asked:
+            return self._asked
         if where == "handler":
             return f"{self._start.function} ({self._start.handler}) does not start"
         if where == "event":
@@ -259,6 +296,11 @@ class _AppException:
                 'asks for, or put script code under `if __name__ == "__main__":`.'
             )
         told = f"{with_names(problem.traceback, self._shown)}\n{problem.message}"
-        return import_hint(told, own=own) or (
-            "The last lines say what went wrong: correct it, and make sure that the import works on your machine."
-        )
+        if hint := import_hint(told, own=own):
+            return hint
+        if self._asked:
+            return (
+                "The last lines say what went wrong: correct it. `health_path` in auto-lambda.toml chooses another "
+                "path to ask for."
+            )
+        return "The last lines say what went wrong: correct it, and make sure that the import works on your machine."

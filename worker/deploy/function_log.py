@@ -12,6 +12,8 @@ _PLATFORM = re.compile(
     r"(?:START|END|REPORT|INIT_START|INIT_REPORT|XRAY|EXTENSION)\b[^\n]{0,200}?(?:RequestId|Runtime|TraceId|Name)\b"
     r"|\{\"time\":\"[^\"\n]{1,40}\",\"type\":\"platform\."
 )
+# The runtime client ends a record before its traceback, so the next one begins in the traceback's last line.
+_RECORD = re.compile(r"(?<=[^\n])(?=\[(?:DEBUG|INFO|WARNING|ERROR|CRITICAL)\]\t)")
 _KEY_ENDS = re.compile(r"-----END [A-Z ]{0,40}PRIVATE KEY-----")
 _KEY_BEGINS = re.compile(r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----")
 
@@ -29,7 +31,7 @@ def last_lines(log: str) -> str:
     lines = log.replace("\r\n", "\n").replace("\r", "\n").replace("\N{NO-BREAK SPACE}", " ").split("\n")
     if len(log.encode()) >= _CUT:
         del lines[0]
-    own = "\n".join(line for line in lines if not _PLATFORM.match(line))
+    own = _RECORD.sub("\n", "\n".join(line for line in lines if not _PLATFORM.match(line)))
     end = _KEY_ENDS.search(own)
     if end and not _KEY_BEGINS.search(own, 0, end.start()):
         own = own[end.end() :]

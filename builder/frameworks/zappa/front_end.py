@@ -28,6 +28,7 @@ from builder.frameworks.zappa.events import called_functions, tasks_use_topic
 from builder.frameworks.zappa.patches import (
     CALL_LIVE_ALIAS,
     DISCONNECT_AFTER_ANSWER,
+    LOG_FAILED_REQUESTS,
     STAGE_IN_QUARTS_PATH,
     UNWRAP_SINGLE_FUNCTIONS,
 )
@@ -234,7 +235,7 @@ def _write_code(package: Path, code: Path, packaged: Packaged, settings: StageSe
         shutil.copyfile(zappa / "ext" / "django_zappa.py", code / "django_zappa_app.py", follow_symlinks=False)
     tasks = "" if tasks_use_topic(settings) else CALL_LIVE_ALIAS
     asgi = DISCONNECT_AFTER_ANSWER + STAGE_IN_QUARTS_PATH if (zappa / "asgi.py").is_file() else ""
-    settings_py = packaged.settings_py + UNWRAP_SINGLE_FUNCTIONS + tasks + asgi
+    settings_py = packaged.settings_py + UNWRAP_SINGLE_FUNCTIONS + LOG_FAILED_REQUESTS + tasks + asgi
     (code / "zappa_settings.py").write_text(settings_py, encoding="utf-8")
     return warnings if replaced else ()
 

@@ -6,6 +6,28 @@ import os
 if os.environ.get("AWS_LAMBDA_FUNCTION_NAME", ":").count(":") == 0:
     os.environ["AWS_LAMBDA_FUNCTION_NAME"] += ":live"
 """
+LOG_FAILED_REQUESTS = """
+# zappa prints an exception's message only, and answers with its traceback only where debug is on.
+def _log_failed_requests():
+    import sys
+    import traceback
+
+    for name in ("handler", "zappa.handler"):
+        found = getattr(sys.modules.get(name), "LambdaHandler", None)
+        handle = getattr(found, "_handle_request_exception", None)  # not before zappa 0.60
+        if handle is None or hasattr(handle, "_auto_lambda"):
+            continue
+
+        def logged(self, event, context, exception, handle=handle):
+            traceback.print_exception(type(exception), exception, exception.__traceback__)
+            return handle(self, event, context, exception)
+
+        logged._auto_lambda = True
+        found._handle_request_exception = logged
+
+
+_log_failed_requests()
+"""
 UNWRAP_SINGLE_FUNCTIONS = """
 # Handlers before zappa 0.63 support one function per source, which must not be in a list.
 AWS_EVENT_MAPPING = {arn: found[0] if len(found) == 1 else found for arn, found in AWS_EVENT_MAPPING.items()}

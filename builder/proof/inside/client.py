@@ -36,9 +36,14 @@ OF_ABSENCE = (ModuleNotFoundError, NameError, AttributeError, TypeError)
 """Also what code raises that imports a module only where it is there, and then takes it for granted."""
 
 
+NETWORK_EVENTS = frozenset({"socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "socket.sendto"})
+network_used: list[str] = []
+
+
 def main() -> None:
     """Run the runtime: load the handler, then ask for events until killed."""
     faulthandler.enable()
+    sys.addaudithook(note_network)
     os.environ["PYTHONPATH"] = os.environ.pop("_PROOF_PYTHONPATH")
     if Path(sys.path[0]) == Path(__file__).parent:
         del sys.path[0]  # the folder of this program
@@ -282,11 +287,19 @@ def chain(error: BaseException | None) -> Iterator[BaseException]:
         error = error.__cause__ or error.__context__
 
 
-def report(problem: dict[str, Any]) -> None:
+def note_network(event: str, _: tuple[Any, ...]) -> None:
+    """Tell the server, once, that the app tries to use a network, which it may have on Lambda."""
+    if event in NETWORK_EVENTS and not network_used:
+        network_used.append(event)
+        with contextlib.suppress(Exception):
+            report({}, "network")
+
+
+def report(problem: dict[str, Any], about: str = "problem") -> None:
     """Send a report to the server that also is the Runtime API."""
     connection = http.client.HTTPConnection(os.environ["AWS_LAMBDA_RUNTIME_API"], timeout=5)
     try:
-        connection.request("POST", "/proof/problem", json.dumps(problem))
+        connection.request("POST", f"/proof/{about}", json.dumps(problem))
         connection.getresponse().read()
     except OSError:
         pass

@@ -4,8 +4,9 @@ Run in the sandbox by a Python like Lambda's. Request: ``task``, ``layer`` and `
 Lambda and its real one, for where nothing is isolated; ``layer`` may be null), ``libraries`` (the file names of
 Lambda's), ``init_seconds``, and ``starts``, each with ``handler``, ``environment``, ``memory`` (MB), ``seconds`` (for
 one event), ``event`` (or null) and ``called`` (name -> dotted path of a function that must exist). Result: ``starts``,
-each with ``ended``, ``init_ms``, ``peak_mb``, ``status`` (how the process ended, negative for a signal) and ``problem``
-(what the client reported of an exception, or null).
+each with ``ended``, ``init_ms``, ``peak_mb``, ``status`` (how the process ended, negative for a signal), ``problem``
+(what the client reported of an exception, or null), ``answer`` (its first one, null without a status: ``status`` and
+``body``), ``printed`` (the end of what it printed since its first event) and ``network`` (whether it tried to use one).
 
 The API: docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html. Measured time excludes waiting for a processor, so that
 no function is too slow because this machine is busy.
@@ -24,11 +25,15 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 CLIENT = Path(__file__).with_name("client.py")
 PARALLEL_STARTS = 2
 POLL_SECONDS = 0.01  # seconds
+HTTP_STATUSES = range(100, 600)
+MOST_PRINTED = 16_000  # bytes
+MOST_ANSWERED = 4_000  # characters
+LAST_OUTPUT_SECONDS = 2.0  # for what a process has printed before it ended
 
 
 class RuntimeApi(ThreadingHTTPServer):
@@ -39,6 +44,9 @@ class RuntimeApi(ThreadingHTTPServer):
     def __init__(self, events: list[dict[str, Any]]) -> None:
         super().__init__(("127.0.0.1", 0), RuntimeApiHandler)
         self.events = list(events)
+        self.output: OutputTail | None = None
+        self.answer: bytes | None = None
+        self.network = False
         self.asked = 0  # how often it asked for an event: once more than it has answered
         self.failed = False
         self.problem: dict[str, Any] | None = None
@@ -66,6 +74,8 @@ class RuntimeApiHandler(BaseHTTPRequestHandler):
             api.closed.wait()
             self.close_connection = True
             return
+        if api.output and api.asked == 1:
+            api.output.clear()
         body = json.dumps(api.events.pop(0)).encode()
         self._answer(200, body, {
             "Lambda-Runtime-Aws-Request-Id": f"00000000-0000-4000-8000-{api.asked:012}",
@@ -80,6 +90,10 @@ class RuntimeApiHandler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(length)) if length else self._chunks()
         if self.path == "/proof/problem":
             api.problem = api.problem or json.loads(body)
+        elif self.path == "/proof/network":
+            api.network = True
+        elif self.path.endswith("/response"):
+            api.answer = body if api.answer is None else api.answer
         elif self.path.endswith("/error"):
             api.failed = True
         self._answer(202, b"{}", {})
@@ -102,6 +116,36 @@ class RuntimeApiHandler(BaseHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         """Log nothing."""
+
+
+class OutputTail:
+    """Passes on what a process prints, and keeps the end of it."""
+
+    def __init__(self, pipe: IO[bytes]) -> None:
+        self._pipe = pipe
+        self._kept = bytearray()
+        self._lock = threading.Lock()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def clear(self) -> None:
+        """Forget what was printed so far."""
+        with self._lock:
+            self._kept.clear()
+
+    def text(self) -> str:
+        """Return the end of what was printed, once the process has ended."""
+        self._thread.join(LAST_OUTPUT_SECONDS)  # a process that it has left behind may hold the pipe
+        with self._lock:
+            return self._kept.decode(errors="replace")
+
+    def _run(self) -> None:
+        while chunk := os.read(self._pipe.fileno(), 65_536):
+            with self._lock:
+                self._kept += chunk
+                del self._kept[:-MOST_PRINTED]
+            sys.stdout.buffer.write(chunk)
+            sys.stdout.buffer.flush()
 
 
 class ProcessMonitor:
@@ -142,7 +186,10 @@ def start(one: dict[str, Any], request: dict[str, Any], base: dict[str, str]) ->
         # Not isolated: what the app sets for Python holds here as well. The client puts PYTHONPATH in its place.
         [sys.executable, "-s", "-B", "-u", str(CLIENT)],
         cwd=base["LAMBDA_TASK_ROOT"], env=environment, stdin=subprocess.DEVNULL, start_new_session=True,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     )  # fmt: skip
+    assert process.stdout  # noqa: S101 - a pipe
+    api.output = OutputTail(process.stdout)
     watch = ProcessMonitor(process.pid)
     try:
         result = wait_for_start(process, api, watch, one, request["init_seconds"], len(events))
@@ -151,7 +198,21 @@ def start(one: dict[str, Any], request: dict[str, Any], base: dict[str, str]) ->
             os.killpg(process.pid, signal.SIGKILL)
         status = process.wait()
         api.closed.set()
-    return {**result, "status": status, "peak_mb": watch.peak_mb, "problem": api.problem}
+    return {
+        **result, "status": status, "peak_mb": watch.peak_mb, "problem": api.problem, "answer": answer_of(api.answer),
+        "printed": api.output.text(), "network": api.network,
+    }  # fmt: skip
+
+
+def answer_of(body: bytes | None) -> dict[str, Any] | None:
+    """Return the status and the beginning of the body of an answer to a request, None if it is none."""
+    try:
+        said = json.loads(body or b"")
+        status = int(said["statusCode"])
+        text = str(said.get("body", ""))[:MOST_ANSWERED]
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError):
+        return None
+    return {"status": status, "body": text} if status in HTTP_STATUSES else None
 
 
 def wait_for_start(

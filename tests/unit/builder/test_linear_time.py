@@ -26,6 +26,7 @@ from builder.frameworks.zappa import events
 from builder.frameworks.zappa.settings import StageSettings
 from builder.model import Options
 from builder.proof.distributions import owners
+from builder.proof.printed import last_exception
 from builder.sandbox.output import Lines
 from builder.sandbox.output import printable as printable_line
 from builder.source import documents
@@ -286,6 +287,7 @@ def test_names_of_wheels_on_an_index(worst: Callable[[int], str]) -> None:
     assert_linear(lambda text: wheels.fits(text, TARGET), worst)
 
 
+HEADER = "Traceback (most recent call last):\n"
 PRINTED = {
     "titles": repeated("\x1b]"),
     "device strings": repeated("\x1bP"),
@@ -321,3 +323,19 @@ def test_the_files_of_a_distribution(tmp_path: Path) -> None:
 
     assert_linear(parse, numbered("a/{:08}.so,sha256=x,1\n"))
     assert_linear(parse, repeated('"'))
+
+
+PRINTED = {
+    "headers": repeated(HEADER),
+    "frames": repeated('  File "a.py", line 1, in a\n', start=HEADER, end="a.B: c"),
+    "chained": repeated(f"{HEADER}A: b\n\nDuring handling of the above exception, another exception occurred:\n\n"),
+    "records without a line end": repeated("[INFO]\t", start=HEADER),
+    "a dotted type": repeated("a.", start=HEADER, end="B: c"),
+    "errno": repeated(":", start=f"{HEADER}OSError: [Errno 2] ", end="'x"),
+    "missing": repeated("No module named '", start=f"{HEADER}ImportError: "),
+}
+
+
+@pytest.mark.parametrize("worst", PRINTED.values(), ids=PRINTED)
+def test_exceptions_that_a_program_has_printed(worst: Callable[[int], str]) -> None:
+    assert_linear(lambda text: last_exception(text, "health"), worst)

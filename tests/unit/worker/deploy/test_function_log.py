@@ -48,6 +48,11 @@ def test_a_key_without_its_beginning_is_not_shown(kind: str) -> None:
     assert last_lines(whole) == whole
 
 
+def test_each_record_has_lines_of_its_own() -> None:
+    log = "[ERROR]\t2026-01-02T12:00:00.000Z\t0f1e\tno\nTraceback: a\nKeyError: 'x'[INFO]\t2026\t0f1e\tasked\n"
+    assert last_lines(log).splitlines()[-2:] == ["KeyError: 'x'", "[INFO]\t2026\t0f1e\tasked"]
+
+
 @given(st.text(max_size=200))
 def test_a_log_of_any_text_can_be_shown(log: str) -> None:
     assert len(last_lines(log)) <= len(log)

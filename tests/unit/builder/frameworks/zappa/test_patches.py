@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 from auto_lambda.tools import ToolEnvironments
-from builder.frameworks.zappa.patches import DISCONNECT_AFTER_ANSWER, STAGE_IN_QUARTS_PATH
+from builder.frameworks.zappa.patches import DISCONNECT_AFTER_ANSWER, LOG_FAILED_REQUESTS, STAGE_IN_QUARTS_PATH
 
 APPS = {
     # Django's ASGIHandler.__call__: the request's task is cancelled if the client leaves before the answer.
@@ -54,6 +54,31 @@ def test_an_asgi_app_is_not_disconnected_before_it_has_answered(app: str) -> Non
     code = f"import asyncio\n{DISCONNECT_AFTER_ANSWER}\n{app}\n{RUN}"
     ended = subprocess.run([python, "-c", code], capture_output=True, text=True, timeout=60, check=False)
     assert ended.stdout == "201 b'one, two'\n" * 2, ended.stderr
+
+
+FAILS = """
+import sys, types
+from zappa import handler
+from zappa.handler import LambdaHandler
+sys.modules["handler"] = handler
+%s
+%s
+whole = object.__new__(LambdaHandler)
+whole.settings = None
+try:
+    raise KeyError("COLOR")
+except KeyError as error:
+    print(whole._handle_request_exception({}, None, error)["statusCode"])
+"""
+
+
+def test_an_exception_at_a_request_is_logged_with_its_traceback() -> None:
+    python = ToolEnvironments().python("compiler", "3.12")
+    code = FAILS % (LOG_FAILED_REQUESTS, LOG_FAILED_REQUESTS)  # settings may be read twice
+    ended = subprocess.run([python, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert ended.stdout.endswith("500\n"), ended.stderr
+    assert ended.stderr.count("Traceback (most recent call last):") == 1
+    assert ended.stderr.endswith("KeyError: 'COLOR'\n")
 
 
 STAGED = """
