@@ -118,11 +118,22 @@ def test_the_same_zip_again_changes_nothing(stack: Stack, app: Evolving) -> None
 
 def test_a_version_that_does_not_answer_is_taken_back(stack: Stack, app: Evolving) -> None:
     fine = app.drop(small_chalice("'fine'"))
-    broken = stack.final(stack.drop(app.name, make_zip(small_chalice("1 / 0"))))
-    assert broken["status"] == "failed"
+    only_there = "1 / (os.environ['AWS_ACCESS_KEY_ID'] == 'proof')"
+    broken = stack.final(stack.drop(app.name, make_zip(small_chalice(only_there))))
+    assert (broken["status"], broken["step"]) == ("failed", "verify")
     assert broken["error"]["code"] == "unhealthy"
     assert "500" in broken["error"]["message"]
+    assert broken["function_log"][-1] == "ZeroDivisionError: division by zero"
+    assert (broken["url"], broken["serving"]["upload"]) == (fine["url"], fine["upload"]["version"])
     assert stack.http(fine["url"]).text == "fine"
+
+
+def test_a_version_that_cannot_answer_is_not_deployed(stack: Stack, app: Evolving) -> None:
+    broken = stack.final(stack.drop(app.name, make_zip(small_chalice("1 / 0"))))
+    assert (broken["status"], broken["step"]) == ("failed", "prove")
+    assert broken["error"]["code"] == "unhealthy"
+    assert broken["error"]["message"].endswith("ZeroDivisionError: division by zero")
+    assert (broken["function"], broken["serving"]) == (None, None)
 
 
 def test_stages_are_apps_of_their_own(stack: Stack, app: Evolving) -> None:
