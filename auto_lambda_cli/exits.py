@@ -63,4 +63,25 @@ def plain_errors() -> Iterator[None]:
     except ProfileNotFound as error:
         raise leave(Exit.USAGE, f"{error}: set AWS_PROFILE to one of `aws configure list-profiles`") from None
     except (Boto3Error, BotoCoreError, ClientError) as error:
-        raise leave(Exit.USAGE, f"AWS says: {error}") from None
+        raise leave(Exit.USAGE, aws_says(error)) from None
+
+
+_EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"})
+_UNKNOWN = frozenset({"AuthFailure", "InvalidAccessKeyId", "InvalidClientTokenId", "UnrecognizedClientException"})
+_SSO = frozenset({
+    "CredentialRetrievalError", "SSOTokenLoadError", "TokenRetrievalError", "UnauthorizedSSOTokenError",
+})  # fmt: skip
+
+
+def aws_says(error: Exception) -> str:
+    """Say what AWS, or its client, reports; with what to do if credentials are the reason."""
+    response = getattr(error, "response", None) or {}
+    code = response.get("Error", {}).get("Code") if isinstance(response, dict) else None
+    again = "log in again (for example with `aws sso login`), and repeat the command"
+    if code in _EXPIRED or type(error).__name__ in _SSO:
+        return f"the AWS credentials have expired: {again}\nAWS says: {error}"
+    if code in _UNKNOWN:
+        return f"AWS does not know these credentials: {again}\nAWS says: {error}"
+    if code == "400":  # S3 gives no reason when it is asked for an object's metadata
+        return f"AWS says: {error}\nIf the credentials have expired, {again}"
+    return f"AWS says: {error}"

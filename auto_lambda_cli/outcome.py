@@ -11,7 +11,7 @@ from types import MappingProxyType
 from auto_lambda import drops, keys
 from auto_lambda.aws.s3 import ObjectStore
 from auto_lambda.receipts import Receipt
-from auto_lambda_cli.exits import Exit, leave, say, tell
+from auto_lambda_cli.exits import Exit, aws_says, leave, say, tell
 
 _SHOWN = 8  # changes of rights
 _MAY_BE_MISSING = (
@@ -81,7 +81,7 @@ def _followed(store: ObjectStore, dropped: drops.Drop, timeout: float) -> Receip
             f"{error}; it continues in the background, see: auto-lambda status, auto-lambda logs {words(dropped.app)}",
         ) from None
     except (BotoCoreError, ClientError) as error:
-        raise leave(Exit.FAILED, f"the upload is in the bucket, but following it failed: {error}") from None
+        raise leave(Exit.FAILED, f"the upload is in the bucket, but following it failed. {aws_says(error)}") from None
     except KeyboardInterrupt:
         raise leave(Exit.INTERRUPTED, "interrupted; it continues in the background, see: auto-lambda status") from None
     return receipt
