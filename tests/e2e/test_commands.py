@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
-from e2e_stack import Drop, Stack, make_zip, until
+from e2e_stack import AUTO_LAMBDA, Drop, Stack, make_zip, small_zappa, until
 
 WSGI = """
 import os
@@ -88,6 +91,22 @@ def test_configuration_takes_the_place_of_the_zips_until_it_is_unset(stack: Stac
     assert told(stack, "config", "asked") == [{"key": "GREETING", "value": "configured", "secret": False}]
     assert told(stack, "config", "asked", "unset", "GREETING")["status"] == "live"
     assert stack.http(receipt["url"]).text == "from dev"
+
+
+def test_a_watched_folder_is_deployed_on_each_save(stack: Stack, tmp_path: Path) -> None:
+    code = tmp_path / "app.py"
+    (tmp_path / "zappa_settings.json").write_bytes(str(small_zappa()["zappa_settings.json"]).encode())
+    code.write_text(str(small_zappa()["app.py"]))
+    command = [str(AUTO_LAMBDA), "watch", str(tmp_path), "--name", "watched"]
+    with subprocess.Popen(command, env=stack.environ, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        url = process.stdout.readline().strip()
+        assert stack.http(url).text == "small"
+        code.write_text(code.read_text().replace("small", "saved"))
+        assert process.stdout.readline().strip() == url
+        assert stack.http(url).text == "saved"
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 130
 
 
 def layer_of(stack: Stack, function: str) -> str:
