@@ -20,8 +20,13 @@ PIPELINE_TAG = "auto-lambda:pipeline"
 DEFAULT_PIPELINE = "auto-lambda"
 """The name of a pipeline that was given none."""
 
-BY_LAMBDA_ONLY: Mapping[str, Any] = {"Null": {"lambda:SourceFunctionArn": "true"}}
-"""A condition that requests of a function's code never meet, but those that Lambda itself makes for networks do.
+FLEX_TAG = "auto-lambda:flex"
+"""Tag of a stack of what an app needs on Fargate, and so of the roles of its tasks."""
+
+BY_LAMBDA_ONLY: Mapping[str, Any] = {
+    "Null": {"lambda:SourceFunctionArn": "true", f"aws:PrincipalTag/{FLEX_TAG}": "true"}
+}
+"""A condition that requests of an app's code never meet, but those that Lambda itself makes for networks do.
 
 https://docs.aws.amazon.com/lambda/latest/dg/permissions-source-function-arn.html
 """

@@ -14,7 +14,7 @@ from iam.handlers import VIA
 from iam.template import ACCOUNT, PARTITION, REGION, PipelineStack
 
 from auto_lambda.keys import App
-from auto_lambda.namespace import APP_TAG, STAGE_TAG, WIDE_ACTIONS, Place, namespace, namespace_boundary
+from auto_lambda.namespace import APP_TAG, FLEX_TAG, STAGE_TAG, WIDE_ACTIONS, Place, namespace, namespace_boundary
 
 STACK = PipelineStack()
 PLACE = Place(PARTITION, REGION, ACCOUNT)
@@ -306,8 +306,44 @@ def test_who_opens_the_account_is_told_that_whoever_may_drop_may_read_it() -> No
 
 def test_the_template_has_the_namespace_that_the_worker_judges_by() -> None:
     written = statements(STACK.document("NamespaceBoundary"))
-    assert written[: -len(never())] == namespace_boundary(PLACE)["Statement"]
+    *own, for_tasks = written[: -len(never())]
+    assert own == namespace_boundary(PLACE)["Statement"]
+    assert for_tasks["Sid"] == "TaskArtifacts"
     assert written[-len(never()) :] == statements(STACK.document("AppBoundary"))[-len(never()) :]
+
+
+def task(boundary: str) -> Principal:
+    """The role of an app's tasks on Fargate: its code has no function that it comes from."""
+    principal = role(SHOP, boundary)
+    context = {name: value for name, value in principal.context.items() if name != "lambda:SourceFunctionArn"}
+    return replace(principal, context={**context, f"aws:PrincipalTag/{FLEX_TAG}": "1"})
+
+
+@pytest.mark.parametrize("boundary", BOUNDARIES)
+def test_tasks_read_code_and_layers_and_functions_do_not(boundary: str) -> None:
+    artifacts = STACK.arn("ArtifactsBucket")
+    for key in ("bundles/x.zip", "layers/x.zip", "entrypoints/x.zip"):
+        assert allowed(task(boundary), asked("s3", "GetObject", f"{artifacts}/{key}"))
+        assert not allowed(role(SHOP, boundary), asked("s3", "GetObject", f"{artifacts}/{key}"))
+
+
+@pytest.mark.parametrize("boundary", BOUNDARIES)
+@pytest.mark.parametrize(
+    ("action", "key"),
+    [
+        ("GetObject", "bundles/x.template.json"), ("GetObject", "bundles/x.lock.txt"), ("GetObject", "wheels/x/y.whl"),
+        ("GetObject", "grants/dev/shop.json"), ("PutObject", "bundles/x.zip"), ("DeleteObject", "layers/x.zip"),
+        ("GetObjectVersion", "bundles/x.zip"),
+    ],
+)  # fmt: skip
+def test_tasks_reach_nothing_else_of_the_pipelines(boundary: str, action: str, key: str) -> None:
+    assert not allowed(task(boundary), asked("s3", action, f"{STACK.arn('ArtifactsBucket')}/{key}"))
+    assert not allowed(task(boundary), asked("s3", "ListBucket", STACK.arn("ArtifactsBucket")))
+
+
+@pytest.mark.parametrize("boundary", BOUNDARIES)
+def test_code_of_tasks_makes_no_network_interfaces(boundary: str) -> None:
+    assert not allowed(task(boundary), asked("ec2", "CreateNetworkInterface", "*"))
 
 
 def never() -> list[Any]:

@@ -9,13 +9,13 @@ from __future__ import annotations
 from typing import Any
 
 from worker.bundle.flex.parts import (
-    DRAIN_SECONDS,
     HEALTH_PATH,
     PORT,
     FlexParts,
     Resource,
     Resources,
     attribute,
+    drain_seconds,
     resource,
 )
 
@@ -165,7 +165,7 @@ def _targets(parts: FlexParts) -> Resource:
         UnhealthyThresholdCount=2,
         Matcher={"HttpCode": "200"},
         TargetGroupAttributes=[
-            {"Key": "deregistration_delay.timeout_seconds", "Value": str(DRAIN_SECONDS)},
+            {"Key": "deregistration_delay.timeout_seconds", "Value": str(drain_seconds(parts.settings))},
         ],
     )
 

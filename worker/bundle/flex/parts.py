@@ -20,14 +20,18 @@ RUNNING = "Running"
 
 PORT = 8080
 HEALTH_PATH = "/.auto-lambda/health"
-DRAIN_SECONDS = 30
-STOP_SECONDS = DRAIN_SECONDS + 10  # from SIGTERM to SIGKILL
+_LEAST_DRAIN, _MOST_DRAIN = 5, 30  # seconds
 
 TOPIC = "flex-controller-platform_hints"
 """The controller's topic, which alarms tell."""
 
 FLEX_ROLE = "auto-lambda/flex/flex-stacks"
 """Path and name of the controller's role, with which CloudFormation changes flex stacks."""
+
+
+def drain_seconds(settings: FlexMessage) -> int:
+    """Return how long a task that ends still answers: requests in flight take no longer on an API of Lambda."""
+    return max(_LEAST_DRAIN, min(_MOST_DRAIN, settings.ttl))
 
 
 @dataclass(frozen=True, slots=True)

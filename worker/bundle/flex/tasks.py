@@ -6,9 +6,10 @@ import textwrap
 from typing import Any
 
 from worker.bundle.flex.network import task_network
-from worker.bundle.flex.parts import PORT, STOP_SECONDS, FlexParts, Resource, Resources, attribute, resource
+from worker.bundle.flex.parts import PORT, FlexParts, Resource, Resources, attribute, drain_seconds, resource
 
 CONTAINER = "app"
+_KILL_SECONDS = 10  # more than a task takes to drain
 _CPU_PERCENT = 60  # what scaling keeps
 _TRUST = {
     "Version": "2012-10-17",
@@ -69,7 +70,7 @@ def _definition(parts: FlexParts) -> Resource:
         "Command": [parts.bucket, entrypoint.key, entrypoint.sha256],
         "Environment": [{"Name": name, "Value": value} for name, value in sorted(parts.environment.items())],
         "PortMappings": [{"ContainerPort": PORT, "Protocol": "tcp"}],
-        "StopTimeout": STOP_SECONDS,
+        "StopTimeout": drain_seconds(parts.settings) + _KILL_SECONDS,
         "LogConfiguration": {
             "LogDriver": "awslogs",
             "Options": {

@@ -11,7 +11,7 @@ from auto_lambda.model import Template
 from builder.protocol.flex import FlexMessage
 from entrypoint.task import VARIABLE, Artefact, BadTask, TaskDescription, describe
 from worker.bundle.domains import FRONT_OUTPUT, front
-from worker.bundle.flex.parts import DRAIN_SECONDS, EntrypointFile, FlexParts
+from worker.bundle.flex.parts import EntrypointFile, FlexParts, drain_seconds
 from worker.bundle.flex.resolve import CannotResolve, StackValues, resolved
 from worker.bundle.publish import RELEASE_VARIABLE, alias_output
 from worker.bundle.references import referenced
@@ -101,7 +101,7 @@ def _task(bundle: Bundle, flex: FlexMessage, own: OwnStack, bucket: str, code: s
                 kind=bundle.serves,
                 application=None,
                 health_path=bundle.health_path,
-                drain_seconds=DRAIN_SECONDS,
+                drain_seconds=drain_seconds(flex),
                 function_name=own.outputs["AutoLambdaFunction"],
                 # Its number is not known before the alias moves, and tasks come first.
                 function_version=function["Environment"]["Variables"][RELEASE_VARIABLE],

@@ -12,6 +12,7 @@ from auto_lambda.aws.s3 import ObjectStore
 from auto_lambda.errors import AppError, Code
 from auto_lambda.keys import App
 from auto_lambda.model import BuildLog
+from auto_lambda.namespace import FLEX_TAG
 from worker.bundle.domains import DOMAIN_OUTPUT, FRONT_OUTPUT
 from worker.bundle.flex.parts import FLEX_ROLE, EntrypointFile
 from worker.bundle.flex.template import START, flex_template
@@ -24,7 +25,6 @@ from worker.deploy.stack_errors import stack_failures
 from worker.model import Artifact, Bundle, DeployTarget
 from worker.ownership import foreign, stack_tags
 
-FLEX_TAG = "auto-lambda:flex"
 _ON_LAMBDA = START["Phase"]
 
 PackEntrypoint = Callable[[Path], Path]
