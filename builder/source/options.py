@@ -58,14 +58,17 @@ RESERVED_VARIABLES = frozenset(
 
 # With the last one, Python does not look beside the program that it runs: Lambda's own begins so.
 _BREAKS_PYTHON = frozenset({"PYTHONEXECUTABLE", "PYTHONHOME", "PYTHONPLATLIBDIR", "PYTHONSAFEPATH"})
-_RELEASE = "AUTO_LAMBDA_RELEASE"
+OUR_VARIABLES = frozenset({
+    "AUTO_LAMBDA_CONFIGURATION", "AUTO_LAMBDA_CONFIGURATION_REVISION", "AUTO_LAMBDA_HANDLER", "AUTO_LAMBDA_RELEASE",
+})  # fmt: skip
+"""What a function gets from the pipeline."""
 
 
 def why_refused(name: str) -> str | None:
     """Return why no app may set a variable of that name, None if it may: one answer, wherever the app names it."""
     if name in RESERVED_VARIABLES:
         return f"Lambda sets {name} itself"
-    if name == _RELEASE:
+    if name in OUR_VARIABLES:
         return f"Auto-Lambda sets {name} itself"
     if name in _BREAKS_PYTHON:
         return f"with {name}, Python does not find its own library on Lambda"

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from auto_lambda.errors import AppError, Code
 from builder.protocol.flex import FlexMessage
+from worker.bundle.configuration import LAYER
 from worker.bundle.domains import DOMAIN_OUTPUT, front
 from worker.deploy.gate import apis
 from worker.deploy.gate.symbols import lone_symbol
@@ -36,6 +37,8 @@ def cannot_flex(*reasons: str, hint: str = _HINT) -> AppError:
 
 def _reasons(bundle: Bundle, flex: FlexMessage, target: DeployTarget) -> Iterator[str]:
     view = TemplateView(bundle.template["Resources"])
+    if LAYER in bundle.template["Resources"]:
+        yield "it has a configuration in Parameter Store, which tasks on Fargate do not load: unset it"
     if front(bundle.template) is None:
         yield "it has no HTTP API: plain handlers and function URLs have none"
     else:

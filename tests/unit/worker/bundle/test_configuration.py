@@ -12,8 +12,10 @@ from typing import Any
 import pytest
 from drafts import APP, SURROUNDINGS, Maker, rest_template
 
+from builder.source.options import OUR_VARIABLES
 from worker.bundle.assemble import renew
 from worker.bundle.configuration import LAYER, POLICY, REVISION, revision_of
+from worker.bundle.on_lambda.auto_lambda_configuration import HANDLER, PATH
 from worker.bundle.publish import RELEASE_VARIABLE
 from worker.deploy.gate.gate import pass_gate
 from worker.model import Bundle
@@ -93,3 +95,7 @@ def test_a_revision_changes_with_names_and_versions_and_is_none_without_any() ->
     assert revision_of({}) is None
     assert both == revision_of({"/a/C": "1 noon", "/a/B": "1 noon"})
     assert both != revision_of({"/a/B": "1 noon"}) != revision_of({"/a/B": "2 noon"})
+
+
+def test_no_app_may_set_the_variables_that_are_ours() -> None:
+    assert {PATH, HANDLER, REVISION, RELEASE_VARIABLE} == OUR_VARIABLES

@@ -25,7 +25,7 @@ from flex_parts import FLEX, GIVEN
 from auto_lambda.errors import AppError, Code
 from auto_lambda.model import Template
 from builder.protocol.messages import DomainMessage
-from worker.bundle.assemble import assemble
+from worker.bundle.assemble import assemble, renew
 from worker.deploy.flex.fitness import require_fit
 from worker.model import Bundle, DeployTarget
 
@@ -113,3 +113,8 @@ def test_the_given_network_is_fit_if_there_is_one() -> None:
 def test_all_reasons_are_told_at_once() -> None:
     said = refused(bundle(second_function(), network="given"))
     assert len(said.splitlines()) == 3
+
+
+def test_a_configuration_that_tasks_would_not_load_is_refused(tmp_path: Path) -> None:
+    made = renew(bundle(), tmp_path, TARGET, narrow=False, revision="r1")
+    assert "configuration in Parameter Store" in refused(made)
