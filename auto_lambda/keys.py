@@ -10,6 +10,8 @@ from dataclasses import dataclass
 DEFAULT_STAGE = "dev"
 PREFIX = "apps/"
 SUFFIX = ".zip"
+ENDINGS = (SUFFIX, ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar", ".7z", ".rar")
+"""Of archives, in lower case. No object that the pipeline itself writes into the bucket has one."""
 RECEIPT_SUFFIX = ".receipt.json"
 ROLLBACK = "auto-lambda-rollback"
 """Metadata of a zip that was uploaded for a rollback: the object version whose release is wanted."""
@@ -125,7 +127,8 @@ def receipt_key(upload_key: str) -> str:
 
 def upload_key(receipt_key: str) -> str:
     """The key of the upload that a receipt belongs to."""
-    return receipt_key.removesuffix(RECEIPT_SUFFIX) + SUFFIX
+    stem = receipt_key.removesuffix(RECEIPT_SUFFIX)
+    return stem if stem.lower().endswith(ENDINGS) else stem + SUFFIX
 
 
 def log_key(upload_key: str) -> str:

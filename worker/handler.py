@@ -17,6 +17,7 @@ from worker.cancellation import Cancelled, CancelToken
 from worker.consumer.backoff import BackOff, when_throttled
 from worker.consumer.daemon import Busy, PutOff
 from worker.consumer.inbox import Delivery, InvalidKey
+from worker.consumer.misnamed import nearest
 from worker.deploy import DeployContext, Deployer
 from worker.guard import Guard, SupersedeCheck
 from worker.model import Upload
@@ -269,11 +270,19 @@ class DeliveryHandler:
                 AppError(
                     Code.BAD_KEY,
                     f"{invalid_key.key} cannot be deployed: {invalid_key.reason}.",
-                    hint="Upload it again as apps/<name>.zip or apps/<stage>/<name>.zip, and delete this one.",
+                    hint=_how_to_name(invalid_key.key),
                 )
             )
         if self._outbox:
             self._outbox.publish(refusal_of(report.receipt, invalid_key.bucket, delivery.id, self._now()))
+
+
+def _how_to_name(key: str) -> str:
+    better = nearest(key)
+    if better == key:
+        return "Upload it again as apps/<name>.zip or apps/<stage>/<name>.zip, and delete this one."
+    again = "Upload it again" if key.lower().endswith(keys.SUFFIX) else "Put the app's folder into a zip, upload that"
+    return f"{again} as {better} (apps/<name>.zip or apps/<stage>/<name>.zip), and delete this one."
 
 
 def _beside_live(receipt: Receipt, live: LiveRelease | None) -> Receipt:

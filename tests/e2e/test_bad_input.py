@@ -198,6 +198,16 @@ def test_key_that_names_no_app(stack: Stack, name: str) -> None:
     check_failed(stack.final(stack.drop(name, make_zip(small_chalice()))), "bad-key")
 
 
+def test_an_archive_that_is_misnamed_is_answered_with_a_name_that_works(stack: Stack) -> None:
+    misnamed = ("misnamed.zip", "prod/misnamed.zip", "apps/dev/misnamed.ZIP", "apps/misnamed.tar.gz")
+    put = [stack.s3.put_object(Bucket=stack.bucket, Key=key, Body=b"whatever")["VersionId"] for key in misnamed]
+    better = ("apps/misnamed.zip", "apps/prod/misnamed.zip", "apps/dev/misnamed.zip", "apps/misnamed.zip")
+    for key, version, wanted in zip(misnamed, put, better, strict=True):
+        receipt = stack.final(Drop(key, version))
+        check_failed(receipt, "bad-key")
+        assert f"as {wanted} " in receipt["error"]["hint"]
+
+
 def test_name_and_stage_too_long_together_for_a_function_that_zappa_finds(stack: Stack) -> None:
     drop = stack.drop(f"{'s' * 40}/{'n' * 40}", make_zip(small_zappa()))
     check_failed(stack.final(drop), "bad-key", "64")

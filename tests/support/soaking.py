@@ -357,8 +357,9 @@ class Soak:
         answer = self._sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])
         s3, bucket = self.client("s3"), self.pipeline.bucket
         configuration = s3.get_bucket_notification_configuration(Bucket=bucket)
-        (announced,) = configuration["QueueConfigurations"]
-        announced["QueueArn"] = answer["Attributes"]["QueueArn"]
+        announced = configuration["QueueConfigurations"]
+        for one in announced:
+            one["QueueArn"] = answer["Attributes"]["QueueArn"]
         s3.put_bucket_notification_configuration(
-            Bucket=bucket, NotificationConfiguration={"QueueConfigurations": [announced]}
+            Bucket=bucket, NotificationConfiguration={"QueueConfigurations": announced}
         )

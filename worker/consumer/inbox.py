@@ -22,6 +22,8 @@ from auto_lambda.aws.s3 import Head
 from auto_lambda.aws.sqs import Message, MessageGone, Queue
 from auto_lambda.model import Dropper
 from worker.cancellation import Cancelled
+from worker.consumer.misnamed import looks_meant
+from worker.consumer.misnamed import reason as why_misnamed
 from worker.model import Upload
 
 _CREATED = ("ObjectCreated:", "s3:ObjectCreated:")
@@ -280,16 +282,16 @@ class _Collector:
         version = None if item.version in ("null", "") else item.version
         if item.bucket != self.bucket:
             self.ignored.append(f"{item.bucket!r} is not our bucket (key {key!r})")
-        elif not (key.startswith(keys.PREFIX) and key.endswith(keys.SUFFIX)):
+        elif not (key.startswith(keys.PREFIX) and key.endswith(keys.SUFFIX)) and (removed or not looks_meant(key)):
             self.ignored.append(f"{key!r} is no upload")
         elif len(keys.receipt_key(key).encode("utf-8", "replace")) > _MAX_KEY:
             self.ignored.append(f"{key!r} leaves no room for a receipt beside it")
         else:
             try:
                 app = keys.parse(key)
-            except keys.BadKey as error:
+            except keys.BadKey:
                 if not removed:
-                    self.invalid_keys.append(InvalidKey(item.bucket, key, version, item.size, str(error)))
+                    self.invalid_keys.append(InvalidKey(item.bucket, key, version, item.size, why_misnamed(key)))
             else:
                 sequencer = item.sequencer or None
                 by = Dropper.told(item.principal, item.address)

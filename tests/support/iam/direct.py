@@ -27,6 +27,7 @@ _STACK = PipelineStack()
 _HERE = f"{REGION}:{ACCOUNT}"
 _UPLOADS, _ARTIFACTS = _STACK.arn("UploadsBucket"), _STACK.arn("ArtifactsBucket")
 _ZIP, _RECEIPT, _LOG = (f"{_UPLOADS}/apps/dev/shop{end}" for end in (".zip", ".receipt.json", ".log"))
+_BESIDE_MISNAMED = tuple(f"{_UPLOADS}/shop{end}" for end in (".receipt.json", ".log"))
 _STORED = tuple(
     f"{_ARTIFACTS}/{key}" for key in ("bundles/x.zip", "layers/x.zip", "entrypoints/x.zip", "wheels/k/record.json")
 )
@@ -187,7 +188,7 @@ CALLS: Mapping[Operation, Mapping[Who, Asks]] = {
     ("s3", "PutBucketNotificationConfiguration"): {_W: on("arn:aws:s3:::pictures", context=_ACCOUNT)},
     ("s3", "PutBucketTagging"): {_P: ANYTHING},
     ("s3", "PutPublicAccessBlock"): {_P: ANYTHING},
-    ("s3", "PutObject"): {_W: on(_RECEIPT, _LOG, *_STORED), _P: on(_ZIP)},
+    ("s3", "PutObject"): {_W: on(_RECEIPT, _LOG, *_BESIDE_MISNAMED, *_STORED), _P: on(_ZIP)},
     ("secretsmanager", "GetSecretValue"): {_W: on(_SETTINGS["secret"]), _C: on(_SETTINGS["checker secret"])},
     ("sqs", "ChangeMessageVisibility"): {_W: on(_QUEUE)},
     ("sqs", "DeleteMessage"): {_W: on(_QUEUE)},

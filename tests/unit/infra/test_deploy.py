@@ -49,7 +49,7 @@ def group(aws: EmbeddedAws, name: str) -> dict[str, Any]:
 def announced(aws: EmbeddedAws, bucket: str) -> list[str]:
     """The events that a bucket tells the queue of."""
     found = local_client(aws, "s3").get_bucket_notification_configuration(Bucket=bucket)
-    return sorted(event for rule in found["QueueConfigurations"] for event in rule["Events"])
+    return sorted({event for rule in found["QueueConfigurations"] for event in rule["Events"]})
 
 
 def test_everything_is_made_and_a_changed_parameter_changes_it(aws: EmbeddedAws) -> None:

@@ -24,6 +24,7 @@ from auto_lambda_cli.sources import templates_folder
 from checker.oldest import MOST_RECEIVES
 from checker.sample import Sample
 from checker.simulator.policies import ours
+from worker.consumer.misnamed import ANNOUNCED
 from worker.fleet.idle import GRACE_SECONDS
 
 BOUNDARY = "arn:aws:iam::123456789012:policy/boundary"
@@ -102,16 +103,17 @@ def test_buckets_are_private_encrypted_and_spoken_to_by_tls_only(resources: dict
     assert deny["Condition"] == {"Bool": {"aws:SecureTransport": False}}
 
 
-def test_only_zips_below_apps_are_announced_and_their_deletion_only_where_it_counts(resources: dict[str, Any]) -> None:
-    made, chosen = resources["UploadsBucket"]["Properties"]["NotificationConfiguration"]["QueueConfigurations"]
+def test_archives_are_announced_and_the_deletion_of_apps_only_where_it_counts(resources: dict[str, Any]) -> None:
+    *made, chosen = resources["UploadsBucket"]["Properties"]["NotificationConfiguration"]["QueueConfigurations"]
     condition, deleted, otherwise = chosen["Fn::If"]
     assert (condition, otherwise) == ("UndeployEnabled", {"Ref": "AWS::NoValue"})
-    assert (made["Event"], deleted["Event"]) == ("s3:ObjectCreated:*", "s3:ObjectRemoved:*")
-    for rule in (made, deleted):
-        assert rule["Filter"]["S3Key"]["Rules"] == [
-            {"Name": "prefix", "Value": "apps/"},
-            {"Name": "suffix", "Value": ".zip"},
-        ]
+    assert {one["Event"] for one in made} == {"s3:ObjectCreated:*"}
+    assert [one["Filter"]["S3Key"]["Rules"] for one in made] == [[{"Name": "suffix", "Value": it}] for it in ANNOUNCED]
+    assert deleted["Event"] == "s3:ObjectRemoved:*"
+    assert deleted["Filter"]["S3Key"]["Rules"] == [
+        {"Name": "prefix", "Value": "apps/"},
+        {"Name": "suffix", "Value": ".zip"},
+    ]
 
 
 def test_only_this_accounts_uploads_bucket_may_announce(resources: dict[str, Any]) -> None:

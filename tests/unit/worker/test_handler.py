@@ -325,6 +325,20 @@ def test_a_key_that_names_no_app_gets_a_failed_receipt_beside_it(world: World) -
     assert world.built == []
 
 
+@pytest.mark.parametrize(
+    ("key", "receipt", "hint"),
+    [
+        ("shop.zip", "shop.receipt.json", "Upload it again as apps/shop.zip "),
+        ("apps/dev/Shop.ZIP", "apps/dev/Shop.ZIP.receipt.json", "Upload it again as apps/dev/shop.zip "),
+        ("apps/shop.tgz", "apps/shop.tgz.receipt.json", "into a zip, upload that as apps/shop.zip "),
+        ("apps/lambda/auto.zip", "apps/lambda/auto.receipt.json", "Upload it again as apps/<name>.zip or"),
+    ],
+)
+def test_a_refused_name_comes_with_the_nearest_that_works(world: World, key: str, receipt: str, hint: str) -> None:
+    deliver(world, invalid_keys=(InvalidKey("drops", key, "v1", 7, "no"),))
+    assert hint in world.receipts[receipt]["error"]["hint"]
+
+
 def test_a_receipt_that_says_live_is_there_before_the_ledger_says_so(world: World) -> None:
     """Killed between the two, the next worker writes the receipt again; the other way round nobody would."""
     said: list[str] = []

@@ -199,6 +199,25 @@ def test_a_key_that_names_no_app_is_kept_to_be_told_to_its_uploader(key: str) ->
     assert invalid_key.reason
 
 
+@pytest.mark.parametrize(
+    "key", ["shop.zip", "prod/shop.zip", "apps/dev/shop.ZIP", "apps/dev/shop.tar.gz", "Apps/a.zip"]
+)
+def test_an_archive_that_looks_meant_as_an_app_is_kept_to_be_told_so(key: str) -> None:
+    (invalid_key,) = parse_message(eventbridge(key=key), BUCKET).invalid_keys
+    assert invalid_key.key == key
+    removed = parse_message(eventbridge("Object Deleted", key=key), BUCKET, removals=True)
+    assert (removed.uploads, removed.invalid_keys) == ((), ())
+    assert removed.ignored
+
+
+@pytest.mark.parametrize(
+    "key", ["backups/2026/shop.zip", "shop.receipt.json", "apps/dev/shop.ZIP.receipt.json", "a.log"]
+)
+def test_other_peoples_archives_and_our_own_answers_are_ignored(key: str) -> None:
+    parsed = parse_message(eventbridge(key=key), BUCKET)
+    assert (parsed.uploads, parsed.invalid_keys) == ((), ())
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
