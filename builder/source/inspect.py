@@ -124,7 +124,7 @@ def examine(app: App, tree: Path, defaults: Defaults) -> Inspection:
             python=python.python,
             architecture=architecture,
             options=options,
-            warnings=warnings + python.warnings,
+            warnings=(*warnings, *_stage_warning(app, stage, config, options, place), *python.warnings),
             other_pythons=python.others,
             guessed=GuessedSettings(place.shown + GUESSED_FILE, place.guess.text) if place.guess else None,
         )
@@ -313,6 +313,19 @@ def _config_stage(app: App, names: tuple[str, ...], options: Options, place: _Ap
         f"the upload's stage {app.stage!r} would be stage {chosen!r} of this {place.framework} app{reason}, which "
         f"defines only: {documents.join_names(names)}",
         hint=f'{_drop_hint(names)} under [stages] in {options_file.FILE}: {app.stage} = "{names[0]}".',
+    )
+
+
+def _stage_warning(
+    app: App, stage: str, config: settings.Settings, options: Options, place: _AppLocation
+) -> tuple[str, ...]:
+    """Warn of a stage that gets the settings of another, because the app has no others and nobody has said so."""
+    written = () if place.guess or isinstance(config, settings.NoSettings) else tuple(config.stages)
+    if stage not in written or stage == app.stage or app.stage in options.stages:
+        return ()
+    return (
+        f"stage {app.stage} gets the settings of stage {stage}, the only one in the app's {place.framework} settings: "
+        f'if that is meant, write {app.stage} = "{stage}" under [stages] in {options_file.FILE}, else add the stage',
     )
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -323,6 +324,14 @@ def test_a_second_zappa_settings_file_is_warned_of(tmp_path: Path) -> None:
 # Which stage
 
 
+def chalice_stage(folder: Path, stage: str) -> None:
+    chalice(folder, {"stages": {stage: {}}})
+
+
+def zappa_stage(folder: Path, stage: str) -> None:
+    zappa(folder, {stage: {}})
+
+
 @pytest.mark.parametrize(
     ("stages", "bucket", "toml", "picked"),
     [
@@ -340,6 +349,23 @@ def test_how_the_buckets_stage_picks_the_apps(
     options(tmp_path, toml)
 
     assert look(tmp_path, bucket).config_stage == picked
+
+
+@pytest.mark.parametrize("write", [chalice_stage, zappa_stage])
+def test_a_stage_that_gets_the_only_other_ones_settings_is_warned_of(
+    tmp_path: Path, write: Callable[[Path, str], None]
+) -> None:
+    write(tmp_path, "dev")
+    (warning,) = [one for one in look(tmp_path, "prod").warnings if "[stages]" in one]
+    assert warning.startswith("stage prod gets the settings of stage dev")
+    assert not [one for one in look(tmp_path, "dev").warnings if "[stages]" in one]
+    options(tmp_path, '[stages]\nprod = "dev"')
+    assert not [one for one in look(tmp_path, "prod").warnings if "[stages]" in one]
+
+
+def test_settings_that_belong_to_no_stage_are_for_all(tmp_path: Path) -> None:
+    chalice(tmp_path, {"app_name": "shop"})
+    assert not [one for one in look(tmp_path, "prod").warnings if "[stages]" in one]
 
 
 @pytest.mark.parametrize(("stages", "toml"), [(["dev", "production"], ""), (["dev"], '[stages]\nprod = "production"')])

@@ -177,7 +177,7 @@ def test_nothing_is_guessed_without_a_sign(tmp_path: Path, files: Mapping[str, s
 @pytest.mark.parametrize(
     ("files", "framework"),
     [
-        ({"zappa_settings.json": '{"live": {"app_function": "main.app"}}'}, "zappa"),
+        ({"zappa_settings.json": '{"prod": {"app_function": "main.app"}}'}, "zappa"),
         ({".chalice/config.json": "{}", "app.py": ""}, "chalice"),
         ({"lambda_function.py": ""}, "plain"),
         ({"auto-lambda.toml": '[functions.api]\nhandler = "main.handler"'}, "plain"),
