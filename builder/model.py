@@ -14,6 +14,7 @@ from auto_lambda.keys import App
 from auto_lambda.model import Architecture, BucketNotification, FrameworkName, GuessedSettings, Template
 from builder.function_options import FunctionOptions
 from builder.protocol.flex import FlexMessage, Serves
+from builder.protocol.messages import DomainMessage
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +156,7 @@ class Draft:
         remote_environment: variables come from elsewhere at the start, so that a failing start proves nothing.
         retain: number of releases that the framework's settings ask to keep.
         functions: logical ids by the names that the app's author knows.
+        domains: custom domains that the app's own settings ask for.
         serves: how the main function's app takes requests where there is no Lambda; see `AppBuilt`.
         known_front: whether it is known what the main function takes, so that a request may be made up for it.
         health: whether ``first_event`` is the GET that is sent after the deployment, so that its answer counts.
@@ -171,6 +173,7 @@ class Draft:
     remote_environment: bool = False
     retain: int | None = None
     functions: Mapping[str, str] = field(default_factory=dict)
+    domains: tuple[DomainMessage, ...] = ()
     serves: Serves = "lambda"
     known_front: bool = True
     health: bool = False

@@ -204,6 +204,7 @@ def as_message(package: ProvenApp, opened: ExitStack) -> tuple[AppBuilt, Sequenc
         lock=built.lock,
         retain=source.options.retention.releases or draft.retain,
         log_days=source.options.retention.log_days,
+        domains=list(draft.domains),
         serves=draft.serves,
         flex=source.options.flex,
         shared_layer=layer.shared if layer else None,

@@ -80,11 +80,13 @@ def choose(app: App, built: AppBuilt, domain: PipelineDomain | None, granted: It
         granted: names that the app may have beside its own, with wildcards.
     """
     wanted = {one.sockets: one for one in built.domains}
-    name = (built.flex and built.flex.domain) or default_domain(app, domain)
-    if name and False not in wanted:
-        wanted[False] = DomainMessage(name=name)
-    made, warnings = [], []
-    for one in wanted.values():
+    if built.flex and built.flex.domain:
+        wanted.setdefault(False, DomainMessage(name=built.flex.domain))
+    own, made = default_domain(app, domain), list[AppDomain]()
+    warnings: list[str] = []
+    for one in (*wanted.values(), *((DomainMessage(name=own),) if own else ())):
+        if any(one.sockets == other.sockets for other in made):
+            continue  # the app's own name is for those that get no other
         certificate = one.certificate_arn or _pipelines_certificate(one.name, domain)
         if why := _why_not(app, one.name, certificate, domain, granted):
             warnings.append(f"the domain {one.name} is not mapped to the app: {why}")

@@ -22,7 +22,7 @@ from builder.frameworks.chalice.code import copy_code
 from builder.frameworks.chalice.early import file_problems
 from builder.frameworks.chalice.sam import expand_action, read_expanded
 from builder.frameworks.chalice.sam_shape import check_sam
-from builder.frameworks.chalice.settings import DROPPED, SETTING_NAMES, check_settings
+from builder.frameworks.chalice.settings import DROPPED, SETTING_NAMES, check_settings, domains
 from builder.frameworks.one_folder import join_packages
 from builder.model import Built, Draft, Options
 from builder.proof.audit import audit
@@ -77,7 +77,9 @@ class Chalice:
             AppError: it cannot be imported or compiled, or asks for what is refused.
         """
         source = built.source
-        warnings = check_settings(read_chalice(source.root).data, source.config_stage)
+        config = read_chalice(source.root).data
+        warnings = check_settings(config, source.config_stage)
+        named, not_named = domains(config, source.config_stage)
         code = copy_code(source.root, work / "code")
         join_packages(code, built.site)
         audit(built, code)  # it says better what is wrong with native code than its import
@@ -95,7 +97,8 @@ class Chalice:
         expansion = self._actions.run(expand_action(compiled.sam, compiled.tracing, source.python), log)
         expanded = read_expanded(expansion.folder)
         draft = answer.make_draft(compiled, expanded, code)
-        return dataclasses.replace(draft, warnings=(*warnings, *_version_warning(built), *draft.warnings))
+        told = (*warnings, *not_named, *_version_warning(built), *draft.warnings)
+        return dataclasses.replace(draft, warnings=told, domains=named)
 
     def _request(self, built: Built, code: Path) -> dict[str, Any]:
         return {

@@ -8,8 +8,10 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from auto_lambda.errors import AppError, Code
+from builder.frameworks.domains import read_domain
 from builder.lint.limits import why_reserved, why_too_large
 from builder.lint.lint import SettingNames
+from builder.protocol.messages import DomainMessage
 from builder.source import documents
 from builder.source.options import why_refused
 from builder.source.problems import Problems
@@ -32,9 +34,7 @@ class Setting:
 
 CARRIED = Setting("carried")
 SETTINGS: Mapping[str, Setting] = {
-    "api_gateway_custom_domain": Setting(
-        "warned", "a domain belongs to the account, not to one app: map it to the deployed API once, by hand"
-    ),
+    "api_gateway_custom_domain": Setting("replaced", "the app's stack has the domain, if it may have it"),
     "api_gateway_endpoint_type": CARRIED,
     "api_gateway_endpoint_vpce": CARRIED,
     "api_gateway_policy_file": CARRIED,
@@ -63,9 +63,7 @@ SETTINGS: Mapping[str, Setting] = {
     "subnet_ids": CARRIED,
     "tags": CARRIED,
     "version": CARRIED,
-    "websocket_api_custom_domain": Setting(
-        "warned", "a domain belongs to the account, not to one app: map it to the deployed API once, by hand"
-    ),
+    "websocket_api_custom_domain": Setting("replaced", "the app's stack has the domain, if it may have it"),
     "xray": CARRIED,
 }
 SETTING_NAMES: SettingNames = {
@@ -86,7 +84,10 @@ SETTING_NAMES: SettingNames = {
 }
 """Where the author of an app writes a property."""
 
-DROPPED = tuple(name for name, one in SETTINGS.items() if one.treatment == "warned")
+DOMAINS = {"api_gateway_custom_domain": False, "websocket_api_custom_domain": True}
+"""The settings of domains, with whether they are for the WebSocket API."""
+
+DROPPED = (*(name for name, one in SETTINGS.items() if one.treatment == "warned"), *DOMAINS)
 """What chalice itself is not shown."""
 
 _LIMIT_HINTS = {
@@ -117,6 +118,23 @@ def check_settings(config: Mapping[str, Any], stage: str) -> tuple[str, ...]:
             if setting.treatment == "warned":
                 warnings.append(f"{where}{name} in {CHALICE_CONFIG} is ignored: {setting.why}")
     return tuple(warnings)
+
+
+def domains(config: Mapping[str, Any], stage: str) -> tuple[tuple[DomainMessage, ...], tuple[str, ...]]:
+    """Return the custom domains of a stage, and warnings about those that no API could have."""
+    found, warnings = [], []
+    for name, sockets in DOMAINS.items():
+        own = _mapping(_mapping(config, "stages"), stage).get(name)
+        given = config.get(name) if own is None else own
+        if given is None:
+            continue
+        told = given if isinstance(given, dict) else {}
+        domain, warning = read_domain(
+            name, told.get("domain_name"), told.get("certificate_arn"), told.get("url_prefix"), sockets=sockets
+        )
+        found += [domain] if domain else []
+        warnings += [warning] if warning else []
+    return tuple(found), tuple(warnings)
 
 
 def settings_problems(

@@ -19,6 +19,7 @@ from auto_lambda.keys import App
 from auto_lambda.lambda_events import EventShape, get_event
 from auto_lambda.model import BuildLog, FrameworkName
 from auto_lambda.tools import Tools
+from builder.frameworks.domains import read_domain
 from builder.frameworks.one_folder import join_packages
 from builder.frameworks.zappa import answer
 from builder.frameworks.zappa.answer import Packaged
@@ -37,6 +38,7 @@ from builder.frameworks.zappa.settings import SETTINGS_PAGE, ZAPPA_VERSION, Stag
 from builder.frameworks.zappa.template import SETTING_NAMES, build_template
 from builder.model import Built, Draft, Options, Source
 from builder.protocol.flex import Serves
+from builder.protocol.messages import DomainMessage
 from builder.sandbox.result_file import ResultFile, open_plain
 from builder.sandbox.sandbox import Command, Limits, Sandbox
 from builder.source.functions import ONLY_FUNCTION
@@ -113,6 +115,7 @@ class Zappa:
         code = work / "code"
         warnings += _write_code(work / "out" / "package.zip", code, packaged, settings, handler)
         join_packages(code, built.site, work / "app")
+        domain, not_named = _domain(settings)
         return Draft(
             template=described,
             code=code,
@@ -122,6 +125,7 @@ class Zappa:
             warnings=(
                 *warnings,
                 *parts.warnings,
+                *([not_named] if not_named else []),
                 *([_EVENTS_ONLY] if without_api else []),
                 *_rights_warning(settings, code),
                 *_project_name_warning(settings, source),
@@ -132,6 +136,7 @@ class Zappa:
             remote_environment=bool(settings.values.get("remote_env") or settings.values.get("remote_env_file")),
             retain=_retained_versions(settings),
             functions={ONLY_FUNCTION: FUNCTION},
+            domains=(domain,) if domain else (),
             serves=_serves(settings),
         )
 
@@ -246,6 +251,11 @@ def _first_event(built: Built, url: Any, resources: Mapping[str, Any]) -> Mappin
         return {}
     shape: EventShape = "rest-api" if "Api" in resources else "http-api" if "ApiV2" in resources else "function-url"
     return get_event(shape, built.source.options.asked_path, built.source.app.stage)
+
+
+def _domain(settings: StageSettings) -> tuple[DomainMessage | None, str | None]:
+    name, values = settings.values.get("domain"), settings.values
+    return read_domain("domain", name, values.get("certificate_arn"), values.get("base_path")) if name else (None, None)
 
 
 def _serves(settings: StageSettings) -> Serves:

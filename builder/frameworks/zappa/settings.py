@@ -53,15 +53,13 @@ _LATE_PATH = (
     f"{PYTHON_PATH} in the zappa setting environment_variables is set on the function, as if it stood in "
     "aws_environment_variables: zappa would set it when Python already runs, which then does not look at it"
 )
-_DOMAIN = (
-    "the zappa setting domain only tells the handler its host name: neither domain nor certificate is made, "
-    "so map the domain to the API yourself, once (its id does not change)"
-)
 _UPLOAD = "only zappa's own upload uses it; packages go to the pipeline's bucket"
 
 RULES: Mapping[str, Rule] = {
     "additional_text_mimetypes": _carried(),
-    "alb_enabled": _refused("load balancers are not created; use API Gateway or `function_url_enabled`"),
+    "alb_enabled": _refused(
+        "`[flex]` with `variant = \"standing-load-balancer\"` puts one in front of the app"
+    ),
     "alb_vpc_config": _ignored("has no effect without `alb_enabled`"),
     "api_key": _carried("the existing key is added to the API's usage plan"),
     "api_key_required": _carried("creates a usage plan and, unless `api_key` names one, a key; refused with `v2`"),
@@ -92,7 +90,7 @@ RULES: Mapping[str, Rule] = {
     "aws_environment_variables": _carried("set on the function; overridden by `[environment]` of auto-lambda.toml"),
     "aws_kms_key_arn": _carried("with the permission to decrypt with it"),
     "aws_region": _ignored("apps run in the pipeline's own region, which `AWS_REGION` names"),
-    "base_path": _carried("the handler strips it; create the mapping to a domain yourself"),
+    "base_path": _carried("the handler strips it, and the mapping of `domain` has it"),
     "binary_support": _carried(),
     "bot_events": _carried("in the handler; point the bot itself at the alias `live`"),
     "cache_cluster_enabled": _carried("REST APIs (`v1`) only"),
@@ -101,7 +99,7 @@ RULES: Mapping[str, Rule] = {
     "cache_cluster_ttl": _carried("REST APIs (`v1`) only"),
     "callbacks": _carried("`settings` runs in the sandbox; `zip` and `post` are refused: they would run later"),
     "certificate": _ignored(_CERTIFY),
-    "certificate_arn": _ignored(_CERTIFY),
+    "certificate_arn": _carried("the certificate of `domain`"),
     "certificate_chain": _ignored(_CERTIFY),
     "certificate_key": _ignored(_CERTIFY),
     "cloudwatch_data_trace": _carried("REST APIs (`v1`) only"),
@@ -116,7 +114,7 @@ RULES: Mapping[str, Rule] = {
     "delete_s3_zip": _ignored(_UPLOAD),
     "delete_zip": _ignored(_UPLOAD),
     "django_settings": _carried("the project is started once before the deployment"),
-    "domain": _carried("passed to the handler; map the domain to the API yourself (its id does not change)"),
+    "domain": _carried("the app's stack has it, if the app may have it"),
     "efs_config": _carried("with `Arn`; refused without it, because data must outlive deployments"),
     "endpoint_configuration": _carried(
         "REST APIs (`v1`) only; `REGIONAL` by default, unlike zappa: AWS makes an `EDGE` API only every 30 s, and 120 "
@@ -163,7 +161,7 @@ RULES: Mapping[str, Rule] = {
     "remote_env_file": _carried("with the permission to read that object"),
     "role_arn": _ignored(_OWN_ROLE),
     "role_name": _ignored("each app gets a role of its own, named by CloudFormation"),
-    "route53_enabled": _ignored(_CERTIFY),
+    "route53_enabled": _ignored("a name below the pipeline's domain always has its record"),
     "runtime": _carried("read when the dependencies are built"),
     "s3_bucket": _ignored(_UPLOAD),
     "settings_file": _carried(),
@@ -379,6 +377,4 @@ def _warnings(settings: StageSettings) -> tuple[str, ...]:
         found.append(f"zappa {ZAPPA_VERSION} has no such settings, they are ignored: {', '.join(unknown)}")
     if PYTHON_PATH in settings.mapping("environment_variables"):
         found.append(_LATE_PATH)
-    if settings.values.get("domain"):
-        found.append(_DOMAIN)
     return tuple(found)

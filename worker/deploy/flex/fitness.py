@@ -42,7 +42,7 @@ def _reasons(bundle: Bundle, flex: FlexMessage, target: DeployTarget) -> Iterato
     if front(bundle.template) is None:
         yield "it has no HTTP API: plain handlers and function URLs have none"
     else:
-        yield from _name(bundle, target)
+        yield from _name(bundle, flex, target)
         yield from _one_function(view, bundle.main)
     yield from _protocols(view)
     yield from _network(view, flex, target, bundle.main)
@@ -50,7 +50,7 @@ def _reasons(bundle: Bundle, flex: FlexMessage, target: DeployTarget) -> Iterato
         yield "chalice does not understand the events of a load balancer: use variant = 'dns'"
 
 
-def _name(bundle: Bundle, target: DeployTarget) -> Iterator[str]:
+def _name(bundle: Bundle, flex: FlexMessage, target: DeployTarget) -> Iterator[str]:
     if target.domain is None:
         yield "the pipeline has no domain with a certificate and a hosted zone, by which traffic could be moved"
         return
@@ -58,6 +58,9 @@ def _name(bundle: Bundle, target: DeployTarget) -> Iterator[str]:
         yield from bundle.warnings or ("it has no name: <name>-<stage> is longer than 63 characters, so say a domain",)
         return
     name = domain_of(bundle)
+    if flex.domain and flex.domain != name:
+        yield from bundle.warnings or (f"[flex] says {flex.domain}, and the app's own settings {name}",)
+        return
     if not name.endswith(f".{target.domain.name}"):
         yield f"the domain {name} is not below {target.domain.name}, so its records are not the pipeline's"
 

@@ -89,7 +89,7 @@ def test_a_name_of_the_settings_needs_a_grant_and_a_certificate(tmp_path: Path) 
     asked = DomainMessage(name="shop.example.com", certificate_arn=CERTIFICATE, base_path="v1")
     own = built(tmp_path, domains=[asked])
     refused = choose(APP, own, DOMAIN_OF_PIPELINE)
-    assert refused.domains == ()
+    assert [one.name for one in refused.domains] == ["shop-dev.apps.example.com"]
     assert 'grants: domains: ["shop.example.com"]' in refused.warnings[0]
 
     found = choose(APP, own, DOMAIN_OF_PIPELINE, ["*.example.com"])
@@ -102,7 +102,7 @@ def test_a_name_of_the_settings_needs_a_grant_and_a_certificate(tmp_path: Path) 
 
 def test_another_name_below_the_pipelines_domain_has_its_certificate_and_zone(tmp_path: Path) -> None:
     own = built(tmp_path, domains=[DomainMessage(name="buy.apps.example.com")])
-    assert choose(APP, own, DOMAIN_OF_PIPELINE).domains == ()
+    assert [one.name for one in choose(APP, own, DOMAIN_OF_PIPELINE).domains] == ["shop-dev.apps.example.com"]
     (found,) = choose(APP, own, DOMAIN_OF_PIPELINE, ["buy.apps.example.com"]).domains
     assert (found.certificate_arn, found.zone_id) == (DOMAIN_OF_PIPELINE.certificate_arn, DOMAIN_OF_PIPELINE.zone_id)
 

@@ -486,7 +486,7 @@ def test_chalice_is_always_asked_for(tmp_path: Path) -> None:
 def test_roles_and_domains_of_the_account_are_left_out_with_a_warning(
     tmp_path: Path, compile_chalice: Callable[..., Draft]
 ) -> None:
-    domain = {"domain_name": "api.example.com", "certificate_arn": "arn:aws:acm:us-east-1:123456789012:certificate/x"}
+    domain = {"domain_name": "api.example.com", "certificate_arn": "arn:aws:acm:us-east-1:123456789012:certificate/0a"}
     config = {
         "manage_iam_role": False, "iam_role_arn": "arn:aws:iam::123456789012:role/x",
         "environment_variables": {"profile": "kept"},
@@ -500,8 +500,9 @@ def test_roles_and_domains_of_the_account_are_left_out_with_a_warning(
     (function,) = (one for one in draft.template["Resources"].values() if one["Type"] == "AWS::Lambda::Function")
     assert function["Properties"]["Environment"]["Variables"] == {"profile": "kept"}
     assert {warning.partition(" ")[0] for warning in draft.warnings} == {
-        "manage_iam_role", "iam_role_arn", "stages.dev.api_gateway_custom_domain",
+        "manage_iam_role", "iam_role_arn",
     }  # fmt: skip
+    assert [one.name for one in draft.domains] == ["api.example.com"]
 
 
 @pytest.mark.parametrize(

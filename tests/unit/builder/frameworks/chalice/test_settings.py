@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from auto_lambda.errors import AppError, Code
 from auto_lambda.tools import ToolEnvironments
-from builder.frameworks.chalice.settings import SETTINGS, check_settings, settings_problems
+from builder.frameworks.chalice.settings import SETTINGS, check_settings, domains, settings_problems
+from builder.protocol.messages import DomainMessage
 
 TABLE = Path(__file__).parents[5] / "docs" / "reference" / "settings-chalice.md"
 NOT_FROM_THE_FILE = {"chalice_app", "project_dir"}
@@ -61,10 +62,25 @@ def test_a_setting_that_is_not_carried_is_named_with_its_place(config: dict[str,
     assert warning.startswith(f"{place}manage_iam_role in .chalice/config.json is ignored: each function gets a role")
 
 
-@pytest.mark.parametrize("name", ["api_gateway_custom_domain", "websocket_api_custom_domain"])
-def test_custom_domains_are_to_be_mapped_by_hand(name: str) -> None:
-    (warning,) = check_settings({name: {"domain_name": "example.com"}}, "dev")
-    assert "by hand" in warning
+def test_custom_domains_of_the_stage_are_passed_on() -> None:
+    config = {
+        "websocket_api_custom_domain": {"domain_name": "ws.example.com"},
+        "api_gateway_custom_domain": {"domain_name": "example.com"},
+        "stages": {"dev": {"api_gateway_custom_domain": {"domain_name": "dev.example.com", "url_prefix": "v1"}}},
+    }
+    found, warnings = domains(config, "dev")
+    assert found == (
+        DomainMessage(name="dev.example.com", base_path="v1"), DomainMessage(name="ws.example.com", sockets=True),
+    )  # fmt: skip
+    assert warnings == ()
+    assert check_settings(config, "dev") == ()
+
+
+def test_a_custom_domain_that_is_none_is_warned_about() -> None:
+    for value in ("example.com", {"domain_name": 7}, {}):
+        found, (warning,) = domains({"api_gateway_custom_domain": value}, "dev")
+        assert found == ()
+        assert "api_gateway_custom_domain is not mapped" in warning
 
 
 def test_other_stages_and_empty_settings_do_not_count() -> None:

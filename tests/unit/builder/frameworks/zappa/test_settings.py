@@ -73,7 +73,6 @@ def test_what_is_refused_is_refused_by_name(settings: dict[str, Any], named: str
         ({"manage_roles": False}, "extra_permissions"),
         ({"role_arn": "arn:aws:iam::123456789012:role/admin"}, "extra_permissions"),
         ({"function_url_domains": ["a.example"]}, "map the domain"),
-        ({"domain": "a.example"}, "neither domain nor certificate is made"),
     ],
 )
 def test_roles_and_domains_are_warned_about(settings: dict[str, Any], said: str) -> None:

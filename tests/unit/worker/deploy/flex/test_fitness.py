@@ -95,7 +95,7 @@ def test_a_pipeline_without_a_domain_cannot_move_traffic() -> None:
 
 
 def test_a_name_elsewhere_has_records_elsewhere() -> None:
-    found = bundle(domain="buy.apps.example.com")
+    found = bundle()
     template = rest_template()
     maker = Maker(Path(tempfile.mkdtemp()), TARGET)
     built = maker.built(template)
