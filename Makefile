@@ -1,5 +1,5 @@
 # Two commands do everything on a fresh machine: `make demo` and `make test`.
-.PHONY: help setup test-tools demo demo-ecs test check coverage unit machine image-test ami e2e lint policy types format bench soak chaos cases corpus pictures docs wheel audit lock map e2e-aws e2e-aws-clean
+.PHONY: help setup test-tools demo demo-ecs demo-flex test check coverage unit machine image-test ami e2e lint policy types format bench soak chaos cases corpus pictures docs wheel audit lock map e2e-aws e2e-aws-clean
 .DEFAULT_GOAL := help
 BIN := .venv/bin
 # A shell without job control starts background processes with SIGINT ignored; what a recipe runs must still stop on it.
@@ -16,6 +16,9 @@ demo: setup ## upload four real apps to an embedded AWS and watch them go live
 
 demo-ecs: setup ## push an image and watch ECS services follow; an alarm raises and lowers a service
 	@$(BIN)/auto-lambda ecs demo
+
+demo-flex: setup ## watch an app move to Fargate and back, twice, under steady load; no request fails
+	@$(BIN)/auto-lambda flex demo
 
 test: setup lint types unit machine e2e ## all checks and tests, 22 to 30 minutes on two cores
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from auto_lambda_cli.exits import Exit, leave, plain_errors, say, tell
+from auto_lambda_cli.extras import needs
 from auto_lambda_cli.flex import (
     ENDS,
     NotFlexing,
@@ -24,7 +25,7 @@ from auto_lambda_cli.flex import (
     set_parameter,
     status_lines,
 )
-from auto_lambda_cli.options import AsJson, Bucket, Local
+from auto_lambda_cli.options import AsJson, Bucket, Local, WorkFolder
 from auto_lambda_cli.platform_apps import NoStatus, url_of
 from auto_lambda_cli.target import Target, app_named, choose
 
@@ -176,6 +177,21 @@ def _steer(mode: str, chosen: App, timeout: float | None, controller: str, as_js
         say(json.dumps(row or {"app": chosen.name, "stage": chosen.stage, "mode": mode, "changed": changed}, indent=2))
     if row and row["phase"] != ENDS[mode]:
         raise leave(Exit.FAILED, f"{chosen}: {reason(row)}")
+
+
+@app.command()
+@needs("local")
+def demo(
+    folder: WorkFolder = None,
+    rounds: Annotated[int, typer.Option(help="How often demand rises and falls.", min=1, max=20)] = 2,
+) -> None:
+    """Start a local stack, and watch an app move to Fargate and back while clients ask it all the time.
+
+    Exit code 0 if it moved up and down and no request failed, else 1.
+    """
+    from auto_lambda_cli.commands.local import flex_demo
+
+    raise typer.Exit(flex_demo(folder, rounds))
 
 
 def _followed(steering: Steering, chosen: App, mode: str, deadline: float, as_json: bool) -> Row:

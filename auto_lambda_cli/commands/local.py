@@ -83,6 +83,16 @@ def ecs_demo(folder: Path | None) -> int:
     return Exit.OK
 
 
+def flex_demo(folder: Path | None, rounds: int) -> int:
+    """Run the demo of flex; SIGINT or SIGTERM stops it at any time, with all its processes."""
+    from auto_lambda_cli.local_stack.flex_demo import run
+
+    with working_folder(folder) as place, told(), interruptible():
+        if run(place, rounds):
+            raise leave(Exit.FAILED, f"the logs of worker, checker and tasks are in {place}")
+    return Exit.OK
+
+
 @contextmanager
 def told() -> Iterator[None]:
     """Print errors that keep a stack from running in plain lines."""

@@ -53,12 +53,14 @@ class LocalStack:
         pipeline: its endpoint and names.
         children: the workers, then the checker; the checker alone with a fleet.
         fleet: the worker group, if it is scaled.
+        fargate: runs the tasks of ECS services.
     """
 
     pipeline: RunningStack
     aws: EmbeddedAws
     children: Sequence[Child]
     fleet: LocalFleet | None
+    fargate: FakeFargate
     _exit: ExitStack
     _say: Say
 
@@ -110,7 +112,7 @@ class LocalStack:
                 machines = undo.enter_context(_fleet(aws, folder, pipeline, options, chosen, say))
                 pipeline = replace(pipeline, autoscaling=machines.url)
                 environ = _checker_environ(aws, pipeline, chosen)
-            undo.enter_context(_fargate(aws, folder))
+            fargate = undo.enter_context(_fargate(aws, folder))
             children = _children(folder, 0 if machines else workers, environ)
             undo.callback(_end, children)
             for child in children:
@@ -118,7 +120,7 @@ class LocalStack:
             for child in children:
                 child.wait_until_ready(PATIENCE)
                 say(f"{child.name} is ready (process {child.pid}), its log is {child.log}")
-            return cls(pipeline, aws, children, machines, undo.pop_all(), say)
+            return cls(pipeline, aws, children, machines, fargate, undo.pop_all(), say)
 
     def watch(self, stop: threading.Event, pause: float = 0.2) -> None:
         """Run until ``stop`` is set. A worker or checker that exits is reported and restarted.

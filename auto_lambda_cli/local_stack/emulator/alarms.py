@@ -1,7 +1,7 @@
 """Lets alarms on functions and load balancers ring as on AWS.
 
-The emulator looks at alarms only when somebody publishes a metric, takes the metrics of all functions for one, and
-knows neither several periods nor missing data. Others' alarms stay with it.
+The emulator counts only calls by the Lambda API, looks at alarms only when somebody publishes a metric, takes the
+metrics of all functions for one, and knows neither several periods nor missing data. Others' alarms stay with it.
 """
 
 from __future__ import annotations
@@ -25,13 +25,14 @@ STATISTICS: Mapping[str, Callable[[Sequence[float]], float]] = {
 def patch() -> None:
     """Evaluate such alarms every second from now on, and admit those that calculate with metrics."""
     from ministack.core import responses  # type: ignore[import-not-found,unused-ignore]
-    from ministack.services import cloudwatch  # type: ignore[import-not-found,unused-ignore]
+    from ministack.services import cloudwatch, lambda_svc  # type: ignore[import-not-found,unused-ignore]
     from ministack.services.cloudformation import provisioners  # type: ignore[import-not-found,unused-ignore]
 
     evaluate = cloudwatch._evaluate_alarm
     cloudwatch._evaluate_alarm = lambda alarm: None if alarm.get("Namespace") in OURS else evaluate(alarm)
     handlers = provisioners._RESOURCE_HANDLERS["AWS::CloudWatch::Alarm"]
     _admit_metric_math(handlers)
+    count_calls(lambda_svc)
 
     def forever() -> None:
         while True:
@@ -42,6 +43,26 @@ def patch() -> None:
                         _look(cloudwatch, alarm, time.time())
 
     threading.Thread(target=forever, daemon=True, name="alarms").start()
+
+
+def count_calls(lambda_svc: Any) -> None:
+    """Count every call of a function where it is run, whoever calls."""
+    emit, execute = lambda_svc._emit_lambda_metrics, lambda_svc._execute_function_dispatch
+
+    def throttled_only(name: str, *, duration_ms: float, error: bool, throttle: bool) -> None:
+        if throttle:
+            emit(name, duration_ms=duration_ms, error=error, throttle=throttle)
+
+    def counted(func: Any, config: Mapping[str, Any], *given: Any, **more: Any) -> Any:
+        began = time.monotonic()
+        result = execute(func, config, *given, **more)
+        wrong = bool(result.get("error")) if isinstance(result, dict) else False
+        took = (time.monotonic() - began) * 1000
+        emit(config.get("FunctionName", "unknown"), duration_ms=took, error=wrong, throttle=False)
+        return result
+
+    lambda_svc._emit_lambda_metrics = throttled_only
+    lambda_svc._execute_function_dispatch = counted
 
 
 def _look(cloudwatch: Any, alarm: dict[str, Any], now: float) -> None:

@@ -33,7 +33,7 @@ def patch(health: Any) -> None:
 
     LoadBalancers(alb, health, cloudwatch).install()
     _weights_from_templates(provisioners)
-    _before_custom_domains(app)
+    _before_other_hosts(app)
 
 
 class LoadBalancers:
@@ -296,7 +296,24 @@ def _weights_from_templates(provisioners: Any) -> None:
     provisioners._elbv2_listener_actions = with_weights
 
 
-def _before_custom_domains(app: Any) -> None:
-    """Let a path below a load balancer's lead there, even if the host is an API's custom domain."""
-    resolve = app._resolve_custom_domain_request
+def _before_other_hosts(app: Any) -> None:
+    """Let a path below a load balancer's lead there, even if the host is an API's custom domain, or like a bucket's."""
+    resolve, distribution = app._resolve_custom_domain_request, app._handle_cloudfront_dataplane_request
+
+    async def first(
+        host: str,
+        path: str,
+        raw_path: str,
+        raw_query: str,
+        method: str,
+        headers: Any,
+        body: Any,
+        query: Any,
+        *rest: Any,
+    ) -> Any:
+        if path.startswith(_BY_PATH):
+            return await app._handle_alb_request(host, path, method, headers, body, query, raw_query, raw_path)
+        return await distribution(host, path, raw_path, raw_query, method, headers, body, query, *rest)
+
+    app._handle_cloudfront_dataplane_request = first
     app._resolve_custom_domain_request = lambda host, path: None if path.startswith(_BY_PATH) else resolve(host, path)

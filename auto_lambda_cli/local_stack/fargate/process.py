@@ -56,8 +56,8 @@ def environ_of(definition: Mapping[str, Any], aws: Mapping[str, str], port: int,
         "TZ": ":UTC",
         "LANG": "en_US.UTF-8",
         "ECS_CONTAINER_METADATA_URI_V4": f"http://{_HOST}:9/v4/{home.name}",
-        "AUTO_LAMBDA_TASK_ROOT": str(home / "task"),
-        "AUTO_LAMBDA_OPT_ROOT": str(home / "opt"),
+        "AUTO_LAMBDA_ROOT": str(home),
+        "AUTO_LAMBDA_LISTEN": f"{_HOST}:{port}",
         "PYTHONUNBUFFERED": "1",
     }
     return {**here, **own, **aws, TASK: json.dumps(task)}

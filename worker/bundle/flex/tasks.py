@@ -18,12 +18,12 @@ _TRUST = {
 _CPUS = {"x86_64": "X86_64", "arm64": "ARM64"}
 
 BOOTSTRAP = textwrap.dedent("""\
-    import hashlib, runpy, sys, boto3
+    import hashlib, runpy, sys, tempfile, boto3
     bucket, key, digest = sys.argv[1:]
     program = boto3.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
     if hashlib.sha256(program).hexdigest() != digest:
         sys.exit(key + " is not what was deployed")
-    path = "/tmp/entrypoint.zip"
+    path = tempfile.gettempdir() + "/entrypoint.zip"
     with open(path, "wb") as file:
         file.write(program)
     sys.path.insert(0, path)

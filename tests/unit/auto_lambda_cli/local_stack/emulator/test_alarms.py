@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from auto_lambda_cli.local_stack.emulator.alarms import concerns, silent, state_of
+from auto_lambda_cli.local_stack.emulator.alarms import concerns, count_calls, silent, state_of
 
 
 def alarm(**changed: Any) -> dict[str, Any]:
@@ -66,3 +66,27 @@ def test_an_alarm_on_an_expression_is_taken_and_silent() -> None:
     assert "Metrics" not in made
     assert made["Namespace"] not in ("AWS/Lambda", "AWS/ApplicationELB")
     assert silent({"AlarmName": "a", "MetricName": "b"}) == {"AlarmName": "a", "MetricName": "b"}
+
+
+def test_every_call_of_a_function_is_counted_once() -> None:
+    counted: list[tuple[str, bool, bool]] = []
+
+    class Lambda:
+        """The emulator's module, as far as it is used."""
+
+        @staticmethod
+        def _emit_lambda_metrics(name: str, *, duration_ms: float, error: bool, throttle: bool) -> None:
+            assert duration_ms >= 0
+            counted.append((name, error, throttle))
+
+        @staticmethod
+        def _execute_function_dispatch(func: Any, config: Any, event: Any) -> dict[str, Any]:
+            return {"error": event == "bad"}
+
+    module: Any = Lambda
+    count_calls(module)
+    module._execute_function_dispatch({}, {"FunctionName": "shop"}, "good")
+    module._execute_function_dispatch({}, {"FunctionName": "shop"}, "bad")
+    module._emit_lambda_metrics("shop", duration_ms=1.0, error=False, throttle=False)
+    module._emit_lambda_metrics("shop", duration_ms=0.0, error=False, throttle=True)
+    assert counted == [("shop", False, False), ("shop", True, False), ("shop", False, True)]
