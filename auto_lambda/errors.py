@@ -77,6 +77,7 @@ class Code(StrEnum):
     RIGHTS_NOT_GRANTED = "rights-not-granted"
     NEEDS_APPROVAL = "needs-approval"
     CANNOT_FLEX = "cannot-flex"
+    DOMAIN_TAKEN = "domain-taken"
     STACK_NOT_OURS = "stack-not-ours"
     STACK_FAILED = "stack-failed"
     BUCKET_NOTIFICATION_FAILED = "bucket-notification-failed"

@@ -72,6 +72,11 @@ class Existing:
         """Tell whether a bucket exists, by the one thing that is allowed for all of them."""
         return bool(_unless_absent(lambda: self._client("s3").get_bucket_notification_configuration(Bucket=name)))
 
+    def domain(self, name: str) -> dict[str, str] | None:
+        """Return the tags of a custom domain of API Gateway, None if there is none."""
+        found = _unless_absent(lambda: self._client("apigateway").get_domain_name(domainName=name))
+        return None if found is None else dict(found.get("tags") or {})
+
     def log_groups(self, prefix: str) -> dict[str, int | None]:
         """Return how many days the log groups whose names begin with a prefix keep events; None: for ever."""
         pages = self._client("logs").get_paginator("describe_log_groups").paginate(logGroupNamePrefix=prefix)

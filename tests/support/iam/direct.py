@@ -53,6 +53,7 @@ _ACCOUNT: Context = {"aws:ResourceAccount": ACCOUNT}
 
 _ACTIONS: Mapping[Operation, tuple[str, ...]] = {
     ("dynamodb", "TransactWriteItems"): ("dynamodb:PutItem", "dynamodb:DeleteItem"),
+    ("apigateway", "GetDomainName"): ("apigateway:GET",),
     ("lambda", "Invoke"): ("lambda:InvokeFunction",),
     ("s3", "CopyObject"): ("s3:GetObject", "s3:GetObjectVersion", "s3:PutObject"),
     ("s3", "GetBucketNotificationConfiguration"): ("s3:GetBucketNotification",),
@@ -90,6 +91,7 @@ _UNTAGGED_OR_OURS: Asks = lambda operation: [  # noqa: E731
 _OURS = {_W: on(_FUNCTION, f"{_FUNCTION}:live", context=TAGS)}
 
 CALLS: Mapping[Operation, Mapping[Who, Asks]] = {
+    ("apigateway", "GetDomainName"): {_W: on(f"arn:aws:apigateway:{REGION}::/domainnames/shop-dev.apps.example.com")},
     ("apigateway", "GetRestApis"): {_P: ANYTHING},
     ("autoscaling", "CompleteLifecycleAction"): {_W: on(_GROUP)},
     ("autoscaling", "DescribeAutoScalingGroups"): {_W: ANYTHING, _C: ANYTHING},

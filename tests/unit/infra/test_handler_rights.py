@@ -89,6 +89,7 @@ def called_by(who: Who) -> list[Request]:
 
 
 DIRECT = {
+    "apigateway:GET",
     "dynamodb:DescribeTable",
     "ec2:DescribeNetworkInterfaces", "ec2:DescribeSecurityGroups", "ec2:DescribeSubnets", "ec2:DescribeVpcs",
     "lambda:DeleteFunction", "lambda:DeleteLayerVersion",

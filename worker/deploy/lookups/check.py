@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from auto_lambda.aws.existence import Existing, QueueFacts
 from auto_lambda.errors import AppError, Code, first_lines
 from auto_lambda.namespace import Place
+from worker.deploy.lookups.domains import check_domains
 from worker.deploy.lookups.uses import TRIGGER, Use, uses
 from worker.model import Bundle
 
@@ -66,8 +67,9 @@ class LookUps:
             warn: takes what does not keep the app from being deployed.
 
         Raises:
-            AppError: ``bad-config``, or ``bucket-notification-failed`` if only buckets are missing.
+            AppError: ``domain-taken``, ``bad-config``, or ``bucket-notification-failed`` if only buckets are missing.
         """
+        check_domains(self._existing, bundle, warn)
         wanted = list(dict.fromkeys(uses(bundle, self._place)))
         problems = [*self._networks(wanted, warn)]
         for use in wanted:

@@ -17,6 +17,7 @@ from drafts import DOMAIN_OF_PIPELINE, rest_template
 from flex_parts import FLEX
 
 from auto_lambda.aws.cloudformation import Stacks
+from auto_lambda.aws.existence import Existing
 from auto_lambda.errors import AppError, Code
 from auto_lambda.keys import App
 from auto_lambda_cli.local_stack.embedded import EmbeddedAws
@@ -24,6 +25,7 @@ from auto_lambda_cli.local_stack.emulator.stable_services import STATE_TAG
 from entrypoint.task import VARIABLE, parse
 from worker.deploy import DeployContext
 from worker.model import Bundle, PipelineDomain
+from worker.ownership import stack_tags
 
 
 @pytest.fixture(scope="module")
@@ -122,6 +124,8 @@ def test_a_first_drop_makes_both_stacks_and_stays_on_lambda(world: World, domain
     assert records(world, domain) == {"lambda": 100}
     assert outputs(world)["Function"] == deployment.function
     assert color(world) == "red"
+    name = f"{world.app.function}.apps.example.com"
+    assert stack_tags(world.app, "auto-lambda").items() <= (Existing(world.client).domain(name) or {}).items()
 
 
 def test_the_same_again_changes_nothing(world: World) -> None:
