@@ -323,8 +323,9 @@ def published(written: Path, tmp_path: Path) -> set[tuple[str, frozenset[str]]]:
     (tmp_path / "rooms" / "worker-dead").mkdir(parents=True)
     with workroom(tmp_path / "rooms"):
         pass
+    failed = {"event": "finished", "outcome": "failed", "step": "build", "code": "bad-requirements"}
     with written.open("a") as log:
-        log.write(json.dumps(live) + "\n")
+        log.writelines(json.dumps(line) + "\n" for line in (live, failed))
     points = as_metrics(written) + Checker().looks(0, 10, WAITING, TWO).fails(0, 10).points
     return {(it.name, frozenset(name for name, _ in it.dimensions)) for it in points if it.namespace == NAMESPACE}
 
@@ -366,7 +367,10 @@ def test_every_graph_of_the_dashboard_shows_metrics_that_are_published_with_thes
                 assert texts[:2] == ["AWS/AutoScaling", "GroupDesiredCapacity"]
                 assert RESOURCES["WorkerGroup"]["Properties"]["MetricsCollection"]
     assert len(shown) > 10
-    assert searched == {("Attempts", frozenset({"Outcome", "Step"})), ("Builds", frozenset({"Framework"}))}
+    assert searched == {
+        ("Attempts", frozenset({"Outcome", "Step"})), ("Builds", frozenset({"Framework"})),
+        ("Failures", frozenset({"Code"})),
+    }  # fmt: skip
     assert shown | searched <= published
 
 

@@ -91,7 +91,7 @@ def test_the_dashboard_shows_metrics_and_alarms_that_exist(aws: EmbeddedAws) -> 
     name = outputs["Dashboard"].rpartition("/")[2]
     cloudwatch = local_client(aws, "cloudwatch")
     body = yaml.safe_load(cloudwatch.get_dashboard(DashboardName=name)["DashboardBody"])
-    titles = " ".join(widget["properties"]["title"] for widget in body["widgets"])
+    titles = " ".join(widget["properties"].get("title", widget["type"]) for widget in body["widgets"])
     for word in (
         "Queue",
         "Workers",
@@ -101,6 +101,8 @@ def test_the_dashboard_shows_metrics_and_alarms_that_exist(aws: EmbeddedAws) -> 
         "framework",
         "Dead letters",
         "Cost",
+        "error code",
+        "of the app",
     ):
         assert word in titles
     shown = next(widget for widget in body["widgets"] if widget["type"] == "alarm")["properties"]["alarms"]
