@@ -117,6 +117,16 @@ def history_pk(app: App) -> str:
     return f"history#{app}"
 
 
+def app_pk(app: App) -> str:
+    """Return the partition key of what is known of an app now."""
+    return f"app#{app}"
+
+
+def releases_pk(app: App) -> str:
+    """Return the partition key of an app's releases."""
+    return f"releases#{app}"
+
+
 def _text(moment: datetime | None) -> str | None:
     return moment.isoformat() if moment else None
 

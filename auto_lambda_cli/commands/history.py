@@ -16,13 +16,13 @@ def history(name: str, stage: str, *, as_json: bool, local: bool, bucket: str | 
     from auto_lambda.attempts import Attempt
     from auto_lambda.aws.dynamodb import Table
     from auto_lambda.aws.session import client, make_session
-    from worker.records.ledger import Ledger
+    from auto_lambda_cli.queries.history import AppHistory
 
     app = app_named(name, stage)
     choose(local=local, bucket=bucket)
     with plain_errors():
         table = Table(client(make_session(), "dynamodb"), setting("AUTO_LAMBDA_TABLE"))
-        attempts = Ledger(table).history(app, NEWEST)
+        attempts = AppHistory(table).attempts(app, NEWEST)
 
     def line(it: Attempt) -> str:
         took = f"{sum((it.timings or {}).values()):.1f} s" if it.timings else ""

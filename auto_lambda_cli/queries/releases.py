@@ -6,18 +6,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from auto_lambda import drops
 from auto_lambda.attempts import Attempt
 from auto_lambda.aws.s3 import ObjectVersion
 from auto_lambda.keys import App
 from auto_lambda.receipts import Receipt, Serving
+from auto_lambda_cli.queries.history import RecordedRelease
 from auto_lambda_cli.queries.parts import Unknown, ask
 from auto_lambda_cli.queries.services import Services
-
-if TYPE_CHECKING:
-    from worker.records.ledger import PastRelease
 
 SHORTEST = 8
 """Characters of an id that are shown at least."""
@@ -134,27 +132,26 @@ def _versions(services: Services, app: App) -> list[ObjectVersion]:
     return [it for key in app.keys for it in services.store.versions(services.bucket, key)]
 
 
-def _from_ledger(services: Services, app: App) -> tuple[Mapping[str, PastRelease], Sequence[Attempt]] | Unknown:
-    ledger = services.ledger
-    if isinstance(ledger, Unknown):
-        return ledger
-    return ask("history", lambda: (ledger.releases(app), ledger.history(app, _ATTEMPTS)))
+def _from_ledger(services: Services, app: App) -> tuple[Mapping[str, RecordedRelease], Sequence[Attempt]] | Unknown:
+    history = services.history
+    if isinstance(history, Unknown):
+        return history
+    return ask("history", lambda: (history.releases(app), history.attempts(app, _ATTEMPTS)))
 
 
 def _merged(
-    found: Mapping[str, ListedRelease], past: Mapping[str, PastRelease], attempts: Iterable[Attempt]
+    found: Mapping[str, ListedRelease], past: Mapping[str, RecordedRelease], attempts: Iterable[Attempt]
 ) -> dict[str, ListedRelease]:
     merged = dict(found)
     for version, one in past.items():
-        release = one.read
         known = merged.get(version, ListedRelease(version, ""))
         merged[version] = replace(
             known,
-            live_since=datetime.fromisoformat(one.when) if one.when else None,
-            framework=release.framework if release else None,
-            python=release.python if release else None,
-            size=known.size or (release.size if release else None),
-            restorable=release is not None,
+            live_since=one.live_since,
+            framework=one.framework,
+            python=one.python,
+            size=known.size or one.size,
+            restorable=one.stored,
         )
     told = set[str]()
     for attempt in attempts:  # the newest first

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import boto3
 
     from auto_lambda.aws.s3 import ObjectStore
-    from worker.records.ledger import Ledger
+    from auto_lambda_cli.queries.history import AppHistory
 
 TABLE = "AUTO_LAMBDA_TABLE"
 
@@ -53,11 +53,11 @@ class Services:
         return ObjectStore(self.client("s3"))
 
     @cached_property
-    def ledger(self) -> Ledger | Unknown:
-        """The ledger; `Unknown` if nothing names its table."""
+    def history(self) -> AppHistory | Unknown:
+        """What the ledger holds; `Unknown` if nothing names its table."""
         from auto_lambda.aws.dynamodb import Table
-        from worker.records.ledger import Ledger
+        from auto_lambda_cli.queries.history import AppHistory
 
         if self.table is None:
             return Unknown("history", f"{TABLE} is not set, which names the pipeline's ledger")
-        return Ledger(Table(self.client("dynamodb"), self.table))
+        return AppHistory(Table(self.client("dynamodb"), self.table))

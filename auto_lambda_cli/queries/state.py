@@ -6,17 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING
 
 from auto_lambda import drops
 from auto_lambda.attempts import Attempt
 from auto_lambda.keys import App
 from auto_lambda.receipts import Receipt
+from auto_lambda_cli.queries.history import RecordedLive
 from auto_lambda_cli.queries.parts import Unknown, ask
 from auto_lambda_cli.queries.services import Services
-
-if TYPE_CHECKING:
-    from worker.records.ledger import AppRecord
 
 _ATTEMPTS, _FAILURES = 50, 3
 _AT_WORK = frozenset({"queued", "building", "deploying", "delayed"})
@@ -117,28 +114,28 @@ def state(services: Services, app: App) -> AppState:
     """Return the state of one app."""
     key, receipt = drops.latest(services.store, services.bucket, app)
     waiting = ask("queue", partial(drops.waiting, services.store, services.bucket, app))
-    ledger = _from_ledger(services, app)
-    unknown = tuple(one for one in (waiting, ledger) if isinstance(one, Unknown))
-    record, attempts = (None, ()) if isinstance(ledger, Unknown) else ledger
+    history = _from_ledger(services, app)
+    unknown = tuple(one for one in (waiting, history) if isinstance(one, Unknown))
+    recorded, attempts = (None, ()) if isinstance(history, Unknown) else history
     return AppState(
         app,
         key,
         receipt,
-        _live(receipt, record, attempts),
+        _live(receipt, recorded, attempts),
         _under_way(receipt, None if isinstance(waiting, Unknown) else waiting),
         _failures(receipt, attempts),
         unknown,
     )
 
 
-def _from_ledger(services: Services, app: App) -> tuple[AppRecord, Sequence[Attempt]] | Unknown:
-    ledger = services.ledger
-    if isinstance(ledger, Unknown):
-        return ledger
-    return ask("history", lambda: (ledger.record(app), ledger.history(app, _ATTEMPTS)))
+def _from_ledger(services: Services, app: App) -> tuple[RecordedLive | None, Sequence[Attempt]] | Unknown:
+    history = services.history
+    if isinstance(history, Unknown):
+        return history
+    return ask("history", lambda: (history.live(app), history.attempts(app, _ATTEMPTS)))
 
 
-def _live(receipt: Receipt | None, record: AppRecord | None, attempts: Sequence[Attempt]) -> LiveState | None:
+def _live(receipt: Receipt | None, recorded: RecordedLive | None, attempts: Sequence[Attempt]) -> LiveState | None:
     """Tell what is live by the receipt: workers write it before the ledger, which knows more."""
     serving = receipt.serving if receipt else None
     if receipt is None or serving is None:
@@ -147,14 +144,14 @@ def _live(receipt: Receipt | None, record: AppRecord | None, attempts: Sequence[
     attempt = next(
         (one for one in attempts if one.outcome == "live" and one.object_version == serving.object_version), None
     )
-    live = record.live if record and record.live and record.live.object_version == serving.object_version else None
+    live = recorded if recorded and recorded.release == serving.object_version else None
     by = (attempt.by if attempt else None) or (receipt.by if own else None)
     return LiveState(
         serving.url,
         serving.function,
         serving.version,
         serving.object_version,
-        since=datetime.fromisoformat(live.when) if live else (receipt.updated if own else None),
+        since=live.since if live else (receipt.updated if own else None),
         by=str(by) if by else None,
         previous=serving.previous_version,
         framework=live.framework if live else (receipt.framework if own else None),

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Literal, TypeVar
 
-from auto_lambda.attempts import Attempt, history_pk
+from auto_lambda.attempts import Attempt, app_pk, history_pk, releases_pk
 from auto_lambda.aws.dynamodb import Delete, Item, Put, Table
 from auto_lambda.aws.s3 import Head
 from auto_lambda.keys import App, promotion, wanted_release
@@ -250,7 +250,7 @@ class Ledger:
 
     def record(self, app: App) -> AppRecord:
         """Return what is known of an app, with a consistent read."""
-        items = {item["sk"]: item for item in self._table.items(_pk(app))}
+        items = {item["sk"]: item for item in self._table.items(app_pk(app))}
         return AppRecord(
             _entry(LiveRelease, items.get("live")),
             _entry(FailedUpload, items.get("failed")),
@@ -260,12 +260,12 @@ class Ledger:
 
     def answers(self, apps: Collection[App]) -> dict[App, AppRecord]:
         """Return what is live and what failed last of several apps, in one consistent read, without the other items."""
-        items = self._table.get([(_pk(app), sk) for app in apps for sk in ("live", "failed")])
+        items = self._table.get([(app_pk(app), sk) for app in apps for sk in ("live", "failed")])
         found = {(item["pk"], item["sk"]): item for item in items}
         return {
             app: AppRecord(
-                _entry(LiveRelease, found.get((_pk(app), "live"))),
-                _entry(FailedUpload, found.get((_pk(app), "failed"))),
+                _entry(LiveRelease, found.get((app_pk(app), "live"))),
+                _entry(FailedUpload, found.get((app_pk(app), "failed"))),
             )
             for app in apps
         }
@@ -281,7 +281,7 @@ class Ledger:
         """
         return leases.claim(
             self._table,
-            _pk(upload.app),
+            app_pk(upload.app),
             record.lease,
             owner=owner,
             subject=subject(upload),
@@ -340,7 +340,7 @@ class Duty:
 
 def put_live(app: App, live: LiveRelease) -> Put:
     """Store what is live from now on."""
-    return Put({"pk": _pk(app), "sk": "live", **_attributes(live)})
+    return Put({"pk": app_pk(app), "sk": "live", **_attributes(live)})
 
 
 def put_past_release(app: App, version: str, release: PastRelease) -> Put:
@@ -355,31 +355,22 @@ def past_releases(items: Iterable[Item]) -> dict[str, PastRelease]:
 
 def put_failed(app: App, failed: FailedUpload) -> Put:
     """Store that an upload has failed for good."""
-    return Put({"pk": _pk(app), "sk": "failed", **_attributes(failed)})
+    return Put({"pk": app_pk(app), "sk": "failed", **_attributes(failed)})
 
 
 def put_journal(app: App, entry: JournalEntry) -> Put:
     """Store how far the work has got."""
-    return Put({"pk": _pk(app), "sk": "journal", **_attributes(entry)})
+    return Put({"pk": app_pk(app), "sk": "journal", **_attributes(entry)})
 
 
 def delete_journal(app: App) -> Delete:
     """Delete the journal entry: the work has ended, and the other items describe its result."""
-    return Delete(_pk(app), "journal")
+    return Delete(app_pk(app), "journal")
 
 
 def delete_live(app: App) -> tuple[Delete, Delete]:
     """Delete what was live, and what has failed."""
-    return Delete(_pk(app), "live"), Delete(_pk(app), "failed")
-
-
-def _pk(app: App) -> str:
-    return f"app#{app}"
-
-
-def releases_pk(app: App) -> str:
-    """Return the partition key of an app's releases."""
-    return f"releases#{app}"
+    return Delete(app_pk(app), "live"), Delete(app_pk(app), "failed")
 
 
 def _attributes(entry: DataclassInstance) -> Item:
