@@ -114,11 +114,14 @@ class FlexDemo:
         grants = (apps_folder() / "flex_controller" / "grants.json").read_bytes()
         self._client("s3").put_object(Bucket=self.stack.pipeline.artifacts, Key=grants_key(CONTROLLER), Body=grants)
         by_path = f"{self.stack.aws.endpoint}/_alb/{{name}}"
-        dropped = [
-            self._drop(CONTROLLER, apps_folder() / "flex_controller", f'LOAD_BALANCERS = "{by_path}"\n'),
-            self._drop(APP, examples_folder() / "quotes", FLEX),
+        # One after the other: without the controller, an app with [flex] is refused.
+        receipts = [
+            self._followed(self._drop(app, source, settings))
+            for app, source, settings in (
+                (CONTROLLER, apps_folder() / "flex_controller", f'LOAD_BALANCERS = "{by_path}"\n'),
+                (APP, examples_folder() / "quotes", FLEX),
+            )
         ]
-        receipts = [self._followed(one) for one in dropped]
         for app, receipt in zip((CONTROLLER, APP), receipts, strict=True):
             self._say(f"{app}: {receipt.status}, {receipt.url or (receipt.error and receipt.error.message)}")
         if not all(receipt.status == "live" for receipt in receipts):

@@ -22,6 +22,9 @@ PORT = 8080
 HEALTH_PATH = "/.auto-lambda/health"
 _LEAST_DRAIN, _MOST_DRAIN = 5, 30  # seconds
 
+CONTROLLER = App("platform", "flex-controller")
+"""The app that moves the traffic; one for all pipelines of an account and region."""
+
 TOPIC = "flex-controller-platform_hints"
 """The controller's topic, which alarms tell."""
 

@@ -36,11 +36,13 @@ class FlexOrder:
         """Return the app's flex stack, if it has one, and nothing speaks against the bundle.
 
         Raises:
-            AppError: the stack is not ours, or the app would leave Fargate without its traffic.
+            AppError: the stack is not ours, nobody would move the traffic, or the app would leave Fargate without it.
         """
         stack = self._flex.find(bundle.app, known=known)
         if bundle.flex is None:
             self._flex.require_on_lambda(bundle.app, stack)
+        else:
+            self._flex.require_controller()
         return stack
 
     def before(self, bundle: Bundle, boundary: str, effect: Effect, log: BuildLog) -> bool:

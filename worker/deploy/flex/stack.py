@@ -14,7 +14,7 @@ from auto_lambda.keys import App
 from auto_lambda.model import BuildLog
 from auto_lambda.namespace import FLEX_TAG
 from worker.bundle.domains import DOMAIN_OUTPUT, FRONT_OUTPUT
-from worker.bundle.flex.parts import FLEX_ROLE, EntrypointFile
+from worker.bundle.flex.parts import CONTROLLER, FLEX_ROLE, EntrypointFile
 from worker.bundle.flex.template import START, flex_template
 from worker.bundle.publish import serialize
 from worker.deploy.artifacts import store_artifacts
@@ -61,6 +61,15 @@ class FlexStacks:
                 hint="Remove that stack, or take [flex] out of auto-lambda.toml.",
             )
         return stack
+
+    def require_controller(self) -> None:
+        """Raise if nobody would move the traffic: the app would stay on Lambda without a word.
+
+        Raises:
+            AppError: ``cannot-flex``.
+        """
+        if self._stacks.describe(CONTROLLER.stack) is None:
+            raise _no_controller()
 
     def require_on_lambda(self, app: App, stack: Stack | None) -> None:
         """Raise if an app that no longer flexes runs on Fargate: its traffic has to leave there first.

@@ -23,6 +23,7 @@ from auto_lambda.keys import App
 from auto_lambda_cli.local_stack.embedded import EmbeddedAws
 from auto_lambda_cli.local_stack.emulator.stable_services import STATE_TAG
 from entrypoint.task import VARIABLE, parse
+from worker.bundle.flex.parts import CONTROLLER
 from worker.deploy import DeployContext
 from worker.model import Bundle, PipelineDomain
 from worker.ownership import stack_tags
@@ -59,6 +60,17 @@ def _tell_stable(ecs: Any, cluster: str, arn: str) -> None:
     definition = service["taskDefinition"].rpartition("/")[2]
     value = f"stable {service['desiredCount']} {definition}"
     ecs.tag_resource(resourceArn=arn, tags=[{"key": STATE_TAG, "value": value}])
+
+
+@pytest.fixture(scope="module", autouse=True)
+def controller(aws_client: Callable[[str], Any]) -> Iterator[None]:
+    """Its stack is there; who moves apps are the tests."""
+    cloudformation = aws_client("cloudformation")
+    template = json.dumps({"Resources": {"Hints": {"Type": "AWS::SNS::Topic"}}})
+    cloudformation.create_stack(StackName=CONTROLLER.stack, TemplateBody=template)
+    cloudformation.get_waiter("stack_create_complete").wait(StackName=CONTROLLER.stack, WaiterConfig={"Delay": 1})
+    yield
+    Stacks(cloudformation).delete(CONTROLLER.stack)
 
 
 @pytest.fixture
@@ -240,6 +252,15 @@ def test_a_flex_stack_of_somebody_else_is_left_alone(world: World) -> None:
     with pytest.raises(AppError) as caught:
         world.deploy(bundle(world, "red"))
     assert caught.value.code is Code.STACK_NOT_OURS
+
+
+def test_without_a_controller_nothing_is_changed(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("worker.deploy.flex.stack.CONTROLLER", App("platform", "not-installed"))
+    with pytest.raises(AppError) as caught:
+        world.deploy(bundle(world, "red"))
+    assert caught.value.code is Code.CANNOT_FLEX
+    assert "flex controller" in caught.value.message
+    assert Stacks(world.cloudformation).describe(world.app.stack) is None
 
 
 class Killed(BaseException):
