@@ -1,4 +1,4 @@
-"""What a release costs a month though nobody uses it: provisioned concurrency, snapshots, and calls that keep it warm.
+"""What a release costs a month though nobody uses it: what is always started, called or stands in front of it.
 
 ``prices.json`` has the prices, with the month that they are from. Pure functions on a final template.
 """
@@ -31,6 +31,7 @@ def standing_costs(template: Template, architecture: Architecture) -> StandingCo
         *_provisioned(resources, architecture),
         *_snapshots(resources),
         *_warm_calls(resources, architecture),
+        *_load_balancer(template),
     )
     return StandingCosts(f"{_PRICES['region']}, {_PRICES['as_of']}", items) if items else None
 
@@ -66,6 +67,15 @@ def _warm_calls(resources: Mapping[str, Any], architecture: Architecture) -> Ite
             memory, seconds = _memory(resources, called[0]), _PRICES["keep_warm_seconds"]
             each = _PRICES["request"] + _gigabytes(memory) * seconds * _PRICES["gb_second"][architecture]
             yield Cost(called[0], "keep_warm", calls * each, f"{calls:,} calls of {seconds} s with {memory} MB")
+
+
+def _load_balancer(template: Template) -> Iterator[Cost]:
+    """Yield what stands in all phases of an app that flexes so; other apps' load balancers come and go with demand."""
+    about = template.get("Metadata", {}).get("AutoLambda", {})
+    if about.get("Flex", {}).get("variant") == "standing-load-balancer":
+        hour = _PRICES["load_balancer_hour"] + 2 * _PRICES["public_address_hour"]
+        how = "a load balancer that stands in front of the app, with its two addresses, and without traffic"
+        yield Cost(about["Main"], "load_balancer", hour * _PRICES["hours_per_month"], how)
 
 
 def _calls(rule: Mapping[str, Any]) -> int:

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from auto_lambda.receipts import StandingCosts
+from builder.protocol.flex import FlexMessage
 from worker.bundle import costs
 from worker.bundle.costs import standing_costs
 
@@ -107,3 +108,12 @@ def test_twice_the_memory_or_number_costs_twice(memory: int, count: int) -> None
 
     assert usd(memory * 2, count) == pytest.approx(2 * usd(memory, count))
     assert usd(memory, count * 2) == pytest.approx(2 * usd(memory, count))
+
+
+@pytest.mark.parametrize(("variant", "count"), [("dns", 0), ("standing-load-balancer", 1)])
+def test_a_load_balancer_costs_if_it_stands(tmp_path: Path, variant: Any, count: int) -> None:
+    flex = FlexMessage(measure="concurrency", above=2, below=1, variant=variant)
+    found = standing_costs(Maker(tmp_path).bundle(flex=flex).template, "x86_64")
+    items = found.items if found else ()
+    assert [one.what for one in items] == ["load_balancer"] * count
+    assert all(one.usd == pytest.approx(730 * (0.0225 + 0.01)) for one in items)
