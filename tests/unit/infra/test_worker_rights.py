@@ -443,3 +443,10 @@ def test_a_flex_stack_is_changed_with_the_controllers_role_only() -> None:
     assert not may("iam:PassRole", ROLE, {"iam:PassedToService": "cloudformation.amazonaws.com"})
     for action in ("ec2:CreateVpc", "elasticloadbalancing:CreateLoadBalancer", "ecs:CreateService", "ecs:RunTask"):
         assert not may(action, "*", VIA)
+
+
+@pytest.mark.parametrize("action", ["DeleteRole", "PutRolePolicy", "UpdateAssumeRolePolicy", "TagRole", "CreateRole"])
+def test_the_controllers_role_is_not_the_workers_to_change(action: str) -> None:
+    boundary = {"iam:PermissionsBoundary": STACK.arn("AppBoundary")}
+    assert may(f"iam:{action}", ROLE, VIA, boundary)
+    assert not may(f"iam:{action}", f"arn:aws:iam::{ACCOUNT}:role/auto-lambda/flex/flex-stacks", VIA, boundary)

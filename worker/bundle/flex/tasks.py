@@ -18,7 +18,9 @@ _TRUST = {
 _CPUS = {"x86_64": "X86_64", "arm64": "ARM64"}
 
 BOOTSTRAP = textwrap.dedent("""\
-    import hashlib, runpy, sys, tempfile, boto3
+    import hashlib, runpy, sys, tempfile
+    sys.path.append("/var/runtime")
+    import boto3
     bucket, key, digest = sys.argv[1:]
     program = boto3.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
     if hashlib.sha256(program).hexdigest() != digest:
@@ -30,7 +32,7 @@ BOOTSTRAP = textwrap.dedent("""\
     sys.argv[1:] = []
     runpy.run_module("entrypoint", run_name="__main__", alter_sys=True)
     """)
-"""Fetches the program of the task, checks it, and becomes it."""
+"""Fetches the program of the task, checks it, and becomes it. AWS's images have boto3 in the folder of the runtime."""
 
 
 def tasks(parts: FlexParts) -> Resources:
