@@ -100,7 +100,7 @@ class LocalStack:
             say("starting the embedded AWS (the first time, its packages are installed, which takes longer)")
             aws = undo.enter_context(EmbeddedAws.start(folder, port))
             say(f"embedded AWS at {aws.endpoint}, its log is {aws.log}")
-            names = _domain(aws, domain) if domain else {}
+            names = pipeline_domain(aws, domain) if domain else {}
             chosen_by_us = {_UNDEPLOYS: str(undeploys).lower(), _APP_RIGHTS: app_rights, **names}
             pipeline = deploy_pipeline(aws, folder, {**(options.parameters if options else {}), **chosen_by_us})
             say(f"the templates in infra/ deployed through CloudFormation as pipeline {PIPELINE}")
@@ -189,7 +189,7 @@ def deploy_pipeline(aws: EmbeddedAws, folder: Path, parameters: Mapping[str, str
     return replace(pipeline, undeploys=chosen.get(_UNDEPLOYS) == "true")
 
 
-def _domain(aws: EmbeddedAws, domain: str) -> dict[str, str]:
+def pipeline_domain(aws: EmbeddedAws, domain: str) -> dict[str, str]:
     """Create the zone and the certificate of a domain, and return the pipeline's parameters for it."""
     zone = local_client(aws, "route53").create_hosted_zone(Name=domain, CallerReference=domain)["HostedZone"]["Id"]
     certificate = local_client(aws, "acm").request_certificate(DomainName=f"*.{domain}")["CertificateArn"]

@@ -28,6 +28,7 @@ SPREAD = {
     Scenario.UNHEALTHY: (Fault(GOING_BACK, Kind.KILL_AFTER),),
     Scenario.PUT_OFF: (Fault(Call("sqs:SendMessage"), Kind.KILL_AFTER),),
     Scenario.COLLECTING: (Fault(COLLECTION, Kind.KILL_BEFORE),),
+    Scenario.FLEX: (Fault(EXECUTE, Kind.KILL_AFTER), Fault(GOING_BACK, Kind.KILL_BEFORE)),
     Scenario.ZAPPA_UPDATE: (Fault(OUTCOME, Kind.KILL_BEFORE), Fault(EXECUTE, Kind.CUT_ONCE)),
 }
 CASES = [(scenario, fault) for scenario, faults in SPREAD.items() for fault in faults]

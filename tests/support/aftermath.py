@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.error import HTTPError
+from urllib.parse import urlsplit
 
 from botocore.exceptions import ClientError
 
@@ -121,6 +122,7 @@ class Aftermath:
             "route": self._route(serving.get("url")),
             "function": self._function(serving.get("function"), subject),
             "stack": self._stack(subject),
+            "flex": self._flex(subject),
             "ledger": self._ledger(subject),
             "queue": self.depth(),
             "dead letters": self._depth(self._pipeline.dead_letters),
@@ -136,6 +138,7 @@ class Aftermath:
     def remove(self, app: str) -> None:
         """Take an app out of AWS, and wait until nothing of it is counted any more."""
         cloudformation, stack = self._client("cloudformation"), f"al-{app}-dev"
+        cloudformation.delete_stack(StackName=f"al-Flex-{app}-dev")
         cloudformation.delete_stack(StackName=stack)
         wait = {"Delay": 1, "MaxAttempts": 60}
         cloudformation.get_waiter("stack_delete_complete").wait(StackName=stack, WaiterConfig=wait)
@@ -163,10 +166,18 @@ class Aftermath:
         if url is None:
             return None
         try:
-            with urllib.request.urlopen(url, timeout=60) as answer:
+            with urllib.request.urlopen(self._asked(url), timeout=60) as answer:
                 return [answer.status, answer.read().decode()]
         except HTTPError as error:
             return [error.code, error.read().decode()]
+
+    def _asked(self, url: str) -> urllib.request.Request:
+        """An app's own name is in no DNS, and without a certificate; the embedded AWS knows it."""
+        host = urlsplit(url).hostname or ""
+        if not host.endswith(".apps.localhost"):
+            return urllib.request.Request(url)
+        port = urlsplit(self._pipeline.endpoint).port
+        return urllib.request.Request(f"{self._pipeline.endpoint}/", headers={"Host": f"{host}:{port}"})
 
     def _function(self, name: str | None, subject: Subject) -> Any:
         if name is None:
@@ -215,6 +226,24 @@ class Aftermath:
             "change sets": [it["Status"] for it in client.list_change_sets(StackName=name)["Summaries"]
                             if it.get("ExecutionStatus") == "AVAILABLE"],
         }  # fmt: skip
+
+    def _flex(self, subject: Subject) -> Any:
+        """The second stack of an app that flexes, and whether its tasks would run the release that is live."""
+        client, name = self._client("cloudformation"), f"al-Flex-{subject.app}-dev"
+        try:
+            (stack,) = client.describe_stacks(StackName=name)["Stacks"]
+        except ClientError:
+            return None
+        template = client.get_template(StackName=name)["TemplateBody"]
+        resources = (template if isinstance(template, dict) else json.loads(template))["Resources"]
+        (container,) = resources["TaskDefinition"]["Properties"]["ContainerDefinitions"]
+        told = {one["Name"]: one["Value"] for one in container["Environment"]}
+        live = self._client("lambda").get_function_configuration(FunctionName=f"{subject.app}-dev", Qualifier="live")
+        return {
+            "status": stack["StackStatus"],
+            "parameters": {one["ParameterKey"]: one["ParameterValue"] for one in stack["Parameters"]},
+            "is of the live release": {**live["Environment"]["Variables"]}.items() <= told.items(),
+        }
 
     def _ledger(self, subject: Subject) -> Any:
         table = self._client("dynamodb")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import json
 import os
 import threading
 import time
@@ -26,8 +27,9 @@ from auto_lambda.aws.session import client
 from auto_lambda.keys import App
 from auto_lambda_cli.local_stack.embedded import EmbeddedAws
 from auto_lambda_cli.local_stack.processes import Child, tail
-from auto_lambda_cli.local_stack.stack import deploy_pipeline
+from auto_lambda_cli.local_stack.stack import deploy_pipeline, local_client, pipeline_domain
 from auto_lambda_cli.running_stacks import REGION
+from worker.bundle.flex.parts import CONTROLLER
 
 _LOOK = 5.0  # seconds
 PATIENCE = 300.0  # seconds; a case of a killed worker takes 30 on a quiet machine, which is what leases and skew take
@@ -44,6 +46,7 @@ SETTINGS = {
 }
 
 
+_NAMES = {"Domain": "DOMAIN", "CertificateArn": "CERTIFICATE_ARN", "HostedZoneId": "HOSTED_ZONE_ID"}
 _COLLECTS_SOON = {"AUTO_LAMBDA_RETAIN_RELEASES": "1", "AUTO_LAMBDA_COLLECT_AFTER_MINUTES": "0"}
 
 
@@ -61,6 +64,8 @@ class Scenario(StrEnum):
     """An update after which the oldest release is collected."""
     PUT_OFF = "zappa put off"
     """A first deployment that AWS throttles, so that it waits and is begun once more."""
+    FLEX = "zappa flexing"
+    """An update of an app that flexes, with its second stack."""
     SLOW = "slow chalice"
     """Takes so long that the heartbeat beats meanwhile."""
 
@@ -78,6 +83,8 @@ class Scenario(StrEnum):
         files = saying(word, small_zappa() if "zappa" in self else None)
         if self is Scenario.SLOW:
             files["app.py"] = f"import time\ntime.sleep(4)\n{files['app.py']!s}"
+        if self is Scenario.FLEX:
+            files["auto-lambda.toml"] = "[flex]\nabove = 200\nbelow = 100\n"
         if not answers:
             failing = str(saying("broken", small_zappa())["app.py"]).replace("200 OK", "500 Internal Server Error")
             files["app.py"] = f"{failing}# {word}\n"
@@ -114,7 +121,11 @@ class Lane:
         with ExitStack() as undo:
             self._folder.mkdir(parents=True, exist_ok=True)
             self._aws = undo.enter_context(EmbeddedAws.start(self._folder))
-            self._pipeline = deploy_pipeline(self._aws, self._folder)
+            names = pipeline_domain(self._aws, "apps.localhost") if self.scenario is Scenario.FLEX else {}
+            self._names = {f"AUTO_LAMBDA_{name}": names[key] for key, name in _NAMES.items() if key in names}
+            self._pipeline = deploy_pipeline(self._aws, self._folder, names)
+            if names:
+                self._pretend_controller()
             self._proxy = undo.enter_context(FaultyAws(self._aws.endpoint))
             self._client = cache(partial(_client, self._aws.endpoint))
             self._aftermath = Aftermath(self._client, self._pipeline, (self._proxy.endpoint, self._aws.endpoint))
@@ -152,6 +163,11 @@ class Lane:
         seconds = time.monotonic() - began
         return Result(watch.fired.is_set(), tuple(difference), seconds, tuple(watch.calls), state)
 
+    def _pretend_controller(self) -> None:
+        """Let the worker find a controller: its stack. None moves the traffic here."""
+        template = json.dumps({"Resources": {"Hints": {"Type": "AWS::SNS::Topic"}}})
+        local_client(self._aws, "cloudformation").create_stack(StackName=CONTROLLER.stack, TemplateBody=template)
+
     # -- the worker
 
     def _make_worker(self) -> Child:
@@ -163,7 +179,8 @@ class Lane:
             queue=self._pipeline.queue.replace(self._aws.endpoint, self._proxy.endpoint),
             dead_letters=self._pipeline.dead_letters.replace(self._aws.endpoint, self._proxy.endpoint),
         )
-        more = _COLLECTS_SOON if self.scenario is Scenario.COLLECTING else {}
+        more = dict(_COLLECTS_SOON) if self.scenario is Scenario.COLLECTING else {}
+        more |= self._names
         environ = {**seen.environ_over(os.environ), **SETTINGS, **more, "AUTO_LAMBDA_WORK_DIR": str(work)}
         return Child("worker", "worker", self._folder / "worker.log", environ)
 
