@@ -126,6 +126,8 @@ class FlexStacks:
             except StackFailed as failure:
                 if failure.resource is None and FLEX_ROLE.rpartition("/")[2] in failure.reason:
                     raise _no_controller() from failure
+                if failure.resource == "Service" and not failure.passing:
+                    raise _unhealthy_tasks(app, failure) from failure
                 raise
         if not result.changed:
             log(f"{app.flex_stack} has it already")
@@ -153,6 +155,15 @@ class FlexStacks:
         key = f"bundles/{hashlib.sha256(data).hexdigest()}.template.json"
         store_artifacts(self._store, self._target.artifacts_bucket, [Artifact(path, key)], log)
         return key
+
+
+def _unhealthy_tasks(app: App, failure: StackFailed) -> AppError:
+    return AppError(
+        Code.STACK_FAILED,
+        f"The tasks of this release do not stay up and healthy on Fargate: {failure.reason}",
+        hint=f"Read the log group /aws/lambda/{app.function}/fargate. The tasks are those of the release before again, "
+        "and the function was not changed.",
+    )
 
 
 def _no_controller() -> AppError:

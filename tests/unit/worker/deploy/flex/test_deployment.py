@@ -55,10 +55,16 @@ def healthy_tasks(aws_client: Callable[[str], Any]) -> Iterator[None]:
     thread.join()
 
 
+HEALTHY: set[str] = set()
+"""The task definitions that stay healthy; empty: all are."""
+
+
 def _tell_stable(ecs: Any, cluster: str, arn: str) -> None:
     (service,) = ecs.describe_services(cluster=cluster, services=[arn])["services"]
     definition = service["taskDefinition"].rpartition("/")[2]
     value = f"stable {service['desiredCount']} {definition}"
+    if HEALTHY and definition not in HEALTHY:
+        value = f"failed {definition} exited with 1"
     ecs.tag_resource(resourceArn=arn, tags=[{"key": STATE_TAG, "value": value}])
 
 
@@ -189,6 +195,26 @@ def test_an_unhealthy_release_takes_tasks_and_function_back(world: World) -> Non
     assert color(world) == "red"
     assert world.restored
     assert world.restored.template_key == first.template_key
+
+
+def test_tasks_that_do_not_become_healthy_leave_the_function_as_it_is(world: World) -> None:
+    first = bundle(world, "red")
+    deployed = world.deploy(first)
+    move(world, "both", 100)
+    (running,) = world.client("ecs").describe_services(cluster=world.app.flex_stack, services=[world.app.flex_stack])[
+        "services"
+    ]
+    HEALTHY.add(running["taskDefinition"].rpartition("/")[2])
+    try:
+        with pytest.raises(AppError) as caught:
+            world.deploy(bundle(world, "blue"), first.template_key)
+    finally:
+        HEALTHY.clear()
+    assert caught.value.code is Code.STACK_FAILED
+    assert "do not stay up and healthy" in caught.value.message
+    assert world.live(deployed.function) == deployed.version
+    assert color(world) == "red"
+    assert phase(world)["FargateWeight"] == "100"
 
 
 def test_a_first_flexing_release_that_fails_leaves_no_flex_stack(world: World, domain: PipelineDomain) -> None:
