@@ -179,6 +179,8 @@ def _lambda_targets(parts: FlexParts) -> Resources:
         Action="lambda:InvokeFunction",
         FunctionName=parts.alias_arn,
         Principal="elasticloadbalancing.amazonaws.com",
+        # Of this account. Which one, nobody knows yet: a target group takes a function only once that permits it.
+        SourceArn=parts.place.arn("elasticloadbalancing", "targetgroup/*"),
     )
     targets = resource(
         "ElasticLoadBalancingV2::TargetGroup",

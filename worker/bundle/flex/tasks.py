@@ -13,7 +13,14 @@ _KILL_SECONDS = 10  # more than a task takes to drain
 _CPU_PERCENT = 60  # what scaling keeps
 _TRUST = {
     "Version": "2012-10-17",
-    "Statement": [{"Effect": "Allow", "Principal": {"Service": "ecs-tasks.amazonaws.com"}, "Action": "sts:AssumeRole"}],
+    "Statement": [
+        {
+            "Effect": "Allow",
+            "Principal": {"Service": "ecs-tasks.amazonaws.com"},
+            "Action": "sts:AssumeRole",
+            "Condition": {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}},
+        }
+    ],
 }
 _CPUS = {"x86_64": "X86_64", "arm64": "ARM64"}
 

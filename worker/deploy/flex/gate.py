@@ -64,6 +64,8 @@ def _foreign(kind: str, properties: dict[str, Any], parts: FlexParts) -> Iterato
         case "AWS::Lambda::Permission":
             if properties["FunctionName"] != parts.alias_arn:
                 yield "it lets another function be called"
+            if f":{parts.place.account}:" not in str(properties.get("SourceArn")):
+                yield "it lets another account call the function"
         case "AWS::Logs::LogGroup":
             if not str(properties["LogGroupName"]).startswith(f"/aws/lambda/{parts.app.function}/"):
                 yield "it is another app's log group"

@@ -140,7 +140,7 @@ class FlexStacks:
     @property
     def _role_arn(self) -> str:
         place = self._target.place
-        return f"arn:{place.partition}:iam::{place.account or '0' * 12}:role/{FLEX_ROLE}"
+        return f"arn:{place.partition}:iam::{place.account}:role/{FLEX_ROLE}"
 
     def _stored_entrypoint(self, folder: Path, log: BuildLog) -> EntrypointFile:
         path = self._pack(folder)

@@ -110,6 +110,11 @@ def test_the_given_network_is_fit_if_there_is_one() -> None:
     require_fit(bundle(rest_template(VpcConfig={"SubnetIds": ["subnet-1"]}), target, network="given"), target)
 
 
+def test_a_boundary_of_awss_own_does_not_tell_the_account() -> None:
+    target = replace(TARGET, boundary_arn="arn:aws:iam::aws:policy/PowerUserAccess")
+    assert "does not tell the account" in refused(bundle(), target)
+
+
 def test_all_reasons_are_told_at_once() -> None:
     said = refused(bundle(second_function(), network="given"))
     assert len(said.splitlines()) == 3

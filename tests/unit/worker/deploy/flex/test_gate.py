@@ -41,6 +41,15 @@ def test_what_reaches_out_of_the_app_is_refused(name: str, changed: dict[str, An
     assert refusal(name, **changed)
 
 
+@pytest.mark.parametrize(
+    "changed", [{"FunctionName": "bank-prod"}, {"SourceArn": None}, {"SourceArn": "arn:aws:elasticloadbalancing:::x"}]
+)
+def test_only_load_balancers_of_the_account_call_the_function(changed: dict[str, Any]) -> None:
+    template = flex_template(with_settings(variant="standing-load-balancer"))
+    template["Resources"]["LambdaTargetPermission"]["Properties"].update(changed)
+    assert list(problems(template, PARTS))
+
+
 def test_a_type_that_nobody_expects_is_refused() -> None:
     template = copy.deepcopy(flex_template(PARTS))
     template["Resources"]["User"] = {"Type": "AWS::IAM::User", "Properties": {}}
