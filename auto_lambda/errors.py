@@ -81,6 +81,7 @@ class Code(StrEnum):
     STACK_NOT_OURS = "stack-not-ours"
     STACK_FAILED = "stack-failed"
     BUCKET_NOTIFICATION_FAILED = "bucket-notification-failed"
+    RELEASE_FAILED = "release-failed"
     UNHEALTHY = "unhealthy"
     # The processes that work on it
     BUILDER_BROKE_OFF = "builder-broke-off"

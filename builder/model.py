@@ -64,6 +64,7 @@ class Options:
     package: Packaging = field(default_factory=Packaging)
     throttle: Throttle | None = None
     flex: FlexMessage | None = None
+    release: Mapping[str, str] | None = None
 
     @property
     def asked_path(self) -> str:

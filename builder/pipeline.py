@@ -27,7 +27,9 @@ from builder.protocol.files import describe
 from builder.protocol.messages import AppBuilt, AppRequest, NotificationMessage, ProofMessage, Step
 from builder.protocol.template_shape import check_shape
 from builder.source.confidential import confidential_values
+from builder.source.documents import bad_config
 from builder.source.inspect import examine
+from builder.source.options import FILE
 from builder.source.python_path import add_layer
 from builder.source.runtime import Defaults, how_to_fix
 from builder.source.unpack import unpack_file
@@ -207,6 +209,7 @@ def as_message(package: ProvenApp, opened: ExitStack) -> tuple[AppBuilt, Sequenc
         domains=list(draft.domains),
         serves=draft.serves,
         flex=source.options.flex,
+        release=dict(source.options.release) if source.options.release else None,
         shared_layer=layer.shared if layer else None,
         proof=ProofMessage(
             init_ms=proof.init_ms, package_bytes=proof.package_bytes, package_zip_bytes=proof.package_zip_bytes
@@ -236,6 +239,9 @@ def _inspected(
         _warn(progress, source.warnings)
         progress.say(f"{source.framework}, stage {source.config_stage}, Python {source.python}, {source.architecture}")
     framework = parts.frameworks[found.framework]
+    if found.options.release and found.framework != "zappa":
+        what = f"[release] is for zappa apps, and this one is {found.framework}"
+        found.problems.note([bad_config(FILE, what, hint="Take it out: the functions of other apps take no commands.")])
     found.problems.note(framework.problems(found.root, found.stage, app, found.options))
     found.problems.raise_all()
     assert source  # noqa: S101 - without problems, there is one

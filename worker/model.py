@@ -127,7 +127,8 @@ class Bundle:
     zip, the layer zip and the template itself. ``template_key`` identifies the whole release. ``asked`` tells whether
     its functions may be sent a request that nobody made, to see that they answer. ``flex`` says when the app moves to
     Fargate and back, None if it stays on Lambda. ``warnings`` are for the receipt,
-    ``serves`` for its tasks there.
+    ``serves`` for its tasks there. ``release_command`` is the event that the new version of its main function gets
+    before it takes the traffic.
     """
 
     app: App
@@ -145,6 +146,7 @@ class Bundle:
     flex: FlexMessage | None = None
     serves: Serves = "lambda"
     warnings: tuple[str, ...] = ()
+    release_command: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -174,6 +174,8 @@ class Pipeline:
         if release is None or bundle is None:
             return None
         task.report.resumed(release)
+        if task.upload.rollback:
+            bundle = replace(bundle, release_command=None)
         return self._renewed(release, bundle, access, work)
 
     def _renewed(self, release: Release, bundle: Bundle, access: AppAccess, work: Path) -> tuple[Release, Bundle]:
@@ -206,7 +208,7 @@ class Pipeline:
             report.warn(f"{release.template_key}, which is asked for again, is not stored any more: it is built anew")
             return None
         report.restored_release(release)
-        return self._renewed(release, bundle, access, work)
+        return self._renewed(release, replace(bundle, release_command=None), access, work)
 
     def _locked(self, fetched: Fetched, task: Task) -> LockedMessage | None:
         """Return the packages of the release that a zip was promoted from."""

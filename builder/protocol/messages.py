@@ -283,6 +283,7 @@ class AppBuilt(_Value):
         log_days: how long log groups keep events, 0 for ever, None if the app does not say.
         serves: how the main function's app takes requests where there is no Lambda.
         domains: custom domains that the app's own settings ask for.
+        release: the event with the command that the new version runs before it takes the traffic.
         flex: when the app moves to Fargate and back, None if it stays on Lambda.
         shared_layer: the key of the layer's action, None where the layer is a file of this result or there is none.
         files: ``code.zip``, and perhaps ``layer.zip``.
@@ -304,6 +305,7 @@ class AppBuilt(_Value):
     log_days: Annotated[int, Field(ge=0, le=3653)] | None = None
     serves: Serves = "lambda"
     domains: Annotated[list[DomainMessage], Field(max_length=2)] = []
+    release: Annotated[dict[str, Line], Field(min_length=1, max_length=1)] | None = None
     flex: FlexMessage | None = None
     shared_layer: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")] | None
     proof: ProofMessage

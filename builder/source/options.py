@@ -255,6 +255,20 @@ def _flex(file: str, value: Any) -> FlexMessage:
     return read_flex(file, _table(file, "flex", value))
 
 
+def _release(file: str, value: Any) -> Mapping[str, str]:
+    """Return the event by which zappa's handler runs the command."""
+    table = _table(file, "release", value)
+    hint = 'Write one of: manage = "migrate --noinput" (Django), call = "tasks.prepare" (a function of the app).'
+    if len(table) != 1 or not table.keys() <= {"manage", "call"}:
+        raise documents.bad_config(file, "[release] holds one command, manage or call", hint=hint)
+    ((kind, command),) = table.items()
+    text = _text(file, f"release.{kind}", command)
+    if kind == "call" and not _CALLED.fullmatch(text):
+        raise documents.bad_config(file, f"release.call {documents.short_repr(text)} is no function", hint=hint)
+    return {"command" if kind == "call" else "manage": text}
+
+
+_CALLED = re.compile(r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+", re.ASCII)
 _MOST_RATE, _MOST_BURST = 10_000, 5_000  # of an account, unless AWS has raised them
 _THROTTLE = f"rate is requests per second, up to {_MOST_RATE:,}; burst is requests at once, 1 to {_MOST_BURST:,}."
 
@@ -298,4 +312,5 @@ _READERS: Mapping[str, Callable[[str, Any], Any]] = {
     "package": _package,
     "throttle": _throttle,
     "flex": _flex,
+    "release": _release,
 }

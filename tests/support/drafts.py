@@ -218,6 +218,7 @@ class Maker:
         retain: int | None = None,
         log_days: int | None = None,
         asked: bool = True,
+        release: dict[str, str] | None = None,
         flex: FlexMessage | None = None,
     ) -> BuiltApp:
         folder = self._next()
@@ -228,7 +229,7 @@ class Maker:
         result = AppBuilt(
             framework="chalice", python="3.12", architecture="x86_64", template=template, main=main, url=address,
             notifications=list(notifications), environment=environment or {}, health_path=health_path, lock=lock,
-            retain=retain, log_days=log_days, shared_layer=None, asked=asked, flex=flex,
+            retain=retain, log_days=log_days, shared_layer=None, asked=asked, release=release, flex=flex,
             proof=ProofMessage(init_ms=1, package_bytes=1, package_zip_bytes=1), files=[],
         )  # fmt: skip
         return BuiltApp(result, _checked(zipped), self.layer(layer) if layer else None)

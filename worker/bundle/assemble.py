@@ -78,6 +78,7 @@ def assemble(
         health_path=release.health_path(result),
         notifications=release.notifications(template),
         asked=result.asked,
+        release_command=dict(result.release) if result.release else None,
         flex=result.flex,
         serves=result.serves,
         warnings=chosen.warnings,

@@ -21,6 +21,7 @@ def describe(built: AppBuilt) -> dict[str, Any]:
         **({"Lock": key} if (key := lock_key(built)) else {}),
         **({"Retain": built.retain} if built.retain else {}),
         **({} if built.asked else {"Asked": False}),
+        **({"Release": dict(built.release)} if built.release else {}),
         **({"Flex": built.flex.model_dump(), "Serves": built.serves} if built.flex else {}),
         "Framework": built.framework,
         "Python": built.python,
@@ -68,6 +69,7 @@ def bundle(app: App, template_key: str, template: Template) -> Bundle:
         health_path=about["HealthPath"],
         notifications=notifications(template),
         asked=about.get("Asked", True),
+        release_command=about.get("Release"),
         flex=flex(template),
         serves=about.get("Serves", "lambda"),
     )

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from contextlib import nullcontext
+from dataclasses import replace
 from typing import Any
 
 from auto_lambda.aws.cloudformation import DeployResult, Plan, Stack, StackFailed, Stacks
@@ -22,15 +22,17 @@ from worker.bundle.log_groups import group_ids
 from worker.bundle.publish import ALIAS, alias_output
 from worker.deploy.artifacts import store_artifacts
 from worker.deploy.bucket_notifications import BucketNotifications, BucketSubscription, check_buckets
+from worker.deploy.context import DeployContext
 from worker.deploy.drift import Drift
 from worker.deploy.flex.fitness import require_fit
 from worker.deploy.flex.order import FlexOrder
 from worker.deploy.flex.packing import pack_entrypoint
 from worker.deploy.flex.stack import FlexStacks, PackEntrypoint
-from worker.deploy.gate.access import AppAccess, Rights
+from worker.deploy.gate.access import AppAccess
 from worker.deploy.gate.gate import pass_gate
 from worker.deploy.http_get import HttpAnswer
 from worker.deploy.log_groups import FindGroups, LogGroupParameters
+from worker.deploy.release_command import ReleaseCommand, store_held
 from worker.deploy.rights.bounded import beyond
 from worker.deploy.rights.permissions import digest
 from worker.deploy.rights.review import Review, needs_approval, require_granted, review
@@ -42,29 +44,6 @@ from worker.ownership import foreign, stack_tags
 
 _READ_ON = "What the function logged stands in the receipt (function_log) and in the log: mend what its last lines say"
 _LOOK = "Look at the function's own log for the reason"
-
-
-def _unjournaled(_: str) -> AbstractContextManager[None]:
-    return nullcontext()
-
-
-@dataclass(frozen=True, slots=True)
-class DeployContext:
-    """The log and the contexts of a deployment.
-
-    Attributes:
-        log: takes progress.
-        effect: makes the context of each change in AWS, by name; if it raises, the change is not made.
-        verifying: makes the context of the verification.
-        reviewed: takes the rights that the release asks for, and the pipeline's mode.
-        warn: takes what does not stop the deployment.
-    """
-
-    log: BuildLog
-    effect: Callable[[str], AbstractContextManager[None]] = _unjournaled
-    verifying: Callable[[], AbstractContextManager[None]] = nullcontext
-    reviewed: Callable[[Review, Rights], None] = lambda _review, _rights: None
-    warn: Callable[[str], None] = lambda _: None
 
 
 class Deployer:
@@ -100,6 +79,7 @@ class Deployer:
         self._store = store
         self._stacks = stacks
         self._drift = Drift(stacks, functions)
+        self._release = ReleaseCommand(stacks, functions)
         self._versions = functions.versions
         self._target = target
         self._approved = approved
@@ -159,6 +139,8 @@ class Deployer:
         boundary = access.target(self._target).boundary_arn
         result = self._tasks_and_function(bundle, boundary, previous, context)
         try:
+            if bundle.release_command:
+                result = self._released(bundle, result, context)
             self._flex.after(bundle, boundary, result.stack, effect, log)
             with effect("events"):
                 self._subscribe_buckets(bundle.app, bundle.notifications, result.stack, _notifications(live), log)
@@ -183,6 +165,13 @@ class Deployer:
                 with context.effect("going back"):
                     self._flex.back(bundle.app, previous, boundary, context.log)
             raise
+
+    def _released(self, bundle: Bundle, result: DeployResult, context: DeployContext) -> DeployResult:
+        """Run the release command in the new version, then let that take the traffic."""
+        with context.effect("release"):
+            self._release.run(bundle, result.stack.outputs, context.log)
+        with context.effect("stack"):
+            return self._apply(replace(bundle, release_command=None), context)
 
     def _review(self, bundle: Bundle, access: AppAccess, live: Template | None, context: DeployContext) -> Review:
         target = self._target
@@ -270,6 +259,10 @@ class Deployer:
                 stack = None
         if stack:
             self._drift.undo(stack, bundle, log)
+            if bundle.release_command:
+                held = self._release.held(stack, bundle.template)
+                url = store_held(self._store, self._target.artifacts_bucket, held)
+                return self._update(app, replace(plan, url=url), bundle.template, log)
         result = self._update(app, plan, bundle.template, log)
         self._drift.point(result.stack, log)
         return result

@@ -15,7 +15,7 @@ ATTRIBUTE = "attribute"
 """Key of a field's metadata: the name of the field in the table, if it is another."""
 
 Phase = Literal["begun", "done", "failed"]
-_AFTER_THE_STACK = frozenset({"flex", "events", "verify", "going back"})
+_AFTER_THE_STACK = frozenset({"release", "flex", "events", "verify", "going back"})
 _BEFORE_THE_STACK = frozenset({"tasks"})
 """The tasks on Fargate may be those of another release already."""
 

@@ -39,6 +39,8 @@ def _reasons(bundle: Bundle, flex: FlexMessage, target: DeployTarget) -> Iterato
     view = TemplateView(bundle.template["Resources"])
     if LAYER in bundle.template["Resources"]:
         yield "it has a configuration in Parameter Store, which tasks on Fargate do not load: unset it"
+    if bundle.release_command:
+        yield "it has a release command, which runs in a function before that takes the traffic, and tasks come first"
     if front(bundle.template) is None:
         yield "it has no HTTP API: plain handlers and function URLs have none"
     else:

@@ -169,3 +169,34 @@ def test_another_throttle_is_refused(tmp_path: Path, lines: str) -> None:
     with pytest.raises(AppError) as refused:
         read(tmp_path, f"[throttle]\n{lines}\n")
     assert "throttle" in refused.value.message
+
+
+@pytest.mark.parametrize(
+    ("line", "event"),
+    [
+        ('manage = "migrate --noinput"', {"manage": "migrate --noinput"}),
+        ('call = "tasks.prepare"', {"command": "tasks.prepare"}),
+    ],
+)
+def test_a_release_command_is_the_event_that_zappas_handler_takes(
+    tmp_path: Path, line: str, event: dict[str, str]
+) -> None:
+    assert read(tmp_path, f"[release]\n{line}\n").release == event
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "",
+        'manage = "a"\ncall = "b.c"',
+        'raw = "x"',
+        "manage = 1",
+        'call = "no_module"',
+        'call = "os.system(1)"',
+        'manage = ""',
+    ],
+)
+def test_another_release_command_is_refused(tmp_path: Path, lines: str) -> None:
+    with pytest.raises(AppError) as refused:
+        read(tmp_path, f"[release]\n{lines}\n")
+    assert "release" in refused.value.message
