@@ -93,6 +93,19 @@ def test_configuration_takes_the_place_of_the_zips_until_it_is_unset(stack: Stac
     assert stack.http(receipt["url"]).text == "from dev"
 
 
+def test_a_release_command_runs_first_and_stops_what_it_fails_for(stack: Stack, receipt: dict[str, Any]) -> None:
+    files = {**small_zappa(), "auto-lambda.toml": '[release]\ncall = "app.prepare"\n'}
+    prepared = 'def prepare(*_):\n    print("prepared")\n'
+    good = {**files, "app.py": f"{files['app.py']}\n\n{prepared}"}
+    live = stack.live(first := stack.drop("released", make_zip(good)))
+    assert stack.http(live["url"]).text == "small"
+    assert "prepared" in stack.log(first)
+    bad = {**good, "app.py": str(good["app.py"]).replace("small", "bad").replace("print(", "raise RuntimeError(")}
+    failed = stack.final(stack.drop("released", make_zip(bad)))
+    assert (failed["status"], failed["error"]["code"]) == ("failed", "release-failed")
+    assert stack.http(live["url"]).text == "small"
+
+
 def test_a_watched_folder_is_deployed_on_each_save(stack: Stack, tmp_path: Path) -> None:
     code = tmp_path / "app.py"
     (tmp_path / "zappa_settings.json").write_bytes(str(small_zappa()["zappa_settings.json"]).encode())

@@ -154,7 +154,7 @@ CALLS: Mapping[Operation, Mapping[Who, Asks]] = {
     ("lambda", "GetAlias"): {_W: _UNTAGGED_OR_OURS},
     ("lambda", "GetFunction"): _OURS,
     ("lambda", "GetFunctionConfiguration"): {_W: _UNTAGGED_OR_OURS},
-    ("lambda", "Invoke"): _OURS,
+    ("lambda", "Invoke"): {_W: on(_FUNCTION, f"{_FUNCTION}:live", f"{_FUNCTION}:7", context=TAGS)},
     ("lambda", "ListAliases"): {_W: on(_FUNCTION, context=TAGS)},
     ("lambda", "ListLayerVersions"): {_W: on(_LAYER)},
     ("lambda", "ListVersionsByFunction"): {_W: on(_FUNCTION, context=TAGS)},

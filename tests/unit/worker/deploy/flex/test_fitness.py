@@ -123,3 +123,7 @@ def test_all_reasons_are_told_at_once() -> None:
 def test_a_configuration_that_tasks_would_not_load_is_refused(tmp_path: Path) -> None:
     made = renew(bundle(), tmp_path, TARGET, narrow=False, revision="r1")
     assert "configuration in Parameter Store" in refused(made)
+
+
+def test_a_release_command_that_tasks_would_come_before_is_refused() -> None:
+    assert "release command" in refused(replace(bundle(), release_command={"manage": "migrate"}))
