@@ -96,7 +96,7 @@ def test_configuration_takes_the_place_of_the_zips_until_it_is_unset(stack: Stac
 def test_a_release_command_runs_first_and_stops_what_it_fails_for(stack: Stack, receipt: dict[str, Any]) -> None:
     files = {**small_zappa(), "auto-lambda.toml": '[release]\ncall = "app.prepare"\n'}
     prepared = 'def prepare(*_):\n    print("prepared")\n'
-    good = {**files, "app.py": f"{files['app.py']}\n\n{prepared}"}
+    good = {**files, "app.py": str(files["app.py"]) + prepared}
     live = stack.live(first := stack.drop("released", make_zip(good)))
     assert stack.http(live["url"]).text == "small"
     assert "prepared" in stack.log(first)

@@ -102,8 +102,8 @@ def build(tmp_path: Path, parts: PlayedParts, listener: Listener, python: str | 
     return build_zip(tmp_path, parts, listener)
 
 
-def build_zip(tmp_path: Path, parts: PlayedParts, listener: Listener) -> ProvenApp:
-    played = cast(Parts, SimpleNamespace(frameworks={"zappa": parts}, dependencies=parts, prover=parts))
+def build_zip(tmp_path: Path, parts: PlayedParts, listener: Listener, framework: str = "zappa") -> ProvenApp:
+    played = cast(Parts, SimpleNamespace(frameworks={framework: parts}, dependencies=parts, prover=parts))
     request = AppRequest(name="shop", stage="dev", python="3.13", pythons=PYTHONS, today="2026-11-28")
     (tmp_path / "work").mkdir()
     file = os.open(tmp_path / "app.zip", os.O_RDONLY)
@@ -134,6 +134,17 @@ def test_what_the_files_alone_show_is_told_all_at_once_before_anything_is_resolv
         build(tmp_path, parts, listener)
     assert all(one.message in caught.value.message for one in wrong)
     assert listener.steps == ["unpack", "inspect"]
+    assert parts.tried == []
+
+
+def test_a_release_command_is_for_zappa_apps(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "app.zip", "w") as archive:
+        archive.writestr("app.py", "from chalice import Chalice\napp = Chalice('shop')\n")
+        archive.writestr(".chalice/config.json", '{"version": "2.0", "app_name": "shop"}')
+        archive.writestr("auto-lambda.toml", '[release]\ncall = "app.prepare"\n')
+    parts = PlayedParts()
+    with pytest.raises(AppError, match="for zappa apps, and this one is chalice"):
+        build_zip(tmp_path, parts, Listener(), framework="chalice")
     assert parts.tried == []
 
 

@@ -44,7 +44,14 @@ EVENTS: dict[str, dict[str, Any]] = {
     "ask": {"event": "ask", "ask": 1, "action": ACTION},
     "tool": {"event": "tool", "ask": 1, "name": "compiler", "python": "3.12"},
     "built": built(
-        files=[FILE], notifications=[NOTIFICATION], retain=3, log_days=30, flex=FLEX, domains=[DOMAIN], serves="wsgi"
+        files=[FILE],
+        notifications=[NOTIFICATION],
+        retain=3,
+        log_days=30,
+        flex=FLEX,
+        domains=[DOMAIN],
+        serves="wsgi",
+        release={"manage": "migrate"},
     ),
     "done": {"event": "done", "files": [FILE]},
     "failed": {"event": "failed", "problem": {"code": "bad-config", "message": "m", "hint": "h"}},
@@ -108,7 +115,7 @@ def test_unknown_fields_are_refused(event: str) -> None:
 
 @pytest.mark.parametrize("event", EVENTS)
 def test_fields_that_miss_are_refused(event: str) -> None:
-    for name in EVENTS[event].keys() - {"url", "retain", "log_days", "asked", "flex", "domains", "serves"}:
+    for name in EVENTS[event].keys() - {"url", "retain", "log_days", "asked", "flex", "domains", "serves", "release"}:
         with pytest.raises(BadMessage):
             read_event({key: value for key, value in EVENTS[event].items() if key != name})
 
