@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +27,7 @@ from auto_lambda.receipts import Receipt, Step
 from auto_lambda.redact import Redactor, secrets_of
 from auto_lambda.runtimes import newest_first
 from auto_lambda.settings import WorkerSettings
-from auto_lambda.tools import interpreters
+from auto_lambda.tools import ToolEnvironments, interpreters
 from builder.protocol.messages import AppRequest, LockedMessage
 from worker.builds.client import Builds, BuiltApp
 from worker.builds.compose import MisconfiguredMachine, open_building
@@ -39,6 +40,7 @@ from worker.consumer.backoff import when_throttled
 from worker.consumer.deduplication import Deduplicator
 from worker.consumer.inbox import Inbox
 from worker.deploy.deployer import Deployer
+from worker.deploy.flex.packing import pack_entrypoint
 from worker.deploy.gate.access import AppAccess
 from worker.deploy.gate.quotas import Quotas
 from worker.deploy.lookups.check import LookUps
@@ -200,6 +202,7 @@ def _deployer(chosen: WorkerSettings, session: boto3.Session, store: ObjectStore
         approved=access.approved,
         look_up=look_up,
         find_log_groups=existing.log_groups,
+        pack_entrypoint=partial(pack_entrypoint, tools=ToolEnvironments(chosen.cache / "tools")),
     )
 
 
