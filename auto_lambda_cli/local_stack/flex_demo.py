@@ -8,6 +8,7 @@ import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -154,12 +155,12 @@ class FlexDemo:
             DnsResolver(self._records, time.monotonic, random.random, hold) for hold in (1.0, 2.0) for _ in range(4)
         ]
         with Clients(self._ask, resolvers) as clients, self._shown() as show:
-            good = all(self._round(clients, show) for _ in range(rounds))
+            good = all(self._round(clients, show, first=number == 0) for number in range(rounds))
             clients.stop()
             self.asked = clients.done()
         return good
 
-    def _round(self, clients: Clients, show: Callable[[Second], None]) -> bool:
+    def _round(self, clients: Clients, show: Callable[[Second], None], *, first: bool) -> bool:
         held = Counter[str]()
 
         def up() -> bool:
@@ -170,8 +171,25 @@ class FlexDemo:
         return (
             self._watch(clients, show, STEADY, lambda: len(self.seconds) >= calm)
             and self._watch(clients, show, HIGH, up)
+            and (not first or self._drop_again(clients, show))
             and self._watch(clients, show, LOW, self._gone)
         )
+
+    def _drop_again(self, clients: Clients, show: Callable[[Second], None]) -> bool:
+        """Drop a new version while tasks serve, and watch it replace them."""
+        before = self._revisions()
+        dropped = self._drop(APP, examples_folder() / "quotes", f'{FLEX}\n[environment]\nRELEASE = "2"\n')
+        with ThreadPoolExecutor(1) as pool:
+            live = pool.submit(self._followed, dropped)
+            good = self._watch(clients, show, HIGH, live.done) and live.result().status == "live"
+        replaced = good and self._revisions().isdisjoint(before)
+        self._say(
+            "a new version was dropped while tasks served: " + ("they are replaced" if replaced else "they are not")
+        )
+        return replaced
+
+    def _revisions(self) -> set[str]:
+        return {task.service.definition for task in self.stack.fargate.tasks() if task.healthy}
 
     def _gone(self) -> bool:
         last = self.seconds[-1]

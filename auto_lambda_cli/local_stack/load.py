@@ -11,7 +11,7 @@ from typing import Self
 
 from auto_lambda_cli.local_stack.dns import DnsResolver, NoSuchName
 
-AT_ONCE = 24  # requests
+AT_ONCE = 8  # requests; more would start as many instances of a function, which share few cores here
 
 
 @dataclass(frozen=True, slots=True)

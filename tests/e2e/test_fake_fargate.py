@@ -118,6 +118,25 @@ def test_tasks_come_are_replaced_and_go_without_a_failed_request(world: World) -
     assert set(world.answers) == {"one", "two"}
 
 
+def test_the_weights_of_target_groups_decide_who_answers(world: World) -> None:
+    world.change(template(), Phase="fargate", Count="1")
+    elb = world.client("elbv2")
+    (balancer,) = elb.describe_load_balancers()["LoadBalancers"]
+    (listener,) = elb.describe_listeners(LoadBalancerArn=balancer["LoadBalancerArn"])["Listeners"]
+    (tasks,) = elb.describe_target_groups()["TargetGroups"]
+    nobody = elb.create_target_group(Name="nobody", TargetType="ip", Port=80, Protocol="HTTP")["TargetGroups"][0]
+
+    def status(weight: int) -> int:
+        weights = {tasks["TargetGroupArn"]: weight, nobody["TargetGroupArn"]: 100 - weight}
+        groups = [{"TargetGroupArn": arn, "Weight": one} for arn, one in weights.items()]
+        action = {"Type": "forward", "ForwardConfig": {"TargetGroups": groups}}
+        elb.modify_listener(ListenerArn=listener["ListenerArn"], DefaultActions=[action])
+        return int(urllib3.request("GET", f"{world.aws.endpoint}/_alb/flexed/", retries=False).status)
+
+    assert (status(0), status(100)) == (503, 200)
+    elb.delete_target_group(TargetGroupArn=nobody["TargetGroupArn"])
+
+
 def test_a_revision_that_does_not_start_is_taken_back_and_the_old_one_serves_on(world: World) -> None:
     world.change(template(), Phase="fargate", Count="1")
     world.answers.clear()
