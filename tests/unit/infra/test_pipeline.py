@@ -161,6 +161,9 @@ def test_machines_are_told_settings_that_their_service_takes(
         "UndeployOnDelete": "true",
         "RetainReleases": "10",
         "LogRetentionDays": "30",
+        "Domain": "apps.example.com",
+        "CertificateArn": "arn:aws:acm:eu-west-1:123456789012:certificate/0b1d9a2c-0000-4000-8000-000000000000",
+        "HostedZoneId": "Z0123456789ABCDEFGHIJ",
     }
     told = dict(re.findall(r"^(A\w+)=(.*)$", script, re.MULTILINE))
     for variable, value in told.items():
