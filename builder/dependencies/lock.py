@@ -358,7 +358,7 @@ def held_to(manifest: Manifest, text: str) -> Manifest:
     pins = [pin for pin in _parse(_without_local(text)).pins if pin.name]
     hashes = {str(pin.name): frozenset(pin.hashes) for pin in pins if pin.hashes}
     lines = manifest.lines
-    kept = tuple(re.sub(r"\[[^\]]*\]", "", pin.requirement) for pin in pins)  # a constraint has no extras
+    kept = tuple(re.sub(r"\[[^\[\]]*\]", "", pin.requirement) for pin in pins)  # a constraint has no extras
     held = replace(lines, constraints=(*lines.constraints, *kept), hashes=MappingProxyType({**hashes, **lines.hashes}))
     return replace(manifest, lines=held)
 
