@@ -120,10 +120,20 @@ class World:
         self.settled = max(self._until, self.updated)
         self.attempts[0] = replace(self.attempts[0], ended=self.settled, failed=self.fails)
         self.status = "UPDATE_ROLLBACK_COMPLETE" if self.fails else "UPDATE_COMPLETE"
+        if move.weight != self.weight:
+            self._end_of_weights(move)
         if not self.fails:
-            if move.weight != self.weight:
-                self.weights[-1] = (self.settled, move.weight)
             self.phase, self.weight = move.phase, move.weight
+
+    def _end_of_weights(self, move: Move) -> None:
+        """The traffic is where the operation has left it; meanwhile it may have been where the move wanted it."""
+        moved = self.weights[-1][1] == move.weight
+        if self.fails:
+            self.weights += [(self.settled, self.weight)] if moved else []
+        elif moved:
+            self.weights[-1] = (self.settled, move.weight)
+        else:
+            self.weights.append((self.settled, move.weight))
 
     # ------------------------------------------------------------------------------------------- judgement
 
