@@ -21,7 +21,7 @@ from auto_lambda_cli.running_stacks import RunningStack
 
 FINAL = {"live", "failed", "superseded"}
 # Of a receipt: when and by whom, and what was measured.
-_UNSTEADY_RECEIPT = {"timings", "init_ms", "worker", "updated", "upload", "package_zip_bytes"}
+_UNSTEADY_RECEIPT = {"timings", "init_ms", "worker", "updated", "upload", "package_zip_bytes", "function_log"}
 _UNSTEADY_LEDGER = {
     "when",
     "modified",
