@@ -40,6 +40,7 @@ def play(folder: Path, scenario: Scenario) -> dict[Fault, tuple[str, ...]]:
     with Lane(folder, scenario) as lane:
         undisturbed = lane.run()
         assert not undisturbed.difference
+        assert "not to be seen" not in undisturbed.state, undisturbed.state
         ends: dict[Fault, tuple[str, ...]] = {}
         for fault in SPREAD[scenario]:
             result = lane.run(fault, undisturbed.state)

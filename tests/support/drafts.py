@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from auto_lambda.keys import App
-from auto_lambda.model import Template
+from auto_lambda.model import FrameworkName, Template
 from builder.dependencies.zips import write_zip
 from builder.protocol.flex import FlexMessage
 from builder.protocol.messages import AppBuilt, NotificationMessage, ProofMessage
@@ -220,6 +220,7 @@ class Maker:
         asked: bool = True,
         release: dict[str, str] | None = None,
         flex: FlexMessage | None = None,
+        framework: FrameworkName = "chalice",
     ) -> BuiltApp:
         folder = self._next()
         (folder / "app.py").write_text(code)
@@ -227,7 +228,7 @@ class Maker:
         write_zip(folder, zipped)
         address = {"Fn::Sub": "https://${Rest}.execute-api.${AWS::Region}.${AWS::URLSuffix}/api/"} if url else None
         result = AppBuilt(
-            framework="chalice", python="3.12", architecture="x86_64", template=template, main=main, url=address,
+            framework=framework, python="3.12", architecture="x86_64", template=template, main=main, url=address,
             notifications=list(notifications), environment=environment or {}, health_path=health_path, lock=lock,
             retain=retain, log_days=log_days, shared_layer=None, asked=asked, release=release, flex=flex,
             proof=ProofMessage(init_ms=1, package_bytes=1, package_zip_bytes=1), files=[],

@@ -50,8 +50,8 @@ def _reasons(bundle: Bundle, flex: FlexMessage, target: DeployTarget) -> Iterato
     yield from _network(view, flex, target, bundle.main)
     if not target.place.account:
         yield "the permissions boundary of apps is AWS's own, which does not tell the account that its tasks run in"
-    if flex.variant == "standing-load-balancer" and bundle.framework == "chalice":
-        yield "chalice does not understand the events of a load balancer: use variant = 'dns'"
+    if bundle.framework == "chalice":
+        yield "tasks do not know the routes of chalice apps yet, and would answer / alone"
 
 
 def _name(bundle: Bundle, flex: FlexMessage, target: DeployTarget) -> Iterator[str]:

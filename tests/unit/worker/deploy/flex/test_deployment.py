@@ -132,7 +132,7 @@ def color(world: World) -> str:
 
 
 def bundle(world: World, shade: str, **more: Any) -> Bundle:
-    return world.make.bundle(environment={"COLOR": shade}, **{"flex": FLEX, **more})
+    return world.make.bundle(environment={"COLOR": shade}, **{"framework": "zappa", "flex": FLEX, **more})
 
 
 def test_a_first_drop_makes_both_stacks_and_stays_on_lambda(world: World, domain: PipelineDomain) -> None:

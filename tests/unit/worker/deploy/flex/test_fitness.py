@@ -35,7 +35,9 @@ TARGET = replace(SURROUNDINGS, domain=DOMAIN_OF_PIPELINE)
 def bundle(template: Template | None = None, target: DeployTarget = TARGET, *, url: bool = True, **flex: Any) -> Bundle:
     maker = Maker(Path(tempfile.mkdtemp()), target)
     built = maker.built(template or rest_template(), url=url)
-    asked = replace(built, result=built.result.model_copy(update={"flex": FLEX.model_copy(update=flex)}))
+    asked = replace(
+        built, result=built.result.model_copy(update={"framework": "zappa", "flex": FLEX.model_copy(update=flex)})
+    )
     return assemble(maker.app, asked, maker._next(), target)
 
 
@@ -82,7 +84,7 @@ def test_an_app_that_does_not_ask_is_never_refused() -> None:
         ),
         (lambda: bundle(network="given"), "the pipeline names no network"),
         (lambda: bundle(rest_template(VpcConfig={"SubnetIds": ["subnet-1"]})), "its function is in a network"),
-        (lambda: bundle(variant="standing-load-balancer"), "chalice does not understand the events"),
+        (lambda: replace(bundle(), framework="chalice"), "tasks do not know the routes of chalice apps yet"),
         (lambda: bundle(domain="buy.apps.example.com"), 'grants: domains: ["buy.apps.example.com"]'),
     ],
 )
@@ -100,7 +102,7 @@ def test_a_name_elsewhere_has_records_elsewhere() -> None:
     maker = Maker(Path(tempfile.mkdtemp()), TARGET)
     built = maker.built(template)
     domain = DomainMessage(name="shop.example.org", certificate_arn=DOMAIN_OF_PIPELINE.certificate_arn)
-    result = built.result.model_copy(update={"flex": found.flex, "domains": [domain]})
+    result = built.result.model_copy(update={"framework": "zappa", "flex": found.flex, "domains": [domain]})
     made = assemble(maker.app, replace(built, result=result), maker._next(), TARGET, granted_domains=("*.example.org",))
     assert "shop.example.org is not below apps.example.com" in refused(made)
 
