@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from auto_lambda_cli.aligned import aligned
 from auto_lambda_cli.platform_apps import ask
 
 if TYPE_CHECKING:
@@ -75,12 +76,7 @@ def row_of(rows: Sequence[Row], app: App) -> Row | None:
 
 def status_lines(rows: Sequence[Row]) -> list[str]:
     """Return a heading and a line for each app, aligned; nothing if there is no app."""
-    if not rows:
-        return []
-    table = [_HEAD, *map(_cells, rows)]
-    widths = [max(len(line[column]) for line in table) for column in range(len(_HEAD) - 1)]
-    padded = ([cell.ljust(width) for cell, width in zip(line, widths, strict=False)] for line in table)
-    return ["  ".join([*cells, line[-1]]).rstrip() for cells, line in zip(padded, table, strict=True)]
+    return aligned(_HEAD, [*map(_cells, rows)])
 
 
 def _cells(row: Row) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from auto_lambda_cli.aligned import aligned
 from auto_lambda_cli.platform_apps import NoStatus as NoStatus
 from auto_lambda_cli.platform_apps import ask
 
@@ -30,12 +31,7 @@ def ask_status(url: str, session: boto3.Session) -> Any:
 
 def status_lines(told: Mapping[str, Any]) -> list[str]:
     """Return a heading and a line for each service, aligned; nothing if there is no service."""
-    if not told["services"]:
-        return []
-    rows = [_ROW, *map(_cells, told["services"])]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(_ROW) - 1)]
-    padded = ([cell.ljust(width) for cell, width in zip(row, widths, strict=False)] for row in rows)
-    return ["  ".join([*cells, row[-1]]).rstrip() for cells, row in zip(padded, rows, strict=True)]
+    return aligned(_ROW, [*map(_cells, told["services"])])
 
 
 def _cells(row: Mapping[str, Any]) -> tuple[str, ...]:

@@ -7,7 +7,6 @@ import shutil
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -18,15 +17,16 @@ from auto_lambda.aws.s3 import ObjectStore
 from auto_lambda.aws.urls import callable_url
 from auto_lambda.grants import grants_key
 from auto_lambda_cli.local_stack import plot
+from auto_lambda_cli.local_stack.demonstration import Demonstration
 from auto_lambda_cli.local_stack.registry import RegistryServer, serving
-from auto_lambda_cli.local_stack.stack import LocalStack, local_client
+from auto_lambda_cli.local_stack.stack import LocalStack
 from auto_lambda_cli.packing import zip_folder
 from auto_lambda_cli.running_stacks import KEY_ID, REGION
 from auto_lambda_cli.sources import apps_folder
 from auto_lambda_cli.updater import NoStatus, ask_status, status_lines
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    pass
 
 APP = keys.App("platform", "ecs-updater")
 CLUSTER, REPOSITORY, TOKEN = "shop", "acme/shop", "a-token-that-nobody-guesses"
@@ -47,7 +47,7 @@ def run(folder: Path) -> int:
     began = time.monotonic()
     console.print("[bold]1. A local stack, and a registry[/]")
     with serving(RegistryServer()) as registry, LocalStack.start(folder, app_rights="granted") as stack:
-        demo = EcsDemo(stack, registry, console)
+        demo = EcsDemo(stack, console, PATIENCE, registry)
         demo.prepare()
         good = demo.drop(folder) and demo.push() and demo.replay() and demo.scale()
         console.print(
@@ -57,19 +57,17 @@ def run(folder: Path) -> int:
 
 
 @dataclass
-class EcsDemo:
+class EcsDemo(Demonstration):
     """A cluster with three services, two of which use one image, and the updater."""
 
-    stack: LocalStack
     registry: RegistryServer
-    console: Console
     url: str = ""
     before: list[str] = field(default_factory=list)
 
     @cached_property
     def ecs(self) -> Any:
         """A client of ECS."""
-        return self._client("ecs")
+        return self.client("ecs")
 
     def prepare(self) -> None:
         """Create what is there before the updater is: the cluster, and what `setup.yaml` and the README say."""
@@ -81,68 +79,68 @@ class EcsDemo:
         self._service("jobs", f"{image}:1.0.0", {"ecs-updater:follow": f"{image}:1.x"})
         self._service("blog", f"{self.registry.host}/acme/blog:7", {})
         template = (apps_folder() / "ecs_updater" / "setup.yaml").read_text()
-        self._client("cloudformation").create_stack(StackName="ecs-updater-setup", TemplateBody=template)
+        self.client("cloudformation").create_stack(StackName="ecs-updater-setup", TemplateBody=template)
         name = "/auto-lambda/platform/ecs-updater/hook-token"
-        self._client("ssm").put_parameter(Name=name, Type="SecureString", Value=TOKEN)
-        self._say("the cluster shop: web and jobs run acme/shop 1.0.0 and follow 1.x; blog runs something else")
+        self.client("ssm").put_parameter(Name=name, Type="SecureString", Value=TOKEN)
+        self.say("the cluster shop: web and jobs run acme/shop 1.0.0 and follow 1.x; blog runs something else")
 
     def drop(self, folder: Path) -> bool:
         """Drop the updater, first without its grants."""
-        self._title("2. The updater is dropped like any other app")
-        store = ObjectStore(self._client("s3"))
+        self.title("2. The updater is dropped like any other app")
+        store = ObjectStore(self.client("s3"))
         refused = self._drop(store, folder)
-        self._say(f"without grants: {refused.status}, {refused.error.code if refused.error else ''}")
+        self.say(f"without grants: {refused.status}, {refused.error.code if refused.error else ''}")
         grants = (apps_folder() / "ecs_updater" / "grants.json").read_bytes()
-        self._client("s3").put_object(Bucket=self.stack.pipeline.artifacts, Key=grants_key(APP), Body=grants)
+        self.client("s3").put_object(Bucket=self.stack.pipeline.artifacts, Key=grants_key(APP), Body=grants)
         receipt = self._drop(store, folder)
         if not receipt.url:
-            self._say(f"with grants: {receipt.status}, {receipt.error.message if receipt.error else ''}")
+            self.say(f"with grants: {receipt.status}, {receipt.error.message if receipt.error else ''}")
             return False
         self.url = callable_url(receipt.url, self.stack.aws.endpoint)
-        self._say(f"with its grants.json: {receipt.status}, {self.url}")
+        self.say(f"with its grants.json: {receipt.status}, {self.url}")
         return True
 
     def push(self) -> bool:
         """Push an image, show the plan, post Docker Hub's webhook and watch the services follow."""
-        self._title("3. Version 1.1.0 is pushed, and Docker Hub says so")
+        self.title("3. Version 1.1.0 is pushed, and Docker Hub says so")
         self.before = self._running()
         self.registry.push(REPOSITORY, "1.1.0")
-        self._say("the plan, before anybody has called the webhook (auto-lambda ecs status):")
+        self.say("the plan, before anybody has called the webhook (auto-lambda ecs status):")
         self._status()
-        self._say(f"POST /hooks/docker-hub/...: {self._post('1.1.0')}")
-        followed = self._await(lambda: self._running()[:2] == ["web:2", "jobs:2"])
+        self.say(f"POST /hooks/docker-hub/...: {self._post('1.1.0')}")
+        followed = self.happens(lambda: self._running()[:2] == ["web:2", "jobs:2"])
         for old, new in zip(self.before, self._running(), strict=True):
-            self._say(f"{old} -> {new}" if old != new else f"{old} untouched", 6)
-        self._await(lambda: not any(row["behind"] for row in self._asked()["services"]))
+            self.say(f"{old} -> {new}" if old != new else f"{old} untouched", 6)
+        self.happens(lambda: not any(row["behind"] for row in self._asked()["services"]))
         self._status()
         return followed and self._running()[2] == "blog:1"
 
     def replay(self) -> bool:
         """Post the same webhook again."""
-        self._title("4. The same webhook twice more, and one with a wrong token")
+        self.title("4. The same webhook twice more, and one with a wrong token")
         revisions = self._revisions()
-        self._say(f"{self._post('1.1.0')}, {self._post('1.1.0')}, and {self._post('1.1.0', 'a-guess')}")
+        self.say(f"{self._post('1.1.0')}, {self._post('1.1.0')}, and {self._post('1.1.0', 'a-guess')}")
         time.sleep(3)
         same = self._revisions() == revisions
-        self._say("no new revision, no update" if same else f"there are new revisions: {self._revisions()}")
+        self.say("no new revision, no update" if same else f"there are new revisions: {self._revisions()}")
         return same
 
     def scale(self) -> bool:
         """Make load, and watch the alarm raise the count and the quiet lower it."""
-        self._title("5. An alarm raises the service web, and a quiet quarter of an hour lowers it")
-        self._say("the clock is fast: a minute takes a second, in the tags of the service as in the updater's tick")
+        self.title("5. An alarm raises the service web, and a quiet quarter of an hour lowers it")
+        self.say("the clock is fast: a minute takes a second, in the tags of the service as in the updater's tick")
         tick = self._function("Tick")
-        topic = self._client("sns").list_topics()["Topics"]
+        topic = self.client("sns").list_topics()["Topics"]
         self._alarm(next(one["TopicArn"] for one in topic if one["TopicArn"].endswith("_hints")))
         depths: list[float] = []
         counts: list[float] = []
         for second in range(MOST_SECONDS):
             self.stack.check()
             depths.append(9.0 if second in BUSY else 1.0)
-            self._client("cloudwatch").put_metric_data(
+            self.client("cloudwatch").put_metric_data(
                 Namespace="shop", MetricData=[{"MetricName": "Depth", "Value": depths[-1]}]
             )
-            self._client("lambda").invoke(FunctionName=tick, Qualifier="live", InvocationType="Event", Payload=_TICK)
+            self.client("lambda").invoke(FunctionName=tick, Qualifier="live", InvocationType="Event", Payload=_TICK)
             time.sleep(1)
             counts.append(self._desired())
             if second > max(BUSY) and counts[-1] == counts[0] < max(counts):
@@ -180,7 +178,7 @@ class EcsDemo:
             return f"{error.code} {error.read().decode()}"
 
     def _alarm(self, topic: str) -> None:
-        self._client("cloudwatch").put_metric_alarm(
+        self.client("cloudwatch").put_metric_alarm(
             AlarmName="web-busy", Namespace="shop", MetricName="Depth", Statistic="Average", Period=10,
             EvaluationPeriods=1, Threshold=CALM, ComparisonOperator="GreaterThanThreshold",
             AlarmActions=[topic], OKActions=[topic],
@@ -188,7 +186,7 @@ class EcsDemo:
 
     def _function(self, logical: str) -> str:
         stack = f"al-{APP.name}-{APP.stage}"
-        told = self._client("cloudformation").describe_stack_resource(StackName=stack, LogicalResourceId=logical)
+        told = self.client("cloudformation").describe_stack_resource(StackName=stack, LogicalResourceId=logical)
         return str(told["StackResourceDetail"]["PhysicalResourceId"])
 
     def _described(self) -> list[Any]:
@@ -218,37 +216,13 @@ class EcsDemo:
     def _status(self) -> None:
         told = json.loads(json.dumps(self._asked()).replace(f"{self.registry.host}/", ""))  # for narrow terminals
         for line in (*status_lines(told), *told["problems"]):
-            self._say(line, 6)
-
-    def _await(self, happened: Callable[[], bool]) -> bool:
-        deadline = time.monotonic() + PATIENCE
-        while not happened():
-            self.stack.check()
-            if time.monotonic() > deadline:
-                return False
-            time.sleep(0.2)
-        return True
+            self.say(line, 6)
 
     def _plot(self, depths: list[float], counts: list[float]) -> None:
         for title, values in (("depth of the queue; the alarm rings above 3", depths), ("tasks of web", counts)):
-            self._say(title)
+            self.say(title)
             for line in plot.bars(values, width=72, height=3):
-                self._say(line)
-
-    def _client(self, service: str) -> Any:
-        if service not in self._clients:
-            self._clients[service] = local_client(self.stack.aws, service)
-        return self._clients[service]
-
-    @cached_property
-    def _clients(self) -> dict[str, Any]:
-        return {}
-
-    def _title(self, text: str) -> None:
-        self.console.print(f"\n[bold]{text}[/]")
-
-    def _say(self, text: str, indent: int = 3) -> None:
-        self.console.print(" " * indent + text, markup=False, soft_wrap=True)
+                self.say(line)
 
 
 _TICK = json.dumps(

@@ -22,14 +22,15 @@ from auto_lambda.aws.s3 import ObjectStore
 from auto_lambda.grants import grants_key
 from auto_lambda.receipts import Receipt
 from auto_lambda_cli.local_stack import picture, plot
+from auto_lambda_cli.local_stack.demonstration import Demonstration
 from auto_lambda_cli.local_stack.dns import DnsResolver, records_of
 from auto_lambda_cli.local_stack.load import Asked, Clients
-from auto_lambda_cli.local_stack.stack import LocalStack, local_client
+from auto_lambda_cli.local_stack.stack import LocalStack
 from auto_lambda_cli.packing import zip_folder
 from auto_lambda_cli.sources import apps_folder, examples_folder
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    pass
 
 APP, CONTROLLER = keys.App("dev", "quotes"), keys.App("platform", "flex-controller")
 DOMAIN = "apps.localhost"
@@ -63,7 +64,7 @@ def run(folder: Path, rounds: int = 1) -> int:
     began = time.monotonic()
     console.print("[bold]1. A local stack, with a domain and a fake Fargate[/]")
     with LocalStack.start(folder, app_rights="granted", domain=DOMAIN, settings={"AUTO_LAMBDA_SLOTS": "2"}) as stack:
-        demo = FlexDemo(stack, console, folder)
+        demo = FlexDemo(stack, console, PATIENCE, folder)
         good = demo.prepare() and demo.move(rounds)
         failed = demo.report()
         console.print(f"\n{'up and down' if good else '[red]not all of it[/]'}, {time.monotonic() - began:.0f} s")
@@ -91,11 +92,9 @@ class Second:
 
 
 @dataclass
-class FlexDemo:
+class FlexDemo(Demonstration):
     """A stack with the controller and an app that flexes, and clients that ask it."""
 
-    stack: LocalStack
-    console: Console
     folder: Path
     seconds: list[Second] = field(default_factory=list)
     asked: list[Asked] = field(default_factory=list)
@@ -105,15 +104,15 @@ class FlexDemo:
 
     def prepare(self) -> bool:
         """Drop the controller and the app."""
-        self._title("2. The flex controller and the example app quotes are dropped")
+        self.title("2. The flex controller and the example app quotes are dropped")
         zone = self._zone
-        self._client("cloudformation").create_stack(
+        self.client("cloudformation").create_stack(
             StackName="flex-controller-setup",
             TemplateBody=(apps_folder() / "flex_controller" / "setup.yaml").read_text(),
             Parameters=[{"ParameterKey": "HostedZoneIds", "ParameterValue": zone}],
         )
         grants = (apps_folder() / "flex_controller" / "grants.json").read_bytes()
-        self._client("s3").put_object(Bucket=self.stack.pipeline.artifacts, Key=grants_key(CONTROLLER), Body=grants)
+        self.client("s3").put_object(Bucket=self.stack.pipeline.artifacts, Key=grants_key(CONTROLLER), Body=grants)
         by_path = f"{self.stack.aws.endpoint}/_alb/{{name}}"
         # One after the other: without the controller, an app with [flex] is refused.
         receipts = [
@@ -124,13 +123,13 @@ class FlexDemo:
             )
         ]
         for app, receipt in zip((CONTROLLER, APP), receipts, strict=True):
-            self._say(f"{app}: {receipt.status}, {receipt.url or (receipt.error and receipt.error.message)}")
+            self.say(f"{app}: {receipt.status}, {receipt.url or (receipt.error and receipt.error.message)}")
         if not all(receipt.status == "live" for receipt in receipts):
             return False
-        if not self._await(lambda: self._described() is not None):
-            self._say(f"there is no stack {APP.flex_stack}")
+        if not self.happens(lambda: self._described() is not None):
+            self.say(f"there is no stack {APP.flex_stack}")
             return False
-        self._say("its [flex]: above 12 requests/s for 10 s it moves up, below 6 for 20 s down; the DNS's TTL is 2 s")
+        self.say("its [flex]: above 12 requests/s for 10 s it moves up, below 6 for 20 s down; the DNS's TTL is 2 s")
         return True
 
     def _drop(self, app: keys.App, source: Path, settings: str) -> drops.Drop:
@@ -149,8 +148,8 @@ class FlexDemo:
 
     def move(self, rounds: int) -> bool:
         """Let demand rise and fall, and watch the app follow."""
-        self._title("3. Demand rises and falls, and the app follows")
-        self._say("four clients take a DNS answer for its TTL, four hold on to it for twice as long")
+        self.title("3. Demand rises and falls, and the app follows")
+        self.say("four clients take a DNS answer for its TTL, four hold on to it for twice as long")
         resolvers = [
             DnsResolver(self._records, time.monotonic, random.random, hold) for hold in (1.0, 2.0) for _ in range(4)
         ]
@@ -183,7 +182,7 @@ class FlexDemo:
             live = pool.submit(self._followed, dropped)
             good = self._watch(clients, show, HIGH, live.done) and live.result().status == "live"
         replaced = good and self._revisions().isdisjoint(before)
-        self._say(
+        self.say(
             "a new version was dropped while tasks served: " + ("they are replaced" if replaced else "they are not")
         )
         return replaced
@@ -193,7 +192,7 @@ class FlexDemo:
 
     def _gone(self) -> bool:
         last = self.seconds[-1]
-        balancers = self._client("elbv2").describe_load_balancers()["LoadBalancers"]
+        balancers = self.client("elbv2").describe_load_balancers()["LoadBalancers"]
         return last.phase == "lambda" and not last.tasks and not balancers
 
     def _watch(self, clients: Clients, show: Callable[[Second], None], rate: float, until: Callable[[], bool]) -> bool:
@@ -203,14 +202,14 @@ class FlexDemo:
         while True:
             began = time.monotonic()
             self.stack.check()
-            self._client("sns").publish(TopicArn=self._topic, Message='{"kind": "tick"}')
+            self.client("sns").publish(TopicArn=self._topic, Message='{"kind": "tick"}')
             time.sleep(max(0.0, 1 - (time.monotonic() - began)))
             self.seconds.append(self._second(clients, rate, began))
             show(self.seconds[-1])
             if until():
                 return True
             if time.monotonic() > deadline:
-                self._say(f"waited {PATIENCE:.0f} s in vain")
+                self.say(f"waited {PATIENCE:.0f} s in vain")
                 return False
 
     def _second(self, clients: Clients, rate: float, since: float) -> Second:
@@ -261,7 +260,7 @@ class FlexDemo:
             second.phase, second.weight, second.tasks, second.demand,
         )  # fmt: skip
         if not same:
-            self._say(f"{len(self.seconds):3} s  {second.line()}")
+            self.say(f"{len(self.seconds):3} s  {second.line()}")
 
     # -------------------------------------------------------------------------------------------- report
 
@@ -269,7 +268,7 @@ class FlexDemo:
         """Plot demand, phase and latency, and return how many requests failed."""
         if not self.asked:
             return 0
-        self._title("4. What the clients saw")
+        self.title("4. What the clients saw")
         weights = [float(one.weight) for one in self.seconds]
         answers = [float(sum(one.answered.values())) for one in self.seconds]
         phases = [float(PHASES.index(one.phase)) for one in self.seconds]
@@ -279,17 +278,17 @@ class FlexDemo:
             ("share of the traffic on Fargate, %", weights), ("95 % of the requests took at most, ms", latency),
         )  # fmt: skip
         for title, values in shown:
-            self._say(title)
+            self.say(title)
             for line in plot.bars(values, width=72, height=3):
-                self._say(line)
+                self.say(line)
         wrong = [one for one in self.asked if one.wrong]
         path = self.folder / "flex.svg"
         path.write_text(self._picture(f"{len(wrong)} failed requests of {len(self.asked):,}"))
-        self._say(f"the same as a picture: {path}")
+        self.say(f"the same as a picture: {path}")
         for reason, count in Counter(one.wrong for one in wrong).most_common(5):
-            self._say(f"[{count}] {reason}")
+            self.say(f"[{count}] {reason}")
         fronts = Counter(_front(one.target) for one in self.asked)
-        self._say(f"answered by Lambda: {fronts['lambda']:,}, by Fargate: {fronts['fargate']:,}")
+        self.say(f"answered by Lambda: {fronts['lambda']:,}, by Fargate: {fronts['fargate']:,}")
         self.console.print(f"\n[bold]{len(wrong)} failed requests of {len(self.asked):,}[/]")
         return len(wrong)
 
@@ -311,7 +310,7 @@ class FlexDemo:
 
     @cached_property
     def _store(self) -> ObjectStore:
-        return ObjectStore(self._client("s3"))
+        return ObjectStore(self.client("s3"))
 
     @cached_property
     def _http(self) -> urllib3.PoolManager:
@@ -319,12 +318,12 @@ class FlexDemo:
 
     @cached_property
     def _zone(self) -> str:
-        (zone,) = self._client("route53").list_hosted_zones()["HostedZones"]
+        (zone,) = self.client("route53").list_hosted_zones()["HostedZones"]
         return str(zone["Id"]).rpartition("/")[2]
 
     @cached_property
     def _topic(self) -> str:
-        topics = self._client("sns").list_topics()["Topics"]
+        topics = self.client("sns").list_topics()["Topics"]
         return next(str(one["TopicArn"]) for one in topics if one["TopicArn"].endswith(f":{TOPIC}"))
 
     @property
@@ -332,37 +331,13 @@ class FlexDemo:
         return f"{APP.name}-{APP.stage}.{DOMAIN}"
 
     def _records(self) -> Any:
-        listed = self._client("route53").list_resource_record_sets(HostedZoneId=self._zone)["ResourceRecordSets"]
+        listed = self.client("route53").list_resource_record_sets(HostedZoneId=self._zone)["ResourceRecordSets"]
         return records_of(self._name, listed)
 
     def _described(self) -> Any:
-        listed = self._client("cloudformation").describe_stacks()["Stacks"]
+        listed = self.client("cloudformation").describe_stacks()["Stacks"]
         found = (one for one in listed if one["StackName"] == APP.flex_stack)
         return next((one for one in found if one["StackStatus"] != "DELETE_COMPLETE"), None)
-
-    def _await(self, happened: Callable[[], bool]) -> bool:
-        deadline = time.monotonic() + PATIENCE
-        while not happened():
-            self.stack.check()
-            if time.monotonic() > deadline:
-                return False
-            time.sleep(0.2)
-        return True
-
-    def _client(self, service: str) -> Any:
-        if service not in self._clients:
-            self._clients[service] = local_client(self.stack.aws, service)
-        return self._clients[service]
-
-    @cached_property
-    def _clients(self) -> dict[str, Any]:
-        return {}
-
-    def _title(self, text: str) -> None:
-        self.console.print(f"\n[bold]{text}[/]")
-
-    def _say(self, text: str) -> None:
-        self.console.print(f"   {text}", markup=False, soft_wrap=True)
 
 
 def _front(target: str) -> str:
