@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from worker.bundle.configuration import Configuration, configured, loader
 from worker.bundle.domains import choose, with_domain
 from worker.bundle.log_groups import with_log_groups
 from worker.bundle.narrow import narrowed
-from worker.bundle.publish import Publication, bounded, publish, serialize
+from worker.bundle.publish import Publication, bounded, publish, serialize, template_key
 from worker.model import Artifact, Bundle, DeployTarget
 
 # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
@@ -144,7 +143,7 @@ def _stored(template: Template, work: Path) -> Artifact:
     data = serialize(template)
     target = work / "template.json"
     target.write_bytes(data)
-    return Artifact(target, f"bundles/{hashlib.sha256(data).hexdigest()}.template.json")
+    return Artifact(target, template_key(data))
 
 
 def _check_template(template: Template, size: int) -> None:

@@ -114,6 +114,11 @@ def serialize(template: Template) -> bytes:
     return json.dumps(template, sort_keys=True, separators=(",", ":")).encode()
 
 
+def template_key(data: bytes) -> str:
+    """Return where the bytes of a template are stored."""
+    return f"bundles/{hashlib.sha256(data).hexdigest()}.template.json"
+
+
 def alias_id(function: str) -> str:
     """Logical id of the alias ``live`` of a function."""
     return f"{function}Live"

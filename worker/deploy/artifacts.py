@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 from auto_lambda.aws.s3 import ObjectMissing, ObjectStore
-from auto_lambda.model import BuildLog
+from auto_lambda.model import BuildLog, Template
+from worker.bundle.publish import serialize, template_key
 from worker.model import Artifact
 
 RENEWED = timedelta(days=3)
@@ -31,6 +32,18 @@ def store_artifacts(
         else:
             store.upload(bucket, artifact.key, artifact.path)
             log(f"{artifact.key} stored, {artifact.path.stat().st_size:,} bytes")
+
+
+def store_template(store: ObjectStore, bucket: str, template: Template, log: BuildLog) -> str:
+    """Store a template that is made while a release is deployed, as artifacts are, and return its key."""
+    data = serialize(template)
+    key = template_key(data)
+    if _is_fresh(store, bucket, key, datetime.now(UTC)):
+        log(f"{key} is stored already")
+    else:
+        store.put(bucket, key, data, "application/json")
+        log(f"{key} stored, {len(data):,} bytes")
+    return key
 
 
 def _is_fresh(store: ObjectStore, bucket: str, key: str, now: datetime) -> bool:

@@ -20,7 +20,7 @@ from worker.bundle import release
 from worker.bundle.domains import DOMAIN_OUTPUT
 from worker.bundle.log_groups import group_ids
 from worker.bundle.publish import ALIAS, alias_output
-from worker.deploy.artifacts import store_artifacts
+from worker.deploy.artifacts import store_artifacts, store_template
 from worker.deploy.bucket_notifications import BucketNotifications, BucketSubscription, check_buckets
 from worker.deploy.context import DeployContext
 from worker.deploy.drift import Drift
@@ -32,7 +32,7 @@ from worker.deploy.gate.access import AppAccess
 from worker.deploy.gate.gate import pass_gate
 from worker.deploy.http_get import HttpAnswer
 from worker.deploy.log_groups import FindGroups, LogGroupParameters
-from worker.deploy.release_command import ReleaseCommand, store_held
+from worker.deploy.release_command import ReleaseCommand
 from worker.deploy.rights.bounded import beyond
 from worker.deploy.rights.permissions import digest
 from worker.deploy.rights.review import Review, needs_approval, require_granted, review
@@ -222,9 +222,10 @@ class Deployer:
             AppError: the stack of that name is not ours, or it could not be deleted.
         """
         self._require_ownership(app, previous)
+        live = self._template(previous) if previous else None
         with context.effect("events"):
-            self._bucket_notifications.apply(app, (), self._notifications_of(previous), context.log)
-        if _flexes(self._template(previous) if previous else None):
+            self._bucket_notifications.apply(app, (), _notifications(live), context.log)
+        if _flexes(live):
             self._flex.drop(app, context.effect, context.log)
         with context.effect("stack"), stack_failures(app):
             self._stacks.delete(app.stack, context.log)
@@ -261,7 +262,8 @@ class Deployer:
             self._drift.undo(stack, bundle, log)
             if bundle.release_command:
                 held = self._release.held(stack, bundle.template)
-                url = store_held(self._store, self._target.artifacts_bucket, held)
+                bucket = self._target.artifacts_bucket
+                url = self._store.url(bucket, store_template(self._store, bucket, held, log))
                 return self._update(app, replace(plan, url=url), bundle.template, log)
         result = self._update(app, plan, bundle.template, log)
         self._drift.point(result.stack, log)
@@ -344,19 +346,16 @@ class Deployer:
             log: takes progress.
         """
         try:
-            template = self._template(previous) or {"Resources": {}}
-            if _flexes(template) or _flexes(self._template(template_key) if template_key else None):
+            earlier, later = self._template(previous), self._template(template_key) if template_key else None
+            template = earlier or {"Resources": {}}
+            if _flexes(earlier) or _flexes(later):
                 self._flex.back(app, previous, _boundary(template) or self._target.boundary_arn, log)
             result = self._update(app, self._plan(app, previous, template, log), template, log)
-            later = self._notifications_of(template_key)
-            self._subscribe_buckets(app, self._notifications_of(previous), result.stack, later, log)
+            self._subscribe_buckets(app, _notifications(earlier), result.stack, _notifications(later), log)
         except AppError as failure:
             log(f"That failed too: {failure.message}")
             return None
         return self._deployment(previous, result)
-
-    def _notifications_of(self, template_key: str | None) -> tuple[BucketNotification, ...]:
-        return _notifications(self._template(template_key) if template_key else None)
 
     def _template(self, template_key: str) -> Template | None:
         try:

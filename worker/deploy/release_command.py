@@ -6,15 +6,13 @@ else is the new release's, and its versions are published. Then, if the command 
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 
 from auto_lambda.aws.cloudformation import Stack, Stacks
 from auto_lambda.aws.lambda_ import Functions
-from auto_lambda.aws.s3 import ObjectStore
 from auto_lambda.errors import AppError, Code
 from auto_lambda.model import BuildLog, Template
-from worker.bundle.publish import ALIAS, serialize
+from worker.bundle.publish import ALIAS
 from worker.deploy.function_log import last_lines
 from worker.model import Bundle
 
@@ -74,11 +72,3 @@ def held(template: Template, versions: Mapping[str, str]) -> Template:
         properties = {**resources[name]["Properties"], "FunctionVersion": version}
         resources[name] = {**resources[name], "Properties": properties}
     return {**template, "Resources": resources}
-
-
-def store_held(store: ObjectStore, bucket: str, template: Template) -> str:
-    """Store such a template, and return its URL."""
-    data = serialize(template)
-    key = f"bundles/{hashlib.sha256(data).hexdigest()}.template.json"
-    store.put(bucket, key, data, "application/json")
-    return store.url(bucket, key)

@@ -16,8 +16,7 @@ from auto_lambda.namespace import FLEX_TAG
 from worker.bundle.domains import DOMAIN_OUTPUT, FRONT_OUTPUT
 from worker.bundle.flex.parts import CONTROLLER, FLEX_ROLE, EntrypointFile
 from worker.bundle.flex.template import START, flex_template
-from worker.bundle.publish import serialize
-from worker.deploy.artifacts import store_artifacts
+from worker.deploy.artifacts import store_artifacts, store_template
 from worker.deploy.flex.compile import OwnStack, flex_parts
 from worker.deploy.flex.fitness import cannot_flex, domain_of
 from worker.deploy.flex.gate import problems
@@ -104,12 +103,12 @@ class FlexStacks:
         target = self._target.with_boundary(boundary_arn)
         with TemporaryDirectory() as folder:
             entrypoint = self._stored_entrypoint(Path(folder), log)
-            ids = self._stacks.resources(own.id)
-            parts = flex_parts(bundle, OwnStack(own.outputs, ids), target, entrypoint)
-            template = flex_template(parts)
-            if refused := list(problems(template, parts)):
-                raise RuntimeError(f"the flex stack of {bundle.app} is not as it should be: {refused[0]}")
-            key = self._stored(serialize(template), Path(folder), log)
+        ids = self._stacks.resources(own.id)
+        parts = flex_parts(bundle, OwnStack(own.outputs, ids), target, entrypoint)
+        template = flex_template(parts)
+        if refused := list(problems(template, parts)):
+            raise RuntimeError(f"the flex stack of {bundle.app} is not as it should be: {refused[0]}")
+        key = store_template(self._store, self._target.artifacts_bucket, template, log)
         app = bundle.app
         existing = self._stacks.describe(app.flex_stack)
         plan = Plan(
@@ -148,13 +147,6 @@ class FlexStacks:
         key = f"entrypoints/{digest}.zip"
         store_artifacts(self._store, self._target.artifacts_bucket, [Artifact(path, key)], log)
         return EntrypointFile(key, digest)
-
-    def _stored(self, data: bytes, folder: Path, log: BuildLog) -> str:
-        path = folder / "template.json"
-        path.write_bytes(data)
-        key = f"bundles/{hashlib.sha256(data).hexdigest()}.template.json"
-        store_artifacts(self._store, self._target.artifacts_bucket, [Artifact(path, key)], log)
-        return key
 
 
 def _unhealthy_tasks(app: App, failure: StackFailed) -> AppError:
