@@ -6,9 +6,9 @@ import json
 import re
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
 
 import pytest
+from app_calls import allowed, called
 from cfnlint.decode import decode
 from ecs_updater.configure import Reach, files, grants, policies
 
@@ -27,24 +27,8 @@ ONLY_CONVERGE = {"ecs:RegisterTaskDefinition", "ecs:UpdateService", "ecs:TagReso
 LOGS = {"logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"}
 
 
-def allowed(statements: Any) -> set[str]:
-    return {action for statement in statements for action in statement["Action"]}
-
-
-def called() -> set[str]:
-    """The action of each call in the source: every one there is called what the method is."""
-    found = set()
-    for name, clients in CALLS.items():
-        source = (APP / "chalicelib" / name).read_text()
-        for client, prefix in clients.items():
-            methods = re.findall(rf"self\.{client}\.(\w+)\(", source)
-            methods += re.findall(rf'self\.{client}\.get_paginator\("(\w+)"\)', source)
-            found |= {f"{prefix}:{method.title().replace('_', '')}" for method in methods if method != "get_paginator"}
-    return found
-
-
 def test_what_converges_may_do_what_it_calls_and_nothing_else() -> None:
-    assert allowed(policies(COMMITTED)["converge"]) == called() | LOGS | {"iam:PassRole"}
+    assert allowed(policies(COMMITTED)["converge"]) == called(APP, CALLS) | LOGS | {"iam:PassRole"}
 
 
 def test_what_is_public_may_change_nothing() -> None:

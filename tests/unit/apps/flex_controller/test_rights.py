@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import Any
 
 import pytest
+from app_calls import allowed, called
 from flex_controller.configure import Choice, files, grants, policies
 from flex_parts import with_settings
 from flex_rights import may, role_may
@@ -31,24 +31,8 @@ OWN = "auto-lambda/platform/flex-controller"
 TOPIC = "flex-controller-platform_hints"
 
 
-def allowed(statements: Any) -> set[str]:
-    return {action for statement in statements for action in statement["Action"]}
-
-
-def called() -> set[str]:
-    """The action of each call in the source: every one there is called what the method is."""
-    found = set()
-    for name, clients in CALLS.items():
-        source = (APP / "chalicelib" / name).read_text()
-        for client, prefix in clients.items():
-            methods = re.findall(rf"self\.{client}\.(\w+)\(", source)
-            methods += re.findall(rf'self\.{client}\.get_paginator\("(\w+)"\)', source)
-            found |= {f"{prefix}:{method.title().replace('_', '')}" for method in methods if method != "get_paginator"}
-    return found
-
-
 def test_what_converges_may_do_what_it_calls_and_nothing_else() -> None:
-    assert allowed(policies(Choice())["converge"]) == called() | LOGS | {"iam:PassRole"}
+    assert allowed(policies(Choice())["converge"]) == called(APP, CALLS) | LOGS | {"iam:PassRole"}
 
 
 def test_nothing_calls_aws_but_the_files_named_here() -> None:
