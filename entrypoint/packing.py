@@ -1,10 +1,9 @@
-"""Packs the entrypoint as one zip, and says how a container fetches and runs it."""
+"""Packs the entrypoint as one zip."""
 
 from __future__ import annotations
 
 import hashlib
 import io
-import json
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,16 +16,6 @@ _OURS = Path(__file__).parent
 _NOT_SERVING = {"packing.py"}
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _MAIN = b"import runpy\n\nrunpy.run_module('entrypoint', run_name='__main__', alter_sys=True)\n"
-_BOOTSTRAP = """import hashlib,os,runpy,sys
-sys.path.append(os.environ.get("LAMBDA_RUNTIME_DIR") or "/var/runtime")
-import boto3
-d=boto3.client("s3").get_object(Bucket={bucket},Key={key})["Body"].read()
-if hashlib.sha256(d).hexdigest()!={sha256}: sys.exit("the entrypoint is not the one that was deployed")
-p="/tmp/auto-lambda-entrypoint.zip"
-open(p,"wb").write(d)
-sys.path.insert(0,p)
-runpy.run_module("entrypoint",run_name="__main__",alter_sys=True)
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +55,6 @@ def pack(site: Path) -> EntrypointZip:
             archive.writestr(member, content, zipfile.ZIP_DEFLATED, 9)
     content = buffer.getvalue()
     return EntrypointZip(content, hashlib.sha256(content).hexdigest())
-
-
-def command(bucket: str, entrypoint: EntrypointZip) -> list[str]:
-    """Return the command of a container in AWS's Lambda base image: fetch the zip, verify it, run it."""
-    told = {"bucket": bucket, "key": entrypoint.key, "sha256": entrypoint.sha256}
-    return ["python3", "-c", _BOOTSTRAP.format(**{name: json.dumps(value) for name, value in told.items()})]
 
 
 def _own() -> Iterator[tuple[str, bytes]]:

@@ -13,7 +13,8 @@ import pytest
 from flex_task import Bucket, packed, site_of
 
 from auto_lambda.tools import ToolEnvironments, interpreters
-from entrypoint.packing import PACKAGES, EntrypointZip, NotPackable, command, pack
+from entrypoint.packing import PACKAGES, EntrypointZip, NotPackable, pack
+from worker.bundle.flex.tasks import BOOTSTRAP
 
 MOST_BYTES = 400_000
 
@@ -56,7 +57,7 @@ def fetched(bucket: Bucket, entry: EntrypointZip) -> subprocess.CompletedProcess
                "AWS_ENDPOINT_URL": f"http://127.0.0.1:{bucket.server_port}", "AWS_ACCESS_KEY_ID": "test",
                "AWS_SECRET_ACCESS_KEY": "test", "AWS_DEFAULT_REGION": "us-east-1"}  # fmt: skip
     python = ToolEnvironments().python("runtime", site_of("runtime").parts[-2].removeprefix("python"))
-    argv = [str(python), *command("artifacts", entry)[1:]]
+    argv = [str(python), "-c", BOOTSTRAP, "artifacts", entry.key, entry.sha256]
     return subprocess.run(argv, env=environ, capture_output=True, text=True, timeout=60, check=False)
 
 

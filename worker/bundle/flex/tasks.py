@@ -31,7 +31,7 @@ BOOTSTRAP = textwrap.dedent("""\
     bucket, key, digest = sys.argv[1:]
     program = boto3.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
     if hashlib.sha256(program).hexdigest() != digest:
-        sys.exit(key + " is not what was deployed")
+        sys.exit(key + " is not the one that was deployed")
     path = tempfile.gettempdir() + "/entrypoint.zip"
     with open(path, "wb") as file:
         file.write(program)
