@@ -1,5 +1,5 @@
 # Two commands do everything on a fresh machine: `make demo` and `make test`.
-.PHONY: help setup test-tools demo demo-ecs demo-flex test check coverage unit machine image-test ami e2e lint policy types format bench soak chaos cases corpus pictures docs wheel audit lock map e2e-aws e2e-aws-clean
+.PHONY: help setup test-tools demo demo-ecs demo-flex test check coverage unit machine image-test ami e2e lint policy types format bench soak chaos cases corpus pictures docs wheel audit lock map e2e-aws e2e-aws-clean images
 .DEFAULT_GOAL := help
 BIN := .venv/bin
 # A shell without job control starts background processes with SIGINT ignored; what a recipe runs must still stop on it.
@@ -103,6 +103,9 @@ wheel: setup ## build dist/auto_lambda-VERSION-py3-none-any.whl; the same commit
 
 audit: setup ## check every locked package against the advisory database; fails, with code 3, if that cannot be reached
 	$(BIN)/python scripts/audit.py
+
+images: setup ## ask the registry for the digests of AWS's images, which tasks on Fargate run
+	$(BIN)/python scripts/task_images.py $(ARGS)
 
 lock: setup ## resolve all pinned versions again
 	scripts/lock.sh

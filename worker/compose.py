@@ -36,6 +36,7 @@ from worker.builds.eviction import Evictor
 from worker.builds.wheel_store import BucketWheelStore
 from worker.bundle.assemble import assemble, renew
 from worker.bundle.configuration import revision_of
+from worker.bundle.flex.images import digests
 from worker.consumer.backoff import when_throttled
 from worker.consumer.deduplication import Deduplicator
 from worker.consumer.inbox import Inbox
@@ -262,7 +263,7 @@ def _domain(chosen: WorkerSettings) -> PipelineDomain | None:
 def _flex(chosen: WorkerSettings) -> FlexTarget:
     subnets = tuple((chosen.flex_subnet_ids or "").split(",")) if chosen.flex_subnet_ids else ()
     tasks = tuple(chosen.flex_task_subnet_ids.split(",")) if chosen.flex_task_subnet_ids else subnets
-    return FlexTarget(chosen.flex_image, chosen.flex_vpc_id, subnets, tasks)
+    return FlexTarget(chosen.flex_image, chosen.flex_vpc_id, subnets, tasks, digests())
 
 
 def _reserved(chosen: WorkerSettings) -> tuple[str, ...]:

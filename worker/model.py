@@ -61,12 +61,14 @@ class FlexTarget:
         vpc_id: a network for apps that ask for the given one; None without.
         subnet_ids: subnets of load balancers.
         task_subnet_ids: subnets of tasks.
+        digests: those of images, by name and tag.
     """
 
     image: str = "public.ecr.aws/lambda/python:{python}"
     vpc_id: str | None = None
     subnet_ids: tuple[str, ...] = ()
     task_subnet_ids: tuple[str, ...] = ()
+    digests: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

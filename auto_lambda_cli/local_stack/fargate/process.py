@@ -17,6 +17,7 @@ from typing import Any
 
 TASK = "AUTO_LAMBDA_TASK"  # what the entrypoint reads; containers without it are not run
 _HOST = "127.0.0.1"
+_LABEL = "auto-lambda.python"
 _MINOR = re.compile(r":(3\.\d+)")
 _PYTHON = re.compile(r"python(3(\.\d+)?)?")
 
@@ -32,9 +33,10 @@ def is_ours(definition: Mapping[str, Any]) -> bool:
 
 
 def minor_of(definition: Mapping[str, Any], default: str) -> str:
-    """Return the Python version of a container's image, which the image's tag names."""
-    found = _MINOR.search(str(definition["containerDefinitions"][0].get("image", "")))
-    return found[1] if found else default
+    """Return the Python version of a container: its label says it, else the tag of its image."""
+    container = definition["containerDefinitions"][0]
+    found = _MINOR.search(str(container.get("image", "")))
+    return str((container.get("dockerLabels") or {}).get(_LABEL) or (found[1] if found else default))
 
 
 def command_of(definition: Mapping[str, Any], python: Path) -> list[str]:

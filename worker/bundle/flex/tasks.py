@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from typing import Any
 
+from worker.bundle.flex.images import pinned
 from worker.bundle.flex.network import task_network
 from worker.bundle.flex.parts import PORT, FlexParts, Resource, Resources, attribute, drain_seconds, resource
 
@@ -65,8 +66,8 @@ def log_group(parts: FlexParts) -> str:
 
 
 def image(parts: FlexParts) -> str:
-    """Return the image of the tasks."""
-    return parts.target.image.replace("{python}", parts.python)
+    """Return the image of the tasks, by its digest if that is known."""
+    return pinned(parts.target.image.replace("{python}", parts.python), parts.target.digests)
 
 
 def _definition(parts: FlexParts) -> Resource:
@@ -75,6 +76,7 @@ def _definition(parts: FlexParts) -> Resource:
         "Name": CONTAINER,
         "Image": image(parts),
         "Essential": True,
+        "DockerLabels": {"auto-lambda.python": parts.python},
         "EntryPoint": ["python", "-c", BOOTSTRAP],
         "Command": [parts.bucket, entrypoint.key, entrypoint.sha256],
         "Environment": [{"Name": name, "Value": value} for name, value in sorted(parts.environment.items())],

@@ -14,7 +14,9 @@ from auto_lambda.keys import App
 from auto_lambda.model import BuildLog
 from auto_lambda.namespace import FLEX_TAG
 from worker.bundle.domains import DOMAIN_OUTPUT, FRONT_OUTPUT
+from worker.bundle.flex.images import is_pinned
 from worker.bundle.flex.parts import CONTROLLER, FLEX_ROLE, EntrypointFile
+from worker.bundle.flex.tasks import image
 from worker.bundle.flex.template import START, flex_template
 from worker.deploy.artifacts import store_artifacts, store_template
 from worker.deploy.flex.compile import OwnStack, flex_parts
@@ -108,6 +110,8 @@ class FlexStacks:
         template = flex_template(parts)
         if refused := list(problems(template, parts)):
             raise RuntimeError(f"the flex stack of {bundle.app} is not as it should be: {refused[0]}")
+        if not is_pinned(image(parts)):
+            log(f"the tasks run whatever {image(parts)} is when they start: no digest of it is known")
         key = store_template(self._store, self._target.artifacts_bucket, template, log)
         app = bundle.app
         existing = self._stacks.describe(app.flex_stack)

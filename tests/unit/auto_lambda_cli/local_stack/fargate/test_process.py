@@ -45,6 +45,13 @@ def test_the_image_tells_the_version_of_python(image: str, minor: str) -> None:
     assert minor_of(definition(image=image), "3.11") == minor
 
 
+def test_of_an_image_by_digest_the_label_tells_the_version() -> None:
+    given = definition(image=f"public.ecr.aws/lambda/python@sha256:{'0' * 64}")
+    assert minor_of(given, "3.11") == "3.11"
+    given["containerDefinitions"][0]["dockerLabels"] = {"auto-lambda.python": "3.13"}
+    assert minor_of(given, "3.11") == "3.13"
+
+
 def test_the_command_is_the_containers_with_an_interpreter_of_this_machine() -> None:
     assert command_of(definition(["python3.12", "-c", "x"]), Path("/here/python")) == ["/here/python", "-c", "x"]
     assert command_of(definition(["/bin/true"]), Path("/here/python")) == ["/bin/true"]
