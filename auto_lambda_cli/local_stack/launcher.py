@@ -53,6 +53,7 @@ def main() -> None:
         "custom_domains",
         "stable_services",
         "alarms",
+        "alias_weights",
     ):
         load(f"emulator/{name}.py").patch()
     load("emulator/load_balancers.py").patch(load("emulator/target_health.py"))
