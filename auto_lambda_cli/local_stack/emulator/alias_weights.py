@@ -16,7 +16,7 @@ NAMESPACE = "AWS/Lambda"
 
 
 @dataclass(frozen=True)
-class Call:
+class SharedCall:
     """What a call was meant for (function and alias), and the version that it went to."""
 
     function: str
@@ -24,7 +24,7 @@ class Call:
     version: str
 
 
-_asked: ContextVar[Call | None] = ContextVar("asked", default=None)
+_asked: ContextVar[SharedCall | None] = ContextVar("asked", default=None)
 
 
 def patch() -> None:
@@ -66,7 +66,7 @@ def _resolve_references(lambda_svc: Any, draw: Callable[[], float]) -> None:
         if alias is None or describing.get():
             return resolve(func, qualifier)
         version = drawn(alias, draw())
-        _asked.set(Call(func["config"]["FunctionName"], str(qualifier), version))
+        _asked.set(SharedCall(func["config"]["FunctionName"], str(qualifier), version))
         return resolve(func, version)
 
     def describe(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -94,7 +94,7 @@ def _resolve_invocations(lambda_svc: Any, draw: Callable[[], float]) -> None:
         if alias is None:
             return await invoke(name, event, headers, path, query)
         version = drawn(alias, draw())
-        _asked.set(Call(name, str(qualifier), version))
+        _asked.set(SharedCall(name, str(qualifier), version))
         return await invoke(name, event, headers, version, query)
 
     lambda_svc._invoke = drawing
@@ -126,6 +126,6 @@ def count_versions(lambda_svc: Any, record: Callable[..., None]) -> None:
     lambda_svc._execute_function_dispatch = counted
 
 
-def _aliased(arn: str, call: Call) -> str:
+def _aliased(arn: str, call: SharedCall) -> str:
     own = f":{call.version}"
     return f"{arn.removesuffix(own)}:{call.alias}" if arn.endswith(own) else arn
