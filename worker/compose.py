@@ -18,6 +18,7 @@ from auto_lambda.aws.dynamodb import Table
 from auto_lambda.aws.events import EventBus
 from auto_lambda.aws.existence import Existing
 from auto_lambda.aws.lambda_ import Functions, Versions
+from auto_lambda.aws.logs import LogGroups
 from auto_lambda.aws.parameters import ConfigurationStore
 from auto_lambda.aws.s3 import ObjectStore
 from auto_lambda.aws.session import client
@@ -42,6 +43,7 @@ from worker.consumer.deduplication import Deduplicator
 from worker.consumer.inbox import Inbox
 from worker.deploy.deployer import Deployer
 from worker.deploy.flex.packing import pack_entrypoint
+from worker.deploy.function_log import FunctionLogs
 from worker.deploy.gate.access import AppAccess
 from worker.deploy.gate.quotas import Quotas
 from worker.deploy.lookups.check import LookUps
@@ -203,6 +205,7 @@ def _deployer(chosen: WorkerSettings, session: boto3.Session, store: ObjectStore
         approved=access.approved,
         look_up=look_up,
         find_log_groups=existing.log_groups,
+        function_logs=FunctionLogs(LogGroups(client(session, "logs", read_timeout=_LOOKUP_SECONDS, attempts=2))),
         pack_entrypoint=partial(pack_entrypoint, tools=ToolEnvironments(chosen.cache / "tools")),
     )
 

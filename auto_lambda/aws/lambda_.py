@@ -23,6 +23,7 @@ class Answer:
         log: the last 4 KB that it logged.
         payload: what it returned, or the whole error as JSON.
         version: that ran; None if Lambda did not say.
+        request: the invocation's id, by which its log is found; None if Lambda did not say.
     """
 
     error: str | None
@@ -30,6 +31,7 @@ class Answer:
     log: str = ""
     payload: str = ""
     version: str | None = None
+    request: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +94,12 @@ class Functions:
         text = body.decode(errors="replace")
         log = base64.b64decode(answer.get("LogResult", "")).decode(errors="replace")
         failure, version = answer.get("FunctionError"), answer.get("ExecutedVersion")
+        request = answer.get("ResponseMetadata", {}).get("RequestId")
         if not failure:
-            return Answer(None, text, log, text, version)
+            return Answer(None, text, log, text, version, request)
         error = _error(body)
         kind, message = str(error.get("errorType") or failure), str(error.get("errorMessage") or text)
-        return Answer(kind, message, log, text, version)
+        return Answer(kind, message, log, text, version, request)
 
     def may_be_invoked(self, function: str) -> None:
         """Make a dry-run invocation, which only checks permissions; raises botocore's error if it is refused."""

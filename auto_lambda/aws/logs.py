@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mypy_boto3_logs import CloudWatchLogsClient
+
+
+_MOST_PAGES = 20  # of 1 MB or 10,000 events
+_BEGINS = re.compile(r'START RequestId: |\{"time":"[^"\n]{1,40}","type":"platform\.start"')
+_ENDS = re.compile(r'(?:END|REPORT) RequestId: |\{"time":"[^"\n]{1,40}","type":"platform\.(?:report|runtimeDone)"')
 
 
 class BadPattern(Exception):
@@ -59,6 +66,37 @@ class LogGroups:
             return
         except self._client.exceptions.InvalidParameterException as error:
             raise BadPattern(error.response["Error"]["Message"]) from None
+
+    def of_request(self, group: str, request: str, since: datetime) -> list[str] | None:
+        """Return every event of one invocation of a function; None unless all are there and they are not too many.
+
+        Args:
+            group: the function's.
+            request: the invocation's id.
+            since: when it began, in UTC, or earlier.
+        """
+        # The events of an invocation need not name it. Lambda's own first and last one do, and are in the same stream.
+        named = list(self._pages(group, since, None, filterPattern=f'"{request}"'))
+        began = next((one for one in named if _BEGINS.match(one["message"])), None)
+        ended = next((one for one in reversed(named) if _ENDS.match(one["message"])), None)
+        if began is None or ended is None or began["logStreamName"] != ended["logStreamName"]:
+            return None
+        first, last = (datetime.fromtimestamp(one["timestamp"] / 1000, UTC) for one in (began, ended))
+        events = list(self._pages(group, first, last, logStreamNames=[began["logStreamName"]]))
+        messages = [str(one["message"]) for one in events]
+        try:
+            return messages[messages.index(began["message"]) : messages.index(ended["message"]) + 1]
+        except ValueError:
+            return None
+
+    def _pages(self, group: str, since: datetime, until: datetime | None, **wanted: Any) -> Iterator[Any]:
+        start = int(since.timestamp() * 1000)
+        end: Any = {"endTime": int((until + timedelta(milliseconds=1)).timestamp() * 1000)} if until else {}
+        pages = self._client.get_paginator("filter_log_events").paginate(
+            logGroupName=group, startTime=start, **end, **wanted
+        )
+        for page in islice(pages, _MOST_PAGES):
+            yield from page["events"]
 
 
 def _id(event: Any) -> str:

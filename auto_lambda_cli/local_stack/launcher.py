@@ -50,6 +50,7 @@ def main() -> None:
         "request_events",
         "topic_events",
         "idle_functions",
+        "request_ids",
         "custom_domains",
         "stable_services",
         "alarms",

@@ -13,11 +13,13 @@ from drafts import ACCOUNT, BOUNDARY, Maker, resource
 from auto_lambda.aws.cloudformation import Stacks
 from auto_lambda.aws.existence import Existing
 from auto_lambda.aws.lambda_ import Functions
+from auto_lambda.aws.logs import LogGroups
 from auto_lambda.aws.s3 import ObjectStore
 from auto_lambda.errors import AppError
 from auto_lambda.keys import App
 from worker.bundle import DeployTarget
 from worker.deploy import DeployContext, Deployer
+from worker.deploy.function_log import FunctionLogs
 from worker.deploy.rights.review import Review
 from worker.model import Bundle, Deployment, PipelineDomain
 from worker.outcome import Failed
@@ -61,6 +63,7 @@ class World:
             ObjectStore(self.s3), Stacks(self.cloudformation), Functions(self.lambda_), self.target,
             sleep=lambda _: None, approved=self._approval, look_up=self._look_up,
             find_log_groups=Existing(client).log_groups,
+            function_logs=FunctionLogs(LogGroups(client("logs"))),
         )  # fmt: skip
 
     def _approval(self, _: App, digest: str) -> str | None:

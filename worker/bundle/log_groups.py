@@ -54,6 +54,11 @@ def groups(template: Template) -> dict[str, tuple[str, str]]:
     }
 
 
+def group_of(template: Template, function: str, app: App) -> str | None:
+    """Return the log group of a published function, None if it is not in the app's namespace or nobody knows."""
+    return _group_name(template["Resources"].get(function, {}).get("Properties", {}), app)
+
+
 def group_ids(template: Template) -> frozenset[str]:
     """Return the logical ids of the groups that depend on a parameter."""
     return frozenset(logical for logical, _ in groups(template).values())

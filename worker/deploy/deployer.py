@@ -28,6 +28,7 @@ from worker.deploy.flex.fitness import require_fit
 from worker.deploy.flex.order import FlexOrder
 from worker.deploy.flex.packing import pack_entrypoint
 from worker.deploy.flex.stack import FlexStacks, PackEntrypoint
+from worker.deploy.function_log import FunctionLogs
 from worker.deploy.gate.access import AppAccess
 from worker.deploy.gate.gate import pass_gate
 from worker.deploy.http_get import HttpAnswer
@@ -59,6 +60,7 @@ class Deployer:
         approved: who has approved a set of permissions of an app, by its hash; None if nobody has.
         look_up: raises `AppError` for what the bundle needs and the account lacks, and takes a place for warnings.
         find_log_groups: see there.
+        function_logs: what functions log; by default only what Lambda returns of it.
         pack_entrypoint: writes the program of tasks on Fargate.
     """
 
@@ -74,12 +76,14 @@ class Deployer:
         approved: Callable[[App, str], str | None] = lambda _app, _digest: None,
         look_up: Callable[[Bundle, Callable[[str], None]], None] = lambda _bundle, _warn: None,
         find_log_groups: FindGroups = lambda _prefix: {},
+        function_logs: FunctionLogs | None = None,
         pack_entrypoint: PackEntrypoint = pack_entrypoint,
     ) -> None:
         self._store = store
         self._stacks = stacks
         self._drift = Drift(stacks, functions)
-        self._release = ReleaseCommand(stacks, functions)
+        logs = function_logs or FunctionLogs()
+        self._release = ReleaseCommand(stacks, functions, logs)
         self._versions = functions.versions
         self._target = target
         self._approved = approved
@@ -87,7 +91,7 @@ class Deployer:
         self._log_groups = LogGroupParameters(stacks, find_log_groups)
         self._flex = FlexOrder(FlexStacks(stacks, store, target, pack_entrypoint), stacks, self.stored)
         self._bucket_notifications = BucketNotifications(store, sleep)
-        self._verifier = Verifier(functions, target.endpoint, fetch=fetch, sleep=sleep)
+        self._verifier = Verifier(functions, target.endpoint, fetch=fetch, sleep=sleep, logs=logs)
 
     def deploy(
         self,

@@ -12,8 +12,9 @@ from auto_lambda.aws.cloudformation import Stack, Stacks
 from auto_lambda.aws.lambda_ import Functions
 from auto_lambda.errors import AppError, Code
 from auto_lambda.model import BuildLog, Template
+from worker.bundle.log_groups import group_of
 from worker.bundle.publish import ALIAS
-from worker.deploy.function_log import last_lines
+from worker.deploy.function_log import FunctionLogs
 from worker.model import Bundle
 
 
@@ -23,9 +24,11 @@ class ReleaseCommand:
     Args:
         stacks: CloudFormation.
         functions: Lambda.
+        logs: what functions log.
     """
 
-    def __init__(self, stacks: Stacks, functions: Functions) -> None:
+    def __init__(self, stacks: Stacks, functions: Functions, logs: FunctionLogs) -> None:
+        self._logs = logs
         self._stacks = stacks
         self._functions = functions
 
@@ -43,13 +46,14 @@ class ReleaseCommand:
         shown = " ".join(command.values())
         function, version = outputs["AutoLambdaFunction"], outputs["AutoLambdaVersion"]
         log(f"release command, in version {version}: {shown}")
+        began = self._logs.now()
         answer = self._functions.invoke(f"{function}:{version}", dict(command))
         if answer.error:
             raise AppError(
                 Code.RELEASE_FAILED,
                 f"The release command failed: {shown}: {answer.error}: {answer.message}",
                 hint="Mend it and drop the zip again. What the command did before it failed is not undone.",
-                function_log=last_lines(answer.log),
+                function_log=self._logs.of(answer, group_of(bundle.template, bundle.main, bundle.app), began),
             )
         log(answer.log)
 

@@ -7,6 +7,8 @@ import json
 import re
 import time
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,9 +19,10 @@ from auto_lambda.aws.lambda_ import Answer, Functions
 from auto_lambda.lambda_events import EventShape, find_route, get_event
 from auto_lambda.model import BuildLog
 from auto_lambda.redact import printable
+from worker.bundle.log_groups import group_of
 from worker.bundle.publish import alias_output
 from worker.deploy.cause import cause
-from worker.deploy.function_log import last_lines
+from worker.deploy.function_log import FunctionLogs
 from worker.deploy.gate.template import TemplateView
 from worker.deploy.http_get import HttpAnswer, NotPublic, get, get_public
 from worker.deploy.own_url import own_url
@@ -48,15 +51,26 @@ _TIMED_OUT = re.compile(r"\S{1,40} \S{1,40} Task timed out after [\d.]{1,10} sec
 _NO_TYPE = ("Unhandled", "Handled")  # what Lambda says of an error that has none
 
 
+@dataclass(frozen=True, slots=True)
+class FailedInvocation:
+    """An invocation that failed. ``unexplained`` is how a message begins that still lacks the exception, else empty."""
+
+    function: str
+    answer: Answer
+    unexplained: str = ""
+
+
 class Unhealthy(Exception):
     """The deployment does not answer as it should; the message says what it answered.
 
     Attributes:
+        failure: the invocation that shows it, if there was one.
         function_log: what the function logged about it, empty if that is not known.
     """
 
-    def __init__(self, message: str, function_log: str = "") -> None:
+    def __init__(self, message: str, failure: FailedInvocation | None = None, function_log: str = "") -> None:
         super().__init__(message)
+        self.failure = failure
         self.function_log = function_log
 
 
@@ -72,6 +86,7 @@ class Verifier:
         endpoint: of an emulator, None on AWS.
         fetch: one GET; by default, on AWS to public addresses only.
         sleep: waits that many seconds between two tries.
+        logs: what functions log.
     """
 
     def __init__(
@@ -81,7 +96,9 @@ class Verifier:
         *,
         fetch: Callable[[str], HttpAnswer] | None = None,
         sleep: Callable[[float], None] = time.sleep,
+        logs: FunctionLogs | None = None,
     ) -> None:
+        self._logs = logs or FunctionLogs()
         self._functions = functions
         self._endpoint = endpoint
         self._fetch = fetch or (get if endpoint else get_public)
@@ -100,7 +117,13 @@ class Verifier:
             Unhealthy: after some retries, since a cold start or a new route may cause temporary errors; at once for
                 an error of the function itself.
         """
-        url = self._url(bundle, outputs, resources)
+        url, began = self._url(bundle, outputs, resources), self._logs.now()
+        try:
+            log(self._tried(url, bundle, outputs, log))
+        except Unhealthy as error:
+            raise self._with_log(error, bundle, began) from error
+
+    def _tried(self, url: str | None, bundle: Bundle, outputs: Mapping[str, str], log: BuildLog) -> str:
         retrying = Retrying(
             retry=retry_if_exception(lambda error: isinstance(error, Unhealthy) and not isinstance(error, Broken)),
             stop=stop_after_attempt(5),
@@ -109,11 +132,20 @@ class Verifier:
             reraise=True,
         )
         try:
-            said = retrying(self._ask, url, bundle, outputs) if url else retrying(self._try, bundle, outputs)
+            return retrying(self._ask, url, bundle, outputs) if url else retrying(self._try, bundle, outputs)
         except NotPublic as error:  # behind an endpoint of a network of the worker's own, say
             log(f"{error}: it is not asked from here")
-            said = retrying(self._try, bundle, outputs)
-        log(said)
+            return retrying(self._try, bundle, outputs)
+
+    def _with_log(self, error: Unhealthy, bundle: Bundle, began: datetime) -> Unhealthy:
+        """Return the error with what the function logged, read once, when all tries have failed."""
+        if error.failure is None:
+            return error
+        failure = error.failure
+        logged = self._logs.of(failure.answer, group_of(bundle.template, failure.function, bundle.app), began)
+        found = cause(logged) if failure.unexplained else None
+        message = f"{failure.unexplained}: {_shown(found)}" if found else str(error)
+        return type(error)(message, failure, logged)
 
     def _url(self, bundle: Bundle, outputs: Mapping[str, str], resources: Mapping[str, str]) -> str | None:
         """Return the URL to ask; None without one that a GET can reach.
@@ -140,10 +172,10 @@ class Verifier:
             own = self._invoked_directly(base, bundle, outputs)
             if own and own.error:
                 failed = f"{bundle.main} failed: {own.error}: {_shown(own.message)}"
-                raise _of(own, f"{told}: {_shown(answer.text)} ({failed})")
+                raise _of(bundle.main, own, f"{told}: {_shown(answer.text)} ({failed})")
             found = cause(answer.text, *((own.message, own.log) if own else ()))
-            log = last_lines(own.log) if own and _fails(own) else ""
-            raise Unhealthy(f"{told}: {_shown(found or answer.text)}", log)
+            failure = FailedInvocation(bundle.main, own, "" if found else told) if own and _fails(own) else None
+            raise Unhealthy(f"{told}: {_shown(found or answer.text)}", failure)
         return f"GET {url}: {answer.status}"
 
     def _invoked_directly(self, base: str, bundle: Bundle, outputs: Mapping[str, str]) -> Answer | None:
@@ -162,7 +194,7 @@ class Verifier:
             return self._look(bundle.main, outputs[alias_output(bundle.main)])
         answer = self._functions.invoke(outputs[alias_output(harmless)], _NO_RECORDS)
         if answer.error not in _STARTED:
-            raise _of(answer, f"{harmless} does not start: {answer.error}: {_shown(answer.message)}")
+            raise _of(harmless, answer, f"{harmless} does not start: {answer.error}: {_shown(answer.message)}")
         return f"{harmless} starts"
 
     def _look(self, function: str, alias: str) -> str:
@@ -201,8 +233,8 @@ def _private(bundle: Bundle) -> bool:
     )
 
 
-def _of(failure: Answer, told: str) -> Unhealthy:
-    return (Unhealthy if _passes(failure) else Broken)(told, last_lines(failure.log))
+def _of(function: str, answer: Answer, told: str) -> Unhealthy:
+    return (Unhealthy if _passes(answer) else Broken)(told, FailedInvocation(function, answer))
 
 
 def _fails(answer: Answer) -> bool:

@@ -169,7 +169,10 @@ CALLS: Mapping[Operation, Mapping[Who, Asks]] = {
         ]
     },
     ("logs", "DescribeLogGroups"): {_W: on(f"arn:aws:logs:{_HERE}:log-group:*")},
-    ("logs", "FilterLogEvents"): {_P: ANYTHING},
+    ("logs", "FilterLogEvents"): {
+        _W: on(f"arn:aws:logs:{_HERE}:log-group:/aws/lambda/shop-dev/Work:*", context=TAGS),
+        _P: ANYTHING,
+    },
     ("s3", "AbortMultipartUpload"): {_W: on(*_STORED)},
     ("s3", "CopyObject"): {_P: on(_ZIP)},
     ("s3", "CreateBucket"): {_P: ANYTHING},

@@ -348,6 +348,14 @@ def test_only_the_log_groups_of_functions_are_managed() -> None:
     assert not may("logs:DeleteLogGroup", f"{group}/auto-lambda/worker", VIA)
 
 
+def test_only_the_logs_of_apps_are_read() -> None:
+    group = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:"
+    assert may("logs:FilterLogEvents", f"{group}/aws/lambda/shop-dev/Work:*", APP, OUR_STACK)
+    assert not may("logs:FilterLogEvents", f"{group}/aws/lambda/payroll:*")
+    assert not may("logs:FilterLogEvents", f"{group}/aws/lambda/payroll:*", APP, FOREIGN_STACK)
+    assert not may("logs:FilterLogEvents", f"{group}/auto-lambda/worker:*", APP)
+
+
 # --- limits of IAM and CloudFormation ---
 
 

@@ -126,6 +126,16 @@ def test_what_is_known_to_be_unhealthy_shows_its_rights_too(world: World) -> Non
     assert world.reviews[-1] == shown
 
 
+def test_what_a_failing_function_logged_is_told_beyond_the_4_kb_that_lambda_returns(world: World) -> None:
+    lines = "".join(f"    print('line {number}', 'x' * 100)\n" for number in range(99))
+    before, at_last = CRASH.split("\n", 2)[1:]
+    with pytest.raises(AppError) as caught:
+        world.deploy(world.make.bundle(code=f"import os\n{before}\n{lines}{at_last}"))
+    told = caught.value.function_log.splitlines()
+    assert told[0].startswith("line 0 ")
+    assert "RuntimeError: out of ideas" in caught.value.function_log
+
+
 def test_an_unhealthy_first_deploy_stays_and_says_so(world: World) -> None:
     with pytest.raises(AppError, match="was answered 502"):
         world.deploy(world.make.bundle(code=CRASH))

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
+from botocore.exceptions import ClientError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.deploy.function_log import TAIL_BYTES, last_lines
+from auto_lambda.aws.lambda_ import Answer
+from auto_lambda.aws.logs import LogGroups
+from worker.deploy.function_log import TAIL_BYTES, FunctionLogs, last_lines
 
 ID = "RequestId: 0f1e2d3c-0000-4000-8000-000000000000"
 
@@ -56,3 +61,58 @@ def test_each_record_has_lines_of_its_own() -> None:
 @given(st.text(max_size=200))
 def test_a_log_of_any_text_can_be_shown(log: str) -> None:
     assert len(last_lines(log)) <= len(log)
+
+
+GROUP, NOON = "/aws/lambda/shop-dev", datetime(2026, 11, 29, 12, tzinfo=UTC)
+CUT = "y" * TAIL_BYTES + "\nthe end"
+EVENTS = [f"START {ID} Version: 7\n", "where it began\n", "[ERROR] no\rTraceback\r\xa0\xa0line\n", f"END {ID}\n"]
+
+
+class Groups(LogGroups):
+    """Has the events of one invocation after so many looks."""
+
+    def __init__(self, after: int = 0, error: Exception | None = None) -> None:
+        self.after, self.error = after, error
+        self.asked: list[tuple[str, str, datetime]] = []
+
+    def of_request(self, group: str, request: str, since: datetime) -> list[str] | None:
+        self.asked.append((group, request, since))
+        if self.error:
+            raise self.error
+        return EVENTS if len(self.asked) > self.after else None
+
+
+def logged(groups: LogGroups | None, log: str = CUT, group: str | None = GROUP, request: str | None = "r1") -> str:
+    answer = Answer("RuntimeError", "no", log[-TAIL_BYTES:], request=request)
+    return FunctionLogs(groups, sleep=lambda _: None).of(answer, group, NOON)
+
+
+def test_of_a_log_that_was_cut_the_whole_is_read() -> None:
+    groups = Groups()
+    assert logged(groups) == "where it began\n[ERROR] no\nTraceback\n  line"
+    assert [(group, request) for group, request, _ in groups.asked] == [(GROUP, "r1")]
+    assert NOON - timedelta(minutes=5) < groups.asked[0][2] < NOON
+
+
+def test_a_log_that_is_whole_is_not_read_again() -> None:
+    groups = Groups()
+    assert logged(groups, "all of it") == "all of it"
+    assert groups.asked == []
+
+
+def test_events_that_come_late_are_waited_for_but_not_for_ever() -> None:
+    assert logged(Groups(after=3)).startswith("where it began")
+    never = Groups(after=10**6)
+    assert logged(never) == "the end"
+    assert len(never.asked) == 10
+
+
+DENIED = ClientError({"Error": {"Code": "AccessDeniedException"}}, "FilterLogEvents")
+
+
+@pytest.mark.parametrize(
+    ("groups", "group", "request_id"),
+    [(Groups(error=DENIED), GROUP, "r1"), (None, GROUP, "r1"), (Groups(), None, "r1"), (Groups(), GROUP, None)],
+)
+def test_what_cannot_be_read_leaves_the_end(groups: Groups | None, group: str | None, request_id: str | None) -> None:
+    assert logged(groups, group=group, request=request_id) == "the end"

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+from datetime import datetime
 from http.client import BadStatusLine
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ import pytest
 from drafts import Maker, function, permission, resource, rest_template, role
 
 from auto_lambda.aws.lambda_ import Answer, Functions, State
+from auto_lambda.aws.logs import LogGroups
+from worker.deploy.function_log import TAIL_BYTES, FunctionLogs
 from worker.deploy.http_get import HttpAnswer, NotPublic
 from worker.deploy.verify import Unhealthy, Verifier
 from worker.model import Bundle
@@ -33,6 +36,16 @@ class Lambda(Functions):
         self.called.append((function, "dry run"))
 
     def state(self, function: str) -> State | None:
+        return self.found
+
+
+class Groups(LogGroups):
+    """Has the events of every invocation."""
+
+    def __init__(self, found: list[str] | None) -> None:
+        self.found = found
+
+    def of_request(self, group: str, request: str, since: datetime) -> list[str] | None:
         return self.found
 
 
@@ -62,12 +75,15 @@ def verify(
     functions: Functions | None = None,
     url: str | None = URL,
     endpoint: str | None = None,
+    logs: list[str] | None = None,
 ) -> list[str]:
     said: list[str] = []
     resources = bundle.template["Resources"]
     names = [name for name, one in resources.items() if one["Type"] == "AWS::Lambda::Function"]
     outputs = {f"AutoLambdaAlias{name}": f"arn:{name}:live" for name in names}
-    verifier = Verifier(functions or Lambda(), endpoint, fetch=web, sleep=lambda _: None)
+    verifier = Verifier(
+        functions or Lambda(), endpoint, fetch=web, sleep=lambda _: None, logs=FunctionLogs(Groups(logs))
+    )
     verifier.verify(bundle, {**outputs, **({"AutoLambdaUrl": url} if url else {})}, {"Rest": "a1"}, said.append)
     return said
 
@@ -108,6 +124,14 @@ def test_what_the_function_logged_about_a_failing_answer_is_told_whole(make: Mak
     with pytest.raises(Unhealthy) as caught:
         verify(make.bundle(), Web(HttpAnswer(500, "<h1>no</h1>")), Lambda(Answer(None, message, log=log)))
     assert caught.value.function_log == f"asking the warehouse\n{TRACEBACK}".rstrip()
+
+
+def test_an_exception_before_the_last_4_kb_of_the_log_is_found_in_the_whole_of_it(make: Maker) -> None:
+    noise = "one more line\n" * 400
+    functions = Lambda(Answer(None, '{"statusCode": 500}', log=noise[-TAIL_BYTES:], request="r1"))
+    with pytest.raises(Unhealthy, match=r"was answered 500: AttributeError: no b$") as caught:
+        verify(make.bundle(), Web(HttpAnswer(500, "<h1>no</h1>")), functions, logs=[TRACEBACK, noise])
+    assert caught.value.function_log.startswith("Traceback")
 
 
 def test_the_log_of_a_call_that_went_well_is_not_told_of_one_that_did_not(make: Maker) -> None:
