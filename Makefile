@@ -4,6 +4,8 @@
 BIN := .venv/bin
 # A shell without job control starts background processes with SIGINT ignored; what a recipe runs must still stop on it.
 SHELL := $(shell env --default-signal=INT true 2>/dev/null && echo env --default-signal=INT) /bin/sh
+# Dozens of Python processes start in each run: without bytecode each compiles boto3 and all else again.
+unexport PYTHONDONTWRITEBYTECODE
 
 help: ## show this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' Makefile | expand -t 15

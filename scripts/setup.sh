@@ -61,4 +61,6 @@ sed -n '/^uv==/,/^[^ ]/{/^uv==/p;/^ /p}' requirements.txt >.venv/uv.txt
 export UV_PYTHON_DOWNLOADS=never
 .venv/bin/uv pip install --quiet --python .venv/bin/python --require-hashes --requirements requirements.txt
 .venv/bin/uv pip install --quiet --python .venv/bin/python --no-deps --build-constraints auto_lambda/locks/build.txt --editable .
+# Builders run under a user that cannot write here, and would compile all of this again each time one starts.
+env -u PYTHONDONTWRITEBYTECODE .venv/bin/python -c 'import builder.__main__, builder.compose, builder.perform'
 echo "$wanted" >"$stamp"
