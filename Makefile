@@ -75,8 +75,9 @@ format: setup ## fix and format the code with ruff
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
 
-bench: setup ## measure drop to live for each example, and compare with chalice, zappa and aws-lambda-builders
+bench: setup ## measure drop to live: each example, beside the physical bound, and beside chalice, zappa and aws-lambda-builders
 	$(BIN)/python bench/drop_to_live.py
+	$(BIN)/python bench/limit.py
 	$(BIN)/python bench/peers.py
 
 chaos: setup ## kill the flex controller at each call of AWS; make each call of the worker fail in turn, in every way; an hour. ARGS="--scenario 'zappa update'" for less

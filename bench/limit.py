@@ -1,0 +1,253 @@
+"""Compare drop to live with what cannot be left out: installing alone plus the first answer alone. See `--help`.
+
+The bound is measured in the same run: `uv pip install --target` with an empty cache (from sdists with `--no-binary`, as
+compiling them cannot be left out), and the app's first request on the embedded AWS.
+
+cold: nothing is cached. seen: another app has had the same dependencies. code: one line of the app has changed.
+added: the dependencies of an app that was seen, and one more.
+
+A burst is 20 drops of 10 apps at once, with one worker that has two slots.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from drop_to_live import Bench, fresh_stack
+from peers import MINOR, SETS, Dependencies, Figure, Peak, change, timed, write_app
+from usage import memory
+
+from auto_lambda import drops, keys, tools
+from auto_lambda.aws.s3 import ObjectStore
+from auto_lambda.receipts import Receipt
+from auto_lambda_cli.local_stack.stack import LocalStack, local_client
+from auto_lambda_cli.packing import zip_folder
+
+OURS, BEFORE, INSTALLING = "ours", "before", "installing"
+KINDS = ("cold", "seen", "code", "added")
+ADDED = "tabulate==0.9.0"
+GOALS = {
+    ("small", "cold"): 1.25, ("large", "cold"): 1.25, ("sdists", "cold"): 1.6,
+    ("small", "seen"): 2.5, ("small", "code"): 2.5, ("large", "seen"): 2.5, ("large", "code"): 2.5,
+    ("small", "added"): 0.5, ("large", "added"): 0.5,
+}  # fmt: skip
+_BURST_APPS, _BURST_DROPS, _SLOTS = 10, 20, 2
+
+
+@dataclass(frozen=True)
+class Ours:
+    """One drop of ours: seconds until live, of them until the first answer, and the peak memory in MB."""
+
+    dependencies: str
+    kind: str
+    seconds: float
+    answering: float
+    peak_mb: float
+
+
+@dataclass(frozen=True)
+class Burst:
+    """Many drops at once: seconds of the 95th percentile and until all ended, and the sum of their steps."""
+
+    p95: float
+    total: float
+    steps: float
+    builds: int
+
+    @property
+    def overhead(self) -> float:
+        """The share of the slots' time in which no step of any upload was under way."""
+        return 1 - self.steps / (self.total * _SLOTS)
+
+
+def installing(dependencies: Dependencies) -> Figure:
+    """Install the dependencies with nothing cached."""
+    with tempfile.TemporaryDirectory(prefix="auto-lambda-bench-") as folder:
+        project = Path(folder, "app")
+        write_app(project, dependencies, dependencies.framework)
+        build = ("--no-binary", ":all:") if dependencies.name == "sdists" else ()
+        install = [
+            tools.uv_executable(), "pip", "install", "--quiet", "--python", str(tools.interpreters()[MINOR]), *build,
+            "--target", f"{folder}/out", "--requirement", str(project / "requirements.txt"),
+        ]  # fmt: skip
+        seconds, peak = timed([install], project, {**os.environ, "UV_CACHE_DIR": f"{folder}/uv"})
+    return Figure(INSTALLING, dependencies.name, "cold", seconds, peak)
+
+
+def ours(dependencies: Dependencies) -> Iterator[Ours]:
+    """Drop an app with a set of dependencies, on a stack of its own, once for each kind."""
+    with fresh_stack() as stack, tempfile.TemporaryDirectory() as folder:
+        bench = Bench(stack)
+        tree, more = Path(folder, "app"), Path(folder, "more")
+        write_app(tree, dependencies, dependencies.framework)
+        write_app(more, replace(dependencies, requirements=(*dependencies.requirements, ADDED)), dependencies.framework)
+        worker = stack.children[0].pid
+        assert worker is not None
+        for kind, name in zip(KINDS, ("first", "second", "first", "third"), strict=True):
+            if kind == "code":
+                change(tree)
+            with Peak(worker) as peak:
+                run = bench.drop_tree(more if kind == "added" else tree, dependencies.name, kind, name)
+            yield Ours(dependencies.name, kind, run.total, run.steps["verify"], peak.mb)
+
+
+def burst() -> Burst:
+    """Drop 10 apps twice at once, whose dependencies were seen."""
+    small = SETS[0]
+    with fresh_stack() as stack, tempfile.TemporaryDirectory() as folder:
+        tree = Path(folder, "app")
+        write_app(tree, small, small.framework)
+        Bench(stack).drop_tree(tree, small.name, "cold", "first")
+        zips = [_changed_zip(tree, Path(folder, f"{number}.zip")) for number in range(_BURST_DROPS)]
+        began = time.monotonic()
+        with ThreadPoolExecutor(_BURST_DROPS) as pool:
+            ended = list(pool.map(lambda one: _followed(stack, one[0], one[1], began), enumerate(zips)))
+    seconds = sorted(after for after, receipt in ended if receipt.status == "live")
+    steps = sum(sum(receipt.timings.values()) for _, receipt in ended)
+    p95 = seconds[max(0, round(len(seconds) * 0.95) - 1)]
+    return Burst(p95, max(after for after, _ in ended), steps, len(seconds))
+
+
+def _changed_zip(tree: Path, to: Path) -> Path:
+    change(tree)
+    zip_folder(tree, to)
+    return to
+
+
+def _followed(stack: LocalStack, number: int, path: Path, began: float) -> tuple[float, Receipt]:
+    store = ObjectStore(local_client(stack.aws, "s3"))
+    dropped = drops.drop(store, stack.pipeline.bucket, keys.App("dev", f"burst-{number % _BURST_APPS}"), path)
+    *_, last = drops.follow(store, dropped, timeout=600, sleep=lambda _: time.sleep(0.05))
+    if last.status == "failed":
+        raise SystemExit(f"a drop of the burst failed: {last.error}")
+    return time.monotonic() - began, last
+
+
+def idle() -> dict[str, float]:
+    """Return the resident memory, in MB, of an idle worker and of each of its spare builders."""
+    with fresh_stack() as stack:
+        time.sleep(5)
+        worker = stack.children[0].pid
+        assert worker is not None
+        return {"worker": memory(worker), **{f"spare {pid}": memory(pid) for pid in _builders_below(worker)}}
+
+
+def _builders_below(root: int) -> list[int]:
+    """Return the Python processes below a worker that are builders."""
+    parents = {int(path.name): _parent(path) for path in Path("/proc").iterdir() if path.name.isdigit()}
+    found, waiting = [], [root]
+    while waiting:
+        pid = waiting.pop()
+        below = [child for child, parent in parents.items() if parent == pid]
+        waiting += below
+        found += [child for child in below if b"builder" in _arguments(child)]
+    return found
+
+
+def _parent(path: Path) -> int:
+    try:
+        return int((path / "stat").read_text().rpartition(")")[2].split()[1])
+    except OSError:
+        return 0
+
+
+def _arguments(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
+def elsewhere(checkout: Path, dependencies: Dependencies) -> list[Ours]:
+    """Run `ours` with the code of another checkout, which is set up."""
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder, "figures.json")
+        command = [str(checkout / ".venv/bin/python"), __file__, "--only-ours", "--sets", dependencies.name]
+        subprocess.run([*command, "--json", str(out)], cwd=checkout, check=True, stdout=subprocess.DEVNULL)
+        return [Ours(**one) for one in json.loads(out.read_text())]
+
+
+@dataclass(frozen=True)
+class Round:
+    """All figures of one set in one round."""
+
+    installing: float
+    ours: Mapping[str, Ours]
+    before: Mapping[str, Ours]
+
+    def bound(self, kind: str) -> float:
+        """Return what the seconds of a kind are compared with."""
+        if kind == "added":
+            return self.ours["cold"].seconds
+        return self.ours[kind].answering + (self.installing if kind == "cold" else 0)
+
+
+def measured(dependencies: Dependencies, against: Path | None) -> Round:
+    """Measure one set once, each part after the other."""
+    alone = installing(dependencies).seconds
+    before = elsewhere(against, dependencies) if against else []
+    now = list(ours(dependencies))
+    return Round(alone, {one.kind: one for one in now}, {one.kind: one for one in before})
+
+
+def table(rounds: Mapping[str, Sequence[Round]]) -> Iterator[str]:
+    """Print, for each set and kind, the medians of the bound, of ours before and now, and the median ratio."""
+    yield f"{'set':<7} {'kind':<6} {'bound':>7} {'before':>7} {'now':>7} {'ratio':>6} {'goal':>5} {'peak MB':>8}"
+    for name, found in rounds.items():
+        for kind in KINDS:
+            mine = [one.ours[kind] for one in found]
+            ratio = statistics.median(one.ours[kind].seconds / one.bound(kind) for one in found)
+            before = [one.before[kind].seconds for one in found if one.before]
+            goal = GOALS.get((name, kind))
+            yield (
+                f"{name:<7} {kind:<6} {statistics.median(one.bound(kind) for one in found):>7.2f} "
+                f"{statistics.median(before) if before else float('nan'):>7.2f} "
+                f"{statistics.median(one.seconds for one in mine):>7.2f} {ratio:>6.2f} {goal or '':>5} "
+                f"{max(one.peak_mb for one in mine):>8.0f}"
+            )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=3, help="the medians are shown")
+    parser.add_argument("--sets", nargs="*", default=[one.name for one in SETS], help="small, large, sdists")
+    parser.add_argument("--against", type=Path, metavar="CHECKOUT", help="another checkout, which is set up: 'before'")
+    parser.add_argument("--only-ours", action="store_true", help="write the figures of one round to --json, no table")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write every figure to this file")
+    options = parser.parse_args()
+    sets = [one for one in SETS if one.name in options.sets]
+    if options.only_ours:
+        options.json.write_text(json.dumps([asdict(one) for each in sets for one in ours(each)]))
+        return
+    against = options.against.resolve() if options.against else None
+    rounds: dict[str, list[Round]] = {one.name: [] for one in sets}
+    for number in range(options.rounds):
+        for each in sets:
+            rounds[each.name].append(measured(each, against))
+            print(f"round {number + 1}, {each.name}: done", file=sys.stderr, flush=True)
+    print("\n".join(table(rounds)))
+    print("idle, MB: " + ", ".join(f"{name} {size:.0f}" for name, size in idle().items()))
+    many = burst()
+    print(
+        f"burst: {_BURST_DROPS} drops of {_BURST_APPS} apps, {many.builds} live: p95 {many.p95:.1f} s, all after "
+        f"{many.total:.1f} s; steps {many.steps:.1f} s on {_SLOTS} slots, overhead {many.overhead:.1%}"
+    )
+    print(f"{os.cpu_count()} processors, load {os.getloadavg()[0]:.1f} at the end; medians of {options.rounds}")
+    if options.json:
+        figures = {name: [asdict(one) for one in found] for name, found in rounds.items()}
+        options.json.write_text(json.dumps({"rounds": figures, "burst": asdict(many)}, indent=2))
+
+
+if __name__ == "__main__":
+    main()
