@@ -1,5 +1,5 @@
 # Two commands do everything on a fresh machine: `make demo` and `make test`.
-.PHONY: help setup test-tools demo demo-ecs demo-flex test check coverage unit machine image-test ami e2e lint policy types format bench soak chaos cases corpus pictures docs wheel audit lock map e2e-aws e2e-aws-clean images
+.PHONY: help setup test-tools browser demo demo-ecs demo-flex test check coverage unit machine image-test ami e2e lint policy types format bench soak chaos cases corpus pictures docs wheel audit lock map e2e-aws e2e-aws-clean images
 .DEFAULT_GOAL := help
 BIN := .venv/bin
 # A shell without job control starts background processes with SIGINT ignored; what a recipe runs must still stop on it.
@@ -40,7 +40,10 @@ image-test: setup ## all tests of the machine image: make machine, an installed 
 ami: setup ## build the machine image on AWS and publish it; ARGS="--architecture arm64" for its options
 	$(BIN)/auto-lambda ami build $(ARGS)
 
-e2e: setup ## the end-to-end tests, on the embedded AWS
+browser: ## install the browser in which the console is tested
+	@scripts/test-tools.sh --browser
+
+e2e: setup browser ## the end-to-end tests, on the embedded AWS
 	$(BIN)/pytest tests/e2e
 
 e2e-aws: setup ## prove on an AWS account what only an account can show, and remove it again; costs money. ARGS="--list" first

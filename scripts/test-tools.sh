@@ -1,15 +1,16 @@
 #!/usr/bin/env bash
 # Installs what tests need from the distribution, mostly those of the machine image and of native builds, as root on
-# Debian; elsewhere it prints what is missing. With --vm also what virtual machines need.
+# Debian; elsewhere it prints what is missing. With --vm also what virtual machines need; with --browser only the browser.
 set -euo pipefail
 
 declare -A package_of=(
     [packer]=packer [shellcheck]=shellcheck [systemd-nspawn]=systemd-container [mmdebstrap]=mmdebstrap
     [ssh-keygen]=openssh-client [systemd-analyze]=systemd [bwrap]=bubblewrap [pg_config]=libpq-dev [cc]=gcc
 )
-if [ "${1:-}" = --vm ]; then
-    package_of+=([qemu-system-x86_64]=qemu-system-x86 [mke2fs]=e2fsprogs)
-fi
+case "${1:-}" in
+    --vm) package_of+=([qemu-system-x86_64]=qemu-system-x86 [mke2fs]=e2fsprogs) ;;
+    --browser) package_of=([chromium]=chromium) ;;
+esac
 missing=()
 for program in "${!package_of[@]}"; do
     command -v "$program" >/dev/null || missing+=("${package_of[$program]}")
