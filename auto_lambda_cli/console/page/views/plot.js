@@ -1,0 +1,123 @@
+// The backlog over time. Dragging over it zooms, as do the buttons; a sentence says what it shows.
+import { html, useEffect, useRef, useState } from "../lib/ui.js";
+import { seconds } from "../lib/format.js";
+import { Empty } from "../parts/basics.js";
+
+const LINES = [
+  { name: "backlog_seconds", label: "backlog, s", color: "--accent", scale: "s" },
+  { name: "visible", label: "waiting", color: "--warn", scale: "n" },
+  { name: "busy", label: "busy workers", color: "--good", scale: "n" },
+  { name: "workers", label: "workers", color: "--muted", scale: "n" },
+];
+
+export function Plot({ series }) {
+  const box = useRef(null);
+  const plot = useRef(null);
+  const zoomed = useRef(null);
+  const [isZoomed, tell] = useState(false);
+  const lines = LINES.filter(({ name }) => series.series[name]?.some((value) => value !== null));
+  const data = [series.times, ...lines.map(({ name }) => series.series[name])];
+  const latest = useRef(data);
+  latest.current = data;
+
+  useEffect(() => {
+    if (!lines.length) return undefined;
+    let ended = false;
+    let end = () => {};
+    const draw = async () => {
+      const uPlot = await library();
+      if (ended) return;
+      const zoom = (range) => {
+        zoomed.current = range;
+        tell(range !== null);
+      };
+      plot.current = new uPlot(options(lines, box.current, zoom), latest.current, box.current);
+      const resize = new ResizeObserver(() => plot.current?.setSize(size(box.current)));
+      resize.observe(box.current);
+      const scheme = matchMedia("(prefers-color-scheme: dark)");
+      const redraw = () => plot.current?.redraw();
+      scheme.addEventListener("change", redraw);
+      end = () => {
+        resize.disconnect();
+        scheme.removeEventListener("change", redraw);
+        plot.current.destroy();
+        plot.current = null;
+      };
+    };
+    draw();
+    return () => {
+      ended = true;
+      end();
+    };
+  }, [lines.map(({ name }) => name).join()]);
+
+  useEffect(() => {
+    if (!plot.current) return;
+    plot.current.setData(data, zoomed.current === null);
+    if (zoomed.current) plot.current.setScale("x", zoomed.current);
+  }, [series]);
+
+  if (!lines.length) return html`<${Empty} title="No figures yet"><p>The checker publishes them every few seconds while it runs.</p><//>`;
+  const act = (change) => () => plot.current && zoomTo(plot.current, change);
+  return html`
+    <p class="unseen">${summary(series)}</p>
+    <div class="plot" ref=${box} aria-hidden="true"></div>
+    <div class="actions plot-actions">
+      <span class="note">${summary(series)} Drag over the plot to zoom.</span>
+      <button type="button" onClick=${act(0.5)} aria-label="Zoom in">+</button>
+      <button type="button" onClick=${act(2)} aria-label="Zoom out">−</button>
+      <button type="button" onClick=${act(null)} disabled=${!isZoomed}>All</button>
+    </div>`;
+}
+
+function summary({ series }) {
+  const known = (series.backlog_seconds ?? []).filter((value) => value !== null);
+  if (!known.length) return "No backlog was measured.";
+  return `Now ${seconds(known[known.length - 1])}, at most ${seconds(Math.max(...known))}.`;
+}
+
+let loading = null;
+
+function library() {
+  if (!loading) {
+    const sheet = document.createElement("link");
+    Object.assign(sheet, { rel: "stylesheet", href: "libraries/uplot.css" });
+    document.head.append(sheet);
+    loading = import("../libraries/uplot.js").then((module) => module.default);
+  }
+  return loading;
+}
+
+const size = (box) => ({ width: Math.max(box.clientWidth, 200), height: 240 });
+
+const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+
+function options(lines, box, zoom) {
+  const axis = { stroke: () => color("--muted"), grid: { stroke: () => color("--line"), width: 1 }, ticks: { stroke: () => color("--line"), width: 1 } };
+  return {
+    ...size(box),
+    cursor: { drag: { x: true, y: false } },
+    scales: { s: { range: (_, __, max) => [0, Math.max(max * 1.05, 1)] }, n: { range: (_, __, max) => [0, Math.max(max * 1.05, 1)] } },
+    axes: [axis, { ...axis, scale: "s", size: 56 }, { ...axis, scale: "n", side: 1, grid: { show: false }, size: 40 }],
+    series: [{}, ...lines.map(({ label, color: name, scale }) => ({ label, scale, stroke: () => color(name), width: 2, spanGaps: true, points: { show: false } }))],
+    hooks: {
+      setScale: [(plot, key) => {
+        if (key !== "x") return;
+        const { min, max } = plot.scales.x;
+        const times = plot.data[0];
+        zoom(min > times[0] || max < times[times.length - 1] ? { min, max } : null);
+      }],
+    },
+  };
+}
+
+// Half or double what is shown, around its middle; null shows all.
+function zoomTo(plot, change) {
+  const times = plot.data[0];
+  const [first, last] = [times[0], times[times.length - 1]];
+  if (change === null) return plot.setScale("x", { min: first, max: last });
+  const { min, max } = plot.scales.x;
+  const middle = (min + max) / 2;
+  const half = ((max - min) / 2) * change;
+  return plot.setScale("x", { min: Math.max(first, middle - half), max: Math.min(last, middle + half) });
+}
