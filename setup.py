@@ -11,7 +11,7 @@ from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).parent
 # `auto_lambda_cli/sources.py` finds them.
-SHIPPED = ("infra", "examples", "apps")
+SHIPPED = ("infra", "examples", "apps", "docs/reference/errors.md")
 NOT_SHIPPED = shutil.ignore_patterns("__pycache__", "*.pyc", "*.sqlite3")
 
 

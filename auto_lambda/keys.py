@@ -18,7 +18,9 @@ ROLLBACK = "auto-lambda-rollback"
 PROMOTION = "auto-lambda-promotion"
 """Metadata of a zip that was promoted: ``<stage>@<object version>`` of the same app, whose packages are wanted."""
 _VERSION = re.compile(r"[A-Za-z0-9._~+/=-]{1,100}")  # S3's have 32 characters
-_WORD = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
+NAME_PATTERN = "[a-z0-9][a-z0-9-]{0,39}"
+"""Of an app's name and of a stage."""
+_WORD = re.compile(NAME_PATTERN)
 _RESERVED = "al-"
 """Begins the names of stacks, ``al-<name>-<stage>``: of two apps, one would own names that begin with the other's."""
 _RULE = "use 1 to 40 lower-case letters, digits and hyphens, the first one not a hyphen"

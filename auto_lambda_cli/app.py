@@ -13,6 +13,7 @@ from auto_lambda_cli.commands.approve import approve
 from auto_lambda_cli.commands.apps.common import Name, Stage
 from auto_lambda_cli.commands.apps.completion import app_names
 from auto_lambda_cli.commands.apps.register import add_to as add_commands_of_apps
+from auto_lambda_cli.commands.console import console
 from auto_lambda_cli.commands.daemons import checker, worker
 from auto_lambda_cli.commands.ecs import app as ecs
 from auto_lambda_cli.commands.flex import app as flex
@@ -324,6 +325,7 @@ add_commands_of_apps(app)
 
 
 app.command()(needs("worker")(approve))
+app.command()(needs("console")(console))
 
 
 @app.command()

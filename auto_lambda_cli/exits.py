@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import IntEnum
@@ -9,6 +10,7 @@ from enum import IntEnum
 import typer
 
 from auto_lambda.redact import printable
+from auto_lambda_cli.aws_errors import AwsTrouble, code_of, trouble
 
 
 class Exit(IntEnum):
@@ -66,22 +68,24 @@ def plain_errors() -> Iterator[None]:
         raise leave(Exit.USAGE, aws_says(error)) from None
 
 
-_EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"})
-_UNKNOWN = frozenset({"AuthFailure", "InvalidAccessKeyId", "InvalidClientTokenId", "UnrecognizedClientException"})
-_SSO = frozenset({
-    "CredentialRetrievalError", "SSOTokenLoadError", "TokenRetrievalError", "UnauthorizedSSOTokenError",
-})  # fmt: skip
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Let SIGTERM raise KeyboardInterrupt, as SIGINT does."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def aws_says(error: Exception) -> str:
     """Say what AWS, or its client, reports; with what to do if credentials are the reason."""
-    response = getattr(error, "response", None) or {}
-    code = response.get("Error", {}).get("Code") if isinstance(response, dict) else None
     again = "log in again (for example with `aws sso login`), and repeat the command"
-    if code in _EXPIRED or type(error).__name__ in _SSO:
+    about = trouble(error)
+    if about is AwsTrouble.EXPIRED:
         return f"the AWS credentials have expired: {again}\nAWS says: {error}"
-    if code in _UNKNOWN:
+    if about is AwsTrouble.UNKNOWN:
         return f"AWS does not know these credentials: {again}\nAWS says: {error}"
-    if code == "400":  # S3 gives no reason when it is asked for an object's metadata
+    if code_of(error) == "400":  # S3 gives no reason when it is asked for an object's metadata
         return f"AWS says: {error}\nIf the credentials have expired, {again}"
     return f"AWS says: {error}"

@@ -21,3 +21,8 @@ def examples_folder() -> Path:
 def apps_folder() -> Path:
     """The apps that belong to the product and are dropped like any other."""
     return _ROOT / "apps"
+
+
+def errors_page() -> Path:
+    """The reference of the error codes."""
+    return _ROOT / "docs" / "reference" / "errors.md"

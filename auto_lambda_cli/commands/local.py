@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import signal
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -16,7 +15,7 @@ import typer
 from auto_lambda.aws.cloudformation import StackFailed
 from auto_lambda.daemon.service import stop_on_signals
 from auto_lambda.tools import ToolError
-from auto_lambda_cli.exits import Exit, leave, say, tell
+from auto_lambda_cli.exits import Exit, interruptible, leave, say, tell
 from auto_lambda_cli.local_stack.embedded import EmbeddedAwsError
 from auto_lambda_cli.local_stack.fleet.controller import BOOT, FleetOptions
 from auto_lambda_cli.local_stack.fleet.rules import NotEmulated
@@ -104,16 +103,6 @@ def told() -> Iterator[None]:
         raise leave(Exit.FAILED, f"the local stack ended: {error}") from None
     except KeyboardInterrupt:
         raise leave(Exit.INTERRUPTED, "interrupted") from None
-
-
-@contextmanager
-def interruptible() -> Iterator[None]:
-    """Let SIGTERM raise KeyboardInterrupt, as SIGINT does."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager

@@ -8,11 +8,10 @@ from typing import TypeVar
 
 from botocore.exceptions import ClientError
 
+from auto_lambda_cli.aws_errors import AwsTrouble, trouble
+
 T = TypeVar("T")
 
-_REFUSED = frozenset({
-    "AccessDenied", "AccessDeniedException", "AuthorizationError", "403", "UnauthorizedOperation",
-})  # fmt: skip
 _ABSENT = frozenset({"ResourceNotFoundException"})
 
 
@@ -29,7 +28,7 @@ class Unknown:
 
 def refused(error: ClientError) -> bool:
     """Tell whether an error is about missing permission."""
-    return error.response.get("Error", {}).get("Code") in _REFUSED
+    return trouble(error) is AwsTrouble.REFUSED
 
 
 def ask(part: str, question: Callable[[], T]) -> T | Unknown:

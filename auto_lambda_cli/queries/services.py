@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -26,11 +27,15 @@ class Services:
         bucket: the uploads bucket.
         session: of AWS.
         table: the ledger's name; None if it is not known.
+        patience: seconds that a call may go without data.
+        attempts: of each call, the first included.
     """
 
     bucket: str
     session: boto3.Session
     table: str | None = None
+    patience: float = 60
+    attempts: int = 5
 
     @classmethod
     def of(cls, bucket: str, environ: Mapping[str, str]) -> Services:
@@ -39,11 +44,24 @@ class Services:
 
         return cls(bucket, make_session(), environ.get(TABLE) or None)
 
-    def client(self, service: str, *, read_timeout: float = 60, attempts: int = 5) -> Any:
-        """Make a client of a service."""
+    def client(self, service: str, *, read_timeout: float | None = None, attempts: int | None = None) -> Any:
+        """Return a client of a service, always the same for the same options."""
         from auto_lambda.aws.session import client
 
-        return client(self.session, service, read_timeout=read_timeout, attempts=attempts)
+        patience, tries = read_timeout or self.patience, attempts or self.attempts
+        wanted = (service, patience, tries)
+        with self._making:  # a session makes one client at a time
+            if wanted not in self._clients:
+                self._clients[wanted] = client(self.session, service, read_timeout=patience, attempts=tries)
+            return self._clients[wanted]
+
+    @cached_property
+    def _clients(self) -> dict[tuple[str, float, int], Any]:
+        return {}
+
+    @cached_property
+    def _making(self) -> threading.Lock:
+        return threading.Lock()
 
     @cached_property
     def store(self) -> ObjectStore:

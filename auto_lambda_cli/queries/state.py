@@ -121,7 +121,7 @@ def state(services: Services, app: App) -> AppState:
         app,
         key,
         receipt,
-        _live(receipt, recorded, attempts),
+        live_state(receipt, recorded, attempts),
         _under_way(receipt, None if isinstance(waiting, Unknown) else waiting),
         _failures(receipt, attempts),
         unknown,
@@ -135,8 +135,16 @@ def _from_ledger(services: Services, app: App) -> tuple[RecordedLive | None, Seq
     return ask("history", lambda: (history.live(app), history.attempts(app, _ATTEMPTS)))
 
 
-def _live(receipt: Receipt | None, recorded: RecordedLive | None, attempts: Sequence[Attempt]) -> LiveState | None:
-    """Tell what is live by the receipt: workers write it before the ledger, which knows more."""
+def live_state(
+    receipt: Receipt | None, recorded: RecordedLive | None = None, attempts: Sequence[Attempt] = ()
+) -> LiveState | None:
+    """Tell what is live by the receipt: workers write it before the ledger, which knows more.
+
+    Args:
+        receipt: the newest one.
+        recorded: what the ledger says is live.
+        attempts: the newest ones, the latest first.
+    """
     serving = receipt.serving if receipt else None
     if receipt is None or serving is None:
         return None

@@ -1,0 +1,77 @@
+"""Serves the console on the loopback address."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import uvicorn
+
+from auto_lambda_cli.console.access import ConsoleAddress, make_token
+from auto_lambda_cli.console.application import make_app
+from auto_lambda_cli.console.context import ConsoleContext
+from auto_lambda_cli.running_stacks import HOST
+
+_GRACE = 2  # seconds for what is being answered when the console ends
+
+
+class ConsoleServer:
+    """One console. Its port is taken when it is made, so `address` is known before it runs.
+
+    Args:
+        context: the pipeline.
+        port: of the loopback address; None: a free one.
+        token: None: a new one.
+    """
+
+    def __init__(self, context: ConsoleContext, *, port: int | None = None, token: str | None = None) -> None:
+        self._socket = socket.create_server((HOST, port or 0), backlog=64)
+        self.address = ConsoleAddress(self._socket.getsockname()[1], token or make_token())
+        config = uvicorn.Config(
+            make_app(context, self.address),
+            http="h11",
+            ws="none",
+            loop="asyncio",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            timeout_graceful_shutdown=_GRACE,
+        )
+        self._server = uvicorn.Server(config)
+
+    def run(self) -> None:
+        """Serve until `stop` is called. In a thread: in the main one, it would take the signals."""
+        asyncio.run(self._server.serve([self._socket]))
+
+    def stop(self) -> None:
+        """End it, from any thread."""
+        self._server.should_exit = True
+
+    @property
+    def started(self) -> bool:
+        """Whether it accepts connections."""
+        return bool(self._server.started)
+
+
+@contextmanager
+def serving(context: ConsoleContext, *, port: int | None = None, token: str | None = None) -> Iterator[ConsoleAddress]:
+    """Serve a console in a thread as long as this lasts.
+
+    Args:
+        context: the pipeline.
+        port: of the loopback address; None: a free one.
+        token: None: a new one.
+    """
+    server = ConsoleServer(context, port=port, token=token)
+    thread = threading.Thread(target=server.run, name="console", daemon=True)
+    thread.start()
+    try:
+        yield server.address
+    finally:
+        server.stop()
+        thread.join()
