@@ -16,7 +16,7 @@ from entrypoint.edge import Edge
 _KEEP_ALIVE = 75  # seconds: longer than the load balancer's 60, so that it never sends into a closing connection
 
 
-class DrainingServer(uvicorn.Server):  # type: ignore[misc]  # packed with us, not installed here
+class DrainingServer(uvicorn.Server):
     """Serves an application; SIGTERM begins a drain, and its end the end of the server.
 
     Args:
