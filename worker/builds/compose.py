@@ -66,7 +66,8 @@ def open_building(chosen: WorkerSettings, folder: Path, wheels: WheelStore) -> I
     machine = Machine(ToolEnvironments(chosen.cache / "tools"), chosen.sandbox, chosen.region, os.environ)
     machine.tools.prepare()  # a builder sees what is there when it starts
     hosts = tuple(re.findall(r"[^\s,]+", (chosen.index_hosts or "").lower()))
-    gate = IndexGate(partial(discover, os.environ, hosts, PipConfiguration(os.environ).options), runtime_folder())
+    configuration = PipConfiguration(os.environ)
+    gate = IndexGate(partial(discover, os.environ, hosts, configuration.options), runtime_folder())
     with ExitStack() as closing:
         closing.callback(gate.close)
         visible = (*machine.visible(), cache.folder, gate.folder)
@@ -78,6 +79,7 @@ def open_building(chosen: WorkerSettings, folder: Path, wheels: WheelStore) -> I
         services = BuilderServices(spares, cache, machine)
         _see_that_it_isolates(services, launcher, chosen)
         spares.start()
+        configuration.read_ahead()
         yield Building(Builds(services, gate), evictor)
 
 

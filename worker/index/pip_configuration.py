@@ -40,6 +40,10 @@ class PipConfiguration:
         self._options: dict[str, str] = {}
         self._asking = threading.Lock()
 
+    def read_ahead(self) -> None:
+        """Ask in the background, so that the first build finds the answer, or waits for the rest of it."""
+        threading.Thread(target=self.options, name="pip-configuration", daemon=True).start()
+
     def options(self) -> Mapping[str, str]:
         """Options by name (``index-url``), as its files have them for an installation; its variables are not here."""
         with self._asking:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,9 +19,11 @@ class Pip:
 
     def __init__(self) -> None:
         self.asked = 0
+        self.begun = threading.Event()
 
     def __call__(self, environ: Mapping[str, str]) -> str | None:
         self.asked += 1
+        self.begun.set()
         return _pip(environ)
 
 
@@ -113,4 +116,13 @@ def test_what_it_says_decides_where_the_index_is(home: Path) -> None:
     for _ in range(3):
         found = discover({"HOME": str(home), "UV_NO_CONFIG": "1"}, pip_options=options.options)
         assert found.urls[0] == "https://one.example/simple"
+    assert pip.asked == 1
+
+
+def test_a_build_finds_what_was_read_ahead(home: Path) -> None:
+    write(home, "one.example")
+    options, pip = configuration(home)
+    options.read_ahead()
+    assert pip.begun.wait(60)
+    assert options.options()["index-url"] == "https://one.example/simple"
     assert pip.asked == 1
