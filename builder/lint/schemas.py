@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
+from copy import deepcopy
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -21,13 +22,22 @@ from builder.source.options import why_refused
 
 _SCHEMAS = Path(__file__).with_name("schemas.json")
 _LONGEST = 300
+_LONGEST_VALUE = 60
 _STAGE = r"^[A-Za-z0-9_-]{1,128}$"
-# What the registry's schemas leave to the services: the Lambda Developer Guide ('Lambda quotas') and the API Gateway
-# Developer Guide (names of stages).
+_CACHE_SIZES = ["0.5", "1.6", "6.1", "13.5", "28.4", "58.2", "118", "237"]  # GB
+_CAPACITY = {"properties": {"ReadCapacityUnits": {"minimum": 1}, "WriteCapacityUnits": {"minimum": 1}}}
+# What the registry's schemas leave to the services: the Lambda Developer Guide ('Lambda quotas'), the API Gateway
+# Developer Guide (names of stages, payload compression, API caching) and the DynamoDB API Reference.
 _SUPPLEMENTS: Mapping[str, Any] = {
     "AWS::Lambda::Function": {"MemorySize": {"maximum": 10_240}, "Timeout": {"maximum": 900}},
-    "AWS::ApiGateway::Stage": {"StageName": {"pattern": _STAGE}},
+    "AWS::ApiGateway::RestApi": {"MinimumCompressionSize": {"minimum": 0, "maximum": 10_485_760}},
+    "AWS::ApiGateway::Stage": {
+        "StageName": {"pattern": _STAGE},
+        "CacheClusterSize": {"enum": _CACHE_SIZES},
+        "MethodSettings": {"items": {"properties": {"CacheTtlInSeconds": {"minimum": 0, "maximum": 3600}}}},
+    },
     "AWS::ApiGatewayV2::Stage": {"StageName": {"pattern": rf"^\$default$|{_STAGE}"}},
+    "AWS::DynamoDB::Table": {"ProvisionedThroughput": _CAPACITY},
 }
 _VARIABLE = re.compile(r"[a-zA-Z][a-zA-Z0-9_]+")  # Lambda API Reference, 'Environment'
 _VARIABLES = ("Environment", "Variables")
@@ -37,26 +47,75 @@ _ADDED_LATER: Mapping[str, frozenset[str]] = {"AWS::Lambda::Function": frozenset
 _OF_SEVERAL = frozenset({"anyOf", "oneOf", "not", "if", "then", "else", "allOf", "dependentRequired"})
 
 
-def findings(template: Template) -> Iterator[Refusal]:
-    """Yield what the schema of each resource's type rules out. What depends on intrinsic functions is not judged."""
+def findings(template: Template, *, whole: bool = True) -> Iterator[Refusal]:
+    """Yield what the schema of each resource's type rules out. What depends on intrinsic functions is not judged.
+
+    Args:
+        template: whose resources are judged.
+        whole: a property that a resource lacks counts.
+    """
     for name, resource in sorted(template["Resources"].items()):
         kind, properties = resource["Type"], resource.get("Properties", {})
+        numeric = _with_numbers(kind, properties)
         for validator in _validators(kind):
-            for error in validator.iter_errors(properties):
+            for error in validator.iter_errors(numeric):
                 path = tuple(str(part) for part in error.instance_path if isinstance(part, str))
-                if path[:2] != _VARIABLES and not _is_excused(error, kind):
-                    yield Refusal(name, kind, path, str(error.message)[:_LONGEST])
+                if path[:2] != _VARIABLES and not _is_excused(error, kind, whole=whole):
+                    yield Refusal(name, kind, path, _reason(error))
         if kind == "AWS::Lambda::Function":
             yield from (Refusal(name, kind, _VARIABLES, reason) for reason in _variables(properties))
+
+
+def _with_numbers(kind: str, properties: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return properties with numbers for those that are written as text, which AWS takes for numbers."""
+    errors = [error for one in _validators(kind) for error in one.iter_errors(properties)]
+    numbers = [one for one in errors if _is_number_as_text(one)]
+    if not numbers:
+        return properties
+    converted = deepcopy(dict(properties))
+    for one in numbers:
+        *path, last = one.instance_path
+        inner: Any = converted
+        for part in path:
+            inner = inner[part]
+        inner[last] = int(one.instance)
+    return converted
+
+
+def _is_number_as_text(error: ValidationError) -> bool:
+    match error.kind:
+        case ValidationErrorKind.Type(types=types):
+            return bool({"integer", "number"} & set(types)) and _is_digits(error.instance) and bool(error.instance_path)
+    return False
+
+
+def _is_digits(value: Any) -> bool:
+    return isinstance(value, str) and re.fullmatch(r"-?\d{1,18}", value, re.ASCII) is not None
+
+
+def _reason(error: ValidationError) -> str:
+    """Return the validator's words, with long values cut, and the allowed values in full."""
+    value = json.dumps(error.instance, ensure_ascii=False, separators=(",", ":"))
+    shown = value if len(value) <= _LONGEST_VALUE else f"{value[:_LONGEST_VALUE]}..."
+    match error.kind:
+        case ValidationErrorKind.Enum(options=options):
+            return f"{shown} is none of {', '.join(json.dumps(one) for one in options)}"[:_LONGEST]
+    message = str(error.message)
+    return f"{shown}{message.removeprefix(value)}"[:_LONGEST] if message.startswith(value) else message[:_LONGEST]
 
 
 def _variables(properties: Mapping[str, Any]) -> Iterator[str]:
     """Yield what is wrong with the names of variables. Their values, which may be secrets, are not told."""
     for name in properties.get("Environment", {}).get("Variables", {}):
-        if not _VARIABLE.fullmatch(name):
-            yield f"{name[:100]!r}: a variable's name is a letter and one or more letters, digits and underscores"
-        elif why := why_refused(name):
+        if why := why_no_variable(name) or why_refused(name):
             yield why
+
+
+def why_no_variable(name: str) -> str | None:
+    """Return why Lambda takes no variable of this name, None if it does."""
+    if _VARIABLE.fullmatch(name):
+        return None
+    return f"{name[:100]!r}: a variable's name is a letter and one or more letters, digits and underscores"
 
 
 @cache
@@ -73,12 +132,12 @@ def _schemas() -> Mapping[str, Any]:
     return read
 
 
-def _is_excused(error: ValidationError, kind: str) -> bool:
+def _is_excused(error: ValidationError, kind: str, *, whole: bool) -> bool:
     if _is_intrinsic(error.instance):
         return True
     match error.kind:
         case ValidationErrorKind.Required(property=name) if not error.instance_path:
-            return name in _ADDED_LATER.get(kind, ())
+            return not whole or name in _ADDED_LATER.get(kind, ())
         case ValidationErrorKind.Type(types=types):
             return _is_converted(error.instance, types)
     return bool(error.schema_path) and error.schema_path[-1] in _OF_SEVERAL and _depends(error.instance)
@@ -102,5 +161,5 @@ def _is_converted(value: Any, types: list[str]) -> bool:
     if not isinstance(value, str):
         return False
     return ("boolean" in types and value.lower() in {"true", "false"}) or (
-        bool({"integer", "number"} & set(types)) and re.fullmatch(r"-?\d{1,18}", value) is not None
+        bool({"integer", "number"} & set(types)) and _is_digits(value)
     )

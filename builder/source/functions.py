@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from auto_lambda.model import FrameworkName
 from builder.function_options import FunctionOptions
+from builder.schedule_expressions import refused
 from builder.source import documents
 
 ONLY_FUNCTION = "app"
@@ -144,6 +145,9 @@ def _mistakes(error: ValidationError) -> Iterator[str]:
 
 
 def _conflicts(table: FunctionOptions) -> Iterator[str]:
+    for expression in table.schedule:
+        if why := refused(expression):
+            yield f"schedule: {why}"
     # https://docs.aws.amazon.com/lambda/latest/dg/snapstart.html
     if table.snap_start and table.provisioned:
         yield "snap_start can't be had together with provisioned"

@@ -12,7 +12,9 @@ from auto_lambda.errors import AppError, Code
 from builder.diagnosis.old_code import python2_error
 from builder.diagnosis.syntax import clean
 from builder.frameworks.chalice.settings import settings_problems
+from builder.frameworks.chalice.values import refused_decorators, refused_settings
 from builder.source.modules import binds, module_of, modules, reachable
+from builder.source.problems import Problems
 from builder.source.settings import ChaliceConfig, read_chalice
 
 _CORRECT = "Correct that file: `chalice package out` fails in the same way on your own machine."
@@ -30,7 +32,11 @@ def file_problems(
         environment: variables that every function has besides those of its configuration.
     """
     config = read_chalice(root)
-    yield from settings_problems(config.data, stage, environment)
+    problems = Problems()
+    problems.note(settings_problems(config.data, stage, environment))
+    if stage is not None:
+        problems.note(refused_settings(config.data, stage))
+    yield from {one.message: one for one in problems.found}.values()
     if stage is not None:
         yield from _policy_problems(root, config, stage)
     yield from _code_problems(root)
@@ -44,6 +50,9 @@ def _code_problems(root: Path) -> Iterator[AppError]:
     failed = [(path, one) for path, one in found.items() if isinstance(one, SyntaxError)]
     if error := python2_error(root, failed, "Port it to Python 3; Lambda runs no Python 2."):
         yield error
+    for path, module in found.items():
+        if isinstance(module, ast.Module):
+            yield from refused_decorators(path, module, root)
     tree = found.get(entry)
     if isinstance(tree, ast.Module) and not binds(tree, "app"):
         what = "app.py defines no name `app`: chalice needs `app = Chalice(app_name=...)` there"

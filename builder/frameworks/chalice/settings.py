@@ -11,6 +11,7 @@ from auto_lambda.errors import AppError, Code
 from builder.frameworks.domains import read_domain
 from builder.lint.limits import why_reserved, why_too_large
 from builder.lint.lint import SettingNames
+from builder.lint.schemas import why_no_variable
 from builder.protocol.messages import DomainMessage
 from builder.source import documents
 from builder.source.options import why_refused
@@ -107,10 +108,12 @@ def check_settings(config: Mapping[str, Any], stage: str) -> tuple[str, ...]:
     Raises:
         AppError: ``unsupported-setting``, ``bad-config``.
     """
-    _check_version(config.get("version"))
-    _check_levels(config, stage)
+    problems = Problems()
+    problems.attempt(_check_version, config.get("version"))
+    problems.note(_variable_problems(config, stage))
+    problems.raise_all()
     warnings = []
-    for where, settings in _settings_levels(config, stage):
+    for where, settings in settings_levels(config, stage):
         for name, value in settings.items():
             setting = SETTINGS.get(name, _UNKNOWN_SETTING)
             if value is None or (name == "manage_iam_role" and value):
@@ -149,15 +152,15 @@ def settings_problems(
     """
     problems = Problems()
     problems.attempt(_check_version, config.get("version"))
-    problems.attempt(lambda: _check_levels(config, stage or ""))
-    if not problems.found:
+    if problems.attempt(lambda: list(settings_levels(config, stage or ""))):
+        problems.note(_variable_problems(config, stage or ""))
         problems.note(_limit_problems(config, stage or "", environment))
     yield from problems.found
 
 
 def _limit_problems(config: Mapping[str, Any], stage: str, environment: Mapping[str, str]) -> Iterator[AppError]:
     shared: dict[str, Any] = {}
-    for where, settings in _settings_levels(config, stage):
+    for where, settings in settings_levels(config, stage):
         own = _mapping(settings, "environment_variables")
         if "lambda_functions." not in where:
             shared |= own
@@ -171,13 +174,20 @@ def _limit_problems(config: Mapping[str, Any], stage: str, environment: Mapping[
 
 def variables(config: Mapping[str, Any], stage: str) -> set[str]:
     """Return the names of the environment variables that any function of a stage has."""
-    levels = _settings_levels(config, stage)
+    levels = settings_levels(config, stage)
     return {name for _, settings in levels for name in _mapping(settings, "environment_variables")}
 
 
-def _check_levels(config: Mapping[str, Any], stage: str) -> None:
-    for where, settings in _settings_levels(config, stage):
-        _check_variables(f"{where}environment_variables", _mapping(settings, "environment_variables"))
+def _variable_problems(config: Mapping[str, Any], stage: str) -> Iterator[AppError]:
+    """Yield an error for each variable that could not be set while the app is imported, or on a function."""
+    for where, settings in settings_levels(config, stage):
+        for name, value in _mapping(settings, "environment_variables").items():
+            if why := why_refused(name) or _why_not_set(name, value) or why_no_variable(name):
+                yield documents.bad_config(
+                    CHALICE_CONFIG,
+                    f"{where}environment_variables: {why}",
+                    hint="Leave the variable out, or give it another name or value.",
+                )
 
 
 def _check_version(version: Any) -> None:
@@ -187,15 +197,6 @@ def _check_version(version: Any) -> None:
             f"version in {CHALICE_CONFIG} is {version!r}: chalice 1.34 knows formats 1.0 and 2.0",
             hint='Write "version": "2.0".',
         )
-
-
-def _check_variables(where: str, variables: Mapping[str, Any]) -> None:
-    """Refuse variables that could not be set while the app is imported, or on a function."""
-    for name, value in variables.items():
-        if why := why_refused(name) or _why_not_set(name, value):
-            raise documents.bad_config(
-                CHALICE_CONFIG, f"{where}: {why}", hint="Leave the variable out, or give it another name or value."
-            )
 
 
 def _why_not_set(name: str, value: Any) -> str | None:
@@ -211,8 +212,12 @@ def _why_not_set(name: str, value: Any) -> str | None:
     return None
 
 
-def _settings_levels(config: Mapping[str, Any], stage: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Yield the places where chalice looks for settings of a stage, each with its name and a trailing dot."""
+def settings_levels(config: Mapping[str, Any], stage: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield the places where chalice looks for settings of a stage, each with its name and a trailing dot.
+
+    Raises:
+        AppError: ``bad-config``: one of them is no mapping.
+    """
     yield "", config
     yield from _function_levels("", config)
     chosen = _mapping(_mapping(config, "stages"), stage)

@@ -51,18 +51,23 @@ def web_parts(settings: StageSettings, zappas: Mapping[str, Resource], stage: st
     return parts
 
 
-def check(settings: StageSettings, problems: Problems) -> None:
-    """Note what is wrong with the settings of HTTP triggers, as far as they alone show it."""
+def check(settings: StageSettings, problems: Problems, stage: str) -> dict[str, Resource]:
+    """Note what is wrong with the settings of HTTP triggers; return the resources that they alone make."""
     attempt = problems.attempt
-    attempt(web_parts, settings, {}, "")
+    parts = attempt(web_parts, settings, {}, stage)
+    resources = dict(parts.resources) if parts else {}
     if not (settings.flag("use_apigateway", default=True) and settings.flag("apigateway_enabled", default=True)):
-        return
+        return resources
     attempt(settings.text_mapping, "tags")
     if settings.text("apigateway_version", "v1") == "v1":
-        attempt(_adjust_rest_api, settings, {})
-        attempt(_rest_stage, settings, "", "")
+        properties: dict[str, Any] = {}
+        attempt(_adjust_rest_api, settings, properties)
+        resources["Api"] = {"Type": "AWS::ApiGateway::RestApi", "Properties": properties}
+        if found := attempt(_rest_stage, settings, "", stage):
+            resources["ApiStage"] = found
         if settings.values.get("authorizer") and not settings.flag("iam_authorization", default=False):
             attempt(_adjust_authorizer, settings.section("authorizer"), {})
+    return resources
 
 
 def _rest_api(settings: StageSettings, zappas: dict[str, Resource], stage: str) -> TemplateParts:

@@ -104,16 +104,34 @@ def event_source_parts(settings: StageSettings) -> TemplateParts:
     return parts
 
 
-def check(settings: StageSettings, problems: Problems) -> None:
-    """Note what is wrong with each event."""
+def check(settings: StageSettings, problems: Problems) -> dict[str, Resource]:
+    """Note what is wrong with each event; return the resources that the settings alone make."""
     for event in settings.sections("events"):
         problems.attempt(_check_event, event)
         problems.attempt(_event_patterns, event)
         if "event_source" in event.values:
             problems.attempt(_event_source, event.section("event_source").text("arn"), [event])
-    problems.attempt(event_source_parts, settings)  # what several have in common
-    problems.attempt(async_task_parts, settings, "")
-    problems.attempt(cognito_and_bot_parts, settings)
+    parts = TemplateParts()
+    for found in (
+        problems.attempt(event_source_parts, settings),  # what several have in common
+        problems.attempt(async_task_parts, settings, ""),
+        problems.attempt(cognito_and_bot_parts, settings),
+    ):
+        parts.add(found or TemplateParts())
+    return {name: one for name, one in parts.resources.items() if one["Type"] != "AWS::Events::Rule"}
+
+
+def expressions(settings: StageSettings) -> Iterator[tuple[str, str]]:
+    """Yield the settings that hold schedules, each with its expression."""
+    for index, event in enumerate(settings.sections("events")):
+        one, name = bool(event.values.get("expression")), f"events[{index}]"
+        for text in [event.text("expression")] if one else event.texts("expressions"):
+            yield f"{name}.expression{'' if one else 's'}", text
+        source = event.section("event_source")
+        if text := source.text("schedule_expression") or source.text("schedule"):
+            yield f"{name}.event_source", text
+    if settings.values.get("keep_warm", True):
+        yield "keep_warm_expression", settings.text("keep_warm_expression", "rate(4 minutes)")
 
 
 def _check_event(event: StageSettings) -> None:

@@ -22,10 +22,13 @@ from builder.frameworks.zappa.resources import (
     tag_list,
 )
 from builder.frameworks.zappa.settings import ZAPPA_HANDLER, StageSettings, unsupported
-from builder.lint.lint import SettingNames
+from builder.lint.lint import SettingNames, value_problem, value_problems
+from builder.schedule_expressions import refused
+from builder.source.options import why_refused
 from builder.source.problems import Problems
 
 MAX_FUNCTION_NAME = 64
+_SETTING = "the zappa setting "
 _LAMBDA_TRUST = {
     "Version": "2012-10-17",
     "Statement": [{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}],
@@ -50,8 +53,17 @@ SETTING_NAMES: SettingNames = {
     ("Lambda::Function", "Tags"): "tags",
     ("Lambda::EventSourceMapping", "EventSourceArn"): "events, attach_policy",
     ("Lambda::EventSourceMapping", "BatchSize"): "events.event_source.batch_size",
+    ("Lambda::EventSourceMapping", "MaximumBatchingWindowInSeconds"): "events.event_source.batch_window",
+    ("Lambda::EventSourceMapping", "StartingPosition"): "events.event_source.starting_position",
+    ("Lambda::Url", "Cors"): "function_url_config.cors",
+    ("DynamoDB::Table", "ReadCapacityUnits"): "async_response_table_read_capacity",
+    ("DynamoDB::Table", "WriteCapacityUnits"): "async_response_table_write_capacity",
     ("ApiGateway::RestApi", "BinaryMediaTypes"): "binary_support",
     ("ApiGateway::RestApi", "MinimumCompressionSize"): "payload_minimum_compression_size",
+    ("ApiGateway::RestApi", "Tags"): "tags",
+    ("ApiGateway::Stage", "CacheClusterSize"): "cache_cluster_size",
+    ("ApiGateway::Stage", "CacheTtlInSeconds"): "cache_cluster_ttl",
+    ("ApiGateway::Stage", "Tags"): "tags",
     ("Events::Rule", "ScheduleExpression"): "events.expression",
 }
 """Where the author of an app writes a property."""
@@ -97,17 +109,36 @@ def build_template(
 
 
 def template_problems(app: App, settings: StageSettings) -> list[AppError]:
-    """Return what is wrong with the settings, as far as they alone show it."""
+    """Return what is wrong with the settings, as far as they alone show it: also what AWS would refuse."""
     problems = Problems()
     noting = StageSettings(settings.values, found=problems.found)
     problems.attempt(_check_name, app)
     problems.attempt(lambda: noting.answers_requests)
-    api.check(noting, problems)
-    events.check(noting, problems)
-    problems.attempt(_function, app, noting)
+    resources = {**api.check(noting, problems, app.stage), **events.check(noting, problems)}
+    if function := problems.attempt(_function, app, noting):
+        resources[FUNCTION] = _without_reserved(function)
+    problems.attempt(_check_retained, noting)
     problems.attempt(_role, noting, {}, [])
     problems.attempt(_role_statements, noting, "")
+    problems.note(value_problems({"Resources": resources}, SETTING_NAMES, _SETTING))
+    problems.note(
+        value_problem(f"{_SETTING}{name}", reason)
+        for name, expression in events.expressions(noting)
+        if (reason := refused(expression))
+    )
     return problems.found
+
+
+def _without_reserved(function: Resource) -> Resource:
+    """Return a function without the variables that are refused by their names, which is told elsewhere."""
+    properties = function["Properties"]
+    kept = {name: one for name, one in properties["Environment"]["Variables"].items() if not why_refused(name)}
+    return {**function, "Properties": {**properties, "Environment": {"Variables": kept}}}
+
+
+def _check_retained(settings: StageSettings) -> None:
+    if settings.values.get("num_retained_versions") is not None and settings.number("num_retained_versions", 1) < 1:
+        raise settings.invalid("num_retained_versions", "a number of releases, at least 1")
 
 
 def _check_name(app: App) -> None:
@@ -132,7 +163,9 @@ def _function(app: App, settings: StageSettings) -> Resource:
         **_optional(settings),
     }
     function: Resource = {"Type": "AWS::Lambda::Function", "Properties": properties}
-    if provisioned := settings.number("provisioned_concurrency", 0):
+    if (provisioned := settings.number("provisioned_concurrency", 0)) < 0:
+        raise settings.invalid("provisioned_concurrency", "at least 1")
+    if provisioned:
         function["Metadata"] = {"AutoLambda": {"ProvisionedConcurrency": provisioned}}
     return function
 

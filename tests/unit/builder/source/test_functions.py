@@ -84,6 +84,7 @@ def test_who_may_call_a_url(written: str, url: str | None) -> None:
         ('memory = "512"', "memory is '512', but has to be"),
         ("timeout = 901", "timeout is 901, but has to be a number of seconds, 1 to 900"),
         ("disk = 500", "disk is 500, but has to be"),
+        ('schedule = "rate(1 minutes)"', "schedule: 'rate(1 minutes)' is not a schedule: it is rate(1 minute)"),
         ('url = "everybody"', "url is 'everybody', but has to be true for everybody, or 'signed'"),
         ("retries = 3", "retries is 3, but has to be 0, 1 or 2"),
         ("retries = true", "retries is True, but has to be"),

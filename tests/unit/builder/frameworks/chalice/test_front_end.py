@@ -452,9 +452,9 @@ def test_an_own_copy_wins_over_awss_library(compile_app: Compile) -> None:
 
 
 def test_the_uploads_environment_wins(compile_app: Compile) -> None:
-    app = HELLO + "import os\nassert os.environ['A'] == 'ours'\n"
-    config = {"app_name": "x", "environment_variables": {"A": "theirs"}}
-    compile_app({"app.py": app, ".chalice/config.json": json.dumps(config)}, environment={"A": "ours"})
+    app = HELLO + "import os\nassert os.environ['WHO'] == 'ours'\n"
+    config = {"app_name": "x", "environment_variables": {"WHO": "theirs"}}
+    compile_app({"app.py": app, ".chalice/config.json": json.dumps(config)}, environment={"WHO": "ours"})
 
 
 # ---------------------------------------------------------------- apps that nobody here wrote

@@ -141,11 +141,11 @@ def test_a_variable_that_cannot_be_set_is_named_with_its_place(place: str, varia
 @pytest.mark.parametrize(
     ("config", "told"),
     [
-        ({"environment_variables": {"A": "x" * 4000}}, "environment_variables: all variables together are"),
+        ({"environment_variables": {"AA": "x" * 4000}}, "environment_variables: all variables together are"),
         (
             {
-                "environment_variables": {"A": "x" * 2000},
-                "stages": {"dev": {"environment_variables": {"B": "x" * 2000}}},
+                "environment_variables": {"AA": "x" * 2000},
+                "stages": {"dev": {"environment_variables": {"BB": "x" * 2000}}},
             },
             "stages.dev.environment_variables: all variables together are",
         ),

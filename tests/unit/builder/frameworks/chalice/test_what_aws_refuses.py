@@ -28,7 +28,6 @@ def event(decorator: str) -> str:
     [
         (ROUTE, {"lambda_memory_size": 64}, ["lambda_memory_size", "minimum of 128"]),
         (ROUTE, {"lambda_timeout": 901}, ["lambda_timeout", "maximum of 900"]),
-        (ROUTE, {"environment_variables": {"MY-VAR": "a"}}, ["environment_variables", "'MY-VAR'"]),
         (ROUTE, {"api_gateway_stage": "my.stage"}, ["api_gateway_stage", "my.stage"]),
         (ROUTE, {"log_retention_in_days": 31}, ["log_retention_in_days", "31"]),
         (

@@ -85,13 +85,103 @@ def test_what_may_be_right_is_no_problem(tmp_path: Path, settings: Mapping[str, 
         ({**GOOD, "exception_handler": "shop.oops"}, "exception_handler is 'shop.oops'"),
         ({**GOOD, "authorizer": {"function": "shop.allow"}}, "authorizer.function is 'shop.allow'"),
         ({**GOOD, "authorizer": {"type": "REQUEST"}}, "authorizers of type TOKEN only"),
-        ({**GOOD, "aws_environment_variables": {"A": "x" * 4100}}, "aws_environment_variables: all variables together"),
+        (
+            {**GOOD, "aws_environment_variables": {"LONG": "x" * 4100}},
+            "aws_environment_variables: all variables together",
+        ),
         ({**GOOD, "tags": {"aws:team": "x"}}, "the tag 'aws:team' is not the app's to set"),
     ],
 )
 def test_what_is_named_and_not_there(tmp_path: Path, settings: Mapping[str, Any], told: str) -> None:
     ((_, message),) = problems(tmp_path, settings, **{"pack/__init__": ""})
     assert told in message
+
+
+REFUSED: tuple[tuple[Mapping[str, Any], str], ...] = (
+    ({"memory_size": 64}, "memory_size: 64 is less than the minimum of 128"),
+    ({"memory_size": "20000"}, "memory_size: 20000 is greater than the maximum of 10240"),
+    ({"timeout_seconds": 901}, "timeout_seconds: 901 is greater than the maximum of 900"),
+    ({"ephemeral_storage": {"Size": 100}}, "ephemeral_storage: 100 is less than the minimum of 512"),
+    ({"ephemeral_storage": {"Size": "100"}}, "ephemeral_storage: 100 is less than the minimum of 512"),
+    ({"lambda_concurrency": -1}, "lambda_concurrency: -1 is less than the minimum of 0"),
+    ({"vpc_config": {"SubnetIds": ["net"]}}, 'vpc_config: "net" does not match'),
+    ({"layers": [f"arn:aws:lambda:us-east-1:123456789012:layer:x:{n}" for n in range(6)]}, "layers: "),
+    ({"snap_start": "Always"}, 'snap_start: "Always" is none of "PublishedVersions", "None"'),
+    ({"lambda_description": "x" * 257}, "lambda_description: "),
+    ({"tags": {"team": "x" * 257}}, "tags: "),
+    ({"aws_environment_variables": {"MY-VAR": "x"}}, "aws_environment_variables: 'MY-VAR'"),
+    ({"payload_minimum_compression_size": 10_485_761}, "payload_minimum_compression_size: 10485761 is greater"),
+    ({"cache_cluster_enabled": True, "cache_cluster_size": 3}, 'cache_cluster_size: "3" is none of "0.5", "1.6"'),
+    ({"cache_cluster_enabled": True, "cache_cluster_ttl": 3601}, "cache_cluster_ttl: 3601 is greater than"),
+    ({"async_response_table": "answers", "async_response_table_read_capacity": 0},
+     "async_response_table_read_capacity: 0 is less"),
+    ({"function_url_enabled": True, "function_url_config": {"cors": {"maxAge": 86401}}},
+     "function_url_config.cors: 86401"),
+    ({"events": [{"function": "shop.job", "expression": "rate(1 minutes)"}]},
+     "events[0].expression: 'rate(1 minutes)' is not a schedule: it is rate(1 minute)"),
+    ({"events": [{"function": "shop.job", "expressions": ["rate(1 day)", "cron(0 12 * * *)"]}]},
+     "events[0].expressions: 'cron(0 12 * * *)' is not a schedule: cron takes six fields"),
+    ({"keep_warm_expression": "rate(4 minute)"}, "keep_warm_expression: 'rate(4 minute)'"),
+    ({"events": [{"function": "shop.job", "event_source": {
+        "arn": "arn:aws:sqs:us-east-1:123456789012:jobs", "batch_size": 20_000}}]}, "batch_size: 20000 is greater"),
+    ({"events": [{"function": "shop.job", "event_source": {
+        "arn": "arn:aws:sqs:us-east-1:123456789012:jobs.fifo", "batch_size": 10, "batch_window": 5}}]},
+     "batch_window: 5 seconds, and Lambda waits for no more messages of a FIFO queue"),
+    ({"events": [{"function": "shop.job", "event_source": {
+        "arn": "arn:aws:sqs:us-east-1:123456789012:jobs", "batch_size": 100, "batch_window": 0}}]},
+     "batch_size: 100 messages at once: above 10, Lambda wants a batching window"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("settings", "told"), REFUSED)
+def test_a_value_that_aws_would_refuse(tmp_path: Path, settings: Mapping[str, Any], told: str) -> None:
+    ((code, message),) = problems(tmp_path, {**GOOD, **settings})
+    assert code == Code.BAD_CONFIG
+    assert message.startswith("AWS would refuse the zappa setting ")
+    assert told in message
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"num_retained_versions": 0}, "num_retained_versions is 0, but has to be"),
+        ({"provisioned_concurrency": -1}, "provisioned_concurrency is -1, but has to be"),
+        ({"keep_warm_expression": 4}, "keep_warm_expression is 4, but has to be text"),
+        ({"aws_environment_variables": {"AWS_REGION": "x"}}, "AWS_REGION"),
+    ],
+)
+def test_a_value_that_is_refused_here(tmp_path: Path, settings: Mapping[str, Any], told: str) -> None:
+    ((code, message),) = problems(tmp_path, {**GOOD, **settings})
+    assert (code, told in message) == (Code.BAD_CONFIG, True)
+
+
+def test_all_values_that_aws_would_refuse_are_told_at_once(tmp_path: Path) -> None:
+    settings = {
+        **GOOD, "memory_size": 64, "timeout_seconds": 1000, "ephemeral_storage": {"Size": 1}, "alb_enabled": True,
+        "events": [{"function": "shop.job", "expression": one} for one in ("every day", "cron()")],
+    }  # fmt: skip
+    told = [message for _, message in problems(tmp_path, settings)]
+    assert len(told) == 6
+    for word in ("alb_enabled", "memory_size", "timeout_seconds", "ephemeral_storage", "events[0]", "events[1]"):
+        assert sum(word in one for one in told) == 1
+
+
+def test_what_a_stage_may_have_is_no_problem(tmp_path: Path) -> None:
+    settings = {
+        **GOOD, "memory_size": "512", "timeout_seconds": 900, "lambda_concurrency": 0,
+        "snap_start": "PublishedVersions", "cache_cluster_enabled": True, "cache_cluster_size": 1.6, "keep_warm": False,
+        "tags": {"team": "x"},
+        "function_url_enabled": True, "async_source": "sns", "async_response_table": "answers",
+        "vpc_config": {"SubnetIds": ["subnet-1"], "SecurityGroupIds": ["sg-1"]}, "authorizer": {"function": "shop.job"},
+        "events": [
+            {"function": "shop.job", "expressions": ["rate(5 minutes)", "cron(0 12 * * ? *)"]},
+            {"function": "shop.job", "event_source": {
+                "arn": "arn:aws:sqs:us-east-1:123456789012:a", "batch_size": 100}},
+            {"function": "shop.job", "event_source": {
+                "arn": "arn:aws:events:us-east-1:123456789012:rule/x", "event_pattern": {"source": ["shop"]}}},
+        ],
+    }  # fmt: skip
+    assert problems(tmp_path, settings) == []
 
 
 def test_a_module_elsewhere_on_pythonpath_is_not_missing(tmp_path: Path) -> None:
