@@ -79,7 +79,7 @@ def open_building(chosen: WorkerSettings, folder: Path, wheels: WheelStore) -> I
         services = BuilderServices(spares, cache, machine)
         _see_that_it_isolates(services, launcher, chosen)
         spares.start()
-        configuration.read_ahead()
+        closing.callback(configuration.read_ahead().join)
         yield Building(Builds(services, gate), evictor)
 
 

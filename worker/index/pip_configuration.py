@@ -40,9 +40,11 @@ class PipConfiguration:
         self._options: dict[str, str] = {}
         self._asking = threading.Lock()
 
-    def read_ahead(self) -> None:
-        """Ask in the background, so that the first build finds the answer, or waits for the rest of it."""
-        threading.Thread(target=self.options, name="pip-configuration", daemon=True).start()
+    def read_ahead(self) -> threading.Thread:
+        """Ask in a thread, so that the first build finds the answer, or waits for the rest of it."""
+        reading = threading.Thread(target=self.options, name="pip-configuration", daemon=True)
+        reading.start()
+        return reading
 
     def options(self) -> Mapping[str, str]:
         """Options by name (``index-url``), as its files have them for an installation; its variables are not here."""
