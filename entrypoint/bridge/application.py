@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from entrypoint.bridge import answers, events, requests
 from entrypoint.bridge.answers import BridgeAnswer
-from entrypoint.bridge.front import PASS_ALL, Match, read
-from entrypoint.bridge.policy import verdict
+from entrypoint.bridge.authorizing import Authorizers
+from entrypoint.bridge.front import PASS_ALL, read
 from entrypoint.bridge.requests import HttpRequest, TooLarge
 from entrypoint.bridge.workers import HandlerFailed, HandlerTooSlow, RuntimePool, RuntimeProcess
 from entrypoint.edge import Receive, Scope, Send
@@ -45,7 +44,8 @@ class Bridge:
         self._seconds = min(task.timeout, LONGEST_REQUEST)
         self._app = self._pool(task.handler, task.processes)
         handlers = {one.handler for one in self._front.authorizers.values()}
-        self._authorizers = {handler: self._pool(handler, max(1, task.processes // 4)) for handler in sorted(handlers)}
+        self._deciding = {handler: self._pool(handler, max(1, task.processes // 4)) for handler in sorted(handlers)}
+        self._authorizers = Authorizers(self._front, self._deciding, LONGEST_REQUEST)
 
     async def start(self, seconds: float) -> None:
         """Start the processes.
@@ -53,11 +53,11 @@ class Bridge:
         Raises:
             CannotServe: one does not start.
         """
-        await asyncio.gather(*(pool.start(seconds) for pool in (self._app, *self._authorizers.values())))
+        await asyncio.gather(*(pool.start(seconds) for pool in (self._app, *self._deciding.values())))
 
     def stop(self) -> None:
         """End the processes."""
-        for pool in (self._app, *self._authorizers.values()):
+        for pool in (self._app, *self._deciding.values()):
             pool.stop()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -86,7 +86,7 @@ class Bridge:
             return answers.fixed(match.method.fixed)
         authorized: BridgeAnswer | Mapping[str, Any] | None = None
         if match.method.authorizer:
-            authorized = await self._authorize(request, match, match.method.authorizer)
+            authorized = await self._authorizers.decide(request, match, match.method.authorizer)
         if isinstance(authorized, BridgeAnswer):
             return authorized
         try:
@@ -96,27 +96,6 @@ class Bridge:
         except HandlerTooSlow:
             return answers.TOO_SLOW
         return answers.rest(returned, request, self._front)
-
-    async def _authorize(self, request: HttpRequest, match: Match, name: str) -> BridgeAnswer | Mapping[str, Any]:
-        authorizer = self._front.authorizers[name]
-        if authorizer.kind == "token":
-            token = request.header(authorizer.header.lower())
-            if not token or (authorizer.pattern and not re.fullmatch(authorizer.pattern, token)):
-                return answers.UNAUTHORIZED
-        event = events.authorization(request, self._front, match, authorizer)
-        try:
-            decision = await self._authorizers[authorizer.handler].invoke(event, self._seconds)
-        except HandlerFailed as failure:
-            wanted = '"errorMessage": "Unauthorized"'
-            return answers.UNAUTHORIZED if wanted in str(failure) else answers.AUTHORIZER_FAILED
-        except HandlerTooSlow:
-            return answers.AUTHORIZER_FAILED
-        if not isinstance(decision, dict) or not isinstance(decision.get("policyDocument"), dict):
-            return answers.AUTHORIZER_IS_WRONG
-        said = verdict(decision["policyDocument"], events.method_arn(request, self._front))
-        if said == "allowed":
-            return answers.context_of(decision)
-        return answers.EXPLICIT_DENY if said == "denied" else answers.IMPLICIT_DENY
 
     def _pool(self, handler: str, size: int) -> RuntimePool:
         environ = {**os.environ, "_HANDLER": handler}

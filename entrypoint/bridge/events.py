@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import base64
+import os
 import time
 import uuid
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from entrypoint.bridge.front import Authorizer, Front, Match
+from entrypoint.bridge.front import Front, Match
 from entrypoint.bridge.requests import HttpRequest
 
 ACCOUNT, API = "000000000000", "fargate"
@@ -111,18 +112,15 @@ def http(request: HttpRequest) -> Event:
     return event | {name: value for name, value in optional.items() if value}
 
 
-def authorization(request: HttpRequest, front: Front, match: Match, authorizer: Authorizer) -> Event:
+def authorization(request: HttpRequest, front: Front, match: Match, token: str) -> Event:
     """Return the event that an authorizer decides about."""
-    if authorizer.kind == "token":
-        token = request.header(authorizer.header.lower()) or ""
-        return {"type": "TOKEN", "authorizationToken": token, "methodArn": method_arn(request, front)}
-    whole = rest(request, front, match)
-    return {**whole, "type": "REQUEST", "methodArn": method_arn(request, front)}
+    return {"type": "TOKEN", "authorizationToken": token, "methodArn": method_arn(request, front, match)}
 
 
-def method_arn(request: HttpRequest, front: Front) -> str:
+def method_arn(request: HttpRequest, front: Front, match: Match) -> str:
     """Return the name of what is called, about which an authorizer's policy speaks."""
-    return f"arn:aws:execute-api:us-east-1:{ACCOUNT}:{API}/{front.stage}/{request.method}/{request.path.lstrip('/')}"
+    region = os.environ.get("AWS_REGION") or "us-east-1"
+    return f"arn:aws:execute-api:{region}:{ACCOUNT}:{API}/{front.stage}/{request.method}/{match.path.lstrip('/')}"
 
 
 def _body(request: HttpRequest, binary: bool) -> tuple[str | None, bool]:

@@ -3,15 +3,17 @@
 As JSON, in a task's ``front``::
 
     {"stage": "api", "binary": ["image/png"],
-     "routes": {"/things/{id}": {"GET": {"authorizer": "check"}, "OPTIONS": {"fixed": {"status": 200, "headers": {}}}}},
-     "authorizers": {"check": {"handler": "app.check", "kind": "token", "header": "Authorization", "pattern": null}}}
+     "routes": {"/things/{id}": {"GET": {"authorizer": "check"}, "OPTIONS": {"fixed": 0}}},
+     "authorizers": {"check": {"handler": "app.check", "header": "Authorization", "pattern": null, "ttl": 300,
+                               "timeout": 10}},
+     "fixed": [{"status": 200, "headers": {"Access-Control-Allow-Origin": "*"}}]}
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import unquote
 
 AnyMethod = "ANY"
@@ -35,28 +37,38 @@ class Method:
 
 @dataclass(frozen=True, slots=True)
 class Authorizer:
-    """A function that decides who may call.
+    """A function that decides who may call, told the token alone.
 
     Attributes:
         handler: ``module.function``.
-        kind: what it is told: the token alone, or the whole request.
         header: that holds the token.
         pattern: that the token has to match, or none.
+        ttl: how many seconds a decision is kept.
+        timeout: seconds for one decision.
     """
 
     handler: str
-    kind: Literal["token", "request"]
     header: str
     pattern: str | None
+    ttl: int
+    timeout: int
 
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """Where a request leads: the resource's path as it is declared, what its parameters are, and the method."""
+    """Where a request leads.
+
+    Attributes:
+        resource: the path as it is declared.
+        parameters: of the path, as they were sent.
+        method: what becomes of the request.
+        path: the request's, written in the one way that authorizers know: as declared, with the parameters as sent.
+    """
 
     resource: str
     parameters: Mapping[str, str]
     method: Method
+    path: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,13 +97,13 @@ class Front:
             methods = self.routes[name]
             chosen = methods.get(method) or methods.get(AnyMethod)
             if chosen and (nearest or _is_greedy(name)):
-                return Match(name, given, chosen)
+                return Match(name, given, chosen, _filled(name, given))
             nearest = False
         return None
 
     def is_binary(self, media_type: str | None) -> bool:
-        """Return whether bodies of a media type are passed on as bytes."""
-        wanted = (media_type or "").split(";", 1)[0].strip().lower()
+        """Return whether bodies of a media type, the first of several, are passed on as bytes."""
+        wanted = (media_type or "").partition(",")[0].partition(";")[0].strip().lower()
         kinds = {wanted, f"{wanted.partition('/')[0]}/*", "*/*"} if wanted else set()
         return any(one.lower() in kinds for one in self.binary)
 
@@ -112,19 +124,21 @@ def read(given: Mapping[str, Any]) -> Front:
         ValueError: it is none.
     """
     try:
+        fixed = [Fixed(one["status"], one["headers"]) for one in given["fixed"]]
         return Front(
             stage=str(given["stage"]),
             binary=tuple(given["binary"]),
-            routes={path: {name: _method(one) for name, one in of.items()} for path, of in given["routes"].items()},
+            routes={
+                path: {name: _method(one, fixed) for name, one in of.items()} for path, of in given["routes"].items()
+            },
             authorizers={name: Authorizer(**one) for name, one in given["authorizers"].items()},
         )
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError, IndexError) as error:
         raise ValueError(f"front describes no REST API: {error!r}") from error
 
 
-def _method(given: Mapping[str, Any]) -> Method:
-    fixed = given.get("fixed")
-    return Method(given.get("authorizer"), Fixed(fixed["status"], fixed["headers"]) if fixed else None)
+def _method(given: Mapping[str, Any], fixed: Sequence[Fixed]) -> Method:
+    return Method(given.get("authorizer"), fixed[given["fixed"]] if "fixed" in given else None)
 
 
 def _matches(resource: str, parts: list[str]) -> Iterator[tuple[tuple[int, ...], dict[str, str]]]:
@@ -136,15 +150,19 @@ def _matches(resource: str, parts: list[str]) -> Iterator[tuple[tuple[int, ...],
     for index, one in enumerate(wanted):
         if _is_greedy(one):
             rank.append(2)
-            given[one[1:-2]] = unquote("/".join(parts[index:]))
+            given[one[1:-2]] = "/".join(parts[index:])
         elif one.startswith("{"):
             rank.append(1)
-            given[one[1:-1]] = unquote(parts[index])
+            given[one[1:-1]] = parts[index]
         elif one == unquote(parts[index]):
             rank.append(0)
         else:
             return
     yield tuple(rank), given
+
+
+def _filled(resource: str, parameters: Mapping[str, str]) -> str:
+    return "/".join(parameters[part.strip("{+}")] if part.startswith("{") else part for part in resource.split("/"))
 
 
 def _is_greedy(part: str) -> bool:

@@ -16,6 +16,7 @@ from worker.bundle.flex.resolve import CannotResolve, StackValues, resolved
 from worker.bundle.publish import RELEASE_VARIABLE, alias_output
 from worker.bundle.references import referenced
 from worker.deploy.flex.fitness import cannot_flex, domain_of
+from worker.deploy.flex.front import api_front
 from worker.model import Bundle, DeployTarget
 
 _DIGEST = re.compile(r"[a-z]+/([0-9a-f]{64})\.zip")
@@ -60,7 +61,7 @@ def flex_parts(bundle: Bundle, own: OwnStack, target: DeployTarget, entrypoint: 
             hint="Refer to it by its name or ARN; or bring the app back to Lambda (`auto-lambda flex down`), drop this "
             "zip, and let it move again.",
         ) from error
-    environment[VARIABLE] = _task(bundle, flex, own, target.artifacts_bucket, code, layers)
+    environment[VARIABLE] = describe_task(bundle, flex, own, target.artifacts_bucket)
     return FlexParts(
         app=bundle.app,
         settings=flex,
@@ -86,19 +87,34 @@ def flex_parts(bundle: Bundle, own: OwnStack, target: DeployTarget, entrypoint: 
     )
 
 
-def _task(bundle: Bundle, flex: FlexMessage, own: OwnStack, bucket: str, code: str, layers: tuple[str, ...]) -> str:
+def describe_task(bundle: Bundle, flex: FlexMessage, own: OwnStack, bucket: str) -> str:
+    """Return the description of a release's tasks, as their environment has it.
+
+    Args:
+        bundle: the release.
+        flex: the size of a task.
+        own: the app's own stack.
+        bucket: of artifacts.
+
+    Raises:
+        AppError: ``cannot-flex``.
+    """
     function = bundle.template["Resources"][bundle.main]["Properties"]
     memory = function.get("MemorySize", _DEFAULT_MEMORY)
     cores = max(1, flex.cpu // _CORE)
     by_events = max(1, min(4 * cores, flex.memory // max(memory, _LEAST_MEMORY)))
+    front = api_front(bundle.template, bundle.main)
+    # What an API does before it calls the function, the bridge alone does as well.
+    kind = bundle.serves if front.only_passes else "lambda"
+    payload = _payload(bundle.template)
     try:
         return describe(
             TaskDescription(
                 bucket=bucket,
-                code=_artefact(code),
-                layers=tuple(map(_artefact, layers)),
+                code=_artefact(function["Code"]["S3Key"]),
+                layers=tuple(map(_artefact, _layers(bundle.template, function))),
                 handler=function["Handler"],
-                kind=bundle.serves,
+                kind=kind,
                 application=None,
                 health_path=bundle.health_path,
                 drain_seconds=drain_seconds(flex),
@@ -107,8 +123,9 @@ def _task(bundle: Bundle, flex: FlexMessage, own: OwnStack, bucket: str, code: s
                 function_version=function["Environment"]["Variables"][RELEASE_VARIABLE],
                 memory=memory,
                 timeout=function.get("Timeout", _DEFAULT_TIMEOUT),
-                processes=by_events if bundle.serves == "lambda" else cores,
-                payload=_payload(bundle.template),
+                processes=by_events if kind == "lambda" else cores,
+                payload=payload,
+                front=front.described if kind == "lambda" and payload == "1.0" else None,
             )
         )
     except BadTask as error:

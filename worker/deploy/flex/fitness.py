@@ -8,6 +8,7 @@ from auto_lambda.errors import AppError, Code
 from builder.protocol.flex import FlexMessage
 from worker.bundle.configuration import LAYER
 from worker.bundle.domains import DOMAIN_OUTPUT, front
+from worker.deploy.flex.front import api_front
 from worker.deploy.gate import apis
 from worker.deploy.gate.symbols import lone_symbol
 from worker.deploy.gate.template import Call, TemplateView
@@ -46,12 +47,11 @@ def _reasons(bundle: Bundle, flex: FlexMessage, target: DeployTarget) -> Iterato
     else:
         yield from _name(bundle, flex, target)
         yield from _one_function(view, bundle.main)
+        yield from api_front(bundle.template, bundle.main).reasons
     yield from _protocols(view)
     yield from _network(view, flex, target, bundle.main)
     if not target.place.account:
         yield "the permissions boundary of apps is AWS's own, which does not tell the account that its tasks run in"
-    if bundle.framework == "chalice":
-        yield "tasks do not know the routes of chalice apps yet, and would answer / alone"
 
 
 def _name(bundle: Bundle, flex: FlexMessage, target: DeployTarget) -> Iterator[str]:
@@ -62,6 +62,8 @@ def _name(bundle: Bundle, flex: FlexMessage, target: DeployTarget) -> Iterator[s
         yield from bundle.warnings or ("it has no name: <name>-<stage> is longer than 63 characters, so say a domain",)
         return
     name = domain_of(bundle)
+    if base := _url(bundle).partition("://")[2].partition("/")[2].strip("/"):
+        yield f"its API is below the path /{base} of its domain, and tasks answer below / alone"
     if flex.domain and flex.domain != name:
         yield from bundle.warnings or (f"[flex] says {flex.domain}, and the app's own settings {name}",)
         return
@@ -71,8 +73,11 @@ def _name(bundle: Bundle, flex: FlexMessage, target: DeployTarget) -> Iterator[s
 
 def domain_of(bundle: Bundle) -> str:
     """Return the host name of an app that has one."""
-    url: str = bundle.template["Outputs"][DOMAIN_OUTPUT]["Value"]
-    return url.removeprefix("https://").partition("/")[0]
+    return _url(bundle).removeprefix("https://").partition("/")[0]
+
+
+def _url(bundle: Bundle) -> str:
+    return str(bundle.template["Outputs"][DOMAIN_OUTPUT]["Value"])
 
 
 def _one_function(view: TemplateView, main: str) -> Iterator[str]:

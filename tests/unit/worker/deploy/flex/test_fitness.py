@@ -23,7 +23,7 @@ from drafts import (
 from flex_parts import FLEX, GIVEN
 
 from auto_lambda.errors import AppError, Code
-from auto_lambda.model import Template
+from auto_lambda.model import FrameworkName, Template
 from builder.protocol.messages import DomainMessage
 from worker.bundle.assemble import assemble, renew
 from worker.deploy.flex.fitness import require_fit
@@ -61,6 +61,20 @@ def second_function() -> Template:
     return template
 
 
+def guarded_by_iam() -> Template:
+    template = rest_template()
+    body = template["Resources"]["Rest"]["Properties"]["Body"]
+    signed = {"type": "apiKey", "name": "Authorization", "in": "header", "x-amazon-apigateway-authtype": "awsSigv4"}
+    body["securityDefinitions"] = {"sigv4": signed}
+    body["paths"]["/"]["get"]["security"] = [{"sigv4": []}]
+    return template
+
+
+@pytest.mark.parametrize("framework", ["chalice", "zappa"])
+def test_an_app_of_either_framework_is_fit(framework: FrameworkName) -> None:
+    require_fit(replace(bundle(), framework=framework), TARGET)
+
+
 def test_an_app_of_one_function_behind_an_api_is_fit() -> None:
     require_fit(bundle(), TARGET)
 
@@ -84,7 +98,7 @@ def test_an_app_that_does_not_ask_is_never_refused() -> None:
         ),
         (lambda: bundle(network="given"), "the pipeline names no network"),
         (lambda: bundle(rest_template(VpcConfig={"SubnetIds": ["subnet-1"]})), "its function is in a network"),
-        (lambda: replace(bundle(), framework="chalice"), "tasks do not know the routes of chalice apps yet"),
+        (lambda: bundle(guarded_by_iam()), "GET /: it asks for IAM's signatures"),
         (lambda: bundle(domain="buy.apps.example.com"), 'grants: domains: ["buy.apps.example.com"]'),
     ],
 )
@@ -105,6 +119,15 @@ def test_a_name_elsewhere_has_records_elsewhere() -> None:
     result = built.result.model_copy(update={"framework": "zappa", "flex": found.flex, "domains": [domain]})
     made = assemble(maker.app, replace(built, result=result), maker._next(), TARGET, granted_domains=("*.example.org",))
     assert "shop.example.org is not below apps.example.com" in refused(made)
+
+
+def test_an_api_below_a_path_is_refused() -> None:
+    maker = Maker(Path(tempfile.mkdtemp()), TARGET)
+    built = maker.built(rest_template())
+    domain = DomainMessage(name=f"shop-dev.{DOMAIN_OF_PIPELINE.name}", base_path="v1")
+    result = built.result.model_copy(update={"framework": "zappa", "flex": FLEX, "domains": [domain]})
+    made = assemble(maker.app, replace(built, result=result), maker._next(), TARGET)
+    assert "its API is below the path /v1 of its domain" in refused(made)
 
 
 def test_the_given_network_is_fit_if_there_is_one() -> None:
