@@ -20,7 +20,7 @@ from builder.diagnosis.missing_libraries import missing_by_name
 from builder.diagnosis.syntax import clean
 from builder.model import Built, Draft, Source
 from builder.proof.audit import OPT, TASK, audit
-from builder.proof.health import judge
+from builder.proof.health import hangs, judge
 from builder.proof.lambda_libraries import libraries
 from builder.proof.starts import Start, starts
 from builder.proof.system_libraries import visible
@@ -102,6 +102,8 @@ class Prover:
             if told.ended == "started":
                 log(f"{one.function} starts: {told.init_ms} ms, {told.peak_mb} of {one.memory} MB")
                 continue
+            if hangs(draft, one, told, _shown(draft, built)):
+                continue
             if name := _lacking_here(told):
                 return None, (f"{name} is on Lambda, but not on this machine: only the deployment will show a start",)
             error = failure(
@@ -114,7 +116,7 @@ class Prover:
         return results[0].init_ms, self._asked(draft, built, wanted[0], results[0])
 
     def _asked(self, draft: Draft, built: Built, main: Start, told: Result) -> tuple[str, ...]:
-        """Return a warning, or raise the error, of an app that starts and then answers 5xx."""
+        """Return a warning, or raise the error, of an app that starts and then answers 5xx, or not at all."""
         source = built.source
         verdict = judge(draft, main, told, _shown(draft, built), source.python, source.options.asked_path)
         if isinstance(verdict, AppError):

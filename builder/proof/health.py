@@ -11,6 +11,7 @@ from auto_lambda.errors import AppError, Code
 from builder.diagnosis.import_errors import NETWORK_ERRORS
 from builder.diagnosis.syntax import clean
 from builder.model import Draft
+from builder.proof.hanging import is_importing, place
 from builder.proof.printed import last_exception
 from builder.proof.starts import Start
 from builder.proof.verdict import AnswerReport, ExceptionReport, Result, unhealthy
@@ -23,10 +24,18 @@ _VARIABLES = re.compile(r"\b(?:os\.environ\b|getenv\(|env\()")  # a WSGI app's `
 _WHY_ONLY_A_WARNING = "it may be for want of a network, of AWS or of variables, so only the deployment will show it"
 
 
+def hangs(draft: Draft, start: Start, told: Result, shown: Mapping[Path, str]) -> bool:
+    """Tell whether an app was asked, and was stopped because it did not answer, though it had been imported."""
+    asked = draft.health and start.event is not None and told.ended == "event-time" and told.answer is None
+    return asked and not is_importing(told.stack, shown)
+
+
 def judge(
     draft: Draft, start: Start, told: Result, shown: Mapping[Path, str], python: str, path: str
 ) -> AppError | str | None:
-    """Return the error of an app that answers 5xx for a reason of its own; a warning if it may answer on Lambda.
+    """Return the error of an app that answers 5xx, or not at all, for a reason of its own; else a warning.
+
+    It is a warning where the app may answer on Lambda; None for an app that answers.
 
     Args:
         draft: of the app.
@@ -36,6 +45,8 @@ def judge(
         python: the target's minor.
         path: that was asked for.
     """
+    if hangs(draft, start, told, shown):
+        return _hanging(draft, start, told, shown, path)
     answer = told.answer
     if not draft.health or answer is None or answer.status < http.client.INTERNAL_SERVER_ERROR:
         return None
@@ -48,6 +59,19 @@ def judge(
         raised = " ".join(clean(f"{problem.type}: {problem.message}").split())
         return f"{what} ({raised[:_LONGEST]}): {_WHY_ONLY_A_WARNING}"
     return type(error)(Code.UNHEALTHY, error.message, hint=error.hint)
+
+
+def _hanging(draft: Draft, start: Start, told: Result, shown: Mapping[Path, str], path: str) -> AppError | str:
+    what = f"GET {clean(path)} was not answered within {start.seconds} seconds when the package was tested"
+    if told.network or draft.remote_environment or _has_placeholders(draft):
+        return f"{what}: {_WHY_ONLY_A_WARNING}"
+    return AppError(
+        Code.UNHEALTHY,
+        f"{what}{place(told.stack, shown)}",
+        hint="The last line says what it was doing. If it only needs longer, give the function more time "
+        "(lambda_timeout for chalice, timeout_seconds for zappa); `health_path` in auto-lambda.toml chooses another "
+        "path to ask for.",
+    )
 
 
 def _body(answer: AnswerReport) -> str:

@@ -21,6 +21,7 @@ from builder.diagnosis.syntax import clean, syntax_error
 from builder.diagnosis.tracebacks import last_lines, with_names
 from builder.diagnosis.unset_variables import FailedImport, unset_variables
 from builder.proof.audit import TASK
+from builder.proof.hanging import place
 from builder.proof.starts import Start
 
 _MOST_ENTRIES = 20
@@ -74,6 +75,7 @@ class Result(BaseModel):
     answer: AnswerReport | None = None
     printed: str = ""
     network: bool = False
+    stack: str = ""
 
 
 def failure(
@@ -100,7 +102,7 @@ def failure(
     if result.ended == "memory" or (problem and problem.type == "MemoryError"):
         return _out_of_memory(start, result)
     if result.ended in ("init-time", "event-time"):
-        return _too_slow(start, result, init_seconds)
+        return _too_slow(start, result, shown, init_seconds)
     if problem:
         return _AppException(start, problem, shown, python, code).error()
     return _process_ended(start, result, output, shown)
@@ -131,13 +133,13 @@ def _out_of_memory(start: Start, result: Result) -> AppError:
     )
 
 
-def _too_slow(start: Start, result: Result, init_seconds: float) -> AppError:
+def _too_slow(start: Start, result: Result, shown: Mapping[Path, str], init_seconds: float) -> AppError:
     if result.ended == "init-time":
         what = f"{start.function} had not started after {init_seconds:g} seconds, which is all that Lambda allows"
     else:
         what = f"{start.function} started, but had not answered its first request after {start.seconds} seconds"
     return AppError(
-        Code.INIT_TOO_SLOW, what,
+        Code.INIT_TOO_SLOW, f"{what}{place(result.stack, shown)}",
         hint="Do slow work and network calls inside functions, not at the top level of a module (there is no network "
         "while a package is tested).",
     )  # fmt: skip

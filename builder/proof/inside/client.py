@@ -18,6 +18,7 @@ import importlib.util
 import json
 import os
 import pwd
+import signal
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -43,6 +44,7 @@ network_used: list[str] = []
 def main() -> None:
     """Run the runtime: load the handler, then ask for events until killed."""
     faulthandler.enable()
+    tell_stack()
     sys.addaudithook(note_network)
     os.environ["PYTHONPATH"] = os.environ.pop("_PROOF_PYTHONPATH")
     if Path(sys.path[0]) == Path(__file__).parent:
@@ -55,6 +57,13 @@ def main() -> None:
     watch_variables()
     name_user()
     bootstrap.run(os.environ["_HANDLER"], LambdaRuntimeClient(os.environ["AWS_LAMBDA_RUNTIME_API"]))
+
+
+def tell_stack() -> None:
+    """Have the main thread's stack written when the server asks where the function hangs."""
+    pipe = int(os.environ.pop("_PROOF_STACK"))
+    os.set_inheritable(pipe, False)
+    faulthandler.register(signal.SIGUSR1, file=pipe, all_threads=False)
 
 
 ASKED: list[str] = []

@@ -6,7 +6,8 @@ Lambda's), ``init_seconds``, and ``starts``, each with ``handler``, ``environmen
 one event), ``event`` (or null) and ``called`` (name -> dotted path of a function that must exist). Result: ``starts``,
 each with ``ended``, ``init_ms``, ``peak_mb``, ``status`` (how the process ended, negative for a signal), ``problem``
 (what the client reported of an exception, or null), ``answer`` (its first one, null without a status: ``status`` and
-``body``), ``printed`` (the end of what it printed since its first event) and ``network`` (whether it tried to use one).
+``body``), ``printed`` (the end of what it printed since its first event), ``network`` (whether it tried to use one) and
+``stack`` (where it was when it had taken too long).
 
 The API: docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html. Measured time excludes waiting for a processor, so that
 no function is too slow because this machine is busy.
@@ -17,6 +18,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -33,6 +35,9 @@ POLL_SECONDS = 0.01  # seconds
 HTTP_STATUSES = range(100, 600)
 MOST_PRINTED = 16_000  # bytes
 MOST_ANSWERED = 4_000  # characters
+MOST_STACK = 64_000  # bytes
+STACK_SECONDS, SETTLED_SECONDS = 2.0, 0.2  # until the first of it is there, and after the last of it
+TOO_LONG = ("init-time", "event-time")
 LAST_OUTPUT_SECONDS = 2.0  # for what a process has printed before it ended
 
 
@@ -182,26 +187,44 @@ def start(one: dict[str, Any], request: dict[str, Any], base: dict[str, str]) ->
         own["PYTHONPATH"] = path.replace("/var/task", base["LAMBDA_TASK_ROOT"])
     environment = {**base, **own, "_HANDLER": one["handler"], "AWS_LAMBDA_RUNTIME_API": api.address}
     environment["_PROOF_PYTHONPATH"] = environment.pop("PYTHONPATH")
+    stack_end, told_end = os.pipe()
+    environment["_PROOF_STACK"] = str(told_end)
     process = subprocess.Popen(
         # Not isolated: what the app sets for Python holds here as well. The client puts PYTHONPATH in its place.
         [sys.executable, "-s", "-B", "-u", str(CLIENT)],
         cwd=base["LAMBDA_TASK_ROOT"], env=environment, stdin=subprocess.DEVNULL, start_new_session=True,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, pass_fds=(told_end,),
     )  # fmt: skip
+    os.close(told_end)
     assert process.stdout  # noqa: S101 - a pipe
     api.output = OutputTail(process.stdout)
     watch = ProcessMonitor(process.pid)
     try:
         result = wait_for_start(process, api, watch, one, request["init_seconds"], len(events))
+        stack = stack_of(process, stack_end) if result["ended"] in TOO_LONG else ""
     finally:
+        os.close(stack_end)
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         status = process.wait()
         api.closed.set()
     return {
         **result, "status": status, "peak_mb": watch.peak_mb, "problem": api.problem, "answer": answer_of(api.answer),
-        "printed": api.output.text(), "network": api.network,
+        "printed": api.output.text(), "network": api.network, "stack": stack,
     }  # fmt: skip
+
+
+def stack_of(process: subprocess.Popen[bytes], pipe: int) -> str:
+    """Return where a process is that takes too long: the innermost frame first."""
+    with contextlib.suppress(ProcessLookupError):
+        process.send_signal(signal.SIGUSR1)
+    told = b""
+    while len(told) < MOST_STACK and select.select([pipe], [], [], SETTLED_SECONDS if told else STACK_SECONDS)[0]:
+        chunk = os.read(pipe, MOST_STACK)
+        if not chunk:
+            break
+        told += chunk
+    return told.decode(errors="replace")
 
 
 def answer_of(body: bytes | None) -> dict[str, Any] | None:

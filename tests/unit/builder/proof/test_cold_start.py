@@ -103,6 +103,8 @@ BROKEN = [
     ("syntax", "def broken(:\n", Code.SYNTAX_ERROR, "app.py, line 1", "Python 3.12"),
     ("no handler", "def other(): pass\n", Code.HANDLER_MISSING, "app.handler", "settings"),
     ("slow", "import time\ntime.sleep(60)\n", Code.INIT_TOO_SLOW, "2 seconds", "inside functions"),
+    ("slow where", "import time\ndef wait():\n    time.sleep(60)\nwait()\n", Code.INIT_TOO_SLOW,
+     '  File "app.py", line 4, in <module>\n  File "app.py", line 3, in wait', "inside functions"),
     ("task root", "open('cache.db', 'w')\n", Code.WRITES_TO_READ_ONLY, "cache.db", "/tmp"),
     ("exits", "import os\nos._exit(3)\n", Code.ENDED_AT_START, "status 3", "os._exit"),
     ("sys.exit", "import sys\nsys.exit(4)\n", Code.APP_DOES_NOT_IMPORT, "SystemExit: 4", "__main__"),
@@ -204,6 +206,7 @@ LAZY = "def handler(event, context):\n    import shop\n    return {'statusCode':
         ("import nobody\n", Code.APP_DOES_NOT_IMPORT, 'File "shop.py", line 1'),
         ("import os\nos.environ['TOKEN']\n", Code.MISSING_ENVIRONMENT, "TOKEN"),
         ("import time\ntime.sleep(9)\n", Code.INIT_TOO_SLOW, "first request after 1 seconds"),
+        ("import time\n\n\ntime.sleep(9)\n", Code.INIT_TOO_SLOW, '  File "shop.py", line 4, in <module>'),
     ],
 )
 def test_an_app_that_loads_at_its_first_request_gets_one(proving: Any, shop: str, code: Code, message: str) -> None:

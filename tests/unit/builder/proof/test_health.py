@@ -132,3 +132,36 @@ def test_what_is_printed_at_a_request_is_in_the_log(proving: Any) -> None:
     with pytest.raises(AppError):
         ask(proving, "print('asked'); 1 / 0", said=said)
     assert "asked" in said
+
+
+HUNG: dict[str, Any] = {"functions": {"Main": {"Timeout": 1}}}
+
+
+def test_an_app_that_does_not_answer_is_unhealthy_and_the_place_is_told(proving: Any) -> None:
+    error = refused(proving, "__import__('threading').Event().wait()", **HUNG)
+    assert error.code is Code.UNHEALTHY
+    assert error.message.startswith("GET / was not answered within 1 seconds when the package was tested\n")
+    assert error.message.endswith('  File "app.py", line 5, in handler\n  File "shop.py", line 3, in page')
+    assert "health_path" in error.hint
+
+
+def test_an_endless_loop_is_told_as_well(proving: Any) -> None:
+    assert 'File "shop.py", line 3, in page' in refused(proving, "while True: pass", **HUNG).message
+
+
+def test_an_app_that_hangs_after_it_has_tried_to_use_a_network_is_warned_of(proving: Any) -> None:
+    page = "s = __import__('socket').socket()\n    s.connect_ex(('192.0.2.1', 5432))\n    __import__('time').sleep(60)"
+    (warning,) = ask(proving, page, **HUNG)
+    assert warning.startswith("GET / was not answered within 1 seconds when the package was tested: it may be for want")
+
+
+def test_an_app_that_is_imported_for_too_long_at_its_first_request_is_too_slow(proving: Any) -> None:
+    error = refused(proving, "import slow", app=FAILING, site={"slow.py": "import time\ntime.sleep(9)\n"}, **HUNG)
+    assert error.code is Code.INIT_TOO_SLOW
+
+
+def test_the_other_functions_of_an_app_that_hangs_are_started_as_well(proving: Any) -> None:
+    functions = {**HUNG["functions"], "Job": {"Environment": {"Variables": {"MODE": "job"}}}}
+    app = f"import os\nassert os.environ.get('MODE') != 'job', 'no jobs today'\n{FAILING}"
+    error = refused(proving, "__import__('time').sleep(60)", app, functions=functions)
+    assert "no jobs today" in error.message
