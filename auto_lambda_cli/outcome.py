@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from types import MappingProxyType
 
@@ -14,6 +14,7 @@ from auto_lambda.receipts import Receipt
 from auto_lambda_cli.exits import Exit, aws_says, leave, say, tell
 
 _SHOWN = 8  # changes of rights
+_LOGGED = 30  # lines of a function's log
 _MAY_BE_MISSING = (
     "without s3:ListBucket, S3 refuses a first receipt until it is there; s3:GetObject on it is needed too"
 )
@@ -102,11 +103,20 @@ def _conclude(receipt: Receipt, dropped: drops.Drop, seconds: float, *, as_json:
         tell(f"removed from AWS after {seconds:.1f} s")
         return Exit.OK
     if error := receipt.error:
-        tell(f"{receipt.status}: {error.code}\n{error.message}\n{error.hint}")
+        tell("\n".join((f"{receipt.status}: {error.code}", error.message, *logged(receipt.function_log), error.hint)))
         tell(f"the full log: auto-lambda logs {words(dropped.app)}")
     else:
         tell(f"{receipt.status}: a newer zip of {dropped.app} has replaced this one")
     return Exit.FAILED
+
+
+def logged(lines: Sequence[str]) -> tuple[str, ...]:
+    """Return the last lines that a failing function logged, below a heading; nothing if there are none."""
+    if not lines:
+        return ()
+    more = len(lines) - _LOGGED
+    heading = f"the function logged (the last {_LOGGED} lines of {len(lines)}):" if more > 0 else "the function logged:"
+    return (heading, *(f"  {line}" for line in lines[-_LOGGED:]))
 
 
 def _tell_rights(receipt: Receipt) -> None:

@@ -71,7 +71,7 @@ class UnderWay:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A zip that failed. ``message`` and ``hint`` are known of the newest zip only."""
+    """A zip that failed. ``message``, ``hint`` and ``function_log`` are known of the newest zip only."""
 
     when: datetime | None
     code: str
@@ -80,6 +80,7 @@ class Failure:
     by: str | None
     message: str | None = None
     hint: str | None = None
+    function_log: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +195,8 @@ def _failures(receipt: Receipt | None, attempts: Sequence[Attempt]) -> tuple[Fai
         by = str(newest.by) if newest.by else None
         error = newest.error
         told = Failure(
-            newest.updated, error.code, newest.step, newest.object_version, by, error.message, error.hint
+            newest.updated, error.code, newest.step, newest.object_version, by, error.message, error.hint,
+            newest.function_log,
         )  # fmt: skip
         found = [told, *(one for one in found if one.release != told.release)]
     return tuple(found[:_FAILURES])

@@ -8,10 +8,10 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from auto_lambda.redact import one_line
+from auto_lambda.redact import one_line, printable
 from auto_lambda_cli.commands.apps.common import asked, moment
 from auto_lambda_cli.exits import plain_errors, say
-from auto_lambda_cli.outcome import words
+from auto_lambda_cli.outcome import logged, words
 from auto_lambda_cli.queries.state import AppState, Failure, LiveState, UnderWay
 from auto_lambda_cli.queries.state import state as ask
 
@@ -33,7 +33,7 @@ def state(name: str, stage: str, *, as_json: bool, local: bool, bucket: str | No
     lines = list(_lines(told))
     width = max(len(label) for label, _ in lines)
     for label, text in lines:
-        say(f"  {label:<{width}}  {text}")
+        say(f"  {label:<{width}}  {text}".rstrip())
 
 
 def as_dict(told: AppState) -> dict[str, Any]:
@@ -92,6 +92,6 @@ def _failure(it: Failure) -> Iterator[Line]:
     release = f", release {it.release[:_SHORT]}" if it.release else ""
     by = f", by {it.by}" if it.by else ""
     yield "failed", one_line(f"{moment(it.when)}: {it.code}{step}{release}{by}")
-    for text in (it.message, it.hint):
-        if text:
-            yield "", one_line(text)
+    for text in (it.message, *logged(it.function_log), it.hint):
+        for line in printable(text or "").splitlines():
+            yield "", line.rstrip()

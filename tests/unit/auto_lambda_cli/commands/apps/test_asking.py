@@ -59,6 +59,22 @@ def test_status_of_one_app_as_json(broken: list[str]) -> None:
     assert [(it["code"], it["hint"]) for it in told["failures"]] == [("bad-config", "Mend line 3.")]
 
 
+def test_a_failure_of_the_function_comes_with_what_it_logged_line_by_line(
+    broken: list[str], pipeline: SeenPipeline
+) -> None:
+    error = {"code": "unhealthy", "message": "Deployed, but:\n  it answered 500", "hint": "Mend it."}
+    upload, lines = (
+        {"key": SHOP.key, "version": broken[2]},
+        ['  File "app.py", line 7, in index', "KeyError: 'x'\x1b[2J"],
+    )
+    pipeline.tell(status="failed", step="verify", upload=upload, error=error, function_log=lines)
+    told = run("status", "shop").stdout
+    shown = [line.strip() for line in told.splitlines()]
+    for line in ("it answered 500", "the function logged:", 'File "app.py", line 7, in index', "KeyError: 'x'"):
+        assert line in shown
+    assert json.loads(run("status", "shop", "--json").stdout)["failures"][0]["function_log"] == lines
+
+
 def test_a_part_that_is_not_allowed_is_told_and_the_rest_is_shown(
     broken: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
