@@ -97,6 +97,9 @@ def local_up(
         Literal["account", "granted"],
         typer.Option(help="What apps may reach: all of the account, or their own namespace and what grants add."),
     ] = "account",
+    domain: Annotated[
+        str, typer.Option(help="Give each app a name below this domain, as flex needs it.", metavar="DOMAIN")
+    ] = "",
     folder: WorkFolder = None,
 ) -> None:
     """Start an embedded AWS with the whole pipeline in it, and run until Ctrl-C.
@@ -115,7 +118,7 @@ def local_up(
     from auto_lambda_cli.commands.local import fleet_options, up
 
     options = fleet_options(fleet, workers, largest, boot_seconds)
-    up(port, workers, folder, options, undeploys=undeploy_on_delete, app_rights=app_rights)
+    up(port, workers, folder, options, undeploys=undeploy_on_delete, app_rights=app_rights, domain=domain)
 
 
 @app.command()

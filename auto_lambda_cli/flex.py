@@ -58,14 +58,14 @@ def set_parameter(client: CloudFormationClient, stack: Stack, name: str, value: 
         raise
 
 
-def ask_rows(url: str, session: boto3.Session) -> list[Row]:
-    """Ask the controller for all apps.
+def ask_rows(url: str, session: boto3.Session, endpoint: str | None = None) -> list[Row]:
+    """Ask the controller for all apps; ``endpoint`` is that of an emulator.
 
     Raises:
         NoStatus: it answers something else, or nothing.
         NoCredentialsError, NoRegionError: the request cannot be signed.
     """
-    rows: list[Row] = ask(url, "stack-status", "flex controller", session)["apps"]
+    rows: list[Row] = ask(url, "stack-status", "flex controller", session, endpoint)["apps"]
     return rows
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
     import boto3
@@ -28,7 +29,7 @@ def url_of(app: App, target: Target) -> str | None:
     return callable_url(serving.url, target.endpoint) if serving and serving.url else None
 
 
-def ask(url: str, path: str, who: str, session: boto3.Session) -> Any:
+def ask(url: str, path: str, who: str, session: boto3.Session, endpoint: str | None = None) -> Any:
     """Ask an app for JSON, with a signature.
 
     Args:
@@ -36,6 +37,7 @@ def ask(url: str, path: str, who: str, session: boto3.Session) -> Any:
         path: below it.
         who: the app, as messages call it.
         session: signs the request.
+        endpoint: of an emulator, which answers for names of apps that no DNS knows; None on AWS.
 
     Raises:
         NoStatus: it answers something else, or nothing.
@@ -46,7 +48,8 @@ def ask(url: str, path: str, who: str, session: boto3.Session) -> Any:
     target = f"{url.rstrip('/')}/{path}"
     http = urllib3.PoolManager(retries=False, timeout=_SECONDS)
     try:
-        answer = http.request("GET", target, headers=_signed(target, session))
+        where, headers = _by_endpoint(target, _signed(target, session), endpoint)
+        answer = http.request("GET", where, headers=headers)
     except urllib3.exceptions.HTTPError as error:
         raise NoStatus(f"the {who} does not answer: {error}") from None
     if answer.status != 200:
@@ -55,6 +58,14 @@ def ask(url: str, path: str, who: str, session: boto3.Session) -> Any:
         return json.loads(answer.data)
     except ValueError:
         raise NoStatus(f"the {who} does not answer with JSON") from None
+
+
+def _by_endpoint(url: str, headers: dict[str, str], endpoint: str | None) -> tuple[str, dict[str, str]]:
+    """Return where to send a request, and its headers: on an emulator, the header names the host."""
+    parts = urlsplit(url)
+    if endpoint is None or parts.netloc == urlsplit(endpoint).netloc:
+        return url, headers
+    return f"{endpoint.rstrip('/')}{parts.path}", {**headers, "Host": parts.netloc}
 
 
 def _signed(url: str, session: boto3.Session) -> dict[str, str]:

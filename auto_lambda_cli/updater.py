@@ -15,18 +15,19 @@ if TYPE_CHECKING:
 _ROW = ("service", "tasks", "runs", "wanted", "why")
 
 
-def ask_status(url: str, session: boto3.Session) -> Any:
+def ask_status(url: str, session: boto3.Session, endpoint: str | None = None) -> Any:
     """Ask an updater for its status.
 
     Args:
         url: of its API's stage.
         session: signs the request.
+        endpoint: of an emulator, None on AWS.
 
     Raises:
         NoStatus: it answers something else, or nothing.
         NoCredentialsError, NoRegionError: the request cannot be signed.
     """
-    return ask(url, "status", "updater", session)
+    return ask(url, "status", "updater", session, endpoint)
 
 
 def status_lines(told: Mapping[str, Any]) -> list[str]:

@@ -159,6 +159,7 @@ class Draft:
         functions: logical ids by the names that the app's author knows.
         domains: custom domains that the app's own settings ask for.
         serves: how the main function's app takes requests where there is no Lambda; see `AppBuilt`.
+        load_balancer: whether the settings ask for one in front of the API, which ``[flex]`` brings.
         known_front: whether it is known what the main function takes, so that a request may be made up for it.
         health: whether ``first_event`` is the GET that is sent after the deployment, so that its answer counts.
     """
@@ -176,5 +177,6 @@ class Draft:
     functions: Mapping[str, str] = field(default_factory=dict)
     domains: tuple[DomainMessage, ...] = ()
     serves: Serves = "lambda"
+    load_balancer: bool = False
     known_front: bool = True
     health: bool = False

@@ -24,6 +24,7 @@ from builder.lint.lint import lint
 from builder.model import Built, Draft, LockedPackages, Source
 from builder.package_size import check_package_size
 from builder.protocol.files import describe
+from builder.protocol.flex import FlexMessage
 from builder.protocol.messages import AppBuilt, AppRequest, NotificationMessage, ProofMessage, Step
 from builder.protocol.template_shape import check_shape
 from builder.source.confidential import confidential_values
@@ -208,7 +209,7 @@ def as_message(package: ProvenApp, opened: ExitStack) -> tuple[AppBuilt, Sequenc
         log_days=source.options.retention.log_days,
         domains=list(draft.domains),
         serves=draft.serves,
-        flex=source.options.flex,
+        flex=_flex(source.options.flex, draft),
         release=dict(source.options.release) if source.options.release else None,
         shared_layer=layer.shared if layer else None,
         proof=ProofMessage(
@@ -217,6 +218,13 @@ def as_message(package: ProvenApp, opened: ExitStack) -> tuple[AppBuilt, Sequenc
         files=[file for file, _ in files],
     )
     return message, [descriptor for _, descriptor in files]
+
+
+def _flex(said: FlexMessage | None, draft: Draft) -> FlexMessage | None:
+    """Return what ``[flex]`` says, with the variant that the framework's own settings ask for."""
+    if said and draft.load_balancer:
+        return said.model_copy(update={"variant": "standing-load-balancer"})
+    return said
 
 
 def _inspected(

@@ -45,7 +45,7 @@ def status(
         if url is None:
             raise leave(Exit.USAGE, f"{updater} is not live in {target}: see apps/ecs_updater/README.md")
         try:
-            told = ask_status(url, make_session())
+            told = ask_status(url, make_session(), target.endpoint)
         except NoStatus as error:
             raise leave(Exit.USAGE, str(error)) from None
     lines = [json.dumps(told, indent=2)] if as_json else status_lines(told)

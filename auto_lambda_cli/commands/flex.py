@@ -210,7 +210,7 @@ def _asking(target: Target, controller: str) -> Callable[[], list[Row]]:
     if url is None:
         raise leave(Exit.USAGE, f"{deployed} is not live in {target}, so no app can move: {_INSTALL}")
     session = make_session()
-    return lambda: ask_rows(url, session)
+    return lambda: ask_rows(url, session, target.endpoint)
 
 
 @contextmanager

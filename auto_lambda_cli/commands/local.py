@@ -35,12 +35,20 @@ def up(
     *,
     undeploys: bool = False,
     app_rights: AppRights = "account",
+    domain: str = "",
 ) -> None:
     """Start the stack, say where it is, and run until SIGINT or SIGTERM."""
     with working_folder(folder) as place, told():
         with interruptible():
             stack = LocalStack.start(
-                place, port=port, workers=workers, options=options, undeploys=undeploys, app_rights=app_rights, say=tell
+                place,
+                port=port,
+                workers=workers,
+                options=options,
+                undeploys=undeploys,
+                app_rights=app_rights,
+                domain=domain,
+                say=tell,
             )
         with stop_on_signals() as stop, stack, announced(stack.pipeline):
             if sys.stdout.isatty():

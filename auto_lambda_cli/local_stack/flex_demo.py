@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import urllib3
 
@@ -28,9 +28,6 @@ from auto_lambda_cli.local_stack.load import Asked, Clients
 from auto_lambda_cli.local_stack.stack import LocalStack
 from auto_lambda_cli.packing import zip_folder
 from auto_lambda_cli.sources import apps_folder, examples_folder
-
-if TYPE_CHECKING:
-    pass
 
 APP, CONTROLLER = keys.App("dev", "quotes"), keys.App("platform", "flex-controller")
 DOMAIN = "apps.localhost"
@@ -105,7 +102,7 @@ class FlexDemo(Demonstration):
     def prepare(self) -> bool:
         """Drop the controller and the app."""
         self.title("2. The flex controller and the example app quotes are dropped")
-        zone = self._zone
+        zone = self.zone
         self.client("cloudformation").create_stack(
             StackName="flex-controller-setup",
             TemplateBody=(apps_folder() / "flex_controller" / "setup.yaml").read_text(),
@@ -116,7 +113,7 @@ class FlexDemo(Demonstration):
         by_path = f"{self.stack.aws.endpoint}/_alb/{{name}}"
         # One after the other: without the controller, an app with [flex] is refused.
         receipts = [
-            self._followed(self._drop(app, source, settings))
+            self.followed(self.drop(app, source, settings))
             for app, source, settings in (
                 (CONTROLLER, apps_folder() / "flex_controller", f'LOAD_BALANCERS = "{by_path}"\n'),
                 (APP, examples_folder() / "quotes", FLEX),
@@ -132,7 +129,8 @@ class FlexDemo(Demonstration):
         self.say("its [flex]: above 12 requests/s for 10 s it moves up, below 6 for 20 s down; the DNS's TTL is 2 s")
         return True
 
-    def _drop(self, app: keys.App, source: Path, settings: str) -> drops.Drop:
+    def drop(self, app: keys.App, source: Path, settings: str) -> drops.Drop:
+        """Drop a folder as an app, with more settings in its auto-lambda.toml."""
         copy, zipped = self.folder / app.name, self.folder / f"{app.name}.zip"
         shutil.rmtree(copy, ignore_errors=True)
         shutil.copytree(source, copy)
@@ -141,7 +139,8 @@ class FlexDemo(Demonstration):
         zip_folder(copy, zipped)
         return drops.drop(self._store, self.stack.pipeline.bucket, app, zipped)
 
-    def _followed(self, dropped: drops.Drop) -> Receipt:
+    def followed(self, dropped: drops.Drop) -> Receipt:
+        """Wait for the final receipt of a drop."""
         return list(drops.follow(self._store, dropped, timeout=PATIENCE * 2))[-1]
 
     # ---------------------------------------------------------------------------------------------- move
@@ -177,9 +176,9 @@ class FlexDemo(Demonstration):
     def _drop_again(self, clients: Clients, show: Callable[[Second], None]) -> bool:
         """Drop a new version while tasks serve, and watch it replace them."""
         before = self._revisions()
-        dropped = self._drop(APP, examples_folder() / "quotes", f'{FLEX}\n[environment]\nRELEASE = "2"\n')
+        dropped = self.drop(APP, examples_folder() / "quotes", f'{FLEX}\n[environment]\nRELEASE = "2"\n')
         with ThreadPoolExecutor(1) as pool:
-            live = pool.submit(self._followed, dropped)
+            live = pool.submit(self.followed, dropped)
             good = self._watch(clients, show, HIGH, live.done) and live.result().status == "live"
         replaced = good and self._revisions().isdisjoint(before)
         self.say(
@@ -202,7 +201,7 @@ class FlexDemo(Demonstration):
         while True:
             began = time.monotonic()
             self.stack.check()
-            self.client("sns").publish(TopicArn=self._topic, Message='{"kind": "tick"}')
+            self.tick()
             time.sleep(max(0.0, 1 - (time.monotonic() - began)))
             self.seconds.append(self._second(clients, rate, began))
             show(self.seconds[-1])
@@ -211,6 +210,10 @@ class FlexDemo(Demonstration):
             if time.monotonic() > deadline:
                 self.say(f"waited {PATIENCE:.0f} s in vain")
                 return False
+
+    def tick(self) -> None:
+        """Let the controller look."""
+        self.client("sns").publish(TopicArn=self._topic, Message='{"kind": "tick"}')
 
     def _second(self, clients: Clients, rate: float, since: float) -> Second:
         recent = [one for one in clients.done() if one.at + one.seconds >= since]
@@ -317,7 +320,8 @@ class FlexDemo(Demonstration):
         return urllib3.PoolManager(maxsize=32, retries=False, timeout=20)
 
     @cached_property
-    def _zone(self) -> str:
+    def zone(self) -> str:
+        """The hosted zone of the apps' domain."""
         (zone,) = self.client("route53").list_hosted_zones()["HostedZones"]
         return str(zone["Id"]).rpartition("/")[2]
 
@@ -331,7 +335,7 @@ class FlexDemo(Demonstration):
         return f"{APP.name}-{APP.stage}.{DOMAIN}"
 
     def _records(self) -> Any:
-        listed = self.client("route53").list_resource_record_sets(HostedZoneId=self._zone)["ResourceRecordSets"]
+        listed = self.client("route53").list_resource_record_sets(HostedZoneId=self.zone)["ResourceRecordSets"]
         return records_of(self._name, listed)
 
     def _described(self) -> Any:

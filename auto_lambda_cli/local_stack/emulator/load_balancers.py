@@ -1,7 +1,8 @@
 """Gives load balancers health checks, draining and weights.
 
 In the emulator every registered target is healthy, a target is known by its address without the port, and of several
-target groups only the first one gets requests. Targets elsewhere than on this machine are never asked, nor healthy.
+target groups only the first one gets requests. Functions get events that AWS would not send. Targets elsewhere than on
+this machine are never asked, nor healthy.
 """
 
 from __future__ import annotations
@@ -28,11 +29,13 @@ def patch(health: Any) -> None:
         health: the module `target_health`.
     """
     from ministack import app  # type: ignore[import-not-found,unused-ignore]
-    from ministack.services import alb, cloudwatch  # type: ignore[import-not-found,unused-ignore]
+    from ministack.services import alb, cloudwatch, lambda_svc  # type: ignore[import-not-found,unused-ignore]
     from ministack.services.cloudformation import provisioners  # type: ignore[import-not-found,unused-ignore]
 
     LoadBalancers(alb, health, cloudwatch).install()
+    _events_as_sent(lambda_svc)
     _weights_from_templates(provisioners)
+    _functions_from_templates(provisioners, alb)
     _before_other_hosts(app)
 
 
@@ -163,8 +166,13 @@ class LoadBalancers:
 
     async def forward(self, group: str, *given: Any, **more: Any) -> Any:
         """Forward a request to the next target that is healthy, in turn."""
-        if group not in self._alb._tgs or not self._asks(group):
+        if group not in self._alb._tgs:
             return await self._forward(group, *given, **more)
+        if not self._asks(group):
+            method, path, headers, body, _, raw_query, *raw_path = given
+            return await self._forward(
+                group, method, path, headers, body, query_as_sent(raw_query or ""), raw_query, *raw_path, **more
+            )
         with self._lock:
             targets = self._table.serving(group)
             self._turn += 1
@@ -281,6 +289,49 @@ def weighted(groups: Iterable[tuple[str, int]], share: float) -> str | None:
             return group
         rest -= weight
     return listed[-1][0] if listed else None
+
+
+def query_as_sent(raw: str) -> dict[str, list[str]]:
+    """Return the parameters of a query as a load balancer tells them to a function: not decoded."""
+    found: dict[str, list[str]] = {}
+    for part in filter(None, raw.split("&")):
+        name, _, value = part.partition("=")
+        found.setdefault(name, []).append(value)
+    return found
+
+
+def event_as_sent(event: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a load balancer's event: with several values of each header and parameter, or with one, never both."""
+    context = event.get("requestContext")
+    if not (isinstance(context, dict) and "elb" in context and "multiValueHeaders" in event):
+        return dict(event)
+    return {name: value for name, value in event.items() if name not in {"headers", "queryStringParameters"}}
+
+
+def _events_as_sent(lambda_svc: Any) -> None:
+    run = lambda_svc._execute_function_with_config_scope
+    lambda_svc._execute_function_with_config_scope = lambda function, event, *rest, **more: run(
+        function, event_as_sent(event) if isinstance(event, dict) else event, *rest, **more
+    )
+
+
+def _functions_from_templates(provisioners: Any, alb: Any) -> None:
+    """Register the targets that a template names."""
+    handlers = provisioners._RESOURCE_HANDLERS["AWS::ElasticLoadBalancingV2::TargetGroup"]
+    make, change = handlers["create"], handlers["update"]
+
+    def create(logical: str, props: Mapping[str, Any], stack: str) -> Any:
+        made = make(logical, props, stack)
+        alb._targets[made[0]] = [dict(one) for one in props.get("Targets") or ()]
+        return made
+
+    def update(physical: str, old: Mapping[str, Any], new: Mapping[str, Any], *rest: Any, **more: Any) -> Any:
+        changed = change(physical, old, new, *rest, **more)
+        if "Targets" in new or "Targets" in old:  # those of a service are registered by the service
+            alb._targets[changed[0]] = [dict(one) for one in new.get("Targets") or ()]
+        return changed
+
+    handlers.update(create=create, update=update)
 
 
 def _weights_from_templates(provisioners: Any) -> None:

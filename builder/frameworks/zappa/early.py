@@ -12,7 +12,7 @@ from auto_lambda.keys import App
 from builder.diagnosis.old_code import old_files, python2_error
 from builder.diagnosis.syntax import clean
 from builder.frameworks.zappa.events import called_functions
-from builder.frameworks.zappa.settings import StageSettings, settings_problems
+from builder.frameworks.zappa.settings import StageSettings, balancer_problems, settings_problems
 from builder.frameworks.zappa.template import template_problems
 from builder.lint.limits import why_reserved, why_too_large
 from builder.model import Options
@@ -45,6 +45,7 @@ def file_problems(root: Path, stage: str | None, app: App, options: Options) -> 
     """
     settings = StageSettings(read_zappa(root).stage(stage) if stage is not None else {})
     yield from settings_problems(settings)
+    yield from balancer_problems(StageSettings(settings.values, found=[]), options.flex)
     writes = settings.values.get("prebuild_script") or settings.values.get("callbacks")
     if stage is not None and not writes:  # a hook may write files and change settings
         yield from template_problems(app, settings)

@@ -29,12 +29,21 @@ from builder.frameworks.zappa.events import called_functions, tasks_use_topic
 from builder.frameworks.zappa.patches import (
     CALL_LIVE_ALIAS,
     DISCONNECT_AFTER_ANSWER,
+    LOAD_BALANCER_EVENTS,
     LOG_FAILED_REQUESTS,
     STAGE_IN_QUARTS_PATH,
     UNWRAP_SINGLE_FUNCTIONS,
 )
 from builder.frameworks.zappa.resources import FUNCTION
-from builder.frameworks.zappa.settings import SETTINGS_PAGE, ZAPPA_VERSION, StageSettings, check_settings, unsupported
+from builder.frameworks.zappa.settings import (
+    BALANCER,
+    SETTINGS_PAGE,
+    ZAPPA_VERSION,
+    StageSettings,
+    balancer_problems,
+    check_settings,
+    unsupported,
+)
 from builder.frameworks.zappa.template import SETTING_NAMES, build_template
 from builder.model import Built, Draft, Options, Source
 from builder.protocol.flex import Serves
@@ -106,6 +115,8 @@ class Zappa:
         packaged = self._package(built, work, log)
         settings = StageSettings(packaged.settings)
         warnings = check_settings(settings)
+        for error in balancer_problems(settings, source.options.flex):
+            raise error
         _check_app(settings, handler)
         without_api = _without_api(settings)
         if without_api:
@@ -113,7 +124,9 @@ class Zappa:
         resources = {} if without_api else packaged.resources
         described, parts = build_template(source.app, settings, packaged.policies, packaged.rules, resources)
         code = work / "code"
-        warnings += _write_code(work / "out" / "package.zip", code, packaged, settings, handler)
+        flex, wanted = source.options.flex, settings.flag(BALANCER, default=False)
+        balanced = wanted or bool(flex and flex.variant == "standing-load-balancer")
+        warnings += _write_code(work / "out" / "package.zip", code, packaged, settings, handler, balanced=balanced)
         join_packages(code, built.site, work / "app")
         domain, not_named = _domain(settings)
         return Draft(
@@ -138,6 +151,7 @@ class Zappa:
             functions={ONLY_FUNCTION: FUNCTION},
             domains=(domain,) if domain else (),
             serves=_serves(settings),
+            load_balancer=wanted,
         )
 
     def _package(self, built: Built, work: Path, log: BuildLog) -> Packaged:
@@ -221,7 +235,9 @@ def _check_app(settings: StageSettings, zappa: Path) -> None:
         )  # fmt: skip
 
 
-def _write_code(package: Path, code: Path, packaged: Packaged, settings: StageSettings, zappa: Path) -> tuple[str, ...]:
+def _write_code(
+    package: Path, code: Path, packaged: Packaged, settings: StageSettings, zappa: Path, *, balanced: bool
+) -> tuple[str, ...]:
     """Write the code folder: the app's files, the handler of the layer's zappa, and its settings module."""
     try:
         with open_plain(package) as file:
@@ -241,6 +257,8 @@ def _write_code(package: Path, code: Path, packaged: Packaged, settings: StageSe
     tasks = "" if tasks_use_topic(settings) else CALL_LIVE_ALIAS
     asgi = DISCONNECT_AFTER_ANSWER + STAGE_IN_QUARTS_PATH if (zappa / "asgi.py").is_file() else ""
     settings_py = packaged.settings_py + UNWRAP_SINGLE_FUNCTIONS + LOG_FAILED_REQUESTS + tasks + asgi
+    if balanced:
+        settings_py += LOAD_BALANCER_EVENTS
     (code / "zappa_settings.py").write_text(settings_py, encoding="utf-8")
     return warnings if replaced else ()
 

@@ -82,3 +82,37 @@ def _stage_in_quarts_path():
 
 _stage_in_quarts_path()
 """
+LOAD_BALANCER_EVENTS = """
+# Load balancers do not decode what they tell of a query; zappa encodes it once more.
+def _load_balancer_events():
+    import sys
+    from urllib.parse import unquote_plus
+
+    many, one = "multiValueQueryStringParameters", "queryStringParameters"
+
+    def decoded(event):
+        if event.get(many):
+            values = {}
+            for name, told in event[many].items():
+                values.setdefault(unquote_plus(name), []).extend(map(unquote_plus, told))
+            return {**event, many: values}
+        if event.get(one):
+            return {**event, one: {unquote_plus(name): unquote_plus(told) for name, told in event[one].items()}}
+        return event
+
+    for module in ("handler", "zappa.handler"):
+        found = getattr(sys.modules.get(module), "LambdaHandler", None)
+        handle = getattr(found, "handler", None)
+        if handle is None or hasattr(handle, "_auto_lambda"):
+            continue
+
+        def handler(self, event, context, handle=handle):
+            balanced = isinstance(event, dict) and (event.get("requestContext") or {}).get("elb")
+            return handle(self, decoded(event) if balanced else event, context)
+
+        handler._auto_lambda = True
+        found.handler = handler
+
+
+_load_balancer_events()
+"""

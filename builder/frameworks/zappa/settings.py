@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeVar, cast
 
 from auto_lambda.errors import AppError, Code
+from builder.protocol.flex import FlexMessage
 from builder.source.options import why_refused
 from builder.source.problems import Problems
 from builder.source.python_path import VARIABLE as PYTHON_PATH
 
 ZAPPA_VERSION = "0.63.0"
+BALANCER = "alb_enabled"
 ZAPPA_HANDLER = "handler.lambda_handler"
 SETTINGS_PAGE = "docs/reference/settings-zappa.md"
 
@@ -57,10 +59,10 @@ _UPLOAD = "only zappa's own upload uses it; packages go to the pipeline's bucket
 
 RULES: Mapping[str, Rule] = {
     "additional_text_mimetypes": _carried(),
-    "alb_enabled": _refused(
-        "`[flex]` with `variant = \"standing-load-balancer\"` puts one in front of the app"
+    "alb_enabled": _carried(
+        "with [`[flex]`](flex.md), as its variant `standing-load-balancer`, in front of the API; refused without"
     ),
-    "alb_vpc_config": _ignored("has no effect without `alb_enabled`"),
+    "alb_vpc_config": _ignored("`network` of [`[flex]`](flex.md) says where a load balancer is"),
     "api_key": _carried("the existing key is added to the API's usage plan"),
     "api_key_required": _carried("creates a usage plan and, unless `api_key` names one, a key; refused with `v2`"),
     "apigateway_description": _carried(),
@@ -179,7 +181,7 @@ RULES: Mapping[str, Rule] = {
 }  # fmt: skip
 
 _HARMLESS = {"delete_local_zip", "delete_s3_zip", "delete_zip", "profile_name", "s3_bucket", "touch", "include",
-          "use_precompiled_packages", "alb_vpc_config", "function_url_cloudfront_config"}  # fmt: skip
+          "use_precompiled_packages", "function_url_cloudfront_config"}  # fmt: skip
 """Ignored settings without any effect on what runs: one warning names them all."""
 
 
@@ -306,6 +308,18 @@ def settings_problems(settings: StageSettings) -> Iterator[AppError]:
     problems.note(_api_problems(settings))
     problems.note(_variables_problems(settings))
     yield from problems.found
+
+
+def balancer_problems(settings: StageSettings, flex: FlexMessage | None) -> Iterator[AppError]:
+    """Yield an error if the settings ask for a load balancer that nothing brings."""
+    if not settings.flag(BALANCER, default=False):
+        return
+    if flex is None:
+        hint = "Add a section [flex] with above and below to auto-lambda.toml, or remove alb_enabled."
+        yield unsupported(BALANCER, "a load balancer is part of [flex], which auto-lambda.toml does not have", hint)
+    elif flex.variant == "dns" and "variant" in flex.model_fields_set:
+        hint = "Remove one of them: alb_enabled alone makes the variant standing-load-balancer."
+        yield unsupported(BALANCER, "[flex] says variant = 'dns', which has no load balancer in front of Lambda", hint)
 
 
 def unsupported(name: str, reason: str, hint: str = "") -> AppError:

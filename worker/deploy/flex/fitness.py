@@ -49,6 +49,8 @@ def _reasons(bundle: Bundle, flex: FlexMessage, target: DeployTarget) -> Iterato
         yield from _one_function(view, bundle.main)
         yield from api_front(bundle.template, bundle.main).reasons
     yield from _protocols(view)
+    if flex.variant == "standing-load-balancer":
+        yield from _balanced(bundle, view)
     yield from _network(view, flex, target, bundle.main)
     if not target.place.account:
         yield "the permissions boundary of apps is AWS's own, which does not tell the account that its tasks run in"
@@ -101,6 +103,21 @@ def _protocols(view: TemplateView) -> Iterator[str]:
     for name, url in view.of("Lambda::Url"):
         if url.get("InvokeMode") == "RESPONSE_STREAM":
             yield f"it answers in a stream ({name})"
+
+
+def _balanced(bundle: Bundle, view: TemplateView) -> Iterator[str]:
+    """Yield what gets lost where a load balancer calls the function, and the API does not."""
+    if bundle.serves == "lambda":
+        yield "its handler is not known to take a load balancer's events, as zappa's own does: use variant = 'dns'"
+    for name, api in view.of("ApiGateway::RestApi"):
+        if api.get("Policy"):
+            yield f"its API has a resource policy ({name}), which a load balancer passes by: use variant = 'dns'"
+    for kind in ("ApiGateway::Method", "ApiGatewayV2::Route"):
+        for name, one in view.of(kind):
+            if one.get("ApiKeyRequired") or str(one.get("AuthorizationType", "NONE")).upper() != "NONE":
+                yield f"its API decides who may call it ({name}), a load balancer lets everybody: use variant = 'dns'"
+            if str(one.get("Integration", {}).get("Type")).upper() == "MOCK":
+                yield f"its API answers itself ({name}, as for `cors`), a load balancer does not: use variant = 'dns'"
 
 
 def _network(view: TemplateView, flex: FlexMessage, target: DeployTarget, main: str) -> Iterator[str]:

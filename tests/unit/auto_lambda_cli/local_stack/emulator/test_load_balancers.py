@@ -9,7 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auto_lambda_cli.local_stack.emulator.load_balancers import answers, chosen, codes_of, fits, groups_of, weighted
+from auto_lambda_cli.local_stack.emulator.load_balancers import (
+    answers,
+    chosen,
+    codes_of,
+    event_as_sent,
+    fits,
+    groups_of,
+    query_as_sent,
+    weighted,
+)
 
 
 @given(st.lists(st.integers(0, 999), min_size=1, max_size=5), st.floats(0, 1, exclude_max=True))
@@ -62,3 +71,16 @@ def test_only_targets_on_this_machine_are_asked() -> None:
         server.shutdown()
     assert not answers("127.0.0.1", server.server_port, "/well", "200")
     assert not answers("192.0.2.1", 80, "/well", "200")
+
+
+def test_a_function_gets_the_query_as_it_came() -> None:
+    assert query_as_sent("q=a%20b&q=c+d&empty=&%C3%A9") == {"q": ["a%20b", "c+d"], "empty": [""], "%C3%A9": [""]}
+
+
+def test_a_function_gets_several_values_of_each_header_or_one_and_never_both() -> None:
+    both = {"headers": {"a": "2"}, "queryStringParameters": {"b": "2"}}
+    several = {"multiValueHeaders": {"a": ["1", "2"]}, "multiValueQueryStringParameters": {"b": ["1", "2"]}}
+    balanced: dict[str, Any] = {"requestContext": {"elb": {}}}
+    assert event_as_sent({**balanced, **both, **several}) == {**balanced, **several}
+    assert event_as_sent({**balanced, **both}) == {**balanced, **both}
+    assert event_as_sent({"requestContext": {}, **both, **several}) == {"requestContext": {}, **both, **several}

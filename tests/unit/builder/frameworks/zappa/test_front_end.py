@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import runpy
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from builder.frameworks.zappa.front_end import Zappa
 from builder.frameworks.zappa.settings import ZAPPA_VERSION
 from builder.model import Built, Draft, Layer
 from builder.proof.cold_start import Prover
+from builder.protocol.flex import FlexMessage
 from builder.protocol.template_shape import check_shape
 from builder.sandbox.sandbox import PlainSandbox
 
@@ -60,6 +62,7 @@ def compile_zappa(layer: Layer, tmp_path: Path) -> Compile:
             root, "zappa", app=App(more.get("stage", "dev"), "shop"), config_stage=more.get("config_stage", "dev"),
             environment=more.get("environment"),
         )  # fmt: skip
+        source = replace(source, options=replace(source.options, flex=more.get("flex")))
         work = here / "work"
         work.mkdir()
         say = more.get("said", []).append
@@ -105,6 +108,17 @@ def test_an_app_becomes_a_function_with_its_files_and_the_handler_of_its_own_zap
     assert (draft.code / "handler.py").read_bytes() == (layer.tree / "python/zappa/handler.py").read_bytes()
     assert function(draft)["FunctionName"] == "shop-dev"
     assert draft.url is not None
+
+
+def test_a_load_balancer_is_carried_as_the_standing_one_of_flex(compile_zappa: Compile) -> None:
+    flex = FlexMessage(measure="requests_per_second", above=20.0, below=10.0)
+    draft = compile_zappa(settings(alb_enabled=True), flex=flex)
+    assert draft.load_balancer
+    assert "_load_balancer_events()" in (draft.code / "zappa_settings.py").read_text()
+    said = compile_zappa(settings(), "two", flex=flex.model_copy(update={"variant": "standing-load-balancer"}))
+    assert not said.load_balancer, "[flex] has said so itself"
+    assert "_load_balancer_events()" in (said.code / "zappa_settings.py").read_text()
+    assert "_load_balancer_events()" not in (compile_zappa({}, "three").code / "zappa_settings.py").read_text()
 
 
 def test_the_same_source_gives_the_same_bytes(compile_zappa: Compile, tmp_path: Path) -> None:

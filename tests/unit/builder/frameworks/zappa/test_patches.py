@@ -7,7 +7,12 @@ import subprocess
 import pytest
 
 from auto_lambda.tools import ToolEnvironments
-from builder.frameworks.zappa.patches import DISCONNECT_AFTER_ANSWER, LOG_FAILED_REQUESTS, STAGE_IN_QUARTS_PATH
+from builder.frameworks.zappa.patches import (
+    DISCONNECT_AFTER_ANSWER,
+    LOAD_BALANCER_EVENTS,
+    LOG_FAILED_REQUESTS,
+    STAGE_IN_QUARTS_PATH,
+)
 
 APPS = {
     # Django's ASGIHandler.__call__: the request's task is cancelled if the client leaves before the answer.
@@ -112,3 +117,34 @@ def test_quart_is_told_the_path_with_the_stage_that_it_takes_off_itself() -> Non
     code = f"{DISCONNECT_AFTER_ANSWER}\n{STAGE_IN_QUARTS_PATH}\n{STAGED}"
     ended = subprocess.run([python, "-c", code], capture_output=True, text=True, timeout=60, check=False)
     assert ended.stdout.split() == ["/api", "/dev/api", "/dev/api", "/api"], ended.stderr
+
+
+BALANCED = """
+import sys, types
+from zappa import handler
+from zappa.handler import LambdaHandler
+sys.modules["handler"] = handler
+def handle(self, event, context):
+    return event
+LambdaHandler.handler = handle
+%s
+%s
+whole = object.__new__(LambdaHandler)
+for context in ({"elb": {"targetGroupArn": "g"}}, {}, None):
+    for name, values in (
+        ("multiValueQueryStringParameters", {"q": ["a%%20b", "c+d"], "%%C3%%A9": ["1"]}),
+        ("queryStringParameters", {"q": "a%%20b"}),
+        ("body", "a%%20b"),
+    ):
+        print(ascii(whole.handler({"requestContext": context, name: values}, None)[name]))
+print(whole.handler([1], None))
+"""
+
+
+def test_a_query_of_a_load_balancer_is_decoded_once_and_those_of_an_api_are_left_alone() -> None:
+    python = ToolEnvironments().python("compiler", "3.12")
+    code = BALANCED % (LOAD_BALANCER_EVENTS, LOAD_BALANCER_EVENTS)
+    ended = subprocess.run([python, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    as_sent = ["{'q': ['a%20b', 'c+d'], '%C3%A9': ['1']}", "{'q': 'a%20b'}", "'a%20b'"]
+    decoded = ["{'q': ['a b', 'c d'], '\\xe9': ['1']}", "{'q': 'a b'}", "'a%20b'"]
+    assert ended.stdout.splitlines() == [*decoded, *as_sent, *as_sent, "[1]"], ended.stderr

@@ -8,7 +8,15 @@ import pytest
 
 from auto_lambda.errors import AppError, Code
 from auto_lambda.tools import LOCKS, ToolEnvironments
-from builder.frameworks.zappa.settings import RULES, SETTINGS_PAGE, ZAPPA_VERSION, StageSettings, check_settings
+from builder.frameworks.zappa.settings import (
+    RULES,
+    SETTINGS_PAGE,
+    ZAPPA_VERSION,
+    StageSettings,
+    balancer_problems,
+    check_settings,
+)
+from builder.protocol.flex import FlexMessage
 
 ROOT = Path(__file__).parents[5]
 
@@ -51,7 +59,6 @@ def test_whatever_is_not_carried_says_why() -> None:
 @pytest.mark.parametrize(
     ("settings", "named"),
     [
-        ({"alb_enabled": True}, "alb_enabled"),
         ({"assume_policy": "p.json"}, "assume_policy"),
         ({"callbacks": {"zip": "hooks.zip"}}, "callbacks.zip"),
         ({"callbacks": {"post": "hooks.post"}}, "callbacks.post"),
@@ -99,9 +106,11 @@ def test_variables_are_a_mapping(setting: str) -> None:
 
 def test_all_refused_settings_are_named_at_once() -> None:
     with pytest.raises(AppError) as caught:
-        check_settings(StageSettings({"alb_enabled": True, "memory_size": 512, "assume_policy": "p.json"}))
-    assert [name for name in ("alb_enabled", "memory_size", "assume_policy") if name in caught.value.message] == [
-        "alb_enabled", "assume_policy",
+        check_settings(
+            StageSettings({"callbacks": {"zip": "hooks.zip"}, "memory_size": 512, "assume_policy": "p.json"})
+        )
+    assert [name for name in ("callbacks.zip", "memory_size", "assume_policy") if name in caught.value.message] == [
+        "callbacks.zip", "assume_policy",
     ]  # fmt: skip
 
 
@@ -132,3 +141,23 @@ def test_an_unknown_api_version_is_wrong() -> None:
     with pytest.raises(AppError) as caught:
         check_settings(StageSettings({"apigateway_version": "v3"}))
     assert caught.value.code == Code.BAD_CONFIG
+
+
+STANDING = {"measure": "requests_per_second", "above": 20.0, "below": 10.0}
+
+
+@pytest.mark.parametrize(
+    ("settings", "flex", "said"),
+    [
+        ({"alb_enabled": True}, None, "auto-lambda.toml does not have"),
+        ({"alb_enabled": True}, {**STANDING, "variant": "dns"}, "variant = 'dns'"),
+        ({"alb_enabled": True}, STANDING, None),
+        ({"alb_enabled": True}, {**STANDING, "variant": "standing-load-balancer"}, None),
+        ({"alb_enabled": False}, None, None),
+        ({}, {**STANDING, "variant": "dns"}, None),
+    ],
+)
+def test_a_load_balancer_needs_flex(settings: dict[str, Any], flex: dict[str, Any] | None, said: str | None) -> None:
+    found = list(balancer_problems(StageSettings(settings), FlexMessage(**flex) if flex else None))
+    assert [one.code for one in found] == ([Code.UNSUPPORTED_SETTING] if said else [])
+    assert all(said in one.message and "alb_enabled" in one.message for one in found if said)

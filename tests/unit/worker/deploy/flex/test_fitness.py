@@ -152,3 +152,28 @@ def test_a_configuration_that_tasks_would_not_load_is_refused(tmp_path: Path) ->
 
 def test_a_release_command_that_tasks_would_come_before_is_refused() -> None:
     assert "release command" in refused(replace(bundle(), release_command={"manage": "migrate"}))
+
+
+STANDING: dict[str, Any] = {"variant": "standing-load-balancer"}
+
+
+def test_an_app_that_takes_a_load_balancers_events_may_stand_behind_one() -> None:
+    made = bundle(**STANDING)
+    require_fit(replace(made, serves="wsgi"), TARGET)
+    assert "a load balancer's events" in refused(replace(made, serves="lambda"))
+
+
+@pytest.mark.parametrize(
+    ("resources", "said"),
+    [
+        ({"M": resource("ApiGateway::Method", AuthorizationType="AWS_IAM")}, "lets everybody"),
+        ({"M": resource("ApiGateway::Method", ApiKeyRequired=True)}, "lets everybody"),
+        ({"M": resource("ApiGateway::Method", Integration={"Type": "MOCK"})}, "answers itself (M, as for `cors`)"),
+        ({"R": resource("ApiGatewayV2::Route", AuthorizationType="JWT")}, "lets everybody"),
+        ({"A": resource("ApiGateway::RestApi", Policy={"Statement": []})}, "resource policy (A)"),
+    ],
+)
+def test_a_load_balancer_must_not_pass_by_what_the_api_decides(resources: dict[str, Any], said: str) -> None:
+    template = with_resources(**resources)
+    made = replace(bundle(**STANDING), template=template, serves="wsgi")
+    assert said in refused(made)
