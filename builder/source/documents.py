@@ -26,6 +26,7 @@ MAX_YAML_NODES = 50_000
 MAX_DEPTH = 40
 MAX_LISTED = 20
 _MAX_DOTS_PER_LINE = 500  # tomllib's time grows with the square of the parts of a dotted key
+_SHORT_TAGS = ("!Ref", "!Condition")
 _UNPRINTABLE = re.compile(r"[^ -~]")
 
 
@@ -58,7 +59,10 @@ def read(path: Path, shown: str, *, comments: bool = False) -> dict[str, Any]:
 
 
 def read_template(path: Path, shown: str) -> dict[str, Any]:
-    """Read YAML whose tags (``!Ref``) mean something to another program: every scalar as text, without its tag.
+    """Read YAML whose tags mean something to another program: every scalar as text.
+
+    What has such a tag is a mapping of one key, as CloudFormation writes it in full: ``!Ref X`` is ``{"Ref": "X"}``,
+    ``!Sub x`` is ``{"Fn::Sub": "x"}``.
 
     Raises:
         AppError: ``bad-config``.
@@ -75,10 +79,15 @@ def read_template(path: Path, shown: str) -> dict[str, Any]:
 
 def _untagged(node: yaml.Node | None) -> Any:
     if isinstance(node, yaml.MappingNode):
-        return {str(_untagged(name)): _untagged(value) for name, value in node.value}
-    if isinstance(node, yaml.SequenceNode):
-        return [_untagged(one) for one in node.value]
-    return None if node is None else node.value
+        value: Any = {str(_untagged(name)): _untagged(value) for name, value in node.value}
+    elif isinstance(node, yaml.SequenceNode):
+        value = [_untagged(one) for one in node.value]
+    else:
+        value = None if node is None else node.value
+    tag = str(node.tag) if node is not None else ""
+    if not tag.startswith("!"):
+        return value
+    return {tag[1:] if tag in _SHORT_TAGS else f"Fn::{tag[1:]}": value}
 
 
 def bad_config(shown: str, what: str, *, hint: str) -> AppError:

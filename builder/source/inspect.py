@@ -18,10 +18,13 @@ from builder.model import Options, Source
 from builder.source import documents, functions, settings
 from builder.source import options as options_file
 from builder.source.guess.handlers import handler_tables
+from builder.source.guess.servers import server_app
 from builder.source.guess.settings import FILE as GUESSED_FILE
-from builder.source.guess.settings import Guess, guess
+from builder.source.guess.settings import Guess, guess, imported_tops
 from builder.source.guess.settings import shown as shown_path
-from builder.source.other_tools import other_tool, say_it
+from builder.source.modules import parse
+from builder.source.other_tools.find import functions_in_template, ignored_templates, other_tool
+from builder.source.other_tools.tables import say_it
 from builder.source.problems import Problems, together
 from builder.source.runtime import Defaults, choose_python, parse_architecture
 
@@ -158,7 +161,7 @@ def _settings(place: _AppLocation, options: Options) -> tuple[settings.Settings,
         _require_handlers(place, options)
         if options.stages:
             warnings = (f"[stages] in {options_file.FILE} is ignored, as a plain app has no stages of its own",)
-    return config, warnings + config.warnings
+    return config, (*warnings, *config.warnings, *ignored_templates(place.root, place.shown))
 
 
 def _skip_single_folder(tree: Path) -> tuple[Path, str]:
@@ -235,10 +238,18 @@ def _no_app_found(top: Path, shown: str, options: Options) -> AppError:
             f"there is no such app"
         )
         return AppError(Code.NO_FRAMEWORK, message, hint=f"Correct root or framework in {options_file.FILE}.")
+    if not _app_folders(top) and (error := functions_in_template(top, shown) or _of_own_server(top)):
+        return error
     message = f"no chalice, zappa or plain app was found: no {_SETTINGS_FILES} in {where} or in {', '.join(SUBFOLDERS)}"
     if (top / "zappa_settings.py").is_file():
         message += "; zappa_settings.py holds no settings of zappa's"
     return AppError(Code.NO_FRAMEWORK, message, hint=_no_app_hint(top, shown))
+
+
+def _of_own_server(top: Path) -> AppError | None:
+    """Return the error for an app that only a server of its own runs, None if a hint knows something better."""
+    found = None if handler_tables(top) else server_app(top)
+    return AppError(Code.NO_FRAMEWORK, found.message, hint=found.hint) if found else None
 
 
 def _no_app_hint(top: Path, shown: str) -> str:
@@ -252,6 +263,11 @@ def _no_app_hint(top: Path, shown: str) -> str:
         return f"There is an app in {elsewhere[0]}/: set root = '{elsewhere[0]}' in {shown}{options_file.FILE}."
     if tables := handler_tables(top):
         return say_it(tables)
+    if (top / "app.py").is_file() and (tree := parse(top / "app.py")) and "chalice" in imported_tops(tree):
+        return (
+            "app.py makes a chalice app, whose hidden folder .chalice was left out: zip with `zip -r app.zip .`, as "
+            '`*` does not match hidden names. If there is none, save {"version": "2.0"} as .chalice/config.json.'
+        )
     if (top / "app.py").is_file():
         return (
             "If it is a chalice app, the hidden folder .chalice was left out: zip with `zip -r app.zip .`, as `*` "

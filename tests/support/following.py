@@ -104,6 +104,18 @@ def _zappa_init(files: dict[str, str], _: _Match) -> Files:
     return {**files, "zappa_settings.json": json.dumps({"dev": {"app_function": "manage.app"}})}
 
 
+_STARLETTE = """from starlette.applications import Starlette
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+app = Starlette(routes=[Route("/", lambda request: JSONResponse({}))])
+"""
+
+
+def _to_starlette(files: dict[str, str], match: _Match) -> Files:
+    return {**files, match[1]: _STARLETTE, "requirements.txt": "starlette\n"}
+
+
 def _rights(files: dict[str, str], match: _Match) -> Files:
     policy = json.loads(files[".chalice/policy-dev.json"])
     policy["Statement"].append({"Effect": "Allow", "Action": match[1].split(", "), "Resource": "*"})
@@ -130,7 +142,7 @@ _EDITS: tuple[tuple[str, Callable[[dict[str, str], _Match], Files]], ...] = (
      r"Write module.object.* as in ([\w.]+)\.\n",
      _all_of),
     (r"(?s)Say it in auto-lambda.toml.*?:\n(.*)", lambda files, one: {**files, "auto-lambda.toml": one[1]}),
-    (r"any of: (\{.*?\}\}) as (\S+?)(?:;|$)", lambda files, one: {**files, one[2]: one[1]}),
+    (r"(?:any of|Save the settings): (\{.*?\}\}) as (\S+?)(?:;|$)", lambda files, one: {**files, one[2]: one[1]}),
     (r'(?s)File "([\w.]+)", line (\d+).*make the call inside a function', _call_later),
     (r"Set ([\w, ]+) under \[environment\]", _environment),
     (r"Map it under \[stages\] in auto-lambda.toml: (.+)\.", _stage),
@@ -157,6 +169,7 @@ _EDITS: tuple[tuple[str, Callable[[dict[str, str], _Match], Files]], ...] = (
      lambda files, one: _value(files, one[1], one[1].replace("-", "_"))),
     (r'"(\S+)" does not match "\^\[A-Za-z0-9_-\]', lambda files, one: _value(files, one[1], one[1].replace(".", "-"))),
     (r"the role of the function does not allow ([\w:, ]+)", _rights),
+    (r"(?s)(\S+) is an app of \w+, which only a server .* move its routes to Starlette", _to_starlette),
     (r"run `zappa init`", _zappa_init),
     (r"The zip holds only another one", lambda files, _: files),
 )  # fmt: skip

@@ -11,7 +11,7 @@ from pathlib import Path
 from builder.source.functions import logical_id
 from builder.source.guess.settings import app_modules, imported_tops
 from builder.source.modules import parse
-from builder.source.other_tools import function_name, function_table
+from builder.source.other_tools.tables import FunctionTable, function_name
 
 _EVENTS = ("event", "_event", "evt")
 _CONTEXTS = ("context", "_context", "ctx", "_ctx", "_")
@@ -32,8 +32,8 @@ def handler_tables(top: Path) -> str:
     for path, name in found:
         parts = path.with_suffix("").parts
         function = function_name("-".join(parts if in_module[path] == 1 else (*parts, name)))
-        table = function_table(function, {"handler": f'"{".".join((*parts, name))}"'})
-        tables.setdefault(logical_id(function), table)
+        table = FunctionTable(function, {"handler": f'"{".".join((*parts, name))}"'})
+        tables.setdefault(logical_id(function), str(table))
     return "\n".join(islice(tables.values(), _MOST))
 
 

@@ -14,11 +14,13 @@ Kind = Literal["wsgi", "asgi"]
 
 _WSGI = ("flask.Flask", "flask.app.Flask", "apiflask.APIFlask", "flask_openapi3.OpenAPI", "bottle.Bottle", "bottle.app",
          "bottle.default_app", "falcon.App", "falcon.API", "webapp2.WSGIApplication", "cherrypy.Application",
-         "pyramid.config.Configurator.make_wsgi_app", "web.application.wsgifunc", "dash.Dash.server")  # fmt: skip
+         "pyramid.config.Configurator.make_wsgi_app", "web.application.wsgifunc", "dash.Dash.server",
+         "eve.Eve")  # fmt: skip
 _ASGI = ("fastapi.FastAPI", "fastapi.applications.FastAPI", "starlette.applications.Starlette", "quart.Quart",
          "quart.app.Quart", "litestar.Litestar", "litestar.app.Litestar", "starlite.Starlite", "blacksheep.Application",
          "blacksheep.server.Application", "falcon.asgi.App", "sanic.Sanic", "esmerald.Esmerald", "ravyn.Ravyn",
-         "fasthtml.FastHTML", "fasthtml.common.FastHTML", "fasthtml.common.fast_app")  # fmt: skip
+         "fasthtml.FastHTML", "fasthtml.common.FastHTML", "fasthtml.common.fast_app", "responder.API",
+         "lilya.apps.Lilya", "muffin.Application", "connexion.AsyncApp")  # fmt: skip
 MADE_BY: Mapping[str, Kind] = {**dict.fromkeys(_WSGI, "wsgi"), **dict.fromkeys(_ASGI, "asgi")}
 """What makes an application, by its place in the framework's package."""
 
@@ -27,6 +29,7 @@ _SIGNATURES: Mapping[tuple[str, ...], Kind] = {
     ("environ", "start_response"): "wsgi",
     ("scope", "receive", "send"): "asgi",
 }
+_PASTE = (("global_config",), ("global_conf",))  # and the app's own settings by name
 _MOST_LOOKS = 20_000  # at expressions
 _DEEPEST = 5  # a function that calls another that makes the application, and so on
 
@@ -113,13 +116,16 @@ class AppCode:
         return False
 
     def factories(self, path: Path) -> list[str]:
-        """Return the names of a module's functions that make an application when they are called without arguments."""
+        """Return calls of a module's functions that make an application: without arguments, or as Paste does."""
         tree = self.tree(path)
         if tree is None:
             return []
         scope = _Scope(self, path, tree)
         functions = [one for one in tree.body if isinstance(one, ast.FunctionDef)]
-        return [one.name for one in functions if scope.returned(one, 0) and not _needs_arguments(one)]
+        makers = [one for one in functions if scope.returned(one, 0)]
+        return [f"{one.name}()" for one in makers if not _needs_arguments(one)] + [
+            f"{one.name}({{}})" for one in makers if _parameters(one) in _PASTE
+        ]
 
 
 class _Scope:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from auto_lambda.errors import AppError, Code
 from builder.source.documents import join_names
-from builder.source.guess.default_app import DefaultApp, default_app
+from builder.source.guess.missing_lines import MissingLine, hug_api, missing_line
 from builder.source.guess.objects import AppCode, AppObject
 from builder.source.modules import module_of, modules
 from builder.source.settings import ZAPPA_FILES
@@ -70,12 +70,15 @@ def guess(tree: Path, top: Path, *, fixed: bool = False) -> Guess | None:
         raise _ambiguous(found, tree)
     if found:
         return found[0]
-    factories = [(path, name) for path in paths for name in code.factories(path)]
-    for path, name in factories[:1]:
-        raise _only_factory(path, name, tree, _root(code, path, top, ceiling, fixed=fixed) or top)
+    factories = [(path, call) for path in paths for call in code.factories(path)]
+    for path, call in factories[:1]:
+        raise _only_factory(path, call, tree, _root(code, path, top, ceiling, fixed=fixed) or top)
     for path in paths:
-        if (parsed := code.tree(path)) and (default := default_app(parsed)):
-            raise _without_name(path.relative_to(tree), default)
+        if parsed := code.tree(path):
+            if line := missing_line(parsed):
+                raise _lacks(path.relative_to(tree), line)
+            if hug_api(parsed):
+                raise _of_hug(path, tree, _root(code, path, top, ceiling, fixed=fixed) or top)
     return None
 
 
@@ -195,21 +198,28 @@ def _names(found: Iterable[Guess]) -> Iterator[str]:
     return (next(iter(one.values.values())) for one in found)
 
 
-def _without_name(path: Path, default: DefaultApp) -> AppError:
-    where = f"in place of line {default.run}" if default.run else "as its last line"
+def _lacks(path: Path, line: MissingLine) -> AppError:
+    where = f"in place of line {line.instead}" if line.instead else "as its last line"
+    return AppError(
+        Code.NO_FRAMEWORK, f"{path} {line.why}", hint=f"Write into {path}, {where}: {line.text}",
+    )  # fmt: skip
+
+
+def _of_hug(path: Path, tree: Path, root: Path) -> AppError:
+    one = Guess(root, {"app_function": f"{_dotted(root, path)}.__hug_wsgi__"})
     return AppError(
         Code.NO_FRAMEWORK,
-        f"{path} adds routes to Bottle's default app, which it keeps by no name",
-        hint=f"Write into {path}, {where}: import bottle; app = bottle.default_app()",
+        f"{path.relative_to(tree)} is an API of hug's, whose app has a name that only hug makes",
+        hint=f"Save the settings: {one.text} as {shown(root, tree)}{FILE}",
     )
 
 
-def _only_factory(path: Path, name: str, tree: Path, root: Path) -> AppError:
-    module = _dotted(root, path)
+def _only_factory(path: Path, call: str, tree: Path, root: Path) -> AppError:
+    module, name = _dotted(root, path), call.partition("(")[0]
     return AppError(
         Code.NO_FRAMEWORK,
         f"{path.relative_to(tree)} defines {name}, which makes an app, but no module calls it and keeps the app",
-        hint=f"Add {shown(root, tree)}wsgi.py with two lines: from {module} import {name}; app = {name}()",
+        hint=f"Add {shown(root, tree)}wsgi.py with two lines: from {module} import {name}; app = {call}",
     )
 
 

@@ -146,7 +146,23 @@ def test_of_several_apps_none_is_chosen(tmp_path: Path, files: Mapping[str, str]
 @pytest.mark.parametrize(
     ("files", "told"),
     [
-        ({"app.py": "from chalice import Chalice\napp = Chalice('x')\n"}, ".chalice was left out"),
+        ({"app.py": "from chalice import Chalice\napp = Chalice('x')\n"}, "app.py makes a chalice app, whose hidden"),
+        ({"app.py": "x = 1\n"}, "If it is a chalice app, the hidden folder .chalice was left out"),
+        (
+            {"api/hello.py": "import hug\n@hug.get()\ndef hi(): return ''\n"},
+            'Save the settings: {"dev": {"app_function": "api.hello.__hug_wsgi__"}} as zappa_settings.json',
+        ),
+        (
+            {"site.py": "import cherrypy\nclass Root: ...\ncherrypy.quickstart(Root())\n"},
+            "Write into site.py, in place of line 3: import cherrypy; app = cherrypy.Application(Root())",
+        ),
+        (
+            {
+                "shop/__init__.py": "from pyramid.config import Configurator\ndef main(global_config, **settings):\n"
+                "    with Configurator(settings=settings) as config:\n        return config.make_wsgi_app()\n"
+            },
+            "Add wsgi.py with two lines: from shop import main; app = main({})",
+        ),
         ({"main.py": "x = 1\n"}, "no chalice, zappa or plain app"),
         ({"main.py": "from flask import Flask\napp = Flask(\n"}, "no chalice, zappa or plain app"),
         ({"main.py": FLASK, "zappa_settings.py": ""}, "run `zappa init`"),
