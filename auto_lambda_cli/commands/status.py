@@ -57,18 +57,14 @@ def queued(key: str) -> Receipt:
     return Receipt.from_json({"app": app.name, "stage": app.stage, "status": "queued"})
 
 
-def _print(apps: Iterable[drops.Entry]) -> None:
-    """Align all columns but the last one, which is neither padded nor wrapped: a URL can be copied, a line grepped."""
-    from rich.console import Console
-    from rich.text import Text
+def _print(entries: Iterable[drops.Entry]) -> None:
+    from auto_lambda_cli.tables import show
 
-    lines = [_HEADINGS, *map(_cells, apps)]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(_HEADINGS) - 1)]
-    console = Console(highlight=False)
-    for line in lines:
-        texts = [Text(f"{cell:<{width}}  ") for cell, width in zip(line, widths, strict=False)]
-        texts[_STATUS].stylize("bold" if line is _HEADINGS else COLOURS.get(line[_STATUS].split(":")[0], ""))
-        console.print(Text.assemble(*texts, line[-1]), soft_wrap=True)
+    show(_HEADINGS, map(_cells, entries), _style)
+
+
+def _style(column: int, cell: str) -> str:
+    return COLOURS.get(cell.split(":")[0], "") if column == _STATUS else ""
 
 
 _HEADINGS = ("app", "stage", "status", "when (UTC)", "where or why")

@@ -23,7 +23,7 @@ def following() -> Iterator[Show]:
     from rich.text import Text
 
     console = Console(stderr=True)
-    if not console.is_terminal:
+    if not console.is_terminal or console.is_dumb_terminal:
         yield _plainly()
         return
     with console.status("waiting for a worker") as status:

@@ -16,11 +16,13 @@ from botocore.exceptions import BotoCoreError, ClientError
 from auto_lambda.aws.autoscaling import AutoScalingGroup, GroupUnusable
 from auto_lambda.aws.session import client, make_session
 from auto_lambda.aws.sqs import Queue, QueueUnusable
+from auto_lambda.keys import DEFAULT_STAGE
 from auto_lambda.recent_attempts import LedgerUnusable, RecentAttempts
 from auto_lambda.redact import one_line
 from auto_lambda_cli.exits import Exit, leave, plain_errors, say, tell
-from auto_lambda_cli.progress.snapshot import Look, Snapshot
+from auto_lambda_cli.progress.snapshot import Look, Snapshot, Told
 from auto_lambda_cli.progress.view import COLOURS, WIDEST
+from auto_lambda_cli.tables import INDENT, lines
 from auto_lambda_cli.target import Target, choose, setting
 
 if TYPE_CHECKING:
@@ -97,9 +99,11 @@ def shown(title: str, *, as_json: bool) -> Iterator[Show]:
         yield _json_lines
     elif not console.is_terminal:
         yield blocks(Console(width=200), title)
+    elif console.is_dumb_terminal:
+        yield blocks(console, title)
     else:
         with Live(console=console, auto_refresh=False) as live:
-            yield lambda seen, problem: live.update(view(title, seen, problem), refresh=True)
+            yield lambda seen, problem: live.update(view(title, seen, problem, console.width), refresh=True)
 
 
 def _json_lines(seen: Snapshot, problem: str | None) -> None:
@@ -118,20 +122,27 @@ def blocks(console: Console, title: str) -> Show:
             tell(f"AWS says: {problem}; trying again")
         told = problem
         if not problem and seen.facts() != before:
-            console.print(view(title, seen, None), end="\n\n")
+            console.print(view(title, seen, None, console.width), end="\n\n")
             before = seen.facts()
 
     return show
 
 
-def view(title: str, seen: Snapshot, problem: str | None) -> RenderableType:
-    """Render a snapshot for people; ``problem`` is why there is none newer."""
+def view(title: str, seen: Snapshot, problem: str | None, width: int) -> RenderableType:
+    """Render a snapshot for people.
+
+    Args:
+        title: the line above.
+        seen: the snapshot.
+        problem: why there is none newer.
+        width: of the terminal.
+    """
     from rich.console import Group as Lines
     from rich.text import Text
 
     parts: list[RenderableType] = [Text(f"{seen.at:%Y-%m-%d %H:%M:%S} UTC  {title}", "bold"), _counts(seen)]
     parts += [_running(seen)] if seen.running else []
-    parts += [_last(seen)] if seen.last else []
+    parts += _last(seen, width) if seen.last else []
     parts += [_text(f"AWS says: {problem}; trying again", "red", most=None)] if problem else []
     return Lines(*parts)
 
@@ -158,12 +169,23 @@ def _running(seen: Snapshot) -> Table:
     return table
 
 
-def _last(seen: Snapshot) -> Table:
-    table = _table("last", "status", "when (UTC)", "where or why")
-    for told in seen.last:
-        status = _text(told.status, COLOURS.get(told.status, ""))
-        table.add_row(_text(told.app), status, f"{told.updated:%m-%d %H:%M:%S}", _text(told.what, most=None))
-    return table
+def _last(seen: Snapshot, width: int) -> list[RenderableType]:
+    """Return the latest receipts. A URL is never broken: a screen that is drawn again and again cannot be scrolled."""
+    rows = [
+        (one_line(it.app, WIDEST), it.status, f"{it.updated:%m-%d %H:%M:%S}", _fitting(it, width)) for it in seen.last
+    ]
+    return list(lines(("last", "status", "when (UTC)", "where or why"), rows, width, _style))
+
+
+def _fitting(told: Told, width: int) -> str:
+    if told.what.startswith("http") and len(told.what) + INDENT > width:
+        stage, _, name = told.app.partition("/")
+        return one_line(f"auto-lambda url {name}" + ("" if stage == DEFAULT_STAGE else f" -s {stage}"))
+    return one_line(told.what)
+
+
+def _style(column: int, cell: str) -> str:
+    return COLOURS.get(cell, "") if column == 1 else ""
 
 
 def _table(*headings: str) -> Table:

@@ -253,12 +253,16 @@ def until(
         time.sleep(every)
 
 
+def bare_environ() -> dict[str, str]:
+    """The environment of whoever has set nothing."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "AUTO_LAMBDA_"))}
+
+
 class LocalUp:
     """A process ``auto-lambda local up``."""
 
     def __init__(self, folder: Path, *options: str, **environ: str) -> None:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "AUTO_LAMBDA_"))}
-        self.environ = {**kept, "XDG_STATE_HOME": str(folder / "state"), **environ}
+        self.environ = {**bare_environ(), "XDG_STATE_HOME": str(folder / "state"), **environ}
         self.log = folder / "local-up.log"
         with self.log.open("w") as log:
             self.process = subprocess.Popen(

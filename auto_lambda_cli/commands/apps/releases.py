@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
 
 from auto_lambda.redact import one_line
 from auto_lambda_cli.commands.apps.common import Name, Stage, asked
@@ -25,6 +24,8 @@ def releases(
 
     Example: `auto-lambda releases shop --stage prod`
     """
+    from auto_lambda_cli.tables import show
+
     about = asked(name, stage, local=local, bucket=bucket)
     with plain_errors():
         told = ask(about.services, about.app)
@@ -36,21 +37,12 @@ def releases(
         say(json.dumps([it.as_json() for it in told.listed], indent=2))
     else:
         tell(f"{about.app}, {about.target}")
-        say(table(_HEADER, map(_cells, told.listed)))
+        show(_HEADER, map(_cells, told.listed))
 
 
 def _cells(one: ListedRelease) -> tuple[str, ...]:
     outcome = "live now" if one.live else (f"failed: {one.code}" if one.code else one.outcome or "")
     back = f" (again {one.rollback[: len(one.short)]})" if one.rollback else ""
     dropped = f"{one.dropped:%Y-%m-%d %H:%M:%S}" if one.dropped else ""
-    return (one.short, dropped, outcome + back, one.function_version or "", one.python or "", one.by or "")
-
-
-def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Align all columns but the last one, which is neither padded nor cut: it can be copied."""
-    lines = [tuple(header), *(tuple(map(one_line, row)) for row in rows)]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(header) - 1)]
-    return "\n".join(
-        "  ".join((*(f"{cell:<{width}}" for cell, width in zip(line, widths, strict=False)), line[-1])).rstrip()
-        for line in lines
-    )
+    cells = (one.short, dropped, outcome + back, one.function_version or "", one.python or "", one.by or "")
+    return tuple(map(one_line, cells))

@@ -114,8 +114,8 @@ def attempted(aws: Aws) -> None:
 def test_the_history_shows_every_attempt_the_newest_first(aws: Aws) -> None:
     attempted(aws)
     done = run("status", "--history", "shop")
-    live, failed, cut_short = done.stdout.splitlines()
-    assert done.exit_code == 0
+    heading, live, failed, cut_short = done.stdout.splitlines()
+    assert (done.exit_code, heading.split()[0]) == (0, "started")
     for line, words in (
         (live, ("2026-01-02 12:20:00", "live", "v2", "verify", "20.5 s", "worker-2")),
         (failed, ("12:10:00", "failed", "bad-config", "v1", "compile", "9.0 s", "worker-2")),
@@ -350,7 +350,7 @@ def test_the_followed_drop_and_the_live_table_are_clean_too(hostile: Aws) -> Non
         (Told(HOSTILE, "live", at, HOSTILE),),
     )
     console = Console(width=300, record=True, file=io.StringIO(), force_terminal=True, color_system=None)
-    console.print(view("title", seen, HOSTILE))
+    console.print(view("title", seen, HOSTILE, 300))
     printed = progress.words(receipt) + console.export_text()
     assert printed.count("vic") >= 6
     assert [character for character in "\x1b\x07\x9b\r\u202e" if character in printed] == []

@@ -35,9 +35,9 @@ BUSY = Snapshot(
 )
 
 
-def text(snapshot: Snapshot, problem: str | None = None) -> str:
-    console = Console(file=io.StringIO(), width=120)
-    console.print(view("bucket uploads on AWS", snapshot, problem))
+def text(snapshot: Snapshot, problem: str | None = None, width: int = 120) -> str:
+    console = Console(file=io.StringIO(), width=width)
+    console.print(view("bucket uploads on AWS", snapshot, problem, width))
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
 
@@ -55,6 +55,15 @@ def test_everything_that_goes_on_is_in_the_view() -> None:
         "dev/old live 01-02 12:00:00 https://shop.example/",
         "dev/bad failed 01-02 12:00:00 bad-config",
     ]
+
+
+@pytest.mark.parametrize(
+    ("width", "where"),
+    [(60, ["dev/old  live    01-02 12:00:00  https://shop.example/"]), (45, ["    https://shop.example/"]),
+     (24, ["    auto-lambda url old"])],
+)  # fmt: skip
+def test_a_url_is_never_broken_in_a_narrow_terminal(width: int, where: list[str]) -> None:
+    assert set(where) <= set(text(BUSY, width=width).splitlines())
 
 
 def test_what_is_not_known_is_not_made_up() -> None:
