@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import tempfile
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
-from drafts import ACCOUNT, APP, BOUNDARY, DOMAIN_OF_PIPELINE
+from drafts import ACCOUNT, APP, BOUNDARY, DOMAIN_OF_PIPELINE, SURROUNDINGS, Maker, rest_template
 
 from auto_lambda.model import Template
 from auto_lambda.namespace import Place
 from builder.protocol.flex import FlexMessage
+from worker.bundle.assemble import assemble
 from worker.bundle.flex.parts import EntrypointFile, FlexParts
-from worker.model import FlexTarget
+from worker.model import Bundle, DeployTarget, FlexTarget
 
 FLEX = FlexMessage(measure="requests_per_second", above=200.0, below=100.0)
 GIVEN = FlexTarget(
@@ -50,6 +53,19 @@ PARTS = FlexParts(
 def with_settings(parts: FlexParts = PARTS, **changed: Any) -> FlexParts:
     """The parts with other settings of the app."""
     return replace(parts, settings=parts.settings.model_copy(update=changed))
+
+
+FLEX_TARGET = replace(SURROUNDINGS, domain=DOMAIN_OF_PIPELINE)
+
+
+def flexing_bundle(
+    template: Template | None = None, target: DeployTarget = FLEX_TARGET, *, url: bool = True, **flex: Any
+) -> Bundle:
+    """A release with these settings of flex."""
+    maker = Maker(Path(tempfile.mkdtemp()), target)
+    built = maker.built(template or rest_template(), url=url)
+    changed = {"framework": "zappa", "flex": FLEX.model_copy(update=flex)}
+    return assemble(maker.app, replace(built, result=built.result.model_copy(update=changed)), maker._next(), target)
 
 
 def existing(template: Template, phase: str) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from worker.deploy.artifacts import store_artifacts, store_template
 from worker.deploy.bucket_notifications import BucketNotifications, BucketSubscription, check_buckets
 from worker.deploy.context import DeployContext
 from worker.deploy.drift import Drift
+from worker.deploy.flex.capacity import tight
 from worker.deploy.flex.fitness import require_fit
 from worker.deploy.flex.order import FlexOrder
 from worker.deploy.flex.packing import pack_entrypoint
@@ -128,6 +129,8 @@ class Deployer:
         check_buckets(bundle.notifications)
         pass_gate(bundle, access.target(self._target), access)
         require_fit(bundle, self._target)
+        if bundle.flex and (warning := tight(bundle.flex)):
+            context.warn(warning)
         flexed = self._flex.admit(bundle, known=previous is not None) if bundle.flex or _flexes(live) else None
         found = self._review(bundle, access, live, context)
         if access.rights == "granted":

@@ -15,14 +15,13 @@ from worker.bundle.flex.parts import EntrypointFile, FlexParts, drain_seconds
 from worker.bundle.flex.resolve import CannotResolve, StackValues, resolved
 from worker.bundle.publish import RELEASE_VARIABLE, alias_output
 from worker.bundle.references import referenced
+from worker.deploy.flex.capacity import task_processes
 from worker.deploy.flex.fitness import cannot_flex, domain_of
 from worker.deploy.flex.front import api_front
 from worker.model import Bundle, DeployTarget
 
 _DIGEST = re.compile(r"[a-z]+/([0-9a-f]{64})\.zip")
 _DEFAULT_MEMORY, _DEFAULT_TIMEOUT = 128, 3  # Lambda's
-_LEAST_MEMORY = 256  # MB for one process of a function
-_CORE = 1024  # CPU units
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +100,8 @@ def describe_task(bundle: Bundle, flex: FlexMessage, own: OwnStack, bucket: str)
     """
     function = bundle.template["Resources"][bundle.main]["Properties"]
     memory = function.get("MemorySize", _DEFAULT_MEMORY)
-    cores = max(1, flex.cpu // _CORE)
-    by_events = max(1, min(4 * cores, flex.memory // max(memory, _LEAST_MEMORY)))
-    front = api_front(bundle.template, bundle.main)
-    # What an API does before it calls the function, the bridge alone does as well.
-    kind = bundle.serves if front.only_passes else "lambda"
+    processes = task_processes(bundle, flex)
+    kind, front = processes.kind, api_front(bundle.template, bundle.main)
     payload = _payload(bundle.template)
     try:
         return describe(
@@ -123,7 +119,7 @@ def describe_task(bundle: Bundle, flex: FlexMessage, own: OwnStack, bucket: str)
                 function_version=function["Environment"]["Variables"][RELEASE_VARIABLE],
                 memory=memory,
                 timeout=function.get("Timeout", _DEFAULT_TIMEOUT),
-                processes=by_events if kind == "lambda" else cores,
+                processes=processes.number,
                 payload=payload,
                 front=front.described if kind == "lambda" and payload == "1.0" else None,
             )

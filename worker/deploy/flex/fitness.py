@@ -8,6 +8,7 @@ from auto_lambda.errors import AppError, Code
 from builder.protocol.flex import FlexMessage
 from worker.bundle.configuration import LAYER
 from worker.bundle.domains import DOMAIN_OUTPUT, front
+from worker.deploy.flex.capacity import overloads
 from worker.deploy.flex.front import api_front
 from worker.deploy.gate import apis
 from worker.deploy.gate.symbols import lone_symbol
@@ -48,6 +49,7 @@ def _reasons(bundle: Bundle, flex: FlexMessage, target: DeployTarget) -> Iterato
         yield from _name(bundle, flex, target)
         yield from _one_function(view, bundle.main)
         yield from api_front(bundle.template, bundle.main).reasons
+        yield from overloads(bundle, flex)
     yield from _protocols(view)
     if flex.variant == "standing-load-balancer":
         yield from _balanced(bundle, view)

@@ -21,6 +21,8 @@ from drafts import (
     rest_template,
 )
 from flex_parts import FLEX, GIVEN
+from flex_parts import FLEX_TARGET as TARGET
+from flex_parts import flexing_bundle as bundle
 
 from auto_lambda.errors import AppError, Code
 from auto_lambda.model import FrameworkName, Template
@@ -28,17 +30,6 @@ from builder.protocol.messages import DomainMessage
 from worker.bundle.assemble import assemble, renew
 from worker.deploy.flex.fitness import require_fit
 from worker.model import Bundle, DeployTarget
-
-TARGET = replace(SURROUNDINGS, domain=DOMAIN_OF_PIPELINE)
-
-
-def bundle(template: Template | None = None, target: DeployTarget = TARGET, *, url: bool = True, **flex: Any) -> Bundle:
-    maker = Maker(Path(tempfile.mkdtemp()), target)
-    built = maker.built(template or rest_template(), url=url)
-    asked = replace(
-        built, result=built.result.model_copy(update={"framework": "zappa", "flex": FLEX.model_copy(update=flex)})
-    )
-    return assemble(maker.app, asked, maker._next(), target)
 
 
 def refused(made: Bundle, target: DeployTarget = TARGET) -> str:
