@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
@@ -63,3 +63,39 @@ class Metrics:
             Statistics=["Maximum"],
         )
         return [point["Maximum"] for point in sorted(answer["Datapoints"], key=lambda point: point["Timestamp"])]
+
+    def several(
+        self, names: Mapping[str, str], dimensions: Mapping[str, str], start: datetime, end: datetime, period: int
+    ) -> dict[str, dict[int, float]]:
+        """Read several metrics at once: of each, the largest value of each period, by the second that it begins at.
+
+        Args:
+            names: of the metrics, by how the answer calls them.
+            dimensions: that all of them have.
+            start: of the first period, in UTC.
+            end: of the last, in UTC.
+            period: in seconds.
+        """
+        dimension = [{"Name": key, "Value": value} for key, value in dimensions.items()]
+        queries: Any = [
+            {
+                "Id": f"m{number}",
+                "Label": label,
+                "MetricStat": {
+                    "Metric": {"Namespace": self._namespace, "MetricName": name, "Dimensions": dimension},
+                    "Period": period,
+                    "Stat": "Maximum",
+                },
+            }
+            for number, (label, name) in enumerate(names.items())
+        ]
+        found: dict[str, dict[int, float]] = {label: {} for label in names}
+        labels = list(names)
+        pages = self._client.get_paginator("get_metric_data").paginate(
+            MetricDataQueries=queries, StartTime=start, EndTime=end, ScanBy="TimestampAscending"
+        )
+        for page in pages:
+            for result in page["MetricDataResults"]:
+                points = zip(result["Timestamps"], result["Values"], strict=True)
+                found[labels[int(result["Id"][1:])]].update((int(at.timestamp()), value) for at, value in points)
+        return found

@@ -77,7 +77,7 @@ class ObjectStore:
             answer = self._client.head_object(Bucket=bucket, Key=key, **_version(version))
         version = _real(answer.get("VersionId"))
         metadata = answer.get("Metadata") or {}
-        return Head(key, answer["ContentLength"], version, answer["LastModified"], metadata=metadata)
+        return Head(key, answer["ContentLength"], version, answer["LastModified"], answer.get("ETag"), metadata)
 
     def find(self, bucket: str, key: str, version: str) -> Head | None:
         """Read the metadata of a version that a person has named; None if there is no such version."""
@@ -115,6 +115,22 @@ class ObjectStore:
         """
         with _missing(key):
             return self._client.get_object(Bucket=bucket, Key=key)["Body"].read(at_most)
+
+    def get_part(self, bucket: str, key: str, first: int, at_most: int) -> bytes:
+        """Read so many bytes of an object from ``first`` on; none if it ends before that.
+
+        Raises:
+            ObjectMissing: it does not exist.
+        """
+        try:
+            with _missing(key):
+                wanted = f"bytes={first}-{first + at_most - 1}"
+                answer = self._client.get_object(Bucket=bucket, Key=key, Range=wanted)
+                return answer["Body"].read(at_most)
+        except ClientError as error:
+            if error.response.get("Error", {}).get("Code") in {"416", "InvalidRange"}:
+                return b""
+            raise
 
     def download(self, bucket: str, key: str, version: str | None, to: Path) -> None:
         """Download one version of an object.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -13,10 +14,11 @@ import typer
 from auto_lambda_cli.exits import Exit, leave, plain_errors, say, tell
 from auto_lambda_cli.options import AsJson, Bucket, Local
 from auto_lambda_cli.outcome import words
-from auto_lambda_cli.target import Target, app_named, choose, setting
+from auto_lambda_cli.queries.services import Services
+from auto_lambda_cli.target import app_named, choose, setting
 
 if TYPE_CHECKING:
-    from worker.operations.approve import Approvals, Waiting
+    from worker.operations.approve import Waiting
 
 
 def approve(
@@ -36,15 +38,16 @@ def approve(
 
     Example: `auto-lambda approve shop --stage prod`
     """
-    from auto_lambda.aws import sts
     from auto_lambda.aws.s3 import ObjectMissing
-    from auto_lambda.aws.session import client, make_session
+    from auto_lambda_cli.queries.operations import approvals as approving
+    from auto_lambda_cli.queries.operations import caller
 
     app = app_named(name, stage)
     target = choose(local=local, bucket=bucket)
     with plain_errors():
-        by = sts.whoami(client(make_session(), "sts"))
-        approvals = _approvals(target, by)
+        services = Services.of(target.bucket, os.environ)
+        by = caller(services)
+        approvals = approving(services, setting, by)
         try:
             waiting = approvals.waiting(app)
         except ObjectMissing as error:
@@ -60,21 +63,6 @@ def approve(
         _confirm(waiting, by, yes=yes)
         approvals.approve(waiting, by, datetime.now(UTC))
     tell(f"approved; it is deployed now: auto-lambda logs {words(app)} --follow")
-
-
-def _approvals(target: Target, by: str) -> Approvals:
-    from auto_lambda.aws.dynamodb import Table
-    from auto_lambda.aws.session import client, make_session
-    from auto_lambda.aws.sqs import Queue
-    from auto_lambda_cli.commands.grants import place_of
-    from worker.operations.approve import Approvals
-    from worker.records.ledger import Ledger
-
-    session = make_session()
-    ledger = Ledger(Table(client(session, "dynamodb"), setting("AUTO_LAMBDA_TABLE")))
-    queue = Queue(client(session, "sqs"), setting("AUTO_LAMBDA_QUEUE_URL"))
-    artifacts = setting("AUTO_LAMBDA_ARTIFACTS_BUCKET")
-    return Approvals(ledger, target.store(), artifacts, queue, target.bucket, place_of(by))
 
 
 def _show(waiting: Waiting) -> None:

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from auto_lambda.aws.s3 import ObjectStore
     from auto_lambda.grants import Grants
     from auto_lambda.keys import App
-    from auto_lambda.namespace import Place
 
 app = typer.Typer(
     no_args_is_help=True, rich_markup_mode="markdown", context_settings={"help_option_names": ["-h", "--help"]}
@@ -165,20 +164,12 @@ def check(
         raise typer.Exit(Exit.FAILED)
 
 
-def place_of(caller: str) -> Place:
-    """Return where the pipeline is, by the ARN of whoever calls and the region that is set."""
-    from auto_lambda.aws.session import make_session
-    from auto_lambda.namespace import Place
-
-    parts = caller.split(":")
-    return Place(parts[1], str(make_session().region_name), parts[4])
-
-
 def _check(checked: App) -> dict[str, Any]:
     from auto_lambda.aws import sts
     from auto_lambda.aws.dynamodb import Table
     from auto_lambda.aws.session import client, make_session
     from auto_lambda.grants import default_key, grants_key
+    from auto_lambda_cli.queries.operations import place_of
     from worker.deploy.rights.permissions import permissions_of
     from worker.deploy.rights.review import refused_lines, review
     from worker.deploy.rights.suggest import suggested, unused
@@ -190,7 +181,7 @@ def _check(checked: App) -> dict[str, Any]:
         raise leave(Exit.FAILED, f"{checked} is not live: there is nothing to compare with its grants")
     template = json.loads(store.get(_bucket(), live.template_key))
     own, shared = (_stored(store, key) for key in (grants_key(checked), default_key(checked.stage)))
-    grants, place = own.with_default(shared), place_of(sts.whoami(client(session, "sts")))
+    grants, place = own.with_default(shared), place_of(sts.whoami(client(session, "sts")), session.region_name)
     pipelines = (_bucket(), setting("AUTO_LAMBDA_TABLE"))
     found = review(checked, template, None, grants, place, pipelines)
     return {

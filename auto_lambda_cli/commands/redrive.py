@@ -3,29 +3,25 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import TYPE_CHECKING, Any
 
 from auto_lambda.redact import one_line
 from auto_lambda_cli.exits import Exit, counted, plain_errors, say, tell
+from auto_lambda_cli.queries.services import Services
 from auto_lambda_cli.target import choose, setting
 
 if TYPE_CHECKING:
     from worker.operations.redrive import DeadLetter
 
-VISIBILITY = 60  # seconds that listing the dead-letter queue may take
-
 
 def redrive(app: str | None, *, dry_run: bool, as_json: bool, local: bool, bucket: str | None) -> int:
     """List the messages in the dead-letter queue, and send them back to the queue."""
-    from auto_lambda.aws.session import client, make_session
-    from auto_lambda.aws.sqs import Queue
-    from worker.operations.redrive import Redrive
+    from auto_lambda_cli.queries.operations import redrive as redriving
 
     target = choose(local=local, bucket=bucket)
     with plain_errors():
-        sqs = client(make_session(), "sqs")
-        dead_letters = Queue(sqs, setting("AUTO_LAMBDA_DEAD_LETTER_QUEUE_URL"), VISIBILITY)
-        back = Redrive(dead_letters, Queue(sqs, setting("AUTO_LAMBDA_QUEUE_URL")), target.store(), target.bucket)
+        back = redriving(Services.of(target.bucket, os.environ), setting)
         rows = []
         for dead_letter in list(back.dead_letters()):
             if app and not any(app in (one, one.rpartition("/")[2]) for one in dead_letter.apps):

@@ -13,9 +13,22 @@ import uvicorn
 from auto_lambda_cli.console.access import ConsoleAddress, make_token
 from auto_lambda_cli.console.application import make_app
 from auto_lambda_cli.console.context import ConsoleContext
+from auto_lambda_cli.console.streams import Streams
 from auto_lambda_cli.running_stacks import HOST
 
 _GRACE = 2  # seconds for what is being answered when the console ends
+
+
+class _EndingStreams(uvicorn.Server):
+    """Ends the streams first when it ends: it waits for what is being answered, and they never end by themselves."""
+
+    def __init__(self, config: uvicorn.Config, streams: Streams) -> None:
+        super().__init__(config)
+        self._streams = streams
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._streams.ending.set()
+        await super().shutdown(sockets)
 
 
 class ConsoleServer:
@@ -30,8 +43,9 @@ class ConsoleServer:
     def __init__(self, context: ConsoleContext, *, port: int | None = None, token: str | None = None) -> None:
         self._socket = socket.create_server((HOST, port or 0), backlog=64)
         self.address = ConsoleAddress(self._socket.getsockname()[1], token or make_token())
+        self.streams = Streams(context)
         config = uvicorn.Config(
-            make_app(context, self.address),
+            make_app(context, self.address, self.streams),
             http="h11",
             ws="none",
             loop="asyncio",
@@ -42,7 +56,7 @@ class ConsoleServer:
             proxy_headers=False,
             timeout_graceful_shutdown=_GRACE,
         )
-        self._server = uvicorn.Server(config)
+        self._server = _EndingStreams(config, self.streams)
 
     def run(self) -> None:
         """Serve until `stop` is called. In a thread: in the main one, it would take the signals."""

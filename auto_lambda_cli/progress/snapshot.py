@@ -123,31 +123,38 @@ class Look:
         self._group = group
         self._history = history
         self._now = now
-        self._read: dict[str, tuple[str | None, Receipt | None]] = {}
+        self._newest = NewestReceipts()
 
     def __call__(self) -> Snapshot:
         """Take a snapshot."""
         queue = self._queue.depth()
         dead_letters = self._dead_letters.depth().visible if self._dead_letters else None
         capacity = self._group.capacity() if self._group else None
-        receipts = self._receipts()
+        receipts = self._newest.read(self._store, self._bucket)
         attempts = self._history.newest(NEWEST) if self._history else ()
         at = self._now()
         running, rest = divide(receipts, attempts, at)
-        return Snapshot(at, queue, dead_letters, capacity, running, tuple(map(_told, rest[:LAST])))
+        return Snapshot(at, queue, dead_letters, capacity, running, tuple(map(told, rest[:LAST])))
 
-    def _receipts(self) -> list[Receipt]:
-        """Return the latest receipts; each is read again only if it has changed."""
-        heads = [head for head in self._store.list(self._bucket, keys.PREFIX) if head.key.endswith(keys.RECEIPT_SUFFIX)]
+
+class NewestReceipts:
+    """The latest receipts of a bucket; each is read again only if it has changed."""
+
+    def __init__(self) -> None:
+        self._read: dict[str, tuple[str | None, Receipt | None]] = {}
+
+    def read(self, store: ReceiptStore, bucket: str) -> list[Receipt]:
+        """Return those that were written last."""
+        heads = [head for head in store.list(bucket, keys.PREFIX) if head.key.endswith(keys.RECEIPT_SUFFIX)]
         newest = nlargest(NEWEST, heads, key=lambda head: head.modified)
-        self._read = {head.key: self._receipt(head) for head in newest}
+        self._read = {head.key: self._receipt(store, bucket, head) for head in newest}
         return [receipt for _, receipt in self._read.values() if receipt]
 
-    def _receipt(self, head: Head) -> tuple[str | None, Receipt | None]:
+    def _receipt(self, store: ReceiptStore, bucket: str, head: Head) -> tuple[str | None, Receipt | None]:
         known = self._read.get(head.key)
         if known and head.etag is not None and known[0] == head.etag:
             return known
-        return head.etag, _parsed(self._store, self._bucket, head.key)
+        return head.etag, _parsed(store, bucket, head.key)
 
 
 def divide(
@@ -180,7 +187,8 @@ def _running(receipt: Receipt, attempt: Attempt | None, now: datetime) -> Runnin
     return Running(receipt.name, receipt.step or "fetch", max(0.0, seconds), receipt.worker or "?")
 
 
-def _told(receipt: Receipt) -> Told:
+def told(receipt: Receipt) -> Told:
+    """Tell a receipt in short."""
     what = receipt.error.code if receipt.error else receipt.url or receipt.function or ""
     return Told(receipt.name, receipt.status, _updated(receipt), what)
 

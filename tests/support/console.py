@@ -4,11 +4,42 @@ from __future__ import annotations
 
 import http.client
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from commands import BUCKET
+
+from auto_lambda.aws.dynamodb import Table
 from auto_lambda_cli.console.access import ConsoleAddress
+
+ARTIFACTS = "artifacts"
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineParts:
+    """Queues, ledger and buckets of a pipeline in moto."""
+
+    s3: Any
+    sqs: Any
+    table: Table
+    queue: str
+    dead_letters: str
+
+    def received(self) -> list[Any]:
+        """What a worker would get now."""
+        answer = self.sqs.receive_message(
+            QueueUrl=self.queue, MaxNumberOfMessages=10, MessageAttributeNames=["All"], WaitTimeSeconds=0
+        )
+        return list(answer.get("Messages", []))
+
+    def put_aside(self, key: str, **attributes: str) -> None:
+        """A message about a zip is in the dead-letter queue."""
+        told = {name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()}
+        item = {"eventName": "ObjectCreated:Put", "s3": {"bucket": {"name": BUCKET}, "object": {"key": key}}}
+        body = json.dumps({"Records": [item]})
+        self.sqs.send_message(QueueUrl=self.dead_letters, MessageBody=body, MessageAttributes=told)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,3 +96,25 @@ class Page:
             return ConsoleAnswer(answer.status, named, answer.read())
         finally:
             connection.close()
+
+    @contextmanager
+    def stream(self, path: str) -> Iterator[Iterator[tuple[str, Any]]]:
+        """The events of a stream, each with its data; a browser that has gone at the end."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.address.port, timeout=30)
+        try:
+            connection.request("GET", f"/{self.address.token}/{path}", headers=dict(self.more))
+            answer = connection.getresponse()
+            assert (answer.status, answer.headers["content-type"]) == (200, "text/event-stream; charset=utf-8")
+            yield _events(answer)
+        finally:
+            connection.close()
+
+
+def _events(answer: http.client.HTTPResponse) -> Iterator[tuple[str, Any]]:
+    name = ""
+    for line in answer:
+        field_name, _, value = line.decode().rstrip("\n").partition(": ")
+        if field_name == "event":
+            name = value
+        elif field_name == "data":
+            yield name, json.loads(value)

@@ -44,11 +44,11 @@ def promote(
 
     Example: `auto-lambda promote shop --from dev --to prod`
     """
-    from auto_lambda import drops, keys
     from auto_lambda.aws.s3 import ObjectMissing
     from auto_lambda_cli.outcome import Following, ended
-    from auto_lambda_cli.queries.releases import NoSuchRelease, release_id
-    from auto_lambda_cli.queries.state import state
+    from auto_lambda_cli.queries.promotion import NoSuchApp, NothingToPromote, plan_promotion
+    from auto_lambda_cli.queries.promotion import promote as run
+    from auto_lambda_cli.queries.releases import NoSuchRelease
     from auto_lambda_cli.target import app_named
 
     if from_ == to:
@@ -56,23 +56,19 @@ def promote(
     about, target_app = asked(name, from_, local=local, bucket=bucket), app_named(name, to)
     began = time.monotonic()
     with plain_errors():
-        seen = state(about.services, about.app)
-        if not seen.exists:
-            raise about.missing()
-        live = seen.live.release if seen.live else None
-        if release is None and live is None:
-            raise leave(
-                Exit.USAGE, f"{about.app} is not live: name a release, see: auto-lambda releases {words(about.app)}"
-            )
         try:
-            version = release_id(about.services, about.app, release) if release else str(live)
+            planned = plan_promotion(about.services, about.app, target_app.stage, release)
+            version = planned.source.version
             tell(f"{about.app} release {version} -> {target_app}, {about.target}")
             if dry_run:
                 return
-            source = keys.Promotion(about.app, version)
-            dropped = drops.promote(about.services.store, about.target.bucket, source, target_app)
+            dropped = run(about.services, planned)
+        except NoSuchApp:
+            raise about.missing() from None
+        except NothingToPromote as error:
+            raise leave(Exit.USAGE, f"{error}: name a release, see: auto-lambda releases {words(about.app)}") from None
         except NoSuchRelease as error:
             raise leave(Exit.USAGE, str(error)) from None
         except ObjectMissing:
-            raise leave(Exit.USAGE, f"the zip of release {release or live} is not in the bucket any more") from None
+            raise leave(Exit.USAGE, f"the zip of release {version} is not in the bucket any more") from None
     raise typer.Exit(ended(about.services.store, dropped, began, Following(wait, timeout, as_json)))

@@ -130,6 +130,7 @@ CALLS: Mapping[Operation, Mapping[Who, Asks]] = {
     ("cloudformation", "GetTemplate"): {_P: ANYTHING},
     ("cloudformation", "ListStackResources"): _STACK_CALLS,
     ("cloudformation", "UpdateStack"): {_P: ANYTHING},
+    ("cloudwatch", "GetMetricData"): {_P: ANYTHING},
     ("cloudwatch", "GetMetricStatistics"): {_P: ANYTHING},
     ("cloudwatch", "PutMetricData"): {_C: on("*", context={"cloudwatch:namespace": "AutoLambda"})},
     ("dynamodb", "BatchGetItem"): {_W: on(_TABLE)},
