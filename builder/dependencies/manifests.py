@@ -124,6 +124,8 @@ class _Reader:
             return None
         if path.suffix in (".lock", ".toml"):
             lines = self._with_project(beside, lines)
+        if path.suffix in (".cfg", ".py", ".txt") and not lines.hashes:
+            lines = self._with_setup(path.parent, lines)
         return Manifest(shown, lines, lines.names)
 
     def _incomplete(self, path: Path) -> Requirements | None:
@@ -164,6 +166,13 @@ class _Reader:
         shown = project.parent.relative_to(self._tree).as_posix()
         return replace(lines, local=(*lines.local, Local(project.parent, shown)))
 
+    def _with_setup(self, folder: Path, lines: Requirements) -> Requirements:
+        """Add the project of a setup.cfg or setup.py beside a manifest, if its packages are in ``src``."""
+        if folder in {one.path for one in lines.local} or not setup_files.is_in_src(folder, self._tree):
+            return lines
+        shown = folder.relative_to(self._tree).as_posix()
+        return replace(lines, local=(*lines.local, Local(folder, shown)))
+
 
 def with_requirements(manifest: Manifest, added: tuple[str, ...]) -> Manifest:
     """Add requirements to a manifest; it then has to be resolved even if it was complete."""
@@ -176,8 +185,8 @@ def with_runnable_pins(manifest: Manifest) -> tuple[Manifest, tuple[str, ...]]:
     lines = manifest.lines
     if manifest.complete or lines.hashes:
         return manifest, ()
-    requirements = [too_old.replaced(line) for line in lines.requirements]
-    constraints = [too_old.replaced(line) for line in lines.constraints]
+    requirements = [too_old.replaced(line, lines.names) for line in lines.requirements]
+    constraints = [too_old.replaced(line, lines.names) for line in lines.constraints]
     told = tuple(dict.fromkeys(warning for _, warning in (*requirements, *constraints) if warning))
     changed = replace(
         lines,

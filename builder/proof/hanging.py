@@ -12,11 +12,20 @@ from builder.diagnosis.tracebacks import with_names
 _FRAME = re.compile(r'  File "([^"\n]{1,4096})", line (\d{1,9}) in ([^\n]{1,500})')
 _MOST_FRAMES = 12
 _MODULE = "<module>"
+_SERVER = re.compile(r"^/opt/python/(?:werkzeug|uvicorn|hypercorn|waitress|bottle|cheroot|cherrypy|tornado|gevent)\b")
+_LOOPS = ("run", "serve", "start", "wait", "block")
+"""How the functions begin in which servers wait."""
 
 
 def is_importing(stack: str, shown: Mapping[Path, str]) -> bool:
     """Tell whether a module of the package was being imported."""
     return any(function == _MODULE for _, _, function in _frames(stack, shown))
+
+
+_SERVER = re.compile(
+    r"^/opt/python/(?:werkzeug|uvicorn|hypercorn|waitress|bottle|cheroot|cherrypy|tornado|gevent|daphne)\b"
+)
+_LOOPS = ("run", "serve", "start", "wait", "block")
 
 
 def place(stack: str, shown: Mapping[Path, str]) -> str:
@@ -31,6 +40,14 @@ def place(stack: str, shown: Mapping[Path, str]) -> str:
     return (
         "\n".join(["", "When it was stopped, it was at (most recent call last):", *map(clean, lines)]) if lines else ""
     )
+
+
+def server_line(stack: str, shown: Mapping[Path, str]) -> str | None:
+    """Return the line of the app at which it waits in a web server's own loop, None if it waits for anything else."""
+    frames = [(with_names(file, shown), line, name) for file, line, name in _frames(stack, shown)]
+    serves = any(_SERVER.search(file) and name.startswith(_LOOPS) for file, _, name in frames)
+    own = next(((file, line) for file, line, name in frames if name == _MODULE and not file.startswith("/")), None)
+    return clean(f"{own[0]}, line {own[1]}") if serves and own else None
 
 
 def _frames(stack: str, shown: Mapping[Path, str]) -> list[tuple[str, str, str]]:

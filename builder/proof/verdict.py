@@ -21,7 +21,7 @@ from builder.diagnosis.syntax import clean, syntax_error
 from builder.diagnosis.tracebacks import last_lines, with_names
 from builder.diagnosis.unset_variables import FailedImport, unset_variables
 from builder.proof.audit import TASK
-from builder.proof.hanging import place
+from builder.proof.hanging import place, server_line
 from builder.proof.starts import Start
 
 _MOST_ENTRIES = 20
@@ -138,8 +138,12 @@ def _too_slow(start: Start, result: Result, shown: Mapping[Path, str], init_seco
         what = f"{start.function} had not started after {init_seconds:g} seconds, which is all that Lambda allows"
     else:
         what = f"{start.function} started, but had not answered its first request after {start.seconds} seconds"
+    where = place(result.stack, shown)
+    if line := server_line(result.stack, shown):
+        hint = f'{line} starts a server when the app is imported: put that under `if __name__ == "__main__":`.'
+        return AppError(Code.INIT_TOO_SLOW, f"{what}{where}", hint=hint)
     return AppError(
-        Code.INIT_TOO_SLOW, f"{what}{place(result.stack, shown)}",
+        Code.INIT_TOO_SLOW, f"{what}{where}",
         hint="Do slow work and network calls inside functions, not at the top level of a module (there is no network "
         "while a package is tested).",
     )  # fmt: skip

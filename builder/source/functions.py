@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from auto_lambda.errors import AppError
 from auto_lambda.model import FrameworkName
 from builder.function_options import FunctionOptions
 from builder.schedule_expressions import refused
@@ -68,35 +69,44 @@ SETTINGS = tuple(_MEANINGS)
 """What a function's table may hold."""
 
 
-def read_functions(file: str, tables: Mapping[str, Any]) -> Mapping[str, FunctionOptions]:
-    """Read the tables of all functions.
+def read_functions(file: str, tables: Mapping[str, Any]) -> tuple[Mapping[str, FunctionOptions], AppError | None]:
+    """Read the tables of all functions; return what of them is right, and one error for all that is not.
 
     Args:
         file: its path in the zip, for messages.
         tables: by name.
-
-    Raises:
-        AppError: ``bad-config``; everything that is wrong is named at once.
     """
     if len(tables) > MOST_FUNCTIONS:
-        raise documents.bad_config(file, f"[functions] names more than {MOST_FUNCTIONS}", hint="Split the app.")
+        what = f"[functions] names more than {MOST_FUNCTIONS}"
+        return {}, documents.bad_config(file, what, hint="Split the app.")
     read: dict[str, FunctionOptions] = {}
     wrong: list[str] = []
     for name, table in tables.items():
         if not _NAME.fullmatch(name):
             wrong.append(f"{documents.short_repr(name)} can't be the name of a function")
             continue
-        try:
-            read[name] = FunctionOptions.model_validate(table)
-        except ValidationError as error:
-            wrong += [f"functions.{name}{one}" for one in _mistakes(error)]
-        else:
-            wrong += [f"functions.{name}.{one}" for one in _conflicts(read[name])]
+        found, mistakes = _read(table)
+        wrong += [f"functions.{name}{one}" for one in mistakes]
+        if found:
+            read[name] = found
+            wrong += [f"functions.{name}.{one}" for one in _conflicts(found)]
     wrong += _same_ids(read)
-    if wrong:
-        hint = f"A function's settings are: {', '.join(SETTINGS)}. Names are letters, digits, - and _, a letter first."
-        raise documents.bad_config(file, "; ".join(wrong[:10]), hint=hint)
-    return read
+    if not wrong:
+        return read, None
+    hint = f"A function's settings are: {', '.join(SETTINGS)}. Names are letters, digits, - and _, a letter first."
+    return read, documents.bad_config(file, "; ".join(wrong[:10]), hint=hint)
+
+
+def _read(table: Any) -> tuple[FunctionOptions | None, list[str]]:
+    """Return a function's settings without those that are wrong, and what is wrong with these."""
+    try:
+        return FunctionOptions.model_validate(table), []
+    except ValidationError as error:
+        mistakes = list(_mistakes(error))
+        bad = {one["loc"][0] for one in error.errors(include_url=False) if one["loc"]}
+    if not isinstance(table, dict) or "handler" in bad:
+        return None, mistakes
+    return FunctionOptions.model_validate({name: value for name, value in table.items() if name not in bad}), mistakes
 
 
 def logical_id(name: str) -> str:

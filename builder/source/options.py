@@ -100,6 +100,9 @@ def read(folder: Path, shown: str = "", problems: Problems | None = None) -> Opt
         )
         found.note([error])
     read = {key: found.attempt(_READERS[key], file, data[key]) for key in data if key in _READERS}
+    if "functions" in data and isinstance(tables := data["functions"], dict):
+        read["functions"], mistakes = read_functions(file, tables)  # what is right of them shows what else is wrong
+        found.note([mistakes] if mistakes else [])
     if problems is None:
         found.raise_all()
     return Options(**{key: value for key, value in read.items() if value is not None})
@@ -226,7 +229,8 @@ def _retention(file: str, value: Any) -> Retention:
 
 
 def _functions(file: str, value: Any) -> Mapping[str, FunctionOptions]:
-    return read_functions(file, _table(file, "functions", value))
+    _table(file, "functions", value)
+    return {}  # `read` reads them
 
 
 def _package(file: str, value: Any) -> Packaging:

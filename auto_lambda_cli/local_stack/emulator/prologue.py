@@ -27,6 +27,7 @@ def prepare(hidden: Sequence[str], execution_env: str) -> None:
     """
     own = Path.cwd().parent
     sys.path.remove(str(own))  # otherwise the folder `code` in it hides the module of that name
+    sys.path[:] = [re.sub(r"^/var/task(?=/|$)", str(Path.cwd()), one) for one in sys.path]  # an own PYTHONPATH
     temporary = own / "tmp"  # as in Lambda, no two instances share it
     temporary.mkdir(exist_ok=True)
     tempfile.tempdir = str(temporary)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 from builder.dependencies.requirement_lines import Requirements, parse, read_text
 from builder.source.modules import has_long_name
 
+_SRC = re.compile(r"""package_dir\s{0,9}=\s{0,99}(?:\{\s{0,99}['"]{2}\s{0,9}:\s{0,9}['"]|=\s{0,9})src\b""")
 _MAX_BYTES = 64 * 1024  # no project's own is longer
 
 
@@ -63,6 +65,18 @@ def setup_py(path: Path, tree: Path) -> Requirements | None:
                 found = names.get(value.id) if isinstance(value, ast.Name) else _literals(value)
                 return None if found is None else parse("\n".join(found), shown, path.parent, tree)
     return None
+
+
+def is_in_src(folder: Path, tree: Path) -> bool:
+    """Return whether a setup.cfg or setup.py says that its packages are in ``src``: they are found only once built."""
+    packages = folder / "src"
+    if not (folder / "setup.py").is_file() and not (folder / "pyproject.toml").is_file():
+        return False  # nothing would build it
+    if (packages / "__init__.py").is_file() or not any(packages.glob("*/__init__.py")):
+        return False
+    files = [folder / name for name in ("setup.cfg", "setup.py") if (folder / name).is_file()]
+    texts = [read_text(one, one.relative_to(tree).as_posix())[:_MAX_BYTES] for one in files]
+    return any(_SRC.search(text) for text in texts)
 
 
 def _assigned(module: ast.Module) -> Iterator[tuple[str, list[str]]]:

@@ -7,7 +7,7 @@ one just before could be imported as well; what came before that was not tried.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
@@ -30,6 +30,7 @@ OLDEST: Mapping[str, tuple[str, str]] = {
     "marshmallow": ("2.21", "3"),
     "networkx": ("2.4", "3"),
     "pyjwt": ("1.7", "2"),
+    "pydantic": ("1.10", "2"),
     "pymongo": ("3.6.1", "4"),
     "pyparsing": ("2.2.2", "3"),
     "pytz": ("2018.5", "3000"),
@@ -47,12 +48,21 @@ _RUNS_BEFORE: Mapping[str, str] = {"flask": "1"}
 """The release from which on they do not run, where older ones do."""
 
 
-def replaced(line: str) -> tuple[str, str | None]:
-    """Return a requirement with a pin that cannot run raised as little as possible, and a warning, None if it can."""
+_ONLY_WITH: Mapping[str, str] = {"pydantic": "fastapi"}
+"""What else an app has to require: pydantic runs, but takes no field called `not`, as FastAPI's own models have."""
+
+
+def replaced(line: str, others: Collection[str] = ()) -> tuple[str, str | None]:
+    """Return a requirement with a pin that cannot run raised as little as possible, and a warning, None if it can.
+
+    Args:
+        line: the requirement.
+        others: normalised names of all that the app requires.
+    """
     requirement = Requirement(line)
     name = canonicalize_name(requirement.name)
     pinned = _pinned(requirement)
-    if name not in OLDEST or pinned is None:
+    if name not in OLDEST or pinned is None or _ONLY_WITH.get(name, name) not in {name, *others}:
         return line, None
     first, end = OLDEST[name]
     if pinned >= Version(first) or pinned < Version(_RUNS_BEFORE.get(name, "0")):

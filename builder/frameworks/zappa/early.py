@@ -17,10 +17,16 @@ from builder.frameworks.zappa.template import template_problems
 from builder.lint.limits import why_reserved, why_too_large
 from builder.model import Options
 from builder.source import documents
-from builder.source.modules import binds, is_dotted, module_of, parse
+from builder.source.guess.objects import MADE_BY
+from builder.source.guess.places import made_by
+from builder.source.guess.servers import server_of
+from builder.source.modules import binds, is_dotted, module_of, parse, reachable
 from builder.source.problems import Problems
 from builder.source.python_path import VARIABLE
 from builder.source.settings import read_zappa
+
+_LOADED_BEFORE = frozenset({"site", "os", "sys", "io", "abc", "codecs", "types", "json", "logging", "re", "time"})
+"""Modules that are there before anything of the app is: one of the app by such a name is never imported."""
 
 _MODULE_HINT = "Write module.object, with the module's path from the folder of the settings file, as in app.app."
 _PYTHON2_HINT = "Port it to Python 3, or leave it out by `exclude`; Lambda runs no Python 2."
@@ -52,9 +58,38 @@ def file_problems(root: Path, stage: str | None, app: App, options: Options) -> 
         yield from _limit_problems(settings, options)
         yield from Modules(root, settings, options).problems()
         yield from _policy_problems(root, settings)
-    failed = [one for one in old_files(root) if not _is_excluded(one[0].relative_to(root), settings)]
-    if error := python2_error(root, failed, _PYTHON2_HINT):
+    if error := python2_error(root, _old(root, settings, loaded=True), _PYTHON2_HINT):
         yield error
+
+
+def old_code_warnings(root: Path, settings: StageSettings) -> tuple[str, ...]:
+    """Return a warning for code in Python 2 that is packaged, but not loaded with the app."""
+    error = python2_error(root, _old(root, settings, loaded=False), "")
+    return (f"{error.message.splitlines()[0]}; it would fail if anything imported it",) if error else ()
+
+
+def _old(root: Path, settings: StageSettings, *, loaded: bool) -> Iterator[tuple[Path, SyntaxError]]:
+    """Yield files that cannot be parsed, of those that are loaded with the app, or of the others."""
+    found = [one for one in old_files(root) if not _is_excluded(one[0].relative_to(root), settings)]
+    certain = _loaded(root, settings) if found else set()
+    for path, error in found:
+        # Django loads what is named in its settings and URLs, which are code: packages count, scripts don't.
+        package = bool(settings.values.get("django_settings")) and (path.parent / "__init__.py").is_file()
+        if (path in certain or package or not certain) == loaded:
+            yield path, error
+
+
+def _loaded(root: Path, settings: StageSettings) -> set[Path]:
+    """Return the modules that are imported with what the settings name; empty if nothing of that is in the zip."""
+    noting = StageSettings(settings.values, found=[])  # types are checked elsewhere
+    functions = [
+        noting.text("app_function"),
+        noting.text("lambda_handler"),
+        *(one for _, one in called_functions(noting)),
+    ]
+    names = {noting.text("django_settings"), *(one.rpartition(".")[0] for one in functions)}
+    entries = [path for name in names if name and (path := module_of(root, name))]
+    return {path for entry in entries for path, _ in reachable(root, entry)}
 
 
 def _limit_problems(settings: StageSettings, options: Options) -> Iterator[AppError]:
@@ -110,6 +145,8 @@ class Modules:
                 return None
             code = Code.COMPILE_FAILED if name in ("app_function", "django_settings") else Code.HANDLER_MISSING
             return AppError(code, f"{shown}, but there is no module {clean(module)!r}", hint=_MODULE_HINT)
+        if name == "app_function" and (error := self._not_callable(path, module, wanted)):
+            return error
         tree = parse(path)
         if not wanted or tree is None or binds(tree, wanted) or self._is_there(f"{module}.{wanted}"):
             return None
@@ -118,6 +155,25 @@ class Modules:
             Code.HANDLER_MISSING, f"{shown}, but {file} defines no {clean(wanted)!r}",
             hint="Correct the name in the settings, or define it there.",
         )  # fmt: skip
+
+    def _not_callable(self, path: Path, module: str, wanted: str) -> AppError | None:
+        """Return the error for an app that zappa cannot call as the settings say."""
+        if module in _LOADED_BEFORE:
+            what = f"app_function is in {path.name}, but Python has loaded a module {module!r} of its own before"
+            return AppError(Code.HANDLER_MISSING, what, hint=f"Rename {path.name}, and change app_function.")
+        tree = parse(path)
+        made = made_by(tree, wanted) if tree else ""
+        asgi = StageSettings(self._settings.values, found=[]).text("app_type") == "asgi"
+        if server := server_of(made):
+            what = f"app_function is an app of {server.name}, which only a server of its own can run"
+            return AppError(Code.COMPILE_FAILED, what, hint=server.hint)
+        if MADE_BY.get(made) == "asgi" and not asgi:
+            what = f"app_function is an ASGI app ({made}), and zappa would call it as a WSGI app"
+            return AppError(Code.BAD_CONFIG, what, hint='Add "app_type": "asgi" to the zappa settings.')
+        if MADE_BY.get(made) == "wsgi" and asgi:
+            what = f"app_function is a WSGI app ({made}), and app_type 'asgi' would have it called as an ASGI app"
+            return AppError(Code.BAD_CONFIG, what, hint="Remove app_type from the zappa settings.")
+        return None
 
     def _is_missing(self, module: str) -> bool:
         """Return whether a module is neither in the zip nor, as far as the manifests tell, installed."""

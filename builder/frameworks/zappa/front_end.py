@@ -24,7 +24,7 @@ from builder.frameworks.one_folder import join_packages
 from builder.frameworks.zappa import answer
 from builder.frameworks.zappa.answer import Packaged
 from builder.frameworks.zappa.brought import imported
-from builder.frameworks.zappa.early import file_problems
+from builder.frameworks.zappa.early import file_problems, old_code_warnings
 from builder.frameworks.zappa.events import called_functions, tasks_use_topic
 from builder.frameworks.zappa.patches import (
     CALL_LIVE_ALIAS,
@@ -140,6 +140,7 @@ class Zappa:
                 *parts.warnings,
                 *([not_named] if not_named else []),
                 *([_EVENTS_ONLY] if without_api else []),
+                *old_code_warnings(source.root, settings),
                 *_rights_warning(settings, code),
                 *_project_name_warning(settings, source),
             ),

@@ -27,3 +27,13 @@ def place(node: ast.expr, names: Mapping[str, str]) -> str:
         node = node.value
     base = names.get(node.id) if isinstance(node, ast.Name) else None
     return ".".join([base, *reversed(parts)]) if base else ""
+
+
+def made_by(tree: ast.Module, name: str) -> str:
+    """Return what makes the object that a module has by a name, as far as its last assignment shows it; else empty."""
+    values = [
+        node.value
+        for node in tree.body
+        if isinstance(node, ast.Assign) and any(isinstance(one, ast.Name) and one.id == name for one in node.targets)
+    ]
+    return place(values[-1], dict(imported(tree))) if values and isinstance(values[-1], ast.Call) else ""

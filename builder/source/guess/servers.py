@@ -20,7 +20,7 @@ _OWN_SERVER = (
 
 
 @dataclass(frozen=True, slots=True)
-class _Server:
+class Server:
     """A framework with a server of its own.
 
     Attributes:
@@ -35,29 +35,27 @@ class _Server:
 
 
 _SERVERS = (
-    _Server("aiohttp", ("aiohttp.web.Application", "aiohttp.web.run_app"), _OWN_SERVER),
-    _Server("Tornado", ("tornado.web.Application", "tornado.web.RequestHandler"), _OWN_SERVER),
-    _Server("Twisted", ("twisted.web.server.Site", "klein.Klein", "twisted.internet.reactor.run"), _OWN_SERVER),
-    _Server("Robyn", ("robyn.Robyn",), _OWN_SERVER),
-    _Server("websockets", ("websockets.serve", "websockets.asyncio.server.serve"), _SOCKETS),
-    _Server(
+    Server("aiohttp", ("aiohttp.web.Application", "aiohttp.web.run_app"), _OWN_SERVER),
+    Server("Tornado", ("tornado.web.Application", "tornado.web.RequestHandler"), _OWN_SERVER),
+    Server("Twisted", ("twisted.web.server.Site", "klein.Klein", "twisted.internet.reactor.run"), _OWN_SERVER),
+    Server("Robyn", ("robyn.Robyn",), _OWN_SERVER),
+    Server("websockets", ("websockets.serve", "websockets.asyncio.server.serve"), _SOCKETS),
+    Server(
         "Python's http.server",
         ("http.server.HTTPServer", "http.server.ThreadingHTTPServer", "socketserver.TCPServer"),
         _OWN_SERVER,
     ),
-    _Server("gRPC", ("grpc.server", "grpc.aio.server"), _OWN_SERVER),
-    _Server(
-        "Gradio", ("gradio.Blocks", "gradio.Interface", "gradio.ChatInterface", "gradio.TabbedInterface"), _SOCKETS
-    ),
-    _Server("NiceGUI", ("nicegui.ui.run",), _SOCKETS),
-    _Server("Shiny", ("shiny.App",), _SOCKETS),
-    _Server("Flet", ("flet.app", "flet.run"), _SOCKETS),
-    _Server("Panel", ("panel.serve",), _SOCKETS),
-    _Server("Bokeh", ("bokeh.server.server.Server", "bokeh.plotting.curdoc"), _SOCKETS),
-    _Server("Reflex", ("reflex.App",), _SOCKETS),
-    _Server("Chainlit", ("chainlit.on_message", "chainlit.on_chat_start"), _SOCKETS),
+    Server("gRPC", ("grpc.server", "grpc.aio.server"), _OWN_SERVER),
+    Server("Gradio", ("gradio.Blocks", "gradio.Interface", "gradio.ChatInterface", "gradio.TabbedInterface"), _SOCKETS),
+    Server("NiceGUI", ("nicegui.ui.run",), _SOCKETS),
+    Server("Shiny", ("shiny.App",), _SOCKETS),
+    Server("Flet", ("flet.app", "flet.run"), _SOCKETS),
+    Server("Panel", ("panel.serve",), _SOCKETS),
+    Server("Bokeh", ("bokeh.server.server.Server", "bokeh.plotting.curdoc"), _SOCKETS),
+    Server("Reflex", ("reflex.App",), _SOCKETS),
+    Server("Chainlit", ("chainlit.on_message", "chainlit.on_chat_start"), _SOCKETS),
 )
-_BY_PLACE: Mapping[str, _Server] = {place: one for one in _SERVERS for place in one.places}
+_BY_PLACE: Mapping[str, Server] = {place: one for one in _SERVERS for place in one.places}
 _SCRIPTS = {"streamlit": "Streamlit", "mesop": "Mesop", "marimo": "marimo"}
 """Packages whose apps are scripts that a server of theirs runs: whatever imports them is one."""
 
@@ -81,6 +79,11 @@ def server_app(top: Path) -> ServerApp | None:
                 f"{path.relative_to(top)} is an app of {name}, which only a server of its own can run", hint
             )
     return None
+
+
+def server_of(made: str) -> Server | None:
+    """Return the framework that makes an app, by the place of its class, None if it is none of these."""
+    return _BY_PLACE.get(made)
 
 
 def _found(tree: ast.Module) -> tuple[str, str] | None:

@@ -511,3 +511,45 @@ def test_a_line_of_debians_pip_is_left_out(tmp_path: Path) -> None:
     manifest = found(tmp_path, {"requirements.txt": "six\npkg-resources==0.0.0\npkg_resources==0.0.0\n"})
     assert names(manifest) == {"six"}
     assert "line 2" in manifest.warnings[0]
+
+
+SRC_CFG = (
+    "[metadata]\nname = acme-shop\n[options]\npackage_dir =\n    = src\npackages = find:\ninstall_requires =\n    six\n"
+)
+SRC_PY = "from setuptools import setup\nsetup(name='x', package_dir={'': 'src'}, install_requires=['six'])\n"
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"setup.cfg": SRC_CFG, "setup.py": "from setuptools import setup\nsetup()\n"},
+        {"setup.cfg": SRC_CFG, "pyproject.toml": "[build-system]\nrequires = ['setuptools']\n"},
+        {"setup.py": SRC_PY},
+        {"setup.py": SRC_PY, "requirements.txt": "six\n"},
+    ],
+)
+def test_a_project_whose_setup_says_that_its_packages_are_in_src_is_installed(
+    tmp_path: Path, files: dict[str, str]
+) -> None:
+    manifest = found(tmp_path, {**files, "src/shop/__init__.py": ""})
+    assert manifest.lines.requirements == ("six",)
+    assert [one.path for one in manifest.lines.local] == [tmp_path.resolve()]
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"setup.cfg": SRC_CFG, "src/shop/__init__.py": ""},  # nothing would build it
+        {"setup.py": SRC_PY, "src/shop.py": ""},
+        {"setup.py": SRC_PY, "src/__init__.py": "", "src/shop/__init__.py": ""},
+        {"setup.py": SRC_PY.replace("'src'", "'lib'"), "src/shop/__init__.py": ""},
+        {"setup.py": SRC_PY, "src/shop/__init__.py": "", "requirements.txt": "six --hash=sha256:" + "0" * 64},
+    ],
+)
+def test_a_project_whose_packages_are_elsewhere_is_not(tmp_path: Path, files: dict[str, str]) -> None:
+    assert found(tmp_path, files).lines.local == ()
+
+
+def test_a_project_that_its_requirements_name_is_installed_once(tmp_path: Path) -> None:
+    files = {"setup.py": SRC_PY, "requirements.txt": "-e .\nsix\n", "src/shop/__init__.py": ""}
+    assert len(found(tmp_path, files).lines.local) == 1

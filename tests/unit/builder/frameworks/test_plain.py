@@ -40,7 +40,7 @@ def compiled(folder: Path, text: str = "", files: Mapping[str, str] | None = Non
     for name, content in {"lambda_function.py": HANDLER, "auto-lambda.toml": text, **(files or {})}.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(content)
-    functions = read_functions("auto-lambda.toml", tomllib.loads(text).get("functions", {}))
+    functions = read_functions("auto-lambda.toml", tomllib.loads(text).get("functions", {}))[0]
     source = replace(make_source(root, "plain", app=APP), options=Options(functions=functions))
     work.mkdir(exist_ok=True)
     return Plain().compile(Built(source, "", None), work, quiet)
@@ -211,7 +211,7 @@ max_age = 60
 
 def test_whatever_a_plain_app_could_name_of_another_is_refused(tmp_path: Path) -> None:
     before = compiled(tmp_path, EVERY_SETTING)
-    functions = read_functions("auto-lambda.toml", tomllib.loads(EVERY_SETTING)["functions"])
+    functions = read_functions("auto-lambda.toml", tomllib.loads(EVERY_SETTING)["functions"])[0]
     draft = with_functions(before, functions, "3.12")
     (tmp_path / "made").mkdir()
     bundle = Maker(tmp_path / "made").bundle(draft.template, url=False, main="Work", asked=False)
@@ -340,7 +340,7 @@ def test_all_that_the_files_show_to_be_wrong_is_found_at_once(tmp_path: Path) ->
     """
     (tmp_path / "orders.py").write_text("def run(event, context): ...")
     (tmp_path / "old.py").write_text("print 'x'")
-    options = Options(functions=read_functions("auto-lambda.toml", tomllib.loads(text)["functions"]))
+    options = Options(functions=read_functions("auto-lambda.toml", tomllib.loads(text)["functions"])[0])
     found = list(Plain().problems(tmp_path, "dev", APP, options))
     assert [one.code for one in found] == [Code.MISSING_POLICY_FILE, Code.HANDLER_MISSING, Code.SYNTAX_ERROR]
     assert "functions.one calls orders.handle, but orders.py defines no 'handle'" in found[1].message

@@ -2,10 +2,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from builder.proof.hanging import is_importing, place
+from builder.proof.hanging import is_importing, place, server_line
 
 SHOWN = {Path("/var/task"): "", Path("/opt/python"): "/opt/python/"}
 STACK = """Stack (most recent call first):
@@ -41,3 +42,39 @@ def test_an_import_is_told_from_a_call() -> None:
 @given(st.text(max_size=300))
 def test_whatever_is_written_there_is_bounded(text: str) -> None:
     assert len(place(text, SHOWN)) < 10_000
+
+
+FOLDERS = {Path("/var/task"): "", Path("/layer/python"): "/opt/python/"}
+
+
+def frames_of(*frames: tuple[str, int, str]) -> str:
+    """A stack as faulthandler prints it, the innermost frame first."""
+    return "\n".join(f'  File "{file}", line {line} in {name}' for file, line, name in frames)
+
+
+@pytest.mark.parametrize(
+    ("server", "name"),
+    [("werkzeug/serving.py", "serve_forever"), ("uvicorn/server.py", "run"), ("waitress/server.py", "run"),
+     ("tornado/platform/asyncio.py", "start"), ("bottle.py", "run")],
+)  # fmt: skip
+def test_the_line_that_starts_a_server_is_told(server: str, name: str) -> None:
+    told = server_line(
+        frames_of(
+            (f"/layer/python/{server}", 823, name), ("/var/task/app.py", 6, "<module>"), ("/var/task/x.py", 1, "f")
+        ),
+        FOLDERS,
+    )
+    assert told == "app.py, line 6"
+
+
+@pytest.mark.parametrize(
+    "frames",
+    [
+        [("/var/task/app.py", 6, "<module>")],
+        [("/layer/python/requests/api.py", 59, "request"), ("/var/task/app.py", 6, "<module>")],
+        [("/layer/python/werkzeug/serving.py", 823, "serve_forever"), ("/var/task/app.py", 6, "handler")],
+        [("/layer/python/werkzeugs/serving.py", 823, "serve_forever"), ("/var/task/app.py", 6, "<module>")],
+    ],
+)
+def test_other_waiting_is_none_of_a_server(frames: list[tuple[str, int, str]]) -> None:
+    assert server_line(frames_of(*frames), FOLDERS) is None

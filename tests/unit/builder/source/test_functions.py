@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import tomllib
-from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -38,7 +37,10 @@ snap_start = true
 
 
 def read(text: str) -> dict[str, FunctionOptions]:
-    return dict(read_functions("auto-lambda.toml", tomllib.loads(text)["functions"]))
+    found, error = read_functions("auto-lambda.toml", tomllib.loads(text)["functions"])
+    if error:
+        raise error
+    return dict(found)
 
 
 def refused(text: str) -> str:
@@ -160,5 +162,13 @@ TABLE = st.dictionaries(st.sampled_from(SETTINGS) | st.text(max_size=8), ANYTHIN
 
 @given(st.dictionaries(st.sampled_from(["a", "b-c"]) | st.text(max_size=8), TABLE | ANYTHING, max_size=3))
 def test_whatever_is_written_is_read_or_refused(tables: dict[str, Any]) -> None:
-    with suppress(AppError):
-        assert set(read_functions("auto-lambda.toml", tables)) == set(tables)
+    found, error = read_functions("auto-lambda.toml", tables)
+    assert error or set(found) == set(tables)
+
+
+def test_what_is_right_of_a_function_is_read_all_the_same() -> None:
+    tables = {"work": {"handler": "work.run", "memory": 64, "colour": "red", "policy": "p.json"}, "b": {"handler": "x"}}
+    found, error = read_functions("auto-lambda.toml", tables)
+    assert found == {"work": FunctionOptions(handler="work.run", policy="p.json")}
+    assert error
+    assert all(word in error.message for word in ("work.memory is 64", "work.colour is no setting", "b.handler is 'x'"))

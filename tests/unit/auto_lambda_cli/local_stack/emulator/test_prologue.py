@@ -20,7 +20,7 @@ class ClientCreator:
 """
 
 
-def in_function(tmp_path: Path, code: str, botocore: str = "1.26.0") -> Any:
+def in_function(tmp_path: Path, code: str, botocore: str = "1.26.0", search: str = "") -> Any:
     """What code prints as JSON in the process of a function with some version of botocore."""
     package = tmp_path / "task" / "code" / "botocore"
     package.mkdir(parents=True)
@@ -30,9 +30,15 @@ def in_function(tmp_path: Path, code: str, botocore: str = "1.26.0") -> Any:
     (tmp_path / "task" / "program.py").write_text(program)
     done = subprocess.run(
         [sys.executable, tmp_path / "task" / "program.py"], cwd=package.parent, check=True, capture_output=True,
-        text=True, env={"AWS_ENDPOINT_URL": ENDPOINT, "SECRET": "x", "PYTHONPATH": str(package.parent)},
+        text=True, env={"AWS_ENDPOINT_URL": ENDPOINT, "SECRET": "x", "PYTHONPATH": f"{search}:{package.parent}"},
     )  # fmt: skip
     return json.loads(done.stdout)
+
+
+def test_lambdas_folder_of_the_code_on_pythonpath_is_the_functions_own(tmp_path: Path) -> None:
+    code = "import json; print(json.dumps(sys.path))"
+    found = in_function(tmp_path, code, search="/var/task/lib:/var/task:/var/tasks")
+    assert found[:3] == [str(tmp_path / "task" / "code" / "lib"), str(tmp_path / "task" / "code"), "/var/tasks"]
 
 
 MAKE = """

@@ -41,10 +41,18 @@ def test_all_others_stay_as_they_are(line: str) -> None:
     assert replaced(line) == (line, None)
 
 
+def test_old_pydantic_runs_but_not_with_fastapi() -> None:
+    assert replaced("pydantic==1.8.2", ["flask"]) == ("pydantic==1.8.2", None)
+    assert replaced("pydantic==1.10.2", ["fastapi"]) == ("pydantic==1.10.2", None)
+    changed, warning = replaced("pydantic==1.8.2", ["fastapi", "pydantic"])
+    assert Requirement(changed) == Requirement("pydantic>=1.10,<2")
+    assert "a release from 1.10 on is taken" in (warning or "")
+
+
 @given(name=st.sampled_from(sorted(OLDEST)), release=st.lists(st.integers(0, 30), min_size=1, max_size=4))
 def test_what_is_taken_is_never_older_than_what_was_pinned(name: str, release: list[int]) -> None:
     version = ".".join(map(str, release))
-    changed, warning = replaced(f"{name}=={version}")
+    changed, warning = replaced(f"{name}=={version}", ["fastapi"])
     first = OLDEST[name][0]
     assert (warning is not None) == (Version(_RUNS_BEFORE.get(name, "0")) <= Version(version) < Version(first))
     assert warning is None or first in str(Requirement(changed).specifier)

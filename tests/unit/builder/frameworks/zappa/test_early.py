@@ -9,7 +9,8 @@ import pytest
 
 from auto_lambda.errors import Code
 from auto_lambda.keys import App
-from builder.frameworks.zappa.early import file_problems
+from builder.frameworks.zappa.early import file_problems, old_code_warnings
+from builder.frameworks.zappa.settings import StageSettings
 from builder.model import Options
 
 APP = "def app(environ, start_response): ...\ndef job(event, context): ...\n"
@@ -37,7 +38,7 @@ def test_all_that_the_files_show_is_found_at_once(tmp_path: Path) -> None:
             {"function": "shop.job", "event_source": {"arn": "arn:aws:polly:us-east-1:123456789012:x"}},
         ],
     }  # fmt: skip
-    found = problems(tmp_path, settings, old='x = 1\nprint "two"\n')
+    found = problems(tmp_path, settings, shop=f"import old\n{APP}", old='x = 1\nprint "two"\n')
     told = "\n".join(message for _, message in found)
     for word in (
         "'alb_enabled'", "'assume_policy'", "app_function 'shop' is not of the form", "'policy.json'", "memory_size is",
@@ -203,11 +204,57 @@ def test_without_a_stage_the_code_is_looked_at(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("line", ["print 'x'", "exec 'x'", "x = 10L", "raise E, 'x'", "x = `1`", "if 1 <> 2: pass"])
 def test_python_2_is_known_by_its_syntax(tmp_path: Path, line: str) -> None:
-    ((code, message),) = problems(tmp_path, GOOD, old=f"x = 1\n{line}\n")
+    ((code, message),) = problems(tmp_path, GOOD, shop=f"import old\n{APP}", old=f"x = 1\n{line}\n")
     assert code == Code.SYNTAX_ERROR
     assert f"old.py, line 2 is written in Python 2: {line}" in message
 
 
 @pytest.mark.parametrize("text", ["def broken(:\n", "x = f'{x['01']}'\n", "type X = int\n", "if True:\nx = 1\n"])
 def test_another_syntax_error_is_left_to_the_python_that_the_app_gets(tmp_path: Path, text: str) -> None:
-    assert problems(tmp_path, GOOD, old=text) == []
+    assert problems(tmp_path, GOOD, shop=f"import old\n{APP}", old=text) == []
+
+
+@pytest.mark.parametrize("settings", [GOOD, {"lambda_handler": "shop.job"}, {"django_settings": "shop"}])
+def test_python_2_that_is_not_loaded_with_the_app_gives_a_warning(tmp_path: Path, settings: Mapping[str, Any]) -> None:
+    assert problems(tmp_path, settings, **{"scripts/old": "print 'x'\n"}) == []
+    (warning,) = old_code_warnings(tmp_path, StageSettings(settings))
+    assert warning.startswith("scripts/old.py, line 1 is written in Python 2: print 'x'; it would fail if")
+    assert old_code_warnings(tmp_path, StageSettings({**settings, "exclude": ["scripts"]})) == ()
+
+
+def test_django_loads_packages_that_no_import_names(tmp_path: Path) -> None:
+    files = {"shop/__init__": "", "shop/settings": "", "items/__init__": "", "items/models": "print 'x'\n"}
+    ((code, message),) = problems(tmp_path, {"django_settings": "shop.settings"}, **files)
+    assert (code, message[:15]) == (Code.SYNTAX_ERROR, "items/models.py")
+
+
+@pytest.mark.parametrize(
+    ("code", "more", "told"),
+    [
+        ("from fastapi import FastAPI\napp = FastAPI()\n", {}, "an ASGI app (fastapi.FastAPI), and zappa would call"),
+        ("import flask\napp = flask.Flask('x')\n", {"app_type": "asgi"}, "a WSGI app (flask.Flask), and app_type"),
+        ("from tornado.web import Application\napp = Application()\n", {}, "an app of Tornado, which only a server"),
+        ("from aiohttp import web\napp = web.Application()\n", {"app_type": "asgi"}, "an app of aiohttp"),
+    ],
+)
+def test_an_app_that_zappa_cannot_call_so(tmp_path: Path, code: str, more: Mapping[str, Any], told: str) -> None:
+    ((_, message),) = problems(tmp_path, {"app_function": "shop.app", **more}, shop=code)
+    assert told in message
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "from fastapi import FastAPI\napp = FastAPI()\napp = ASGIMiddleware(app)\n",
+        "app = make()\n",
+        "from x import app\n",
+    ],
+)
+def test_a_wrapped_app_may_be_right(tmp_path: Path, code: str) -> None:
+    assert problems(tmp_path, {"app_function": "shop.app"}, shop=code) == []
+
+
+def test_a_module_by_the_name_of_one_that_python_has_loaded_is_never_imported(tmp_path: Path) -> None:
+    ((code, message),) = problems(tmp_path, {"app_function": "site.app"}, site="app = 1\n")
+    assert code == Code.HANDLER_MISSING
+    assert "Python has loaded a module 'site' of its own" in message
