@@ -93,8 +93,10 @@ function openStream(path, handlers, { tell, lose }) {
   // Not EventSource's own: it gives up after an answer that is no stream.
   function retry() {
     source.close();
-    lose(true);
-    if (tries > 0) offline.set(true);
+    if (tries > 0) { // one is often only a moment
+      lose(true);
+      offline.set(true);
+    }
     clearTimeout(timer);
     if (!closed) timer = setTimeout(connect, RETRY_MS[Math.min(tries++, RETRY_MS.length - 1)]);
   }

@@ -5,9 +5,9 @@ import { Empty } from "../parts/basics.js";
 
 const LINES = [
   { name: "backlog_seconds", label: "backlog, s", color: "--accent", scale: "s" },
-  { name: "visible", label: "waiting", color: "--warn", scale: "n" },
-  { name: "busy", label: "busy workers", color: "--good", scale: "n" },
-  { name: "workers", label: "workers", color: "--muted", scale: "n" },
+  { name: "visible", label: "waiting", color: "--warn", scale: "n", dash: [6, 3] },
+  { name: "busy", label: "busy workers", color: "--good", scale: "n", dash: [2, 3] },
+  { name: "workers", label: "workers", color: "--muted", scale: "n", dash: [10, 4] },
 ];
 
 export function Plot({ series }) {
@@ -99,7 +99,7 @@ function options(lines, box, zoom) {
     cursor: { drag: { x: true, y: false } },
     scales: { s: { range: (_, __, max) => [0, Math.max(max * 1.05, 1)] }, n: { range: (_, __, max) => [0, Math.max(max * 1.05, 1)] } },
     axes: [axis, { ...axis, scale: "s", size: 56 }, { ...axis, scale: "n", side: 1, grid: { show: false }, size: 40 }],
-    series: [{}, ...lines.map(({ label, color: name, scale }) => ({ label, scale, stroke: () => color(name), width: 2, spanGaps: true, points: { show: false } }))],
+    series: [{}, ...lines.map(({ label, color: name, scale, dash }) => ({ label, scale, dash, stroke: () => color(name), width: 2, spanGaps: true, points: { show: false } }))],
     hooks: {
       setScale: [(plot, key) => {
         if (key !== "x") return;

@@ -1,6 +1,6 @@
 // The releases of an app: what was live, and what can be again.
 import { appPath, post } from "../lib/api.js";
-import { bytes, person } from "../lib/format.js";
+import { bytes, capitalized, person } from "../lib/format.js";
 import { useLoaded } from "../lib/loaded.js";
 import { go, linkTo } from "../lib/router.js";
 import { html, useEffect, useState } from "../lib/ui.js";
@@ -44,7 +44,7 @@ function Release({ release, ask, previous }) {
     </li>`;
 }
 
-const told = ({ outcome, live_since: since }) => (since && outcome !== "failed" ? "Was live" : (outcome ?? "Not known"));
+const told = ({ outcome, live_since: since }) => (since && outcome !== "failed" ? "Was live" : capitalized(outcome ?? "not known"));
 
 function facts({ dropped, by, rollback, framework, python, size, function_version: version }) {
   const what = [framework, python && `Python ${python}`, bytes(size), version && `version ${version}`].filter(Boolean).join(", ");
