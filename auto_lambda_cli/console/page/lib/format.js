@@ -50,6 +50,9 @@ export function nearestName(text, most = 40) {
     .replace(/-+$/, "");
 }
 
+// A pattern of the server's, as browsers take it in a field: there, a hyphen at the end of a class is escaped.
+export const fieldPattern = (pattern) => pattern.replace(/-\]/g, "\\-]");
+
 // A shell pattern of one path segment (*, ?), as an expression.
 export function globbed(pattern) {
   const escaped = pattern.replace(/[.+^${}()|[\]\\]/g, "\\$&");

@@ -11,7 +11,7 @@ export class LogView {
   constructor(box, { most = MOST, onFollow = () => {}, onCut = () => {} } = {}) {
     const lines = box.ownerDocument.createElement("div");
     box.append(lines);
-    Object.assign(this, { box, lines, most, onFollow, onCut });
+    Object.assign(this, { box, lines, most, onFollow, onCut, frame: 0 });
     this.clear();
     this.sized = new ResizeObserver(() => this.following && this.toEnd()); // a block's size is estimated until it is seen
     this.sized.observe(lines);
@@ -43,6 +43,12 @@ export class LogView {
       rest = rest.slice(end);
     }
     this.drop();
+    if (this.following && !this.frame) this.frame = requestAnimationFrame(() => this.caughtUp());
+  }
+
+  // Once a frame, however fast lines come: to scroll, the browser has to lay out all that is new.
+  caughtUp() {
+    this.frame = 0;
     if (this.following) this.toEnd();
   }
 
@@ -86,6 +92,7 @@ export class LogView {
 
   end() {
     this.sized.disconnect();
+    cancelAnimationFrame(this.frame);
     this.box.removeEventListener("scroll", this.scrolled);
     this.lines.remove();
   }

@@ -1,5 +1,5 @@
 // Small pieces that every view uses.
-import { get } from "../lib/api.js";
+import { isLogin } from "../lib/api.js";
 import { absolute, ago, capitalized } from "../lib/format.js";
 import { useNow } from "../lib/loaded.js";
 import { classes, html, useState } from "../lib/ui.js";
@@ -23,6 +23,7 @@ export const Loading = ({ what }) =>
 export const Empty = ({ title, children }) => html`<div class="empty"><p class="empty-title">${title}</p>${children}</div>`;
 
 export function Problem({ error, what, again }) {
+  if (isLogin(error)) return html`<p class="note">${capitalized(what || "this")}: not shown without a login.</p>`; // the banner says why
   return html`
     <div class="problem" role="alert">
       <p><strong>${what ? `${capitalized(what)} cannot be shown.` : ""}</strong> ${error.message}</p>
@@ -58,4 +59,8 @@ export function CopyButton({ text, what }) {
   return html`<button type="button" class="quiet" onClick=${copy}>${done ? "Copied" : `Copy ${what}`}</button>`;
 }
 
-export const helpFor = (help) => get(help);
+// The address of an app. Only what a browser opens as a page becomes a link.
+export function Address({ url, name }) {
+  if (!URL.canParse(url) || !["http:", "https:"].includes(new URL(url).protocol)) return html`<span class=${name}>${url}</span>`;
+  return html`<a class=${name} href=${url} target="_blank" rel="noreferrer noopener">${url}</a>`;
+}

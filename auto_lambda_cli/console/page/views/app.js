@@ -5,7 +5,7 @@ import { person, short } from "../lib/format.js";
 import { useStream } from "../lib/loaded.js";
 import { linkTo, TABS } from "../lib/router.js";
 import { html, useCallback, useEffect, useRef, useState } from "../lib/ui.js";
-import { Loading, Problem, Time } from "../parts/basics.js";
+import { Address, Loading, Problem, Time } from "../parts/basics.js";
 import { Configuration } from "./configuration.js";
 import { Deployment, headline } from "./deployment.js";
 import { DropZone } from "./drop.js";
@@ -43,12 +43,12 @@ export function AppPage({ app, tab, about }) {
     ${problem && seen && html`<${Problem} error=${problem} what="what happens now" />`}
     ${!seen && !failed && html`<${Loading} what=${app.name} />`}
     ${state && html`<${Live} app=${app} live=${state.live} unknown=${state.unknown} />`}
-    ${(state || seen?.parts.receipt) && html`
+    ${seen && failed?.code !== "no-such-app" && html`
       <${Tabs} app=${app} tab=${tab} />
       <div class="tab">
         ${tab === "deployment" && html`<${Deployment} app=${app} seen=${seen} log=${log} />`}
         ${tab === "log" && html`<${RuntimeLog} app=${app} live=${state?.live} />`}
-        ${tab === "releases" && html`<${Releases} app=${app} live=${state?.live} done=${state?.live?.release} />`}
+        ${tab === "releases" && html`<${Releases} app=${app} about=${about} live=${state?.live} done=${state?.live?.release} />`}
         ${tab === "configuration" && html`<${Configuration} app=${app} live=${state?.live} />`}
       </div>`}`;
 }
@@ -84,7 +84,7 @@ function Live({ live, unknown }) {
         ${live.by && html`, dropped by <span title=${live.by}>${person(live.by)}</span>`}
         ${what && ` · ${what}`}
       </p>
-      ${live.url && html`<p><a class="url" href=${live.url} target="_blank" rel="noreferrer noopener">${live.url}</a></p>`}
+      ${live.url && html`<p><${Address} url=${live.url} name="url" /></p>`}
       ${missing}
     </div>`;
 }

@@ -3,7 +3,7 @@ import { person } from "../lib/format.js";
 import { useLoaded } from "../lib/loaded.js";
 import { linkTo } from "../lib/router.js";
 import { html, useState } from "../lib/ui.js";
-import { Empty, Part, Problem, Status, Time } from "../parts/basics.js";
+import { Address, Empty, Part, Problem, Status, Time } from "../parts/basics.js";
 import { DropZone } from "./drop.js";
 
 const AT_WORK = new Set(["queued", "building", "deploying", "delayed"]);
@@ -62,7 +62,7 @@ function Row({ row }) {
       <div class="row-main">${title} <${Status} status=${row.status} step=${row.step} /></div>
       <div class="row-facts">${facts(row)}</div>
       ${row.error && html`<p class="row-error">${row.error.message}${row.app ? "" : ` ${row.error.hint ?? ""}`}</p>`}
-      ${row.url && row.live && html`<a class="row-url" href=${row.url} target="_blank" rel="noreferrer noopener">${row.url}</a>`}
+      ${row.url && row.live && html`<${Address} url=${row.url} name="row-url" />`}
     </li>`;
 }
 

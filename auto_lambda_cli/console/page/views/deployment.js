@@ -40,8 +40,8 @@ export function Deployment({ app, seen, log }) {
     ${state?.under_way?.reason && html`<div class="problem"><p>${state.under_way.reason}</p></div>`}
     ${receipt?.error && !waiting && html`<${Failed} app=${app} error=${receipt.error} receipt=${receipt} live=${state?.live} />`}
     ${receipt?.warnings?.length > 0 && html`<${Warnings} warnings=${receipt.warnings} />`}
-    <section aria-labelledby="build-log">
-      <h2 id="build-log">Build log</h2>
+    <section>
+      <h2>Build log</h2>
       <${Log} label="Build log" attach=${log.attach} empty=${log.empty ? "No line yet" : undefined} whole=${`${appPath(app)}/log`} />
     </section>
     ${receipt?.permissions && html`<${Permissions} permissions=${receipt.permissions} />`}

@@ -1,4 +1,5 @@
 // The fleet: what waits, who works, what failed for good.
+import { isLogin } from "../lib/api.js";
 import { count, seconds } from "../lib/format.js";
 import { useLoaded, useStream } from "../lib/loaded.js";
 import { linkTo } from "../lib/router.js";
@@ -40,7 +41,7 @@ function Figures({ parts }) {
 
 function Figure({ label, part, of, note = "", bad = false }) {
   const value = part.error ? "–" : of(part.value);
-  const why = part.error ? part.error.message : note;
+  const why = isLogin(part.error) ? "not shown without a login" : (part.error?.message ?? note);
   return html`<div class=${bad ? "figure bad" : "figure"} title=${why}><dt>${label}</dt><dd>${value}${part.error && html`<span class="unseen">${why}</span>`}</dd></div>`;
 }
 

@@ -1,13 +1,13 @@
 // The releases of an app: what was live, and what can be again.
 import { appPath, post } from "../lib/api.js";
-import { bytes, capitalized, person } from "../lib/format.js";
+import { bytes, capitalized, fieldPattern, person } from "../lib/format.js";
 import { useLoaded } from "../lib/loaded.js";
 import { go, linkTo } from "../lib/router.js";
 import { html, useEffect, useState } from "../lib/ui.js";
 import { Empty, Part, Time } from "../parts/basics.js";
 import { Confirm } from "../parts/dialog.js";
 
-export function Releases({ app, live, done }) {
+export function Releases({ app, about, live, done }) {
   const loaded = useLoaded(`${appPath(app)}/releases`);
   const [asked, ask] = useState(null); // {kind, release}
   useEffect(() => loaded.reload(), [done]); // another release went live
@@ -19,7 +19,7 @@ export function Releases({ app, live, done }) {
         <ul class="rows">${listed.map((release) => html`<${Release} key=${release.id} release=${release} ask=${ask} previous=${live?.previous} />`)}</ul>`}
     <//>
     ${asked?.kind === "rollback" && html`<${RollBack} app=${app} release=${asked.release} close=${() => ask(null)} />`}
-    ${asked?.kind === "promote" && html`<${Promote} app=${app} release=${asked.release} close=${() => ask(null)} />`}`;
+    ${asked?.kind === "promote" && html`<${Promote} app=${app} about=${about} release=${asked.release} close=${() => ask(null)} />`}`;
 }
 
 const OUTCOMES = { live: "good", failed: "bad" };
@@ -63,7 +63,7 @@ function RollBack({ app, release, close }) {
     <//>`;
 }
 
-function Promote({ app, release, close }) {
+function Promote({ app, about, release, close }) {
   const act = async (form) => {
     const { drop } = await post(`${appPath(app)}/promote`, { to: form.get("stage").trim(), release: release.id });
     go(linkTo.app(drop.app));
@@ -71,6 +71,6 @@ function Promote({ app, release, close }) {
   return html`
     <${Confirm} title=${`Promote ${app.name} ${release.short}`} yes="Promote" act=${act} close=${close}>
       <p>The same files and packages are deployed to another stage, with that stage's settings and configuration.</p>
-      <label>Stage <input name="stage" required maxlength="40" pattern="[a-z0-9][a-z0-9-]{0,39}" autocomplete="off" value=${app.stage === "prod" ? "" : "prod"} /></label>
+      <label>Stage <input name="stage" required maxlength="40" pattern=${fieldPattern(about.name_pattern)} autocomplete="off" value=${app.stage === "prod" ? "" : "prod"} /></label>
     <//>`;
 }
