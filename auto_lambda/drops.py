@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import IO, Any, Protocol, TypeVar, cast
 
 from botocore.exceptions import ClientError
 
@@ -72,6 +72,25 @@ def drop(
     store.upload(bucket, app.key, zip_path, progress, commit.metadata() if commit else None)
     head = _unless_denied(partial(store.head, bucket, app.key))  # who may write need not be allowed to read
     return Drop(app, bucket, app.key, head.version if head else None, sha256, zip_path.stat().st_size)
+
+
+class ZipStream(Protocol):
+    """A zip that is read once, from its beginning to its end. ``sha256`` and ``size`` are of what was read."""
+
+    @property
+    def sha256(self) -> str:
+        """In hexadecimal."""
+
+    @property
+    def size(self) -> int:
+        """In bytes."""
+
+
+def drop_stream(store: ObjectStore, bucket: str, app: keys.App, stream: ZipStream) -> Drop:
+    """Upload a zip as it comes in, under the app's key; see `drop`. If reading it fails, nothing is uploaded."""
+    store.upload_stream(bucket, app.key, cast("IO[bytes]", stream))
+    head = _unless_denied(partial(store.head, bucket, app.key))
+    return Drop(app, bucket, app.key, head.version if head else None, stream.sha256, stream.size)
 
 
 def again(store: ObjectStore, bucket: str, app: keys.App, version: str) -> Drop:

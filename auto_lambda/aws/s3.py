@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
@@ -170,6 +170,15 @@ class ObjectStore:
         self._client.upload_file(
             str(path), bucket, key, Callback=progress, ExtraArgs={"Metadata": dict(metadata)} if metadata else None
         )
+
+    def upload_stream(self, bucket: str, key: str, stream: IO[bytes]) -> None:
+        """Upload what a stream gives, in parts if it is large: one part at a time, so that memory is bounded.
+
+        What the stream raises is raised, and nothing of it is kept.
+        """
+        from boto3.s3.transfer import TransferConfig
+
+        self._client.upload_fileobj(stream, bucket, key, Config=TransferConfig(use_threads=False))
 
     def renew(
         self, bucket: str, key: str, version: str, metadata: Mapping[str, str], *, source: str | None = None

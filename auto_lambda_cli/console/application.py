@@ -16,6 +16,7 @@ from auto_lambda_cli.console.problems import Problem
 from auto_lambda_cli.console.requests import Answering, changes, reads
 from auto_lambda_cli.console.routes import about, apps, fleet, letters
 from auto_lambda_cli.console.routes import changes as changing
+from auto_lambda_cli.console.routes.drops import Drops, drop_folder, drop_zip
 from auto_lambda_cli.console.routes.log_file import log_file
 from auto_lambda_cli.console.streams import Streams
 from auto_lambda_cli.console.watching.app import AppWatch
@@ -52,11 +53,14 @@ _STREAMS = {
 
 def make_app(context: ConsoleContext, address: ConsoleAddress, streams: Streams) -> AsgiApp:
     """Make the console of a pipeline."""
+    drops = Drops(context)
     routes = [
         *(Route(path, reads(context, answering), methods=["GET"]) for path, answering in _READS.items()),
         *(Route(path, changes(context, answering), methods=["POST"]) for path, answering in _CHANGES.items()),
         *(Route(path, streams.endpoint(watch), methods=["GET"]) for path, watch in _STREAMS.items()),
         Route(f"{_APP}/log", log_file(context), methods=["GET"]),
+        Route("/api/drop", drops.endpoint(drop_zip), methods=["POST"]),
+        Route("/api/drop/folder", drops.endpoint(drop_folder), methods=["POST"]),
         Route("/{path:path}", PageFiles().get, methods=["GET"]),
     ]
     console = Starlette(routes=routes, exception_handlers={HTTPException: _nothing})

@@ -22,7 +22,7 @@ class DropLimits:
 
     zip_bytes: int = 5_000 * _MEGABYTE
     folder_files: int = 20_000
-    folder_bytes: int = 2_000 * _MEGABYTE
+    folder_bytes: int = 1_000 * _MEGABYTE
 
 
 class ConsoleContext:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import http.client
 import json
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -118,3 +119,11 @@ def _events(answer: http.client.HTTPResponse) -> Iterator[tuple[str, Any]]:
             name = value
         elif field_name == "data":
             yield name, json.loads(value)
+
+
+def eventually(happened: Callable[[], bool], seconds: float = 20) -> bool:
+    """Whether it has happened in time."""
+    deadline = time.monotonic() + seconds
+    while not happened() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return happened()

@@ -1,14 +1,13 @@
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 from commands import BUCKET
-from console import Page
+from console import Page, eventually
 from seen_pipeline import SeenPipeline
 
 from auto_lambda import drops
@@ -17,13 +16,6 @@ from auto_lambda_cli.console.streams import MOST, StreamEvent
 from auto_lambda_cli.console.watching.app import AppWatch
 
 APP = "api/apps/dev/shop/events"
-
-
-def eventually(happened: Callable[[], bool], seconds: float = 20) -> bool:
-    deadline = time.monotonic() + seconds
-    while not happened() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    return happened()
 
 
 def until(events: Iterator[tuple[str, Any]], name: str) -> Any:
