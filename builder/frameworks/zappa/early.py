@@ -20,7 +20,7 @@ from builder.source import documents
 from builder.source.guess.objects import MADE_BY
 from builder.source.guess.places import made_by
 from builder.source.guess.servers import server_of
-from builder.source.modules import binds, is_dotted, module_of, parse, reachable
+from builder.source.modules import binds, is_dotted, module_of, modules, parse, reachable
 from builder.source.problems import Problems
 from builder.source.python_path import VARIABLE
 from builder.source.settings import read_zappa
@@ -71,25 +71,23 @@ def old_code_warnings(root: Path, settings: StageSettings) -> tuple[str, ...]:
 def _old(root: Path, settings: StageSettings, *, loaded: bool) -> Iterator[tuple[Path, SyntaxError]]:
     """Yield files that cannot be parsed, of those that are loaded with the app, or of the others."""
     found = [one for one in old_files(root) if not _is_excluded(one[0].relative_to(root), settings)]
-    certain = _loaded(root, settings) if found else set()
-    for path, error in found:
-        # Django loads what is named in its settings and URLs, which are code: packages count, scripts don't.
-        package = bool(settings.values.get("django_settings")) and (path.parent / "__init__.py").is_file()
-        if (path in certain or package or not certain) == loaded:
-            yield path, error
+    certain = loaded_modules(root, settings) if found else set()
+    yield from (one for one in found if (one[0] in certain or not certain) == loaded)
 
 
-def _loaded(root: Path, settings: StageSettings) -> set[Path]:
-    """Return the modules that are imported with what the settings name; empty if nothing of that is in the zip."""
+def loaded_modules(root: Path, settings: StageSettings) -> set[Path]:
+    """Return the modules that are loaded with what the settings name; empty if nothing of that is in the zip.
+
+    Django loads what is named in its settings and URLs, which are code: all modules in packages count.
+    """
     noting = StageSettings(settings.values, found=[])  # types are checked elsewhere
-    functions = [
-        noting.text("app_function"),
-        noting.text("lambda_handler"),
-        *(one for _, one in called_functions(noting)),
-    ]
-    names = {noting.text("django_settings"), *(one.rpartition(".")[0] for one in functions)}
+    named = (noting.text("app_function"), noting.text("lambda_handler"), *(one for _, one in called_functions(noting)))
+    names = {noting.text("django_settings"), *(one.rpartition(".")[0] for one in named)}
     entries = [path for name in names if name and (path := module_of(root, name))]
-    return {path for entry in entries for path, _ in reachable(root, entry)}
+    found = {path for entry in entries for path, _ in reachable(root, entry)}
+    if noting.text("django_settings"):
+        found |= {path for path in modules(root) if (path.parent / "__init__.py").is_file()}
+    return found
 
 
 def _limit_problems(settings: StageSettings, options: Options) -> Iterator[AppError]:

@@ -24,7 +24,7 @@ from builder.frameworks.one_folder import join_packages
 from builder.frameworks.zappa import answer
 from builder.frameworks.zappa.answer import Packaged
 from builder.frameworks.zappa.brought import imported
-from builder.frameworks.zappa.early import file_problems, old_code_warnings
+from builder.frameworks.zappa.early import file_problems, loaded_modules, old_code_warnings
 from builder.frameworks.zappa.events import called_functions, tasks_use_topic
 from builder.frameworks.zappa.patches import (
     CALL_LIVE_ALIAS,
@@ -181,6 +181,7 @@ class Zappa:
 
 def _request(built: Built, out: Path) -> dict[str, Any]:
     source = built.source
+    loaded = loaded_modules(source.root, StageSettings(read_zappa(source.root).stage(source.config_stage)))
     return {
         "settings_file": read_zappa(source.root).file,
         "config_stage": source.config_stage,
@@ -189,6 +190,7 @@ def _request(built: Built, out: Path) -> dict[str, Any]:
         "function": source.app.function,
         "site": str(built.site) if built.site else None,
         "zip": str(out / "package.zip"),
+        "loaded": sorted(path.relative_to(source.root).as_posix() for path in loaded),
         # Set once the script runs: LD_LIBRARY_PATH, say, would keep it from starting, which counts as our failure.
         "environment": dict(source.options.environment),
     }

@@ -115,7 +115,7 @@ def package(request: dict[str, Any]) -> dict[str, Any]:
     if settings.get("prebuild_script"):
         hook("prebuild_script", cli.execute_prebuild_script)
     check_app(settings)
-    write_zip(cli, settings, Path(request["zip"]))
+    write_zip(cli, settings, Path(request["zip"]), request["loaded"])
     return {
         "settings": settings,
         "policies": {name: policy(settings[name]) for name in POLICY_FILES if settings.get(name)},
@@ -233,7 +233,7 @@ def policy(file: str) -> Any:
         raise Fault("config", f"the policy file {file!r} is not readable JSON: {one_line(error)}") from error
 
 
-def write_zip(cli: Any, settings: dict[str, Any], target: Path) -> None:
+def write_zip(cli: Any, settings: dict[str, Any], target: Path, loaded: list[str]) -> None:
     """Zip the app's own files except what the settings exclude, by zappa's rules and without dependencies."""
     with tempfile.TemporaryDirectory() as folder:
         venv = Path(folder, "no-virtualenv")
@@ -250,16 +250,14 @@ def write_zip(cli: Any, settings: dict[str, Any], target: Path) -> None:
             )
         except Exception as error:
             raise Fault("package", f"zappa could not package the app: {one_line(error)}") from error
-    check_syntax(target)
+    check_syntax(target, loaded)
 
 
-def check_syntax(target: Path) -> None:
-    """Parse each of the app's modules with this Python, without running them."""
+def check_syntax(target: Path, loaded: list[str]) -> None:
+    """Parse those of the app's modules that are loaded with it with this Python, without running them."""
     with zipfile.ZipFile(target) as file, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        for name in sorted(file.namelist()):
-            if not name.endswith(".py"):
-                continue
+        for name in sorted(set(loaded).intersection(file.namelist())):
             try:
                 compile(file.read(name), name, "exec", flags=ast.PyCF_ONLY_AST, dont_inherit=True)
             except SyntaxError as error:

@@ -280,8 +280,9 @@ def test_a_hook_that_ends_the_process_is_told(compile_zappa: Compile) -> None:
 @pytest.mark.parametrize(
     ("files", "code", "said"),
     [
-        ({"old.py": "print 'hello'\n"}, Code.SYNTAX_ERROR, "old.py, line 1 is written in Python 2"),
-        ({"bad.py": "x = 1\ndef f(:\n"}, Code.SYNTAX_ERROR, "bad.py, line 2"),
+        ({"shop.py": f"import old\n{APP}", "old.py": "print 'hello'\n"}, Code.SYNTAX_ERROR,
+         "old.py, line 1 is written in Python 2"),
+        ({"shop.py": f"import bad\n{APP}", "bad.py": "x = 1\ndef f(:\n"}, Code.SYNTAX_ERROR, "bad.py, line 2"),
         (settings(app_function="store.app"), Code.COMPILE_FAILED, "no module 'store'"),
         ({"store.py/x": "", **settings(app_function="store.app")}, Code.COMPILE_FAILED, "no module 'store'"),
         (settings(app_function="app"), Code.COMPILE_FAILED, "module.object"),
@@ -300,6 +301,12 @@ def test_what_is_wrong_is_told_with_its_own_code(
 ) -> None:
     error = refused(compile_zappa, files)
     assert (error.code, said in error.message) == (code, True), error.message
+
+
+def test_what_the_app_does_not_load_is_packaged_as_it_is(compile_zappa: Compile) -> None:
+    draft = compile_zappa({"scripts/old.py": "print 'hello'\n", "templates/{{x}}.py": "def f(:\n"})
+    assert (draft.code / "scripts" / "old.py").is_file()
+    assert any("scripts/old.py, line 1 is written in Python 2" in one for one in draft.warnings)
 
 
 @pytest.mark.parametrize(
