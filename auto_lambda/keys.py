@@ -21,6 +21,7 @@ _VERSION = re.compile(r"[A-Za-z0-9._~+/=-]{1,100}")  # S3's have 32 characters
 NAME_PATTERN = "[a-z0-9][a-z0-9-]{0,39}"
 """Of an app's name and of a stage."""
 _WORD = re.compile(NAME_PATTERN)
+_OTHER, _LONGEST = re.compile(r"[^a-z0-9]+"), 40
 _RESERVED = "al-"
 """Begins the names of stacks, ``al-<name>-<stage>``: of two apps, one would own names that begin with the other's."""
 _RULE = "use 1 to 40 lower-case letters, digits and hyphens, the first one not a hyphen"
@@ -40,9 +41,9 @@ class App:
     def __post_init__(self) -> None:
         for part, word in (("stage", self.stage), ("name", self.name)):
             if not _WORD.fullmatch(word):
-                raise BadKey(f"the {part} {word!r} is not valid: {_RULE}{_suggestion(word)}")
+                raise BadKey(f"the {part} {word!r} is not valid: {_RULE}{_suggestion(part, word)}")
         if f"{self.name}-".startswith(_RESERVED):
-            other = self.name.removeprefix(_RESERVED).removeprefix("al") or "app"
+            other = plain_name(self.name) or "app"
             raise BadKey(f"the name {self.name!r} is not valid: stacks begin with {_RESERVED!r}, for example {other!r}")
 
     def __str__(self) -> str:
@@ -116,9 +117,22 @@ def promotion(app: App, metadata: Mapping[str, str]) -> Promotion | None:
     return Promotion(App(stage, app.name), version)
 
 
-def _suggestion(word: str) -> str:
-    plain = unicodedata.normalize("NFKD", word).encode("ascii", "ignore").decode().lower()
-    better = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[:40]
+def plain_word(text: str) -> str:
+    """Return the nearest text that has only what names and stages may have; empty if nothing is left of it."""
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
+    return _OTHER.sub("-", plain).strip("-")[:_LONGEST].strip("-")
+
+
+def plain_name(text: str) -> str:
+    """Return the nearest text that an app may be called; empty if nothing is left of it."""
+    word = plain_word(text)
+    while f"{word}-".startswith(_RESERVED):
+        word = word.removeprefix("al").removeprefix("-")
+    return word
+
+
+def _suggestion(part: str, text: str) -> str:
+    better = plain_name(text) if part == "name" else plain_word(text)
     return f", for example {better!r}" if better else ""
 
 

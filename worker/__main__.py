@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import sys
+from argparse import ArgumentParser
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
@@ -171,4 +172,5 @@ def _poll_seconds(chosen: settings.WorkerSettings) -> int:
 
 
 if __name__ == "__main__":
+    ArgumentParser(prog="python -m worker", description="See `auto-lambda worker --help`.").parse_args()
     sys.exit(main())

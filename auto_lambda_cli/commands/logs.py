@@ -77,14 +77,12 @@ def print_log(
     store: ObjectStore, bucket: str, app: keys.App, *, follow: bool, sleep: Callable[[float], None] = time.sleep
 ) -> int:
     """Print to stdout, and return exit code 1 if there is no log, else 0."""
-    printed = ""
+    log = GrowingLog(store, bucket)
     while True:
         key, receipt = drops.latest(store, bucket, app)  # first, so that a final receipt comes with its whole log
-        text = _log(store, bucket, key)
-        if text is not None and text != printed:
-            say(added(printed, text), nl=False)
-            printed = text
-        if text is None and not follow:
+        if more := log.more(key):
+            say(more, nl=False)
+        if not log.found and not follow:
             tell(f"{app} has no log" + ("" if receipt else ": nothing was uploaded, or no worker has received it yet"))
             return Exit.FAILED
         if not follow or (receipt and receipt.final):
@@ -92,13 +90,35 @@ def print_log(
         sleep(0.5)
 
 
+class GrowingLog:
+    """A log that a worker writes anew each time that it grows; it is only read if it has changed.
+
+    Attributes:
+        found: whether there is a log.
+    """
+
+    def __init__(self, store: ObjectStore, bucket: str) -> None:
+        self._store = store
+        self._bucket = bucket
+        self._etag: str | None = None
+        self._text = ""
+        self.found = False
+
+    def more(self, upload_key: str) -> str:
+        """Return what was added since the last call."""
+        key = keys.log_key(upload_key)
+        try:
+            head = self._store.head(self._bucket, key)
+            if self.found and head.etag == self._etag:
+                return ""
+            text = self._store.get(self._bucket, key).decode(errors="replace")
+        except ObjectMissing:
+            return ""
+        more = added(self._text, text) if self.found else text
+        self._etag, self._text, self.found = head.etag, text, True
+        return more
+
+
 def added(before: str, now: str) -> str:
     """Return what to print after ``before``: the rest, or all of it if another deployment has begun."""
     return now[len(before) :] if now.startswith(before) else f"\n{now}"
-
-
-def _log(store: ObjectStore, bucket: str, key: str) -> str | None:
-    try:
-        return store.get(bucket, keys.log_key(key)).decode(errors="replace")
-    except ObjectMissing:
-        return None

@@ -24,10 +24,24 @@ def following() -> Iterator[Show]:
 
     console = Console(stderr=True)
     if not console.is_terminal or console.is_dumb_terminal:
-        yield _plainly()
+        yield with_changes_of_worker(_plainly())
         return
     with console.status("waiting for a worker") as status:
-        yield lambda receipt: status.update(Text(words(receipt)))
+        yield with_changes_of_worker(lambda receipt: status.update(Text(words(receipt))))
+
+
+def with_changes_of_worker(show: Show) -> Show:
+    """Also tell when another worker goes on with a drop: after the death of the first one, say."""
+    before = ""
+
+    def shown(receipt: Receipt) -> None:
+        nonlocal before
+        if before and receipt.worker and receipt.worker != before:
+            tell(one_line(f"worker {before} has given it up or was lost; {receipt.worker} goes on from the beginning"))
+        before = receipt.worker or before
+        show(receipt)
+
+    return shown
 
 
 def words(receipt: Receipt) -> str:

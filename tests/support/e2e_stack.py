@@ -231,11 +231,14 @@ class Stack:
         """What ``live`` points at."""
         return str(self.lambda_.get_alias(FunctionName=function, Name="live")["FunctionVersion"])
 
-    def cli(self, *arguments: str, seconds: float = 150) -> subprocess.CompletedProcess[str]:
+    def cli(
+        self, *arguments: str, typed: str = "", seconds: float = 150, **environ: str
+    ) -> subprocess.CompletedProcess[str]:
         """Run our command line as in another terminal of the same user: it finds the stack by itself."""
         return subprocess.run(
-            [AUTO_LAMBDA, *arguments], env=self.environ, capture_output=True, text=True, timeout=seconds, check=False
-        )
+            [AUTO_LAMBDA, *arguments], env={**self.environ, **environ}, capture_output=True, text=True, input=typed,
+            timeout=seconds, check=False,
+        )  # fmt: skip
 
 
 def until(

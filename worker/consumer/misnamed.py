@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
-
-from auto_lambda.keys import DEFAULT_STAGE, ENDINGS, PREFIX, SUFFIX, App, BadKey, parse
+from auto_lambda.keys import DEFAULT_STAGE, ENDINGS, PREFIX, SUFFIX, App, BadKey, parse, plain_name, plain_word
 
 ANNOUNCED = (
     ".zip", ".ZIP", ".Zip", ".tar.gz", ".TAR.GZ", ".tgz", ".TGZ", ".tar.bz2", ".tar.xz", ".tar", ".TAR", ".7z", ".rar",
@@ -13,8 +10,6 @@ ANNOUNCED = (
 """The endings that the bucket announces: its filters tell cases apart. No ending may be the end of another one."""
 _STAGES = frozenset({"dev", "development", "prod", "production", "qa", "stage", "staging", "test", "testing"})
 _FOLDERS = frozenset({"app", "apps"})
-_OTHER = re.compile(r"[^a-z0-9]+")
-_LONGEST = 40
 _ANY_NAME = "app"
 
 
@@ -47,7 +42,7 @@ def reason(key: str) -> str:
 def nearest(key: str) -> str:
     """Return the valid key that is nearest to one."""
     ending = _ending(key) or ""
-    parts = [_word(part) for part in key[: len(key) - len(ending)].split("/")]
+    parts = [plain_word(part) for part in key[: len(key) - len(ending)].split("/")]
     if len(parts) > 1 and parts[0] in _FOLDERS:
         del parts[0]
     *folders, name = parts
@@ -55,21 +50,9 @@ def nearest(key: str) -> str:
     after = folders[folders.index(stage) + 1 :] if stage else []
     name = after[0] if after and after[0] else name
     short = not folders
-    app = App(stage or DEFAULT_STAGE, _name(name))
+    app = App(stage or DEFAULT_STAGE, plain_name(name) or _ANY_NAME)
     return f"{PREFIX}{app.name}{SUFFIX}" if short else app.key
 
 
 def _ending(key: str) -> str | None:
     return next((ending for ending in ENDINGS if key.lower().endswith(ending)), None)
-
-
-def _word(text: str) -> str:
-    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
-    return _OTHER.sub("-", plain).strip("-")[:_LONGEST].strip("-")
-
-
-def _name(word: str) -> str:
-    """Return a word without what stacks begin with."""
-    while f"{word}-".startswith("al-"):
-        word = word.removeprefix("al").removeprefix("-")
-    return word or _ANY_NAME

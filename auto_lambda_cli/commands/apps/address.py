@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-
-import typer
+import webbrowser
 
 from auto_lambda_cli.commands.apps.common import ChosenApp, Name, Stage, asked
 from auto_lambda_cli.exits import Exit, leave, plain_errors, say, tell
@@ -37,7 +36,7 @@ def open_(name: Name, stage: Stage = "dev", local: Local = False, bucket: Bucket
     say(found)
     if not found.startswith(("https://", "http://")):
         raise leave(Exit.FAILED, "that is no web address, so it is not opened")
-    if typer.launch(found) != 0:
+    if not webbrowser.open(found):
         tell("no browser could be opened")
 
 

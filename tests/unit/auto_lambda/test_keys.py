@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -50,12 +52,23 @@ def test_a_bad_key_is_refused_with_the_wrong_part_named(key: str, named: str) ->
 
 
 @pytest.mark.parametrize(
-    ("name", "better"), [("my_app", "my-app"), ("My Shop", "my-shop"), ("Shöp!", "shop"), ("x" * 50, "x" * 40)]
-)
+    ("name", "better"), [("my_app", "my-app"), ("My Shop", "my-shop"), ("Shöp!", "shop"), ("x" * 50, "x" * 40),
+     ("al_shop", "shop"), ("AL-AL-shop", "shop"), ("al-shop", "shop")],
+)  # fmt: skip
 def test_a_refused_name_comes_with_one_that_works(name: str, better: str) -> None:
     with pytest.raises(BadKey, match=f"for example '{better}'"):
         App("dev", name)
     assert App("dev", better)
+
+
+@given(st.text(max_size=60))
+def test_whatever_a_name_is_the_one_that_is_proposed_works(text: str) -> None:
+    for part in ("name", "stage"):
+        try:
+            App(**{"name": "shop", "stage": "dev", part: text})
+        except BadKey as error:
+            if proposed := re.search(r"for example '([a-z0-9-]*)'$", str(error)):
+                App(**{"name": "shop", "stage": "dev", part: proposed[1]})
 
 
 def test_what_lies_beside_an_upload() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from dashboard import PICTURES, Run, body, digest, draw, save
 from PIL import Image
+from pipeline_template import read_template
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +37,14 @@ def test_no_widget_covers_another() -> None:
         assert not cells & taken
         assert max(x for x, _ in cells) < 24
         taken |= cells
+
+
+def test_the_alarm_that_rings_when_nothing_is_measured_comes_first_and_is_named() -> None:
+    (widget,) = (one["properties"] for one in body()["widgets"] if one["type"] == "alarm")
+    alarms = [name.removesuffix(".Arn") for name in widget["alarms"]]
+    first, resources = alarms[0], read_template()["Resources"]
+    assert [it for it in alarms if resources[it]["Properties"]["TreatMissingData"] == "breaching"] == [first]
+    assert first in widget["title"]
 
 
 def test_one_app_is_chosen_by_its_name_and_stage() -> None:

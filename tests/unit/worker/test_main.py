@@ -48,3 +48,8 @@ def test_without_bubblewrap_the_process_ends_and_says_what_to_install(tmp_path: 
     assert done.returncode == 2, done.stderr
     assert "bubblewrap is not installed: `apt-get install bubblewrap` or `dnf install bubblewrap`" in done.stderr
     assert "AUTO_LAMBDA_SANDBOX=off" in done.stderr
+
+
+def test_help_needs_no_settings() -> None:
+    done = subprocess.run([sys.executable, "-m", "worker", "--help"], capture_output=True, text=True, check=False)
+    assert (done.returncode, "auto-lambda worker --help" in done.stdout) == (0, True), done.stderr

@@ -20,6 +20,7 @@ from typer.testing import CliRunner
 from auto_lambda import __version__
 from auto_lambda.aws.s3 import Head, ObjectMissing, ObjectStore
 from auto_lambda_cli.app import app
+from auto_lambda_cli.commands import logs
 from checker.__main__ import _options
 
 FAILED = {"code": "bad-config", "message": "config.json: line 3", "hint": "Mend line 3."}
@@ -247,13 +248,27 @@ def test_following_a_log_prints_what_is_added_and_ends_with_the_deployment(
             Bucket=BUCKET, Key="apps/dev/shop.receipt.json", Body=json.dumps({**RECEIPT, "status": status}).encode()
         )
 
-    from auto_lambda_cli.commands import logs
-
     put(b"one\n", "building")
     defaults = logs.print_log.__kwdefaults__
     assert defaults
     monkeypatch.setitem(defaults, "sleep", lambda _: put(b"one\ntwo\n", "live"))
     assert run("logs", "shop", "--follow").stdout == "one\ntwo\n"
+
+
+def test_a_log_that_has_not_grown_is_not_read_again(s3: Any) -> None:
+    s3.put_object(Bucket=BUCKET, Key="apps/dev/shop.log", Body=b"one\n")
+    reads = list[str]()
+
+    class Store(ObjectStore):
+        def get(self, bucket: str, key: str) -> bytes:
+            reads.append(key)
+            return super().get(bucket, key)
+
+    log = logs.GrowingLog(Store(s3), BUCKET)
+    assert [log.more("apps/dev/shop.zip") for _ in range(3)] == ["one\n", "", ""]
+    assert len(reads) == 1
+    s3.put_object(Bucket=BUCKET, Key="apps/dev/shop.log", Body=b"another deployment\n")
+    assert log.more("apps/dev/shop.zip") == "\nanother deployment\n"
 
 
 def test_the_version_is_told() -> None:

@@ -122,17 +122,17 @@ def test_the_url_is_that_of_what_serves(broken: list[str], monkeypatch: pytest.M
     assert json.loads(run("url", "shop", "--json").stdout) == {"url": "https://shop.example/"}
     opened: list[str] = []
 
-    def launch(address: str) -> int:
+    def launch(address: str) -> bool:
         opened.append(address)
-        return 0
+        return True
 
-    monkeypatch.setattr("typer.launch", launch)
+    monkeypatch.setattr("webbrowser.open", launch)
     assert run("open", "shop").exit_code == 0
     assert opened == ["https://shop.example/"]
 
 
 def test_what_is_no_web_address_is_not_opened(pipeline: SeenPipeline, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("typer.launch", lambda _: pytest.fail("opened"))
+    monkeypatch.setattr("webbrowser.open", lambda _: pytest.fail("opened"))
     version = pipeline.drop()
     serving = {"url": "file:///etc/passwd", "function": "shop-dev", "version": "1", "upload": version}
     pipeline.tell(upload={"key": SHOP.key, "version": version}, serving=serving)
