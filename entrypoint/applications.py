@@ -12,6 +12,7 @@ from a2wsgi import WSGIMiddleware
 from entrypoint.edge import Application, Message, Receive, Scope, Send, client
 from entrypoint.task import TaskDescription
 
+_ERROR = 500
 _THREADS = 20  # requests that a WSGI application works on at the same time
 Failure = Callable[[Exception], tuple[int, bytes]]
 
@@ -50,9 +51,14 @@ class _Web:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = False
+        held: list[Message] = []
 
         async def noting(message: Message) -> None:
             nonlocal started
+            # An answer to an error waits: an app that raises after it is answered for, as zappa's handler does.
+            if held or (message["type"] == "http.response.start" and message["status"] >= _ERROR):
+                held.append(message)
+                return
             started = True
             await send(message)
 
@@ -64,15 +70,19 @@ class _Web:
                 raise
             status, body = self._failure(error)
             headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
-            await send({"type": "http.response.start", "status": status, "headers": headers})
-            await send({"type": "http.response.body", "body": body})
+            held = [
+                {"type": "http.response.start", "status": status, "headers": headers},
+                {"type": "http.response.body", "body": body},
+            ]
+        for message in held:
+            await send(message)
 
 
 def joined(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-    """Return headers of which each stands once, as API Gateway passes them on."""
+    """Return headers of which each stands once, joined as zappa joins them."""
     found: dict[bytes, bytes] = {}
     for name, value in headers:
-        separator = b"; " if name == b"cookie" else b","
+        separator = b"; " if name == b"cookie" else b", "
         found[name] = found[name] + separator + value if name in found else value
     return list(found.items())
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -33,6 +34,9 @@ class BridgeAnswer:
         await send({"type": "http.response.body", "body": self.body})
 
 
+_LEAST_STATUS, _MOST_STATUS = 200, 599
+_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_MALFORMED = (ValueError, TypeError, AttributeError, binascii.Error)
 _HOP_BY_HOP = {"content-length", "connection", "transfer-encoding", "keep-alive", "upgrade"}
 _JSON = ("content-type", "application/json")
 
@@ -44,7 +48,7 @@ def refusal(status: int, message: str | None, kind: str, *, spelled: str = "mess
 
 MISSING_TOKEN = refusal(403, "Missing Authentication Token", "MissingAuthenticationTokenException")
 UNAUTHORIZED = refusal(401, "Unauthorized", "UnauthorizedException")
-AUTHORIZER_FAILED = refusal(500, None, "AuthorizerFailureException")
+AUTHORIZER_FAILED = refusal(500, None, "AuthorizerConfigurationException")
 AUTHORIZER_IS_WRONG = refusal(500, "Internal server error", "AuthorizerConfigurationException")
 EXPLICIT_DENY = refusal(
     403,
@@ -73,15 +77,15 @@ def rest(returned: Any, request: HttpRequest, front: Front) -> BridgeAnswer:
     """
     if not isinstance(returned, dict) or "statusCode" not in returned:
         return REST_FAILED
-    several = {name: value for name, value in (returned.get("multiValueHeaders") or {}).items() if value}
-    single = returned.get("headers") or {}
-    taken = {name.lower() for name in several}
-    pairs = [(name, _text(value)) for name, value in single.items() if name.lower() not in taken]
-    pairs += [(name, _text(value)) for name, values in several.items() for value in values]
     decode = bool(returned.get("isBase64Encoded")) and front.is_binary(request.header("accept"))
     try:
-        return BridgeAnswer(int(returned["statusCode"]), _typed(pairs), _content(returned.get("body"), decode))
-    except (ValueError, TypeError, binascii.Error):
+        several = {name: value for name, value in (returned.get("multiValueHeaders") or {}).items() if value}
+        taken = {name.lower() for name in several}
+        single = returned.get("headers") or {}
+        pairs = [_header(name, value) for name, value in single.items() if name.lower() not in taken]
+        pairs += [_header(name, value) for name, values in several.items() for value in values]
+        return BridgeAnswer(_status(returned["statusCode"]), _typed(pairs), _content(returned.get("body"), decode))
+    except _MALFORMED:
         return REST_FAILED
 
 
@@ -89,12 +93,12 @@ def http(returned: Any) -> BridgeAnswer:
     """Return the answer of an HTTP API or a function URL; what has no status is the body itself."""
     if not isinstance(returned, dict) or "statusCode" not in returned:
         return BridgeAnswer(200, (_JSON,), json.dumps(returned).encode())
-    pairs = [(name, _text(value)) for name, value in (returned.get("headers") or {}).items()]
-    cookies = [("set-cookie", _text(one)) for one in returned.get("cookies") or []]
     try:
+        pairs = [_header(name, value) for name, value in (returned.get("headers") or {}).items()]
+        cookies = [_header("set-cookie", one) for one in returned.get("cookies") or []]
         body = _content(returned.get("body"), bool(returned.get("isBase64Encoded")))
-        return BridgeAnswer(int(returned["statusCode"]), _typed([*cookies, *pairs]), body)
-    except (ValueError, TypeError, binascii.Error):
+        return BridgeAnswer(_status(returned["statusCode"]), _typed([*cookies, *pairs]), body)
+    except _MALFORMED:
         return HTTP_FAILED
 
 
@@ -109,6 +113,22 @@ def _content(body: Any, decode: bool) -> bytes:
     if not isinstance(body, str):
         return json.dumps(body).encode()
     return base64.b64decode(body, validate=True) if decode else body.encode()
+
+
+def _status(value: Any) -> int:
+    """Return a status that ends a request: what is said before the answer is the server's."""
+    status = int(value)
+    if not _LEAST_STATUS <= status <= _MOST_STATUS:
+        raise ValueError(f"{status} is no status of an answer")
+    return status
+
+
+def _header(name: str, value: object) -> Pair:
+    """Return a header that can be sent: the server ends a connection with any other."""
+    text = _text(value)
+    if not _NAME.fullmatch(name) or "\0" in text:
+        raise ValueError(f"{name!r} is no header")
+    return name, text
 
 
 def _text(value: object) -> str:

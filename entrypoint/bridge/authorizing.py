@@ -55,7 +55,8 @@ class Authorizers:
             name: of the authorizer.
         """
         authorizer = self._front.authorizers[name]
-        token = request.header(authorizer.header.lower())
+        # All of them: an authorizer that knows one is not to speak for an app that reads another.
+        token = ", ".join(request.grouped().get(authorizer.header.lower(), ()))
         if not token or (authorizer.pattern and not re.fullmatch(authorizer.pattern, token)):
             return answers.UNAUTHORIZED
         decision = self._known(name, token)

@@ -9,12 +9,14 @@ import uuid
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import unquote
 
 from entrypoint.bridge.front import Front, Match
 from entrypoint.bridge.requests import HttpRequest
 
 ACCOUNT, API = "000000000000", "fargate"
 _TEXTS = ("application/json", "application/xml", "application/javascript", "application/graphql")
+_PERCENT = "%25"
 Event = dict[str, Any]
 
 
@@ -81,7 +83,7 @@ def http(request: HttpRequest) -> Event:
     event: Event = {
         "version": "2.0",
         "routeKey": "$default",
-        "rawPath": request.path,
+        "rawPath": _decoded(request.path),
         "rawQueryString": request.query,
         "headers": {name: ",".join(values) for name, values in grouped.items()},
         "requestContext": {
@@ -91,7 +93,7 @@ def http(request: HttpRequest) -> Event:
             "domainPrefix": host.partition(".")[0],
             "http": {
                 "method": request.method,
-                "path": request.path,
+                "path": _decoded(request.path),
                 "protocol": "HTTP/1.1",
                 "sourceIp": request.client,
                 "userAgent": request.header("user-agent") or "",
@@ -129,6 +131,11 @@ def _body(request: HttpRequest, binary: bool) -> tuple[str | None, bool]:
     if binary:
         return base64.b64encode(request.body).decode(), True
     return request.body.decode("utf-8", errors="replace"), False
+
+
+def _decoded(path: str) -> str:
+    """Return a path as HTTP APIs tell it: decoded, but for percent signs."""
+    return _PERCENT.join(unquote(part, errors="replace") for part in path.split(_PERCENT))
 
 
 def _titled(name: str) -> str:

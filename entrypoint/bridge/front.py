@@ -14,7 +14,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import unquote
 
 AnyMethod = "ANY"
 
@@ -104,8 +103,9 @@ class Front:
     def is_binary(self, media_type: str | None) -> bool:
         """Return whether bodies of a media type, the first of several, are passed on as bytes."""
         wanted = (media_type or "").partition(",")[0].partition(";")[0].strip().lower()
-        kinds = {wanted, f"{wanted.partition('/')[0]}/*", "*/*"} if wanted else set()
-        return any(one.lower() in kinds for one in self.binary)
+        family, slash, _ = wanted.partition("/")
+        kinds = {wanted, f"{family}/*" if slash else "", "*/*"}
+        return any(one and one.lower() in kinds for one in self.binary)
 
 
 PASS_ALL = Front(
@@ -154,7 +154,7 @@ def _matches(resource: str, parts: list[str]) -> Iterator[tuple[tuple[int, ...],
         elif one.startswith("{"):
             rank.append(1)
             given[one[1:-1]] = parts[index]
-        elif one == unquote(parts[index]):
+        elif one == parts[index]:
             rank.append(0)
         else:
             return
