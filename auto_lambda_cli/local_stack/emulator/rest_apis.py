@@ -1,4 +1,4 @@
-"""Lets REST APIs keep their ids when their routes change, and answer CORS preflights as their documents say."""
+"""Lets REST APIs keep their ids when their routes change, and answer as their documents say: preflights, bytes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,18 @@ def patch() -> None:
     from ministack.services.cloudformation import provisioners  # type: ignore[import-not-found,unused-ignore]
 
     _import_whole_integrations(apis)
+    _everything_is_binary(apis)
     _update_in_place(apis, provisioners._RESOURCE_HANDLERS["AWS::ApiGateway::RestApi"])
+
+
+def _everything_is_binary(apis: Any) -> None:
+    """Let the binary type ``*/*`` be that of requests and answers of which nobody says a type."""
+    matches = apis._media_type_matches
+
+    def matches_or_all(media_type: str | None, binary: list[str] | None) -> bool:
+        return bool(matches(media_type, binary)) or ("*/*" in (binary or []) and not (media_type or "").strip())
+
+    apis._media_type_matches = matches_or_all
 
 
 def _update_in_place(apis: Any, handlers: dict[str, Any]) -> None:
