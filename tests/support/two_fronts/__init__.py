@@ -1,0 +1,1 @@
+"""The same requests to the two fronts of an app, and what may differ."""
