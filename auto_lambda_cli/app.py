@@ -22,7 +22,7 @@ from auto_lambda_cli.commands.logs import logs
 from auto_lambda_cli.commands.pipeline import app as pipeline
 from auto_lambda_cli.commands.simulate.group import app as simulations
 from auto_lambda_cli.extras import needs
-from auto_lambda_cli.options import AsJson, Bucket, Local, WorkFolder
+from auto_lambda_cli.options import AsJson, Bucket, Local, OpenBrowser, WorkFolder
 
 MORE_HELP = {"help_option_names": ["-h", "--help"]}
 
@@ -126,14 +126,15 @@ def local_up(
 def demo(
     folder: WorkFolder = None,
     keep: Annotated[bool, typer.Option("--keep", help="Leave the stack running at the end, until Ctrl-C.")] = False,
+    browser: OpenBrowser = True,
 ) -> None:
-    """Start a local stack, upload four real apps, and watch them go live.
+    """Start a local stack, upload four real apps, and watch them go live, here and in the console.
 
     Exit code 0 if all four answer, else 1.
     """
     from auto_lambda_cli.commands.local import demo as run
 
-    raise typer.Exit(run(folder, keep=keep))
+    raise typer.Exit(run(folder, keep=keep, browser=browser))
 
 
 @app.command()

@@ -31,6 +31,10 @@ Bucket = Annotated[
 WorkFolder = Annotated[
     Path | None, typer.Option("--folder", help="Where logs and work files go; a new temporary folder by default.")
 ]
+OpenBrowser = Annotated[
+    bool,
+    typer.Option("--open/--no-open", help="Open the console in the browser, if there is a terminal and a desktop."),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 

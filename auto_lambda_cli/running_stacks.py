@@ -22,8 +22,8 @@ KEY_ID = "local"
 class RunningStack:
     """A pipeline in an embedded AWS: its endpoint with its secret access key, and the names of its parts.
 
-    ``autoscaling`` is the URL of the Auto Scaling emulator; None without a fleet.
-    ``undeploys``: deleting a zip undeploys its app. ``app_rights``: ``granted`` or ``account``.
+    ``autoscaling`` is the URL of the Auto Scaling emulator; None without a fleet. ``console``: its address, with its
+    token. ``undeploys``: deleting a zip undeploys its app. ``app_rights``: ``granted`` or ``account``.
     """
 
     endpoint: str
@@ -43,6 +43,7 @@ class RunningStack:
     app_rights: str = "account"
     granted_boundary: str = ""
     event_bus: str = ""
+    console: str = field(default="", repr=False)
 
     @classmethod
     def from_outputs(cls, outputs: Mapping[str, str], *, endpoint: str, secret: str, folder: Path) -> RunningStack:

@@ -15,7 +15,8 @@ from auto_lambda.aws.cloudwatch import Metrics, MetricsRefused
 from auto_lambda.aws.lean import make_lean_session
 from auto_lambda.aws.session import client
 from auto_lambda.aws.sqs import Queue, QueueUnusable
-from auto_lambda.daemon.service import Notifier, Stop, dns_timeouts, refuse, spare_memory, stop_on_signals, trim_memory
+from auto_lambda.daemon.memory import spare_memory, trim_memory
+from auto_lambda.daemon.service import Notifier, Stop, dns_timeouts, refuse, stop_on_signals
 from auto_lambda.daemon.start import SettingsUnreadable, load_settings, may_start
 from auto_lambda.recent_attempts import LedgerUnusable, RecentAttempts
 from checker.loop import Loop, Pace

@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING
 
 from auto_lambda import logs, settings
 from auto_lambda.daemon.descendants import end_descendants
+from auto_lambda.daemon.memory import spare_memory, trim_memory
 from auto_lambda.daemon.service import (
     Notifier,
     dns_timeouts,
     refuse,
-    spare_memory,
     stop_on_signals,
-    trim_memory,
 )
 from auto_lambda.daemon.start import SettingsUnreadable, load_settings, may_start
 from worker.consumer.status import StatusLine

@@ -50,7 +50,7 @@ class _Loader(Loader):
         return self.load_data_with_path(name)[0]
 
 
-def make_lean_session(region: str, endpoint_names: Collection[str]) -> boto3.Session:
+def make_lean_session(region: str | None, endpoint_names: Collection[str]) -> boto3.Session:
     """Make a session like `auto_lambda.aws.session.make_session`, for services with these endpoint names only."""
     import boto3
     import botocore.session

@@ -1,8 +1,7 @@
-"""The life of a daemon process: its signals, its memory, and notifications to systemd."""
+"""The life of a daemon process: its signals, and notifications to systemd."""
 
 from __future__ import annotations
 
-import ctypes
 import os
 import re
 import signal
@@ -17,9 +16,6 @@ import sdnotify
 
 from auto_lambda import logs
 
-_libc = ctypes.CDLL(None)
-_M_TRIM_THRESHOLD, _M_ARENA_MAX = -1, -8  # malloc.h
-_TRIM = 64 * 1024  # bytes
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 RELOAD_STATUS = 75
 """Exit code of a daemon that wants to be started again; our units do so (``RestartForceExitStatus``)."""
@@ -153,16 +149,6 @@ def _is_journal(environ: Mapping[str, str]) -> bool:
     return environ.get("JOURNAL_STREAM") == f"{info.st_dev}:{info.st_ino}"
 
 
-def spare_memory() -> None:
-    """Make glibc use two heaps for all threads, instead of one each, and return free memory sooner.
-
-    Call this at the start of a daemon.
-    """
-    if hasattr(_libc, "mallopt"):
-        _libc.mallopt(_M_ARENA_MAX, 2)
-        _libc.mallopt(_M_TRIM_THRESHOLD, _TRIM)
-
-
 def dns_timeouts(resolv_conf: Path = Path("/etc/resolv.conf")) -> None:
     """Make glibc repeat DNS queries after two seconds, five times, instead of after five, twice (resolv.conf(5)).
 
@@ -174,9 +160,3 @@ def dns_timeouts(resolv_conf: Path = Path("/etc/resolv.conf")) -> None:
         said = ""
     if not re.search(r"(?m)^options\b.*\b(timeout|attempts):", said):
         os.environ.setdefault("RES_OPTIONS", "timeout:2 attempts:5")
-
-
-def trim_memory() -> None:
-    """Return free memory to the system, after a daemon has done something large."""
-    if hasattr(_libc, "malloc_trim"):
-        _libc.malloc_trim(0)

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from auto_lambda_cli.exits import Exit, interruptible, leave, say, tell
-from auto_lambda_cli.options import AsJson, Bucket, Local
+from auto_lambda_cli.options import AsJson, Bucket, Local, OpenBrowser
 from auto_lambda_cli.target import choose
 
 
@@ -21,9 +21,7 @@ def console(
         int | None,
         typer.Option(help="The port on 127.0.0.1; a free one by default.", min=1, max=65535),
     ] = None,
-    browser: Annotated[
-        bool, typer.Option("--open/--no-open", help="Open it in the browser, if there is a terminal and a desktop.")
-    ] = True,
+    browser: OpenBrowser = True,
     as_json: AsJson = False,
     local: Local = False,
     bucket: Bucket = None,
@@ -37,10 +35,12 @@ def console(
 
     Example: `auto-lambda console --local`
     """
+    from auto_lambda.daemon.memory import spare_memory
     from auto_lambda_cli.console.browser import may_open, open_in_browser
     from auto_lambda_cli.console.context import ConsoleContext
     from auto_lambda_cli.console.server import serving
 
+    spare_memory()
     target = choose(local=local, bucket=bucket)
     with interruptible(), suppress(KeyboardInterrupt), _port_told(port), ExitStack() as stack:
         address = stack.enter_context(serving(ConsoleContext(target, os.environ), port=port))

@@ -48,6 +48,7 @@ def up(
                 undeploys=undeploys,
                 app_rights=app_rights,
                 domain=domain,
+                console=True,
                 say=tell,
             )
         with stop_on_signals() as stop, stack, announced(stack.pipeline):
@@ -56,6 +57,7 @@ def up(
             else:
                 say(json.dumps(stack.pipeline.ready_line()))
             tell(f"example apps: {examples_folder()}")
+            tell(f"the console, for your browser: {stack.pipeline.console}")
             tell("ready; now, in another terminal: auto-lambda deploy FOLDER|APP.zip (Ctrl-C here stops everything)")
             stack.watch(stop.requested)
             tell("stopping")
@@ -70,12 +72,12 @@ def fleet_options(fleet: bool, workers: int, largest: int | None, boot_seconds: 
     return FleetOptions(largest, BOOT if boot_seconds is None else boot_seconds) if fleet else None
 
 
-def demo(folder: Path | None, *, keep: bool) -> int:
+def demo(folder: Path | None, *, keep: bool, browser: bool = False) -> int:
     """Run the demo; SIGINT or SIGTERM stops it at any time, with all its processes."""
     from auto_lambda_cli.local_stack.demo import run
 
     with working_folder(folder) as place, told(), interruptible():
-        if run(place, keep=keep):
+        if run(place, keep=keep, browser=browser):
             raise leave(Exit.FAILED, f"the logs of worker and checker are in {place}")
     return Exit.OK
 

@@ -9,9 +9,11 @@ from __future__ import annotations
 import hmac
 import json
 import secrets
+import socket
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from auto_lambda_cli.running_stacks import HOST
 
@@ -21,6 +23,8 @@ AsgiApp = Callable[[dict[str, Any], Receive, Send], Awaitable[None]]
 
 OWN_HEADER, OWN_VALUE = "x-auto-lambda", "console"
 """The header of every request that changes something. Another origin's page may not send it without asking first."""
+ADDRESS = "AUTO_LAMBDA_CONSOLE_ADDRESS"
+"""The variable by which a local stack tells its console where it is to be."""
 _READS = frozenset({"GET", "HEAD"})
 HEADERS: Mapping[str, str] = {
     "content-security-policy": (
@@ -49,6 +53,19 @@ class ConsoleAddress:
 
     port: int
     token: str
+
+    @classmethod
+    def free(cls) -> ConsoleAddress:
+        """Choose a port that is free now, and a token."""
+        with socket.socket() as probe:
+            probe.bind((HOST, 0))
+            return cls(probe.getsockname()[1], make_token())
+
+    @classmethod
+    def of(cls, url: str) -> ConsoleAddress:
+        """Read what `url` returns."""
+        parts = urlsplit(url)
+        return cls(int(parts.port or 0), parts.path.strip("/"))
 
     @property
     def url(self) -> str:

@@ -13,6 +13,11 @@ from auto_lambda_cli.queries.services import TABLE, Services
 from auto_lambda_cli.target import Target
 
 PATIENCE, ATTEMPTS = 10.0, 2  # of a call to AWS: a person waits for it, and the page asks again
+_ENDPOINTS = (
+    "autoscaling", "cloudformation", "dynamodb", "logs", "monitoring", "s3", "sqs", "ssm", "sts",
+    "oidc", "portal.sso",  # for a login with IAM Identity Center
+)  # fmt: skip
+"""How botocore calls the endpoints of what is asked."""
 _MEGABYTE = 1024 * 1024
 
 
@@ -84,6 +89,7 @@ class ConsoleContext:
 
 
 def _services(target: Target, environ: Mapping[str, str]) -> Services:
-    from auto_lambda.aws.session import make_session
+    from auto_lambda.aws.lean import make_lean_session
 
-    return Services(target.bucket, make_session(), environ.get(TABLE) or None, PATIENCE, ATTEMPTS)
+    session = make_lean_session(environ.get("AWS_REGION") or None, _ENDPOINTS)
+    return Services(target.bucket, session, environ.get(TABLE) or None, PATIENCE, ATTEMPTS)

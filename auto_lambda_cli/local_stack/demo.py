@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import os
 import re
 import tempfile
 import time
@@ -21,6 +22,7 @@ from auto_lambda.aws.cloudwatch import Metrics
 from auto_lambda.aws.s3 import ObjectStore
 from auto_lambda.aws.urls import callable_url
 from auto_lambda.daemon.service import stop_on_signals
+from auto_lambda_cli.console.browser import may_open, open_in_browser
 from auto_lambda_cli.local_stack import plot
 from auto_lambda_cli.local_stack.board import STEPS, Board, BoardRow, live_table
 from auto_lambda_cli.local_stack.fleet.controller import FleetOptions
@@ -55,11 +57,12 @@ EXAMPLES = (
 )
 
 
-def run(folder: Path, *, keep: bool = False, examples: Sequence[Example] = EXAMPLES) -> int:
+def run(folder: Path, *, keep: bool = False, browser: bool = False, examples: Sequence[Example] = EXAMPLES) -> int:
     """Run the demo and return the exit code: 0 if every app is live and answers.
 
     Args:
         folder: for logs and work files.
+        browser: open the console in it, if a person would see that.
         keep: leave the stack running until SIGINT or SIGTERM.
         examples: the examples to upload.
     """
@@ -68,7 +71,10 @@ def run(folder: Path, *, keep: bool = False, examples: Sequence[Example] = EXAMP
     began = time.monotonic()
     console = Console(highlight=False)
     console.print("[bold]1. A local stack[/]")
-    with LocalStack.start(folder, options=FLEET, say=lambda text: _line(console, text)) as stack:
+    with LocalStack.start(folder, options=FLEET, console=True, say=lambda text: _line(console, text)) as stack:
+        _line(console, f"the same to look at, as long as this runs: {stack.pipeline.console}")
+        if browser and may_open(os.environ):
+            open_in_browser(stack.pipeline.console)
         console.print(f"   up after {time.monotonic() - began:.1f} s\n\n[bold]2. Four uploads[/]")
         start = datetime.now(UTC)
         rows = _drop_all(stack, examples, console)

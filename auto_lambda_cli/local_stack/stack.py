@@ -19,6 +19,8 @@ from auto_lambda.aws.cloudformation import Stacks
 from auto_lambda.aws.s3 import ObjectStore
 from auto_lambda.aws.session import client
 from auto_lambda.tools import ToolEnvironments, ToolError, interpreters
+from auto_lambda_cli.console.access import ADDRESS as CONSOLE_ADDRESS
+from auto_lambda_cli.console.access import ConsoleAddress
 from auto_lambda_cli.local_stack.embedded import EmbeddedAws, preferred_minor
 from auto_lambda_cli.local_stack.fargate.process import TaskProcess
 from auto_lambda_cli.local_stack.fargate.watch import FakeFargate, Watching, running
@@ -51,7 +53,7 @@ class LocalStack:
 
     Attributes:
         pipeline: its endpoint and names.
-        children: the workers, then the checker; the checker alone with a fleet.
+        children: the workers, then the checker, then the console; no workers with a fleet.
         fleet: the worker group, if it is scaled.
         fargate: runs the tasks of ECS services.
     """
@@ -76,6 +78,7 @@ class LocalStack:
         app_rights: AppRights = "account",
         settings: Mapping[str, str] | None = None,
         domain: str = "",
+        console: bool = False,
         say: Say = lambda _: None,
     ) -> LocalStack:
         """Start everything and wait until worker and checker are ready.
@@ -88,6 +91,7 @@ class LocalStack:
             undeploys: whether deleting a zip undeploys its app.
             app_rights: what apps may reach. No emulator checks it, but the worker's gate does.
             settings: more environment for worker and checker, ``AUTO_LAMBDA_*``.
+            console: whether to serve the console.
             domain: below which apps get names, which no DNS answers; none by default.
             say: prints progress.
 
@@ -114,6 +118,9 @@ class LocalStack:
                 environ = _checker_environ(aws, pipeline, chosen)
             fargate = undo.enter_context(_fargate(aws, folder))
             children = _children(folder, 0 if machines else workers, environ)
+            if console:
+                pipeline = replace(pipeline, console=ConsoleAddress.free().url)
+                children.append(_console(folder, pipeline))
             undo.callback(_end, children)
             for child in children:
                 child.start()
@@ -291,6 +298,11 @@ def _children(folder: Path, workers: int, environ: Mapping[str, str]) -> list[Ch
         environ = {**environ, "AUTO_LAMBDA_WORK_DIR": str(work)}
         children.append(Child(name, "worker", folder / f"{name}.log", environ))
     return [*children, Child("checker", "checker", folder / "checker.log", environ)]
+
+
+def _console(folder: Path, pipeline: RunningStack) -> Child:
+    environ = {**pipeline.environ_over(os.environ), CONSOLE_ADDRESS: pipeline.console, "PYTHONUNBUFFERED": "1"}
+    return Child("console", "auto_lambda_cli.console", folder / "console.log", environ)
 
 
 def _end(children: Sequence[Child]) -> None:

@@ -13,15 +13,14 @@ from pathlib import Path
 
 import pytest
 
+from auto_lambda.daemon.memory import spare_memory, trim_memory
 from auto_lambda.daemon.service import (
     RELOAD_STATUS,
     Notifier,
     Stop,
     dns_timeouts,
     refuse,
-    spare_memory,
     stop_on_signals,
-    trim_memory,
 )
 
 
