@@ -36,8 +36,8 @@ export const short = (release) => (release && release.length > 10 ? release.slic
 
 export const capitalized = (word) => word.charAt(0).toUpperCase() + word.slice(1);
 
-// "arn:aws:sts::1:assumed-role/Developer/jo" is "jo" to people.
-export const person = (by) => (by ? by.split(/[/:]/).pop() : null);
+// "arn:aws:sts::1:assumed-role/Developer/jo from 10.0.0.1" is "jo" to people.
+export const person = (by) => (by ? by.split(" from ")[0].split(/[/:]/).pop() : null);
 
 // The nearest name that a zip or folder can be deployed under.
 export function nearestName(text, most = 40) {

@@ -61,7 +61,8 @@ function Row({ row }) {
     <li class="row">
       <div class="row-main">${title} <${Status} status=${row.status} step=${row.step} /></div>
       <div class="row-facts">${facts(row)}</div>
-      ${row.error && html`<p class="row-error">${row.error.message}${row.app ? "" : ` ${row.error.hint ?? ""}`}</p>`}
+      ${row.error && html`<p class="row-error">${row.error.message.split("\n")[0]}</p>`}
+      ${row.error?.hint && !row.app && html`<p class="row-hint">${row.error.hint}</p>`}
       ${row.url && row.live && html`<${Address} url=${row.url} name="row-url" />`}
     </li>`;
 }

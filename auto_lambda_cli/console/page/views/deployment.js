@@ -24,7 +24,7 @@ export function headline(state, receipt) {
     const where = receipt.step ? ` in step ${receipt.step}` : "";
     return { tone: "bad", text: `Failed${where}`, spoken: `failed${where}: ${receipt.error?.message ?? ""}` };
   }
-  if (receipt?.status === "live") return { tone: "good", text: "Live", spoken: "live" };
+  if (receipt?.status === "live") return { tone: "good", text: "Went live", spoken: "live" };
   if (receipt?.status === "superseded") return { tone: "calm", text: "Superseded", spoken: "superseded" };
   return { tone: "calm", text: "Nothing under way", spoken: "nothing under way" };
 }
@@ -59,6 +59,7 @@ function Now({ state, receipt }) {
       <p class="facts">
         ${release && html`release <code title=${release}>${short(release)}</code>`}
         ${by && html` by <span title=${by}>${person(by)}</span>`}
+        ${!way && receipt?.rollback && " · a rollback"}
         ${!way && receipt?.updated && html` · <${Time} at=${receipt.updated} />`}
         ${way?.worker && ` · worker ${way.worker}`}
       </p>
@@ -89,7 +90,7 @@ function Failed({ app, error, receipt, live }) {
   return html`
     <section class="failure" aria-labelledby="failure">
       <h2 id="failure" class="unseen">Why it failed</h2>
-      <p class="failure-message"><${Prose} text=${error.message} /></p>
+      <${Message} text=${error.message} />
       ${error.hint && html`<div class="failure-hint"><strong>What to do</strong><p><${Prose} text=${error.hint} /></p></div>`}
       ${receipt.function_log?.length > 0 && html`
         <details open><summary>What the function logged</summary><pre class="code">${receipt.function_log.join("\n")}</pre></details>`}
@@ -102,6 +103,14 @@ function Failed({ app, error, receipt, live }) {
         <p class="note">Users still get release <code>${short(live.release)}</code>: a drop that fails changes nothing.
           ${" "}<a href=${linkTo.app(app, "releases")}>Releases</a></p>`}
     </section>`;
+}
+
+// The first line says it; what follows is a traceback or a list.
+function Message({ text }) {
+  const [first, ...rest] = text.split("\n");
+  return html`
+    <p class="failure-message"><${Prose} text=${first} /></p>
+    ${rest.length > 0 && html`<pre class="code">${rest.join("\n")}</pre>`}`;
 }
 
 function Approval({ app }) {

@@ -55,7 +55,7 @@ function Backlog() {
   return html`
     <section class="card" aria-labelledby="backlog">
       <div class="card-head">
-        <h2 id="backlog">Seconds of backlog for each worker</h2>
+        <h2 id="backlog">Backlog over time</h2>
         <div class="spans" role="group" aria-label="Time">
           ${SPANS.map(([value, label]) => html`<button type="button" aria-pressed=${value === minutes} onClick=${() => span(value)}>${label}</button>`)}
         </div>

@@ -71,9 +71,11 @@ export function Plot({ series }) {
 }
 
 function summary({ series }) {
-  const known = (series.backlog_seconds ?? []).filter((value) => value !== null);
-  if (!known.length) return "No backlog was measured.";
-  return `Now ${seconds(known[known.length - 1])}, at most ${seconds(Math.max(...known))}.`;
+  const known = (name) => (series[name] ?? []).filter((value) => value !== null);
+  const backlog = known("backlog_seconds");
+  if (backlog.length) return `Now ${seconds(backlog[backlog.length - 1])}, at most ${seconds(Math.max(...backlog))}.`;
+  const waiting = known("visible");
+  return waiting.length ? `Now ${waiting[waiting.length - 1]} waiting, at most ${Math.max(...waiting)}.` : "Nothing was measured.";
 }
 
 let loading = null;
@@ -93,12 +95,13 @@ const size = (box) => ({ width: Math.max(box.clientWidth, 200), height: 240 });
 const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
 function options(lines, box, zoom) {
+  const scales = [...new Set(lines.map(({ scale }) => scale))]; // seconds at the left, numbers at the right
   const axis = { stroke: () => color("--muted"), grid: { stroke: () => color("--line"), width: 1 }, ticks: { stroke: () => color("--line"), width: 1 } };
   return {
     ...size(box),
     cursor: { drag: { x: true, y: false } },
-    scales: { s: { range: (_, __, max) => [0, Math.max(max * 1.05, 1)] }, n: { range: (_, __, max) => [0, Math.max(max * 1.05, 1)] } },
-    axes: [axis, { ...axis, scale: "s", size: 56 }, { ...axis, scale: "n", side: 1, grid: { show: false }, size: 40 }],
+    scales: Object.fromEntries(scales.map((scale) => [scale, { range: (_, __, max) => [0, Math.max(max * 1.05, 1)] }])),
+    axes: [axis, ...scales.map((scale, index) => ({ ...axis, scale, size: 48, ...(index ? { side: 1, grid: { show: false } } : {}) }))],
     series: [{}, ...lines.map(({ label, color: name, scale, dash }) => ({ label, scale, dash, stroke: () => color(name), width: 2, spanGaps: true, points: { show: false } }))],
     hooks: {
       setScale: [(plot, key) => {
