@@ -96,9 +96,11 @@ corpus: setup ## drop real projects of the package index on a local stack, and w
 soak: setup ## 1,000 drops while workers are killed, events duplicated and reordered, calls throttled (ARGS="--seed 2")
 	$(BIN)/python bench/soak.py $(ARGS)
 
-pictures: ## redraw docs/pictures from its sources (graphviz); bench/record_dashboard.py records the metrics of the dashboard
+pictures: setup ## redraw docs/pictures from its sources, and take those of the console; bench/record_dashboard.py records the metrics of the dashboard
+	@scripts/test-tools.sh --pictures
 	for source in docs/pictures/*.dot; do dot -Tsvg "$$source" -o "$${source%.dot}.svg" || exit 1; done
 	$(BIN)/python tests/support/dashboard.py
+	AUTO_LAMBDA_PICTURES=docs/pictures $(BIN)/pytest -q tests/e2e/test_console.py
 
 docs: setup ## build the documentation site into site/, with every link and anchor checked. Part of make unit
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet

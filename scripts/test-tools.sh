@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs what tests need from the distribution, mostly those of the machine image and of native builds, as root on
-# Debian; elsewhere it prints what is missing. With --vm also what virtual machines need; with --browser only the browser.
+# Debian; elsewhere it prints what is missing. With --vm also what virtual machines need; with --browser only the browser,
+# with --pictures what the pictures of the documentation are drawn with.
 set -euo pipefail
 
 declare -A package_of=(
@@ -10,8 +11,10 @@ declare -A package_of=(
 case "${1:-}" in
     --vm) package_of+=([qemu-system-x86_64]=qemu-system-x86 [mke2fs]=e2fsprogs) ;;
     --browser) package_of=([chromium]=chromium) ;;
+    --pictures) package_of=([chromium]=chromium [dot]=graphviz) ;;
 esac
 missing=()
+[ "${1:-}" != --pictures ] || [ -d /usr/share/fonts/opentype/inter ] || missing+=(fonts-inter)
 for program in "${!package_of[@]}"; do
     command -v "$program" >/dev/null || missing+=("${package_of[$program]}")
 done

@@ -19,7 +19,7 @@ _FLAGS = (
 )  # fmt: skip
 DESKTOP, PHONE = (1200, 860), (360, 740)
 # `make pictures` sets it: where the pictures of the documentation go.
-PICTURES = os.environ.get("AUTO_LAMBDA_PICTURES")
+PICTURES = os.environ.get("AUTO_LAMBDA_PICTURES", "")
 
 
 @contextmanager
