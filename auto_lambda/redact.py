@@ -36,7 +36,10 @@ _PATTERNS = (
     (re.compile(r"(?i)([?&](?:x-amz-)?(?:signature|credential|security-token|token)=)[^&\s'\"]+"), r"\1" + HIDDEN),
     (re.compile(r"(?i)\b(bearer|basic)\s+[a-z0-9._~+/=-]{8,}"), r"\1 " + HIDDEN),
     (
-        re.compile(rf"(?i)\b({_SECRET_NAME}(?<!secretsmanager)(?<!\d:secret)['\"]?\s*[=:]\s*)(['\"]?)[^\s'\",;]{{8,}}\2"),
+        re.compile(
+            rf"(?i)\b({_SECRET_NAME}(?<!secretsmanager)(?<!\d:secret)['\"]?\s*[=:]\s*)"
+            r"(?!os\.(?:environ|getenv)\b)(['\"]?)[^\s'\",;]{8,}\2"  # code that reads a variable is no secret
+        ),
         r"\1" + HIDDEN,
     ),
 )  # fmt: skip

@@ -53,6 +53,8 @@ def test_tokens_of_known_services_need_no_name_before_them(prefix: str, length: 
         "error: requirement flask==99 was not found in the registry",
         "File \"app.py\", line 3, in index: token = parse()",
         "password: ***",
+        "    SECRET_KEY = os.environ['SECRET_KEY']",
+        "API_KEY=os.getenv('API_KEY')",
         "see https://docs.example/page#anchor and me@home.example",
         "sha256 " + "ab" * 32,
     ],
