@@ -13,6 +13,7 @@ Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
+_MOST_HEADERS = 64 * 1024  # of a load balancer
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 QUIET_SECONDS = 5.0  # a load balancer sends for some seconds more to a task that it has been told to leave
 
@@ -57,6 +58,9 @@ class Edge:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
+        if why := _refused(scope):
+            await _answer(send, 400, why.encode(), (b"connection", b"close"))
+            return
         if scope["path"] == HEALTH_PATH:
             await self._health(send)
             return
@@ -69,9 +73,7 @@ class Edge:
 
     async def _health(self, send: Send) -> None:
         status, word = (200, b"ok") if self._drain_began is None else (503, b"draining")
-        headers = [(b"content-type", b"text/plain"), (b"content-length", str(len(word)).encode())]
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": word})
+        await _answer(send, status, word)
 
     async def _logged(self, scope: Scope, receive: Receive, send: Send) -> None:
         began, status, size = time.monotonic(), 0, 0
@@ -102,9 +104,27 @@ class Edge:
             )
 
 
+def _refused(scope: Scope) -> str | None:
+    """Return why a request is refused that two servers could read as two different ones; None if it is sound."""
+    names = [name for name, _ in scope["headers"]]
+    if b"transfer-encoding" in names and b"content-length" in names:
+        return "The request has two lengths."
+    if sum(len(name) + len(value) for name, value in scope["headers"]) > _MOST_HEADERS:
+        return "The request's headers are too long."
+    if scope["method"] == "CONNECT" or not scope["path"].startswith("/"):
+        return "The request's target is no path."
+    return None
+
+
+async def _answer(send: Send, status: int, body: bytes, *more: tuple[bytes, bytes]) -> None:
+    headers = [(b"content-type", b"text/plain"), (b"content-length", str(len(body)).encode()), *more]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
 def client(scope: Scope) -> str:
     """Return the address that the load balancer saw, the last that it added; without one, the peer's."""
     for name, value in reversed(scope["headers"]):
-        if name == b"x-forwarded-for":
-            return str(value.decode("latin-1").rpartition(",")[2].strip())
+        if name == b"x-forwarded-for" and (address := value.decode("latin-1").rpartition(",")[2].strip()):
+            return str(address)
     return str(scope["client"][0]) if scope.get("client") else ""

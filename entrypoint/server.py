@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import math
 import signal
 import socket
@@ -14,6 +15,13 @@ from entrypoint import logs
 from entrypoint.edge import Edge
 
 _KEEP_ALIVE = 75  # seconds: longer than the load balancer's 60, so that it never sends into a closing connection
+
+
+def log_as_lines() -> None:
+    """Have the server's own warnings and errors logged as lines of JSON."""
+    log = logging.getLogger("uvicorn.error")
+    log.handlers, log.propagate = [logs.ServerLog(logging.WARNING)], False
+    log.addFilter(lambda record: "pgrade request" not in record.msg and "WebSocket library" not in record.msg)
 
 
 class DrainingServer(uvicorn.Server):
@@ -39,6 +47,7 @@ class DrainingServer(uvicorn.Server):
                 timeout_keep_alive=_KEEP_ALIVE,
             )
         )
+        log_as_lines()
         self._edge = edge
         self._health_path = health_path
         self._asking: asyncio.Task[None] | None = None

@@ -142,9 +142,13 @@ class RuntimePool:
 
         Raises:
             HandlerFailed: see `RuntimeProcess.invoke`.
-            HandlerTooSlow: likewise; the time begins when a worker is free.
+            HandlerTooSlow: likewise; the time begins when a worker is free, for which an event waits as long.
         """
-        worker = await self._idle.get()
+        try:
+            worker = await asyncio.wait_for(self._idle.get(), seconds)
+        except TimeoutError as error:
+            logs.say("handlers-busy", "warning", seconds=seconds)
+            raise HandlerTooSlow from error
         try:
             return await worker.invoke(json.dumps(event).encode(), seconds)
         except asyncio.CancelledError:
