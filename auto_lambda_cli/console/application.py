@@ -53,8 +53,14 @@ _STREAMS = {
 
 def make_app(context: ConsoleContext, address: ConsoleAddress, streams: Streams) -> AsgiApp:
     """Make the console of a pipeline."""
+    console = Starlette(routes=make_routes(context, streams), exception_handlers={HTTPException: _nothing})
+    return ConsoleGuard(console, address)  # type: ignore[arg-type]
+
+
+def make_routes(context: ConsoleContext, streams: Streams) -> list[Route]:
+    """Return what answers which path; the files of the page come last."""
     drops = Drops(context)
-    routes = [
+    return [
         *(Route(path, reads(context, answering), methods=["GET"]) for path, answering in _READS.items()),
         *(Route(path, changes(context, answering), methods=["POST"]) for path, answering in _CHANGES.items()),
         *(Route(path, streams.endpoint(watch), methods=["GET"]) for path, watch in _STREAMS.items()),
@@ -63,8 +69,6 @@ def make_app(context: ConsoleContext, address: ConsoleAddress, streams: Streams)
         Route("/api/drop/folder", drops.endpoint(drop_folder), methods=["POST"]),
         Route("/{path:path}", PageFiles().get, methods=["GET"]),
     ]
-    console = Starlette(routes=routes, exception_handlers={HTTPException: _nothing})
-    return ConsoleGuard(console, address)  # type: ignore[arg-type]
 
 
 async def _nothing(_request: Request, _error: Exception) -> Response:
