@@ -261,6 +261,12 @@ def follow(
     raise TimedOut(f"{dropped.app} was {state} after {timeout:.0f} s")
 
 
+@dataclass(frozen=True, slots=True)
+class Denied:
+    """In place of a receipt that may not be read."""
+
+
+Told = Receipt | Denied | None
 Entry = tuple[str, Receipt | None, bool]
 """A zip's key, its receipt (None: no worker has received it yet), and whether the zip is still there."""
 
@@ -275,25 +281,45 @@ def tells_of(receipt: Receipt, drop: Drop) -> bool:
 
 
 def every(
-    store: ObjectStore, bucket: str, below: str = "", unseen: Callable[[str], None] = lambda _: None
+    store: ObjectStore,
+    bucket: str,
+    below: str = "",
+    unseen: Callable[[str], None] = lambda _: None,
+    *,
+    reader: Callable[[Head], Receipt | None] | None = None,
+    each: Callable[
+        [Callable[[Head], Receipt | Denied | None], Iterable[Head]], Iterable[Receipt | Denied | None]
+    ] = map,
 ) -> Iterator[Entry]:
     """List each zip and each receipt in the bucket, by the zip's key.
 
-    ``below`` is the beginning of what follows ``apps/`` in the keys to list. ``unseen`` is called with the key of a zip
-    whose receipt may not be read; it is left out.
+    Args:
+        store: has the bucket.
+        bucket: of the uploads.
+        below: the beginning of what follows ``apps/`` in the keys to list.
+        unseen: is called with the key of a zip whose receipt may not be read; it is left out.
+        reader: reads a receipt; by default from the store.
+        each: calls a function with each of many, as `map` does; that of an executor reads several at a time.
     """
-    zips, receipts = set(), set()
+    zips, heads = set(), dict[str, Head]()
     for head in store.list(bucket, keys.PREFIX + below):
         if head.key.endswith(keys.SUFFIX):
             zips.add(head.key)
         elif head.key.endswith(keys.RECEIPT_SUFFIX):
-            receipts.add(keys.upload_key(head.key))
-    for key in sorted(zips | receipts):
+            heads[keys.upload_key(head.key)] = head
+
+    def told(head: Head) -> Told:
         try:
-            receipt = read(store, bucket, key) if key in receipts else None
+            return reader(head) if reader else read(store, bucket, keys.upload_key(head.key))
         except ClientError as error:
             if not denied(error):
                 raise
+            return Denied()
+
+    receipts = dict(zip(heads, each(told, heads.values()), strict=True))
+    for key in sorted(zips | heads.keys()):
+        receipt = receipts.get(key)
+        if isinstance(receipt, Denied):
             unseen(key)
         else:
             yield key, receipt, key in zips

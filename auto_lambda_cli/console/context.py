@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from auto_lambda_cli.console.problems import LOGIN, Problem, part
+from auto_lambda_cli.queries.apps import KnownReceipts
 from auto_lambda_cli.queries.services import TABLE, Services
 from auto_lambda_cli.target import Target
 
@@ -56,6 +57,7 @@ class ConsoleContext:
         self.now = now
         self._make = make or _services
         self._made: Services | None = None
+        self.receipts = KnownReceipts()
         self._lock = threading.Lock()
 
     @property

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from auto_lambda import drops, keys
+from auto_lambda.aws.s3 import Head
 from auto_lambda.receipts import Receipt
 from auto_lambda_cli.queries.services import Services
+
+_AT_ONCE = 8  # receipts that are read at the same time; a client has ten connections
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,16 +71,40 @@ class Apps:
         }
 
 
-def apps(services: Services, below: str = "") -> Apps:
+def apps(services: Services, below: str = "", known: KnownReceipts | None = None) -> Apps:
     """List the apps.
 
     Args:
         services: of the pipeline.
         below: the beginning of what follows ``apps/`` in the keys to list.
+        known: receipts that were read before.
     """
     unseen = list[str]()
-    entries = drops.every(services.store, services.bucket, below, unseen.append)
-    return Apps(tuple(_listed(entries)), tuple(unseen))
+    reader = known.reader(services) if known else None
+    with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="receipts") as threads:
+        entries = drops.every(services.store, services.bucket, below, unseen.append, reader=reader, each=threads.map)
+        return Apps(tuple(_listed(entries)), tuple(unseen))
+
+
+class KnownReceipts:
+    """The receipts of a listing, for the next one: each is read again only if it has changed. Threads may share it."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[str | None, Receipt | None]] = {}
+
+    def reader(self, services: Services) -> Callable[[Head], Receipt | None]:
+        """Return what reads receipts for one listing, and forgets those that are not in it."""
+        before, self._known = self._known, {}
+        now = self._known
+
+        def read(head: Head) -> Receipt | None:
+            etag, receipt = before.get(head.key, (None, None))
+            if etag is None or etag != head.etag:
+                receipt = drops.read(services.store, services.bucket, keys.upload_key(head.key))
+            now[head.key] = (head.etag, receipt)
+            return receipt
+
+        return read
 
 
 def _listed(entries: Iterable[drops.Entry]) -> Iterable[ListedApp]:

@@ -27,7 +27,7 @@ def apps(context: ConsoleContext, _: PageRequest) -> Any:
 
 
 def _apps(context: ConsoleContext) -> dict[str, Any]:
-    found, left = queries.apps(context.services), _LOOKED_UP
+    found, left = queries.apps(context.services, known=context.receipts), _LOOKED_UP
     stages = []
     for stage, listed_apps in found.by_stage.items():
         rows = []

@@ -10,7 +10,7 @@ from commands import BUCKET
 from console import Page, PipelineParts
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from seen_pipeline import SeenPipeline
+from seen_pipeline import SHOP, SeenPipeline
 from starlette.routing import Route
 
 from auto_lambda_cli.console.application import make_routes
@@ -29,9 +29,15 @@ def hostile(pipeline: SeenPipeline, parts: PipelineParts) -> None:
     """An app whose every text is markup."""
     pipeline.go_live(pipeline.drop())
     error = {"code": MARKUP, "message": MARKUP, "hint": MARKUP}
-    texts = dict.fromkeys(("step", "worker", "framework", "python", "url", "function"), MARKUP)
+    texts: dict[str, Any] = dict.fromkeys(("step", "worker", "framework", "python", "url", "function"), MARKUP)
     pipeline.tell(
-        **texts, status="failed", error=error, warnings=[MARKUP], function_log=[MARKUP], upload={"version": MARKUP}
+        SHOP,
+        **texts,
+        status="failed",
+        error=error,
+        warnings=[MARKUP],
+        function_log=[MARKUP],
+        upload={"version": MARKUP},
     )
     for key in ("apps/dev/shop.log", f"apps/dev/{MARKUP}.zip", f"apps/{MARKUP}/x.receipt.json"):
         pipeline.s3.put_object(Bucket=BUCKET, Key=key, Body=MARKUP.encode())
