@@ -60,6 +60,7 @@ IMPLICIT_DENY = refusal(
     403, "User is not authorized to access this resource", "AccessDeniedException", spelled="Message"
 )
 TOO_LARGE = refusal(413, "HttpRequest Too Long", "RequestEntityTooLargeException")
+TOO_MANY = refusal(503, "Service Unavailable", "ServiceUnavailableException")
 TOO_SLOW = refusal(504, "Endpoint request timed out", "GatewayTimeoutException")
 REST_FAILED = refusal(502, "Internal server error", "InternalServerErrorException")
 HTTP_FAILED = BridgeAnswer(500, (_JSON,), b'{"message":"Internal Server Error"}')

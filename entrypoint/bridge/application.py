@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from entrypoint.bridge import answers, events, requests
 from entrypoint.bridge.answers import BridgeAnswer
 from entrypoint.bridge.authorizing import Authorizers
 from entrypoint.bridge.front import PASS_ALL, read
-from entrypoint.bridge.requests import HttpRequest, TooLarge
+from entrypoint.bridge.requests import Gone, HeldBodies, HttpRequest, TooLarge, TooMany
 from entrypoint.bridge.workers import HandlerFailed, HandlerTooSlow, RuntimePool, RuntimeProcess
 from entrypoint.edge import Receive, Scope, Send
 from entrypoint.environment import search_path
@@ -41,6 +41,7 @@ class Bridge:
             self._front = read(task.front) if task.front is not None else PASS_ALL
         except ValueError as error:
             raise CannotServe(ExitStatus.BAD_TASK, str(error)) from error
+        self._bodies = HeldBodies()
         self._seconds = min(task.timeout, LONGEST_REQUEST)
         self._app = self._pool(task.handler, task.processes)
         handlers = {one.handler for one in self._front.authorizers.values()}
@@ -62,13 +63,21 @@ class Bridge:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request."""
-        try:
-            request = await requests.read(scope, receive)
-        except TooLarge:
-            await answers.TOO_LARGE.give(send)
-            return
-        answer = await (self._rest(request) if self._task.payload == "1.0" else self._http(request))
+        with self._bodies.one() as grow:
+            try:
+                answer = await self._answer(scope, receive, grow)
+            except Gone:
+                return
         await answer.give(send)
+
+    async def _answer(self, scope: Scope, receive: Receive, grow: Callable[[int], None]) -> BridgeAnswer:
+        try:
+            request = await requests.read(scope, receive, grow)
+        except TooLarge:
+            return answers.TOO_LARGE
+        except TooMany:
+            return answers.TOO_MANY
+        return await (self._rest(request) if self._task.payload == "1.0" else self._http(request))
 
     async def _http(self, request: HttpRequest) -> BridgeAnswer:
         try:

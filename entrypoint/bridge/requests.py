@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
@@ -11,8 +12,48 @@ from entrypoint.edge import Receive, Scope, client
 MOST_BYTES = 6 * 1024 * 1024  # of Lambda: the largest event
 
 
+MOST_WAITING = 96 * 1024 * 1024  # of all bodies that are on their way, or wait for a handler
+
+
 class TooLarge(Exception):
     """A body that no function would be sent."""
+
+
+class TooMany(Exception):
+    """More bodies at the same time than a task has memory for."""
+
+
+class Gone(Exception):
+    """The client left before it had sent everything: nobody asks for what it had begun to say."""
+
+
+class HeldBodies:
+    """Counts the bytes of all bodies that a task holds, so that slow clients do not fill its memory.
+
+    Args:
+        most: bytes.
+    """
+
+    def __init__(self, most: int = MOST_WAITING) -> None:
+        self.bytes = 0
+        self._most = most
+
+    @contextmanager
+    def one(self) -> Iterator[Callable[[int], None]]:
+        """Hand out what counts the bytes of one body, until it is no longer held."""
+        own = 0
+
+        def grow(by: int) -> None:
+            nonlocal own
+            own += by
+            self.bytes += by
+            if self.bytes > self._most:
+                raise TooMany
+
+        try:
+            yield grow
+        finally:
+            self.bytes -= own
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,16 +92,27 @@ class HttpRequest:
         return found
 
 
-async def read(scope: Scope, receive: Receive) -> HttpRequest:
+async def read(scope: Scope, receive: Receive, grow: Callable[[int], None]) -> HttpRequest:
     """Take a request from the web server.
+
+    Args:
+        scope: of the request.
+        receive: its body.
+        grow: is told how many bytes have come.
 
     Raises:
         TooLarge: more than an event holds.
+        TooMany: `grow` says so.
+        Gone: the client has left.
     """
     body = bytearray()
     while True:
         message = await receive()
-        body += message.get("body", b"")
+        if message["type"] == "http.disconnect":
+            raise Gone
+        chunk = message.get("body", b"")
+        grow(len(chunk))
+        body += chunk
         if len(body) > MOST_BYTES:
             raise TooLarge
         if not message.get("more_body"):

@@ -28,6 +28,10 @@ async def app(scope, receive, send):
             await asyncio.sleep(0.05)
         await send({"type": "http.response.body", "body": b"end"})
         return
+    if scope["path"] == "/late":
+        await send({"type": "http.response.start", "status": 500, "headers": []})
+        await send({"type": "http.response.body", "body": b"the framework's words"})
+        raise ValueError("as asked")
     if scope["path"] == "/wait":
         print("waiting", flush=True)
         print(f"then {(await receive())['type']}", flush=True)
@@ -43,6 +47,7 @@ def check(event, context):
     statement = {"Action": "execute-api:Invoke", "Effect": effect, "Resource": "*"}
     return {"principalId": "somebody", "policyDocument": {"Statement": [statement]}}
 def handler(event, context):
+    print(event["body"], flush=True)
     if event["path"] == "/slow":
         print("slow begins", flush=True)
         time.sleep(600)
@@ -162,6 +167,12 @@ def test_an_answer_in_pieces_is_sent_in_pieces(tasks: dict[str, Running]) -> Non
     assert answer.endswith(b"\r\n3\r\nend\r\n0\r\n\r\n")
 
 
+def test_an_app_that_raises_after_its_answer_to_an_error_is_answered_for(tasks: dict[str, Running]) -> None:
+    answer = sent(tasks["asgi"], "GET /late HTTP/1.1", HOST, "Connection: close")
+    assert answer.startswith(b"HTTP/1.1 500 ")
+    assert answer.endswith(b'{"message": "Internal Server Error"}')
+
+
 def test_an_app_is_told_that_its_client_has_gone(tasks: dict[str, Running]) -> None:
     task = tasks["asgi"]
     with socket.create_connection(("127.0.0.1", task.port), timeout=20) as connection:
@@ -183,6 +194,14 @@ def test_clients_that_never_finish_keep_nobody_waiting(tasks: dict[str, Running]
         for one in connections:
             one.close()
     assert tasks[kind].get("/open").status == 200
+
+
+def test_a_request_that_is_broken_off_reaches_no_handler(tasks: dict[str, Running]) -> None:
+    task = tasks["lambda"]
+    with socket.create_connection(("127.0.0.1", task.port), timeout=20) as connection:
+        connection.sendall(f"POST /open?broken HTTP/1.1\r\n{HOST}\r\nContent-Length: 9\r\n\r\nORDER".encode())
+    assert task.get("/open").status == 200
+    assert not any("ORDER" in line for line in task.lines)
 
 
 def test_a_body_that_is_too_large_is_refused(tasks: dict[str, Running]) -> None:

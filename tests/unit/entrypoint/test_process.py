@@ -151,6 +151,31 @@ def test_a_drain_ends_what_is_under_way_and_answers_what_still_comes(bucket: Buc
         assert answers == [200]
 
 
+@pytest.mark.parametrize("kind", ["asgi", "wsgi", "lambda"])
+def test_a_drain_under_load_loses_no_request(bucket: Bucket, tmp_path: Path, kind: Kind) -> None:
+    with running(a_task(bucket, kind, processes=2), tmp_path, endpoint(bucket)) as task:
+        statuses: list[int] = []
+        stop = threading.Event()
+
+        def ask_on() -> None:
+            while not stop.is_set():
+                statuses.append(task.get("/", "POST", body=b"x").status)
+
+        asking = [threading.Thread(target=ask_on) for _ in range(6)]
+        for one in asking:
+            one.start()
+        until(lambda: len(statuses) > 50, 30)
+        task.stop()
+        until(lambda: task.said("draining"), 30)
+        seen = len(statuses)
+        until(lambda: len(statuses) > seen + 50, 30)
+        stop.set()
+        for one in asking:
+            one.join()
+        assert set(statuses) == {201 if kind == "lambda" else 200}
+        assert task.ended() == ExitStatus.STOPPED
+
+
 def give_up_with(task: Running, path: str) -> None:
     with contextlib.suppress(urllib3.exceptions.HTTPError):
         task.get(path)

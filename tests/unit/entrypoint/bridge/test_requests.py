@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from entrypoint.bridge.requests import MOST_BYTES, HttpRequest, TooLarge, read
+from entrypoint.bridge.requests import MOST_BYTES, Gone, HeldBodies, HttpRequest, TooLarge, TooMany, read
 
 
 def scope(**more: Any) -> dict[str, Any]:
@@ -18,14 +19,14 @@ def scope(**more: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def taken(*chunks: bytes, **more: Any) -> HttpRequest:
+def taken(*chunks: bytes, grow: Callable[[int], None] = lambda _: None, **more: Any) -> HttpRequest:
     messages = [{"type": "http.request", "body": one, "more_body": True} for one in chunks]
     messages.append({"type": "http.request"})
 
     async def receive() -> dict[str, Any]:
         return messages.pop(0)
 
-    return asyncio.run(read(scope(**more), receive))
+    return asyncio.run(read(scope(**more), receive, grow))
 
 
 def test_path_and_query_stay_encoded_and_headers_in_order() -> None:
@@ -52,3 +53,40 @@ def test_a_body_that_no_function_would_get_is_not_kept() -> None:
     assert len(taken(half, half).body) == MOST_BYTES
     with pytest.raises(TooLarge):
         taken(half, half, b"x")
+
+
+def test_bodies_that_are_held_together_have_a_limit() -> None:
+    waiting = HeldBodies(10)
+    with waiting.one() as first:
+        taken(b"12345", b"6", grow=first)
+        with waiting.one() as second, pytest.raises(TooMany):
+            taken(b"1234", b"5", grow=second)
+        assert waiting.bytes == 6
+    with waiting.one() as third:
+        assert len(taken(b"1234567890", grow=third).body) == 10
+    assert waiting.bytes == 0
+
+
+def test_a_client_that_goes_gives_back_what_it_held() -> None:
+    waiting = HeldBodies(10)
+    with pytest.raises(Gone), waiting.one() as grow:
+        broken_off(b"1234567890", grow)
+    assert waiting.bytes == 0
+
+
+def broken_off(begun: bytes, grow: Callable[[int], None] = lambda _: None) -> None:
+    """Take a request whose client leaves before it has sent all of the body."""
+    messages: list[dict[str, Any]] = [
+        {"type": "http.request", "body": begun, "more_body": True},
+        {"type": "http.disconnect"},
+    ]
+
+    async def receive() -> dict[str, Any]:
+        return messages.pop(0)
+
+    asyncio.run(read(scope(), receive, grow))
+
+
+def test_a_request_that_is_broken_off_is_none() -> None:
+    with pytest.raises(Gone):
+        broken_off(b"half of an or")
