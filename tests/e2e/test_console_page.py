@@ -365,6 +365,62 @@ def test_a_name_that_no_app_may_have_is_not_sent(opened: Opened, name: str, vali
     assert field.evaluate("field => field.checkValidity()") is valid
 
 
+def test_an_upload_shows_that_it_is_under_way_and_can_be_cancelled(opened: Opened) -> None:
+    tab = opened()
+    page = tab.open()
+    held: list[Any] = []
+    page.route("**/api/drop?**", lambda route: held.append(route))
+    page.locator("[data-picks=zip]").set_input_files({"name": "shop.zip", "mimeType": "", "buffer": b"PK" * 9999})
+    page.get_by_role("button", name="Deploy").click()
+    expect(page.get_by_role("progressbar", name="Upload")).to_be_visible()
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.get_by_role("progressbar")).to_have_count(0)
+    expect(page.get_by_role("button", name="Deploy")).to_be_enabled()
+    assert len(held) == 1
+
+
+def test_a_drop_that_no_worker_has_received_is_shown_as_waiting(opened: Opened) -> None:
+    answers = Answers()
+    live = told.parts(state=told.state(), receipt=told.receipt())
+    answers.set(f"{SHOP}/events", told.events(("app", live)))
+    drop = {"app": {"stage": "dev", "name": "shop"}, "key": "k", "release": "newer", "size": 1, "packing": None}
+    answers.set(f"POST {SHOP}/rollback", (202, "application/json", json.dumps({"drop": drop})))
+    tab = opened(answers)
+    page = tab.open(PLACES["releases"])
+    page.get_by_role("button", name="Roll back to this…").first.click()
+    page.get_by_role("button", name="Roll back", exact=True).click()
+    expect(page.locator(".now h2")).to_have_text("Waiting for a worker")
+    expect(page.locator(".step.waiting")).to_have_count(8)
+    answers.set(f"{SHOP}/events", told.events(("app", told.parts(
+        state=told.state(), receipt=told.receipt(release="newer")))))  # fmt: skip
+    tab.go("#/")
+    tab.go(PLACES["deployment"])
+    expect(page.locator(".now h2")).to_have_text("Went live")
+
+
+def test_rights_that_wait_for_approval_are_shown_and_approved_as_shown(opened: Opened) -> None:
+    answers = Answers()
+    error = {"code": "needs-approval", "message": "It may do more.", "hint": "Approve it.", "help": None}
+    answers.set(f"{SHOP}/events", told.events(("app", told.parts(
+        state=told.state(), receipt=told.receipt("failed", error=error)))))  # fmt: skip
+    changes = ["+ Allow s3:PutObject on bucket", "- Allow s3:GetObject on other"]
+    waiting = {"release": told.RELEASE, "changes": changes, "has": [], "digest": "d1"}
+    answers.set(f"{SHOP}/approval", told.parts(approval=waiting))
+    changed = {"error": {"code": "changed", "message": "It has changed meanwhile.", "hint": None, "retry": False}}
+    answers.set(f"POST {SHOP}/approve", (409, "application/json", json.dumps(changed)))
+    tab = opened(answers)
+    page = tab.open(PLACES["deployment"])
+    expect(page.locator(".approval .more")).to_contain_text("more: + Allow s3:PutObject")
+    expect(page.locator(".approval .less")).to_contain_text("less: - Allow s3:GetObject")
+    page.get_by_role("button", name="Approve…").click()
+    assert tab.violations() == []
+    page.get_by_role("button", name="Approve", exact=True).click()
+    expect(page.get_by_role("dialog").get_by_role("alert")).to_contain_text("It has changed meanwhile.")
+    answers.set(f"POST {SHOP}/approve", (202, "application/json", json.dumps({"approved": {}})))
+    page.get_by_role("button", name="Approve", exact=True).click()
+    expect(page.get_by_text("Approved. A worker deploys it now.")).to_be_visible()
+
+
 def test_what_a_secret_is_never_stands_in_the_page(opened: Opened) -> None:
     page = opened().open(PLACES["configuration"])
     expect(page.locator(".variable").filter(has_text="API_KEY")).to_contain_text("secret")

@@ -3,6 +3,7 @@ import { appPath } from "../lib/api.js";
 import { announce } from "../lib/announce.js";
 import { person, short } from "../lib/format.js";
 import { useStream } from "../lib/loaded.js";
+import { usePending } from "../lib/pending.js";
 import { linkTo, TABS } from "../lib/router.js";
 import { html, useCallback, useEffect, useRef, useState } from "../lib/ui.js";
 import { Address, Loading, Problem, Time } from "../parts/basics.js";
@@ -23,8 +24,8 @@ export function AppPage({ app, tab, about }) {
     app: (data) => show({ ...data, offset: Date.parse(data.at) - Date.now() }),
     log: log.receive,
   });
-  const state = seen?.parts.state.value ?? null;
   const receipt = seen?.parts.receipt?.value ?? null;
+  const state = usePending(app, seen?.parts.state.value ?? null, receipt, seen?.offset ?? 0);
   useSpoken(app, state, receipt);
   const failed = seen?.parts.state.error ?? (seen ? null : problem);
 
@@ -46,7 +47,7 @@ export function AppPage({ app, tab, about }) {
     ${seen && failed?.code !== "no-such-app" && html`
       <${Tabs} app=${app} tab=${tab} />
       <div class="tab">
-        ${tab === "deployment" && html`<${Deployment} app=${app} seen=${seen} log=${log} />`}
+        ${tab === "deployment" && html`<${Deployment} app=${app} state=${state} seen=${seen} log=${log} />`}
         ${tab === "log" && html`<${RuntimeLog} app=${app} live=${state?.live} />`}
         ${tab === "releases" && html`<${Releases} app=${app} about=${about} live=${state?.live} done=${state?.live?.release} />`}
         ${tab === "configuration" && html`<${Configuration} app=${app} live=${state?.live} />`}

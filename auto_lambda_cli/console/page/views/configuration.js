@@ -2,6 +2,8 @@
 import { appPath, post } from "../lib/api.js";
 import { count } from "../lib/format.js";
 import { useLoaded } from "../lib/loaded.js";
+import { expectDrop } from "../lib/pending.js";
+import { linkTo } from "../lib/router.js";
 import { html, useRef, useState } from "../lib/ui.js";
 import { Empty, Part, Problem, Time } from "../parts/basics.js";
 import { Confirm } from "../parts/dialog.js";
@@ -12,12 +14,13 @@ export function Configuration({ app, live }) {
   const [changed, tell] = useState(null);
   const change = async (body, what) => {
     const { drop } = await post(`${appPath(app)}/configuration`, body);
-    tell(`${what}. ${drop ? "What is live starts again with it." : "It counts from the next drop."}`);
+    expectDrop(drop);
+    tell({ text: `${what}. ${drop ? "What is live starts again with it." : "It counts from the next drop."}`, drop });
     loaded.reload();
   };
   return html`
     <p class="note">Variables that ${app.name} gets in stage ${app.stage}, over those of its zip.${live ? " A change has what is live start again with it." : ""}</p>
-    ${changed && html`<p class="done" role="status">${changed}</p>`}
+    ${changed && html`<p class="done" role="status">${changed.text}${changed.drop && html` <a href=${linkTo.app(app)}>Follow it</a>`}</p>`}
     <${Part} loaded=${loaded} name="configuration" what="the configuration">
       ${(listed) => html`
         ${listed.length === 0 ? html`<${Empty} title="Nothing is configured" />` : html`<p class="unseen">${count(listed.length, "variable")}</p>`}

@@ -29,8 +29,7 @@ export function headline(state, receipt) {
   return { tone: "calm", text: "Nothing under way", spoken: "nothing under way" };
 }
 
-export function Deployment({ app, seen, log }) {
-  const state = seen.parts.state.value;
+export function Deployment({ app, state, seen, log }) {
   const { value: receipt, error } = seen.parts.receipt ?? {};
   if (error) return html`<${Problem} error=${error} what="the receipt" />`;
   const waiting = state?.under_way?.status === "queued";
@@ -116,6 +115,8 @@ function Message({ text }) {
 function Approval({ app }) {
   const loaded = useLoaded(`${appPath(app)}/approval`);
   const [asking, ask] = useState(false);
+  const [done, approved] = useState(false);
+  if (done) return html`<p class="done" role="status">Approved. A worker deploys it now.</p>`;
   if (loaded.loading) return null;
   const part = loaded.data?.parts.approval;
   const error = loaded.error ?? part?.error;
@@ -124,7 +125,7 @@ function Approval({ app }) {
   const { changes, digest, release } = part.value;
   const approve = async () => {
     await post(`${appPath(app)}/approve`, { digest });
-    loaded.reload();
+    approved(true);
   };
   return html`
     <div class="approval">

@@ -2,6 +2,7 @@
 import { announce } from "../lib/announce.js";
 import { fromDrop, fromFiles } from "../lib/files.js";
 import { bytes, count, fieldPattern } from "../lib/format.js";
+import { expectDrop } from "../lib/pending.js";
 import { go, linkTo } from "../lib/router.js";
 import { upload } from "../lib/upload.js";
 import { classes, html, useEffect, useRef, useState } from "../lib/ui.js";
@@ -94,6 +95,7 @@ function Send({ chosen, about, stages, app, again, onDropped }) {
       send(null);
       if (!drop) return;
       announce(`${target.name} was uploaded`);
+      expectDrop(drop);
       onDropped(drop);
       again();
       go(linkTo.app(drop.app));

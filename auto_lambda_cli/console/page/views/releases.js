@@ -2,6 +2,7 @@
 import { appPath, post } from "../lib/api.js";
 import { bytes, capitalized, fieldPattern, person } from "../lib/format.js";
 import { useLoaded } from "../lib/loaded.js";
+import { expectDrop } from "../lib/pending.js";
 import { go, linkTo } from "../lib/router.js";
 import { html, useEffect, useState } from "../lib/ui.js";
 import { Empty, Part, Time } from "../parts/basics.js";
@@ -53,7 +54,8 @@ function facts({ dropped, by, rollback, framework, python, size, function_versio
 
 function RollBack({ app, release, close }) {
   const act = async () => {
-    await post(`${appPath(app)}/rollback`, { to: release.id });
+    const { drop } = await post(`${appPath(app)}/rollback`, { to: release.id });
+    expectDrop(drop);
     go(linkTo.app(app));
   };
   return html`
@@ -66,6 +68,7 @@ function RollBack({ app, release, close }) {
 function Promote({ app, about, release, close }) {
   const act = async (form) => {
     const { drop } = await post(`${appPath(app)}/promote`, { to: form.get("stage").trim(), release: release.id });
+    expectDrop(drop);
     go(linkTo.app(drop.app));
   };
   return html`
