@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pytest
 import urllib3
+from console import Page
 from e2e_stack import AUTO_LAMBDA, LocalUp, bare_environ, descendants, make_zip, running, small_chalice, until
 from terminal import Terminal, run
+
+from auto_lambda_cli.console.access import ConsoleAddress
 
 
 def test_a_signal_ends_it_all(tmp_path: Path) -> None:
@@ -17,6 +20,8 @@ def test_a_signal_ends_it_all(tmp_path: Path) -> None:
         stack = up.ready()
         receipt = stack.live(stack.drop("short-lived", make_zip(small_chalice())))
         assert stack.http(receipt["url"]).status == 200  # so that a function's process is among those that must go
+        (shown,) = Page(ConsoleAddress.of(stack.ready["console"])).get("api/apps").value("apps")["stages"][0]["apps"]
+        assert (shown["name"], shown["status"], shown["url"]) == ("short-lived", "live", receipt["url"])
         below = descendants(up.process.pid)
         assert below
         assert up.end(signal.SIGTERM) == 0, up.tail()
