@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from functools import cache
 from threading import Lock
 from typing import Any
+from urllib.parse import urlsplit
 
 import boto3
 from botocore.config import Config
@@ -88,7 +89,13 @@ def _stacks() -> Stacks:
 
 @cache
 def _fronts() -> Fronts:
-    return Fronts(_client("elbv2"), _client("ecs"), _client("cloudwatch"), os.environ.get("LOAD_BALANCERS", ""))
+    return Fronts(_client("elbv2"), _client("ecs"), _client("cloudwatch"), _emulator())
+
+
+def _emulator() -> str:
+    """Return the endpoint of AWS if that is an emulator on this machine, else nothing."""
+    endpoint = os.environ.get("AWS_ENDPOINT_URL", "")
+    return endpoint.rstrip("/") if urlsplit(endpoint).hostname in {"127.0.0.1", "localhost"} else ""
 
 
 @cache

@@ -110,12 +110,11 @@ class FlexDemo(Demonstration):
         )
         grants = (apps_folder() / "flex_controller" / "grants.json").read_bytes()
         self.client("s3").put_object(Bucket=self.stack.pipeline.artifacts, Key=grants_key(CONTROLLER), Body=grants)
-        by_path = f"{self.stack.aws.endpoint}/_alb/{{name}}"
         # One after the other: without the controller, an app with [flex] is refused.
         receipts = [
             self.followed(self.drop(app, source, settings))
             for app, source, settings in (
-                (CONTROLLER, apps_folder() / "flex_controller", f'LOAD_BALANCERS = "{by_path}"\n'),
+                (CONTROLLER, apps_folder() / "flex_controller", ""),
                 (APP, examples_folder() / "quotes", FLEX),
             )
         ]

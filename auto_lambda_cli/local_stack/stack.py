@@ -100,7 +100,7 @@ class LocalStack:
         """
         folder.mkdir(parents=True, exist_ok=True)
         with ExitStack() as undo:
-            prepare_tools()
+            prepare_tools(tasks=bool(domain))
             say("starting the embedded AWS (the first time, its packages are installed, which takes longer)")
             aws = undo.enter_context(EmbeddedAws.start(folder, port))
             say(f"embedded AWS at {aws.endpoint}, its log is {aws.log}")
@@ -116,7 +116,7 @@ class LocalStack:
                 machines = undo.enter_context(_fleet(aws, folder, pipeline, options, chosen, say))
                 pipeline = replace(pipeline, autoscaling=machines.url)
                 environ = _checker_environ(aws, pipeline, chosen)
-            fargate = undo.enter_context(_fargate(aws, folder))
+            fargate = undo.enter_context(tasks_of(aws, folder))
             children = _children(folder, 0 if machines else workers, environ)
             if console:
                 pipeline = replace(pipeline, console=ConsoleAddress.free().url)
@@ -211,11 +211,15 @@ def create_pipeline(clients: Clients, pipeline: str, chosen: Mapping[str, str]) 
     return deploy_parts(pipeline, chosen, Stacks(clients("cloudformation")), templates)
 
 
-def prepare_tools() -> threading.Thread:
-    """Create, in the background, the environments that the first drop will need, unless they exist."""
+def prepare_tools(*, tasks: bool = False) -> threading.Thread:
+    """Create, in the background, the environments that the first drop will need, unless they exist.
+
+    Args:
+        tasks: whether apps may flex, whose tasks' program needs one more.
+    """
 
     def make() -> None:
-        for name in ("runtime", "compiler"):
+        for name in ("runtime", "compiler", *(("entrypoint",) if tasks else ())):
             with contextlib.suppress(ToolError):  # reported when it is needed
                 ToolEnvironments().python(name, default_minor())
 
@@ -271,7 +275,9 @@ def _fleet(
     return fleet(clients, FLEET_STACK, pipeline.group, aws, options, folder=folder, environ=environ, say=say)
 
 
-def _fargate(aws: EmbeddedAws, folder: Path) -> AbstractContextManager[FakeFargate]:
+def tasks_of(aws: EmbeddedAws, folder: Path) -> AbstractContextManager[FakeFargate]:
+    """Run the tasks of an embedded AWS until the end of the context."""
+
     def start(definition: Mapping[str, Any], home: Path) -> TaskProcess:
         return TaskProcess.start(
             definition, partial(ToolEnvironments().python, "runtime"), default_minor(), aws.environ, home

@@ -29,6 +29,7 @@ from e2e_aws.stages import STAGES, chosen
 
 from auto_lambda import __version__
 from auto_lambda_cli.local_stack.embedded import EmbeddedAws
+from auto_lambda_cli.local_stack.stack import tasks_of
 
 FOLDER = Path(__file__).parents[2] / "e2e-aws"
 
@@ -65,7 +66,11 @@ def _parser() -> argparse.ArgumentParser:
 @contextmanager
 def _place(*, rehearse: bool) -> Iterator[Place]:
     if rehearse:
-        with tempfile.TemporaryDirectory() as folder, EmbeddedAws.start(Path(folder)) as aws:
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            EmbeddedAws.start(Path(folder)) as aws,
+            tasks_of(aws, Path(folder)),
+        ):
             yield Place.embedded(aws.environ)
         return
     check_environ(os.environ)

@@ -80,9 +80,7 @@ def controller(granted_stack: Stack) -> Iterator[Controller]:
     assert refused["error"]["code"] == "rights-not-granted"
     grants = ["grants", "set", "flex-controller", "--stage", "platform", "--from", str(APP / "grants.json")]
     subprocess.run([AUTO_LAMBDA, *grants], env=stack.environ, check=True, capture_output=True, timeout=60)
-    files = read_folder(APP)
-    files["auto-lambda.toml"] += f'LOAD_BALANCERS = "{stack.endpoint}/_alb/{{name}}"\n'.encode()
-    receipt = stack.live(stack.drop(key, make_zip(files)))
+    receipt = stack.live(stack.drop(key, make_zip(read_folder(APP))))
     with ThreadingHTTPServer(("127.0.0.1", 0), Healthy) as server:
         threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
         app = FlexApp(stack.client, "flexing", FAST).make()

@@ -32,7 +32,8 @@ WHO = """
 import os
 
 def app(environ, start_response):
-    start_response("200 OK", [("Content-Type", "text/plain"), ("Set-Cookie", "a=1"), ("Set-Cookie", "b=2")])
+    status = "404 Not Found" if environ["PATH_INFO"].startswith("/.auto-lambda") else "200 OK"
+    start_response(status, [("Content-Type", "text/plain"), ("Set-Cookie", "a=1"), ("Set-Cookie", "b=2")])
     front = "fargate" if "ECS_CONTAINER_METADATA_URI_V4" in os.environ else "lambda"
     return [f"{front} {environ['PATH_INFO']} {environ.get('QUERY_STRING', '')}".encode()]
 """

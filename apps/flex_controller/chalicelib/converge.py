@@ -131,7 +131,8 @@ class Convergence:
         states = self.fronts.alarms(high, low)
         tasks = Tasks() if flex.phase == LAMBDA and not flex.busy else self._tasks(flex)
         asked = flex.phase == BOTH and not flex.busy and (tasks.healthy or 0) >= flex.settings.min_tasks
-        trouble = self.fronts.trouble(flex) if asked else ""
+        # One that stays has had the traffic all the time, and would lead the question to the function.
+        trouble = self.fronts.trouble(flex) if asked and flex.settings.dns else ""
         return Observed(flex, history, tasks, states.get(high, ""), states.get(low, ""), asked and not trouble, trouble)
 
     def _tasks(self, flex: Flex) -> Tasks:

@@ -23,7 +23,7 @@ class Fronts:
         elbv2: a boto3 client.
         ecs: a boto3 client.
         cloudwatch: a boto3 client.
-        where: the URL of load balancers with ``{name}`` in it, for emulators; empty for that which the stack says.
+        emulator: the URL of an emulator, below which it has the load balancers; empty on AWS.
         ask_: asks a load balancer for its tasks' health; `ask` by default.
     """
 
@@ -32,13 +32,13 @@ class Fronts:
         elbv2: Any,
         ecs: Any,
         cloudwatch: Any,
-        where: str = "",
+        emulator: str = "",
         ask_: Callable[[str, str], str] | None = None,
     ) -> None:
         self._elbv2 = elbv2
         self._ecs = ecs
         self._cloudwatch = cloudwatch
-        self._where = where
+        self._emulator = emulator
         self._ask = ask_ or ask
 
     def alarms(self, *names: str) -> dict[str, str]:
@@ -66,9 +66,9 @@ class Fronts:
     def trouble(self, flex: Flex) -> str:
         """Return why the load balancer does not answer for the app's domain, nothing if it does."""
         url = flex.outputs.get("LoadBalancerUrl", "")
-        if self._where and url:
+        if self._emulator and url:
             _, name, *_ = flex.outputs["LoadBalancer"].split("/")  # app/name/id
-            url = self._where.format(name=name)
+            url = f"{self._emulator}/_alb/{name}"
         domain = flex.outputs.get("Domain", "")
         return self._ask(url, domain) if url and domain else "there is none"
 

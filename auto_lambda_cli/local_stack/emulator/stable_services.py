@@ -58,7 +58,11 @@ def _wait_for_tasks(handlers: dict[str, Any], ecs: Any) -> None:
         wait(changed[0])
         return changed
 
-    handlers.update(create=create, update=update)
+    def delete(arn: str, props: Any) -> None:
+        remove(arn, props)
+        ecs._tags.pop(arn, None)  # else the tagging API finds it for ever
+
+    handlers.update(create=create, update=update, delete=delete)
 
 
 def counted(props: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 
 from auto_lambda.aws.cloudformation import STILLBORN, Stacks
 from auto_lambda.namespace import STAGE_TAG
+from e2e_aws.flex_stages import delete_controller
 from e2e_aws.model import StageFailed
 from e2e_aws.place import Place
 from e2e_aws.run import NAME, TAG, Run
@@ -140,8 +141,8 @@ def image_parameters(name: str) -> tuple[str, ...]:
 
 
 _STEPS = (
-    _delete_apps, _delete_pipeline, _delete_buckets, _delete_tables, _delete_log_groups, _delete_policies,
-    _delete_layers, _delete_images,
+    _delete_apps, delete_controller, _delete_pipeline, _delete_buckets, _delete_tables, _delete_log_groups,
+    _delete_policies, _delete_layers, _delete_images,
 )  # fmt: skip
 
 

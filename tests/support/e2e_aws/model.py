@@ -36,6 +36,7 @@ class Stage:
         questions: of docs/reference/not-yet-on-aws.md, by name; it has to find something about each.
         do: does it, and yields what it has found.
         rehearsed: whether the embedded AWS has what it needs.
+        wants: variables of the environment without which an account is not asked.
         again: whether a resumed run does it again, since later stages use it.
     """
 
@@ -48,6 +49,7 @@ class Stage:
     do: Callable[[Run], Iterable[Finding]]
     rehearsed: bool = True
     again: bool = False
+    wants: tuple[str, ...] = ()
 
 
 def expect(holds: object, otherwise: str) -> None:

@@ -47,6 +47,8 @@ class Run:
         self.name = name
         self.folder = folder
         self.say = say
+        self.settings: dict[str, str] = {}
+        """What the worker on this machine gets beside the pipeline's settings."""
         self._worker: Child | None = None
         self._outputs: dict[str, str] = {}
         folder.mkdir(parents=True, exist_ok=True)
@@ -86,14 +88,16 @@ class Run:
         path.write_bytes(files if isinstance(files, bytes) else make_zip(files))
         return path
 
-    def drop(self, app: str, files: Mapping[str, str | bytes] | bytes, status: str = "live") -> Any:
+    def drop(
+        self, app: str, files: Mapping[str, str | bytes] | bytes, status: str = "live", stage: str | None = None
+    ) -> Any:
         """Drop an app, follow it, and return its receipt, whose status has to be this one."""
-        return self.follow("deploy", str(self.zipped(app, files)), "--name", app, status=status)
+        return self.follow("deploy", str(self.zipped(app, files)), "--name", app, status=status, stage=stage)
 
-    def follow(self, command: str, *arguments: str, status: str) -> Any:
+    def follow(self, command: str, *arguments: str, status: str, stage: str | None = None) -> Any:
         """Run a command that follows an app, and return the receipt, whose status has to be this one."""
         bucket = self.outputs["UploadsBucket"]
-        done = self.cli(command, *arguments, "--stage", self.name, "--bucket", bucket, "--json", code=None)
+        done = self.cli(command, *arguments, "--stage", stage or self.name, "--bucket", bucket, "--json", code=None)
         receipt: Any = json.loads(done.stdout) if done.stdout else None
         expect(receipt, f"auto-lambda {command} {arguments[0]}: no receipt\n{done.stderr[-2000:]}")
         expect(receipt["status"] == status, f"{command} {arguments[0]} is {receipt['status']}: {receipt['error']}")
@@ -129,7 +133,7 @@ class Run:
         }  # fmt: skip
         if self.place.rehearsal:
             settings["AUTO_LAMBDA_POLL_SECONDS"] = "1"
-        return Child("worker", "worker", self.worker_log, {**self.worker_environ(), **settings})
+        return Child("worker", "worker", self.worker_log, {**self.worker_environ(), **settings, **self.settings})
 
     def stop_worker(self) -> None:
         """Stop the worker, if it runs; what it is building goes back to the queue."""

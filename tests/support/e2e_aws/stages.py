@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import os
+from collections.abc import Iterable, Mapping, Sequence
 
-from e2e_aws import app_stages, fleet_stages, pipeline_stages
+from e2e_aws import app_stages, fleet_stages, flex_stages, pipeline_stages
 from e2e_aws.consent import Refused
 from e2e_aws.model import Stage
 
@@ -37,6 +38,11 @@ STAGES: Sequence[Stage] = (
     ),
     Stage("undeploy", "the smallest app goes", 5, 0, ("deploy",), ("log-group-again",), app_stages.undeploy),
     Stage(
+        "flex", "the smallest zappa app moves to Fargate and back under load; it wants a domain", 35, 15, ("launch",),
+        ("domain-rights", "task-image", "flex-change-sets", "flex-seconds"), flex_stages.flex,
+        wants=(flex_stages.DOMAIN, flex_stages.CERTIFICATE, flex_stages.ZONE),
+    ),
+    Stage(
         "rights", "what was denied to the workers' role", 18, 0, ("deploy",), ("rights", "look-ups"),
         pipeline_stages.rights,
     ),
@@ -52,14 +58,20 @@ STAGES: Sequence[Stage] = (
 )  # fmt: skip
 
 
-def chosen(only: Iterable[str], *, rehearsal: bool) -> list[Stage]:
-    """Return the stages of these names, all by default, with those that they need, in order.
+def chosen(only: Iterable[str], *, rehearsal: bool, environ: Mapping[str, str] = os.environ) -> list[Stage]:
+    """Return the stages of these names, with those that they need, in order.
+
+    Without names: all that the embedded AWS has what they need for; on an account, all whose variables are set.
 
     Raises:
-        Refused: there is no such stage.
+        Refused: there is no such stage, or its variables are not set.
     """
     by_name = {stage.name: stage for stage in STAGES}
-    wanted = set(only) or {stage.name for stage in STAGES if stage.rehearsed or not rehearsal}
+    lacks = {} if rehearsal else {it.name: [name for name in it.wants if not environ.get(name)] for it in STAGES}
+    if missing := [f"{name} wants {', '.join(lacks[name])}" for name in only if lacks.get(name)]:
+        raise Refused(f"nothing was made: {'; '.join(missing)}, which docs/how-to/try-it-on-aws.md describes")
+    possible = (stage for stage in STAGES if (stage.rehearsed if rehearsal else not lacks[stage.name]))
+    wanted = set(only) or {stage.name for stage in possible}
     if unknown := sorted(wanted - by_name.keys()):
         raise Refused(f"no stage: {', '.join(unknown)}. There are: {', '.join(by_name)}")
     rest = list(wanted)

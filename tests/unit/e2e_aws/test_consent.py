@@ -84,8 +84,13 @@ def test_the_estimate_adds_up() -> None:
 
 def test_a_stage_brings_what_it_needs() -> None:
     assert [it.name for it in chosen(["update"], rehearsal=False)] == ["launch", "deploy", "update"]
-    assert [it.name for it in chosen([], rehearsal=False)] == [it.name for it in STAGES]
+    given = {name: "x" for stage in STAGES for name in stage.wants}
+    assert [it.name for it in chosen([], rehearsal=False, environ=given)] == [it.name for it in STAGES]
     assert {it.name for it in STAGES if not it.rehearsed}.isdisjoint(it.name for it in chosen([], rehearsal=True))
+    assert "flex" not in [it.name for it in chosen([], rehearsal=False, environ={})], "it wants a domain"
+    assert "flex" in [it.name for it in chosen([], rehearsal=True, environ={})]
+    with pytest.raises(Refused, match="flex wants AUTO_LAMBDA_E2E_DOMAIN"):
+        chosen(["flex"], rehearsal=False, environ={})
     with pytest.raises(Refused, match="no stage: flight"):
         chosen(["flight"], rehearsal=False)
 

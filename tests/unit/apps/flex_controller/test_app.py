@@ -98,3 +98,15 @@ def test_the_page_is_html_that_runs_nothing(load: Load) -> None:
     assert answer.headers["Content-Type"].startswith("text/html")
     assert "script-src" not in answer.headers["Content-Security-Policy"]
     assert "shop" in answer.body
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "emulator"),
+    [
+        ("http://127.0.0.1:4566/", "http://127.0.0.1:4566"),
+        ("", ""),
+        ("https://vpce-1.cloudformation.us-east-1.vpce.amazonaws.com", ""),
+    ],
+)
+def test_load_balancers_are_below_the_endpoint_of_an_emulator_only(load: Load, endpoint: str, emulator: str) -> None:
+    assert load(AWS_ENDPOINT_URL=endpoint)._emulator() == emulator

@@ -125,7 +125,7 @@ def stand_ins(modules: Callable[[str], str], monkeypatch: pytest.MonkeyPatch) ->
 
         monkeypatch.setattr(local_stack, "_children", children)
 
-    monkeypatch.setattr(local_stack, "prepare_tools", lambda: None)
+    monkeypatch.setattr(local_stack, "prepare_tools", lambda **_: None)
     return use
 
 

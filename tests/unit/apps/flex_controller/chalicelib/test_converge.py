@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from flex_stack import FlexApp
+from flex_stack import SETTINGS, FlexApp
 
 CHEAP = {"LambdaRecord", "TaskDefinition", "TaskRole", "ExecutionRole", "Logs", "High"}
 
@@ -91,6 +91,18 @@ def test_a_load_balancer_that_does_not_answer_gets_none_either(app: FlexApp) -> 
         app.minute()
     assert app.at() == ("both", 0)
     assert "does not answer yet: no traffic moves (503 for health)" in app.row()["why"]
+
+
+def test_a_load_balancer_that_stays_has_the_traffic_anyway_and_is_not_asked_by_way_of_the_function(
+    aws_client: Callable[[str], Any],
+) -> None:
+    made = FlexApp(aws_client, "standing", {**SETTINGS, "variant": "standing-load-balancer"}).make()
+    try:
+        made.answers = False
+        made.demand("high")
+        assert until(made, ("fargate", 100)) == [("lambda", 0), ("both", 0), ("both", 100), ("fargate", 100)]
+    finally:
+        made.delete()
 
 
 def test_traffic_leaves_tasks_that_have_become_unhealthy(app: FlexApp) -> None:

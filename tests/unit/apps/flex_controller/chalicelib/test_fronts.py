@@ -124,7 +124,7 @@ def test_an_emulator_s_load_balancers_are_elsewhere() -> None:
         asked.append(url)
         return ""
 
-    fronts = Fronts(Aws(), Aws(), Aws(), "http://127.0.0.1:4566/_alb/{name}", answering)
+    fronts = Fronts(Aws(), Aws(), Aws(), "http://127.0.0.1:4566", answering)
     assert fronts.trouble(flex(Domain="shop.example.com")) == "there is none"
     fronts.trouble(flex(Domain="d", LoadBalancerUrl="https://alb", LoadBalancer="app/al-Fl-1/50dc6c495c0c9188"))
     assert asked == ["http://127.0.0.1:4566/_alb/al-Fl-1"]
