@@ -45,6 +45,7 @@ class Clients:
         self._clock = clock
         self._done: list[Asked] = []
         self._stop = threading.Event()
+        self._free = threading.Semaphore(AT_ONCE)
         self._pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="client")
         self._thread = threading.Thread(target=self._send_forever, daemon=True, name="clients")
 
@@ -74,10 +75,17 @@ class Clients:
                 continue
             due = max(due + 1 / self.rate, self._clock() - 1)  # what could not be sent for more than a second is not
             self._stop.wait(max(0.0, due - self._clock()))
-            self._pool.submit(self._one, number)
-            number += 1
+            if self._free.acquire(timeout=0.5):  # else all are waiting for answers: no queue that outlives the context
+                self._pool.submit(self._one, number)
+                number += 1
 
     def _one(self, number: int) -> None:
+        try:
+            self._ask_once(number)
+        finally:
+            self._free.release()
+
+    def _ask_once(self, number: int) -> None:
         resolver, lock = self._clients[number % len(self._clients)]
         began = self._clock()
         target = ""

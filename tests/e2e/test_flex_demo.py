@@ -73,6 +73,8 @@ def test_an_app_moves_to_fargate_and_back_under_steady_load_and_no_request_fails
     phases = [key for key, _ in groupby(one.phase for one in demo.seconds)]
     assert phases == ["lambda", "both", "fargate", "both", "lambda"]
     assert demo.seconds[-1].tasks == 0
+    assert set(demo.first) == {"/quotes", "/openapi.json", "/docs"}, "both fronts answered them alike"
+    assert b'"openapi"' in demo.first["/openapi.json"]
 
 
 @dataclass

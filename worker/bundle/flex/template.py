@@ -61,7 +61,8 @@ def _records(parts: FlexParts) -> Resources:
     name, zone, ttl = parts.domain, parts.zone_id, parts.settings.ttl
     host = attribute("LoadBalancer", "DNSName")
     if parts.standing:
-        return {"FargateRecord": record_set(name, zone, host, "fargate", 100, ttl)}
+        # It has all traffic at once, perhaps of an app that was live before: not before the listener can take it.
+        return {"FargateRecord": {**record_set(name, zone, host, "fargate", 100, ttl), "DependsOn": "Listener"}}
     rest = {"Fn::FindInMap": ["Rest", {"Ref": "FargateWeight"}, "Weight"]}
     return {
         "LambdaRecord": record_set(name, zone, parts.front, "lambda", rest, ttl),

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 
 from auto_lambda_cli.local_stack.dns import DnsResolver, Record
-from auto_lambda_cli.local_stack.load import Asked, Clients
+from auto_lambda_cli.local_stack.load import AT_ONCE, Asked, Clients
 
 
 def resolver(*targets: str) -> DnsResolver:
@@ -65,3 +65,23 @@ def test_without_a_rate_nobody_asks() -> None:
     with Clients(lambda _: "", [resolver("one")]) as clients:
         time.sleep(0.1)
     assert clients.done() == []
+
+
+def test_while_all_wait_for_answers_no_queue_of_requests_grows() -> None:
+    all_wait, go, sent = threading.Semaphore(0), threading.Event(), list[str]()
+
+    def ask(target: str) -> str:
+        sent.append(target)
+        all_wait.release()
+        go.wait(20)
+        return ""
+
+    clients = Clients(ask, [resolver("one"), resolver("two")])
+    with clients:
+        clients.rate = 1000
+        for _ in range(AT_ONCE):
+            assert all_wait.acquire(timeout=20)
+        time.sleep(0.1)  # a hundred more are due meanwhile
+        threading.Timer(0.05, go.set).start()
+        clients.stop()
+    assert len(sent) <= 2 * AT_ONCE

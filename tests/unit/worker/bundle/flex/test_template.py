@@ -87,6 +87,7 @@ def test_only_the_load_balancer_stays_of_a_standing_one() -> None:
     (action,) = left["Listener"]["Properties"]["DefaultActions"]
     named = [one["TargetGroupArn"]["Ref"] for one in action["ForwardConfig"]["TargetGroups"]]
     assert named == ["TargetGroup", "LambdaTargets"]
+    assert left["FargateRecord"]["DependsOn"] == "Listener", "the name leads to what answers"
 
 
 @given(parts())
