@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from auto_lambda_cli.aligned import aligned
-from auto_lambda_cli.platform_apps import ask
+from auto_lambda_cli.platform_apps import NoStatus, ask
 
 if TYPE_CHECKING:
     import boto3
@@ -149,7 +149,7 @@ class Steering:
         """
         before: object = None
         while True:
-            row = row_of(self.rows(), app)
+            row = row_of(self._patient_rows(deadline), app)
             if row is not None and row.get("mode") == mode:
                 told = (row["phase"], row.get("weights"), row["why"], row["stuck"])
                 if told != before:
@@ -161,5 +161,17 @@ class Steering:
                 raise TimeoutError(f"{app} is not on {ENDS[mode]} yet")
             self.sleep(_PAUSE)
 
+    def _patient_rows(self, deadline: float) -> Sequence[Row]:
+        """Ask for the rows, and again if the controller cannot tell just now; whoever follows has time."""
+        for _ in range(_TRIES - 1):
+            try:
+                return self.rows()
+            except NoStatus as error:
+                if not error.passing or self.clock() >= deadline:
+                    raise
+            self.sleep(_PAUSE)
+        return self.rows()
 
+
+_TRIES = 5
 _PAUSE = 3.0

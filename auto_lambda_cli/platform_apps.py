@@ -12,11 +12,16 @@ if TYPE_CHECKING:
     from auto_lambda.keys import App
     from auto_lambda_cli.target import Target
 
+_SERVER_ERROR = 500
 _SECONDS = 35.0  # API Gateway gives up after 29
 
 
 class NoStatus(Exception):
-    """An app does not tell; the message says what it answers instead."""
+    """An app does not tell; the message says what it answers instead. ``passing``: it may tell later."""
+
+    def __init__(self, message: str, *, passing: bool = False) -> None:
+        super().__init__(message)
+        self.passing = passing
 
 
 def url_of(app: App, target: Target) -> str | None:
@@ -51,9 +56,10 @@ def ask(url: str, path: str, who: str, session: boto3.Session, endpoint: str | N
         where, headers = _by_endpoint(target, _signed(target, session), endpoint)
         answer = http.request("GET", where, headers=headers)
     except urllib3.exceptions.HTTPError as error:
-        raise NoStatus(f"the {who} does not answer: {error}") from None
+        raise NoStatus(f"the {who} does not answer: {error}", passing=True) from None
     if answer.status != 200:
-        raise NoStatus(f"the {who} answers {answer.status}: {answer.data.decode(errors='replace')[:300]}")
+        told = f"the {who} answers {answer.status}: {answer.data.decode(errors='replace')[:300]}"
+        raise NoStatus(told, passing=answer.status >= _SERVER_ERROR)
     try:
         return json.loads(answer.data)
     except ValueError:
