@@ -5,18 +5,21 @@ Pure: from a template that has passed the gate.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from auto_lambda.model import Template
+from entrypoint.task import MOST_CHARACTERS
 from worker.bundle.domains import front
 from worker.bundle.publish import RELEASE_VARIABLE
 from worker.deploy.flex.methods import ApiAuthorizer, ApiMethod, ApiResponse, document_extras, methods
 from worker.deploy.gate.symbols import lone_symbol
 from worker.deploy.gate.template import Properties, TemplateView, invoked
 
+_MOST_CHARACTERS = MOST_CHARACTERS - 4_000  # what the rest of a description needs
 _REST = "AWS::ApiGateway::RestApi"
 _LITERAL = re.compile(r"'([^']*)'")
 _PARAMETER = "method.response.header."
@@ -82,6 +85,8 @@ def _rest_front(view: TemplateView, api: str, stage: Properties, main: str) -> A
         "authorizers": authorizers,
         "fixed": fixed,
     }
+    if len(json.dumps(made.described, separators=(",", ":"))) > _MOST_CHARACTERS:
+        made.reasons.append("its API has more routes than the description of a task has room for")
     return made
 
 

@@ -142,3 +142,11 @@ def test_another_apis_own_answers_do_not_matter() -> None:
 def test_equal_answers_are_told_once() -> None:
     paths = {f"/{number}": {"options": answered()} for number in range(200)}
     assert len(described(document(paths))["fixed"]) == 1
+
+
+def test_an_api_of_more_routes_than_fit_is_refused() -> None:
+    def told(number: int) -> list[str]:
+        return api_front(document({f"/things-{one}/{{id}}": {"get": called()} for one in range(number)}), "Api").reasons
+
+    assert told(300) == []
+    assert told(1000) == ["its API has more routes than the description of a task has room for"]
