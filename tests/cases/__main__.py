@@ -53,9 +53,9 @@ def main(arguments: Sequence[str]) -> int:
             stack = up.ready()
             with ThreadPoolExecutor(2) as pool:
                 outcomes = list(pool.map(lambda case: told(run(stack, case, Path(folder))), chosen))
+            show(outcomes)
         finally:
             up.end()
-    show(outcomes)
     return any(one.mark == "DIFFERS" for one in outcomes)
 
 

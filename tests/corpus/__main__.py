@@ -43,11 +43,11 @@ def main(arguments: Sequence[str]) -> int:
             stack = up.ready()
             with ThreadPoolExecutor(options.parallel) as pool:
                 scores = list(pool.map(lambda one: told(scored(stack, one, options.cache)), chosen))
+            say(f"\n{tables(scores)}")
+            if not options.patterns:
+                PAGE.write_text(written(PAGE.read_text(), tables(scores)))
         finally:
             up.end()
-    say(f"\n{tables(scores)}")
-    if not options.patterns:
-        PAGE.write_text(written(PAGE.read_text(), tables(scores)))
     return not all(one.good for one in figures(scores))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -12,9 +11,11 @@ from builder.source.other_tools.tables import (
     ForeignApp,
     FunctionTable,
     function_name,
+    listed,
     mapping,
     number,
     python_of,
+    quoted,
     texts,
 )
 
@@ -115,7 +116,7 @@ def _function(data: Mapping[str, Any], name: str, properties: Mapping[str, Any],
             notes.append(f"event {event} of type {kind}: nothing here calls a function so")
     settings |= dict(texts("schedule", schedules))
     for setting, values in sources.items():
-        settings[setting] = f"[{', '.join(values)}]"
+        settings[setting] = listed(values)
     if properties.get("Policies") or properties.get("Role"):
         notes.append('its rights: save them as an IAM policy in a file, and add policy = "policy.json"')
     return FunctionTable(function_name(name), settings, tuple(notes))
@@ -124,7 +125,7 @@ def _function(data: Mapping[str, Any], name: str, properties: Mapping[str, Any],
 def _own_settings(properties: Mapping[str, Any], root: str) -> Iterator[tuple[str, str]]:
     folder, handler = _code_folder(properties), properties.get("Handler")
     named = handler if isinstance(handler, str) else "module.function"
-    yield "handler", json.dumps(named if folder in ("", root) else f"{folder}/{named}")
+    yield "handler", quoted(named if folder in ("", root) else f"{folder}/{named}")
     for name, (first, *rest) in _NUMBERS:
         yield from number(name, mapping(properties, first).get(rest[0]) if rest else properties.get(first))
     auth = mapping(properties, "FunctionUrlConfig").get("AuthType")
@@ -142,7 +143,7 @@ def _add_source(
     if name is None:
         notes.append(f'{setting}: make the one that the template makes, and name it here, as in {setting} = "name"')
     else:
-        sources.setdefault(setting, []).append(_bucket(name, given) if kind == "S3" else json.dumps(name))
+        sources.setdefault(setting, []).append(_bucket(name, given) if kind == "S3" else quoted(name))
 
 
 def _bucket(name: str, given: Mapping[str, Any]) -> str:
@@ -153,13 +154,13 @@ def _bucket(name: str, given: Mapping[str, Any]) -> str:
     limits = {}
     for rule in rules if isinstance(rules, list) else []:
         if isinstance(rule, dict) and str(rule.get("Name")).lower() in ("prefix", "suffix"):
-            limits[str(rule["Name"]).lower()] = json.dumps(str(rule.get("Value")))
+            limits[str(rule["Name"]).lower()] = quoted(str(rule.get("Value")))
     return bucket_table(name, listed, limits)
 
 
 def bucket_table(name: str, events: list[str], limits: Mapping[str, str]) -> str:
     """Return TOML for a bucket: its name, or a table where there is more to say."""
-    fields = {"name": json.dumps(name), **limits, **({"events": json.dumps(events)} if events else {})}
+    fields = {"name": quoted(name), **limits, **({"events": listed(map(quoted, events))} if events else {})}
     return f"{{ {', '.join(f'{key} = {value}' for key, value in fields.items())} }}"
 
 

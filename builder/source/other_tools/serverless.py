@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -12,9 +11,11 @@ from builder.source.other_tools.tables import (
     ForeignApp,
     FunctionTable,
     function_name,
+    listed,
     mapping,
     number,
     python_of,
+    quoted,
 )
 
 _OWN = re.compile(r"\$\{self:([\w.-]{1,200})\}")
@@ -54,7 +55,7 @@ def serverless_app(data: Mapping[str, Any]) -> ForeignApp:
 
 
 def _function(data: Mapping[str, Any], name: str, function: Mapping[str, Any], *, rights: bool) -> FunctionTable:
-    settings = {"handler": json.dumps(str(function.get("handler", "module.function")))}
+    settings = {"handler": quoted(str(function.get("handler", "module.function")))}
     for ours, theirs in _NUMBERS:
         settings |= dict(number(ours, _value(data, function.get(theirs))))
     if function.get("url"):
@@ -78,7 +79,7 @@ def _function(data: Mapping[str, Any], name: str, function: Mapping[str, Any], *
                 settings |= dict(number("batch_size", size))
         else:
             notes.append(f"event {kind}: nothing here calls a function so")
-    settings |= {setting: f"[{', '.join(dict.fromkeys(named))}]" for setting, named in found.items()}
+    settings |= {setting: listed(named) for setting, named in found.items()}
     if rights or function.get("iamRoleStatements") or function.get("role"):
         notes.append('its rights: save them as an IAM policy in a file, and add policy = "policy.json"')
     return FunctionTable(function_name(name), settings, tuple(notes))
@@ -96,7 +97,7 @@ def _events(function: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 def _schedules(data: Mapping[str, Any], given: Any) -> list[str] | None:
     rates = given.get("rate") if isinstance(given, dict) else given
     listed = [_value(data, one) for one in (rates if isinstance(rates, list) else [rates])]
-    found = [json.dumps(one) for one in listed if isinstance(one, str)]
+    found = [quoted(one) for one in listed if isinstance(one, str)]
     return found or None
 
 
@@ -114,7 +115,7 @@ def _named(data: Mapping[str, Any], given: Any) -> list[str] | None:
     if not isinstance(value, str):
         return None
     placed = re.sub(r"\$\{aws:(?:region|accountId)\}", "", value)
-    return [json.dumps(placed.rpartition(":")[2] if placed != value else value)]
+    return [quoted(placed.rpartition(":")[2] if placed != value else value)]
 
 
 def _buckets(data: Mapping[str, Any], given: Any) -> list[str] | None:
@@ -124,7 +125,7 @@ def _buckets(data: Mapping[str, Any], given: Any) -> list[str] | None:
         return None
     rules = settings.get("rules")
     limits = {
-        key: json.dumps(str(value))
+        key: quoted(str(value))
         for rule in (rules if isinstance(rules, list) else [])
         if isinstance(rule, dict)
         for key, value in rule.items()

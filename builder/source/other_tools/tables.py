@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -31,7 +31,7 @@ class FunctionTable:
 
     def __str__(self) -> str:
         lines = [f"{key} = {value}" for key, value in self.settings.items()]
-        return "\n".join([f"[functions.{self.name}]", *lines, *(f"# {one}" for one in self.notes[:_MOST_NOTES])])
+        return "\n".join([f"[functions.{self.name}]", *lines, *map(_comment, self.notes[:_MOST_NOTES])])
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +53,9 @@ class ForeignApp:
     notes: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        named = [f"{name} = {json.dumps(value)}" for name, value in (("root", self.root), ("python", self.python))
+        named = [f"{name} = {quoted(value)}" for name, value in (("root", self.root), ("python", self.python))
                  if value]  # fmt: skip
-        tables = [*named, *(f"# {one}" for one in self.notes[:_MOST_NOTES]), *_environment(self.environment)]
+        tables = [*named, *map(_comment, self.notes[:_MOST_NOTES]), *_environment(self.environment)]
         tables += map(str, self.functions[:_MOST_FUNCTIONS])
         return "\n".join(tables if self.functions else [*tables, '[functions.NAME]\nhandler = "module.function"'])
 
@@ -73,7 +73,21 @@ def _environment(variables: Mapping[str, Any]) -> Iterator[str]:
         elif len(value) > _LONGEST or confidential({name: value}):
             yield f"# {name}: copy its value here, or set a secret by `auto-lambda config NAME set --secret {name}=...`"
         else:
-            yield f"{name} = {json.dumps(value)}"
+            yield f"{name} = {quoted(value)}"
+
+
+def quoted(text: str) -> str:
+    """Return a text as TOML has it."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def listed(values: Iterable[str]) -> str:
+    """Return a list as TOML has it, each value once; the values are TOML already."""
+    return f"[{', '.join(dict.fromkeys(values))}]"
+
+
+def _comment(text: str) -> str:
+    return f"# {''.join(one if one.isprintable() else '?' for one in text)}"
 
 
 def say_it(tables: str) -> str:
@@ -96,7 +110,7 @@ def number(name: str, value: Any) -> Iterator[tuple[str, str]]:
 def texts(name: str, values: list[Any]) -> Iterator[tuple[str, str]]:
     """Yield a setting that is a list of texts, if there are any."""
     if found := [one for one in values if isinstance(one, str)]:
-        yield name, json.dumps(list(dict.fromkeys(found)))
+        yield name, listed(map(quoted, found))
 
 
 def python_of(runtimes: list[Any]) -> str:
