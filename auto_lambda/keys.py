@@ -144,7 +144,9 @@ def receipt_key(upload_key: str) -> str:
 def upload_key(receipt_key: str) -> str:
     """The key of the upload that a receipt belongs to."""
     stem = receipt_key.removesuffix(RECEIPT_SUFFIX)
-    return stem if stem.lower().endswith(ENDINGS) else stem + SUFFIX
+    # A receipt leaves out the ending .zip alone, and once: shop.zip.zip has the receipt shop.zip.receipt.json.
+    misnamed = stem.lower().endswith(ENDINGS) and not stem.endswith(SUFFIX)
+    return stem if misnamed else stem + SUFFIX
 
 
 def log_key(upload_key: str) -> str:

@@ -19,7 +19,7 @@ _ESCAPES = re.compile(
     r"|\x1b[PX^_][^\x07\x1b]*(?:\x07|\x1b\\)"  # device strings
     r"|\x1b[ -/]*[0-~]"
 )
-_PLAIN = re.compile(r"[\t\n\x20-\x7e]*")
+_ORDINARY = re.compile(r"[\t\n\x20-\x7e]*")
 _DIRECTION = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F, 0x061C])
 # Every repetition before a sure match is bounded, since these run over the output of hostile builds.
 _SECRET_NAME = r"[\w.-]{0,40}(?:secret|token|passw(?:or)?d|api_?key|access_?key|private_?key|credential)[\w.-]{0,40}"  # noqa: S105
@@ -156,7 +156,7 @@ def printable(text: str) -> str:
     Escape sequences, control and direction characters are removed, and of progress bars only the last state is kept.
     Line ends become LF; tabs stay; lone surrogates become ``?``, so that the result can be encoded as UTF-8.
     """
-    if _PLAIN.fullmatch(text):  # most of a long log
+    if _ORDINARY.fullmatch(text):  # most of a long log
         return text
     text = _ESCAPES.sub("", text).replace("\r\n", "\n").translate(_DIRECTION)
     lines = (line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n"))

@@ -55,7 +55,8 @@ _BY_CODE = {
 
 def code_of(error: Exception) -> str | None:
     """Return the code that AWS answered with; None if it did not answer."""
-    response = getattr(error, "response", None)
+    # Of a failed upload, boto3's own exception has only a text; botocore's is what it was raised for.
+    response = getattr(error, "response", None) or getattr(error.__context__, "response", None)
     return response.get("Error", {}).get("Code") if isinstance(response, dict) else None
 
 

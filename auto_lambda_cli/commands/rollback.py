@@ -36,9 +36,9 @@ def rollback(
         _, receipt = drops.latest(store, target.bucket, app)
         try:
             version = (
-                release_named(services, app, to)
-                if to
-                else before(app, receipt, drops.waiting(store, target.bucket, app))
+                before(app, receipt, drops.waiting(store, target.bucket, app))
+                if to is None  # not if it is empty, as a variable of a script may be
+                else release_named(services, app, to)
             )
             drops.key_of(store, target.bucket, app, version)
             tell(f"{app}: from {named(receipt.serving if receipt else None)} back to zip {version} -> {target}")

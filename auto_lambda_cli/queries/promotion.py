@@ -49,7 +49,7 @@ def plan_promotion(services: Services, app: keys.App, stage: str, release: str |
     live = seen.live.release if seen.live else None
     if release is None and live is None:
         raise NothingToPromote(f"{app} is not live")
-    version = release_id(services, app, release) if release else str(live)
+    version = str(live) if release is None else release_id(services, app, release)
     return PlannedPromotion(keys.Promotion(app, version), to)
 
 

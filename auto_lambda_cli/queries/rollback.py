@@ -65,7 +65,7 @@ def release_named(services: Services, app: App, given: str) -> str:
     Raises:
         auto_lambda_cli.queries.releases.NoSuchRelease: as it says.
     """
-    whole = drops.has_version(services.store, services.bucket, app, given)
+    whole = bool(given) and drops.has_version(services.store, services.bucket, app, given)
     return given if whole else release_id(services, app, given)
 
 

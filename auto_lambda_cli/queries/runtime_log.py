@@ -17,6 +17,7 @@ from auto_lambda_cli.queries.services import Services
 
 _LATE = timedelta(seconds=10)
 """How much later than its own time an event may become readable."""
+_EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)  # of CloudWatch
 _REMEMBERED = 20_000  # ids of events that were yielded
 
 
@@ -125,9 +126,10 @@ def ago(text: str, now: datetime | None = None) -> datetime | None:
     units = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
     number, unit = text[:-1], text[-1:]
     if number.isdecimal() and len(number) < 7 and unit in units:
-        return (now or datetime.now(UTC)) - timedelta(**{units[unit]: int(number)})
+        span, now = timedelta(**{units[unit]: int(number)}), now or datetime.now(UTC)
+        return now - span if span < now - _EARLIEST else _EARLIEST
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
         return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return max(_EARLIEST, moment if moment.tzinfo else moment.replace(tzinfo=UTC))

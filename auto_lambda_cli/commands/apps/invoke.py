@@ -107,7 +107,10 @@ def _text(given: str) -> str:
         return "{}"
     try:
         return sys.stdin.read() if given == "-" else Path(given).read_text()
-    except (OSError, UnicodeDecodeError) as error:
+    except FileNotFoundError:
+        told = f"there is no file {given}; --event takes a JSON file, - for standard input, or {_SAMPLE}KIND"
+        raise leave(Exit.USAGE, told) from None
+    except (OSError, ValueError) as error:
         raise leave(Exit.USAGE, f"{given} cannot be read: {error}") from None
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from auto_lambda import keys
-from auto_lambda.keys import ROLLBACK, App, BadKey, log_key, parse, receipt_key, wanted_release
+from auto_lambda.keys import ROLLBACK, App, BadKey, log_key, parse, receipt_key, upload_key, wanted_release
 
 WORDS = st.from_regex(r"[a-z0-9][a-z0-9-]{0,39}", fullmatch=True)
 
@@ -75,6 +75,13 @@ def test_what_lies_beside_an_upload() -> None:
     assert receipt_key("apps/dev/shop.zip") == "apps/dev/shop.receipt.json"
     assert log_key("apps/dev/shop.zip") == "apps/dev/shop.log"
     assert receipt_key("apps/My Shop.zip") == "apps/My Shop.receipt.json"
+
+
+@pytest.mark.parametrize(
+    "key", ["apps/shop.zip", "apps/dev/shop.zip.zip", "apps/shop.ZIP", "apps/shop.tar.gz", "apps/shop.zip.ZIP", "x.zip"]
+)
+def test_a_receipt_leads_back_to_its_upload(key: str) -> None:
+    assert upload_key(receipt_key(key)) == key
 
 
 def test_names_in_aws() -> None:

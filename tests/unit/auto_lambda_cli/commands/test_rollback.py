@@ -108,6 +108,7 @@ def test_a_newest_zip_that_is_not_live_is_not_what_one_goes_back_from(
         (["Not A Name"], True, "Not A Name"),
         (["shop", "--to", "nowhere"], True, "auto-lambda releases shop"),
         (["shop", "--to", "nowhere", "--dry-run"], True, "has no zip nowhere"),
+        (["shop", "--to", ""], True, "too short"),
     ],
 )
 def test_where_there_is_nothing_to_go_back_to(

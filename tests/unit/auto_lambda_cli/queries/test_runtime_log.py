@@ -125,3 +125,8 @@ def test_a_span_or_a_time(text: str, seconds: int) -> None:
 @pytest.mark.parametrize("text", ["", "10", "m", "-5m", "10x", "yesterday", "99999999999d"])
 def test_what_is_neither(text: str) -> None:
     assert ago(text, NOON) is None
+
+
+@pytest.mark.parametrize("text", ["999999d", "0001-01-01T00:00"])
+def test_nothing_is_older_than_cloudwatchs_time(text: str) -> None:
+    assert ago(text, NOON) == datetime(1970, 1, 1, tzinfo=UTC)

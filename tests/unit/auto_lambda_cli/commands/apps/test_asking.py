@@ -193,7 +193,12 @@ def test_a_function_that_fails_exits_1_with_its_traceback(invoked: list[Any], tm
 
 @pytest.mark.parametrize(
     ("event", "told"),
-    [("sample:letter", "the samples are dynamodb"), ("/nowhere.json", "cannot be read"), ("{bad}", "is not JSON")],
+    [
+        ("sample:letter", "the samples are dynamodb"),
+        ("/nowhere.json", "there is no file"),
+        ("/etc", "cannot be read"),
+        ("{bad}", "is not JSON"),
+    ],
 )
 def test_an_event_that_is_none_is_wrong_usage(invoked: list[Any], tmp_path: Path, event: str, told: str) -> None:
     bad = tmp_path / "bad.json"

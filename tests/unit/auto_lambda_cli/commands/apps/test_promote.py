@@ -56,6 +56,7 @@ def test_a_release_goes_by_its_first_characters(pipeline: SeenPipeline, live: st
         (["shop", "--from", "qa"], 1, "there is no app qa/shop"),
         (["blog"], 1, "there is no app dev/blog"),
         (["shop", "--release", "nothere"], 2, "has no zip nothere"),
+        (["shop", "--release", ""], 2, "too short"),
         (["shop", "--to", "Not A Stage"], 2, "Not A Stage"),
         (["shop", "--dry-run"], 0, "-> prod/shop"),
     ],
