@@ -9,10 +9,15 @@ import queue
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+MOST_BYTES = 6 * 1024 * 1024 + 100
+"""Of what a handler returns; Lambda takes no more."""
+
+_TOO_LARGE = b'{"errorType":"Function.ResponseSizeTooLarge","errorMessage":"the answer has more than 6 MB"}'
+_CHUNK = 1 << 16
 _ACCEPTED = b'{"status":"OK"}'
 
 
@@ -76,21 +81,32 @@ class _Handler(BaseHTTPRequestHandler):
         })  # fmt: skip
 
     def do_POST(self) -> None:
-        length = self.headers.get("Content-Length")
-        body = self.rfile.read(int(length)) if length else self._chunks()
+        body = bytearray()
+        for piece in self._pieces():
+            if len(body) <= MOST_BYTES:
+                body += piece
         self._answer(202, _ACCEPTED, {})
-        if self.path.endswith("/response"):
-            self.server.ended(HandlerOutcome(failed=False, body=body))
+        if len(body) > MOST_BYTES:
+            self.server.ended(HandlerOutcome(failed=True, body=_TOO_LARGE))
+        elif self.path.endswith("/response"):
+            self.server.ended(HandlerOutcome(failed=False, body=bytes(body)))
         elif self.path.endswith("/error"):
-            self.server.ended(HandlerOutcome(failed=True, body=body))
+            self.server.ended(HandlerOutcome(failed=True, body=bytes(body)))
 
-    def _chunks(self) -> bytes:
-        parts = []
+    def _pieces(self) -> Iterator[bytes]:
+        length = self.headers.get("Content-Length")
+        if length:
+            yield from self._read(int(length))
+            return
         while size := int(self.rfile.readline().split(b";")[0], 16):
-            parts.append(self.rfile.read(size))
+            yield from self._read(size)
             self.rfile.readline()
         self.rfile.readline()
-        return b"".join(parts)
+
+    def _read(self, size: int) -> Iterator[bytes]:
+        while size > 0 and (piece := self.rfile.read(min(size, _CHUNK))):
+            size -= len(piece)
+            yield piece
 
     def _answer(self, status: int, body: bytes, headers: dict[str, str]) -> None:
         self.send_response(status)

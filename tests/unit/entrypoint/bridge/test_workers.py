@@ -36,6 +36,8 @@ while True:
         case "return":
             post(f"invocation/{identifier}/response", {"got": event, "pid": os.getpid(),
                  "arn": headers["Lambda-Runtime-Invoked-Function-Arn"]}, event.get("chunked"))
+        case "return much":
+            post(f"invocation/{identifier}/response", "x" * event["size"], event["chunked"])
         case "raise":
             post(f"invocation/{identifier}/error", {"errorMessage": "as asked"})
         case "die":
@@ -68,6 +70,18 @@ def test_what_a_handler_returns_comes_back(tmp_path: Path, chunked: bool) -> Non
     event = {"do": "return", "chunked": chunked, "text": "ü" * 100_000}
     returned = run(tmp_path, lambda pool: pool.invoke(event, 30))
     assert (returned["got"], returned["arn"]) == (event, "arn:of:it")
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_an_answer_that_lambda_would_not_take_is_a_failure(tmp_path: Path, chunked: bool) -> None:
+    async def use(pool: RuntimePool) -> int:
+        fits = await pool.invoke({"do": "return much", "size": 6_200_000, "chunked": chunked}, 30)
+        with pytest.raises(HandlerFailed, match="ResponseSizeTooLarge"):
+            await pool.invoke({"do": "return much", "size": 6_300_000, "chunked": chunked}, 30)
+        await pool.invoke({"do": "return"}, 30)
+        return len(fits)
+
+    assert run(tmp_path, use) == 6_200_000
 
 
 def test_a_handler_that_raises_goes_on_in_its_process(tmp_path: Path) -> None:
