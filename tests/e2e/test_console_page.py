@@ -189,6 +189,28 @@ def test_an_app_that_is_not_there_says_so(opened: Opened) -> None:
     assert page.get_by_role("navigation", name="Parts of shpo").count() == 0
 
 
+def test_a_stream_that_is_refused_says_why_and_is_not_asked_for_again(opened: Opened) -> None:
+    answers = Answers()
+    bad = {"error": {"code": "bad-name", "message": "DEV is no stage.", "hint": None, "retry": False}}
+    answers.set("apps/DEV/Shop/events", (400, "application/json", json.dumps(bad)))
+    page = opened(answers).open("#/apps/DEV/Shop")
+    expect(page.get_by_role("alert")).to_contain_text("DEV is no stage.")
+    expect(page.locator(".banner")).to_have_count(0)
+    asked = len(answers.asked)
+    page.wait_for_timeout(1500)
+    assert [one for one in answers.asked[asked:] if "Shop" in one] == []
+
+
+def test_a_stream_that_breaks_off_is_taken_up_again(opened: Opened) -> None:
+    answers = Answers()
+    status, kind, text = told.events(("app", told.failed()))
+    answers.set(f"{SHOP}/events", (status, kind, text.split("event: end")[0]))
+    page = opened(answers).open(PLACES["deployment"])
+    expect(page.locator(".now h2")).to_have_text("Failed in step build")
+    answers.set(f"{SHOP}/events", told.events(("app", told.parts(state=told.state(), receipt=told.receipt()))))
+    expect(page.locator(".now h2")).to_have_text("Went live", timeout=15_000)
+
+
 def test_without_apps_the_page_says_how_to_begin(opened: Opened) -> None:
     answers = Answers()
     answers.set("apps", told.apps())

@@ -1,5 +1,5 @@
 // Hooks that bring data into a part of the page, once, again and again, or as a stream of events.
-import { get, login, note, noteParts, offline } from "./api.js";
+import { failureOf, get, isLogin, login, note, noteParts, offline } from "./api.js";
 import { useCallback, useEffect, useRef, useState } from "./ui.js";
 
 const RETRY_MS = [1000, 2000, 5000, 10000];
@@ -90,15 +90,18 @@ function openStream(path, handlers, { tell, lose }) {
     }
   }
 
-  // Not EventSource's own: it gives up after an answer that is no stream.
-  function retry() {
+  // Not EventSource's own way to try again: it gives up after an answer that is no stream, and does not say what it was.
+  async function retry() {
     source.close();
-    if (tries > 0) { // one is often only a moment
-      lose(true);
-      offline.set(true);
+    const failure = await refusal(path);
+    if (closed) return;
+    if (failure && !failure.retry && !isLogin(failure)) {
+      tell(failure);
+      return;
     }
+    if (tries > 0) lose(true); // one is often only a moment
     clearTimeout(timer);
-    if (!closed) timer = setTimeout(connect, RETRY_MS[Math.min(tries++, RETRY_MS.length - 1)]);
+    timer = setTimeout(connect, RETRY_MS[Math.min(tries++, RETRY_MS.length - 1)]);
   }
 
   function finish() {
@@ -122,6 +125,24 @@ function openStream(path, handlers, { tell, lose }) {
       finish();
     },
   };
+}
+
+// Why the server sends no stream; null if it does, or does not answer at all.
+async function refusal(path) {
+  const control = new AbortController();
+  try {
+    const response = await fetch(path, { signal: control.signal, cache: "no-store" });
+    offline.set(false);
+    if (response.ok) return null;
+    const failure = await failureOf(response);
+    note(failure);
+    return failure;
+  } catch {
+    offline.set(true);
+    return null;
+  } finally {
+    control.abort();
+  }
 }
 
 // Seconds now, by a clock that ticks while `running`.
