@@ -229,9 +229,11 @@ def test_everything_is_reached_by_the_keyboard(opened: Opened) -> None:
         page.keyboard.press("Tab")
         expect(page.get_by_role("button", name=name)).to_be_focused()
     assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid", "the focus is seen"
+    expect(page.get_by_role("link", name="shop", exact=True).first).to_be_visible()
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")  # the first app
-    expect(page.locator("h1")).to_be_focused()
+    expect(page.get_by_role("heading", name="shop")).to_be_focused()
+    expect(page.locator(".tabs")).to_be_visible()
     page.keyboard.press("3")
     expect(page.locator(".tabs").get_by_text("Releases")).to_have_attribute("aria-current", "page")
     page.get_by_role("button", name="Roll back to this…").first.focus()

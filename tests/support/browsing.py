@@ -17,6 +17,7 @@ _FLAGS = (
     "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
 )  # fmt: skip
+expect.set_options(timeout=20_000)  # the machine may have other work
 DESKTOP, PHONE = (1200, 860), (360, 740)
 # `make pictures` sets it: where the pictures of the documentation go.
 PICTURES = os.environ.get("AUTO_LAMBDA_PICTURES", "")
