@@ -73,7 +73,7 @@ def _followed(store: ObjectStore, dropped: drops.Drop, timeout: float) -> Receip
         refusals.append(error)
 
     try:
-        with following() as show:
+        with following(removal=dropped.removed) as show:
             for receipt in drops.follow(store, dropped, timeout=timeout, refused=refused):
                 show(receipt)
     except drops.TimedOut as error:

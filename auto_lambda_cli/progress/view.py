@@ -17,17 +17,17 @@ COLOURS = {"live": "green", "failed": "red", "delayed": "yellow", "superseded": 
 
 
 @contextmanager
-def following() -> Iterator[Show]:
-    """Give a function to call with each new state."""
+def following(*, removal: bool = False) -> Iterator[Show]:
+    """Give a function to call with each new state; ``removal``: of an app that is removed from AWS."""
     from rich.console import Console
     from rich.text import Text
 
     console = Console(stderr=True)
     if not console.is_terminal or console.is_dumb_terminal:
-        yield with_changes_of_worker(_plainly())
+        yield with_changes_of_worker(_plainly(removal=removal))
         return
     with console.status("waiting for a worker") as status:
-        yield with_changes_of_worker(lambda receipt: status.update(Text(words(receipt))))
+        yield with_changes_of_worker(lambda receipt: status.update(Text(words(receipt, removal=removal))))
 
 
 def with_changes_of_worker(show: Show) -> Show:
@@ -44,20 +44,22 @@ def with_changes_of_worker(show: Show) -> Show:
     return shown
 
 
-def words(receipt: Receipt) -> str:
+def words(receipt: Receipt, *, removal: bool = False) -> str:
     """Return a receipt's state in a few words."""
+    if removal and receipt.undeployed:
+        return "removed"
     if receipt.status == "delayed" and receipt.error:
         return one_line(f"delayed: {receipt.error.message}")
     return one_line(receipt.status + (f": {receipt.step}" if receipt.step and not receipt.final else ""))
 
 
-def _plainly() -> Show:
+def _plainly(*, removal: bool) -> Show:
     began = time.monotonic()
     last = ""
 
     def show(receipt: Receipt) -> None:
         nonlocal last
-        if (now := words(receipt)) != last:
+        if (now := words(receipt, removal=removal)) != last:
             tell(f"{time.monotonic() - began:7.1f} s  {now}")
             last = now
 

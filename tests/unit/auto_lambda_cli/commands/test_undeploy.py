@@ -78,6 +78,7 @@ def test_the_zip_is_deleted_and_the_app_followed_out(counting: Any, while_waitin
     assert done.exit_code == 0, done.stderr
     assert json.loads(done.stdout)["status"] == "superseded"
     assert "removed from AWS" in done.stderr
+    assert "superseded" not in done.stderr
 
 
 def test_a_newer_zip_meanwhile_is_no_success(counting: Any, while_waiting: Any) -> None:
