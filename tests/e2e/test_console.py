@@ -214,3 +214,10 @@ def test_the_fleet_is_shown_with_its_backlog(tab: Tab) -> None:
     expect(page.locator(".figure", has_text="waiting").locator("dd")).to_have_text("0", timeout=LIVE)
     expect(page.locator(".plot canvas")).to_be_visible(timeout=LIVE)
     expect(page.get_by_text("dev/kiosk").first).to_be_visible()
+
+
+def test_the_console_that_local_up_prints_is_the_same(stack: Stack, browser: Browser) -> None:
+    tab = Tab(browser, str(stack.ready["console"]))
+    expect(tab.open().locator(".drop")).to_be_visible()
+    tab.close()
+    assert tab.wrong == []
