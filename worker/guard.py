@@ -18,6 +18,9 @@ from worker.records.ledger import put_journal, subject
 
 _log = logs.get("guard")
 
+_CHANGES = frozenset({"expand", "switch", "front"})
+"""Steps by which the stack or its aliases get something of a release."""
+
 Effect = Callable[[str], AbstractContextManager[None]]
 """Makes the context of a change in AWS, by its step. If it raises, the change is not made."""
 
@@ -119,7 +122,7 @@ class Guard:
             nonlocal known_failure
             self.check()
             self._hold.write(self._entry(step, "begun", release, known_failure))
-            if step == "stack" and release:
+            if step in _CHANGES and release:
                 self.deployed = release.template_key
             try:
                 yield

@@ -19,7 +19,7 @@ from builder.protocol.messages import LockedMessage, ProofMessage
 from worker.builds.client import BuiltApp
 from worker.builds.conversation import BuildListener
 from worker.bundle.costs import standing_costs
-from worker.bundle.publish import RELEASE_VARIABLE
+from worker.bundle.pointers import RELEASE_VARIABLE
 from worker.deploy import DeployContext, Deployer
 from worker.deploy.gate.access import AppAccess, Rights
 from worker.deploy.rights.review import Review

@@ -126,10 +126,6 @@ class DeployResult:
     changed: bool
 
 
-def _silent(_: str) -> None:
-    """Ignore progress."""
-
-
 class Stacks:
     """Creates, updates and deletes stacks, through change sets.
 
@@ -158,7 +154,7 @@ class Stacks:
         stack = self._look(name)
         return None if stack is None or stack.status in _ABSENT else stack
 
-    def deploy(self, plan: Plan, progress: Progress = _silent, inspect: Inspect | None = None) -> DeployResult:
+    def deploy(self, plan: Plan, progress: Progress = lambda _: None, inspect: Inspect | None = None) -> DeployResult:
         """Deploy a plan, whatever state the stack is in, and wait until that has ended.
 
         A failed update is rolled back by CloudFormation before this raises. The rest of a failed creation is deleted by
@@ -190,7 +186,7 @@ class Stacks:
             raise self._failure(after, self._new_events(after.id, seen))
         return DeployResult(after, changed=True)
 
-    def prepare(self, plan: Plan, progress: Progress = _silent) -> Stack | None:
+    def prepare(self, plan: Plan, progress: Progress = lambda _: None) -> Stack | None:
         """Return the stack of a plan once it can be updated; None if it has to be created.
 
         This waits for an operation in progress, continues a stuck rollback (nothing is skipped), and deletes the rest
@@ -224,7 +220,12 @@ class Stacks:
             if (physical := item.get("PhysicalResourceId"))
         }
 
-    def delete(self, name: str, progress: Progress = _silent) -> None:
+    def deployed_template(self, name: str) -> dict[str, Any]:
+        """Return the template that a stack has, as it was given."""
+        body: Any = self._client.get_template(StackName=name, TemplateStage="Original")["TemplateBody"]
+        return dict(json.loads(body if isinstance(body, str) else json.dumps(body)))
+
+    def delete(self, name: str, progress: Progress = lambda _: None) -> None:
         """Delete a stack, if there is one, after the operation in progress, and wait until it is gone.
 
         Raises:

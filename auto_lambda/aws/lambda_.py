@@ -39,6 +39,7 @@ class State:
     """The state of a version of a function.
 
     ``code_sha256`` is the base64 hash of the code zip; ``settings`` is the rest, in the form of an update.
+    ``revision`` changes with each update of the function.
     """
 
     state: str
@@ -46,6 +47,7 @@ class State:
     reason: str
     code_sha256: str
     settings: Mapping[str, Any] = field(default_factory=dict)
+    revision: str = ""
 
     @property
     def ready(self) -> bool:
@@ -63,11 +65,16 @@ class Alias:
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """A published version of a function. ``layers``: ARNs. ``variables`` is None if Lambda could not read them."""
+    """A published version of a function. ``layers``: ARNs. ``variables`` is None if Lambda could not read them.
+
+    ``code_sha256`` and ``settings`` are as in `State`.
+    """
 
     version: str
     layers: tuple[str, ...]
     variables: Mapping[str, str] | None
+    code_sha256: str = ""
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Functions:
@@ -116,7 +123,8 @@ class Functions:
             last_update=answer.get("LastUpdateStatus", ""),
             reason=answer.get("StateReason") or answer.get("LastUpdateStatusReason") or "",
             code_sha256=answer["CodeSha256"],
-            settings={name: read(answer.get(name)) for name, read in _SETTINGS.items()},
+            settings=_settings(answer),
+            revision=answer.get("RevisionId", ""),
         )
 
     def tags(self, function: str) -> Mapping[str, str] | None:
@@ -137,6 +145,23 @@ class Functions:
         self._wait(function)
         self._client.update_function_configuration(FunctionName=function, **settings)
         self._wait(function)
+
+    def publish(self, function: str, latest: State) -> str:
+        """Publish a version of ``$LATEST`` if it is still what was seen, and wait until the version can be invoked.
+
+        Where nothing has changed since the last version, Lambda returns that one.
+
+        Args:
+            function: by name or ARN.
+            latest: its state.
+        """
+        answer = self._client.publish_version(
+            FunctionName=function, CodeSha256=latest.code_sha256, RevisionId=latest.revision
+        )
+        version = answer["Version"]
+        waiter = self._client.get_waiter("published_version_active")
+        waiter.wait(FunctionName=function, Qualifier=version, WaiterConfig={"Delay": 1, "MaxAttempts": 300})
+        return version
 
     def alias(self, function: str, name: str) -> Alias | None:
         """Return what an alias points to, None if there is no such alias."""
@@ -213,7 +238,12 @@ class Versions:
 def _published(item: Any) -> Published:
     environment = item.get("Environment", {})
     layers = tuple(layer["Arn"] for layer in item.get("Layers", []))
-    return Published(item["Version"], layers, None if "Error" in environment else environment.get("Variables", {}))
+    variables = None if "Error" in environment else environment.get("Variables", {})
+    return Published(item["Version"], layers, variables, item.get("CodeSha256", ""), _settings(item))
+
+
+def _settings(configuration: Any) -> dict[str, Any]:
+    return {name: read(configuration.get(name)) for name, read in _SETTINGS.items()}
 
 
 def _as_it_is(default: Any) -> Callable[[Any], Any]:

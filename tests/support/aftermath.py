@@ -47,12 +47,16 @@ _RESOURCES: Mapping[str, tuple[str, str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """One drop: of which app, its object version, the word that its app answers, and the version live before."""
+    """One drop: of which app, its object version, the word that its app answers, and the versions before.
+
+    ``before`` was live, ``newest`` is the newest that was there; 0 for none.
+    """
 
     app: str
     version: str
     word: str
     before: int = 0
+    newest: int = 0
 
 
 class Aftermath:
@@ -101,6 +105,15 @@ class Aftermath:
         )  # fmt: skip
         return {"versions": len(versions), "releases": len([item for item in releases if "release" in item])}
 
+    def newest(self, function: str) -> int:
+        """The number of the newest version of a function."""
+        versions = self._all("lambda", "list_versions_by_function", "Versions", FunctionName=function)
+        return max((int(it["Version"]) for it in versions if it["Version"] != "$LATEST"), default=0)
+
+    def _failed(self, subject: Subject) -> bool:
+        """Whether a version may be there that nobody was led to: it is collected soon."""
+        return (self.receipt(subject) or {}).get("status") == "failed"
+
     def depth(self) -> list[int]:
         """Messages in the queue: waiting, in flight, not due yet."""
         return self._depth(self._pipeline.queue)
@@ -130,7 +143,7 @@ class Aftermath:
             # Not counted before and after: those of other apps outlive their stacks, and are collected some time.
             "layers": len([it for it in self._all("lambda", "list_layers", "Layers") if it["LayerName"] == stack]),
         }
-        # Versions are compared relative to the one before, in "function".
+        # Versions are compared with those before, in "function".
         found["receipt"].pop("version", None)
         (found["receipt"].get("serving") or {}).pop("version", None)
         return json.loads(self._plain(json.dumps(found, default=str), subject))  # type: ignore[no-any-return]
@@ -186,7 +199,6 @@ class Aftermath:
         live = client.get_function_configuration(FunctionName=name, Qualifier="live")
         latest = client.get_function_configuration(FunctionName=name)
         alias = int(client.get_alias(FunctionName=name, Name="live")["FunctionVersion"])
-        versions = self._all("lambda", "list_versions_by_function", "Versions", FunctionName=name)
         configuration = {key: value for key, value in live.items() if key not in _UNSTEADY_FUNCTION}
         configuration.pop("ResponseMetadata")
         configuration["Environment"]["Variables"].pop("AUTO_LAMBDA_RELEASE")
@@ -196,8 +208,8 @@ class Aftermath:
             "configuration": configuration,
             "latest is live": latest["CodeSha256"] == live["CodeSha256"],
             "code": self._code(subject, live["CodeSha256"]),
-            "alias since": alias - subject.before,
-            "newest since": max(int(it["Version"]) for it in versions if it["Version"] != "$LATEST") - subject.before,
+            "alias": _told(alias, subject),
+            "newer than live": self.newest(name) > alias and not self._failed(subject),
         }
 
     def _code(self, subject: Subject, sha256: str) -> str:
@@ -261,11 +273,18 @@ class Aftermath:
                 name: value for name, value in live.items() if name not in {*_UNSTEADY_LEDGER, "function_version"}
             },
             "live version": live.get("object_version") == subject.version,
-            "live since": int(live.get("function_version", 0)) - subject.before,
+            "live version of the function": _told(int(live.get("function_version", 0)), subject),
             "journal": {name: value for name, value in mine.get("journal", {}).items() if name not in _UNSTEADY_LEDGER},
             "lease": mine.get("lease", {}).get("owner"),
             "deploys that went live": ends.count("live"),
         }
+
+
+def _told(version: int, subject: Subject) -> str:
+    """A version as it is the same in each run: a rollback leads to whichever number its release once got."""
+    if version > subject.newest:
+        return f"{version - subject.newest} new"
+    return "the one that was live" if version == subject.before else "an earlier one"
 
 
 def _hashless(logical: str) -> str:

@@ -145,7 +145,7 @@ class World:
         if artifacts:
             with effect("artifacts"):
                 self.in_artifacts()
-        with effect("stack"):
+        with effect("expand"):
             self.in_deploy()
             self.order.append("deployed")
         try:

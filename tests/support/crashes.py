@@ -163,6 +163,29 @@ class Lane:
         seconds = time.monotonic() - began
         return Result(watch.fired.is_set(), tuple(difference), seconds, tuple(watch.calls), state)
 
+    @property
+    def url(self) -> str:
+        """Where the app of the present case answers."""
+        assert self._app
+        receipt = self._aftermath.receipt(self._app) or {}
+        return str(receipt["serving"]["url"]).replace(self._proxy.endpoint, self._aws.endpoint)
+
+    def drop(self, body: bytes, fault: Fault | None = None) -> dict[str, Any]:
+        """Drop a zip of that content over the app that is live, and return its receipt. Nothing is compared."""
+        self._ensure_worker()
+        before = self._prepare()
+        assert before
+        watch = self._proxy.watch(fault, self._worker.pid)
+        subject = self._put(before.app, body, before.word, self._versions_of(before))
+        ended = self._wait(subject, watch)
+        self._proxy.watch()
+        receipt = self._aftermath.receipt(subject)
+        assert ended, self._log()
+        assert receipt
+        assert fault is None or watch.fired.is_set(), "the call was not made"
+        self._app = subject
+        return receipt
+
     def _pretend_controller(self) -> None:
         """Let the worker find a controller: its stack. None moves the traffic here."""
         template = json.dumps({"Resources": {"Hints": {"Type": "AWS::SNS::Topic"}}})
@@ -220,23 +243,26 @@ class Lane:
 
     def _roll_back(self, before: Subject, to: Subject) -> Subject:
         store, app = ObjectStore(self._client("s3")), App("dev", to.app)
+        versions = self._versions_of(before)
         dropped = drops.again(store, self._pipeline.bucket, app, to.version)
-        return Subject(to.app, str(dropped.version), to.word, self._live_version(before))
+        return Subject(to.app, str(dropped.version), to.word, *versions)
 
     def _drop_zip(self, before: Subject | None, *, answers: bool = True) -> Subject:
         number = next(self._words)
         word, app = f"word{number:08d}", before.app if before else f"app{number:08d}"
-        answer = self._client("s3").put_object(
-            Bucket=self._pipeline.bucket,
-            Key=f"apps/{app}.zip",
-            Body=self.scenario.zip(word, answers=answers),
-            ContentType="application/zip",
-        )
-        return Subject(app, answer["VersionId"], word, self._live_version(before) if before else 0)
+        versions = self._versions_of(before) if before else (0, 0)
+        return self._put(app, self.scenario.zip(word, answers=answers), word, versions)
 
-    def _live_version(self, subject: Subject) -> int:
-        receipt = self._aftermath.receipt(subject)
-        return int(receipt["serving"]["version"]) if receipt else 0
+    def _put(self, app: str, body: bytes, word: str, versions: tuple[int, int]) -> Subject:
+        answer = self._client("s3").put_object(
+            Bucket=self._pipeline.bucket, Key=f"apps/{app}.zip", Body=body, ContentType="application/zip"
+        )
+        return Subject(app, answer["VersionId"], word, *versions)
+
+    def _versions_of(self, subject: Subject) -> tuple[int, int]:
+        """The version that is live, and the newest one."""
+        serving = (self._aftermath.receipt(subject) or {}).get("serving")
+        return (int(serving["version"]), self._aftermath.newest(serving["function"])) if serving else (0, 0)
 
     def _wait(self, subject: Subject, watch: Watch) -> bool:
         """Looks when the worker has deleted a message, and now and then: looking costs what others need."""

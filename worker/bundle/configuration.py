@@ -21,7 +21,8 @@ from auto_lambda.keys import App
 from auto_lambda.model import Template
 from auto_lambda.namespace import Place, configuration_path
 from worker.bundle.on_lambda.auto_lambda_configuration import HANDLER, PATH
-from worker.bundle.publish import RELEASE_VARIABLE, Resource
+from worker.bundle.pointers import RELEASE_VARIABLE
+from worker.bundle.publish import Resource
 from worker.bundle.release import SECTION
 from worker.model import Artifact
 
@@ -85,9 +86,8 @@ def _with(template: Template, app: App, wanted: Configuration) -> Template:
     functions = {}
     for name in sorted(it for it, one in resources.items() if one["Type"] == "AWS::Lambda::Function"):
         properties = resources[name]["Properties"]
-        version = _version(name, resources)
-        functions[name] = {"Handler": properties["Handler"], "Version": version}
         variables = properties["Environment"]["Variables"]
+        functions[name] = {"Handler": properties["Handler"], "Stamp": variables[RELEASE_VARIABLE]}
         told = {PATH: configuration_path(app), HANDLER: properties["Handler"], REVISION: wanted.revision}
         properties["Environment"]["Variables"] = {**variables, **told}
         properties["Handler"] = f"{_MODULE}.handler"
@@ -101,7 +101,7 @@ def _with(template: Template, app: App, wanted: Configuration) -> Template:
     }
     template["Metadata"][SECTION][_NOTED] = {"Revision": wanted.revision, "Functions": functions}
     salt = f"{wanted.revision} {resources[LAYER]['Properties']['Content']['S3Key']}"
-    return _renamed(template, {name: _salted(one["Version"], salt) for name, one in functions.items()})
+    return _stamped(template, {name: _salted(one["Stamp"], salt) for name, one in functions.items()})
 
 
 def _without(template: Template, functions: Mapping[str, Mapping[str, str]]) -> Template:
@@ -122,7 +122,10 @@ def _without(template: Template, functions: Mapping[str, Mapping[str, str]]) -> 
                 del resource["Properties"]["Policies"]
     del resources[LAYER]
     del template["Metadata"][SECTION][_NOTED]
-    return _renamed(template, {name: before["Version"] for name, before in functions.items()})
+    # Noted by an earlier layout: the logical id of the version, which ends with the stamp.
+    return _stamped(
+        template, {name: before.get("Stamp") or before["Version"][-12:] for name, before in functions.items()}
+    )
 
 
 def _allow(role: Any, resources: Mapping[str, Resource], app: App, place: Place) -> None:
@@ -142,38 +145,16 @@ def _allow(role: Any, resources: Mapping[str, Resource], app: App, place: Place)
         policies.append(policy)
 
 
-def _version(function: str, resources: Mapping[str, Resource]) -> str:
-    return next(
-        name
-        for name, one in resources.items()
-        if one["Type"] == "AWS::Lambda::Version" and one["Properties"]["FunctionName"] == {"Ref": function}
-    )
+def _salted(stamp: str, salt: str) -> str:
+    """Return the stamp of a function with a configuration, in the form that all stamps have."""
+    return hashlib.sha256(f"{stamp} {salt}".encode()).hexdigest()[:12]
 
 
-def _salted(version: str, salt: str) -> str:
-    """Return the logical id of the version with a configuration, in the form that all versions have."""
-    base, digest = version[:-12], version[-12:]
-    return base + hashlib.sha256(f"{digest} {salt}".encode()).hexdigest()[:12]
-
-
-def _renamed(template: Template, versions: Mapping[str, str]) -> Template:
-    """Give functions other versions, with everything that refers to them."""
-    resources: dict[str, Resource] = template["Resources"]
-    old = {_version(name, resources): version for name, version in versions.items()}
-    for name, version in versions.items():
-        resources[name]["Properties"]["Environment"]["Variables"][RELEASE_VARIABLE] = version[-12:]
-    noted = template["Metadata"]
-    moved = _replaced({**template, "Metadata": {}}, old)
-    moved["Resources"] = {old.get(name, name): one for name, one in moved["Resources"].items()}
-    return {**moved, "Metadata": noted}
-
-
-def _replaced(value: Any, names: Mapping[str, str]) -> Any:
-    if isinstance(value, dict):
-        return {name: _replaced(one, names) for name, one in value.items()}
-    if isinstance(value, list):
-        return [_replaced(one, names) for one in value]
-    return names.get(value, value) if isinstance(value, str) else value
+def _stamped(template: Template, stamps: Mapping[str, str]) -> Template:
+    """Give functions other stamps, so that other versions are published of them; changes the input."""
+    for name, stamp in stamps.items():
+        template["Resources"][name]["Properties"]["Environment"]["Variables"][RELEASE_VARIABLE] = stamp
+    return template
 
 
 def _zipped() -> bytes:

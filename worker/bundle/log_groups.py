@@ -12,6 +12,7 @@ from typing import Any
 
 from auto_lambda.keys import App
 from auto_lambda.model import Template
+from worker.bundle import pointers
 
 MADE, FOUND = "made", "found"
 _GROUP = "AWS::Logs::LogGroup"
@@ -34,12 +35,13 @@ def with_log_groups(template: Template, app: App, days: int) -> Template:
     made = copy.deepcopy(template)
     resources = made["Resources"]
     functions = [name for name, one in resources.items() if one["Type"] == "AWS::Lambda::Function"]
-    room = max(0, min(_MOST_PARAMETERS, _MOST_RESOURCES - len(resources)))
+    pointing = pointers.declared(made)
+    room = max(0, min(_MOST_PARAMETERS - len(pointing), _MOST_RESOURCES - len(resources)))
     for function in sorted(functions)[:room]:
         if name := _group_name(resources[function].get("Properties", {}), app):
             _add(resources, function, name, days)
     parameters, conditions = sections(made)
-    for section, content in (("Parameters", parameters), ("Conditions", conditions)):
+    for section, content in (("Parameters", parameters | pointing), ("Conditions", conditions)):
         made.pop(section, None)
         made.update({section: content} if content else {})
     return made
@@ -79,9 +81,13 @@ def sections(template: Template) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def without_conditions(template: Template) -> Template:
-    """Return a template without the parameters and conditions of its log groups; any others stay."""
+    """Return a template without the parameters and conditions that we put into each; any others stay."""
     plain = copy.deepcopy(template)
-    for section, content in zip(("Parameters", "Conditions"), sections(template), strict=True):
+    parameters, conditions = sections(template)
+    for section, content in (
+        ("Parameters", parameters | pointers.declared(template)),
+        ("Conditions", conditions),
+    ):
         if plain.get(section) == content:
             del plain[section]
     conditional = groups(template)

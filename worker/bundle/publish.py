@@ -1,4 +1,4 @@
-"""Make a draft publishable: code, layer, a version named after the content, alias ``live``, and every trigger on it.
+"""Make a draft publishable: code, layer, a stamp named after the content, alias ``live``, and every trigger on it.
 
 Pure functions from template to template; the reasons stand in docs/explanation/one-template.md.
 """
@@ -16,17 +16,15 @@ from auto_lambda.errors import AppError, Code
 from auto_lambda.keys import App
 from auto_lambda.model import Template
 from builder.protocol.messages import AppBuilt, NotificationMessage
+from worker.bundle.expand import UNPUBLISHED
 from worker.bundle.log_groups import with_log_groups
+from worker.bundle.pointers import ALIAS, RELEASE_VARIABLE, declared, pointer
 from worker.bundle.references import referenced, to_alias
 
-ALIAS = "live"
 ROLE_PATH = "/auto-lambda/"
-RELEASE_VARIABLE = "AUTO_LAMBDA_RELEASE"
 Resource = dict[str, Any]
 
 _KEPT = {"DeletionPolicy": "RetainExceptOnCreate", "UpdateReplacePolicy": "Retain"}
-# Not part of what Lambda publishes: a change here alone makes no new version.
-_UNPUBLISHED = frozenset({"Tags", "ReservedConcurrentExecutions", "RecursiveLoop"})
 # Where a template names what to invoke; everything below these properties is rewritten.
 _TRIGGERS: Mapping[str, tuple[str, ...]] = {
     "AWS::ApiGateway::Authorizer": ("AuthorizerUri",),
@@ -77,11 +75,11 @@ def publish(draft: AppBuilt, publication: Publication) -> Template:
     for name in functions:
         _complete(resources[name]["Properties"], publication, next(iter(layer), None))
         _name_log_group(name, resources, publication.app)
-    versions = {name: _version_id(name, resources) for name in functions}
+    stamps = {name: _stamp_of(name, resources) for name in functions}
     for name in functions:
-        _stamp(resources[name]["Properties"], versions[name])
+        resources[name]["Properties"]["Environment"]["Variables"][RELEASE_VARIABLE] = stamps[name]
     aliases = {name: alias_id(name) for name in functions}
-    added = layer | _versions(versions, aliases, resources) | _bucket_permissions(draft.notifications)
+    added = layer | _aliases(aliases, resources) | _bucket_permissions(draft.notifications)
     if taken := sorted(added.keys() & resources.keys()):
         raise AppError(
             Code.COMPILE_FAILED,
@@ -92,7 +90,8 @@ def publish(draft: AppBuilt, publication: Publication) -> Template:
     for resource in resources.values():
         _retarget(resource, aliases)
     _bound(resources, publication.boundary_arn)
-    template["Outputs"] = _foreign_outputs(template) | _outputs(draft, versions)
+    template["Outputs"] = _foreign_outputs(template) | _outputs(draft, functions)
+    template["Parameters"] = declared(template)
     template["Metadata"] = dict(publication.metadata)
     return with_log_groups(template, publication.app, publication.log_days)
 
@@ -173,14 +172,14 @@ def _name_log_group(function: str, resources: Mapping[str, Resource], app: App) 
             described["LogGroupName"] = group
 
 
-def _version_id(function: str, resources: Mapping[str, Resource]) -> str:
-    """Named after all that the function is, and after all that it refers to.
+def _stamp_of(function: str, resources: Mapping[str, Resource]) -> str:
+    """Hash all that the function is, and all that it refers to. Only with another stamp is a version published.
 
     What it refers to counts because CloudFormation may replace it: ``live`` would go on with the old role, say.
     """
     properties = resources[function]["Properties"]
-    published = {name: value for name, value in properties.items() if name not in _UNPUBLISHED}
-    return f"{function}Version{_digest([published, _closure(published, resources)])}"
+    published = {name: value for name, value in properties.items() if name not in UNPUBLISHED}
+    return _digest([published, _closure(published, resources)])
 
 
 def _closure(value: Any, resources: Mapping[str, Resource]) -> dict[str, Resource]:
@@ -194,27 +193,19 @@ def _closure(value: Any, resources: Mapping[str, Resource]) -> dict[str, Resourc
     return found
 
 
-def _stamp(properties: Resource, version: str) -> None:
-    """Lambda refuses to publish what has not changed; with its version's hash inside, it always has."""
-    properties["Environment"]["Variables"][RELEASE_VARIABLE] = version[-12:]
-
-
-def _versions(
-    versions: Mapping[str, str], aliases: Mapping[str, str], resources: Mapping[str, Resource]
-) -> dict[str, Resource]:
-    added: dict[str, Resource] = {}
-    for function, version in versions.items():
-        added[version] = {"Type": "AWS::Lambda::Version", "Properties": {"FunctionName": {"Ref": function}}, **_KEPT}
-        added[aliases[function]] = {
+def _aliases(aliases: Mapping[str, str], resources: Mapping[str, Resource]) -> dict[str, Resource]:
+    return {
+        alias: {
             "Type": "AWS::Lambda::Alias",
             "Properties": {
                 "Name": ALIAS,
                 "FunctionName": {"Ref": function},
-                "FunctionVersion": {"Fn::GetAtt": [version, "Version"]},
+                "FunctionVersion": pointer(function),
                 **_provisioned(resources[function]),
             },
         }
-    return added
+        for function, alias in aliases.items()
+    }
 
 
 def _provisioned(function: Resource) -> Resource:
@@ -261,11 +252,11 @@ def _foreign_outputs(template: Template) -> dict[str, Any]:
     return {name: value for name, value in outputs.items() if not name.lower().startswith("autolambda")}
 
 
-def _outputs(draft: AppBuilt, versions: Mapping[str, str]) -> dict[str, Any]:
+def _outputs(draft: AppBuilt, functions: Iterable[str]) -> dict[str, Any]:
     outputs = {
         "AutoLambdaFunction": {"Value": {"Ref": draft.main}},
-        "AutoLambdaVersion": {"Value": {"Fn::GetAtt": [versions[draft.main], "Version"]}},
-        **{alias_output(function): {"Value": {"Ref": alias_id(function)}} for function in versions},
+        "AutoLambdaVersion": {"Value": pointer(draft.main)},
+        **{alias_output(function): {"Value": {"Ref": alias_id(function)}} for function in functions},
     }
     if draft.url is not None:
         outputs["AutoLambdaUrl"] = {"Value": draft.url}

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from typing import Any
 
-from auto_lambda.aws.cloudformation import DeployResult, Plan, Stack, StackFailed, Stacks
+from auto_lambda.aws.cloudformation import DeployResult, Stack, Stacks
 from auto_lambda.aws.lambda_ import Functions
 from auto_lambda.aws.s3 import ObjectMissing, ObjectStore
 from auto_lambda.aws.urls import callable_url
@@ -18,12 +18,11 @@ from auto_lambda.keys import App
 from auto_lambda.model import BucketNotification, BuildLog, Template
 from worker.bundle import release
 from worker.bundle.domains import DOMAIN_OUTPUT
-from worker.bundle.log_groups import group_ids
-from worker.bundle.publish import ALIAS, alias_output
-from worker.deploy.artifacts import store_artifacts, store_template
+from worker.bundle.pointers import ALIAS, pointed
+from worker.bundle.publish import alias_output
+from worker.deploy.artifacts import store_artifacts
 from worker.deploy.bucket_notifications import BucketNotifications, BucketSubscription, check_buckets
 from worker.deploy.context import DeployContext
-from worker.deploy.drift import Drift
 from worker.deploy.flex.capacity import tight
 from worker.deploy.flex.fitness import require_fit
 from worker.deploy.flex.order import FlexOrder
@@ -34,15 +33,21 @@ from worker.deploy.gate.access import AppAccess
 from worker.deploy.gate.gate import pass_gate
 from worker.deploy.http_get import HttpAnswer
 from worker.deploy.log_groups import FindGroups, LogGroupParameters
-from worker.deploy.release_command import ReleaseCommand
 from worker.deploy.rights.bounded import beyond
 from worker.deploy.rights.permissions import digest
 from worker.deploy.rights.review import Review, needs_approval, require_granted, review
 from worker.deploy.stack_errors import stack_failures
-from worker.deploy.verify import Unhealthy, Verifier
+from worker.deploy.switch.app_stack import AppStack
+from worker.deploy.switch.drift import Drift
+from worker.deploy.switch.release_command import ReleaseCommand
+from worker.deploy.switch.switchover import ExpandedStack, Switchover
+from worker.deploy.switch.version_check import VersionCheck
+from worker.deploy.switch.versions import ReleaseVersions
+from worker.deploy.unhealthy import Unhealthy
+from worker.deploy.verify import Verifier
 from worker.model import Bundle, Deployment, DeployTarget
 from worker.outcome import Failed
-from worker.ownership import foreign, stack_tags
+from worker.ownership import foreign
 
 _READ_ON = "What the function logged stands in the receipt (function_log) and in the log: mend what its last lines say"
 _LOOK = "Look at the function's own log for the reason"
@@ -61,8 +66,8 @@ class Deployer:
         approved: who has approved a set of permissions of an app, by its hash; None if nobody has.
         look_up: raises `AppError` for what the bundle needs and the account lacks, and takes a place for warnings.
         find_log_groups: see there.
-        function_logs: what functions log; by default only what Lambda returns of it.
         pack_entrypoint: writes the program of tasks on Fargate.
+        function_logs: what functions log; by default only what Lambda returns of it.
     """
 
     def __init__(
@@ -77,22 +82,26 @@ class Deployer:
         approved: Callable[[App, str], str | None] = lambda _app, _digest: None,
         look_up: Callable[[Bundle, Callable[[str], None]], None] = lambda _bundle, _warn: None,
         find_log_groups: FindGroups = lambda _prefix: {},
-        function_logs: FunctionLogs | None = None,
         pack_entrypoint: PackEntrypoint = pack_entrypoint,
+        function_logs: FunctionLogs | None = None,
     ) -> None:
+        logs = function_logs or FunctionLogs()
         self._store = store
         self._stacks = stacks
-        self._drift = Drift(stacks, functions)
-        logs = function_logs or FunctionLogs()
-        self._release = ReleaseCommand(stacks, functions, logs)
         self._versions = functions.versions
         self._target = target
         self._approved = approved
         self._look_up = look_up
-        self._log_groups = LogGroupParameters(stacks, find_log_groups)
         self._flex = FlexOrder(FlexStacks(stacks, store, target, pack_entrypoint), stacks, self.stored)
         self._bucket_notifications = BucketNotifications(store, sleep)
         self._verifier = Verifier(functions, target.endpoint, fetch=fetch, sleep=sleep, logs=logs)
+        self._check = VersionCheck(functions, target.region, logs, sleep=sleep)
+        self._release = ReleaseCommand(functions, logs)
+        self._stack = AppStack(
+            store, stacks, Drift(stacks, functions), LogGroupParameters(stacks, find_log_groups), target
+        )
+        self._published = ReleaseVersions(functions)
+        self._switchover = Switchover(self._stack, self._published, functions)
 
     def deploy(
         self,
@@ -102,9 +111,9 @@ class Deployer:
         context: DeployContext,
         known_failure: AppError | None = None,
     ) -> Deployment | Failed:
-        """Take a bundle through gate, review of rights, artifacts, approval, stack, bucket events and verification.
+        """Take a bundle through gate, review of rights, artifacts, approval, switchover and bucket events.
 
-        A release that fails once it is deployed is rolled back, and returned as `Failed`.
+        A release that fails once it is beside what is live is taken away again, and returned as `Failed`.
 
         Args:
             bundle: what should be live.
@@ -132,53 +141,62 @@ class Deployer:
         if bundle.flex and (warning := tight(bundle.flex)):
             context.warn(warning)
         flexed = self._flex.admit(bundle, known=previous is not None) if bundle.flex or _flexes(live) else None
-        found = self._review(bundle, access, live, context)
+        reviewed = self._review(bundle, access, live, context)
         if access.rights == "granted":
-            require_granted(access.app, found)
-        if withheld := beyond(found.asked, access.target(self._target).boundary_arn):
+            require_granted(access.app, reviewed)
+        if withheld := beyond(reviewed.asked, access.target(self._target).boundary_arn):
             context.warn(withheld)
         self._look_up(bundle, context.warn)
         if bundle.artifacts:
             with effect("artifacts"):
                 store_artifacts(self._store, self._target.artifacts_bucket, bundle.artifacts, log)
-        if missing := self._missing_approval(bundle, access, found, log):
+        if missing := self._missing_approval(bundle, access, reviewed, log):
             return Failed(missing)
         boundary = access.target(self._target).boundary_arn
-        result = self._tasks_and_function(bundle, boundary, previous, context)
+        found = self._tasks_and_expand(bundle, boundary, previous, context)
         try:
-            if bundle.release_command:
-                result = self._released(bundle, result, context)
+            result = self._switched(bundle, found, context)
             self._flex.after(bundle, boundary, result.stack, effect, log)
             with effect("events"):
                 self._subscribe_buckets(bundle.app, bundle.notifications, result.stack, _notifications(live), log)
-            with context.verifying(), effect("verify"):
-                self._verify(bundle, result.stack, log)
+            with context.verifying(), effect("routes"), _unhealthy("Deployed, but"):
+                self._verifier.verify(bundle, result.stack.outputs, self._stack.resources(result.stack), log)
         except AppError as error:
             return self._roll_back(bundle, previous, error, context)
         if flexed and bundle.flex is None:
             self._flex.drop(bundle.app, effect, log)
         return self._deployment(bundle.template_key, result)
 
-    def _tasks_and_function(
+    def _tasks_and_expand(
         self, bundle: Bundle, boundary: str, previous: str | None, context: DeployContext
-    ) -> DeployResult:
-        """Move the tasks to the release, if there are any, then the function; or neither."""
+    ) -> ExpandedStack:
+        """Move the tasks to the release, if there are any, then bring about what the function needs; or neither."""
         tasks_first = self._flex.before(bundle, boundary, context.effect, context.log)
         try:
-            with context.effect("stack"):
-                return self._apply(bundle, context)
+            with context.effect("expand"):
+                return self._switchover.expand(bundle, context)
         except AppError:
             if tasks_first:
                 with context.effect("going back"):
                     self._flex.back(bundle.app, previous, boundary, context.log)
             raise
 
-    def _released(self, bundle: Bundle, result: DeployResult, context: DeployContext) -> DeployResult:
-        """Run the release command in the new version, then let that take the traffic."""
-        with context.effect("release"):
-            self._release.run(bundle, result.stack.outputs, context.log)
-        with context.effect("stack"):
-            return self._apply(replace(bundle, release_command=None), context)
+    def _switched(self, bundle: Bundle, found: ExpandedStack, context: DeployContext) -> DeployResult:
+        """Lead the traffic to a release, once its versions have answered."""
+        log, effect = context.log, context.effect
+        with effect("publish"):
+            versions = self._switchover.publish(bundle, found, log)
+        if bundle.release_command:
+            with effect("release"):
+                self._release.run(bundle, found.qualified(versions)[bundle.main], log)
+        if other := found.differ(versions):
+            with context.verifying(), effect("verify"), _unhealthy("Nobody was led to it:"):
+                self._check.verify(bundle, found.stack.outputs.get("AutoLambdaUrl"), found.qualified(other), log)
+            with effect("switch"):
+                self._switchover.switch(found, versions, log)
+        with effect("front"):
+            result = self._switchover.front(bundle, found, versions, context)
+        return replace(result, changed=result.changed or found.changed)
 
     def _review(self, bundle: Bundle, access: AppAccess, live: Template | None, context: DeployContext) -> Review:
         target = self._target
@@ -255,69 +273,6 @@ class Deployer:
                 hint="Give the app or its stage another name, or remove that stack first.",
             )
 
-    def _apply(self, bundle: Bundle, context: DeployContext) -> DeployResult:
-        """Create or update the stack, whatever its state and whatever was changed by hand."""
-        app, log = bundle.app, context.log
-        plan = self._plan(app, bundle.template_key, bundle.template, log, context.warn)
-        with stack_failures(app):
-            stack = self._stacks.prepare(plan, log)
-            if stack and (missing := self._drift.missing(stack)):
-                log(f"{missing} was deleted by hand: {app.stack} is deleted and created again; its URL may change")
-                self._stacks.delete(stack.id, log)
-                stack = None
-        if stack:
-            self._drift.undo(stack, bundle, log)
-            if bundle.release_command:
-                held = self._release.held(stack, bundle.template)
-                bucket = self._target.artifacts_bucket
-                url = self._store.url(bucket, store_template(self._store, bucket, held, log))
-                return self._update(app, replace(plan, url=url), bundle.template, log)
-        result = self._update(app, plan, bundle.template, log)
-        self._drift.point(result.stack, log)
-        return result
-
-    def _plan(
-        self,
-        app: App,
-        template_key: str,
-        template: Template,
-        log: BuildLog,
-        warn: Callable[[str], None] = lambda _: None,
-    ) -> Plan:
-        url = self._store.url(self._target.artifacts_bucket, template_key)
-        return Plan(
-            app.stack,
-            url=url,
-            parameters=self._log_groups.choose(app, template, log, warn),
-            tags=stack_tags(app, self._target.pipeline),
-        )
-
-    def _update(self, app: App, plan: Plan, template: Template, log: BuildLog) -> DeployResult:
-        with stack_failures(app):
-            try:
-                result = self._stacks.deploy(plan, log)
-            except StackFailed as failure:
-                if failure.resource not in group_ids(template):
-                    raise
-                # Perhaps Lambda has made it since: then the stack leaves it alone.
-                parameters = self._log_groups.choose(app, template, log)
-                result = self._stacks.deploy(replace(plan, parameters=parameters), log)
-        if not result.changed:
-            log(f"{app.stack} has it already")
-        return result
-
-    def _verify(self, bundle: Bundle, stack: Stack, log: BuildLog) -> None:
-        try:
-            self._verifier.verify(bundle, stack.outputs, self._stacks.resources(stack.id), log)
-        except Unhealthy as error:
-            raise AppError(
-                Code.UNHEALTHY,
-                f"Deployed, but {error}",
-                hint=f"{_READ_ON if error.function_log else _LOOK}; `health_path` in auto-lambda.toml chooses another "
-                "path to ask for.",
-                function_log=error.function_log,
-            ) from error
-
     def _subscribe_buckets(
         self,
         app: App,
@@ -354,22 +309,41 @@ class Deployer:
         """
         try:
             earlier, later = self._template(previous), self._template(template_key) if template_key else None
-            template = earlier or {"Resources": {}}
+            if earlier is None:
+                log(f"{previous} is not stored any more.")
+                return None
             if _flexes(earlier) or _flexes(later):
-                self._flex.back(app, previous, _boundary(template) or self._target.boundary_arn, log)
-            result = self._update(app, self._plan(app, previous, template, log), template, log)
+                self._flex.back(app, previous, _boundary(earlier) or self._target.boundary_arn, log)
+            result = self._gone_back(release.bundle(app, previous, earlier), log)
             self._subscribe_buckets(app, _notifications(earlier), result.stack, _notifications(later), log)
         except AppError as failure:
             log(f"That failed too: {failure.message}")
             return None
         return self._deployment(previous, result)
 
+    def _gone_back(self, bundle: Bundle, log: BuildLog) -> DeployResult:
+        """Lead the traffic back to an earlier release: to its versions at once, if they are all there."""
+        context = DeployContext(log)
+        bundle = replace(bundle, release_command=None)
+        standing = self._stack.standing(bundle.app, log)
+        versions = self._switchover.known(bundle.template, standing.resources) if standing else None
+        if standing is None or versions is None:
+            return self._switched(bundle, self._switchover.expand(bundle, context), context)
+        found = self._switchover.found(standing, bundle.template)
+        self._switchover.switch(found, versions, log)
+        result = self._switchover.front(bundle, found, versions, context)
+        functions = found.functions.items()
+        if all(self._published.is_latest(function, versions[name]) for name, function in functions):
+            return result
+        log("what these versions refer to was made anew: others are published")
+        return self._switched(bundle, self._switchover.expand(bundle, context), context)
+
     def _template(self, template_key: str) -> Template | None:
         try:
             stored: Template = json.loads(self._store.get(self._target.artifacts_bucket, template_key))
         except ObjectMissing:
             return None
-        return stored
+        return pointed(stored)
 
     def _deployment(self, template_key: str, result: DeployResult) -> Deployment:
         outputs: Mapping[str, Any] = result.stack.outputs
@@ -377,12 +351,26 @@ class Deployer:
         return Deployment(
             stack=result.stack.name,
             function=outputs["AutoLambdaFunction"],
-            version=outputs["AutoLambdaVersion"],
+            version=outputs.get("AutoLambdaVersion", "$LATEST"),  # as long as nothing leads to it
             alias=ALIAS,
             url=callable_url(url, self._target.endpoint) if url else None,
             template_key=template_key,
             changed=result.changed,
         )
+
+
+@contextmanager
+def _unhealthy(told: str) -> Iterator[None]:
+    try:
+        yield
+    except Unhealthy as error:
+        raise AppError(
+            Code.UNHEALTHY,
+            f"{told} {error}",
+            hint=f"{_READ_ON if error.function_log else _LOOK}; `health_path` in auto-lambda.toml chooses another "
+            "path to ask for.",
+            function_log=error.function_log,
+        ) from error
 
 
 def _flexes(template: Template | None) -> bool:

@@ -23,8 +23,14 @@ _TAKEN = {
 
 
 @contextmanager
-def stack_failures(app: App, stack: str | None = None) -> Iterator[None]:
-    """Turn a failed stack into an error for the uploader, unless the cause is on our side."""
+def stack_failures(app: App, stack: str | None = None, *, live: bool = True) -> Iterator[None]:
+    """Turn a failed stack into an error for the uploader, unless the cause is on our side.
+
+    Args:
+        app: whose.
+        stack: its name, if it is not the app's own.
+        live: whether anything was live before.
+    """
     try:
         yield
     except StackFailed as failure:
@@ -34,11 +40,11 @@ def stack_failures(app: App, stack: str | None = None) -> Iterator[None]:
         raise AppError(
             Code.STACK_FAILED,
             f"CloudFormation could not create or update the stack {stack or app.stack}: {where}{failure.reason}",
-            hint=_hint(failure),
+            hint=_hint(failure, live=live),
         ) from failure
 
 
-def _hint(failure: StackFailed) -> str:
+def _hint(failure: StackFailed, *, live: bool) -> str:
     which = failure.resource or "what the message names"
     if taken := next((one for one in failure.findings if one.check == NAME_TAKEN), None):
         return f"{_TAKEN.get(taken.kind or '', _TAKEN_ANY)} Nothing was changed."
@@ -51,7 +57,7 @@ def _hint(failure: StackFailed) -> str:
             )
         case "DELETE_FAILED":
             return f"Remove whatever holds {which} in AWS, then drop the zip again: the deletion is tried again first."
-        case status if status in _NOTHING_LIVE:
+        case status if status in _NOTHING_LIVE or not live:
             return (
                 "Correct what the message names in the app's settings. Nothing was live before; the next drop deletes "
                 "what is left of this try."

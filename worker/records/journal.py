@@ -15,9 +15,11 @@ ATTRIBUTE = "attribute"
 """Key of a field's metadata: the name of the field in the table, if it is another."""
 
 Phase = Literal["begun", "done", "failed"]
-_AFTER_THE_STACK = frozenset({"release", "flex", "events", "verify", "going back"})
-_BEFORE_THE_STACK = frozenset({"tasks"})
-"""The tasks on Fargate may be those of another release already."""
+_AFTER_EXPANDING = frozenset(
+    {"publish", "release", "verify", "switch", "front", "flex", "events", "routes", "going back"}
+)
+_BEFORE = frozenset({"tasks", "expand", "stack"})
+"""Tasks on Fargate, or the stack, may be those of another release already. ``stack`` was written by earlier workers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +41,13 @@ class JournalEntry:
     @property
     def known_failure(self) -> AppError | None:
         """The failure of the deployed release: a successor rolls back without trying it again."""
-        if self.failure is None or self.step not in _AFTER_THE_STACK:
+        if self.failure is None or self.step not in _AFTER_EXPANDING:
             return None
         return AppError.of(self.failure)
 
     def may_have_replaced(self, template_key: str) -> bool:
         """Tell whether the stack may hold another release than that one, because the work was interrupted."""
-        return self.step in {"stack", *_BEFORE_THE_STACK, *_AFTER_THE_STACK} and self.template_key not in {
+        return self.step in _BEFORE | _AFTER_EXPANDING and self.template_key not in {
             None,
             template_key,
         }

@@ -19,7 +19,7 @@ from auto_lambda.aws.lambda_ import Versions
 from auto_lambda.aws.s3 import ObjectMissing, ObjectStore
 from auto_lambda.keys import App
 from auto_lambda.model import Template
-from worker.bundle import release
+from worker.bundle import pointers, release
 from worker.ownership import foreign, pipeline_of
 from worker.records.ledger import AppRecord, PastRelease
 from worker.records.retention import Due, RetentionRecords
@@ -155,9 +155,14 @@ class Collector:
         in_stack = frozenset(resources.values())
         versions: list[tuple[str, str]] = []
         layers = set(in_stack)
-        for function in filter(None, map(resources.get, plan.functions(template))):
+        said = pointers.versions(stack.parameters)
+        for name in plan.functions(template):
+            function = resources.get(name)
+            if not function:
+                continue
             published = self._versions.of_function(function)
             needed = self._versions.aliased(function) | {_number(one) for one in in_stack if f":{function}:" in one}
+            needed |= {said[name]} if name in said else set()
             gone = plan.old_versions(published, needed, stamped)
             versions += [(function, it.version) for it in gone]
             layers |= {arn for it in published if it not in gone for arn in it.layers}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -10,12 +9,12 @@ from itertools import pairwise
 
 from auto_lambda.aws.lambda_ import Published
 from auto_lambda.model import Template
-from worker.bundle.publish import RELEASE_VARIABLE
+from worker.bundle import pointers
+from worker.bundle.pointers import RELEASE_VARIABLE
 from worker.records.ledger import LiveRelease, PastRelease
 
 UNDEPLOYED = timedelta(days=30)
 """How long the releases of an app that was undeployed stay, so that a rollback brings it back as it was built."""
-_STAMP = re.compile(r"[A-Za-z0-9]+Version([0-9a-f]{12})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,9 +116,7 @@ def _moment(when: str | None) -> datetime | None:
 
 def stamps(template: Template) -> frozenset[str]:
     """Return what the functions of a release have in the variable that tells their versions apart."""
-    resources = template["Resources"].items()
-    named = [_STAMP.fullmatch(name) for name, resource in resources if resource["Type"] == "AWS::Lambda::Version"]
-    return frozenset(found[1] for found in named if found)
+    return pointers.stamps(template)
 
 
 def functions(template: Template) -> list[str]:

@@ -127,7 +127,7 @@ CALLS: Mapping[Operation, Mapping[Who, Asks]] = {
     ("cloudformation", "DescribeStackEvents"): _STACK_CALLS,
     ("cloudformation", "DescribeStacks"): {**_STACK_CALLS, _P: ANYTHING},
     ("cloudformation", "ExecuteChangeSet"): _CHANGE_CALLS,
-    ("cloudformation", "GetTemplate"): {_P: ANYTHING},
+    ("cloudformation", "GetTemplate"): {**_STACK_CALLS, _P: ANYTHING},
     ("cloudformation", "ListStackResources"): _STACK_CALLS,
     ("cloudformation", "UpdateStack"): {_P: ANYTHING},
     ("cloudwatch", "GetMetricData"): {_P: ANYTHING},
@@ -159,6 +159,7 @@ CALLS: Mapping[Operation, Mapping[Who, Asks]] = {
     ("lambda", "ListAliases"): {_W: on(_FUNCTION, context=TAGS)},
     ("lambda", "ListLayerVersions"): {_W: on(_LAYER)},
     ("lambda", "ListVersionsByFunction"): {_W: on(_FUNCTION, context=TAGS)},
+    ("lambda", "PublishVersion"): _OURS,
     ("lambda", "UpdateAlias"): _OURS,
     ("lambda", "UpdateFunctionCode"): _OURS,
     # Lambda looks with the caller's rights at the network and the layers that the configuration names.

@@ -94,11 +94,11 @@ DIRECT = {
     "ec2:DescribeNetworkInterfaces", "ec2:DescribeSecurityGroups", "ec2:DescribeSubnets", "ec2:DescribeVpcs",
     "lambda:DeleteFunction", "lambda:DeleteLayerVersion",
     "lambda:GetAlias", "lambda:GetFunction", "lambda:GetFunctionConfiguration", "lambda:GetLayerVersion",
-    "lambda:ListAliases", "lambda:ListVersionsByFunction",
+    "lambda:ListAliases", "lambda:ListVersionsByFunction", "lambda:PublishVersion",
     "lambda:UpdateAlias", "lambda:UpdateFunctionCode", "lambda:UpdateFunctionConfiguration",
     "s3:GetObject", "s3:getObject", "sns:GetTopicAttributes", "sqs:GetQueueAttributes", "sqs:GetQueueUrl",
 }  # fmt: skip
-"""What handlers ask for that a worker may do without CloudFormation too: it reads, verifies, undoes drift, collects."""
+"""What handlers ask for that a worker may do without CloudFormation too: it reads, publishes, switches, collects."""
 
 
 def test_what_handlers_ask_for_is_allowed_through_cloudformation_only() -> None:

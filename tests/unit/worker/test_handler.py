@@ -536,7 +536,7 @@ def test_the_history_has_every_attempt_the_killed_ones_too(world: World) -> None
 def test_before_and_after_each_effect_the_journal_says_so(world: World) -> None:
     deliver(world, upload())
     steps = [(item["step"], item["phase"]) for item in world.table.writes if item["sk"] == "journal"]
-    assert steps == [(step, phase) for step in ("artifacts", "stack", "verify") for phase in ("begun", "done")]
+    assert steps == [(step, phase) for step in ("artifacts", "expand", "verify") for phase in ("begun", "done")]
 
 
 def test_a_successor_tells_how_far_its_predecessor_came(world: World) -> None:
@@ -551,7 +551,7 @@ def test_a_successor_tells_how_far_its_predecessor_came(world: World) -> None:
     world.table.items_, world.in_deploy = claimed, lambda: None
     world.seconds += 71
     deliver(world, upload(), worker="second")
-    assert "first worked on this before, and got as far as: stack begun" in world.logs["apps/dev/shop.log"]
+    assert "first worked on this before, and got as far as: expand begun" in world.logs["apps/dev/shop.log"]
 
 
 def die_in(world: World, moment: str, what: Upload | None = None) -> None:
@@ -583,7 +583,7 @@ def test_a_successor_goes_on_with_what_its_predecessor_has_stored(world: World) 
     log = world.logs["apps/dev/shop.log"]
     assert (
         log.index("what the first has told")
-        < log.index("first worked on this before, and got as far as: stack begun")
+        < log.index("first worked on this before, and got as far as: expand begun")
         < log.index("live:")
     )
 

@@ -13,7 +13,8 @@ from entrypoint.task import VARIABLE, Artefact, BadTask, TaskDescription, descri
 from worker.bundle.domains import FRONT_OUTPUT, front
 from worker.bundle.flex.parts import EntrypointFile, FlexParts, drain_seconds
 from worker.bundle.flex.resolve import CannotResolve, StackValues, resolved
-from worker.bundle.publish import RELEASE_VARIABLE, alias_output
+from worker.bundle.pointers import RELEASE_VARIABLE
+from worker.bundle.publish import alias_output
 from worker.bundle.references import referenced
 from worker.deploy.flex.capacity import task_processes
 from worker.deploy.flex.fitness import cannot_flex, domain_of

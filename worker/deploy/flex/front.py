@@ -14,7 +14,7 @@ from typing import Any
 from auto_lambda.model import Template
 from entrypoint.task import MOST_CHARACTERS
 from worker.bundle.domains import front
-from worker.bundle.publish import RELEASE_VARIABLE
+from worker.bundle.pointers import RELEASE_VARIABLE
 from worker.deploy.flex.methods import ApiAuthorizer, ApiMethod, ApiResponse, document_extras, methods
 from worker.deploy.gate.symbols import lone_symbol
 from worker.deploy.gate.template import Properties, TemplateView, invoked

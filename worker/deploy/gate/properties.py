@@ -317,11 +317,6 @@ _TABLE: Mapping[str, Mapping[PropertyRule, str]] = {
         FUNCTION: "TargetFunctionArn",
         JUDGED: "Qualifier",
     },
-    "Lambda::Version": {
-        PLAIN: "CodeSha256 Description",
-        FUNCTION: "FunctionName",
-        NEVER: "FunctionScalingConfig ProvisionedConcurrencyConfig RuntimePolicy",
-    },
     "Logs::LogGroup": {
         PLAIN: f"LogGroupClass RetentionInDays {_TAGS}",
         FREE: "FieldIndexPolicies",

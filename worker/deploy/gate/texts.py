@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from auto_lambda.model import Template
+from worker.bundle import pointers
 from worker.deploy.gate.symbols import Unreadable, render, symbols
 from worker.deploy.gate.template import Violation
 
@@ -25,7 +26,7 @@ _DYNAMIC = re.compile(r"resolve\s*:|\x01", re.IGNORECASE)
 
 def problems(template: Template) -> Iterator[Violation]:
     """Yield every text of the template that is not allowed, by the resource, output or section that it is in."""
-    known = _PSEUDO | template["Resources"].keys()
+    known = _PSEUDO | template["Resources"].keys() | pointers.declared(template).keys()
     for section, content in sorted(template.items()):
         if section in {"Resources", "Outputs"} and isinstance(content, Mapping):
             for name, value in sorted(content.items()):

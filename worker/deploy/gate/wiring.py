@@ -67,17 +67,10 @@ def _stored(place: Any, bucket: str, key: str) -> bool:
 def _aliases(view: TemplateView) -> Iterator[Violation]:
     for name, properties in view.of("Lambda::Alias"):
         function = view.live.get(name)
-        version = view.refers_to(properties.get("FunctionVersion"), "Lambda::Version", "Version")
         if function is None:
             yield Violation(name, "an alias is called live and names a function of this template")
-        elif version is None:
-            yield Violation(name, "it must point at a version of this template")
-        elif view.function(view.resources[version]["Properties"].get("FunctionName")) != function:
-            yield Violation(name, f"{version} is a version of another function than {function}")
-    for name, _ in view.of("Lambda::Version"):
-        resource = view.resources[name]
-        if resource.get("DeletionPolicy") not in {"Retain", "RetainExceptOnCreate"}:
-            yield Violation(name, "a version must outlive its update, or there is nothing to roll back to")
+        elif properties.get("FunctionVersion") != {"Ref": f"AutoLambdaVersion{function}"}:
+            yield Violation(name, f"its version must be the parameter AutoLambdaVersion{function}")
 
 
 def _roles(view: TemplateView, boundary: str) -> Iterator[Violation]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +15,7 @@ from builder.source.options import OUR_VARIABLES
 from worker.bundle.assemble import renew
 from worker.bundle.configuration import LAYER, POLICY, REVISION, revision_of
 from worker.bundle.on_lambda.auto_lambda_configuration import HANDLER, PATH
-from worker.bundle.publish import RELEASE_VARIABLE
+from worker.bundle.pointers import RELEASE_VARIABLE
 from worker.deploy.gate.gate import pass_gate
 from worker.model import Bundle
 from worker.retention.plan import stamps
@@ -77,8 +76,6 @@ def test_each_revision_is_a_version_of_its_own_and_the_same_one_is_the_same(make
     assert len(frozenset().union(*found)) == 3
     for bundle in (plain, first, second):
         assert function(bundle)["Environment"]["Variables"][RELEASE_VARIABLE] in stamps(bundle.template)
-        text = json.dumps(bundle.template)
-        assert text.count(next(iter(stamps(bundle.template)))) >= 3, "version, alias, output and variable"
     assert renewed(first, "r1") is first
     assert renewed(first, "r2").template == second.template
     assert renewed(plain, "r1").template_key == first.template_key

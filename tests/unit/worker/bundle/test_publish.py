@@ -12,7 +12,7 @@ from drafts import BOUNDARY, HELLO, Maker, everything, resource, rest_template
 
 from auto_lambda.errors import AppError, Code
 from builder.protocol.messages import NotificationMessage
-from worker.bundle import release
+from worker.bundle import pointers, release
 from worker.bundle.publish import serialize
 from worker.model import Bundle
 
@@ -23,13 +23,9 @@ def make(tmp_path: Path) -> Maker:
 
 
 def versions(bundle: Bundle) -> dict[str, str]:
-    """Logical id of the version by function."""
-    resources = bundle.template["Resources"]
-    return {
-        one["Properties"]["FunctionName"]["Ref"]: name
-        for name, one in resources.items()
-        if one["Type"] == "AWS::Lambda::Version"
-    }
+    """What tells the version of each function apart."""
+    found = ((name, pointers.release_of(bundle.template, name)) for name in pointers.functions(bundle.template))
+    return {name: one.stamp for name, one in found if one}
 
 
 def lint(template: dict[str, Any]) -> list[str]:
@@ -54,7 +50,7 @@ def test_the_function_is_complete(make: Maker) -> None:
     assert (properties["Runtime"], properties["Architectures"]) == ("python3.12", ["x86_64"])
     assert bundle.template["Resources"][layer["Ref"]]["Properties"]["Content"]["S3Key"].startswith("layers/")
     assert theirs.endswith("theirs:3")
-    release_id = versions(bundle)["Api"].removeprefix("ApiVersion")
+    release_id = versions(bundle)["Api"]
     assert properties["Environment"]["Variables"] == {"COLOR": "red", "AUTO_LAMBDA_RELEASE": release_id}
 
 
@@ -72,7 +68,7 @@ def test_every_trigger_names_the_alias(make: Maker) -> None:
         for name, one in resources.items()
         if any(form in json.dumps(one["Properties"]) for form in ('"Work"', "${Work}", "${Work.", '"Work.Arn"'))
     }
-    kept = {"WorkLive", versions(make.everything())["Work"], "Url", "Retries"}
+    kept = {"WorkLive", "Url", "Retries"}
     assert left == kept, "these name a function and its alias apart, or no function at all"
     assert resources["Retries"]["Properties"]["Qualifier"] == "live"
     assert resources["Url"]["DependsOn"] == ["WorkLive"]
@@ -102,10 +98,11 @@ def test_roles_stand_under_the_boundary(make: Maker) -> None:
         assert resources[name]["Properties"]["Path"] == "/auto-lambda/"
 
 
-def test_versions_and_layers_outlive_their_update(make: Maker) -> None:
+def test_layers_outlive_their_update_and_versions_are_nothing_of_the_stack(make: Maker) -> None:
     resources = make.everything().template["Resources"].values()
-    kept = [one for one in resources if one["Type"] in {"AWS::Lambda::Version", "AWS::Lambda::LayerVersion"}]
-    assert len(kept) == 4
+    assert not [one for one in resources if one["Type"] == "AWS::Lambda::Version"]
+    kept = [one for one in resources if one["Type"] == "AWS::Lambda::LayerVersion"]
+    assert len(kept) == 1
     assert all(one["DeletionPolicy"] == "RetainExceptOnCreate" for one in kept)
     assert all(one["UpdateReplacePolicy"] == "Retain" for one in kept)
 
@@ -179,7 +176,7 @@ def test_outputs_name_url_function_version_and_aliases(make: Maker) -> None:
     bundle = make.everything()
     outputs = bundle.template["Outputs"]
     assert outputs["AutoLambdaFunction"] == {"Value": {"Ref": "Api"}}
-    assert outputs["AutoLambdaVersion"] == {"Value": {"Fn::GetAtt": [versions(bundle)["Api"], "Version"]}}
+    assert outputs["AutoLambdaVersion"] == {"Value": {"Ref": "AutoLambdaVersionApi"}}
     assert "execute-api" in outputs["AutoLambdaUrl"]["Value"]["Fn::Sub"]
     assert outputs["AutoLambdaAliasWork"] == {"Value": {"Ref": "WorkLive"}}
     assert "AutoLambdaUrl" not in make.bundle(url=False).template["Outputs"]

@@ -105,7 +105,7 @@ def test_a_fault_that_passes_delays_the_deployment_instead_of_costing_the_retent
             raise faults.pop()
         return {}
 
-    world.deployer._log_groups = LogGroupParameters(world.deployer._stacks, find)
+    world.deployer._stack._log_groups = LogGroupParameters(world.deployer._stacks, find)
     bundle = world.make.bundle()
     with pytest.raises(type(fault)):
         world.deploy(bundle)

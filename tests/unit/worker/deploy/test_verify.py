@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from drafts import Maker, function, permission, resource, rest_template, role
+from drafts import Maker, rest_template
 
 from auto_lambda.aws.lambda_ import Answer, Functions, State
 from auto_lambda.aws.logs import LogGroups
 from worker.deploy.function_log import TAIL_BYTES, FunctionLogs
 from worker.deploy.http_get import HttpAnswer, NotPublic
-from worker.deploy.verify import Unhealthy, Verifier
+from worker.deploy.unhealthy import Unhealthy
+from worker.deploy.verify import Verifier
 from worker.model import Bundle
 
 URL = "https://a1.execute-api.us-east-1.amazonaws.com/api/"
@@ -148,13 +149,6 @@ def test_an_error_of_the_function_itself_comes_with_its_log(make: Maker) -> None
     assert caught.value.function_log == TRACEBACK.rstrip()
 
 
-def test_a_queue_handler_that_fails_comes_with_its_log(make: Maker) -> None:
-    failing = Answer("KeyError", "'COLOR'", log=TRACEBACK)
-    with pytest.raises(Unhealthy, match="does not start") as caught:
-        verify(make.bundle(triggered(Queue=QUEUE), url=False, main="Work"), Web(), Lambda(failing), None)
-    assert caught.value.function_log == TRACEBACK.rstrip()
-
-
 def test_the_function_is_asked_for_the_cause_under_the_host_that_was_asked(make: Maker) -> None:
     functions = Lambda(Answer(None, "{}"))
     with pytest.raises(Unhealthy):
@@ -252,57 +246,13 @@ def test_no_answer_at_all(make: Maker) -> None:
 
 
 def test_a_websocket_has_no_page_to_get(make: Maker) -> None:
-    (said,) = verify(make.bundle(), Web(AssertionError()), url="wss://a1.execute-api.us-east-1.amazonaws.com/api/")
-    assert said.startswith("Api is ready")
+    assert not verify(make.bundle(), Web(AssertionError()), url="wss://a1.execute-api.us-east-1.amazonaws.com/api/")
 
 
 def test_a_private_api_is_not_asked(make: Maker) -> None:
     template = rest_template()
     template["Resources"]["Rest"]["Properties"]["EndpointConfiguration"] = {"Types": ["PRIVATE"]}
-    (said,) = verify(make.bundle(template), Web(AssertionError()))
-    assert said.startswith("Api is ready")
-
-
-def triggered(**triggers: dict[str, Any]) -> dict[str, Any]:
-    return {"Resources": {"Work": function(), "Tick": function(), "Role": role(), **triggers}}
-
-
-QUEUE = resource("Lambda::EventSourceMapping", FunctionName={"Ref": "Work"}, EventSourceArn="arn:aws:sqs:r:1:q")
-RULE = resource("Events::Rule", Targets=[{"Id": "x", "Arn": {"Fn::GetAtt": ["Work", "Arn"]}}])
-
-
-def test_another_function_is_tried_where_the_main_one_would_work(make: Maker) -> None:
-    functions = Lambda()
-    verify(make.bundle(triggered(Queue=QUEUE), url=False, main="Tick"), Web(AssertionError()), functions, None)
-    assert functions.called == [("arn:Work:live", {"Records": []})]
-
-
-def test_a_function_with_a_schedule_too_is_not_called(make: Maker) -> None:
-    functions = Lambda()
-    rights = permission("Work", "events", {"Fn::GetAtt": ["Rule", "Arn"]})
-    template = triggered(Queue=QUEUE, Rule=RULE, Rights=rights)
-    verify(make.bundle(template, url=False, main="Work"), Web(AssertionError()), functions, None)
-    assert functions.called == [("arn:Work:live", "dry run")]
-
-
-def test_no_request_is_made_up_for_a_front_that_nobody_knows(make: Maker) -> None:
-    functions, web = Lambda(), Web(AssertionError())
-    verify(make.bundle(rest_template(), asked=False), web, functions)
-    verify(make.bundle(triggered(Queue=QUEUE), url=False, main="Work", asked=False), web, functions, None)
-    assert functions.called == [("arn:Api:live", "dry run"), ("arn:Work:live", "dry run")]
-
-
-def test_a_function_that_does_not_start(make: Maker) -> None:
-    functions = Lambda(Answer("Runtime.ImportModuleError", "No module named 'numpy'"))
-    with pytest.raises(Unhealthy, match=r"Work does not start: Runtime.ImportModuleError: No module named 'numpy'"):
-        verify(make.bundle(triggered(Queue=QUEUE), url=False, main="Work"), Web(), functions, None)
-    assert len(functions.called) == 1
-
-
-def test_a_function_that_is_not_ready(make: Maker) -> None:
-    functions = Lambda(state=State("Failed", "Failed", "the subnet is gone", ""))
-    with pytest.raises(Unhealthy, match="Work is Failed: the subnet is gone"):
-        verify(make.bundle(triggered(), url=False, main="Work"), Web(), functions, None)
+    assert not verify(make.bundle(template), Web(AssertionError()))
 
 
 FOREIGN = (
@@ -362,10 +312,9 @@ def test_a_path_that_leads_upwards_is_not_asked_of_an_emulator(make: Maker) -> N
     assert not web.asked
 
 
-def test_where_the_api_has_private_addresses_the_function_is_looked_at(make: Maker) -> None:
-    said = verify(make.bundle(), Web(NotPublic("a1.execute-api.us-east-1.amazonaws.com has no public address")))
-    assert said[0].endswith("has no public address: it is not asked from here")
-    assert said[1].startswith("Api is ready")
+def test_an_api_with_private_addresses_is_not_asked(make: Maker) -> None:
+    (said,) = verify(make.bundle(), Web(NotPublic("a1.execute-api.us-east-1.amazonaws.com has no public address")))
+    assert said.endswith("has no public address: it is not asked from here")
 
 
 def test_what_an_answer_says_is_shown_as_plain_text(make: Maker) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from attempt_world import RELEASE
 from hypothesis import given
@@ -137,13 +138,19 @@ def test_layers_that_a_version_has_stay() -> None:
     assert old_layers(["l:1", "l:2", "l:3"], {"l:2"}) == ["l:1", "l:3"]
 
 
+def function(stamp: str) -> dict[str, Any]:
+    code = {"S3Bucket": "artifacts", "S3Key": f"bundles/{'a' * 64}.zip"}
+    variables = {"AUTO_LAMBDA_RELEASE": stamp}
+    return {"Type": "AWS::Lambda::Function", "Properties": {"Code": code, "Environment": {"Variables": variables}}}
+
+
 def test_stamps_of_a_template() -> None:
     template = {
         "Resources": {
-            "ApiVersion0123456789ab": {"Type": "AWS::Lambda::Version"},
-            "WorkVersionaaaaaaaaaaaa": {"Type": "AWS::Lambda::Version"},
-            "Own": {"Type": "AWS::Lambda::Version"},
-            "ApiVersionbbbbbbbbbbbb": {"Type": "AWS::SNS::Topic"},
+            "Api": function("0123456789ab"),
+            "Work": function("aaaaaaaaaaaa"),
+            "Own": {"Type": "AWS::Lambda::Function", "Properties": {}},
+            "Other": {**function("bbbbbbbbbbbb"), "Type": "AWS::SNS::Topic"},
         }
     }
     assert stamps(template) == {"0123456789ab", "aaaaaaaaaaaa"}

@@ -167,7 +167,7 @@ def test_a_drop_leaves_the_phase_as_it_is_and_changes_the_tasks_first(world: Wor
     world.deployer.deploy(
         second, world.make.access, first.template_key, DeployContext(world.said.append, effect=effect)
     )
-    assert order.index("tasks") < order.index("stack") < order.index("flex")
+    assert order.index("tasks") < order.index("expand") < order.index("switch") < order.index("flex")
     assert phase(world) == {"Phase": "both", "FargateWeight": "100", "Mode": "auto"}
     assert color(world) == "blue"
 
@@ -295,7 +295,10 @@ class Killed(BaseException):
 
 @pytest.mark.parametrize(
     ("step", "when"),
-    [*((step, "before") for step in ("tasks", "stack", "flex", "verify")), ("tasks", "after"), ("stack", "after")],
+    [
+        *((step, "before") for step in ("tasks", "expand", "publish", "verify", "switch", "front", "flex", "routes")),
+        *((step, "after") for step in ("tasks", "expand", "publish", "verify", "switch", "front")),
+    ],
 )
 def test_a_worker_that_dies_anywhere_leaves_what_the_next_one_finishes(world: World, step: str, when: str) -> None:
     first, second = bundle(world, "red"), bundle(world, "blue")

@@ -23,7 +23,6 @@ from worker.model import Bundle
 with tempfile.TemporaryDirectory() as folder:
     GOOD = Maker(Path(folder)).everything()
 
-VERSION = next(name for name in GOOD.template["Resources"] if name.startswith("WorkVersion"))
 LAYER = next(name for name in GOOD.template["Resources"] if name.startswith("Dependencies"))
 Path_ = tuple[str | int, ...]
 
@@ -121,10 +120,10 @@ def test_no_trigger_may_name_the_function(path: Path_) -> None:
         ("Work", {"Layers": [{"Fn::Sub": "arn:${AWS::Partition}:x"}]}, "Layers: it names arn:aws:x, which is neither"),
         (LAYER, {"Content": {"S3Bucket": "artifacts", "S3Key": "layers/x.zip"}}, "not a layer"),
         ("WorkLive", {"Name": "dead"}, "called live"),
-        ("WorkLive", {"FunctionVersion": "$LATEST"}, "must point at a version"),
+        ("WorkLive", {"FunctionVersion": "$LATEST"}, "Parameters: this section of a template is not allowed"),
+        ("WorkLive", {"FunctionVersion": "7"}, "Parameters: this section of a template is not allowed"),
         ("WorkLive", {"FunctionName": {"Ref": "Api"}}, "alias"),
         ("WorkLive", {"RoutingConfig": {"AdditionalVersionWeights": []}}, "RoutingConfig is not allowed"),
-        (VERSION, {"FunctionName": {"Ref": "Api"}}, "is a version of another function"),
         ("Url", {"Qualifier": None}, "the qualifier live"),
         ("Url", {"AuthType": "AWS_IAM"}, "must be signed"),
         ("Url", {"AuthType": "WHATEVER"}, "unknown authorization type"),
@@ -196,8 +195,14 @@ def backend(it: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def test_a_version_that_would_not_be_kept() -> None:
-    assert "must outlive its update" in broken(lambda resources: resources[VERSION].pop("DeletionPolicy"))
+def test_an_alias_at_the_version_of_another_function() -> None:
+    def swapped(resources: dict[str, Any]) -> None:
+        aliases = [resources[name]["Properties"] for name in ("WorkLive", "ApiLive")]
+        versions = [one["FunctionVersion"] for one in aliases]
+        for one, version in zip(aliases, reversed(versions), strict=True):
+            one["FunctionVersion"] = version
+
+    assert "WorkLive: its version must be the parameter AutoLambdaVersionWork" in broken(swapped)
 
 
 def test_a_second_alias_on_the_same_function() -> None:

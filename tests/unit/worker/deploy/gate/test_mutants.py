@@ -75,7 +75,6 @@ def complete() -> Template:
 
 with tempfile.TemporaryDirectory() as folder:
     GOOD: Bundle = Maker(Path(folder), TARGET).bundle(complete(), layer={"dep.py": "x = 1"})
-VERSION = next(name for name in GOOD.template["Resources"] if name.startswith("WorkVersion"))
 LAYER = next(name for name in GOOD.template["Resources"] if name.startswith("Dependencies"))
 NEEDED = replace(
     GRANTED,
@@ -169,7 +168,6 @@ STREAM = f"arn:aws:kinesis:us-east-1:{ACCOUNT}:stream/bank-prod"
 BUS = f"arn:aws:events:us-east-1:{ACCOUNT}:event-bus/bank-prod"
 ACCESS_POINT = f"arn:aws:elasticfilesystem:us-east-1:{ACCOUNT}:access-point/fsap-1"
 FOUND: dict[str, tuple[str, str, Any]] = {
-    "a version of another app's function": (VERSION, "FunctionName", "bank-prod"),
     "another app's layer": ("Work", "Layers[]", FOREIGN["a layer of another app"]),
     "the name of another app's layer": (LAYER, "LayerName", "al-bank-prod"),
     "a route of another API": ("SocketRoute", "ApiId", "a1b2c3"),

@@ -22,7 +22,6 @@ from worker.deploy.gate.properties import PROPERTIES
 
 with tempfile.TemporaryDirectory() as folder:
     GOOD = Maker(Path(folder)).everything()
-VERSION = next(name for name in GOOD.template["Resources"] if name.startswith("WorkVersion"))
 Change = Callable[[dict[str, Any]], object]
 
 
@@ -57,7 +56,8 @@ def integration_of(resources: dict[str, Any]) -> dict[str, Any]:
 
 POLICY = {"PolicyName": "p", "Roles": [{"Ref": "Role"}]}
 SAID = {
-    "a version of a victim's function": (sets(VERSION, FunctionName="bank-prod"), f"{VERSION}: FunctionName"),
+    "a version of a victim's function": (
+        adds("Lambda::Version", FunctionName="bank-prod"), "resources of type AWS::Lambda::Version are not allowed"),
     "a route on a victim's REST API": (sets("Method", RestApiId="a1b2c3"), "Method: RestApiId"),
     "a route on a victim's HTTP API": (sets("SocketRoute", ApiId="a1b2c3"), "SocketRoute: ApiId"),
     "a stage of a victim's API": (sets("RestStage", RestApiId="a1b2c3"), "RestStage: RestApiId"),

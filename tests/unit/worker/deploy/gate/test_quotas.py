@@ -38,7 +38,7 @@ GREEDY: dict[str, tuple[Template, int]] = {
     "memory_mb": (many("function", 6, MemorySize=10_240), 6 * 10_240 + 128),
     "reserved_concurrency": (many("function", 1, ReservedConcurrentExecutions=900), 900),
     "provisioned_concurrency": (provisioned(1000), 1000),
-    "resources": (rest_template(), 8),
+    "resources": (rest_template(), 7),
 }
 
 
@@ -48,7 +48,7 @@ def make(tmp_path: Path) -> Maker:
 
 
 def quota(name: str) -> AppAccess:
-    limits = replace(Quotas(), resources=7) if name == "resources" else Quotas()
+    limits = replace(Quotas(), resources=6) if name == "resources" else Quotas()
     return AppAccess(APP, quotas=limits)
 
 

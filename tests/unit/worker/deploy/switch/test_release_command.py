@@ -8,7 +8,6 @@ import pytest
 from deployments import World, ask
 
 from auto_lambda.errors import AppError, Code
-from worker.deploy.release_command import held
 from worker.model import Bundle
 
 COMMAND = {"manage": "migrate"}
@@ -61,8 +60,18 @@ def test_a_failing_one_stops_the_deployment_and_leaves_what_was_live(world: Worl
     assert ask(third.url) == "green"
 
 
-def test_with_the_first_deployment_it_runs_once_the_stack_is_there(world: World) -> None:
+def test_at_the_first_deployment_it_runs_before_anybody_can_call(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = []
+    run = world.deployer._release.run
+
+    def watched(*arguments: object) -> None:
+        found = world.cloudformation.describe_stack_resources(StackName=world.app.stack)["StackResources"]
+        seen.append({it["ResourceType"] for it in found} & {"AWS::Lambda::Alias", "AWS::ApiGateway::RestApi"})
+        run(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(world.deployer._release, "run", watched)
     deployed = world.deploy(bundle(world, "green"))
+    assert seen == [set()]
     assert (deployed.version, ask(deployed.url)) == ("1", "green")
     assert any("migrated by green" in line for line in world.said)
 
@@ -94,12 +103,3 @@ def test_a_rollback_goes_without_it(world: World) -> None:
     assert stored.release_command == COMMAND
     world.deploy(replace(stored, release_command=None), later.template_key)
     assert not any("migrated" in line for line in world.said)
-
-
-def test_held_changes_only_the_aliases_that_are_there() -> None:
-    alias = {"Type": "AWS::Lambda::Alias", "Properties": {"FunctionVersion": {"Fn::GetAtt": ["V", "Version"]}}}
-    template = {"Resources": {"A": alias, "B": alias}}
-    made = held(template, {"A": "7"})
-    assert made["Resources"]["A"]["Properties"] == {"FunctionVersion": "7"}
-    assert made["Resources"]["B"] is alias
-    assert template["Resources"]["A"] is alias

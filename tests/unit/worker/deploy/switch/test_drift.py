@@ -1,0 +1,119 @@
+"""Repairing what was changed by hand stays within the app's own functions."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from drafts import Maker
+
+from auto_lambda.aws.cloudformation import Stack
+from auto_lambda.aws.lambda_ import Alias, State
+from worker.deploy.switch.drift import Drift
+
+TAGS = {"auto-lambda:app": "shop", "auto-lambda:stage": "dev"}
+VICTIMS = {"auto-lambda:app": "bank", "auto-lambda:stage": "prod"}
+STACK = Stack("al-shop-dev", "stack-id", "UPDATE_COMPLETE", {}, TAGS)
+ARN = "arn:aws:lambda:us-east-1:123456789012:function:"
+
+with tempfile.TemporaryDirectory() as folder:
+    BUNDLE = Maker(Path(folder)).bundle()
+STAMP = BUNDLE.template["Resources"]["Api"]["Properties"]["Environment"]["Variables"]["AUTO_LAMBDA_RELEASE"]
+SETTINGS = {"Timeout": 3, "Environment": {"Variables": {"AUTO_LAMBDA_RELEASE": STAMP}}}
+POINTER, EARLIER = {"AutoLambdaVersionApi": "7"}, "ApiVersion0123456789ab"
+"""How a stack says which version is live, today and in earlier days."""
+
+
+class Aws:
+    """A stack's resources and functions that were all changed by hand; notes what is written to."""
+
+    def __init__(self, resources: dict[str, str], tags: dict[str, str] | None) -> None:
+        self.listed = resources
+        self.tagged = tags
+        self.written: list[tuple[Any, ...]] = []
+
+    def resources(self, _: str) -> dict[str, str]:
+        return self.listed
+
+    def tags(self, _: str) -> dict[str, str] | None:
+        return self.tagged
+
+    def state(self, function: str) -> State | None:
+        released = function.rpartition(":")[2].isdecimal()
+        return State("Active", "Successful", "", "released" if released else "changed", SETTINGS)
+
+    def alias(self, _: str, __: str) -> Alias:
+        return Alias("1", weighted=False)
+
+    def set_code(self, *given: Any) -> None:
+        self.written.append(given)
+
+    def set_settings(self, *given: Any) -> None:
+        self.written.append(given)
+
+
+def repaired(
+    resources: dict[str, str], tags: dict[str, str] | None, parameters: dict[str, str] | None = None
+) -> list[tuple[Any, ...]]:
+    aws, stack = Aws(resources, tags), replace(STACK, parameters=parameters or {})
+    drift = Drift(aws, aws)  # type: ignore[arg-type]
+    drift.missing(stack)
+    drift.undo(stack, BUNDLE.template, BUNDLE.template, lambda _: None)
+    return aws.written
+
+
+@pytest.mark.parametrize(
+    ("resources", "parameters"),
+    [({}, POINTER), ({EARLIER: f"{ARN}al-shop-dev-Api-X:7"}, {})],
+    ids=["by a parameter", "by a resource"],
+)
+def test_an_own_function_is_repaired(resources: dict[str, str], parameters: dict[str, str]) -> None:
+    ((function, *_),) = repaired({"Api": "al-shop-dev-Api-X", **resources}, TAGS, parameters)
+    assert function == "al-shop-dev-Api-X"
+
+
+def test_a_function_of_another_release_than_its_version_is_left_alone() -> None:
+    """An update got as far as the function: that is no change by hand."""
+    other = json.loads(json.dumps(BUNDLE.template).replace(STAMP, "0" * 12))
+    aws = Aws({"Api": "al-shop-dev-Api-X"}, TAGS)
+    stack = replace(STACK, parameters=POINTER)
+    Drift(aws, aws).undo(stack, other, BUNDLE.template, lambda _: None)  # type: ignore[arg-type]
+    assert aws.written == []
+
+
+def test_a_layer_that_was_made_anew_is_no_change() -> None:
+    class Layers(Aws):
+        def state(self, function: str) -> State:
+            number = 1 if function.rpartition(":")[2].isdecimal() else 2
+            return State(
+                "Active", "Successful", "", "same", {**SETTINGS, "Layers": [f"arn:layer:al-shop-dev:{number}"]}
+            )
+
+    aws = Layers({"Api": "al-shop-dev-Api-X"}, TAGS)
+    stack = replace(STACK, parameters=POINTER)
+    Drift(aws, aws).undo(stack, BUNDLE.template, BUNDLE.template, lambda _: None)  # type: ignore[arg-type]
+    assert aws.written == []
+
+
+@pytest.mark.parametrize(
+    ("resources", "tags"),
+    [
+        pytest.param({"Api": "al-shop-dev-Api-X", EARLIER: f"{ARN}bank-prod:7"}, VICTIMS, id="a victim's version"),
+        pytest.param({"Api": "al-shop-dev-Api-X", EARLIER: f"{ARN}bank-prod:7"}, TAGS, id="tagged as ours"),
+        pytest.param({"Api": "bank-prod", EARLIER: f"{ARN}bank-prod:7"}, VICTIMS, id="under a victim's name"),
+        pytest.param({"Api": "bank-prod", EARLIER: f"{ARN}bank-prod:7"}, {}, id="without tags"),
+        pytest.param({EARLIER: f"{ARN}bank-prod:7"}, TAGS, id="no function of the stack"),
+    ],
+)
+def test_a_victims_function_is_never_touched(resources: dict[str, str], tags: dict[str, str]) -> None:
+    assert repaired(resources, tags) == []
+
+
+@pytest.mark.parametrize("tags", [VICTIMS, {}])
+def test_nor_by_a_parameter(tags: dict[str, str]) -> None:
+    assert repaired({"Api": "bank-prod"}, tags, POINTER) == []
+    assert repaired({}, tags, POINTER) == []

@@ -1,0 +1,164 @@
+"""Leads traffic to a release once its versions have answered: expand, publish, verify, switch, front.
+
+docs/explanation/one-template.md tells why each of these may fail, or be repeated by another worker, at any moment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from auto_lambda.aws.cloudformation import DeployResult, Stack
+from auto_lambda.aws.lambda_ import Alias, Functions
+from auto_lambda.errors import AppError, Code
+from auto_lambda.model import BuildLog, Template
+from worker.bundle import pointers
+from worker.bundle.expand import expanded, renamed
+from worker.bundle.pointers import ALIAS
+from worker.bundle.publish import alias_id
+from worker.deploy.context import DeployContext
+from worker.deploy.switch.app_stack import AppStack, Standing
+from worker.deploy.switch.versions import ReleaseVersions
+from worker.model import Bundle
+
+
+@dataclass(frozen=True, slots=True)
+class ExpandedStack:
+    """A stack that has everything of a release but what leads to it.
+
+    Attributes:
+        stack: as it is.
+        changed: whether that was not so before.
+        functions: names of the release's functions, by logical id.
+        live: what their aliases point to, by logical id; those that lead nowhere yet have none.
+    """
+
+    stack: Stack
+    changed: bool
+    functions: Mapping[str, str]
+    live: Mapping[str, Alias]
+
+    def differ(self, versions: Mapping[str, str]) -> dict[str, str]:
+        """Return those of some versions that are not live, alone."""
+        return {name: it for name, it in versions.items() if self.live.get(name) != Alias(it, weighted=False)}
+
+    def qualified(self, versions: Mapping[str, str]) -> dict[str, str]:
+        """Return names to invoke, of versions by logical id."""
+        return {name: f"{self.functions[name]}:{version}" for name, version in versions.items()}
+
+
+class Switchover:
+    """The steps by which a release takes the place of another one.
+
+    Each may be repeated: a worker that takes over begins with the first one again, and finds what is done.
+
+    Args:
+        stack: of apps.
+        versions: finds and publishes versions.
+        functions: Lambda.
+    """
+
+    def __init__(self, stack: AppStack, versions: ReleaseVersions, functions: Functions) -> None:
+        self._stack = stack
+        self._versions = versions
+        self._functions = functions
+
+    def expand(self, bundle: Bundle, context: DeployContext) -> ExpandedStack:
+        """Bring about all of a release that leads nobody to it, beside what is live.
+
+        Raises:
+            AppError: that failed, and the stack is as it was.
+        """
+        app, wanted, log = bundle.app, bundle.template, context.log
+        standing = self._stack.standing(app, log)
+        template = expanded(standing.template if standing else None, wanted)
+        if standing:
+            _require_same_names(standing.template, wanted)
+            self._stack.undo_drift(standing, wanted, log)
+            if template == standing.template:
+                return self._expanded(standing.stack, standing.resources, wanted)
+        values = standing.stack.parameters if standing else {}
+        result = self._stack.update(app, template, values, log, context.warn)
+        found = self._expanded(result.stack, self._stack.resources(result.stack), wanted)
+        return replace(found, changed=result.changed)
+
+    def publish(self, bundle: Bundle, found: ExpandedStack, log: BuildLog) -> dict[str, str]:
+        """Return the version of each function of a release; publish those that there are not."""
+        versions = {}
+        for name in sorted(found.functions, key=lambda one: (one == bundle.main, one)):
+            release = pointers.release_of(bundle.template, name)
+            assert release is not None  # noqa: S101 - the gate lets no other pass
+            versions[name] = self._versions.publish(found.functions[name], release)
+        log(", ".join(f"{name} is version {version}" for name, version in versions.items()))
+        return versions
+
+    def switch(self, found: ExpandedStack, versions: Mapping[str, str], log: BuildLog) -> None:
+        """Point the aliases that are there at the versions, one atomic call for each, that of the main function last.
+
+        Args:
+            found: the stack.
+            versions: by logical id, in the order in which they are switched.
+            log: takes what is switched.
+        """
+        said = pointers.versions(found.stack.parameters)
+        for name, version in found.differ(versions).items():
+            if name not in found.live:
+                continue
+            before = found.live[name].version
+            if said.get(name) == version:
+                log(f"the alias {ALIAS} of {name} was moved by hand to {before}; it is moved to {version}")
+            else:
+                log(f"{name}: version {version} takes the traffic of version {before}")
+            self._functions.point(found.functions[name], ALIAS, version)
+
+    def front(
+        self, bundle: Bundle, found: ExpandedStack, versions: Mapping[str, str], context: DeployContext
+    ) -> DeployResult:
+        """Bring the stack in line with the release, whose versions are live: routes and triggers come, others go.
+
+        Raises:
+            AppError: that failed; the stack is expanded again, with the aliases at the versions before.
+        """
+        values = pointers.parameters(versions)
+        return self._stack.update(bundle.app, bundle.template, values, context.log, context.warn, live=bool(found.live))
+
+    def known(self, template: Template, resources: Mapping[str, str]) -> dict[str, str] | None:
+        """Return the versions that a release has published, by logical id; None unless all are there.
+
+        Args:
+            template: of the release.
+            resources: of its stack.
+        """
+        versions = {}
+        for name in pointers.functions(template):
+            release = pointers.release_of(template, name)
+            function = resources.get(name)
+            version = self._versions.find(function, release) if function and release else None
+            if version is None:
+                return None
+            versions[name] = version
+        return versions
+
+    def found(self, standing: Standing, wanted: Template) -> ExpandedStack:
+        """Return what a stack has of a release, all of whose functions it has."""
+        return self._expanded(standing.stack, standing.resources, wanted)
+
+    def _aliases(self, functions: Mapping[str, str], resources: Mapping[str, str]) -> Iterator[tuple[str, Alias]]:
+        for name, function in functions.items():
+            alias = self._functions.alias(function, ALIAS) if alias_id(name) in resources else None
+            if alias:
+                yield name, alias
+
+    def _expanded(self, stack: Stack, resources: Mapping[str, str], wanted: Template) -> ExpandedStack:
+        functions = {name: resources[name] for name in pointers.functions(wanted)}
+        return ExpandedStack(stack, changed=False, functions=functions, live=dict(self._aliases(functions, resources)))
+
+
+def _require_same_names(live: Template, wanted: Template) -> None:
+    if other := renamed(live, wanted):
+        raise AppError(
+            Code.STACK_FAILED,
+            f"{', '.join(other)}: the function gets another name in AWS, so it cannot be tried beside the one that is "
+            "live.",
+            hint="Undeploy the app before you drop it in this form, or drop it under another name.",
+        )

@@ -1,0 +1,79 @@
+"""Finds the version of a function that a release has, and publishes it if there is none."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from auto_lambda.aws.lambda_ import Functions, State
+from worker.bundle.pointers import RELEASE_VARIABLE, FunctionRelease
+
+
+class ChangedMeanwhile(Exception):
+    """A function is not what its stack says: somebody changes it at the same time. Passes, once they have stopped."""
+
+
+class ReleaseVersions:
+    """The versions of functions by their release.
+
+    Args:
+        functions: Lambda.
+    """
+
+    def __init__(self, functions: Functions) -> None:
+        self._functions = functions
+
+    def find(self, function: str, release: FunctionRelease) -> str | None:
+        """Return the newest version of a function that a release has published, None if there is none."""
+        return self._newest(function, release, None)
+
+    def publish(self, function: str, release: FunctionRelease) -> str:
+        """Return the version that is equal to what a function is now; publish it if there is none.
+
+        Args:
+            function: by name.
+            release: what the function is of, as its stack says.
+
+        Raises:
+            ChangedMeanwhile: the function is of something else.
+        """
+        latest = self._functions.state(function)
+        if latest is None or not _is_of(latest, release):
+            raise ChangedMeanwhile(f"{function} has other code or another release than its stack says")
+        return self._newest(function, release, latest.settings) or self._functions.publish(function, latest)
+
+    def is_latest(self, function: str, version: str) -> bool:
+        """Tell whether a version is what a function is now, but for a layer that was made anew with equal content."""
+        latest, published = self._functions.state(function), self._functions.state(f"{function}:{version}")
+        if latest is None or published is None:
+            return False
+        return latest.code_sha256 == published.code_sha256 and same_settings(latest.settings, published.settings)
+
+    def _newest(self, function: str, release: FunctionRelease, settings: Mapping[str, Any] | None) -> str | None:
+        found = [
+            int(it.version)
+            for it in self._functions.versions.of_function(function)
+            if it.version.isdecimal()
+            and (it.variables or {}).get(RELEASE_VARIABLE) == release.stamp
+            and it.code_sha256 == release.code_sha256
+            and (settings is None or it.settings == settings)
+        ]
+        return str(max(found)) if found else None
+
+
+def same_settings(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Tell whether two configurations are the same, whatever the number of a layer's version.
+
+    A stack that goes back to an earlier release makes its layer again, from the same zip.
+    """
+    return _comparable(one) == _comparable(other)
+
+
+def _comparable(settings: Mapping[str, Any]) -> dict[str, Any]:
+    layers = [str(arn).rpartition(":")[0] for arn in settings.get("Layers") or []]
+    return {**settings, "Layers": layers}
+
+
+def _is_of(latest: State, release: FunctionRelease) -> bool:
+    variables = latest.settings.get("Environment", {}).get("Variables", {})
+    return latest.code_sha256 == release.code_sha256 and variables.get(RELEASE_VARIABLE) == release.stamp
