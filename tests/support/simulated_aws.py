@@ -1,0 +1,229 @@
+"""One app's stack with its function, alias and versions, in memory: it fails, dies and rolls back wherever it is told.
+
+Plays CloudFormation and Lambda for a deployer. After each change it looks whom the alias leads to.
+"""
+
+from __future__ import annotations
+
+import base64
+import copy
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from auto_lambda.aws.cloudformation import DeployResult, Plan, Stack, StackFailed, Stacks
+from auto_lambda.aws.lambda_ import Alias, Answer, Functions, Published, State, Versions
+from auto_lambda.aws.s3 import ObjectMissing
+
+OWNED = {"auto-lambda:app": "shop", "auto-lambda:stage": "dev", "auto-lambda:pipeline": "auto-lambda"}
+
+
+class Killed(BaseException):
+    """The worker dies."""
+
+
+class Misled(AssertionError):
+    """Users are led to a version that has never answered."""
+
+
+@dataclass
+class World:
+    """What there is.
+
+    Attributes:
+        faults: for each change, counted from the start: ``die before``, ``die after`` or ``roll back``.
+        bad: hashes of code that fails.
+    """
+
+    faults: dict[int, str] = field(default_factory=dict)
+    bad: set[str] = field(default_factory=set)
+    objects: dict[str, bytes] = field(default_factory=dict)
+    stack: Stack | None = None
+    template: dict[str, Any] | None = None
+    latest: State | None = None
+    versions: dict[str, State] = field(default_factory=dict)
+    alias: str | None = None
+    answered: set[str] = field(default_factory=set)
+    changes: int = 0
+    last_operation_failed: bool = False
+
+    def change(self, act: Callable[[], Any]) -> Any:
+        """Make a change, or die around it."""
+        self.changes += 1
+        fault = self.faults.get(self.changes)
+        if fault == "die before":
+            raise Killed
+        done = act()
+        self.look()
+        if fault == "die after":
+            raise Killed
+        return done
+
+    def look(self) -> None:
+        """Raise if the alias leads to what has not answered."""
+        if self.alias is not None and self.alias not in self.answered:
+            raise Misled(f"version {self.alias}; those have answered: {sorted(self.answered)}")
+
+
+class SimulatedStore:
+    """S3, as far as a deployer needs it here."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def put(self, bucket: str, key: str, data: bytes, content_type: str) -> None:
+        self._world.objects[key] = data
+
+    def upload(self, bucket: str, key: str, path: Any) -> None:
+        self._world.objects[key] = path.read_bytes()
+
+    def get(self, bucket: str, key: str) -> bytes:
+        if key not in self._world.objects:
+            raise ObjectMissing(key)
+        return self._world.objects[key]
+
+    def head(self, bucket: str, key: str) -> Any:
+        raise ObjectMissing(key)
+
+    def url(self, bucket: str, key: str) -> str:
+        return key
+
+
+class SimulatedStacks(Stacks):
+    """CloudFormation: a resource after another, and all the way back if one fails."""
+
+    def __init__(self, world: World, read: Callable[[bytes], dict[str, Any]]) -> None:
+        self._world = world
+        self._read = read
+
+    def describe(self, name: str) -> Stack | None:
+        return self._world.stack
+
+    def prepare(self, plan: Plan, progress: object = None) -> Stack | None:
+        return self._world.stack
+
+    def deployed_template(self, name: str) -> dict[str, Any]:
+        return copy.deepcopy(self._world.template or {})
+
+    def resources(self, name: str) -> dict[str, str]:
+        return {name: name for name in (self._world.template or {"Resources": {}})["Resources"]}
+
+    def deploy(self, plan: Plan, progress: object = None, inspect: object = None) -> DeployResult:
+        world, template = self._world, self._read(self._world.objects[str(plan.url)])
+        missing = template.get("Parameters", {}).keys() - plan.parameters.keys()
+        assert not missing, f"no value for {missing}"
+        before = world.stack
+        if before and template == world.template and dict(plan.parameters) == dict(before.parameters):
+            return DeployResult(before, changed=False)
+        world.change(lambda: self._update(plan, template))
+        if world.last_operation_failed:
+            raise StackFailed(plan.stack, "Queue", "it cannot be", "UPDATE_ROLLBACK_COMPLETE")
+        assert world.stack
+        return DeployResult(world.stack, changed=True)
+
+    def _update(self, plan: Plan, template: dict[str, Any]) -> None:
+        world = self._world
+        world.last_operation_failed = world.faults.get(world.changes) == "roll back"
+        old_template, old_stack, old_latest = world.template, world.stack, world.latest
+        for name in self._order(template):
+            self._bring_about(name, template, plan.parameters)
+        if world.last_operation_failed:
+            world.latest = old_latest
+            for name in self._order(template):
+                if "Alias" in template["Resources"][name]["Type"]:
+                    self._point_back(name, old_template, old_stack)
+            return
+        world.template = template
+        outputs = {"AutoLambdaFunction": "Api", **({"AutoLambdaVersion": world.alias} if world.alias else {})}
+        if "Rest" in template["Resources"]:
+            outputs["AutoLambdaAliasApi"] = "Api:live"
+        world.stack = Stack(plan.stack, plan.stack, "UPDATE_COMPLETE", outputs, OWNED, dict(plan.parameters))
+
+    def _order(self, template: Mapping[str, Any]) -> Iterator[str]:
+        kinds = {name: one["Type"] for name, one in template["Resources"].items()}
+        yield from sorted(kinds, key=lambda name: (kinds[name] != "AWS::Lambda::Function", name))
+
+    def _bring_about(self, name: str, template: Mapping[str, Any], values: Mapping[str, str]) -> None:
+        resource = template["Resources"][name]
+        match resource["Type"]:
+            case "AWS::Lambda::Function":
+                self._world.latest = state_of(resource["Properties"])
+            case "AWS::Lambda::Alias":
+                self._world.alias = values[resource["Properties"]["FunctionVersion"]["Ref"]]
+                self._world.look()
+
+    def _point_back(self, name: str, template: Mapping[str, Any] | None, stack: Stack | None) -> None:
+        known = name in (template or {"Resources": {}})["Resources"]
+        self._world.alias = stack.parameters["AutoLambdaVersionApi"] if known and stack else None
+        self._world.look()
+
+
+class SimulatedFunctions(Functions):
+    """Lambda, with one function."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    @property
+    def versions(self) -> Versions:
+        return _Versions(self._world)
+
+    def invoke(self, function: str, event: Any) -> Answer:
+        version = function.rpartition(":")[2]
+        if self._world.versions[version].code_sha256 in self._world.bad:
+            return Answer("KeyError", "'TABLE'")
+        self._world.answered.add(version)
+        return Answer(None, "", payload='{"statusCode": 200}')
+
+    def may_be_invoked(self, function: str) -> None: ...
+
+    def state(self, function: str) -> State | None:
+        _name, _, version = function.partition(":")
+        return self._world.versions.get(version) if version else self._world.latest
+
+    def tags(self, function: str) -> Mapping[str, str]:
+        return OWNED
+
+    def publish(self, function: str, latest: State) -> str:
+        def act() -> str:
+            if self._world.versions and list(self._world.versions.values())[-1] == latest:
+                return list(self._world.versions)[-1]
+            version = str(len(self._world.versions) + 1)
+            self._world.versions[version] = latest
+            return version
+
+        version: str = self._world.change(act)
+        return version
+
+    def alias(self, function: str, name: str) -> Alias | None:
+        return Alias(self._world.alias, weighted=False) if self._world.alias else None
+
+    def point(self, function: str, name: str, version: str) -> None:
+        def act() -> None:
+            self._world.alias = version
+
+        self._world.change(act)
+
+    def set_code(self, *_: Any) -> None:
+        raise AssertionError("nothing was changed by hand")
+
+    def set_settings(self, *_: Any) -> None:
+        raise AssertionError("nothing was changed by hand")
+
+
+class _Versions(Versions):
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def of_function(self, function: str) -> list[Published]:
+        return [
+            Published(number, (), it.settings["Environment"]["Variables"], it.code_sha256, it.settings)
+            for number, it in self._world.versions.items()
+        ]
+
+
+def state_of(function: Mapping[str, Any]) -> State:
+    """What a function of a template is, once it has been brought about."""
+    digest = bytes.fromhex(function["Code"]["S3Key"].removeprefix("bundles/").removesuffix(".zip"))
+    settings = {"Timeout": function.get("Timeout", 3), "Environment": copy.deepcopy(function["Environment"])}
+    return State("Active", "Successful", "", base64.b64encode(digest).decode(), settings)
