@@ -123,7 +123,7 @@ def serves(world: World, wanted: Bundle) -> bool:
     return bool(variables["AUTO_LAMBDA_RELEASE"] == release.stamp)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(DROPS)
 def test_users_get_only_what_has_answered(drops: list[tuple[str, dict[int, str]]]) -> None:
     play(drops)
