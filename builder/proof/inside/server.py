@@ -163,7 +163,10 @@ class ProcessMonitor:
         self.peak_mb = 0
 
     def look(self) -> float:
-        """Return the seconds since the start without those spent waiting for a processor; update the peak of memory."""
+        """Return the seconds since the start without those spent waiting for a processor; update the peak of memory.
+
+        The process may have waited before it was watched.
+        """
         try:
             self._waited = int((self._proc / "schedstat").read_text().split()[1]) / 1e9
             for line in (self._proc / "status").read_text().splitlines():
@@ -171,7 +174,7 @@ class ProcessMonitor:
                     self.peak_mb = max(self.peak_mb, int(line.split()[1]) // 1024)
         except (OSError, ValueError, IndexError):
             pass  # it has just ended, or this kernel does not count
-        return time.monotonic() - self._began - self._waited
+        return max(0.0, time.monotonic() - self._began - self._waited)
 
 
 def start(one: dict[str, Any], request: dict[str, Any], base: dict[str, str]) -> dict[str, Any]:
