@@ -15,6 +15,7 @@ from auto_lambda.model import Architecture, BucketNotification, FrameworkName, G
 from builder.function_options import FunctionOptions
 from builder.protocol.flex import FlexMessage, Serves
 from builder.protocol.messages import DomainMessage
+from builder.protocol.traffic import TrafficMessage
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,7 @@ class Options:
     throttle: Throttle | None = None
     flex: FlexMessage | None = None
     release: Mapping[str, str] | None = None
+    traffic: TrafficMessage | None = None
 
     @property
     def asked_path(self) -> str:

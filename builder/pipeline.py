@@ -210,6 +210,7 @@ def as_message(package: ProvenApp, opened: ExitStack) -> tuple[AppBuilt, Sequenc
         domains=list(draft.domains),
         serves=draft.serves,
         flex=_flex(source.options.flex, draft),
+        traffic=source.options.traffic,
         release=dict(source.options.release) if source.options.release else None,
         shared_layer=layer.shared if layer else None,
         proof=ProofMessage(

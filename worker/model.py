@@ -14,6 +14,7 @@ from auto_lambda.keys import App, Promotion
 from auto_lambda.model import Architecture, BucketNotification, Commit, Dropper, FrameworkName, Proof, Template
 from auto_lambda.namespace import Place
 from builder.protocol.flex import FlexMessage, Serves
+from builder.protocol.traffic import TrafficMessage
 from worker.ownership import pipeline_of
 
 
@@ -26,7 +27,7 @@ class Upload:
     which retries an upload that already has its receipt. ``removed``: the object was deleted. ``rollback`` is the
     version of the object whose release is to be deployed again, as it was built then. ``by`` is who dropped it, None if
     no event of S3 said so; ``commit`` what the uploader said that it was made from; ``promotion`` names the release of
-    another stage whose packages it is to have.
+    another stage whose packages it is to have. ``at_once``: it takes all traffic as soon as it has answered.
     """
 
     app: App
@@ -41,6 +42,7 @@ class Upload:
     by: Dropper | None = None
     commit: Commit | None = None
     promotion: Promotion | None = None
+    at_once: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +132,7 @@ class Bundle:
     its functions may be sent a request that nobody made, to see that they answer. ``flex`` says when the app moves to
     Fargate and back, None if it stays on Lambda. ``warnings`` are for the receipt,
     ``serves`` for its tasks there. ``release_command`` is the event that the new version of its main function gets
-    before it takes the traffic.
+    before it takes the traffic. ``traffic`` says how it takes it over, None if at once.
     """
 
     app: App
@@ -149,6 +151,7 @@ class Bundle:
     serves: Serves = "lambda"
     warnings: tuple[str, ...] = ()
     release_command: Mapping[str, str] | None = None
+    traffic: TrafficMessage | None = None
 
 
 @dataclass(frozen=True, slots=True)

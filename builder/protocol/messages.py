@@ -13,6 +13,7 @@ from auto_lambda.errors import Code
 from auto_lambda.model import Architecture, FrameworkName
 from builder.protocol.channel import BadMessage
 from builder.protocol.flex import DOMAIN, FlexMessage, Serves
+from builder.protocol.traffic import TrafficMessage
 
 VERSION = 1
 """Raised when either side must not be paired with an older one."""
@@ -285,6 +286,7 @@ class AppBuilt(_Value):
         domains: custom domains that the app's own settings ask for.
         release: the event with the command that the new version runs before it takes the traffic.
         flex: when the app moves to Fargate and back, None if it stays on Lambda.
+        traffic: how a new release takes the traffic over, None if at once.
         shared_layer: the key of the layer's action, None where the layer is a file of this result or there is none.
         files: ``code.zip``, and perhaps ``layer.zip``.
     """
@@ -307,6 +309,7 @@ class AppBuilt(_Value):
     domains: Annotated[list[DomainMessage], Field(max_length=2)] = []
     release: Annotated[dict[str, Line], Field(min_length=1, max_length=1)] | None = None
     flex: FlexMessage | None = None
+    traffic: TrafficMessage | None = None
     shared_layer: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")] | None
     proof: ProofMessage
     files: list[File]

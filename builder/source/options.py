@@ -13,12 +13,14 @@ from auto_lambda.model import LOG_DAYS
 from builder.function_options import FunctionOptions
 from builder.model import Options, Packaging, Retention, Throttle
 from builder.protocol.flex import FlexMessage
+from builder.protocol.traffic import TrafficMessage
 from builder.source import documents
 from builder.source.flex import read_flex
 from builder.source.functions import read_functions
 from builder.source.problems import Problems
 from builder.source.python_path import VARIABLE, with_layer
 from builder.source.runtime import parse_architecture, parse_minor
+from builder.source.traffic import read_traffic
 
 FILE = "auto-lambda.toml"
 MAX_ENVIRONMENT_BYTES = 4096
@@ -103,6 +105,9 @@ def read(folder: Path, shown: str = "", problems: Problems | None = None) -> Opt
     if "functions" in data and isinstance(tables := data["functions"], dict):
         read["functions"], mistakes = read_functions(file, tables)  # what is right of them shows what else is wrong
         found.note([mistakes] if mistakes else [])
+    if {"flex", "traffic"} <= data.keys():
+        what = "[flex] and [traffic] are both there, and an app that moves to Fargate has no shares of calls yet"
+        found.note([documents.bad_config(file, what, hint="Leave one of them out.")])
     if problems is None:
         found.raise_all()
     return Options(**{key: value for key, value in read.items() if value is not None})
@@ -259,6 +264,10 @@ def _flex(file: str, value: Any) -> FlexMessage:
     return read_flex(file, _table(file, "flex", value))
 
 
+def _traffic(file: str, value: Any) -> TrafficMessage:
+    return read_traffic(file, _table(file, "traffic", value))
+
+
 def _release(file: str, value: Any) -> Mapping[str, str]:
     """Return the event by which zappa's handler runs the command."""
     table = _table(file, "release", value)
@@ -317,4 +326,5 @@ _READERS: Mapping[str, Callable[[str, Any], Any]] = {
     "throttle": _throttle,
     "flex": _flex,
     "release": _release,
+    "traffic": _traffic,
 }

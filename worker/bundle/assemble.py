@@ -79,6 +79,7 @@ def assemble(
         asked=result.asked,
         release_command=dict(result.release) if result.release else None,
         flex=result.flex,
+        traffic=release.traffic(app, template),
         serves=result.serves,
         warnings=chosen.warnings,
     )

@@ -10,6 +10,7 @@ from auto_lambda.keys import App
 from auto_lambda.model import BucketNotification, Template
 from builder.protocol.flex import FlexMessage
 from builder.protocol.messages import AppBuilt
+from builder.protocol.traffic import TrafficMessage
 from worker.model import Bundle
 
 SECTION = "AutoLambda"
@@ -23,6 +24,7 @@ def describe(built: AppBuilt) -> dict[str, Any]:
         **({} if built.asked else {"Asked": False}),
         **({"Release": dict(built.release)} if built.release else {}),
         **({"Flex": built.flex.model_dump(), "Serves": built.serves} if built.flex else {}),
+        **({"Traffic": built.traffic.model_dump()} if built.traffic else {}),
         "Framework": built.framework,
         "Python": built.python,
         "Architecture": built.architecture,
@@ -71,6 +73,7 @@ def bundle(app: App, template_key: str, template: Template) -> Bundle:
         asked=about.get("Asked", True),
         release_command=about.get("Release"),
         flex=flex(template),
+        traffic=traffic(app, template),
         serves=about.get("Serves", "lambda"),
     )
 
@@ -79,6 +82,13 @@ def flex(template: Template) -> FlexMessage | None:
     """Return when the app of a released template moves to Fargate and back; None if it stays on Lambda."""
     said = template["Metadata"][SECTION].get("Flex")
     return FlexMessage.model_validate(said) if said else None
+
+
+def traffic(app: App, template: Template) -> TrafficMessage | None:
+    """Return how a released template takes the traffic over; None if at once, as in stages that it does not name."""
+    said = template["Metadata"][SECTION].get("Traffic")
+    plan = TrafficMessage.model_validate(said) if said else None
+    return plan if plan and (not plan.stages or app.stage in plan.stages) else None
 
 
 def notifications(template: Template) -> tuple[BucketNotification, ...]:
