@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -99,3 +100,101 @@ class Metrics:
                 points = zip(result["Timestamps"], result["Values"], strict=True)
                 found[labels[int(result["Id"][1:])]].update((int(at.timestamp()), value) for at, value in points)
         return found
+
+
+@dataclass(frozen=True, slots=True)
+class VersionCalls:
+    """Calls of one version of a function, or of several functions. ``duration`` in ms, of all together."""
+
+    count: int = 0
+    errors: int = 0
+    duration: float = 0.0
+
+    @property
+    def rate(self) -> float:
+        """Percent of the calls that failed."""
+        return 100 * self.errors / self.count if self.count else 0.0
+
+    @property
+    def average(self) -> float:
+        """The average duration in ms."""
+        return self.duration / self.count if self.count else 0.0
+
+    def __add__(self, other: VersionCalls) -> VersionCalls:
+        return VersionCalls(self.count + other.count, self.errors + other.errors, self.duration + other.duration)
+
+
+_PERIOD = 60  # seconds; Lambda's metrics have no finer one
+_COUNTED = ("Invocations", "Errors", "Duration")
+
+
+class FunctionMetrics:
+    """Lambda's metrics of the versions behind a weighted alias, which Lambda counts apart."""
+
+    def __init__(self, client: CloudWatchClient) -> None:
+        self._client = client
+
+    def calls(self, function: str, alias: str, versions: Sequence[str], start: datetime) -> list[VersionCalls]:
+        """Return the calls of each version since a time, to the minute.
+
+        Args:
+            function: by name.
+            alias: by which it is called.
+            versions: between which the alias shares the calls.
+            start: in UTC.
+        """
+        asked = [(version, name) for version in versions for name in _COUNTED]
+        queries = [
+            {
+                "Id": f"m{number}",
+                "MetricStat": {
+                    "Metric": {
+                        "Namespace": "AWS/Lambda",
+                        "MetricName": name,
+                        "Dimensions": [
+                            {"Name": "FunctionName", "Value": function},
+                            {"Name": "Resource", "Value": f"{function}:{alias}"},
+                            {"Name": "ExecutedVersion", "Value": version},
+                        ],
+                    },
+                    "Period": _PERIOD,
+                    "Stat": "Sum",
+                },
+            }
+            for number, (version, name) in enumerate(asked)
+        ]
+        since = start.replace(second=0, microsecond=0)
+        sums = dict.fromkeys(asked, 0.0)
+        pages = self._client.get_paginator("get_metric_data").paginate(
+            MetricDataQueries=queries,  # type: ignore[arg-type]
+            StartTime=since,
+            EndTime=datetime.now(since.tzinfo) + timedelta(seconds=_PERIOD),
+        )
+        for result in (one for page in pages for one in page["MetricDataResults"]):
+            sums[asked[int(result["Id"][1:])]] += sum(result["Values"])
+        return [
+            VersionCalls(round(sums[version, "Invocations"]), round(sums[version, "Errors"]), sums[version, "Duration"])
+            for version in versions
+        ]
+
+
+class Alarms:
+    """The state of alarms."""
+
+    def __init__(self, client: CloudWatchClient) -> None:
+        self._client = client
+
+    def ringing(self, names: Sequence[str]) -> list[str]:
+        """Return what is wrong: a line for each alarm that rings, or that does not exist."""
+        if not names:
+            return []
+        answer = self._client.describe_alarms(AlarmNames=list(names), AlarmTypes=["MetricAlarm", "CompositeAlarm"])
+        alarms: Iterable[Any] = [*answer.get("MetricAlarms", []), *answer.get("CompositeAlarms", [])]
+        found = {alarm["AlarmName"]: alarm for alarm in alarms}
+        missing = [f"{name} does not exist" for name in names if name not in found]
+        rings = [
+            f"{name}: {alarm.get('StateReason') or 'no reason is given'}"
+            for name, alarm in found.items()
+            if alarm["StateValue"] == "ALARM"
+        ]
+        return [*missing, *rings]

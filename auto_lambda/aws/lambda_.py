@@ -177,6 +177,23 @@ class Functions:
             FunctionName=function, Name=name, FunctionVersion=version, RoutingConfig={"AdditionalVersionWeights": {}}
         )
 
+    def share(self, function: str, name: str, version: str, other: str, weight: float) -> None:
+        """Point an alias to a version, and give a share of the invocations to another one.
+
+        Args:
+            function: by name or ARN.
+            name: of the alias.
+            version: gets the rest.
+            other: gets the share; both have to have the same role and dead-letter target.
+            weight: the share, above 0 and below 1.
+        """
+        self._client.update_alias(
+            FunctionName=function,
+            Name=name,
+            FunctionVersion=version,
+            RoutingConfig={"AdditionalVersionWeights": {other: weight}},
+        )
+
     def _wait(self, function: str) -> None:
         """Wait until no update is in progress (``LastUpdateStatus``): Lambda refuses a second one."""
         self._client.get_waiter("function_updated_v2").wait(FunctionName=function)
