@@ -23,6 +23,7 @@ DEFAULT_NAME = "default"
 _ARNS: Mapping[str, re.Pattern[str]] = {
     name: re.compile(rf"arn:[^:]*:{rest}")
     for name, rest in {
+        "alarms": r"cloudwatch:.*:alarm:.*",
         "buckets": r"s3:::[^/]*",
         "buses": r"events:.*:event-bus/.*",
         "file_systems": r"elasticfilesystem:.*:access-point/.*",
@@ -70,6 +71,7 @@ class Grants(BaseModel):
         api_keys: ids of API keys of others that usage plans may accept.
         managed_policies: ARNs of managed policies that roles may have.
         domains: host names that the app's APIs may have.
+        alarms: ARNs of CloudWatch alarms of others that may send the app's traffic back.
         boundary: ARN of the permissions boundary of the app's roles, None for the stage's or the pipeline's.
         quotas: upper limits by name that differ from the pipeline's, see `worker.deploy.gate`.
         approve: ``widenings`` if a release whose roles may do more than those of the live one waits for an approval.
@@ -96,6 +98,7 @@ class Grants(BaseModel):
     api_keys: tuple[str, ...] = ()
     managed_policies: tuple[str, ...] = ()
     domains: tuple[str, ...] = ()
+    alarms: tuple[str, ...] = ()
     boundary: str | None = None
     quotas: Mapping[str, int] = {}
     approve: Literal["widenings", "nothing"] | None = None

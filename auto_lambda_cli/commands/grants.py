@@ -43,6 +43,7 @@ MEANINGS = {
     "roles": "roles of others that its functions may have",
     "vpc_endpoints": "VPC endpoints by which its private APIs are reached",
     "domains": "host names that its APIs may have beside its own",
+    "alarms": "alarms that may send its traffic back",
     "api_keys": "API keys of others that its usage plans accept",
     "managed_policies": "managed policies that its roles may have",
     "boundary": "the permissions boundary of its roles",

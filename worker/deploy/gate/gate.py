@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from auto_lambda.errors import AppError, Code, first_lines
 from worker.deploy.gate import allow_list, domains, ownership, quotas, tags, urls, wiring
 from worker.deploy.gate.access import AppAccess
-from worker.deploy.gate.template import TemplateView
+from worker.deploy.gate.namespace import Namespace
+from worker.deploy.gate.template import TemplateView, Violation
 from worker.model import Bundle, DeployTarget
 
 _SHOWN = 10
@@ -30,6 +33,7 @@ def pass_gate(bundle: Bundle, target: DeployTarget, access: AppAccess | None = N
             *quotas.problems(view, access.quotas, access.grants.quotas),
             *ownership.problems(view, access, target, bundle.notifications),
             *domains.problems(view, access, target),
+            *_alarms(bundle, Namespace(access, target, view)),
             *wiring.problems(bundle.template, access.target(target), bundle.notifications),
         ]
         found += urls.problems(bundle.template)
@@ -45,6 +49,16 @@ def pass_gate(bundle: Bundle, target: DeployTarget, access: AppAccess | None = N
             "What the app compiled to may not be deployed:\n" + "\n".join(first_lines(reasons, _SHOWN)),
             hint="Take out of the app or its settings what the lines name; the error reference lists what is allowed.",
         )
+
+
+def _alarms(bundle: Bundle, namespace: Namespace) -> Iterator[Violation]:
+    """Yield every alarm of ``[traffic]`` whose state the app may not learn, or that the worker cannot read."""
+    for arn in bundle.traffic.alarms if bundle.traffic else ():
+        if arn.split(":")[3] != namespace.target.region or not namespace.in_account(arn):
+            yield Violation("[traffic]", f"the alarm {arn} is in another region or account")
+        elif not namespace.may_point_at(arn, ("alarms",)):
+            whose = namespace.whose(arn)
+            yield Violation("[traffic]", f"the alarm {arn}, {whose}; ask the platform team for grants: alarms")
 
 
 def _own_buckets(bundle: Bundle, target: DeployTarget) -> list[str]:

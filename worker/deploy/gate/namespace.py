@@ -34,6 +34,7 @@ def _arn(service: str, resource: str) -> str:
 
 # By list of grants: what an app names in a pipeline that is open to the account. Other lists are never open.
 _OPEN: Mapping[str, re.Pattern[str]] = {
+    "alarms": re.compile(_arn("cloudwatch", r"alarm:[\w./-]+")),
     "api_keys": re.compile(r"[A-Za-z0-9]+"),
     "buckets": re.compile(rf"(?:{_arn('s3', '')})?[a-z0-9][a-z0-9.-]+"),
     "buses": re.compile(rf"(?:{_arn('events', 'event-bus/')})?[\w.-][\w./-]*"),
