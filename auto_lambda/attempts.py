@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal, cast
 
-from auto_lambda.aws.dynamodb import Item, Put
+from auto_lambda.aws.dynamodb import Delete, Item, Put
 from auto_lambda.keys import App
 from auto_lambda.model import Dropper
 
@@ -18,7 +18,7 @@ HISTORY_DAYS = 90
 """How long an attempt is kept, in days."""
 RECENT, PARTITION = "recent", "attempts"
 """The attribute, and its one value, by which the table's index finds the attempts of all apps."""
-OutcomeName = Literal["live", "failed", "superseded", "delayed", "handed back", "undeployed"]
+OutcomeName = Literal["live", "failed", "superseded", "delayed", "handed back", "undeployed", "shifting"]
 _TIMING = "seconds_"
 _BY = "by_"
 
@@ -71,6 +71,13 @@ class Attempt:
         times = {"started": _text(self.started), "sent": _text(self.sent), "ended": _text(self.ended)}
         return {**asdict(self), **times}
 
+    def delete(self, app: App, fence: int) -> Delete:
+        """Delete it."""
+        return Delete(history_pk(app), self._sort_key(fence))
+
+    def _sort_key(self, fence: int) -> str:
+        return f"{self.started.isoformat()}#{fence:012d}"
+
     def put(self, app: App, fence: int) -> Put:
         """Store it; the fencing token distinguishes attempts that started at the same time."""
         fields = self.as_json()
@@ -79,7 +86,7 @@ class Attempt:
         expires = self.started + timedelta(days=HISTORY_DAYS)
         keys: Item = {
             "pk": history_pk(app),
-            "sk": f"{fields['started']}#{fence:012d}",
+            "sk": self._sort_key(fence),
             "expires": int(expires.timestamp()),
         }
         return Put({**keys, **fields, **timings, **by, RECENT: PARTITION})

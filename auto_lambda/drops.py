@@ -111,9 +111,21 @@ def promote(store: ObjectStore, bucket: str, source: keys.Promotion, to: keys.Ap
         ObjectMissing: that version does not exist, or no longer.
     """
     earlier = _found(store, bucket, source.app, source.version)
-    told = {keys.PROMOTION: str(source), keys.ROLLBACK: ""}  # a release that it restored is of the other stage
+    # A release that it restored is of the other stage, and so is the order to take all traffic.
+    told = {keys.PROMOTION: str(source), keys.ROLLBACK: "", keys.AT_ONCE: ""}
     renewed = store.renew(bucket, to.key, source.version, told, source=earlier.key)
     return Drop(to, bucket, to.key, renewed, None, earlier.size)
+
+
+def at_once(store: ObjectStore, bucket: str, app: keys.App, version: str) -> Drop:
+    """Drop the version of a zip whose traffic is shifting again, to get all of it at once.
+
+    Raises:
+        ObjectMissing: that version does not exist, or no longer.
+    """
+    shifting = _found(store, bucket, app, version)
+    renewed = store.renew(bucket, shifting.key, version, {keys.AT_ONCE: keys.YES})
+    return Drop(app, bucket, shifting.key, renewed, None, shifting.size)
 
 
 def remove(

@@ -83,6 +83,7 @@ class Code(StrEnum):
     BUCKET_NOTIFICATION_FAILED = "bucket-notification-failed"
     RELEASE_FAILED = "release-failed"
     UNHEALTHY = "unhealthy"
+    TRAFFIC_WENT_BACK = "traffic-went-back"
     # The processes that work on it
     BUILDER_BROKE_OFF = "builder-broke-off"
     ENDS_WORKERS = "ends-workers"

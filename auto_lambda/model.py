@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from datetime import datetime
 from typing import Any, Literal
 
 Template = dict[str, Any]
@@ -24,6 +25,7 @@ https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRete
 """
 
 _LONGEST = 256  # characters of what S3 says of a principal or an address
+_ALL, _MOST = 100, 1_000_000  # percent, and seconds of a shift of traffic
 _HASH = re.compile(r"[0-9a-f]{7,64}", re.IGNORECASE)
 _REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~:/@+-]{0,255}")
 
@@ -117,3 +119,58 @@ class Proof:
     package_bytes: int
     package_zip_bytes: int
     warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """How the traffic shifts to an upload's release.
+
+    Attributes:
+        kind: ``canary`` or ``linear``.
+        weight: the share of the calls that the release gets now, in percent.
+        since: since when.
+        began: when the shift began.
+        percent: the share of each step.
+        interval: seconds between two steps.
+    """
+
+    kind: str
+    weight: int
+    since: datetime
+    began: datetime
+    percent: int
+    interval: int
+
+    @property
+    def shared(self) -> bool:
+        """Whether both releases get calls."""
+        return 0 < self.weight < _ALL
+
+    def __str__(self) -> str:
+        plan = f"{self.kind}, {self.percent} % for {self.interval} s"
+        return f"{self.weight} % of the calls since {self.since:%Y-%m-%d %H:%M:%S} UTC ({plan})"
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the fields of the receipt."""
+        times = {name: getattr(self, name).isoformat(timespec="milliseconds") for name in ("since", "began")}
+        return {**asdict(self), **times}
+
+    @classmethod
+    def told(cls, fields: Mapping[str, Any]) -> Traffic | None:
+        """Read the fields of a receipt, in which anybody may have written; None if they are none."""
+        kind, numbers = fields.get("kind"), [fields.get(name) for name in ("weight", "percent", "interval")]
+        since, began = (_moment(fields.get(name)) for name in ("since", "began"))
+        if not isinstance(kind, str) or since is None or began is None:
+            return None
+        if not all(type(number) is int and 0 <= number < _MOST for number in numbers):
+            return None
+        weight, percent, interval = (int(number or 0) for number in numbers)
+        return cls(kind, weight, since, began, percent, interval)
+
+
+def _moment(text: Any) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(text if isinstance(text, str) else "")
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else None

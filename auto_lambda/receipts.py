@@ -13,7 +13,7 @@ from typing import Any, Literal, cast
 
 from auto_lambda import keys
 from auto_lambda.errors import first_lines
-from auto_lambda.model import Commit, Dropper, GuessedSettings, Proof
+from auto_lambda.model import Commit, Dropper, GuessedSettings, Proof, Traffic
 
 SCHEMA = 1
 MAX_LINES = 200
@@ -150,12 +150,18 @@ class Receipt:
     costs: StandingCosts | None = None
     function_log: tuple[str, ...] = ()
     settings: GuessedSettings | None = None
+    traffic: Traffic | None = None
     stored: Mapping[str, Any] | None = field(default=None, repr=False)
 
     @property
     def final(self) -> bool:
         """Whether the receipt of this version will not change any more."""
         return self.status in FINAL
+
+    @property
+    def shifts(self) -> bool:
+        """Whether traffic is shifting to the upload's release."""
+        return self.traffic is not None and self.status == "deploying" and self.traffic.shared
 
     @property
     def undeployed(self) -> bool:
@@ -207,6 +213,7 @@ class Receipt:
             "permissions": asdict(self.permissions) if self.permissions else None,
             "costs": self.costs.as_json() if self.costs else None,
             "settings": asdict(self.settings) if self.settings else None,
+            "traffic": self.traffic.as_json() if self.traffic else None,
             "warnings": list(self.warnings),
             "retry_at": self.retry_at.isoformat(timespec="milliseconds") if self.retry_at else None,
             "log": keys.log_key(self.key),
@@ -266,6 +273,7 @@ class Receipt:
             costs=_costs(fields),
             function_log=_lines(fields, "function_log"),
             settings=_settings(fields),
+            traffic=Traffic.told(_mapping(fields, "traffic")),
             stored=fields,
         )
 

@@ -7,13 +7,14 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from auto_lambda import logs
 from auto_lambda.aws.autoscaling import Member
 from auto_lambda.aws.cloudformation import Stacks
+from auto_lambda.aws.cloudwatch import Alarms, FunctionMetrics
 from auto_lambda.aws.dynamodb import Table
 from auto_lambda.aws.events import EventBus
 from auto_lambda.aws.existence import Existing
@@ -48,6 +49,7 @@ from worker.deploy.gate.access import AppAccess
 from worker.deploy.gate.quotas import Quotas
 from worker.deploy.lookups.check import LookUps
 from worker.deploy.rights.access import AccessReader, Boundaries
+from worker.deploy.switch.shifter import TrafficShifter
 from worker.fetch import Fetched, fetch
 from worker.handler import DeliveryHandler
 from worker.model import Bundle, DeployTarget, FlexTarget, PipelineDomain, Upload
@@ -207,6 +209,22 @@ def _deployer(chosen: WorkerSettings, session: boto3.Session, store: ObjectStore
         find_log_groups=existing.log_groups,
         function_logs=FunctionLogs(LogGroups(client(session, "logs", read_timeout=_LOOKUP_SECONDS, attempts=2))),
         pack_entrypoint=partial(pack_entrypoint, tools=ToolEnvironments(chosen.cache / "tools")),
+        shifter=_shifter(chosen, session, functions),
+    )
+
+
+def _shifter(chosen: WorkerSettings, session: boto3.Session, functions: Functions) -> TrafficShifter:
+    """Its client costs memory, which a worker without shifting apps need not have."""
+
+    @cache
+    def cloudwatch() -> Any:
+        return _client(chosen, session, "cloudwatch", longest=_LOOKUP_SECONDS)
+
+    return TrafficShifter(
+        functions,
+        metrics=lambda: FunctionMetrics(cloudwatch()),
+        alarms=lambda: Alarms(cloudwatch()),
+        now=lambda: datetime.now(UTC),
     )
 
 

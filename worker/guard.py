@@ -74,6 +74,7 @@ class Guard:
 
     Attributes:
         deployed: template key of the release that the stack may have got by this attempt.
+        traffic: where the shift of its traffic is, for the journal; None without one.
     """
 
     def __init__(
@@ -93,6 +94,7 @@ class Guard:
         self._worker = worker
         self._now = now
         self.deployed: str | None = None
+        self.traffic: str | None = None
 
     def check(self) -> None:
         """Raise `Cancelled` unless the work is wanted, `NewerUpload` if that is the reason. Makes no call."""
@@ -146,6 +148,6 @@ class Guard:
         key, text = (release.template_key, release.text()) if release else (None, None)
         entry = JournalEntry(
             subject(self._upload), step, phase, key, self._worker, self._now().isoformat(), text,
-            failure.text() if failure else None,
+            failure.text() if failure else None, self.traffic,
         )  # fmt: skip
         return put_journal(self._upload.app, entry)

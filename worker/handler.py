@@ -15,7 +15,7 @@ from auto_lambda.keys import App
 from auto_lambda.receipts import Receipt, Serving
 from worker.cancellation import Cancelled, CancelToken
 from worker.consumer.backoff import BackOff, when_throttled
-from worker.consumer.daemon import Busy, PutOff
+from worker.consumer.daemon import Busy, Later, PutOff
 from worker.consumer.inbox import Delivery, InvalidKey
 from worker.consumer.misnamed import nearest
 from worker.deploy import DeployContext, Deployer
@@ -100,11 +100,12 @@ class DeliveryHandler:
 
         Raises:
             Busy: nothing failed, but another worker has an app.
+            Later: nothing failed, and the work goes on later.
             PutOff: nothing failed, but AWS throttles the work.
             Cancelled: the work is not wanted any more.
         """
         failures: list[Exception] = []
-        later: list[Busy | PutOff] = []
+        later: list[Busy | Later | PutOff] = []
         for invalid_key in delivery.parsed.invalid_keys:
             self._refuse(invalid_key, delivery)
         for upload in delivery.parsed.uploads:
@@ -113,7 +114,7 @@ class DeliveryHandler:
                     self._handle_upload(upload, delivery, cancel_token)
                 except Cancelled:
                     raise
-                except (Busy, PutOff) as error:
+                except (Busy, Later, PutOff) as error:
                     later.append(error)
                 except Exception as error:  # noqa: BLE001 - one failing upload must not hold up the others
                     failures.append(error)
@@ -180,6 +181,8 @@ class DeliveryHandler:
 
     def _run(self, work: AttemptContext) -> AttemptOutcome:
         try:
+            if (shift := work.other_shift) and not work.upload.at_once:
+                self._deployer.end_shift(shift, work.report.say)
             return self._undeploy(work) if work.upload.removed else self._build(work)
         except Exception as error:  # noqa: BLE001 - every failure is an outcome
             return outcome_of(error, work.guard.check)
@@ -197,7 +200,8 @@ class DeliveryHandler:
         resumed = entry.finished_release if entry else work.record.waiting_release(upload)
         if resumed:
             work.report.follow(self._log(upload))
-        self._tell_of_predecessor(work)
+        if not work.shift:
+            self._tell_of_predecessor(work)
         past = self._ledger.past_release(upload.app, upload.rollback) if upload.rollback else None
         rollback = rollback_release(upload, past)
         if upload.rollback and not rollback:
@@ -205,7 +209,9 @@ class DeliveryHandler:
         known_failure = entry.known_failure if entry else None
         wanted = upload.promotion
         promoted = self._ledger.past_release(wanted.app, wanted.version) if wanted else None
-        task = Task(upload, work.report, work.guard, work.previous, resumed, known_failure, rollback, promoted)
+        task = Task(
+            upload, work.report, work.guard, work.previous, resumed, known_failure, work.shift, rollback, promoted
+        )
         outcome = self._pipeline.run(task)
         if isinstance(outcome, Live):
             target = rollback_target(upload, outcome.deployment.template_key, work.record.live, past)

@@ -10,6 +10,7 @@ from auto_lambda.attempts import OutcomeName
 from auto_lambda.errors import AppError
 from worker.cancellation import Cancelled, NewerUpload
 from worker.model import Deployment, Release
+from worker.traffic.shift import ShiftGoesOn
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,15 @@ class Delayed:
     receipt_written: bool = False
 
 
-AttemptOutcome = Live | Failed | Superseded | Undeployed | HandedBack | Delayed
+@dataclass(frozen=True, slots=True)
+class Shifting:
+    """The traffic shifts to the release. Until the next look, nobody works on it."""
+
+    name: ClassVar[OutcomeName] = "shifting"
+    cause: ShiftGoesOn
+
+
+AttemptOutcome = Live | Failed | Superseded | Undeployed | HandedBack | Delayed | Shifting
 
 
 class NotRecorded(Exception):
@@ -98,6 +107,8 @@ def outcome_of(error: Exception, check: Callable[[], None]) -> AttemptOutcome:
             return HandedBack(cause)
         case AppError():
             return Failed(cause)
+        case ShiftGoesOn():
+            return Shifting(cause)
     return Delayed(cause, receipt_written=isinstance(cause, NotRecorded))
 
 

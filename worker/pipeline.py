@@ -30,6 +30,7 @@ from worker.outcome import AttemptOutcome, Failed, Live, outcome_of_run
 from worker.records.ledger import PastRelease
 from worker.records.receipt import Report
 from worker.rollback import promoted_release
+from worker.traffic.shift import Shift
 
 Build = Callable[[Fetched, Path, BuildListener, LockedMessage | None], BuiltApp]
 """Has a zip built into an empty folder, perhaps with the packages of an earlier build, and tells how it goes on."""
@@ -58,6 +59,7 @@ class Task:
         previous: template key of what is live now.
         resumed: the release of this very upload that an earlier worker has built, proved and stored.
         known_failure: how that release failed, once it was deployed.
+        shift: where an earlier worker has left the shift of its traffic.
         rollback: the release that a rollback asks for.
         promoted: the release of another stage whose packages a promotion asks for.
     """
@@ -68,6 +70,7 @@ class Task:
     previous: str | None = None
     resumed: Release | None = None
     known_failure: AppError | None = None
+    shift: Shift | None = None
     rollback: Release | None = None
     promoted: PastRelease | None = None
 
@@ -152,12 +155,19 @@ class Pipeline:
             report.hide(_variables(bundle))
             # The failure is that of the earlier worker's release; it says nothing about one that is built anew.
             known_failure = task.known_failure if resumed else None
+            shift = task.shift if resumed else None
+            if task.upload.at_once:
+                bundle = replace(bundle, traffic=None)
+            if shift:
+                self._note_shift(task, bundle, shift)
             context = DeployContext(
                 report.say,
                 effect=task.guard.effect_of(release, known_failure),
                 verifying=lambda: report.step("verify"),
                 reviewed=lambda found, rights: report.reviewed(_permissions(found, rights), map(str, found.wide)),
                 warn=report.warn,
+                shift=shift,
+                note_shift=lambda shift: self._note_shift(task, bundle, shift),
             )
             with guarded.step("deploy"):
                 deployed = self._steps.deployer.deploy(bundle, access, task.previous, context, known_failure)
@@ -167,15 +177,22 @@ class Pipeline:
         waits = deployed.error.code is Code.NEEDS_APPROVAL
         return replace(deployed, release=release) if waits else deployed
 
+    @staticmethod
+    def _note_shift(task: Task, bundle: Bundle, shift: Shift) -> None:
+        """Put where the shift of traffic is into the receipt, and into the journal with its next entry."""
+        task.guard.traffic = shift.text()
+        if bundle.traffic:
+            task.report.shifts(bundle.traffic, shift)
+
     def _resume(self, task: Task, access: AppAccess, work: Path) -> tuple[Release, Bundle] | None:
         """Return what an earlier worker has built, proved and stored of this very upload."""
         release = task.resumed
         bundle = self._steps.deployer.stored(task.upload.app, release.template_key) if release else None
         if release is None or bundle is None:
             return None
-        task.report.resumed(release)
+        task.report.resumed(release, quietly=task.shift is not None)
         if task.upload.rollback:
-            bundle = replace(bundle, release_command=None)
+            bundle = replace(bundle, release_command=None, traffic=None)
         return self._renewed(release, bundle, access, work)
 
     def _renewed(self, release: Release, bundle: Bundle, access: AppAccess, work: Path) -> tuple[Release, Bundle]:
@@ -208,7 +225,7 @@ class Pipeline:
             report.warn(f"{release.template_key}, which is asked for again, is not stored any more: it is built anew")
             return None
         report.restored_release(release)
-        return self._renewed(release, replace(bundle, release_command=None), access, work)
+        return self._renewed(release, replace(bundle, release_command=None, traffic=None), access, work)
 
     def _locked(self, fetched: Fetched, task: Task) -> LockedMessage | None:
         """Return the packages of the release that a zip was promoted from."""

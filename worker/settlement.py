@@ -13,7 +13,7 @@ from auto_lambda.errors import Code
 from auto_lambda.keys import App
 from auto_lambda.model import BuildLog
 from worker.cancellation import Cancelled
-from worker.consumer.daemon import PutOff
+from worker.consumer.daemon import Later, PutOff
 from worker.guard import Guard
 from worker.model import Deployment, Upload
 from worker.outcome import (
@@ -23,6 +23,7 @@ from worker.outcome import (
     HandedBack,
     Live,
     NotRecorded,
+    Shifting,
     Superseded,
     Undeployed,
     outcome_of,
@@ -45,6 +46,7 @@ from worker.records.outbox import Outbox
 from worker.records.receipt import Report
 from worker.records.retention import put_due
 from worker.rollback import rollback_records
+from worker.traffic.shift import Shift
 
 _log = logs.get("attempt")
 
@@ -81,6 +83,17 @@ class AttemptContext:
         """The last journal entry of an earlier worker about the same upload."""
         entry = self.record.entry
         return entry if entry and entry.subject == subject(self.upload) else None
+
+    @property
+    def shift(self) -> Shift | None:
+        """Where an earlier worker has left the shift of this upload's traffic."""
+        return Shift.of(self.predecessor.traffic) if self.predecessor else None
+
+    @property
+    def other_shift(self) -> Shift | None:
+        """The shift of another upload's traffic, whose place this one takes."""
+        entry = self.record.entry
+        return Shift.of(entry.traffic) if entry and not self.predecessor else None
 
 
 class Settlement:
@@ -119,6 +132,8 @@ class Settlement:
             self._write(work, outcome)
         if isinstance(outcome, HandedBack | Delayed):
             raise outcome.cause
+        if isinstance(outcome, Shifting):
+            raise Later(str(outcome.cause), outcome.cause.seconds) from outcome.cause
 
     def _write(self, work: AttemptContext, outcome: AttemptOutcome) -> None:
         match outcome:
@@ -137,6 +152,8 @@ class Settlement:
                 self._finish_quietly(work, outcome)
             case Delayed():
                 self._write_delayed(work, outcome)
+            case Shifting():
+                self._write_shifting(work, outcome)
 
     def _write_live(self, work: AttemptContext, outcome: Live) -> None:
         app, deployment = work.upload.app, outcome.deployment
@@ -212,6 +229,14 @@ class Settlement:
         code = Code.THROTTLED if isinstance(outcome.cause, PutOff) else Code.OUR_SIDE
         self._finish_quietly(work, outcome, code=str(code))
 
+    def _write_shifting(self, work: AttemptContext, outcome: Shifting) -> None:
+        """Release the app until the next look. Looks that change nothing leave nothing in the history."""
+        work.report.goes_on()
+        if work.shift and work.guard.traffic == work.shift.text():
+            work.hold.finish(work.attempt.delete(work.upload.app, work.hold.fence))
+        else:
+            self._finish(work, outcome)
+
     def _finish(
         self, work: AttemptContext, outcome: AttemptOutcome, *writes: Put | Delete, code: str | None = None
     ) -> None:
@@ -250,7 +275,7 @@ class Settlement:
             self._outbox.send(event)
 
     def _event(self, work: AttemptContext, outcome: AttemptOutcome, ended: Attempt) -> Event | None:
-        if self._outbox is None or isinstance(outcome, HandedBack | Delayed):
+        if self._outbox is None or isinstance(outcome, HandedBack | Delayed | Shifting):
             return None
         return event_of(work.report.receipt, work.upload.bucket, outcome.name, ended, work.hold.fence)
 

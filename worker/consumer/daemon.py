@@ -28,6 +28,7 @@ BUSY_SECONDS = 3.0
 """Seconds by which a delivery is delayed when its app is being worked on."""
 _SHORTEST_BEAT = 1.0
 _LONGEST_BEAT = 10.0  # seconds until a build notices that it has lost its lease, or that a newer zip has come
+_LONGEST_DELAY = 900.0  # seconds by which SQS can delay a message; what is received too early is delayed again
 _TICK = 0.05  # seconds between two checks while draining
 _MAX_BATCH = 10
 _SETTLE_SECONDS = 5.0  # for a finished delivery to be settled while the rest is handed back
@@ -42,6 +43,14 @@ class PutOff(Exception):
 
     def __init__(self, reason: Exception, seconds: float) -> None:
         super().__init__(str(reason))
+        self.seconds = seconds
+
+
+class Later(Exception):
+    """So far the work is done, and goes on in ``seconds`` with whichever worker; nothing has failed."""
+
+    def __init__(self, reason: str, seconds: float) -> None:
+        super().__init__(reason)
         self.seconds = seconds
 
 
@@ -247,6 +256,9 @@ class Daemon(Generic[D]):
             except Busy as reason:
                 _log.info("busy", reason=str(reason))
                 respond, outcome = self._requeue, "app busy"
+            except Later as reason:
+                _log.info("goes on later", reason=str(reason), seconds=round(reason.seconds))
+                respond, outcome = self._requeue_in(reason.seconds), "goes on later"
             except PutOff as reason:
                 _log.warning("throttled", reason=str(reason), seconds=round(reason.seconds))
                 respond, outcome = self._put_off(reason.seconds), "put off"
@@ -265,6 +277,9 @@ class Daemon(Generic[D]):
 
     def _requeue(self, delivery: D) -> None:
         self._inbox.requeue(delivery, BUSY_SECONDS)
+
+    def _requeue_in(self, seconds: float) -> Callable[[D], None]:
+        return lambda it: self._inbox.requeue(it, min(seconds, _LONGEST_DELAY))
 
     def _put_off(self, seconds: float) -> Callable[[D], None]:
         return lambda it: self._inbox.put_off(it, seconds)

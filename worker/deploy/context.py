@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from auto_lambda.model import BuildLog
 from worker.deploy.gate.access import Rights
 from worker.deploy.rights.review import Review
+from worker.traffic.shift import Shift
 
 
 def _unjournaled(_: str) -> AbstractContextManager[None]:
@@ -25,6 +26,8 @@ class DeployContext:
         verifying: makes the context of the verification.
         reviewed: takes the rights that the release asks for, and the pipeline's mode.
         warn: takes what does not stop the deployment.
+        shift: where an earlier worker has left the shift of traffic; None if there is none.
+        note_shift: takes where the shift is, before the weights are set.
     """
 
     log: BuildLog
@@ -32,3 +35,5 @@ class DeployContext:
     verifying: Callable[[], AbstractContextManager[None]] = nullcontext
     reviewed: Callable[[Review, Rights], None] = lambda _review, _rights: None
     warn: Callable[[str], None] = lambda _: None
+    shift: Shift | None = None
+    note_shift: Callable[[Shift], None] = lambda _: None

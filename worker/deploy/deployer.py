@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -40,17 +40,16 @@ from worker.deploy.stack_errors import stack_failures
 from worker.deploy.switch.app_stack import AppStack
 from worker.deploy.switch.drift import Drift
 from worker.deploy.switch.release_command import ReleaseCommand
+from worker.deploy.switch.shifter import TrafficShifter
 from worker.deploy.switch.switchover import ExpandedStack, Switchover
 from worker.deploy.switch.version_check import VersionCheck
 from worker.deploy.switch.versions import ReleaseVersions
-from worker.deploy.unhealthy import Unhealthy
+from worker.deploy.unhealthy import told_unhealthy
 from worker.deploy.verify import Verifier
 from worker.model import Bundle, Deployment, DeployTarget
 from worker.outcome import Failed
 from worker.ownership import foreign
-
-_READ_ON = "What the function logged stands in the receipt (function_log) and in the log: mend what its last lines say"
-_LOOK = "Look at the function's own log for the reason"
+from worker.traffic.shift import Shift
 
 
 class Deployer:
@@ -68,6 +67,7 @@ class Deployer:
         find_log_groups: see there.
         pack_entrypoint: writes the program of tasks on Fargate.
         function_logs: what functions log; by default only what Lambda returns of it.
+        shifter: shifts traffic; None: new versions get all of it at once.
     """
 
     def __init__(
@@ -84,6 +84,7 @@ class Deployer:
         find_log_groups: FindGroups = lambda _prefix: {},
         pack_entrypoint: PackEntrypoint = pack_entrypoint,
         function_logs: FunctionLogs | None = None,
+        shifter: TrafficShifter | None = None,
     ) -> None:
         logs = function_logs or FunctionLogs()
         self._store = store
@@ -91,6 +92,7 @@ class Deployer:
         self._versions = functions.versions
         self._target = target
         self._approved = approved
+        self._shifter = shifter
         self._look_up = look_up
         self._flex = FlexOrder(FlexStacks(stacks, store, target, pack_entrypoint), stacks, self.stored)
         self._bucket_notifications = BucketNotifications(store, sleep)
@@ -134,7 +136,8 @@ class Deployer:
             self._review(bundle, access, live, context)
             with context.verifying() if known_failure.code is Code.UNHEALTHY else nullcontext():
                 log("It was deployed before and failed, so it is not tried again.")
-            return self._roll_back(bundle, previous, known_failure, context)
+        if failure := known_failure or self._shift_failed(bundle, context):
+            return self._roll_back(bundle, previous, failure, context)
         check_buckets(bundle.notifications)
         pass_gate(bundle, access.target(self._target), access)
         require_fit(bundle, self._target)
@@ -159,7 +162,7 @@ class Deployer:
             self._flex.after(bundle, boundary, result.stack, effect, log)
             with effect("events"):
                 self._subscribe_buckets(bundle.app, bundle.notifications, result.stack, _notifications(live), log)
-            with context.verifying(), effect("routes"), _unhealthy("Deployed, but"):
+            with context.verifying(), effect("routes"), told_unhealthy("Deployed, but"):
                 self._verifier.verify(bundle, result.stack.outputs, self._stack.resources(result.stack), log)
         except AppError as error:
             return self._roll_back(bundle, previous, error, context)
@@ -186,17 +189,33 @@ class Deployer:
         log, effect = context.log, context.effect
         with effect("publish"):
             versions = self._switchover.publish(bundle, found, log)
-        if bundle.release_command:
+        if bundle.release_command and not context.shift:
             with effect("release"):
                 self._release.run(bundle, found.qualified(versions)[bundle.main], log)
         if other := found.differ(versions):
-            with context.verifying(), effect("verify"), _unhealthy("Nobody was led to it:"):
+            with context.verifying(), effect("verify"), told_unhealthy("Nobody was led to it:"):
                 self._check.verify(bundle, found.stack.outputs.get("AutoLambdaUrl"), found.qualified(other), log)
+            if self._shifter and bundle.traffic and not context.shift:
+                self._shifter.begin(bundle.traffic, found, versions, context)
             with effect("switch"):
                 self._switchover.switch(found, versions, log)
         with effect("front"):
             result = self._switchover.front(bundle, found, versions, context)
         return replace(result, changed=result.changed or found.changed)
+
+    def _shift_failed(self, bundle: Bundle, context: DeployContext) -> AppError | None:
+        """Look at a shift of traffic that has begun. Returns when it may have all, or how it has failed."""
+        if self._shifter and bundle.traffic and context.shift:
+            try:
+                self._shifter.go_on(bundle.traffic, context.shift, context)
+            except AppError as error:
+                return error
+        return None
+
+    def end_shift(self, shift: Shift, log: BuildLog) -> None:
+        """Lead all traffic back to what is live: another release comes in place of the one that it shifted to."""
+        if self._shifter:
+            self._shifter.end(shift, log)
 
     def _review(self, bundle: Bundle, access: AppAccess, live: Template | None, context: DeployContext) -> Review:
         target = self._target
@@ -357,20 +376,6 @@ class Deployer:
             template_key=template_key,
             changed=result.changed,
         )
-
-
-@contextmanager
-def _unhealthy(told: str) -> Iterator[None]:
-    try:
-        yield
-    except Unhealthy as error:
-        raise AppError(
-            Code.UNHEALTHY,
-            f"{told} {error}",
-            hint=f"{_READ_ON if error.function_log else _LOOK}; `health_path` in auto-lambda.toml chooses another "
-            "path to ask for.",
-            function_log=error.function_log,
-        ) from error
 
 
 def _flexes(template: Template | None) -> bool:

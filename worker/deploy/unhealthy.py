@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import ParamSpec
@@ -11,6 +12,7 @@ from typing import ParamSpec
 from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential
 
 from auto_lambda.aws.lambda_ import Answer
+from auto_lambda.errors import AppError, Code
 from auto_lambda.redact import printable
 from worker.bundle.log_groups import group_of
 from worker.deploy.cause import cause
@@ -19,6 +21,8 @@ from worker.model import Bundle
 
 _Given = ParamSpec("_Given")
 _SHOWN = 300  # characters
+_READ_ON = "What the function logged stands in the receipt (function_log) and in the log: mend what its last lines say"
+_LOOK = "Look at the function's own log for the reason"
 # New permissions take seconds to propagate, and a first call includes the start. All other errors are permanent. These
 # are types of exceptions, as the runtime tells them, and codes of AWS's errors, which are types of exceptions, too.
 _PASSING = frozenset({
@@ -91,6 +95,21 @@ def with_log(error: Unhealthy, bundle: Bundle, logs: FunctionLogs, began: dateti
     found = cause(logged) if failure.unexplained else None
     message = f"{failure.unexplained}: {shown(found)}" if found else str(error)
     return type(error)(message, failure, logged)
+
+
+@contextmanager
+def told_unhealthy(told: str) -> Iterator[None]:
+    """Tell the uploader of what is unhealthy, after these words."""
+    try:
+        yield
+    except Unhealthy as error:
+        raise AppError(
+            Code.UNHEALTHY,
+            f"{told} {error}",
+            hint=f"{_READ_ON if error.function_log else _LOOK}; `health_path` in auto-lambda.toml chooses another "
+            "path to ask for.",
+            function_log=error.function_log,
+        ) from error
 
 
 def failed(function: str, answer: Answer, told: str) -> Unhealthy:

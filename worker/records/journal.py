@@ -16,7 +16,7 @@ ATTRIBUTE = "attribute"
 
 Phase = Literal["begun", "done", "failed"]
 _AFTER_EXPANDING = frozenset(
-    {"publish", "release", "verify", "switch", "front", "flex", "events", "routes", "going back"}
+    {"publish", "release", "verify", "traffic", "switch", "front", "flex", "events", "routes", "going back"}
 )
 _BEFORE = frozenset({"tasks", "expand", "stack"})
 """Tasks on Fargate, or the stack, may be those of another release already. ``stack`` was written by earlier workers."""
@@ -26,7 +26,8 @@ _BEFORE = frozenset({"tasks", "expand", "stack"})
 class JournalEntry:
     """One step with an effect. ``subject`` is the lease's; ``when`` ISO 8601, in UTC; ``release`` the text of one.
 
-    ``failure`` is the text of the `AppError` that a step of this work ended with.
+    ``failure`` is the text of the `AppError` that a step of this work ended with; ``traffic`` that of the
+    `Shift` of its traffic.
     """
 
     subject: str
@@ -37,6 +38,7 @@ class JournalEntry:
     when: str
     release: str | None = None
     failure: str | None = field(default=None, metadata={ATTRIBUTE: "verdict"})
+    traffic: str | None = None
 
     @property
     def known_failure(self) -> AppError | None:

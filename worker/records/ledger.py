@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 from auto_lambda.attempts import Attempt, app_pk, history_pk, releases_pk
 from auto_lambda.aws.dynamodb import Delete, Item, Put, Table
 from auto_lambda.aws.s3 import Head
-from auto_lambda.keys import App, promotion, wanted_release
+from auto_lambda.keys import AT_ONCE, YES, App, promotion, wanted_release
 from auto_lambda.model import Commit, Dropper
 from worker.model import Release, Upload
 from worker.records import lease as leases
@@ -130,7 +130,8 @@ class AppRecord:
         """
         in_hand = (self.lease.subject or "").startswith(subject(upload))
         other = self.live is not None and _under_other_key(upload, head.modified.isoformat(), self.live)
-        return self.answered(upload) or in_hand or other
+        shifts = self.entry is not None and self.entry.traffic is not None and self.entry.subject == subject(upload)
+        return self.answered(upload) or in_hand or other or shifts
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +175,8 @@ def decide(
         return Claim(upload, "superseded", modified)
     told = head.metadata
     wanted, commit, promoted = wanted_release(told), Commit.told(told), promotion(upload.app, told)
-    return Claim(replace(upload, rollback=wanted, commit=commit, promotion=promoted), "go", modified)
+    upload = replace(upload, rollback=wanted, commit=commit, promotion=promoted)
+    return Claim(replace(upload, at_once=told.get(AT_ONCE) == YES), "go", modified)
 
 
 def _decide_removal(upload: Upload, record: AppRecord, newest: Callable[[Upload], Head | None]) -> Claim:

@@ -17,10 +17,12 @@ from typing import Any, Protocol, Self
 
 from auto_lambda import __version__, keys, logs
 from auto_lambda.errors import AppError, Code
-from auto_lambda.model import Architecture, FrameworkName, GuessedSettings, Proof
+from auto_lambda.model import Architecture, FrameworkName, GuessedSettings, Proof, Traffic
 from auto_lambda.receipts import Permissions, Receipt, ReceiptError, Serving, StandingCosts, Step
 from auto_lambda.redact import LineRedactor, Redactor, printable
+from builder.protocol.traffic import TrafficMessage
 from worker.model import Deployment, Release, Upload
+from worker.traffic.shift import Shift
 
 _DEPLOYING: frozenset[str] = frozenset({"deploy", "verify"})
 _LOG_LIMIT = 4 * 1024 * 1024  # characters
@@ -160,24 +162,39 @@ class Report:
             self._lines[:0] = log.splitlines()
             self._room -= len(log)
 
-    def resumed(self, release: Release) -> None:
-        """Report a release that an earlier attempt at the same upload has finished."""
+    def resumed(self, release: Release, *, quietly: bool = False) -> None:
+        """Report a release that an earlier attempt at the same upload has finished.
+
+        Args:
+            release: the release.
+            quietly: whether the log has that already.
+        """
         self._resumed_timings = release.timings
-        self._adopt(release)
+        self._adopt(release, quietly=quietly)
 
     def restored_release(self, release: Release) -> None:
         """Report a release that a rollback deploys again."""
         self.say(f"version {self._receipt.rollback} of this zip was live: its release is deployed again, unchanged")
         self._adopt(release)
 
-    def _adopt(self, release: Release) -> None:
+    def shifts(self, plan: TrafficMessage, shift: Shift) -> None:
+        """Report where the shift of traffic is."""
+        told = Traffic(plan.kind, shift.weight, shift.since, shift.began, plan.percent, plan.interval)
+        self._change(traffic=told)
+
+    def goes_on(self) -> None:
+        """Write what there is: the traffic shifts, and somebody looks later. Raises what the store raises."""
+        self._finish(status="deploying")
+
+    def _adopt(self, release: Release, *, quietly: bool = False) -> None:
         self._change(
             object_version=release.object_version, sha256=release.sha256, size=release.size,
             framework=release.framework, python=release.python, architecture=release.architecture,
             proof=release.proof, timings={**self._receipt.timings, **release.timings},
             warnings=tuple(dict.fromkeys((*self._receipt.warnings, *release.warnings))),
         )  # fmt: skip
-        self.say(f"built, proved and stored already: {release.template_key}")
+        if not quietly:
+            self.say(f"built, proved and stored already: {release.template_key}")
 
     @property
     def timings(self) -> Mapping[str, float]:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from auto_lambda.daemon.service import Notifier, Stop
 from worker.cancellation import Cancelled, CancelToken
-from worker.consumer.daemon import BUSY_SECONDS, Busy, Daemon, Hooks, PutOff, Timing
+from worker.consumer.daemon import BUSY_SECONDS, Busy, Daemon, Hooks, Later, PutOff, Timing
 
 PATIENCE = 10.0
 QUICK = Timing(visibility=120, receive=PATIENCE, drain=PATIENCE, ending=0)
@@ -544,6 +544,19 @@ def test_a_receiver_that_breaks_ends_the_process_loudly() -> None:
         run.thread.join(PATIENCE)
         assert isinstance(run.result[0], RuntimeError)
     join("receiver")
+
+
+@pytest.mark.parametrize(("asked", "delay"), [(77, 77), (3600, 900)])
+def test_work_that_goes_on_later_comes_back_then_and_counts_as_no_attempt(asked: float, delay: float) -> None:
+    inbox = FakeInbox([[Parcel("a")]])
+
+    def shifting(parcel: Parcel, token: CancelToken) -> None:
+        raise Later("10 % of the calls", asked)
+
+    with running(make(inbox, shifting)) as run:
+        inbox.await_fate("a", "requeued")
+        run.end()
+    assert (inbox.fates("a"), inbox.delays["a"]) == (["requeued"], delay)
 
 
 def test_throttled_work_waits_as_long_as_it_says() -> None:

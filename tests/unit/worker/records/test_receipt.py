@@ -37,6 +37,7 @@ SCHEMA_1 = {
     "timings", "init_ms", "package_bytes", "package_zip_bytes", "url",
     "function", "version", "alias", "serving", "error", "warnings", "log", "worker", "updated", "by",
     "permissions", "retry_at", "commit", "repository", "costs", "function_log", "settings",
+    "traffic",
 }  # fmt: skip
 
 
@@ -122,7 +123,7 @@ def test_a_live_receipt_has_every_field_of_the_schema(report: Report, bucket: Bu
             "url": "https://shop.example/", "function": "shop-prod", "version": "3", "upload": "v1", "before": "v0",
         },
         "rollback": None, "by": {"principal": "AWS:AIDA1", "address": None}, "permissions": None,
-        "retry_at": None,
+        "retry_at": None, "traffic": None,
         "commit": "9f2c1a7b", "repository": "acme/shop",
         "costs": {
             "usd_per_month": 0.0113, "prices": "us-east-1, 2026-11",
