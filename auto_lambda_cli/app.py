@@ -13,6 +13,7 @@ from auto_lambda_cli.commands.approve import approve
 from auto_lambda_cli.commands.apps.common import Name, Stage
 from auto_lambda_cli.commands.apps.completion import app_names
 from auto_lambda_cli.commands.apps.register import add_to as add_commands_of_apps
+from auto_lambda_cli.commands.apps.traffic import app as traffic
 from auto_lambda_cli.commands.console import console
 from auto_lambda_cli.commands.daemons import checker, worker
 from auto_lambda_cli.commands.ecs import app as ecs
@@ -39,6 +40,9 @@ app.add_typer(grants, name="grants", help="What apps may reach beyond their own,
 app.add_typer(ecs, name="ecs", help="The ECS updater: what follows what, what runs, and why not.")
 app.add_typer(
     flex, name="flex", help="Apps that move between Lambda and Fargate: where they are, and moving one by hand."
+)
+app.add_typer(
+    traffic, name="traffic", help="While the traffic of an app shifts: give it all, or none, to the new release."
 )
 app.add_typer(pipeline, name="pipeline", help="The cloud side in an AWS account: launch, show, upgrade, take down.")
 app.add_typer(simulations, name="simulate", help="What a fleet, or an app that flexes, would cost, and how fast.")

@@ -26,7 +26,7 @@ class RollbackUnclear(Exception):
 
 
 def predecessor(app: App, receipt: Receipt | None, waiting: str | None) -> str:
-    """Return the version of the zip that was live before the live one.
+    """Return the version of the zip that was live before the live one; while traffic shifts away from that, its own.
 
     Args:
         app: the app to roll back.
@@ -42,6 +42,8 @@ def predecessor(app: App, receipt: Receipt | None, waiting: str | None) -> str:
     if not serving.object_version:
         raise RollbackUnclear(f"the bucket of {app} is not versioned: there is nothing to roll back to", live=False)
     keep, earlier = serving.object_version, serving.previous_version
+    if receipt.shifts and not waiting:
+        return keep
     if waiting or not receipt.final:
         at = f"{waiting} was dropped and waits" if waiting else f"the newest zip of {app} is {receipt.status}"
         state = f"{at}, and {named(serving)} is live until that one is."

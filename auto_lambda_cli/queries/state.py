@@ -57,7 +57,7 @@ class UnderWay:
         since: when the step before ended, in UTC.
         by: who dropped it.
         worker: that works on it.
-        reason: why it is delayed.
+        reason: why it is delayed, or how far its traffic has shifted.
     """
 
     status: str
@@ -171,6 +171,8 @@ def live_state(
 def _under_way(receipt: Receipt | None, waiting: str | None) -> UnderWay | None:
     if receipt and receipt.status in _AT_WORK:
         by, reason = receipt.by, receipt.error.message if receipt.error else None
+        if receipt.shifts:
+            reason = f"the new version has {receipt.traffic}"
         return UnderWay(
             receipt.status, receipt.step, receipt.object_version, receipt.updated, str(by) if by else None,
             receipt.worker or None, reason,
