@@ -43,8 +43,8 @@ ami: setup ## build the machine image on AWS and publish it; ARGS="--architectur
 browser: ## install the browser in which the console is tested
 	@scripts/test-tools.sh --browser
 
-e2e: setup browser ## the end-to-end tests, on the embedded AWS
-	$(BIN)/pytest tests/e2e
+e2e: setup browser ## the end-to-end tests, on the embedded AWS, two at a time
+	$(BIN)/pytest tests/e2e -n 2 --dist loadgroup
 
 e2e-aws: setup ## prove on an AWS account what only an account can show, and remove it again; costs money. ARGS="--list" first
 	@$(BIN)/python tests/aws $(ARGS)
