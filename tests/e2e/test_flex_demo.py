@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 import urllib3
 from e2e_stack import AUTO_LAMBDA, small_zappa, until
+from everything import BALANCED_ZAPPA
 from rich.console import Console
 
 from auto_lambda.keys import App
@@ -87,7 +88,7 @@ class Balanced:
 
     def drop(self, folder: Path) -> None:
         folder.mkdir()
-        for name, content in {**small_zappa(alb_enabled=True), "app.py": WHO, "auto-lambda.toml": ""}.items():
+        for name, content in {**small_zappa(**BALANCED_ZAPPA), "app.py": WHO, "auto-lambda.toml": ""}.items():
             (folder / name).write_text(str(content))
         receipt = self.demo.followed(self.demo.drop(BALANCED, folder, FLEX))
         assert receipt.status == "live", receipt

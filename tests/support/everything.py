@@ -312,6 +312,10 @@ def chalice_app(stack: Stack, _: Path) -> bytes:
     )  # fmt: skip
 
 
+BALANCED_ZAPPA: dict[str, Any] = {"alb_enabled": True}
+"""Settings of an app behind a load balancer of its own, which only an app with ``[flex]`` has."""
+
+
 def zappa_settings(changes: str = "", layer: str = "") -> dict[str, Any]:
     def source(function: str, arn: str, **more: Any) -> dict[str, Any]:
         return {"function": f"jobs.{function}", "event_source": {"arn": arn, **more}}

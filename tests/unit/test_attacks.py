@@ -120,7 +120,7 @@ GUARDS: dict[str, dict[str, tuple[str, ...]]] = {
             f"{OWNERSHIP}::test_an_attack_is_refused_with_what_it_touched",
         ),
         "by the repair of what was changed by hand": (
-            "unit/worker/deploy/test_drift.py::test_a_victims_function_is_never_touched",
+            "unit/worker/deploy/switch/test_drift.py::test_a_victims_function_is_never_touched",
         ),
         "by rights that ask for any tag": (
             f"{WORKER_RIGHTS}::test_directly_only_functions_of_apps_are_called_and_changed",

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from everything import chalice_config, zappa_http_settings, zappa_settings
+from everything import BALANCED_ZAPPA, chalice_config, zappa_http_settings, zappa_settings
 
 ROOT = Path(__file__).parents[2]
 _ROW = re.compile(r"^\| `([\w]+)` \| ([a-z ]+) \|", re.MULTILINE)
@@ -35,7 +35,7 @@ def examples(pattern: str) -> list[dict[str, Any]]:
 
 
 USED = {
-    "zappa": used([zappa_settings(), zappa_http_settings(), *examples("zappa_settings.json")]),
+    "zappa": used([zappa_settings(), zappa_http_settings(), BALANCED_ZAPPA, *examples("zappa_settings.json")]),
     "chalice": used([chalice_config(), *examples(".chalice/config.json")]),
 }
 

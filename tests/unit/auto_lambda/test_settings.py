@@ -134,7 +134,7 @@ def test_the_reference_lists_every_variable_that_the_code_mentions_and_no_other(
         f"AUTO_LAMBDA_{name.upper()}" for kind in (WorkerSettings, CheckerSettings) for name in kind.model_fields
     } - {"AUTO_LAMBDA_REGION"}
     files = [*ROOT.glob("auto_lambda/**/*.py"), *ROOT.glob("worker/**/*.py"), *ROOT.glob("checker/**/*.py")]
-    for file in [*files, *ROOT.glob("scripts/*")]:
+    for file in [*files, *(path for path in ROOT.glob("scripts/*") if path.is_file())]:
         mentioned |= set(re.findall(r"AUTO_LAMBDA_[A-Z][A-Z_]*[A-Z](?![A-Z]|_\{)", file.read_text()))
     assert set(re.findall(r"`(AUTO_LAMBDA_[A-Z_]+)`", _page())) == mentioned
 

@@ -21,6 +21,7 @@ from builder.protocol.messages import (
     read_as,
     read_event,
 )
+from builder.protocol.traffic import TrafficMessage
 
 SHA = "0123456789abcdef" * 4
 FILE = {"name": "code.zip", "size": 1, "sha256": SHA}
@@ -33,6 +34,7 @@ NOTIFICATION = {
     "called": ["a.b"],
 }
 DOMAIN = {"name": "shop.example.com", "certificate_arn": None, "base_path": "v1", "sockets": False}
+TRAFFIC = TrafficMessage(kind="canary", percent=10, interval=600, stages=["prod"]).model_dump()
 FLEX = FlexMessage(measure="concurrency", above=1.0, below=0.5, domain="shop.example.com").model_dump()
 ACTION = {"kind": "resolve", "inputs": {"python": "3.12"}}
 EVENTS: dict[str, dict[str, Any]] = {
@@ -52,6 +54,7 @@ EVENTS: dict[str, dict[str, Any]] = {
         domains=[DOMAIN],
         serves="wsgi",
         release={"manage": "migrate"},
+        traffic=TRAFFIC,
     ),
     "done": {"event": "done", "files": [FILE]},
     "failed": {"event": "failed", "problem": {"code": "bad-config", "message": "m", "hint": "h"}},
@@ -88,6 +91,9 @@ def values(content: Any, path: tuple[str | int, ...] = ()) -> list[tuple[str | i
 PLACES = [(event, path) for event, content in EVENTS.items() for path in values(content) if path]
 ANYTHING = {("built", "template"), ("built", "url"), ("ask", "action", "inputs"), ("ask", "action", "inputs", "python")}
 
+FRACTIONS = {("flex", "above"), ("traffic", "errors"), ("traffic", "slower")}
+OPTIONAL = {"url", "retain", "log_days", "asked", "flex", "domains", "serves", "release", "traffic"}
+
 
 @pytest.mark.parametrize("event", EVENTS)
 def test_each_event_comes_as_it_was_sent(event: str) -> None:
@@ -99,9 +105,7 @@ def test_a_value_of_another_type_or_none_is_refused(event: str, path: tuple[str 
     free = (event, *path) in ANYTHING
     for wrong in (object(), 1.5, float("nan"), b"x", "\ud800", NESTED, {"x": NESTED}, [None], True, -1):
         same = free or (path[-1] in ("ask",) and wrong == -1 and wrong is not True)
-        same = (
-            same or (path[-1] in ("asked", "sockets") and wrong is True) or (path == ("flex", "above") and wrong == 1.5)
-        )
+        same = same or (path[-1] in ("asked", "sockets") and wrong is True) or (path in FRACTIONS and wrong == 1.5)
         if not same:
             with pytest.raises(BadMessage):
                 read_event(changed(event, *path, to=wrong))
@@ -115,7 +119,7 @@ def test_unknown_fields_are_refused(event: str) -> None:
 
 @pytest.mark.parametrize("event", EVENTS)
 def test_fields_that_miss_are_refused(event: str) -> None:
-    for name in EVENTS[event].keys() - {"url", "retain", "log_days", "asked", "flex", "domains", "serves", "release"}:
+    for name in EVENTS[event].keys() - OPTIONAL:
         with pytest.raises(BadMessage):
             read_event({key: value for key, value in EVENTS[event].items() if key != name})
 
