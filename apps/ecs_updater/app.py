@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from functools import cache
 from threading import Lock
 from typing import Any
+from urllib.parse import unquote
 
 import boto3
 from botocore.config import Config
@@ -40,7 +41,7 @@ _DEPLOYMENTS = {"source": ["aws.ecs"], "detail-type": ["ECS Deployment State Cha
 @app.route("/hooks/docker-hub/{token}", methods=["POST"])
 def docker_hub(token: str) -> Response:
     """Take Docker Hub's webhook."""
-    return _take(lambda body: hooks.docker_hub(token, body, _secrets().get))
+    return _take(lambda body: hooks.docker_hub(unquote(token), body, _secrets().get))  # APIs hand it on as sent
 
 
 @app.route("/hooks/github", methods=["POST"])

@@ -16,6 +16,7 @@ from e2e_stack import MAX_UPLOAD_MB, Drop, LocalUp, Stack
 _SHARED = ("local_up", "granted_stack")
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep together what shares a stack, and the tests of each other file."""
     ours = [item for item in items if isinstance(item, pytest.Function) and item.path.parent == Path(__file__).parent]

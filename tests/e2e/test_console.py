@@ -122,7 +122,7 @@ def test_an_app_is_dropped_broken_understood_and_taken_back(stack: Stack, tab: T
     expect(page.locator(".step.done")).to_have_count(8)
     first = page.locator(".live code").get_attribute("title")
 
-    drop_again(page, folder(tmp_path / "broken", files("two", before="import flaskk\n")))
+    drop_again(page, folder(tmp_path / "broken", files("two", before="import time\ntime.sleep(5)\nimport flaskk\n")))
     expect(page.locator("[aria-current=step]")).to_be_visible(timeout=LIVE)
     tab.picture("building")
     expect(page.locator(".failure")).to_contain_text("No module named 'flaskk'", timeout=LIVE)

@@ -110,7 +110,10 @@ def take(package):
     made = package.SAMTemplateGenerator.generate
     def generate(self, resources):
         template = made(self, resources)
-        template['Resources']['Code'] = {'Type': 'AWS::Lambda::Version', 'Properties': {'FunctionName': 'FUNCTION'}}
+        template['Resources']['Code'] = {
+            'Type': 'AWS::Lambda::EventInvokeConfig',
+            'Properties': {'FunctionName': 'FUNCTION', 'Qualifier': 'live', 'MaximumRetryAttempts': 0},
+        }
         template['Resources']['Url'] = {
             'Type': 'AWS::ApiGateway::Resource',
             'Properties': {'RestApiId': 'API', 'ParentId': 'root', 'PathPart': 'login'},
