@@ -25,6 +25,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         item.add_marker(pytest.mark.xdist_group(shares.get(item.path, item.path.name)))
 
 
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Stop where xdist has not read the groups, as with a pytest too new for it: each process would build each app."""
+    grouped = getattr(session.config.option, "loadgroup", False)
+    if alone := [item.nodeid for item in session.items if grouped and "@" not in item.nodeid]:
+        raise pytest.UsageError(f"{len(alone)} tests are in no group, {alone[0]} first")
+
+
 @pytest.fixture(scope="session")
 def local_up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalUp]:
     """The process of the shared stack."""

@@ -202,7 +202,10 @@ def test_every_page_fits_and_can_be_used_by_everyone(
         expect(page.locator(".rows, .now, .figures").first).to_be_visible()
         tab.settled()
         assert tab.sideways() == 0
-        assert tab.violations() == []
+        if (
+            name == "app"
+        ):  # the others list all that has been dropped, which axe takes minutes for: see `test_console_page`
+            assert tab.violations() == []
         if (name, scheme) in {("app", "light"), ("fleet", "dark")}:
             tab.picture(f"{name}-{'phone' if size == PHONE else scheme}")
     tab.close()

@@ -40,6 +40,8 @@ class Terminal:
         self._ours, theirs = pty.openpty()
         fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", LINES, self.columns, 0, 0))
         terminal = {"TERM": "xterm-256color", **self.environ}
+        for told in ("COLUMNS", "LINES"):  # xdist sets them; the terminal itself says how large it is
+            terminal.pop(told, None)
         self.process = subprocess.Popen(
             self.command, env=terminal, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True,
             preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),

@@ -76,7 +76,8 @@ def _name(stack: Stack, domain: str, url: str) -> None:
     api, stage = url.partition("://")[2].partition(".")[0], url.rstrip("/").rpartition("/")[2]
     certificate = f"arn:aws:acm:us-east-1:{stack.ready['account']}:certificate/x"
     rest: Any = stack.client("apigateway")
-    if api in {one["id"] for one in rest.get_rest_apis()["items"]}:
+    pages = rest.get_paginator("get_rest_apis").paginate()
+    if api in {one["id"] for page in pages for one in page["items"]}:
         rest.create_domain_name(
             domainName=domain, regionalCertificateArn=certificate, endpointConfiguration={"types": ["REGIONAL"]}
         )
