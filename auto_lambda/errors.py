@@ -76,6 +76,7 @@ class Code(StrEnum):
     TEMPLATE_REFUSED = "template-refused"
     RIGHTS_NOT_GRANTED = "rights-not-granted"
     NEEDS_APPROVAL = "needs-approval"
+    TRAFFIC_REQUIRED = "traffic-required"
     CANNOT_FLEX = "cannot-flex"
     DOMAIN_TAKEN = "domain-taken"
     STACK_NOT_OURS = "stack-not-ours"

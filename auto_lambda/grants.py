@@ -75,6 +75,7 @@ class Grants(BaseModel):
         boundary: ARN of the permissions boundary of the app's roles, None for the stage's or the pipeline's.
         quotas: upper limits by name that differ from the pipeline's, see `worker.deploy.gate`.
         approve: ``widenings`` if a release whose roles may do more than those of the live one waits for an approval.
+        traffic: ``gradual`` if a zip has to say by ``[traffic]`` how its release takes the traffic over.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -102,6 +103,7 @@ class Grants(BaseModel):
     boundary: str | None = None
     quotas: Mapping[str, int] = {}
     approve: Literal["widenings", "nothing"] | None = None
+    traffic: Literal["gradual", "any"] | None = None
 
     @field_validator("statements")
     @classmethod

@@ -30,6 +30,7 @@ from worker.outcome import AttemptOutcome, Failed, Live, outcome_of_run
 from worker.records.ledger import PastRelease
 from worker.records.receipt import Report
 from worker.rollback import promoted_release
+from worker.traffic.policy import require_gradual
 from worker.traffic.shift import Shift
 
 Build = Callable[[Fetched, Path, BuildListener, LockedMessage | None], BuiltApp]
@@ -247,6 +248,8 @@ class Pipeline:
         with _BuildReport(guarded) as listener:
             built = self._steps.build(fetched, _made(work / "built"), listener, locked)
             bundle = self._steps.assemble(access, built, _made(work / "bundle"))
+            if not fetched.upload.rollback:
+                require_gradual(bundle.app, access.grants, bundle.traffic)
             for warning in bundle.warnings:
                 report.warn(warning)
             proof = _proof(built.result.proof)

@@ -49,6 +49,7 @@ MEANINGS = {
     "boundary": "the permissions boundary of its roles",
     "quotas": "limits that differ from the pipeline's",
     "approve": "whether releases whose roles may do more wait for an approval",
+    "traffic": "whether its releases have to take the traffic over gradually",
 }
 
 
@@ -257,7 +258,7 @@ def _one(text: str) -> Grants:
     if field not in MEANINGS or not value:
         raise leave(Exit.USAGE, f"{text!r} is not LIST=VALUE; the lists are {', '.join(MEANINGS)}")
     name, _, number = value.partition("=")
-    made: Any = {"quotas": {name: number}, "boundary": value, "approve": value}.get(field, [value])
+    made: Any = {"quotas": {name: number}, "boundary": value, "approve": value, "traffic": value}.get(field, [value])
     if field == "statements":
         return _grants(f'{{"statements": [{value}]}}', text)
     return _grants(json.dumps({field: made}), text)

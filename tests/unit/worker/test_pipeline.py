@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from auto_lambda.errors import AppError, Code
+from auto_lambda.grants import Grants
 from auto_lambda.keys import App, Promotion
 from auto_lambda.model import Proof
 from auto_lambda.redact import Redactor
@@ -73,6 +74,7 @@ class Fakes:
     template: dict[str, Any] = field(default_factory=dict)
     accesses: list[AppAccess] = field(default_factory=list)
     locked: list[LockedMessage | None] = field(default_factory=list)
+    grants: Grants = field(default_factory=Grants)
 
     def lock(self, template_key: str) -> str | None:
         return f"lock of {template_key}" if self.is_stored else None
@@ -114,7 +116,7 @@ class Fakes:
         self.decided.append(app)
         if self.unreadable:
             raise UnreadableGrants("grants/dev/shop.json cannot be read")
-        return AppAccess(app)
+        return AppAccess(app, self.grants)
 
     def assemble(self, access: AppAccess, built: BuiltApp, work: Path) -> Bundle:
         self._call("assemble")
@@ -255,6 +257,17 @@ def test_a_rollback_fetches_the_zip_and_deploys_what_was_live(room: object) -> N
     assert (receipt.framework, receipt.python, receipt.object_version) == ("zappa", "3.11", "v3")
     assert (receipt.proof, receipt.warnings) == (EARLIER.proof, (*EARLIER.warnings, "from deploy"))
     assert set(report.timings) == {"fetch", "verify", "deploy"}
+
+
+def test_a_stage_that_wants_gradual_traffic_refuses_a_zip_without_it_and_no_rollback(
+    report: Report, room: object
+) -> None:
+    fakes = Fakes(grants=Grants(traffic="gradual"), is_stored=False)
+    outcome = run(fakes, room, report)
+    assert isinstance(outcome, Failed)
+    assert outcome.error.code is Code.TRAFFIC_REQUIRED
+    assert fakes.calls == ORDER
+    assert isinstance(run(fakes, room, report, ROLLED_BACK, rollback=EARLIER), Live), "built anew, and live at once"
 
 
 PROMOTED = replace(UPLOAD, version="v4", promotion=Promotion(App("qa", "shop"), "v1"))

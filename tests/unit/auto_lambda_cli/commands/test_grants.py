@@ -102,6 +102,8 @@ def test_one_value_is_added_and_removed_and_the_rest_stays(aws: Aws) -> None:
     done = set_("shop", "--remove", f"queues={QUEUE}", "--remove", "quotas=functions=9")
     assert f"- queues: {QUEUE}" in done.stderr
     assert aws.grants() == Grants(subnets=("subnet-1",))
+    assert set_("shop", "--add", "traffic=gradual").exit_code == 0
+    assert aws.grants() == Grants(subnets=("subnet-1",), traffic="gradual")
 
 
 def test_a_file_is_merged_or_replaces_what_is_there(aws: Aws, tmp_path: Path) -> None:
@@ -129,6 +131,7 @@ def test_the_default_is_for_the_whole_stage_and_only_by_its_option(aws: Aws) -> 
         ("shop", "--add", "queues"),
         ("shop", "--add", "quotas=functons=9"),
         ("shop", "--add", "approve=everything"),
+        ("shop", "--add", "traffic=sudden"),
         ("shop", "--add", 'statements={"Effect": "Deny", "Action": "*", "Resource": "*"}'),
         ("shop", "--from", "/nonexistent"),
         ("shop",),

@@ -200,3 +200,12 @@ def test_another_release_command_is_refused(tmp_path: Path, lines: str) -> None:
     with pytest.raises(AppError) as refused:
         read(tmp_path, f"[release]\n{lines}\n")
     assert "release" in refused.value.message
+
+
+def test_an_app_that_moves_to_fargate_shares_no_calls(tmp_path: Path) -> None:
+    flex, traffic = "[flex]\nabove = 200\nbelow = 100\n", '[traffic]\ncanary = {percent = 10, interval = "10m"}\n'
+    read(tmp_path, flex)
+    read(tmp_path, traffic)
+    with pytest.raises(AppError, match=r"\[flex\] and \[traffic\] are both there") as caught:
+        read(tmp_path, flex + traffic)
+    assert caught.value.code is Code.BAD_CONFIG

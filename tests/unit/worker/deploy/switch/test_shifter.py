@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -114,6 +114,21 @@ def test_it_begins_with_the_first_share_and_is_looked_at_later(world: World) -> 
     assert world.versions == ("1", {"2": 0.1})
     assert world.noted == Shift(MOVED, 10, world.now, world.now)
     assert world.journal == ["traffic begun at 10"], "the journal has the share before the alias has it"
+
+
+def test_a_linear_shift_takes_a_share_more_after_each_interval_by_whoever_looks(world: World) -> None:
+    linear = TrafficMessage(kind="linear", percent=30, interval=60)
+    with pytest.raises(ShiftGoesOn):
+        world.begin(linear)
+    shares = [dict(world.versions[1])]
+    while world.noted and not world.noted.over:
+        world.now += timedelta(seconds=60)
+        world.killed_in = "traffic" if world.noted.weight == 30 else ""
+        with suppress(ShiftGoesOn, Killed):
+            world.look(linear)
+        shares.append(dict(world.versions[1]))
+    assert shares == [{"2": 0.3}, {"2": 0.3}, {"2": 0.9}, {"2": 0.9}], "60 % was noted by one who died, and held"
+    assert world.journal == [f"traffic begun at {weight}" for weight in (30, 60, 90, 100)]
 
 
 def test_looks_that_find_nothing_change_nothing(shifting: World) -> None:
