@@ -269,7 +269,7 @@ class Deployer:
         live = self._template(previous) if previous else None
         with context.effect("events"):
             self._bucket_notifications.apply(app, (), _notifications(live), context.log)
-        if _flexes(live):
+        if _flexes(live) or (live is None and self._flex.stands(app)):
             self._flex.drop(app, context.effect, context.log)
         with context.effect("stack"), stack_failures(app):
             self._stacks.delete(app.stack, context.log)

@@ -45,6 +45,10 @@ class FlexOrder:
             self._flex.require_controller()
         return stack
 
+    def stands(self, app: App) -> bool:
+        """Tell whether an app of which nothing is live has a flex stack: a first release that failed has left it."""
+        return self._flex.is_ours(app)
+
     def before(self, bundle: Bundle, boundary: str, effect: Effect, log: BuildLog) -> bool:
         """Move the tasks to a release before its function is live; tell whether that was possible.
 

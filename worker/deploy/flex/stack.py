@@ -63,6 +63,11 @@ class FlexStacks:
             )
         return stack
 
+    def is_ours(self, app: App) -> bool:
+        """Tell whether an app has a flex stack that this pipeline has made."""
+        stack = self._stacks.describe(app.flex_stack)
+        return stack is not None and not foreign(stack.tags, app, self._target.pipeline, known=False)
+
     def require_controller(self) -> None:
         """Raise if nobody would move the traffic: the app would stay on Lambda without a word.
 

@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import json
-import threading
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
+import stable_tasks
 from deployments import CRASH, IMPOSSIBLE, World
 from drafts import DOMAIN_OF_PIPELINE, rest_template
 from flex_parts import FLEX
+from stable_tasks import telling_stable
 
 from auto_lambda.aws.cloudformation import Stacks
 from auto_lambda.aws.existence import Existing
 from auto_lambda.errors import AppError, Code
 from auto_lambda.keys import App
 from auto_lambda_cli.local_stack.embedded import EmbeddedAws
-from auto_lambda_cli.local_stack.emulator.stable_services import STATE_TAG
 from entrypoint.task import VARIABLE, parse
 from worker.bundle.flex.parts import CONTROLLER
 from worker.deploy import DeployContext
@@ -38,34 +37,12 @@ def domain(aws_client: Callable[[str], Any]) -> PipelineDomain:
 
 @pytest.fixture(scope="module", autouse=True)
 def healthy_tasks(aws_client: Callable[[str], Any]) -> Iterator[None]:
-    """Say of each service at once what the fake Fargate would say of it in the end."""
-    ecs, ended = aws_client("ecs"), threading.Event()
-
-    def tell() -> None:
-        while not ended.wait(0.05):
-            for cluster in ecs.list_clusters()["clusterArns"]:
-                with suppress(ClientError):  # it may be gone by now
-                    for arn in ecs.list_services(cluster=cluster)["serviceArns"]:
-                        _tell_stable(ecs, cluster, arn)
-
-    thread = threading.Thread(target=tell, daemon=True)
-    thread.start()
-    yield
-    ended.set()
-    thread.join()
+    with telling_stable(aws_client("ecs"), healthy=lambda definition: not HEALTHY or definition in HEALTHY):
+        yield
 
 
 HEALTHY: set[str] = set()
 """The task definitions that stay healthy; empty: all are."""
-
-
-def _tell_stable(ecs: Any, cluster: str, arn: str) -> None:
-    (service,) = ecs.describe_services(cluster=cluster, services=[arn])["services"]
-    definition = service["taskDefinition"].rpartition("/")[2]
-    value = f"stable {service['desiredCount']} {definition}"
-    if HEALTHY and definition not in HEALTHY:
-        value = f"failed {definition} exited with 1"
-    ecs.tag_resource(resourceArn=arn, tags=[{"key": STATE_TAG, "value": value}])
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -106,13 +83,8 @@ def phase(world: World) -> dict[str, str]:
 
 def move(world: World, name: str, weight: int) -> None:
     """Do as the controller does."""
-    told = {"Phase": name, "FargateWeight": str(weight), "Mode": "auto"}
-    world.cloudformation.update_stack(
-        StackName=world.app.flex_stack, UsePreviousTemplate=True, Capabilities=["CAPABILITY_IAM"],
-        Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in told.items()],
-    )  # fmt: skip
-    world.wait(world.app.flex_stack)
-    assert phase(world) == told
+    stable_tasks.move(world.cloudformation, world.app.flex_stack, name, weight)
+    assert phase(world) == {"Phase": name, "FargateWeight": str(weight), "Mode": "auto"}
 
 
 def records(world: World, domain: PipelineDomain) -> dict[str, int]:
@@ -263,9 +235,26 @@ def test_an_app_that_is_removed_takes_both_stacks_with_it(world: World, domain: 
     made = bundle(world, "red")
     world.deploy(made)
     move(world, "both", 100)
-    world.deployer.remove(world.app, made.template_key, DeployContext(world.said.append))
+    order: list[str] = []
+
+    @contextmanager
+    def effect(step: str) -> Iterator[None]:
+        yield
+        order.append(f"{step}, records: {sorted(records(world, domain))}")
+
+    world.deployer.remove(world.app, made.template_key, DeployContext(world.said.append, effect=effect))
+    assert order == ["events, records: ['fargate', 'lambda']", "flex, records: []", "stack, records: []"]
     assert not has_flex_stack(world)
     assert Stacks(world.cloudformation).describe(world.app.stack) is None
+    assert records(world, domain) == {}
+
+
+def test_a_first_release_that_failed_and_stays_is_removed_with_both_stacks(
+    world: World, domain: PipelineDomain
+) -> None:
+    world.deploy(bundle(world, "red"))
+    world.deployer.remove(world.app, None, DeployContext(world.said.append))
+    assert not has_flex_stack(world)
     assert records(world, domain) == {}
 
 
@@ -278,6 +267,8 @@ def test_a_flex_stack_of_somebody_else_is_left_alone(world: World) -> None:
     with pytest.raises(AppError) as caught:
         world.deploy(bundle(world, "red"))
     assert caught.value.code is Code.STACK_NOT_OURS
+    world.deployer.remove(world.app, None, DeployContext(world.said.append))
+    assert has_flex_stack(world)
 
 
 def test_without_a_controller_nothing_is_changed(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
