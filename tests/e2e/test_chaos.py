@@ -7,7 +7,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from crashes import Lane, Scenario
+from chaos_scenarios import Scenario
+from crashes import Lane
 from faulty_aws import Call, Fault, Kind
 
 OUTCOME = Call("dynamodb:TransactWriteItems lease(given up)+live+release+due+journal(over)+event+attempt(live)")

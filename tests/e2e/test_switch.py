@@ -13,7 +13,8 @@ from collections.abc import Iterator
 from typing import Any, Self
 
 import pytest
-from crashes import Lane, Scenario
+from chaos_scenarios import Scenario
+from crashes import Lane
 from e2e_stack import make_zip, small_zappa
 from faulty_aws import Call, Fault, Kind
 

@@ -82,6 +82,11 @@ class Aftermath:
         found: dict[str, Any] = json.loads(answer["Body"].read())
         return found if found["upload"]["version"] == subject.version else None
 
+    def shifts(self, subject: Subject) -> bool:
+        """Whether a version has its first share of the calls, and nobody works on it."""
+        told = (self.receipt(subject) or {}).get("traffic") or {}
+        return bool(told.get("weight")) and self.depth()[1] == 0
+
     def final(self, subject: Subject) -> bool:
         """Whether the receipt is final and the queue is empty."""
         receipt = self.receipt(subject)
@@ -146,6 +151,8 @@ class Aftermath:
         # Versions are compared with those before, in "function".
         found["receipt"].pop("version", None)
         (found["receipt"].get("serving") or {}).pop("version", None)
+        for moment in ("since", "began"):
+            (found["receipt"].get("traffic") or {}).pop(moment, None)
         return json.loads(self._plain(json.dumps(found, default=str), subject))  # type: ignore[no-any-return]
 
     def remove(self, app: str) -> None:
@@ -230,7 +237,10 @@ class Aftermath:
 
     def _stack(self, subject: Subject) -> Any:
         client, name = self._client("cloudformation"), f"al-{subject.app}-dev"
-        stacks = client.describe_stacks(StackName=name)["Stacks"]
+        try:
+            stacks = client.describe_stacks(StackName=name)["Stacks"]
+        except ClientError:
+            return None
         resources = client.describe_stack_resources(StackName=name)["StackResources"]
         return {
             "status": [stack["StackStatus"] for stack in stacks],

@@ -8,18 +8,19 @@ import json
 import os
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
-from enum import StrEnum
 from functools import cache, partial
 from pathlib import Path
 from typing import Any, Self
 
 import boto3
+import remembered_builds
 from aftermath import Aftermath, Subject
-from e2e_stack import make_zip, saying, small_zappa
+from chaos_scenarios import Scenario
 from faulty_aws import Call, Fault, FaultyAws, Watch
+from stable_tasks import move, telling_stable
 
 from auto_lambda import drops
 from auto_lambda.aws.s3 import ObjectStore
@@ -31,6 +32,8 @@ from auto_lambda_cli.local_stack.stack import deploy_pipeline, local_client, pip
 from auto_lambda_cli.running_stacks import REGION
 from worker.bundle.flex.parts import CONTROLLER
 
+Order = Callable[[ObjectStore, str, App, str], drops.Drop]
+"""Drops a version of an app's zip again: store, bucket, app, version."""
 _LOOK = 5.0  # seconds
 PATIENCE = 300.0  # seconds; a case of a killed worker takes 30 on a quiet machine, which is what leases and skew take
 SETTINGS = {
@@ -42,53 +45,13 @@ SETTINGS = {
     "AUTO_LAMBDA_RECONCILE_HOURS": "0",  # what is lost must come back by its message alone
     "AUTO_LAMBDA_DRAIN_SECONDS": "0",
     "AUTO_LAMBDA_SLOTS": "1",
+    "AUTO_LAMBDA_SPARE_BUILDERS": "0",
     "PYTHONUNBUFFERED": "1",
 }
 
 
 _NAMES = {"Domain": "DOMAIN", "CertificateArn": "CERTIFICATE_ARN", "HostedZoneId": "HOSTED_ZONE_ID"}
-_COLLECTS_SOON = {"AUTO_LAMBDA_RETAIN_RELEASES": "1", "AUTO_LAMBDA_COLLECT_AFTER_MINUTES": "0"}
-
-
-class Scenario(StrEnum):
-    """Which app is dropped, and whether it is there already; or what else is done to it."""
-
-    CHALICE_FIRST = "chalice first"
-    CHALICE_UPDATE = "chalice update"
-    ZAPPA_FIRST = "zappa first"
-    ZAPPA_UPDATE = "zappa update"
-    ROLLBACK = "zappa rollback"
-    UNHEALTHY = "zappa unhealthy"
-    """An update that does not answer, and is taken back."""
-    COLLECTING = "zappa collecting"
-    """An update after which the oldest release is collected."""
-    PUT_OFF = "zappa put off"
-    """A first deployment that AWS throttles, so that it waits and is begun once more."""
-    FLEX = "zappa flexing"
-    """An update of an app that flexes, with its second stack."""
-    SLOW = "slow chalice"
-    """Takes so long that the heartbeat beats meanwhile."""
-
-    @property
-    def updates(self) -> bool:
-        return self not in {Scenario.CHALICE_FIRST, Scenario.ZAPPA_FIRST, Scenario.PUT_OFF, Scenario.SLOW}
-
-    @property
-    def throttled(self) -> Call | None:
-        """The call that AWS throttles in each run of it."""
-        return Call("cloudformation:CreateChangeSet") if self is Scenario.PUT_OFF else None
-
-    def zip(self, word: str, *, answers: bool = True) -> bytes:
-        """An app without dependencies that answers a word, or fails when it is asked."""
-        files = saying(word, small_zappa() if "zappa" in self else None)
-        if self is Scenario.SLOW:
-            files["app.py"] = f"import time\ntime.sleep(4)\n{files['app.py']!s}"
-        if self is Scenario.FLEX:
-            files["auto-lambda.toml"] = "[flex]\nabove = 200\nbelow = 100\n"
-        if not answers:
-            failing = str(saying("broken", small_zappa())["app.py"]).replace("200 OK", "500 Internal Server Error")
-            files["app.py"] = f"{failing}# {word}\n"
-        return make_zip(files)
+_SHARE = 300.0  # seconds until traffic shifts
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +69,9 @@ class Lane:
     """One embedded AWS with the pipeline in it, one worker process, the proxy between them. A context manager.
 
     Cases run one after the other. Use it from one thread: the worker ends with the thread that started it.
+
+    Attributes:
+        scenario: what is done; another one that the lane suits may take its place between two cases.
     """
 
     _words = itertools.count(int(time.time()) % 10_000_000)
@@ -115,19 +81,23 @@ class Lane:
         self._folder = folder
         self._exit = ExitStack()
         self._app: Subject | None = None
+        self._earlier: Subject | None = None
+        self._shifting: Subject | None = None
         self._counts: dict[str, int] = {}
 
     def __enter__(self) -> Self:
         with ExitStack() as undo:
             self._folder.mkdir(parents=True, exist_ok=True)
-            self._aws = undo.enter_context(EmbeddedAws.start(self._folder))
-            names = pipeline_domain(self._aws, "apps.localhost") if self.scenario is Scenario.FLEX else {}
+            self._aws = undo.enter_context(EmbeddedAws.start(self._folder, patience=PATIENCE))
+            names = pipeline_domain(self._aws, "apps.localhost") if self.scenario.flexes else {}
             self._names = {f"AUTO_LAMBDA_{name}": names[key] for key, name in _NAMES.items() if key in names}
-            self._pipeline = deploy_pipeline(self._aws, self._folder, names)
+            removes = {"UndeployOnDelete": "true"} if self.scenario is Scenario.REMOVING else {}
+            self._pipeline = deploy_pipeline(self._aws, self._folder, {**names, **removes})
+            self._client = cache(partial(_client, self._aws.endpoint))
             if names:
                 self._pretend_controller()
+                undo.enter_context(telling_stable(self._client("ecs"), every=0.3))
             self._proxy = undo.enter_context(FaultyAws(self._aws.endpoint))
-            self._client = cache(partial(_client, self._aws.endpoint))
             self._aftermath = Aftermath(self._client, self._pipeline, (self._proxy.endpoint, self._aws.endpoint))
             self._worker = self._make_worker()
             undo.callback(self._worker.end, 0)
@@ -152,6 +122,8 @@ class Lane:
             state = self._aftermath.look(subject, self._counts)
             if self.scenario is Scenario.COLLECTING:
                 state["kept"] = self._aftermath.kept(subject)
+            if self.scenario is Scenario.ABORTING:
+                state["function"].pop("newer than live")  # nobody was led to it: it is collected soon
         except Exception as error:
             state = {"not to be seen": f"{type(error).__name__}: {error}", "receipt": self._aftermath.receipt(subject)}
         difference = list(differences(expected, state)) if expected is not None else []
@@ -162,6 +134,14 @@ class Lane:
         self._clean_up(subject, state, bool(difference))
         seconds = time.monotonic() - began
         return Result(watch.fired.is_set(), tuple(difference), seconds, tuple(watch.calls), state)
+
+    def suits(self, scenario: Scenario) -> bool:
+        """Whether its AWS and its worker are set up for a scenario, too."""
+        return (scenario.flexes, scenario.settings) == (self.scenario.flexes, self.scenario.settings)
+
+    def begin(self, scenario: Scenario) -> None:
+        """Go over to another scenario that it suits. What the last one has left stays, as other apps do in AWS."""
+        self.scenario, self._app, self._earlier, self._counts = scenario, None, None, {}
 
     @property
     def url(self) -> str:
@@ -202,17 +182,20 @@ class Lane:
             queue=self._pipeline.queue.replace(self._aws.endpoint, self._proxy.endpoint),
             dead_letters=self._pipeline.dead_letters.replace(self._aws.endpoint, self._proxy.endpoint),
         )
-        more = dict(_COLLECTS_SOON) if self.scenario is Scenario.COLLECTING else {}
-        more |= self._names
+        more = {**self.scenario.settings, **self._names}
+        module = "worker"
+        if self.scenario.remembers:
+            module, builds = remembered_builds.__name__, self._folder.parent / "builds"
+            more |= {remembered_builds.FOLDER: str(builds), "PYTHONPATH": str(Path(__file__).parent)}
         environ = {**seen.environ_over(os.environ), **SETTINGS, **more, "AUTO_LAMBDA_WORK_DIR": str(work)}
-        return Child("worker", "worker", self._folder / "worker.log", environ)
+        return Child("worker", module, self._folder / "worker.log", environ)
 
     def _ensure_worker(self) -> None:
         if self._worker.pid is not None and self._worker.returncode() is None:
             return
         self._worker.end(0)
         self._worker.start()
-        self._worker.wait_until_ready(120)
+        self._worker.wait_until_ready(PATIENCE)
 
     def _log(self) -> str:
         return "\n".join(line[:600] for line in tail(self._folder / "worker.log", 25).splitlines())
@@ -224,9 +207,22 @@ class Lane:
         if not self.scenario.updates:
             self._empty_artifacts()
             return None
-        self._app = self._app or self._undisturbed(None)
-        again = self.scenario in {Scenario.ROLLBACK, Scenario.COLLECTING}
-        return self._undisturbed(self._app) if again else self._app
+        self._app = self._app or self._first()
+        if self.scenario is Scenario.ROLLBACK and not self._earlier:
+            self._earlier, self._app = self._app, self._undisturbed(self._app)
+        if self.scenario.orders:
+            self._shifting = self._shift(self._app)
+        return self._undisturbed(self._app) if self.scenario is Scenario.COLLECTING else self._app
+
+    def _first(self) -> Subject:
+        """An app that is live; on Fargate, or on both fronts, if it is about that."""
+        subject = self._undisturbed(None)
+        if self.scenario.flexes:
+            cloudformation, stack = self._client("cloudformation"), App("dev", subject.app).flex_stack
+            move(cloudformation, stack, "both", 100)
+            if self.scenario is Scenario.FLEX:
+                move(cloudformation, stack, "fargate", 100)
+        return subject
 
     def _undisturbed(self, before: Subject | None) -> Subject:
         subject = self._drop_zip(before)
@@ -234,17 +230,35 @@ class Lane:
             raise RuntimeError(f"what the case begins with did not go live:\n{self._log()}")
         return subject
 
+    def _shift(self, before: Subject) -> Subject:
+        """A release that has its first share of the calls, and nobody who works on it."""
+        subject, end = self._drop_zip(before), time.monotonic() + _SHARE
+        while time.monotonic() < end:
+            if self._aftermath.shifts(subject):
+                return subject
+            time.sleep(0.2)
+        raise RuntimeError(f"no traffic shifts:\n{self._log()}")
+
     def _drop(self, before: Subject | None) -> Subject:
-        if self.scenario is Scenario.ROLLBACK and before and self._app:
-            return self._roll_back(before, self._app)
-        if self.scenario is Scenario.UNHEALTHY and before:
+        if before is None:
+            return self._drop_zip(None)
+        if self.scenario is Scenario.ROLLBACK and self._earlier:
+            return self._ordered(drops.again, before, self._earlier)
+        if self.scenario is Scenario.ABORTING and self._shifting:
+            return self._ordered(drops.again, self._shifting, before)
+        if self.scenario is Scenario.PROMOTING and self._shifting:
+            return self._ordered(drops.at_once, self._shifting, self._shifting)
+        if self.scenario is Scenario.REMOVING:
+            answer = self._client("s3").delete_object(Bucket=self._pipeline.bucket, Key=f"apps/{before.app}.zip")
+            return replace(before, version=answer["VersionId"])
+        if self.scenario is Scenario.UNHEALTHY:
             return replace(self._drop_zip(before, answers=False), word=before.word)
         return self._drop_zip(before)
 
-    def _roll_back(self, before: Subject, to: Subject) -> Subject:
-        store, app = ObjectStore(self._client("s3")), App("dev", to.app)
-        versions = self._versions_of(before)
-        dropped = drops.again(store, self._pipeline.bucket, app, to.version)
+    def _ordered(self, order: Order, newest: Subject, to: Subject) -> Subject:
+        """Drop the zip of a release again, with an order; the last receipt is that of ``newest``."""
+        versions = self._versions_of(newest)
+        dropped = order(ObjectStore(self._client("s3")), self._pipeline.bucket, App("dev", to.app), to.version)
         return Subject(to.app, str(dropped.version), to.word, *versions)
 
     def _drop_zip(self, before: Subject | None, *, answers: bool = True) -> Subject:
@@ -284,10 +298,10 @@ class Lane:
 
     def _clean_up(self, subject: Subject, state: Mapping[str, Any], failed: bool) -> None:
         """An update's app is updated again by the next case, unless it is not what it should be."""
-        if self.scenario.updates and not failed:
-            self._app = subject
+        if self.scenario.updates and self.scenario is not Scenario.REMOVING and not failed:
+            self._earlier, self._app = self._earlier and self._app, subject
             return
-        self._app, self._counts = None, {}  # layers outlive their stacks on purpose
+        self._app, self._earlier, self._counts = None, None, {}  # layers outlive their stacks on purpose
         if failed:
             self._client("sqs").purge_queue(QueueUrl=self._pipeline.queue)
         with contextlib.suppress(Exception):
