@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import re
 import sys
 import tempfile
@@ -33,6 +34,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--call", type=re.compile, default="", help="calls whose name has this regular expression only")
     parser.add_argument("--everything", action="store_true", help="also the cases marked = and ~, five times as many")
     parser.add_argument("--lanes", type=int, default=6, help="workers, each with an AWS of its own (%(default)s)")
+    parser.add_argument("--minutes", type=float, default=math.inf, help="begin no other case after so many")
     parser.add_argument(
         "--json",
         type=Path,
@@ -49,7 +51,7 @@ def main() -> int:
     def picked(rows: Sequence[Call]) -> Sequence[Call]:
         return [call for call in rows if re.search(chosen.call, str(call))][:: chosen.every]
 
-    wanted = Wanted(kinds, picked, chosen.everything)
+    wanted = Wanted(kinds, picked, chosen.everything, began + 60 * chosen.minutes)
     with tempfile.TemporaryDirectory(prefix="chaos-", ignore_cleanup_errors=True) as folder:
         plans = Enumeration(Path(folder), wanted, book).run(chosen.scenario or ALL, chosen.lanes)
     for plan in plans:

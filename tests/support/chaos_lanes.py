@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import queue
 import sys
 import threading
@@ -28,11 +29,13 @@ class Wanted:
         kinds: of faults.
         rows: picks calls.
         everything: whether cases are run, too, that need not be.
+        until: when no other case is begun, by the monotonic clock.
     """
 
     kinds: Sequence[Kind]
     rows: Callable[[Sequence[Call]], Sequence[Call]]
     everything: bool = False
+    until: float = math.inf
 
 
 @dataclass
@@ -121,7 +124,7 @@ class Enumeration:
 
     def _next(self, present: Plan | None) -> Plan | None:
         """Return a scenario with cases, that of a lane first; wait while others are still learning theirs."""
-        while True:
+        while time.monotonic() < self._wanted.until:
             with self._lock:
                 live = [plan for plan in self._plans if not plan.failed]
                 busy = [plan for plan in live if plan.learnt and not plan.cases.empty()]
@@ -134,6 +137,7 @@ class Enumeration:
                 if busy or all(plan.learnt for plan in live):
                     return max(busy, key=lambda plan: plan.cases.qsize(), default=None)
             time.sleep(1)
+        return None
 
     def _step(self, lane: Lane, plan: Plan) -> bool:
         """Learn the scenario, or run one case of it. Tells whether the lane is as it should be afterwards."""
