@@ -3,7 +3,8 @@
 A change of one line of a small app (chalice, requests). The model, each figure with its source, is latency/model.json;
 latency/delays.py injects it into the worker at the botocore layer, by real sleeps that are not scaled.
 
-answers: from the upload to the first answer of the new code. receipt: to the receipt that says live.
+answers: from the upload to the first answer of the new code. receipt: to the receipt that says live. With --rollback,
+each round rolls back to the release before instead, from the order on; with --undelayed, nothing is delayed.
 """
 
 from __future__ import annotations
@@ -17,8 +18,9 @@ import tempfile
 import threading
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 from peers import MINOR
@@ -100,49 +102,64 @@ class Bench:
         (tree / "app.py").write_text(_CODE % told)
         zip_folder(tree, self._folder / "app.zip")
         shutil.rmtree(tree)
+        return self._follow(told, lambda: drops.drop(self._store, self._bucket, APP, self._folder / "app.zip"))
+
+    def _follow(self, told: str, order: Callable[[], drops.Drop]) -> tuple[float, Receipt]:
         began = time.monotonic()
-        dropped = drops.drop(self._store, self._bucket, APP, self._folder / "app.zip")
+        dropped = order()
         *_, last = drops.follow(self._store, dropped, timeout=600, sleep=lambda _: time.sleep(0.02))
         if last.status != "live":
             raise SystemExit(f"{told}: {last.status}: {last.error}")
         return began, last
 
-    def change(self, told: str, url: str) -> Change:
-        watch = Watch(url, told)
-        began, receipt = self.drop(told)
-        ended = time.monotonic()
-        return Change(watch.end() - began, ended - began, dict(receipt.timings))
+    def roll_back(self, told: str, version: str) -> tuple[float, Receipt]:
+        """Roll back to a version of the zip; return when that was asked for, and the last receipt."""
+        return self._follow(told, lambda: drops.again(self._store, self._bucket, APP, version))
 
 
-def measure(rounds: int) -> Iterator[Change]:
-    """Deploy the app without delays, then change it with them."""
+def timed(told: str, url: str, order: Callable[[], tuple[float, Receipt]]) -> Change:
+    """Time a change until the app answers so, and until its receipt is final."""
+    watch = Watch(url, told)
+    began, receipt = order()
+    ended = time.monotonic()
+    return Change(watch.end() - began, ended - began, dict(receipt.timings))
+
+
+def measure(rounds: int, *, rollback: bool, delayed: bool) -> Iterator[Change]:
+    """Deploy the app without delays, then change it, or roll it back and forth."""
     prepare_tools().join()
     with tempfile.TemporaryDirectory(prefix="auto-lambda-latency-") as temporary:
         folder, switch = Path(temporary), Path(temporary, "delayed")
         settings = {"PYTHONPATH": str(HERE), "BENCH_LATENCY_SWITCH": str(switch), "AUTO_LAMBDA_POLL_SECONDS": "20"}
         with LocalStack.start(folder / "stack", settings=settings) as stack:
             bench = Bench(stack, folder)
-            url = bench.drop("first")[1].url or ""
-            switch.touch()
+            first = bench.drop("first")[1]
+            versions = {"first": first.object_version or "", "second": bench.drop("second")[1].object_version or ""}
+            if delayed:
+                switch.touch()
             for number in range(rounds):
-                yield bench.change(f"change-{number}", url)
+                told = ("first", "second")[number % 2] if rollback else f"change-{number}"
+                order = partial(bench.roll_back, told, versions[told]) if rollback else partial(bench.drop, told)
+                yield timed(told, first.url or "", order)
 
 
 def table(changes: list[Change]) -> Iterator[str]:
     """Return lines with the median of each figure."""
-    yield f"from drop to the first answer of the new code: {statistics.median(it.answers for it in changes):.1f} s"
-    yield f"from drop to the receipt: {statistics.median(it.receipt for it in changes):.1f} s"
+    yield f"to the first answer of the new version: {statistics.median(it.answers for it in changes):.1f} s"
+    yield f"to the receipt: {statistics.median(it.receipt for it in changes):.1f} s"
     for step in dict.fromkeys(step for it in changes for step in it.steps):
         yield f"  {step:<10} {statistics.median(it.steps.get(step, 0.0) for it in changes):.1f} s"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=3, help="changes of code; the median is shown")
+    parser.add_argument("--rounds", type=int, default=3, help="changes; the median is shown")
+    parser.add_argument("--rollback", action="store_true", help="roll back instead of changing the code")
+    parser.add_argument("--undelayed", action="store_true", help="without AWS's delays")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write every figure to this file")
     options = parser.parse_args()
     changes = []
-    for change in measure(options.rounds):
+    for change in measure(options.rounds, rollback=options.rollback, delayed=not options.undelayed):
         print(
             f"answers after {change.answers:.1f} s, receipt after {change.receipt:.1f} s", file=sys.stderr, flush=True
         )

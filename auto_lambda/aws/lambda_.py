@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
@@ -50,6 +51,11 @@ class State:
     revision: str = ""
 
     @property
+    def settled(self) -> bool:
+        """Tell whether no update is in progress."""
+        return self.state != "Pending" and self.last_update != "InProgress"
+
+    @property
     def ready(self) -> bool:
         """Tell whether it can be invoked."""
         return self.state in {"Active", "Inactive"} and self.last_update in {"Successful", ""}
@@ -83,10 +89,18 @@ class Functions:
     Args:
         client: boto3's client.
         invoking: a client for invocations, with a time-out as long as functions may run; by default ``client``.
+        sleep: waits that many seconds between two looks at an update.
     """
 
-    def __init__(self, client: LambdaClient, invoking: LambdaClient | None = None) -> None:
+    def __init__(
+        self,
+        client: LambdaClient,
+        invoking: LambdaClient | None = None,
+        *,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
         self._client = client
+        self._sleep = sleep
         self._invoking = invoking or client
 
     @property
@@ -118,21 +132,24 @@ class Functions:
             answer = self._client.get_function_configuration(FunctionName=function)
         except self._client.exceptions.ResourceNotFoundException:
             return None
-        return State(
-            state=answer.get("State", "Active"),
-            last_update=answer.get("LastUpdateStatus", ""),
-            reason=answer.get("StateReason") or answer.get("LastUpdateStatusReason") or "",
-            code_sha256=answer["CodeSha256"],
-            settings=_settings(answer),
-            revision=answer.get("RevisionId", ""),
-        )
+        return _state(answer)
 
-    def tags(self, function: str) -> Mapping[str, str] | None:
-        """Return the tags of a function, None if there is no such function."""
+    def settled(self, function: str) -> State:
+        """Return the state of a function or version once no update of it is in progress."""
+        for pause in _pauses():
+            state = self.state(function)
+            if state and state.settled:
+                return state
+            self._sleep(pause)
+        raise TimeoutError(f"{function} is still being updated")
+
+    def look(self, function: str) -> tuple[State, Mapping[str, str]] | None:
+        """Return the state of a function and its tags, None if there is no such function."""
         try:
-            return self._client.get_function(FunctionName=function).get("Tags", {})
+            answer = self._client.get_function(FunctionName=function)
         except self._client.exceptions.ResourceNotFoundException:
             return None
+        return _state(answer["Configuration"]), answer.get("Tags", {})
 
     def set_code(self, function: str, bucket: str, key: str) -> None:
         """Update the code of ``$LATEST`` without publishing, and wait until that has ended."""
@@ -145,6 +162,25 @@ class Functions:
         self._wait(function)
         self._client.update_function_configuration(FunctionName=function, **settings)
         self._wait(function)
+
+    def configure(self, function: str, settings: Mapping[str, Any], seen: State) -> State:
+        """Update the configuration of ``$LATEST`` if it is still what was seen; return what it is afterwards."""
+        self._client.update_function_configuration(FunctionName=function, RevisionId=seen.revision, **settings)
+        return self.settled(function)
+
+    def publish_code(self, function: str, bucket: str, key: str, seen: State) -> tuple[str, State]:
+        """Publish ``$LATEST`` with other code, if it is still what was seen; return the version once it has been made.
+
+        Args:
+            function: by name or ARN.
+            bucket: of the code.
+            key: of the code.
+            seen: the state of ``$LATEST``.
+        """
+        version = self._client.update_function_code(
+            FunctionName=function, S3Bucket=bucket, S3Key=key, Publish=True, RevisionId=seen.revision
+        )["Version"]
+        return version, self.settled(f"{function}:{version}")
 
     def publish(self, function: str, latest: State) -> str:
         """Publish a version of ``$LATEST`` if it is still what was seen, and wait until the version can be invoked.
@@ -250,6 +286,24 @@ class Versions:
         """Delete a version of a layer, if it exists. Functions that have it keep it, says AWS."""
         with suppress(self._client.exceptions.ResourceNotFoundException):
             self._client.delete_layer_version(LayerName=layer, VersionNumber=version)
+
+
+def _pauses() -> Iterator[float]:
+    """Yield seconds between looks at an update, which takes about one; for five minutes together."""
+    yield from (0.05, 0.1)
+    yield from (0.2 for _ in range(20))
+    yield from (1.0 for _ in range(296))
+
+
+def _state(configuration: Any) -> State:
+    return State(
+        state=configuration.get("State", "Active"),
+        last_update=configuration.get("LastUpdateStatus", ""),
+        reason=configuration.get("StateReason") or configuration.get("LastUpdateStatusReason") or "",
+        code_sha256=configuration["CodeSha256"],
+        settings=_settings(configuration),
+        revision=configuration.get("RevisionId", ""),
+    )
 
 
 def _published(item: Any) -> Published:

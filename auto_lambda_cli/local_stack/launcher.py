@@ -31,6 +31,7 @@ from typing import Any
 
 WORTH_SHARING = 30_000_000  # bytes: starting other processes takes as long as unpacking so many
 LONG_POLL = 0.02  # seconds between two polls; the emulator's own 0.1 would be the longest wait of a build
+SETTLES = 0.05  # seconds until a function has been updated; the emulator's own 0.5 would be most of a deployment
 OURS = ("BIND_HOST", "GATEWAY_PORT", "MINISTACK_ACCOUNT_ID", "LAMBDA_EXECUTOR", "IOT_MTLS_ENABLED", "HOME")
 
 HERE = Path(__file__).parent
@@ -44,6 +45,7 @@ def main() -> None:
     honour_runtimes(orders["runtimes"], orders["runtime"], orders["environ"])
     share_layers(Path.cwd() / "layers")
     long_poll_patch()
+    update_functions_briskly()
     for name in (
         "object_ranges",
         "rest_apis",
@@ -158,6 +160,13 @@ def long_poll_patch() -> None:
         return asyncio.sleep(min(seconds, LONG_POLL))
 
     sqs.asyncio = SimpleNamespace(**{**vars(asyncio), "sleep": sleep})
+
+
+def update_functions_briskly() -> None:
+    """End updates of functions soon: AWS takes about a second, for which no local deployment has to wait."""
+    from ministack.services import lambda_svc  # type: ignore[import-not-found,unused-ignore]
+
+    lambda_svc._LAMBDA_STATE_TRANSITION_DELAY = SETTLES
 
 
 def use_credentials(key_id: str, secret: str) -> None:

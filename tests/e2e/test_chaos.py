@@ -14,7 +14,9 @@ from faulty_aws import Call, Fault, Kind
 OUTCOME = Call("dynamodb:TransactWriteItems lease(given up)+live+release+due+journal(over)+event+attempt(live)")
 EVENT = Call("events:PutEvents")
 EXECUTE = Call("cloudformation:ExecuteChangeSet")
-GOING_BACK = Call(EXECUTE.name, 2)
+SECOND_STACK = Call(EXECUTE.name, 2)
+MADE, SET_BACK = Call("lambda:UpdateFunctionCode"), Call("lambda:UpdateFunctionCode", 2)
+SWITCH = Call("lambda:UpdateAlias")
 EARLIER = Call("dynamodb:BatchGetItem", 2)  # the first is the deduplication's
 COLLECTION = Call("retention lambda:DeleteFunction")
 SPREAD = {
@@ -25,12 +27,16 @@ SPREAD = {
         Fault(Call("s3:PutObject receipt(live)"), Kind.ERROR),
     ),
     Scenario.ZAPPA_FIRST: (Fault(EXECUTE, Kind.SILENCE), Fault(EVENT, Kind.KILL_AFTER)),
-    Scenario.ROLLBACK: (Fault(OUTCOME, Kind.KILL_BEFORE), Fault(EARLIER, Kind.ERROR)),
-    Scenario.UNHEALTHY: (Fault(GOING_BACK, Kind.KILL_AFTER),),
+    Scenario.ROLLBACK: (Fault(SWITCH, Kind.KILL_AFTER), Fault(EARLIER, Kind.ERROR)),
+    Scenario.UNHEALTHY: (Fault(SET_BACK, Kind.KILL_BEFORE), Fault(MADE, Kind.CUT_ONCE)),
     Scenario.PUT_OFF: (Fault(Call("sqs:SendMessage"), Kind.KILL_AFTER),),
     Scenario.COLLECTING: (Fault(COLLECTION, Kind.KILL_BEFORE),),
-    Scenario.FLEX: (Fault(EXECUTE, Kind.KILL_AFTER), Fault(GOING_BACK, Kind.KILL_BEFORE)),
-    Scenario.ZAPPA_UPDATE: (Fault(OUTCOME, Kind.KILL_BEFORE), Fault(EXECUTE, Kind.CUT_ONCE)),
+    Scenario.FLEX: (Fault(EXECUTE, Kind.KILL_AFTER), Fault(SECOND_STACK, Kind.KILL_BEFORE)),
+    Scenario.ZAPPA_UPDATE: (
+        Fault(MADE, Kind.KILL_AFTER),
+        Fault(EXECUTE, Kind.CUT_ONCE),
+        Fault(OUTCOME, Kind.KILL_BEFORE),
+    ),
 }
 CASES = [(scenario, fault) for scenario, faults in SPREAD.items() for fault in faults]
 Ends = dict[Scenario, "Future[dict[Fault, tuple[str, ...]]]"]

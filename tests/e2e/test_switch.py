@@ -19,7 +19,7 @@ from e2e_stack import make_zip, small_zappa
 from faulty_aws import Call, Fault, Kind
 
 CLIENTS = 3
-SWITCH, FRONT = Call("lambda:UpdateAlias"), Call("cloudformation:ExecuteChangeSet", 2)
+SWITCH, FRONT = Call("lambda:UpdateAlias"), Call("cloudformation:ExecuteChangeSet")
 APP = """
 import os
 import time

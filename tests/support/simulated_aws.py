@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import copy
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from auto_lambda.aws.cloudformation import DeployResult, Plan, Stack, StackFailed, Stacks
@@ -31,8 +31,10 @@ class World:
     """What there is.
 
     Attributes:
-        faults: for each change, counted from the start: ``die before``, ``die after`` or ``roll back``.
+        faults: for each change, counted from the start: ``die before`` or ``die after`` it; for an update of the stack
+            also ``refuse`` (nothing happens) and ``roll back`` (after all has happened).
         bad: hashes of code that fails.
+        told: the changes.
     """
 
     faults: dict[int, str] = field(default_factory=dict)
@@ -45,11 +47,13 @@ class World:
     alias: str | None = None
     answered: set[str] = field(default_factory=set)
     changes: int = 0
+    told: list[str] = field(default_factory=list)
     last_operation_failed: bool = False
 
-    def change(self, act: Callable[[], Any]) -> Any:
+    def change(self, what: str, act: Callable[[], Any]) -> Any:
         """Make a change, or die around it."""
         self.changes += 1
+        self.told.append(what)
         fault = self.faults.get(self.changes)
         if fault == "die before":
             raise Killed
@@ -115,7 +119,7 @@ class SimulatedStacks(Stacks):
         before = world.stack
         if before and template == world.template and dict(plan.parameters) == dict(before.parameters):
             return DeployResult(before, changed=False)
-        world.change(lambda: self._update(plan, template))
+        world.change("deploy", lambda: self._update(plan, template))
         if world.last_operation_failed:
             raise StackFailed(plan.stack, "Queue", "it cannot be", "UPDATE_ROLLBACK_COMPLETE")
         assert world.stack
@@ -123,12 +127,15 @@ class SimulatedStacks(Stacks):
 
     def _update(self, plan: Plan, template: dict[str, Any]) -> None:
         world = self._world
-        world.last_operation_failed = world.faults.get(world.changes) == "roll back"
-        old_template, old_stack, old_latest = world.template, world.stack, world.latest
+        fault = world.faults.get(world.changes)
+        world.last_operation_failed = fault in ("refuse", "roll back")
+        if fault == "refuse":
+            return
+        old_template, old_stack = world.template, world.stack
         for name in self._order(template):
             self._bring_about(name, template, plan.parameters)
         if world.last_operation_failed:
-            world.latest = old_latest
+            self._configure(old_template or template, template)
             for name in self._order(template):
                 if "Alias" in template["Resources"][name]["Type"]:
                     self._point_back(name, old_template, old_stack)
@@ -147,10 +154,21 @@ class SimulatedStacks(Stacks):
         resource = template["Resources"][name]
         match resource["Type"]:
             case "AWS::Lambda::Function":
-                self._world.latest = state_of(resource["Properties"])
+                self._configure(template, self._world.template)
             case "AWS::Lambda::Alias":
                 self._world.alias = values[resource["Properties"]["FunctionVersion"]["Ref"]]
                 self._world.look()
+
+    def _configure(self, template: Mapping[str, Any], before: Mapping[str, Any] | None) -> None:
+        """Set what differs between two templates: what the function really is, CloudFormation does not look at."""
+        wanted = state_of(template["Resources"]["Api"]["Properties"])
+        known, latest = (state_of(before["Resources"]["Api"]["Properties"]) if before else None), self._world.latest
+        if known is None or latest is None:
+            self._world.latest = wanted
+            return
+        code = wanted.code_sha256 if wanted.code_sha256 != known.code_sha256 else latest.code_sha256
+        changed = {name: it for name, it in wanted.settings.items() if it != known.settings[name]}
+        self._world.latest = replace(latest, code_sha256=code, settings={**latest.settings, **changed})
 
     def _point_back(self, name: str, template: Mapping[str, Any] | None, stack: Stack | None) -> None:
         known = name in (template or {"Resources": {}})["Resources"]
@@ -181,18 +199,19 @@ class SimulatedFunctions(Functions):
         _name, _, version = function.partition(":")
         return self._world.versions.get(version) if version else self._world.latest
 
-    def tags(self, function: str) -> Mapping[str, str]:
-        return OWNED
+    def settled(self, function: str) -> State:
+        return self._latest
+
+    def look(self, function: str) -> tuple[State, Mapping[str, str]] | None:
+        return (self._latest, OWNED) if self._world.latest else None
 
     def publish(self, function: str, latest: State) -> str:
         def act() -> str:
             if self._world.versions and list(self._world.versions.values())[-1] == latest:
                 return list(self._world.versions)[-1]
-            version = str(len(self._world.versions) + 1)
-            self._world.versions[version] = latest
-            return version
+            return self._publish()
 
-        version: str = self._world.change(act)
+        version: str = self._world.change("publish", act)
         return version
 
     def alias(self, function: str, name: str) -> Alias | None:
@@ -202,13 +221,40 @@ class SimulatedFunctions(Functions):
         def act() -> None:
             self._world.alias = version
 
-        self._world.change(act)
+        self._world.change("point", act)
 
-    def set_code(self, *_: Any) -> None:
-        raise AssertionError("nothing was changed by hand")
+    def set_code(self, function: str, bucket: str, key: str) -> None:
+        self._world.change("set_code", lambda: self._become(code_sha256=_sha256(key)))
 
-    def set_settings(self, *_: Any) -> None:
-        raise AssertionError("nothing was changed by hand")
+    def set_settings(self, function: str, settings: Mapping[str, Any]) -> None:
+        self._world.change("set_settings", lambda: self._become(settings={**self._latest.settings, **settings}))
+
+    def configure(self, function: str, settings: Mapping[str, Any], seen: State) -> State:
+        assert seen == self._latest
+        self._world.change("configure", lambda: self._become(settings={**self._latest.settings, **settings}))
+        return self._latest
+
+    def publish_code(self, function: str, bucket: str, key: str, seen: State) -> tuple[str, State]:
+        def act() -> str:
+            assert seen == self._latest
+            self._become(code_sha256=_sha256(key))
+            return self._publish()
+
+        version: str = self._world.change("publish_code", act)
+        return version, self._latest
+
+    @property
+    def _latest(self) -> State:
+        assert self._world.latest
+        return self._world.latest
+
+    def _become(self, **changes: Any) -> None:
+        self._world.latest = replace(self._latest, **changes)
+
+    def _publish(self) -> str:
+        version = str(len(self._world.versions) + 1)
+        self._world.versions[version] = self._latest
+        return version
 
 
 class _Versions(Versions):
@@ -224,6 +270,16 @@ class _Versions(Versions):
 
 def state_of(function: Mapping[str, Any]) -> State:
     """What a function of a template is, once it has been brought about."""
-    digest = bytes.fromhex(function["Code"]["S3Key"].removeprefix("bundles/").removesuffix(".zip"))
-    settings = {"Timeout": function.get("Timeout", 3), "Environment": copy.deepcopy(function["Environment"])}
-    return State("Active", "Successful", "", base64.b64encode(digest).decode(), settings)
+    settings = {
+        "Handler": function["Handler"],
+        "MemorySize": function.get("MemorySize", 128),
+        "Timeout": function.get("Timeout", 3),
+        "Environment": copy.deepcopy(function["Environment"]),
+    }
+    return State("Active", "Successful", "", _sha256(function["Code"]["S3Key"]), settings)
+
+
+def _sha256(key: str) -> str:
+    """What Lambda says of code, of where it is stored."""
+    digest = bytes.fromhex(key.removeprefix("bundles/").removesuffix(".zip"))
+    return base64.b64encode(digest).decode()

@@ -153,15 +153,26 @@ def _both_policies(live: Resource, new: Resource) -> Resource:
 
 
 def _both(live: Resource, new: Resource) -> Resource:
-    """Return a policy document with the statements of both, without their ids, which may be the same."""
-    if live == new:
-        return new
+    """Return a policy document with the statements of both, without their ids, which may be the same.
+
+    That of the live one as it is, if it has all: then nothing has to change.
+    """
+    new_ones, live_ones = list(map(_plain, _statements(new))), list(map(_plain, _statements(live)))
+    if all(one in live_ones for one in new_ones) and _apart(new) == _apart(live):
+        return live
     statements: list[Any] = []
-    for one in (*_statements(new), *_statements(live)):
-        plain = {name: value for name, value in one.items() if name != "Sid"}
-        if plain not in statements:
-            statements.append(plain)
+    for one in (*new_ones, *live_ones):
+        if one not in statements:
+            statements.append(one)
     return {**new, "Statement": statements}
+
+
+def _plain(statement: Resource) -> dict[str, Any]:
+    return {name: value for name, value in statement.items() if name != "Sid"}
+
+
+def _apart(document: Resource) -> dict[str, Any]:
+    return {name: value for name, value in document.items() if name != "Statement"}
 
 
 def _statements(document: Resource) -> list[Any]:

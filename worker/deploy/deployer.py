@@ -6,7 +6,6 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
-from dataclasses import replace
 from typing import Any
 
 from auto_lambda.aws.cloudformation import DeployResult, Stack, Stacks
@@ -39,7 +38,9 @@ from worker.deploy.rights.review import Review, needs_approval, require_granted,
 from worker.deploy.stack_errors import stack_failures
 from worker.deploy.switch.app_stack import AppStack
 from worker.deploy.switch.drift import Drift
+from worker.deploy.switch.past_stack import PastStack
 from worker.deploy.switch.release_command import ReleaseCommand
+from worker.deploy.switch.rollout import Collaborators, Rollout
 from worker.deploy.switch.shifter import TrafficShifter
 from worker.deploy.switch.switchover import ExpandedStack, Switchover
 from worker.deploy.switch.version_check import VersionCheck
@@ -92,18 +93,23 @@ class Deployer:
         self._versions = functions.versions
         self._target = target
         self._approved = approved
-        self._shifter = shifter
         self._look_up = look_up
         self._flex = FlexOrder(FlexStacks(stacks, store, target, pack_entrypoint), stacks, self.stored)
         self._bucket_notifications = BucketNotifications(store, sleep)
         self._verifier = Verifier(functions, target.endpoint, fetch=fetch, sleep=sleep, logs=logs)
-        self._check = VersionCheck(functions, target.region, logs, sleep=sleep)
-        self._release = ReleaseCommand(functions, logs)
-        self._stack = AppStack(
-            store, stacks, Drift(stacks, functions), LogGroupParameters(stacks, find_log_groups), target
+        drift = Drift(stacks, functions)
+        self._stack = AppStack(store, stacks, drift, LogGroupParameters(stacks, find_log_groups), target)
+        published = ReleaseVersions(functions)
+        self._rollout = Rollout(
+            Collaborators(
+                self._stack,
+                Switchover(self._stack, published, PastStack(functions), functions),
+                published,
+                VersionCheck(functions, target.region, logs, sleep=sleep),
+                ReleaseCommand(functions, logs),
+                shifter,
+            )
         )
-        self._published = ReleaseVersions(functions)
-        self._switchover = Switchover(self._stack, self._published, functions)
 
     def deploy(
         self,
@@ -136,7 +142,7 @@ class Deployer:
             self._review(bundle, access, live, context)
             with context.verifying() if known_failure.code is Code.UNHEALTHY else nullcontext():
                 log("It was deployed before and failed, so it is not tried again.")
-        if failure := known_failure or self._shift_failed(bundle, context):
+        if failure := known_failure or self._rollout.shift_failed(bundle, context):
             return self._roll_back(bundle, previous, failure, context)
         check_buckets(bundle.notifications)
         pass_gate(bundle, access.target(self._target), access)
@@ -158,7 +164,7 @@ class Deployer:
         boundary = access.target(self._target).boundary_arn
         found = self._tasks_and_expand(bundle, boundary, previous, context)
         try:
-            result = self._switched(bundle, found, context)
+            result = self._rollout.lead(bundle, found, context)
             self._flex.after(bundle, boundary, result.stack, effect, log)
             with effect("events"):
                 self._subscribe_buckets(bundle.app, bundle.notifications, result.stack, _notifications(live), log)
@@ -176,46 +182,16 @@ class Deployer:
         """Move the tasks to the release, if there are any, then bring about what the function needs; or neither."""
         tasks_first = self._flex.before(bundle, boundary, context.effect, context.log)
         try:
-            with context.effect("expand"):
-                return self._switchover.expand(bundle, context)
+            return self._rollout.expand(bundle, context)
         except AppError:
             if tasks_first:
                 with context.effect("going back"):
                     self._flex.back(bundle.app, previous, boundary, context.log)
             raise
 
-    def _switched(self, bundle: Bundle, found: ExpandedStack, context: DeployContext) -> DeployResult:
-        """Lead the traffic to a release, once its versions have answered."""
-        log, effect = context.log, context.effect
-        with effect("publish"):
-            versions = self._switchover.publish(bundle, found, log)
-        if bundle.release_command and not context.shift:
-            with effect("release"):
-                self._release.run(bundle, found.qualified(versions)[bundle.main], log)
-        if other := found.differ(versions):
-            with context.verifying(), effect("verify"), told_unhealthy("Nobody was led to it:"):
-                self._check.verify(bundle, found.stack.outputs.get("AutoLambdaUrl"), found.qualified(other), log)
-            if self._shifter and bundle.traffic and not context.shift:
-                self._shifter.begin(bundle.traffic, found, versions, context)
-            with effect("switch"):
-                self._switchover.switch(found, versions, log)
-        with effect("front"):
-            result = self._switchover.front(bundle, found, versions, context)
-        return replace(result, changed=result.changed or found.changed)
-
-    def _shift_failed(self, bundle: Bundle, context: DeployContext) -> AppError | None:
-        """Look at a shift of traffic that has begun. Returns when it may have all, or how it has failed."""
-        if self._shifter and bundle.traffic and context.shift:
-            try:
-                self._shifter.go_on(bundle.traffic, context.shift, context)
-            except AppError as error:
-                return error
-        return None
-
     def end_shift(self, shift: Shift, log: BuildLog) -> None:
         """Lead all traffic back to what is live: another release comes in place of the one that it shifted to."""
-        if self._shifter:
-            self._shifter.end(shift, log)
+        self._rollout.end_shift(shift, log)
 
     def _review(self, bundle: Bundle, access: AppAccess, live: Template | None, context: DeployContext) -> Review:
         target = self._target
@@ -333,29 +309,12 @@ class Deployer:
                 return None
             if _flexes(earlier) or _flexes(later):
                 self._flex.back(app, previous, _boundary(earlier) or self._target.boundary_arn, log)
-            result = self._gone_back(release.bundle(app, previous, earlier), log)
+            result = self._rollout.go_back(release.bundle(app, previous, earlier), log)
             self._subscribe_buckets(app, _notifications(earlier), result.stack, _notifications(later), log)
         except AppError as failure:
             log(f"That failed too: {failure.message}")
             return None
         return self._deployment(previous, result)
-
-    def _gone_back(self, bundle: Bundle, log: BuildLog) -> DeployResult:
-        """Lead the traffic back to an earlier release: to its versions at once, if they are all there."""
-        context = DeployContext(log)
-        bundle = replace(bundle, release_command=None)
-        standing = self._stack.standing(bundle.app, log)
-        versions = self._switchover.known(bundle.template, standing.resources) if standing else None
-        if standing is None or versions is None:
-            return self._switched(bundle, self._switchover.expand(bundle, context), context)
-        found = self._switchover.found(standing, bundle.template)
-        self._switchover.switch(found, versions, log)
-        result = self._switchover.front(bundle, found, versions, context)
-        functions = found.functions.items()
-        if all(self._published.is_latest(function, versions[name]) for name, function in functions):
-            return result
-        log("what these versions refer to was made anew: others are published")
-        return self._switched(bundle, self._switchover.expand(bundle, context), context)
 
     def _template(self, template_key: str) -> Template | None:
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 
 from auto_lambda.aws.cloudformation import DeployResult, Plan, Stack, StackFailed, Stacks
 from auto_lambda.aws.s3 import ObjectStore
@@ -12,20 +13,23 @@ from auto_lambda.model import BuildLog, Template
 from worker.bundle import pointers
 from worker.bundle.log_groups import group_ids
 from worker.deploy.artifacts import store_template
+from worker.deploy.at_once import both
 from worker.deploy.log_groups import LogGroupParameters
 from worker.deploy.stack_errors import stack_failures
-from worker.deploy.switch.drift import Drift
+from worker.deploy.switch.drift import Drift, missing
+from worker.deploy.switch.own_functions import OwnFunction
 from worker.model import DeployTarget
 from worker.ownership import stack_tags
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A stack that stands still, with its template and the physical ids of its resources."""
+    """A stack that stands still, with its template, the physical ids of its resources, and its functions."""
 
     stack: Stack
     template: Template
     resources: Mapping[str, str]
+    functions: tuple[OwnFunction, ...] = ()
 
 
 class AppStack:
@@ -58,19 +62,25 @@ class AppStack:
         """
         with stack_failures(app):
             stack = self._stacks.prepare(Plan(app.stack), log)
-            if stack and (missing := self._drift.missing(stack)):
-                log(f"{missing} was deleted by hand: {app.stack} is deleted and created again; its URL may change")
+            if stack is None:
+                return None
+            template, resources = both(
+                partial(self._stacks.deployed_template, stack.id), partial(self._stacks.resources, stack.id)
+            )
+            functions = self._drift.look(stack, resources)
+            if what := missing(functions):
+                log(f"{what} was deleted by hand: {app.stack} is deleted and created again; its URL may change")
                 self._stacks.delete(stack.id, log)
                 return None
-        return (
-            Standing(stack, self._stacks.deployed_template(stack.id), self._stacks.resources(stack.id))
-            if stack
-            else None
-        )
+        return Standing(stack, template, resources, functions)
 
-    def undo_drift(self, standing: Standing, wanted: Template, log: BuildLog) -> None:
-        """Undo what was changed by hand in functions, since versions are published of what they are."""
-        self._drift.undo(standing.stack, standing.template, wanted, log)
+    def undo_drift(self, stack: Stack, template: Template, wanted: Template, log: BuildLog) -> None:
+        """Undo what was changed by hand in functions, or by a worker that got no further; see `Drift.undo`."""
+        self._drift.undo(stack, template, wanted, log)
+
+    def settle(self, stack: Stack, template: Template, log: BuildLog) -> None:
+        """Bring functions in line with what is live, where CloudFormation saw nothing to do; see `Drift.settle`."""
+        self._drift.settle(stack, template, log)
 
     def update(
         self,

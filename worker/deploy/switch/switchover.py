@@ -18,6 +18,7 @@ from worker.bundle.pointers import ALIAS
 from worker.bundle.publish import alias_id
 from worker.deploy.context import DeployContext
 from worker.deploy.switch.app_stack import AppStack, Standing
+from worker.deploy.switch.past_stack import PastStack
 from worker.deploy.switch.versions import ReleaseVersions
 from worker.model import Bundle
 
@@ -31,12 +32,14 @@ class ExpandedStack:
         changed: whether that was not so before.
         functions: names of the release's functions, by logical id.
         live: what their aliases point to, by logical id; those that lead nowhere yet have none.
+        past_stack: the release's versions by logical id, where they are there without a stack's update; else None.
     """
 
     stack: Stack
     changed: bool
     functions: Mapping[str, str]
     live: Mapping[str, Alias]
+    past_stack: Mapping[str, str] | None = None
 
     def differ(self, versions: Mapping[str, str]) -> dict[str, str]:
         """Return those of some versions that are not live, alone."""
@@ -55,16 +58,18 @@ class Switchover:
     Args:
         stack: of apps.
         versions: finds and publishes versions.
+        past_stack: makes versions where the stack may follow.
         functions: Lambda.
     """
 
-    def __init__(self, stack: AppStack, versions: ReleaseVersions, functions: Functions) -> None:
+    def __init__(self, stack: AppStack, versions: ReleaseVersions, past_stack: PastStack, functions: Functions) -> None:
         self._stack = stack
         self._versions = versions
+        self._past_stack = past_stack
         self._functions = functions
 
     def expand(self, bundle: Bundle, context: DeployContext) -> ExpandedStack:
-        """Bring about all of a release that leads nobody to it, beside what is live.
+        """Bring about all of a release that leads nobody to it, beside what is live; past the stack, if that is enough.
 
         Raises:
             AppError: that failed, and the stack is as it was.
@@ -74,7 +79,10 @@ class Switchover:
         template = expanded(standing.template if standing else None, wanted)
         if standing:
             _require_same_names(standing.template, wanted)
-            self._stack.undo_drift(standing, wanted, log)
+            versions = self._past_stack.versions(standing, wanted, log)
+            if versions is not None:
+                return replace(self.found(standing, wanted), past_stack=versions)
+            self._stack.undo_drift(standing.stack, standing.template, wanted, log)
             if template == standing.template:
                 return self._expanded(standing.stack, standing.resources, wanted)
         values = standing.stack.parameters if standing else {}
@@ -86,6 +94,9 @@ class Switchover:
         """Return the version of each function of a release; publish those that there are not."""
         versions = {}
         for name in sorted(found.functions, key=lambda one: (one == bundle.main, one)):
+            if found.past_stack is not None:
+                versions[name] = found.past_stack[name]
+                continue
             release = pointers.release_of(bundle.template, name)
             assert release is not None  # noqa: S101 - the gate lets no other pass
             versions[name] = self._versions.publish(found.functions[name], release)
@@ -106,7 +117,7 @@ class Switchover:
                 continue
             before = found.live[name].version
             if said.get(name) == version:
-                log(f"the alias {ALIAS} of {name} was moved by hand to {before}; it is moved to {version}")
+                log(f"the alias {ALIAS} of {name} is at version {before}, which is not live; it is moved to {version}")
             else:
                 log(f"{name}: version {version} takes the traffic of version {before}")
             self._functions.point(found.functions[name], ALIAS, version)
@@ -117,10 +128,15 @@ class Switchover:
         """Bring the stack in line with the release, whose versions are live: routes and triggers come, others go.
 
         Raises:
-            AppError: that failed; the stack is expanded again, with the aliases at the versions before.
+            AppError: that failed; the stack is as before, with the aliases at the versions before.
         """
         values = pointers.parameters(versions)
-        return self._stack.update(bundle.app, bundle.template, values, context.log, context.warn, live=bool(found.live))
+        result = self._stack.update(
+            bundle.app, bundle.template, values, context.log, context.warn, live=bool(found.live)
+        )
+        if found.past_stack is not None:  # CloudFormation compares templates, and may have seen nothing to do
+            self._stack.undo_drift(result.stack, bundle.template, bundle.template, context.log)
+        return result
 
     def known(self, template: Template, resources: Mapping[str, str]) -> dict[str, str] | None:
         """Return the versions that a release has published, by logical id; None unless all are there.
@@ -141,7 +157,10 @@ class Switchover:
 
     def found(self, standing: Standing, wanted: Template) -> ExpandedStack:
         """Return what a stack has of a release, all of whose functions it has."""
-        return self._expanded(standing.stack, standing.resources, wanted)
+        own = {it.name: it for it in standing.functions}
+        functions = {name: standing.resources[name] for name in pointers.functions(wanted)}
+        live = {name: alias for name in functions if name in own and (alias := own[name].alias)}
+        return ExpandedStack(standing.stack, changed=False, functions=functions, live=live)
 
     def _aliases(self, functions: Mapping[str, str], resources: Mapping[str, str]) -> Iterator[tuple[str, Alias]]:
         for name, function in functions.items():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from auto_lambda.aws.lambda_ import Functions, State
+from auto_lambda.aws.lambda_ import Functions, Published, State
 from worker.bundle.pointers import RELEASE_VARIABLE, FunctionRelease
 
 
@@ -38,7 +38,7 @@ class ReleaseVersions:
             ChangedMeanwhile: the function is of something else.
         """
         latest = self._functions.state(function)
-        if latest is None or not _is_of(latest, release):
+        if latest is None or not is_of(latest, release):
             raise ChangedMeanwhile(f"{function} has other code or another release than its stack says")
         return self._newest(function, release, latest.settings) or self._functions.publish(function, latest)
 
@@ -53,10 +53,7 @@ class ReleaseVersions:
         found = [
             int(it.version)
             for it in self._functions.versions.of_function(function)
-            if it.version.isdecimal()
-            and (it.variables or {}).get(RELEASE_VARIABLE) == release.stamp
-            and it.code_sha256 == release.code_sha256
-            and (settings is None or it.settings == settings)
+            if it.version.isdecimal() and is_of(it, release) and (settings is None or it.settings == settings)
         ]
         return str(max(found)) if found else None
 
@@ -74,6 +71,7 @@ def _comparable(settings: Mapping[str, Any]) -> dict[str, Any]:
     return {**settings, "Layers": layers}
 
 
-def _is_of(latest: State, release: FunctionRelease) -> bool:
-    variables = latest.settings.get("Environment", {}).get("Variables", {})
-    return latest.code_sha256 == release.code_sha256 and variables.get(RELEASE_VARIABLE) == release.stamp
+def is_of(one: State | Published, release: FunctionRelease) -> bool:
+    """Tell whether a function or version is of a release, by its stamp and its code."""
+    variables = one.settings.get("Environment", {}).get("Variables", {})
+    return one.code_sha256 == release.code_sha256 and variables.get(RELEASE_VARIABLE) == release.stamp

@@ -3,10 +3,12 @@ from __future__ import annotations
 import io
 import zipfile
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any, cast
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
 from auto_lambda.aws.lambda_ import Alias, Functions, State, Versions
@@ -68,6 +70,33 @@ def test_state_and_new_code(client: Any, aws_client: Callable[[str], Any]) -> No
     assert after
     assert after.code_sha256 != before.code_sha256
     assert functions.state("nobody") is None
+
+
+def test_settings_and_code_become_a_version_if_the_function_is_what_was_seen(client: Any, aws_client: Any) -> None:
+    functions = Functions(client)
+    seen = functions.settled("echo")
+    aws_client("s3").create_bucket(Bucket="code")
+    aws_client("s3").put_object(Bucket="code", Key="new.zip", Body=zipped(CODE + "# published"))
+    configured = functions.configure("echo", {"MemorySize": 256}, seen)
+    version, made = functions.publish_code("echo", "code", "new.zip", configured)
+    assert (made.ready, made.settings) == (True, {**seen.settings, "MemorySize": 256})
+    assert functions.state(f"echo:{version}") == made
+    latest = functions.state("echo")
+    assert latest
+    assert latest.code_sha256 == made.code_sha256 != seen.code_sha256
+    with pytest.raises(ClientError, match="RevisionId"):
+        functions.configure("echo", {"MemorySize": 128}, seen)
+    with pytest.raises(ClientError, match="RevisionId"):
+        functions.publish_code("echo", "code", "new.zip", seen)
+
+
+def test_an_update_that_does_not_end_is_not_waited_for_forever() -> None:
+    told = {"CodeSha256": "", "LastUpdateStatus": "InProgress"}
+    client: Any = SimpleNamespace(get_function_configuration=lambda **_: told)
+    slept: list[float] = []
+    with pytest.raises(TimeoutError, match="echo is still being updated"):
+        Functions(client, sleep=slept.append).settled("echo")
+    assert sum(slept) == pytest.approx(300, abs=5)
 
 
 @pytest.mark.parametrize(

@@ -169,7 +169,7 @@ def test_drifted_settings_are_set_back_before_they_are_published(world: World) -
     found = world.lambda_.get_function_configuration(FunctionName=second.function, Qualifier="live")
     assert (found["Timeout"], found["MemorySize"]) == (3, 128)
     assert ask(second.url).startswith("white")
-    assert "settings of Api were changed by hand: Timeout, MemorySize, Environment; they are set back" in world.said
+    assert "Environment, MemorySize, Timeout of Api is not the released one; it is replaced" in world.said
 
 
 def test_drifted_settings_are_set_back_by_the_same_drop(world: World) -> None:
@@ -188,7 +188,7 @@ def test_an_alias_that_was_moved_by_hand_is_moved_back(world: World) -> None:
     again = world.deploy(other, other.template_key)
     assert (world.live(function), again.changed) == ("2", False)
     assert ask(second.url).startswith("green")
-    assert "the alias live of Api was moved by hand to 1; it is moved to 2" in world.said
+    assert "the alias live of Api is at version 1, which is not live; it is moved to 2" in world.said
 
 
 @pytest.mark.parametrize("what", ["function", "alias"])

@@ -12,8 +12,8 @@ import pytest
 from drafts import Maker
 
 from auto_lambda.aws.cloudformation import Stack
-from auto_lambda.aws.lambda_ import Alias, State
-from worker.deploy.switch.drift import Drift
+from auto_lambda.aws.lambda_ import Alias, Published, State
+from worker.deploy.switch.drift import Drift, missing
 
 TAGS = {"auto-lambda:app": "shop", "auto-lambda:stage": "dev"}
 VICTIMS = {"auto-lambda:app": "bank", "auto-lambda:stage": "prod"}
@@ -39,12 +39,20 @@ class Aws:
     def resources(self, _: str) -> dict[str, str]:
         return self.listed
 
-    def tags(self, _: str) -> dict[str, str] | None:
-        return self.tagged
+    def look(self, function: str) -> tuple[State, dict[str, str]] | None:
+        return None if self.tagged is None else (self.state(function), self.tagged)
 
-    def state(self, function: str) -> State | None:
+    def state(self, function: str) -> State:
         released = function.rpartition(":")[2].isdecimal()
         return State("Active", "Successful", "", "released" if released else "changed", SETTINGS)
+
+    @property
+    def versions(self) -> Aws:
+        return self
+
+    def of_function(self, function: str) -> list[Published]:
+        state = self.state(f"{function}:7")
+        return [Published("7", (), None, state.code_sha256, state.settings)]
 
     def alias(self, _: str, __: str) -> Alias:
         return Alias("1", weighted=False)
@@ -61,7 +69,7 @@ def repaired(
 ) -> list[tuple[Any, ...]]:
     aws, stack = Aws(resources, tags), replace(STACK, parameters=parameters or {})
     drift = Drift(aws, aws)  # type: ignore[arg-type]
-    drift.missing(stack)
+    missing(drift.look(stack, resources))
     drift.undo(stack, BUNDLE.template, BUNDLE.template, lambda _: None)
     return aws.written
 

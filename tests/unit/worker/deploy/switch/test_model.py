@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
 import pytest
-from drafts import HELLO, Maker, rest_template
+from drafts import HELLO, Maker, resource, rest_template
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from simulated_aws import Killed, Misled, SimulatedFunctions, SimulatedStacks, SimulatedStore, World
+from simulated_aws import Killed, Misled, SimulatedFunctions, SimulatedStacks, SimulatedStore, World, state_of
 
 from auto_lambda.aws.cloudformation import DeployResult
 from auto_lambda.errors import AppError
@@ -26,8 +26,11 @@ from worker.deploy.switch.switchover import ExpandedStack
 from worker.model import Bundle
 from worker.outcome import Failed
 
-FAULTS = st.dictionaries(st.integers(1, 9), st.sampled_from(["die before", "die after", "roll back"]), max_size=4)
-DROPS = st.lists(st.tuples(st.sampled_from(["white", "black", "routes", "bad"]), FAULTS), min_size=1, max_size=4)
+CODE = {"white", "black", "bad"}
+KINDS = [*sorted(CODE), "slow", "routes", "queue", "bad queue"]
+FAULT = st.sampled_from(["die before", "die after", "refuse", "roll back"])
+FAULTS = st.dictionaries(st.integers(1, 9), FAULT, max_size=4)
+DROPS = st.lists(st.tuples(st.sampled_from(KINDS), FAULTS), min_size=1, max_size=4)
 
 
 @cache
@@ -37,35 +40,66 @@ def maker() -> Maker:
 
 @cache
 def bundle(kind: str) -> Bundle:
-    template = rest_template()
-    if kind == "routes":
-        template["Resources"]["Rest"]["Properties"]["Body"]["info"]["version"] = "2"
+    """A release. One with a queue needs more than calls to Lambda before it is live."""
+    template = rest_template(Timeout=7) if kind == "slow" else rest_template()
+    if kind not in CODE:
+        template["Resources"]["Rest"]["Properties"]["Body"]["info"]["version"] = kind
+    if "queue" in kind:
+        template["Resources"]["Queue"] = resource("SQS::Queue")
     return maker().bundle(template, HELLO.replace('"white"', f'"{kind}"'))
 
 
-class StackFirst(Deployer):
-    """The twin: brings the stack in line with versions that nobody has asked."""
+def stack_first(deployer: Deployer) -> None:
+    """A twin: bring the stack in line with versions that nobody has asked."""
+    rollout = deployer._rollout
+    lead = rollout.lead
 
-    def _switched(self, bundle: Bundle, found: ExpandedStack, context: DeployContext) -> DeployResult:
-        versions = self._switchover.publish(bundle, found, context.log)
-        self._switchover.front(bundle, found, versions, context)
-        return super()._switched(bundle, found, context)
+    def led(bundle: Bundle, found: ExpandedStack, context: DeployContext) -> DeployResult:
+        versions = rollout._switchover.publish(bundle, found, context.log)
+        rollout._switchover.front(bundle, found, versions, context)
+        return lead(bundle, found, context)
+
+    rollout.lead = led  # type: ignore[method-assign]
 
 
-def deployer(world: World, kind: type[Deployer] = Deployer) -> Deployer:
+def switched_at_once(deployer: Deployer) -> None:
+    """A twin: lead users to what was made past the stack before it is asked."""
+    switchover = deployer._rollout._switchover
+    expand = switchover.expand
+
+    def expanded(bundle: Bundle, context: DeployContext) -> ExpandedStack:
+        found = expand(bundle, context)
+        if found.past_stack:
+            switchover.switch(found, found.past_stack, context.log)
+        return found
+
+    switchover.expand = expanded  # type: ignore[method-assign]
+
+
+def never_settled(deployer: Deployer) -> None:
+    """A twin: rely on CloudFormation to set back what it has not changed."""
+    deployer._stack.settle = lambda *_: None  # type: ignore[method-assign]
+    deployer._stack.undo_drift = lambda *_: None  # type: ignore[method-assign]
+
+
+Spoil = Callable[[Deployer], None]
+
+
+def deployer(world: World, spoil: Spoil) -> Deployer:
     stacks = SimulatedStacks(world, json.loads)
     store, functions = SimulatedStore(world), SimulatedFunctions(world)
-    made = kind(store, stacks, functions, maker().surroundings, sleep=lambda _: None)  # type: ignore[arg-type]
+    made = Deployer(store, stacks, functions, maker().surroundings, sleep=lambda _: None)  # type: ignore[arg-type]
     made._verifier.verify = lambda *_: None  # type: ignore[method-assign]
+    spoil(made)
     return made
 
 
 class Worker:
     """Drops releases as the pipeline does: whoever takes over knows how a release has failed."""
 
-    def __init__(self, world: World, kind: type[Deployer]) -> None:
+    def __init__(self, world: World, spoil: Spoil) -> None:
         self._world = world
-        self._deployer = deployer(world, kind)
+        self._deployer = deployer(world, spoil)
         self.live: Bundle | None = None
 
     def drop(self, wanted: Bundle) -> None:
@@ -94,12 +128,12 @@ class Worker:
             return
 
 
-def play(drops: list[tuple[str, dict[int, str]]], kind: type[Deployer] = Deployer) -> None:
+def play(drops: list[tuple[str, dict[int, str]]], spoil: Spoil = lambda _: None) -> World:
     world = World()
-    release = pointers.release_of(bundle("bad").template, "Api")
-    assert release
-    world.bad.add(release.code_sha256)
-    worker = Worker(world, kind)
+    for release in (pointers.release_of(bundle(kind).template, "Api") for kind in ("bad", "bad queue")):
+        assert release
+        world.bad.add(release.code_sha256)
+    worker = Worker(world, spoil)
     for name, faults in drops:
         world.faults = {world.changes + at: fault for at, fault in faults.items()}
         worker.drop(bundle(name))
@@ -113,6 +147,12 @@ def play(drops: list[tuple[str, dict[int, str]]], kind: type[Deployer] = Deploye
     assert world.stack
     assert world.stack.parameters["AutoLambdaVersionApi"] == world.alias
     assert world.template == bundle("black").template
+    assert in_line(world), "what the function is now is what the stack says"
+    return world
+
+
+def in_line(world: World) -> bool:
+    return bool(world.template and world.latest == state_of(world.template["Resources"]["Api"]["Properties"]))
 
 
 def serves(world: World, wanted: Bundle) -> bool:
@@ -129,6 +169,24 @@ def test_users_get_only_what_has_answered(drops: list[tuple[str, dict[int, str]]
     play(drops)
 
 
-def test_the_twin_is_caught() -> None:
+@pytest.mark.parametrize("spoil", [stack_first, switched_at_once])
+def test_twins_that_lead_users_to_what_has_not_answered_are_caught(spoil: Spoil) -> None:
     with pytest.raises(Misled):
-        play([("white", {}), ("bad", {})], StackFirst)
+        play([("white", {}), ("bad", {})], spoil)
+
+
+def test_a_twin_that_leaves_it_to_cloudformation_to_set_a_function_back_is_caught() -> None:
+    """The stack has the template of black already when black is dropped again: it compares no functions."""
+    play([("black", {}), ("bad", {})])
+    with pytest.raises(AssertionError, match="is what the stack says"):
+        play([("black", {}), ("bad", {})], never_settled)
+
+
+def test_a_change_of_code_needs_no_update_of_the_stack_before_it_is_live() -> None:
+    world = play([("white", {})])
+    assert world.told[-4:] == ["configure", "publish_code", "point", "deploy"]
+
+
+def test_a_release_whose_version_exists_is_live_by_one_call() -> None:
+    world = play([("black", {}), ("white", {})])
+    assert world.told[-2:] == ["point", "deploy"]

@@ -6,11 +6,9 @@ from typing import Any
 
 import pytest
 from deployments import CRASH, World, ask
-from drafts import HELLO
+from drafts import resource, rest_template
 
 from auto_lambda.errors import AppError, Code
-
-BLACK = HELLO.replace('"white"', '"black"')
 
 
 class Killed(BaseException):
@@ -35,15 +33,24 @@ def kill(world: World, monkeypatch: pytest.MonkeyPatch, call: str, nth: int, *, 
     monkeypatch.setattr(client, name, dying)
 
 
-@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-@pytest.mark.parametrize("nth", [1, 2])
+STACK, CODE, SETTINGS = "execute_change_set", "update_function_code", "update_function_configuration"
+
+
+@pytest.mark.parametrize(
+    ("call", "nth", "after"),
+    [(STACK, 1, True), (STACK, 2, False), (SETTINGS, 1, True), (CODE, 1, True), (CODE, 2, False), (SETTINGS, 2, False)],
+)
 def test_one_who_dies_while_an_unhealthy_release_is_taken_away(
-    world: World, monkeypatch: pytest.MonkeyPatch, nth: int, after: bool
+    world: World, monkeypatch: pytest.MonkeyPatch, call: str, nth: int, after: bool
 ) -> None:
-    before, broken = world.make.bundle(), world.make.bundle(code=CRASH)
+    """The second call of each kind goes back. A release with a queue goes by the stack, one without past it."""
+    template = rest_template()
+    if call == STACK:
+        template["Resources"]["Queue"] = resource("SQS::Queue")
+    before, broken = world.make.bundle(), world.make.bundle(template, CRASH)
     first = world.deploy(before)
     with monkeypatch.context() as patched:
-        kill(world, patched, "cloudformation:execute_change_set", nth, after=after)
+        kill(world, patched, f"{'cloudformation' if call == STACK else 'lambda'}:{call}", nth, after=after)
         with pytest.raises(Killed):
             world.deploy(broken, before.template_key)
     known = AppError(Code.UNHEALTHY, "it failed", hint="") if nth == 2 else None
@@ -54,3 +61,6 @@ def test_one_who_dies_while_an_unhealthy_release_is_taken_away(
     assert (world.live(first.function), world.restored.version) == ("1", "1")
     assert ask(first.url).startswith("white")
     assert world.versions(first.function) == ["1", "2"]
+    latest, live = (world.lambda_.get_function_configuration(FunctionName=first.function, **more)
+                    for more in ({}, {"Qualifier": "1"}))  # fmt: skip
+    assert (latest["CodeSha256"], latest["Environment"]) == (live["CodeSha256"], live["Environment"])
