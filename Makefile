@@ -22,7 +22,9 @@ demo-ecs: setup ## push an image and watch ECS services follow; an alarm raises 
 demo-flex: setup ## watch an app move to Fargate and back, twice, under steady load; no request fails
 	@$(BIN)/auto-lambda flex demo
 
-test: setup lint types unit machine e2e ## all checks and tests, 22 to 30 minutes on two cores
+test: setup ## all checks and tests, 22 to 30 minutes on two cores
+	@$(MAKE) --no-print-directory --jobs=2 types lint machine
+	@$(MAKE) --no-print-directory unit e2e
 
 unit: setup ## the tests of each module, two at a time
 	$(BIN)/pytest tests/unit -n 2 --dist loadfile
@@ -43,8 +45,9 @@ ami: setup ## build the machine image on AWS and publish it; ARGS="--architectur
 browser: ## install the browser in which the console is tested
 	@scripts/test-tools.sh --browser
 
-e2e: setup browser ## the end-to-end tests, on the embedded AWS, two at a time
-	$(BIN)/pytest tests/e2e -n 2 --dist loadgroup
+# They wait for a good part of their time: for clocks, for queues, for load.
+e2e: setup browser ## the end-to-end tests, on the embedded AWS, three at a time
+	$(BIN)/pytest tests/e2e -n 3 --dist loadgroup
 
 e2e-aws: setup ## prove on an AWS account what only an account can show, and remove it again; costs money. ARGS="--list" first
 	@$(BIN)/python tests/aws $(ARGS)

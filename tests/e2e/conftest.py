@@ -1,6 +1,6 @@
 """One stack for most end-to-end tests; what takes long is dropped at its start, so that it builds while others test.
 
-Two processes run the tests: all that share a stack are for the same one, so that there is one of each.
+Several processes run the tests: all that share a stack are for the same one, so that there is one of each.
 """
 
 from __future__ import annotations
