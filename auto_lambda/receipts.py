@@ -18,6 +18,10 @@ from auto_lambda.model import Commit, Dropper, GuessedSettings, Proof, Traffic
 SCHEMA = 1
 MAX_LINES = 200
 """Permissions that a receipt lists at most."""
+MAX_BYTES = 2_000_000
+"""Bytes of a receipt that are read at most: somebody else may have written it."""
+UNPUBLISHED = "$LATEST"
+"""In place of a version's number: the function that a failed first release has left, to which nothing leads."""
 _MOST_USD = 1e9  # a month; more is no price
 Status = Literal["queued", "building", "deploying", "live", "failed", "superseded", "delayed"]
 Step = Literal["fetch", "unpack", "inspect", "build", "compile", "prove", "deploy", "verify"]
@@ -168,6 +172,14 @@ class Receipt:
         """Of a removal: whether the app was removed from AWS."""
         known = self.stored is None or "serving" in self.stored
         return self.status == "superseded" and known and self.serving is None
+
+    @property
+    def live(self) -> Serving | None:
+        """The release that users get: `serving`, unless that is what a first release has left when it failed."""
+        if self.serving is None or self.status != "failed":
+            return self.serving
+        own = self.serving.object_version is not None and self.serving.object_version == self.object_version
+        return None if own or self.serving.version == UNPUBLISHED else self.serving
 
     @property
     def subject(self) -> str:

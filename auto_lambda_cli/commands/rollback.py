@@ -41,7 +41,7 @@ def rollback(
                 else release_named(services, app, to)
             )
             drops.key_of(store, target.bucket, app, version)
-            tell(f"{app}: from {named(receipt.serving if receipt else None)} back to zip {version} -> {target}")
+            tell(f"{app}: from {named(receipt.live if receipt else None)} back to zip {version} -> {target}")
             if dry_run:
                 return Exit.OK
             dropped = drops.again(store, target.bucket, app, version)

@@ -82,8 +82,8 @@ def _cells(entry: drops.Entry) -> tuple[str, ...]:
 
 
 def _what(receipt: Receipt) -> str:
-    serving = receipt.serving
-    where = one_line((serving and (serving.url or serving.function)) or receipt.url or receipt.function or "")
+    live = receipt.live or (receipt if receipt.serving is None else None)
+    where = one_line((live.url or live.function or "") if live else "")
     if error := receipt.error:
         why = textwrap.shorten(one_line(f"{error.code}: {error.message}"), _LONGEST, placeholder=" ...")
         return f"{why} (still live: {where})" if where else why

@@ -50,8 +50,9 @@ class ListedApp:
     @property
     def url(self) -> str | None:
         """The URL that serves now."""
-        serving = self.receipt.serving if self.receipt else None
-        return (serving and serving.url) or (self.receipt.url if self.receipt else None)
+        if self.receipt is None or self.receipt.serving is None:
+            return self.receipt.url if self.receipt else None
+        return self.receipt.live.url if self.receipt.live else None
 
 
 @dataclass(frozen=True, slots=True)

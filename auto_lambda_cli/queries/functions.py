@@ -74,7 +74,7 @@ def _of_receipt(services: Services, app: App, name: str | None, why: Unknown) ->
     if name is not None:
         raise NoSuchFunction(f"the functions of {app} cannot be listed: {why.reason}")
     _, receipt = drops.latest(services.store, services.bucket, app)
-    serving = receipt.serving if receipt else None
+    serving = receipt.live if receipt else None
     if serving is None or serving.function is None:
         raise NoSuchFunction(f"{app} is not live: it has no function")
     return FunctionAlias(serving.function, f"{serving.function}:live", main=True)

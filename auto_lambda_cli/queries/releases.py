@@ -173,7 +173,7 @@ def _merged(
 
 
 def _with_serving(found: Mapping[str, ListedRelease], receipt: Receipt | None) -> dict[str, ListedRelease]:
-    serving: Serving | None = receipt.serving if receipt else None
+    serving: Serving | None = receipt.live if receipt else None
     version = serving.object_version if serving else None
     if serving is None or version is None:
         return dict(found)

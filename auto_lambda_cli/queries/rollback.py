@@ -36,7 +36,7 @@ def predecessor(app: App, receipt: Receipt | None, waiting: str | None) -> str:
     Raises:
         RollbackUnclear: there is none, or it is not clear that it is meant.
     """
-    serving = receipt.serving if receipt else None
+    serving = receipt.live if receipt else None
     if receipt is None or not serving:
         raise RollbackUnclear(f"{app} is not live: there is nothing to roll back.", live=False)
     if not serving.object_version:

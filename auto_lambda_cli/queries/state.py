@@ -146,7 +146,7 @@ def live_state(
         recorded: what the ledger says is live.
         attempts: the newest ones, the latest first.
     """
-    serving = receipt.serving if receipt else None
+    serving = receipt.live if receipt else None
     if receipt is None or serving is None:
         return None
     own = receipt.status == "live" and receipt.object_version == serving.object_version

@@ -15,6 +15,7 @@ from auto_lambda.aws.urls import callable_url
 from auto_lambda.errors import AppError, Code
 from auto_lambda.keys import App
 from auto_lambda.model import BucketNotification, BuildLog, Template
+from auto_lambda.receipts import UNPUBLISHED
 from worker.bundle import release
 from worker.bundle.domains import DOMAIN_OUTPUT
 from worker.bundle.pointers import ALIAS, pointed
@@ -329,7 +330,7 @@ class Deployer:
         return Deployment(
             stack=result.stack.name,
             function=outputs["AutoLambdaFunction"],
-            version=outputs.get("AutoLambdaVersion", "$LATEST"),  # as long as nothing leads to it
+            version=outputs.get("AutoLambdaVersion", UNPUBLISHED),
             alias=ALIAS,
             url=callable_url(url, self._target.endpoint) if url else None,
             template_key=template_key,

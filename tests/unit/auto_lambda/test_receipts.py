@@ -66,6 +66,21 @@ def test_fields_of_any_kind_are_read_as_far_as_they_make_sense(fields: dict[str,
     json.dumps(receipt.as_json())
 
 
+@pytest.mark.parametrize(
+    ("status", "of", "number", "live"),
+    [
+        ("live", "v2", "2", True), ("failed", "v1", "1", True), ("building", "v1", "1", True),
+        ("failed", None, "1", True),  # of a bucket without versions
+        ("failed", "v2", "1", False),  # of a stack that an earlier pipeline has made
+        ("failed", None, "$LATEST", False), ("failed", "v2", "$LATEST", False), ("failed", "v1", "$LATEST", False),
+    ],
+)  # fmt: skip
+def test_what_a_failed_first_release_has_left_is_not_live(status: str, of: str | None, number: str, live: bool) -> None:
+    serving = {"url": None, "function": "shop-dev", "version": number, "upload": of}
+    receipt = Receipt.from_json({"status": status, "upload": {"version": "v2"}, "serving": serving})
+    assert (receipt.live is not None) == live
+
+
 def test_only_a_receipt_that_says_so_tells_of_a_removal() -> None:
     assert Receipt.from_json({"status": "superseded", "serving": None}).undeployed
     assert not Receipt.from_json({"status": "superseded"}).undeployed

@@ -7,7 +7,10 @@ from botocore.exceptions import ClientError
 from commands import BUCKET
 from seen_pipeline import ANNA, NOON, SHOP, SeenPipeline
 
+from auto_lambda_cli.queries.apps import apps
 from auto_lambda_cli.queries.parts import Unknown, ask
+from auto_lambda_cli.queries.releases import releases
+from auto_lambda_cli.queries.rollback import RollbackUnclear, roll_back
 from auto_lambda_cli.queries.services import Services
 from auto_lambda_cli.queries.state import state
 
@@ -41,6 +44,19 @@ def test_what_failed_beside_what_still_serves(pipeline: SeenPipeline, services: 
     assert seen.live.release == first
     (failure,) = seen.failures
     assert (failure.code, failure.message, failure.hint) == tuple(FAILED.values())
+
+
+def test_of_a_first_release_that_failed_nothing_is_live(pipeline: SeenPipeline, services: Services) -> None:
+    broken = pipeline.drop()
+    serving = {"url": "https://shop.example/", "function": "shop-dev", "version": "$LATEST", "upload": broken}
+    upload = {"key": SHOP.key, "version": broken}
+    pipeline.tell(status="failed", step="verify", upload=upload, serving=serving, error=FAILED)
+    assert state(services, SHOP).live is None
+    assert not any(one.live for one in releases(services, SHOP).listed)
+    (app,) = apps(services).listed
+    assert app.url is None
+    with pytest.raises(RollbackUnclear, match="not live"):
+        roll_back(services, SHOP, None)
 
 
 def test_a_zip_that_no_worker_has_yet_is_under_way(pipeline: SeenPipeline, services: Services) -> None:
