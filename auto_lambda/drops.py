@@ -17,7 +17,7 @@ from botocore.exceptions import ClientError
 from auto_lambda import keys
 from auto_lambda.aws.s3 import Head, ObjectMissing, ObjectStore, denied
 from auto_lambda.model import Commit
-from auto_lambda.receipts import MalformedReceipt, Receipt
+from auto_lambda.receipts import MAX_BYTES, MalformedReceipt, Receipt
 
 T = TypeVar("T")
 _NEVER = datetime.min.replace(tzinfo=UTC)
@@ -29,8 +29,8 @@ class ReceiptStore(Protocol):
     def list(self, bucket: str, prefix: str) -> Iterable[Head]:
         """List every object below a prefix."""
 
-    def get(self, bucket: str, key: str) -> bytes:
-        """Read one of them; raises `ObjectMissing`."""
+    def get_start(self, bucket: str, key: str, at_most: int) -> bytes:
+        """Read the first bytes of one of them; raises `ObjectMissing`."""
 
 
 class TimedOut(Exception):
@@ -223,7 +223,8 @@ def read(store: ReceiptStore, bucket: str, key: str) -> Receipt | None:
     Whose it is says the key alone: a receipt that somebody has written may name another app.
     """
     try:
-        receipt = Receipt.from_text(store.get(bucket, keys.receipt_key(key)))
+        # Cut off, it is no JSON any more.
+        receipt = Receipt.from_text(store.get_start(bucket, keys.receipt_key(key), MAX_BYTES))
     except (ObjectMissing, MalformedReceipt):
         return None
     return replace(receipt, **_whose(key), stored={**(receipt.stored or {}), **_whose(key)})

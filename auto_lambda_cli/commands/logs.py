@@ -9,10 +9,11 @@ from typing import Annotated
 import typer
 
 from auto_lambda import drops, keys
-from auto_lambda.aws.s3 import ObjectMissing, ObjectStore
+from auto_lambda.aws.s3 import ObjectStore
 from auto_lambda_cli.commands.apps.common import Name, Stage
 from auto_lambda_cli.exits import Exit, leave, plain_errors, say, tell
 from auto_lambda_cli.options import Bucket, Local
+from auto_lambda_cli.queries.log_tail import LogTail
 from auto_lambda_cli.target import app_named, choose
 
 
@@ -77,11 +78,12 @@ def print_log(
     store: ObjectStore, bucket: str, app: keys.App, *, follow: bool, sleep: Callable[[float], None] = time.sleep
 ) -> int:
     """Print to stdout, and return exit code 1 if there is no log, else 0."""
-    log = GrowingLog(store, bucket)
+    log: LogTail | None = None
     while True:
         key, receipt = drops.latest(store, bucket, app)  # first, so that a final receipt comes with its whole log
-        if more := log.more(key):
-            say(more, nl=False)
+        if log is None or log.key != keys.log_key(key):
+            log = LogTail(store, bucket, keys.log_key(key), whole=True)
+        _print_added(log)
         if not log.found and not follow:
             tell(f"{app} has no log" + ("" if receipt else ": nothing was uploaded, or no worker has received it yet"))
             return Exit.FAILED
@@ -90,35 +92,9 @@ def print_log(
         sleep(0.5)
 
 
-class GrowingLog:
-    """A log that a worker writes anew each time that it grows; it is only read if it has changed.
-
-    Attributes:
-        found: whether there is a log.
-    """
-
-    def __init__(self, store: ObjectStore, bucket: str) -> None:
-        self._store = store
-        self._bucket = bucket
-        self._etag: str | None = None
-        self._text = ""
-        self.found = False
-
-    def more(self, upload_key: str) -> str:
-        """Return what was added since the last call."""
-        key = keys.log_key(upload_key)
-        try:
-            head = self._store.head(self._bucket, key)
-            if self.found and head.etag == self._etag:
-                return ""
-            text = self._store.get(self._bucket, key).decode(errors="replace")
-        except ObjectMissing:
-            return ""
-        more = added(self._text, text) if self.found else text
-        self._etag, self._text, self.found = head.etag, text, True
-        return more
-
-
-def added(before: str, now: str) -> str:
-    """Return what to print after ``before``: the rest, or all of it if another deployment has begun."""
-    return now[len(before) :] if now.startswith(before) else f"\n{now}"
+def _print_added(log: LogTail) -> None:
+    while True:
+        again = log.found
+        if (grown := log.look()) is None:
+            return
+        say(("\n" if grown.reset and again else "") + grown.text, nl=False)

@@ -35,13 +35,20 @@ class LogTail:
         bucket: it is in.
         key: of it.
         most: bytes that are read at once.
+        whole: whether every byte is wanted, in as many looks as that takes; else only the end of it.
+
+    Attributes:
+        key: of the object.
+        found: whether the object was there.
     """
 
-    def __init__(self, store: ObjectStore, bucket: str, key: str, most: int = MOST) -> None:
+    def __init__(self, store: ObjectStore, bucket: str, key: str, most: int = MOST, *, whole: bool = False) -> None:
         self._store = store
         self._bucket = bucket
-        self._key = key
+        self.key = key
         self._most = most
+        self._all = whole
+        self.found = False
         self._etag: str | None = None
         self._end = 0
         self._mark = b""
@@ -50,12 +57,12 @@ class LogTail:
     def look(self, *, anew: bool = False) -> Grown | None:
         """Return what was added since the last look; None if nothing was. ``anew``: all of it, in any case."""
         try:
-            head = self._store.head(self._bucket, self._key)
-            if head.etag == self._etag and not anew:
+            head = self._store.head(self._bucket, self.key)
+            if head.etag == self._etag and self._end >= head.size and not anew:
                 return None
             grown = None if anew or not self._end else self._added(head.size)
-            grown = grown or self._whole(head.size)
-            self._etag = head.etag
+            grown = grown or self._anew(head.size)
+            self._etag, self.found = head.etag, True
         except ObjectMissing:
             told, self._etag, self._end = self._etag, None, 0
             return Grown("", reset=True) if told or anew else None
@@ -64,18 +71,18 @@ class LogTail:
     def _added(self, size: int) -> Grown | None:
         """Return what was added; None if the object is another one, or has grown too much."""
         start = self._end - len(self._mark)
-        if not 0 <= size - self._end <= self._most:
+        if size < self._end or (size - self._end > self._most and not self._all):
             return None
-        data = self._store.get_part(self._bucket, self._key, start, len(self._mark) + self._most)
+        data = self._store.get_part(self._bucket, self.key, start, len(self._mark) + self._most)
         if not data.startswith(self._mark):
             return None
         added = data[len(self._mark) :]
         self._remember(self._end + len(added), data)
         return Grown(self._decoder.decode(added))
 
-    def _whole(self, size: int) -> Grown:
-        first = max(0, size - self._most)
-        data = self._store.get_part(self._bucket, self._key, first, self._most) if size else b""
+    def _anew(self, size: int) -> Grown:
+        first = 0 if self._all else max(0, size - self._most)
+        data = self._store.get_part(self._bucket, self.key, first, self._most) if size else b""
         self._remember(first + len(data), data)
         self._decoder.reset()
         begin = data.find(b"\n") + 1 if first else 0  # from the first whole line on

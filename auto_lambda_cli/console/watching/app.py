@@ -12,7 +12,7 @@ from auto_lambda_cli.console.problems import Problem
 from auto_lambda_cli.console.requests import PageRequest
 from auto_lambda_cli.console.routes.apps import app_parts
 from auto_lambda_cli.console.streams import StreamEvent
-from auto_lambda_cli.console.watching.log_tail import LogTail
+from auto_lambda_cli.queries.log_tail import LogTail
 
 _BUSY, _AT_REST = 1.0, 3.0  # seconds between two looks
 

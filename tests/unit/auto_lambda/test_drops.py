@@ -232,9 +232,9 @@ class OnlyItsOwnFolder(ObjectStore):
         self._check(key)
         return super().head(bucket, key, version)
 
-    def get(self, bucket: str, key: str) -> bytes:
+    def get_start(self, bucket: str, key: str, at_most: int) -> bytes:
         self._check(key)
-        return super().get(bucket, key)
+        return super().get_start(bucket, key, at_most)
 
 
 def test_rights_on_one_of_the_two_keys_are_enough(store: ObjectStore, zip_path: Path) -> None:
@@ -309,9 +309,9 @@ def test_only_keys_with_a_prefix_are_listed(store: ObjectStore, zip_path: Path) 
 class WithoutListBucket(ObjectStore):
     """S3 for somebody without ``s3:ListBucket``: what is missing is forbidden."""
 
-    def get(self, bucket: str, key: str) -> bytes:
+    def get_start(self, bucket: str, key: str, at_most: int) -> bytes:
         try:
-            return super().get(bucket, key)
+            return super().get_start(bucket, key, at_most)
         except ObjectMissing:
             raise ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "GetObject") from None
 
@@ -347,3 +347,13 @@ def test_the_key_says_whose_a_receipt_is(store: ObjectStore, key: str, whose: tu
     assert (receipt.app, receipt.stage) == whose
     stored = receipt.stored or {}
     assert (stored.get("app"), stored.get("stage")) == whose
+
+
+def test_of_a_receipt_without_end_no_more_is_read_than_a_receipt_has(
+    store: ObjectStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("auto_lambda.drops.MAX_BYTES", 1000)
+    for size, known in ((900, True), (1100, False)):
+        text = json.dumps({"status": "live", "url": "x" * size})
+        store.put(BUCKET, keys.receipt_key(SHOP.key), text.encode(), "application/json")
+        assert (drops.read(store, BUCKET, SHOP.key) is not None) == known

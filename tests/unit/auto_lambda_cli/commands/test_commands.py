@@ -255,20 +255,11 @@ def test_following_a_log_prints_what_is_added_and_ends_with_the_deployment(
     assert run("logs", "shop", "--follow").stdout == "one\ntwo\n"
 
 
-def test_a_log_that_has_not_grown_is_not_read_again(s3: Any) -> None:
-    s3.put_object(Bucket=BUCKET, Key="apps/dev/shop.log", Body=b"one\n")
-    reads = list[str]()
-
-    class Store(ObjectStore):
-        def get(self, bucket: str, key: str) -> bytes:
-            reads.append(key)
-            return super().get(bucket, key)
-
-    log = logs.GrowingLog(Store(s3), BUCKET)
-    assert [log.more("apps/dev/shop.zip") for _ in range(3)] == ["one\n", "", ""]
-    assert len(reads) == 1
-    s3.put_object(Bucket=BUCKET, Key="apps/dev/shop.log", Body=b"another deployment\n")
-    assert log.more("apps/dev/shop.zip") == "\nanother deployment\n"
+def test_a_large_log_is_printed_whole_and_read_in_parts(s3: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = "".join(f"line {number}\n" for number in range(150_000))
+    s3.put_object(Bucket=BUCKET, Key="apps/dev/shop.log", Body=whole.encode())
+    monkeypatch.setattr(ObjectStore, "get", lambda *_: pytest.fail("the log was read at once"))
+    assert run("logs", "shop").stdout == whole
 
 
 def test_the_version_is_told() -> None:

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from auto_lambda.aws.s3 import ObjectStore
-from auto_lambda_cli.console.watching.log_tail import LogTail
+from auto_lambda_cli.queries.log_tail import LogTail
 
 KEY = "apps/dev/shop.log"
 
@@ -79,6 +79,21 @@ def test_a_log_that_grows_by_much_is_told_from_its_end(s3: Any, tail: LogTail) -
     assert told
     assert told[1]
     assert len(told[0]) <= 1000
+
+
+def test_every_byte_of_a_large_log_is_told_to_who_wants_it(s3: Any) -> None:
+    tail = LogTail(ObjectStore(s3), BUCKET, KEY, most=1000, whole=True)
+    lines = "".join(f"line {number:05}\n" for number in range(1000))
+    assert tail.look() is None
+    assert not tail.found
+    for text in (lines, lines * 2):
+        write(s3, text)
+        told = list(iter(tail.look, None))
+        assert all(len(grown.text) <= 1000 for grown in told if grown)
+        assert [grown.reset for grown in told if grown][1:] == [False] * (len(told) - 1)
+        assert "".join(grown.text for grown in told if grown) == lines
+    write(s3, "another deployment\n")
+    assert looked(tail) == ("another deployment\n", True, 0)
 
 
 def test_a_character_that_comes_in_two_parts_is_whole(s3: Any, tail: LogTail) -> None:
