@@ -57,7 +57,8 @@ def up(
             else:
                 say(json.dumps(stack.pipeline.ready_line()))
             tell(f"example apps: {examples_folder()}")
-            tell(f"the console, for your browser: {stack.pipeline.console}")
+            if stack.pipeline.console:
+                tell(f"the console, for your browser: {stack.pipeline.console}")
             tell("ready; now, in another terminal: auto-lambda deploy FOLDER|APP.zip (Ctrl-C here stops everything)")
             stack.watch(stop.requested)
             tell("stopping")

@@ -72,8 +72,9 @@ def run(folder: Path, *, keep: bool = False, browser: bool = False, examples: Se
     console = Console(highlight=False)
     console.print("[bold]1. A local stack[/]")
     with LocalStack.start(folder, options=FLEET, console=True, say=lambda text: _line(console, text)) as stack:
-        _line(console, f"the same to look at, as long as this runs: {stack.pipeline.console}")
-        if browser and may_open(os.environ):
+        if stack.pipeline.console:
+            _line(console, f"the same to look at, as long as this runs: {stack.pipeline.console}")
+        if stack.pipeline.console and browser and may_open(os.environ):
             open_in_browser(stack.pipeline.console)
         console.print(f"   up after {time.monotonic() - began:.1f} s\n\n[bold]2. Four uploads[/]")
         start = datetime.now(UTC)

@@ -23,13 +23,15 @@ class ChildError(Exception):
 class Child:
     """A process ``python -m <module>``, which gets SIGTERM when the main thread of its parent ends.
 
-    It reports by systemd's protocol when it is ready. ``log`` takes its output; a restart appends to it.
+    It reports by systemd's protocol when it is ready. ``log`` takes its output; a restart appends to it. ``vital``:
+    without it, there is no stack.
     """
 
     name: str
     module: str
     log: Path
     environ: Mapping[str, str]
+    vital: bool = True
     started: float = field(default=0.0, init=False)
     _process: subprocess.Popen[bytes] | None = field(default=None, init=False)
     _notices: socket.socket | None = field(default=None, init=False)

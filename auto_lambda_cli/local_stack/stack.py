@@ -124,16 +124,16 @@ class LocalStack:
             undo.callback(_end, children)
             for child in children:
                 child.start()
-            for child in children:
-                child.wait_until_ready(PATIENCE)
-                say(f"{child.name} is ready (process {child.pid}), its log is {child.log}")
+            children = [child for child in children if _ready(child, say)]
+            if all(child.vital for child in children):
+                pipeline = replace(pipeline, console="")
             return cls(pipeline, aws, children, machines, fargate, undo.pop_all(), say)
 
     def watch(self, stop: threading.Event, pause: float = 0.2) -> None:
-        """Run until ``stop`` is set. A worker or checker that exits is reported and restarted.
+        """Run until ``stop`` is set. A worker, checker or console that exits is reported and restarted.
 
         Raises:
-            StackEnded: the embedded AWS has exited, or a process exits again and again.
+            StackEnded: the embedded AWS has exited, or a worker or checker exits again and again.
         """
         while not stop.wait(pause):
             self.check()
@@ -165,15 +165,37 @@ class LocalStack:
 
     def _revive(self, child: Child, code: int) -> None:
         what = f"the {child.name} exited with {code}; the end of {child.log}:\n{tail(child.log)}"
-        if time.monotonic() - child.started < HEALTHY_AFTER:
+        hopeless = time.monotonic() - child.started < HEALTHY_AFTER
+        if hopeless and child.vital:
             raise StackEnded(what)
-        self._say(f"{what}\nrestarting it")
         child.end(0)
-        child.start()
+        if not hopeless:
+            self._say(f"{what}\nrestarting it")
+            child.start()
         try:
-            child.wait_until_ready(PATIENCE)
+            if hopeless or not _ready(child, lambda _: None):
+                self._say(f"{what}\ngoing on without the {child.name}")
+                self.children = [one for one in self.children if one is not child]
         except ChildError as error:
             raise StackEnded(str(error)) from error
+
+
+def _ready(child: Child, say: Say) -> bool:
+    """Wait until a process is ready; tell of one that fails to start, if the stack works without it.
+
+    Raises:
+        ChildError: it is vital, and does not start.
+    """
+    try:
+        child.wait_until_ready(PATIENCE)
+    except ChildError as error:
+        if child.vital:
+            raise
+        child.end(0)
+        say(f"{error}\ngoing on without the {child.name}")
+        return False
+    say(f"{child.name} is ready (process {child.pid}), its log is {child.log}")
+    return True
 
 
 def local_client(aws: EmbeddedAws, service: str) -> Any:
@@ -308,7 +330,7 @@ def _children(folder: Path, workers: int, environ: Mapping[str, str]) -> list[Ch
 
 def _console(folder: Path, pipeline: RunningStack) -> Child:
     environ = {**pipeline.environ_over(os.environ), CONSOLE_ADDRESS: pipeline.console, "PYTHONUNBUFFERED": "1"}
-    return Child("console", "auto_lambda_cli.console", folder / "console.log", environ)
+    return Child("console", "auto_lambda_cli.console", folder / "console.log", environ, vital=False)
 
 
 def _end(children: Sequence[Child]) -> None:

@@ -10,8 +10,11 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
+from unittest.mock import Mock
 
 import pytest
 
@@ -172,6 +175,23 @@ def test_a_worker_that_dies_at_once_again_ends_the_stack(stand_ins: Callable[[st
         os.kill(worker.pid, signal.SIGKILL)
         with pytest.raises(StackEnded, match="the worker exited with -9"):
             stack.watch(threading.Event(), pause=0.01)
+
+
+def test_a_console_that_does_not_start_is_told_of_and_the_stack_goes_on(
+    modules: Callable[[str], str], tmp_path: Path
+) -> None:
+    told: list[str] = []
+    console = Child("console", modules("exit('no page')"), tmp_path / "log", dict(os.environ), vital=False)
+    console.start()
+    assert not local_stack._ready(console, told.append)
+    console.start()
+    while console.returncode() is None:
+        time.sleep(0.01)
+    aws = SimpleNamespace(running=lambda: True)
+    stack = LocalStack(Mock(), cast("EmbeddedAws", aws), [console], None, Mock(), ExitStack(), told.append)
+    stack.check()
+    assert stack.children == []
+    assert [("no page" in line, "going on without the console" in line) for line in told] == [(True, True)] * 2
 
 
 def test_the_end_of_the_embedded_aws_is_the_end(stand_ins: Callable[[str], None], tmp_path: Path) -> None:
