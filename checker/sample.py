@@ -78,6 +78,7 @@ class Sample:
             "QueueOldestSeconds": self.oldest,
             "DeadLetters": self.dead_letters,
             "CheckerHeartbeat": 1,
+            "BacklogSeconds": self._backlog(0).seconds,  # whoever works on it
         }
         if self.build_seconds:
             found["BuildSecondsP50"] = percentile(self.build_seconds, 50)

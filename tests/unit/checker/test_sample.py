@@ -57,6 +57,13 @@ def test_the_backlog_is_weighed_with_what_recent_builds_took() -> None:
     assert heavy["BacklogSeconds"] == 10 * light["BacklogSeconds"] == 400
 
 
+def test_a_queue_without_a_worker_group_has_a_backlog_all_the_same() -> None:
+    fake = Fake()
+    metrics = Sampler(fake, fake, lambda: NOON, history=fake)().metrics()
+    assert metrics["BacklogSeconds"] == 4 * FIRST_GUESS
+    assert not {"BacklogPerWorker", "BacklogSecondsPerWorker", "BacklogSecondsWithoutWorkers"} & set(metrics)
+
+
 def test_before_the_first_build_a_guess_is_made_and_no_percentiles_are_told() -> None:
     metrics = sample(Fake())
     assert metrics["BacklogSeconds"] == 4 * FIRST_GUESS
