@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -28,6 +29,13 @@ PLACES = {
 }
 SHOP = "apps/dev/shop"
 Opened = Callable[..., Tab]
+WATCH_PROGRESS = """
+() => {
+  window.seen = [];
+  const look = () => { const bar = document.querySelector("progress"); if (bar) seen.push(bar.value); };
+  new MutationObserver(look).observe(document.body, { subtree: true, childList: true, attributes: true });
+}
+"""
 
 
 @pytest.fixture(scope="module")
@@ -389,6 +397,23 @@ def test_a_name_that_no_app_may_have_is_not_sent(opened: Opened, name: str, vali
     assert field.evaluate(typed, name) is valid
 
 
+def test_a_name_that_no_app_may_have_is_answered_with_the_nearest(opened: Opened) -> None:
+    page = opened().open()
+    page.locator("[data-picks=zip]").set_input_files({"name": "shop.zip", "mimeType": "", "buffer": b"PK"})
+    page.get_by_label("Name").fill("My_Shop")
+    expect(page.get_by_label("Name")).to_have_attribute("title", re.compile("for example my-shop$"))
+
+
+def test_what_the_reference_stresses_is_shown_without_asterisks(opened: Opened) -> None:
+    answers = Answers()
+    text = "*In `prove`*, **before** anything: `Resource: *` and `logs:*`, 2 * 3"
+    answers.set("help/errors/bad-requirements", told.help_on(text))
+    page = opened(answers).open(PLACES["deployment"])
+    page.get_by_role("button", name="What bad-requirements means").click()
+    shown = page.get_by_role("dialog").locator(".prose p")
+    expect(shown).to_have_text("In prove, before anything: Resource: * and logs:*, 2 * 3")
+
+
 def test_an_upload_shows_that_it_is_under_way_and_can_be_cancelled(opened: Opened) -> None:
     tab = opened()
     page = tab.open()
@@ -401,6 +426,25 @@ def test_an_upload_shows_that_it_is_under_way_and_can_be_cancelled(opened: Opene
     expect(page.get_by_role("progressbar")).to_have_count(0)
     expect(page.get_by_role("button", name="Deploy")).to_be_enabled()
     assert len(held) == 1
+
+
+def test_the_progress_of_an_upload_grows(opened: Opened) -> None:
+    tab = opened()
+    page = tab.open()
+    # Progress is that of bytes which really go to a server.
+    page.route("**/api/drop?**", lambda route: route.continue_())
+    network = tab.context.new_cdp_session(page)
+    slow = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 300_000}
+    network.send("Network.emulateNetworkConditions", slow)
+    page.evaluate(WATCH_PROGRESS)
+    page.locator("[data-picks=zip]").set_input_files(
+        {"name": "shop.zip", "mimeType": "", "buffer": b"PK\3\4" * 240_000}
+    )
+    page.get_by_role("button", name="Deploy").click()
+    until(lambda: len(set(page.evaluate("seen"))) > 3, 30)
+    seen = page.evaluate("seen")
+    assert seen == sorted(seen)
+    page.get_by_role("button", name="Cancel").click()
 
 
 def test_a_drop_that_no_worker_has_received_is_shown_as_waiting(opened: Opened) -> None:
@@ -460,6 +504,24 @@ def test_the_plot_is_drawn_and_zooms(opened: Opened) -> None:
     expect(page.get_by_role("button", name="All", exact=True)).to_be_enabled()
     page.get_by_role("button", name="All", exact=True).click()
     expect(page.get_by_role("button", name="All", exact=True)).to_be_disabled()
+    over = page.locator(".plot .u-over").bounding_box()
+    assert over
+    page.mouse.move(over["x"] + over["width"] / 4, over["y"] + 50)
+    page.mouse.down()
+    page.mouse.move(over["x"] + over["width"] / 2, over["y"] + 60, steps=5)
+    page.mouse.up()
+    expect(page.get_by_role("button", name="All", exact=True)).to_be_enabled()
+
+
+def test_a_plot_that_loses_its_figures_leaves_no_error(opened: Opened) -> None:
+    answers = Answers()
+    tab = opened(answers)
+    tab.page.clock.install()
+    page = tab.open(PLACES["fleet"])
+    expect(page.locator(".plot canvas")).to_be_visible()
+    answers.set("fleet/series", told.parts(series={"period": 60, "times": [], "series": {}}))
+    page.clock.fast_forward("00:16")
+    expect(page.get_by_text("No figures yet")).to_be_visible()
 
 
 def test_dead_letters_are_looked_at_when_asked_and_sent_again(opened: Opened) -> None:

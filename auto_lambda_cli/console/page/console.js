@@ -46,7 +46,7 @@ function View({ route, about }) {
   if (route.page === "app") {
     return html`<${AppPage} key=${`${route.app.stage}/${route.app.name}`} app=${route.app} tab=${route.tab} about=${about} />`;
   }
-  if (route.page === "fleet") return html`<${FleetPage} />`;
+  if (route.page === "fleet") return html`<${FleetPage} about=${about} />`;
   if (route.page === "apps") return html`<${AppsPage} about=${about} />`;
   return html`<h1 tabindex="-1">There is no such page</h1><p><a href=${linkTo.apps}>To the apps</a></p>`;
 }

@@ -11,7 +11,7 @@ from auto_lambda_cli.console.answers import in_parts
 from auto_lambda_cli.console.context import ConsoleContext
 from auto_lambda_cli.console.problems import Problem
 from auto_lambda_cli.console.requests import PageRequest
-from auto_lambda_cli.console.views import receipt_json, row_json, state_json, unknown_json
+from auto_lambda_cli.console.views import help_path, receipt_json, row_json, state_json, unknown_json
 from auto_lambda_cli.queries import apps as queries
 from auto_lambda_cli.queries.configuration import listed
 from auto_lambda_cli.queries.parts import Unknown, ask
@@ -91,7 +91,8 @@ def releases(context: ConsoleContext, asked: PageRequest) -> Any:
 
     def told() -> dict[str, Any]:
         found = list_releases(context.services, about)
-        return {"listed": [one.as_json() for one in found.listed], "unknown": unknown_json(found.unknown)}
+        rows = [{**one.as_json(), "help": help_path(one.code) if one.code else None} for one in found.listed]
+        return {"listed": rows, "unknown": unknown_json(found.unknown)}
 
     return in_parts({"releases": context.part(told)})
 

@@ -32,6 +32,10 @@ export const count = (number, one, many = `${one}s`) => `${number.toLocaleString
 
 export const absolute = (time) => new Date(time).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "medium" });
 
+// A moment of today, in seconds since 1970, as a clock shows it.
+export const clock = (moment, exact = false) =>
+  new Date(moment * 1000).toLocaleTimeString(undefined, { hour: "2-digit", minute: "2-digit", second: exact ? "2-digit" : undefined, hourCycle: "h23" });
+
 export const short = (release) => (release && release.length > 10 ? release.slice(0, 8) : release);
 
 export const capitalized = (word) => word.charAt(0).toUpperCase() + word.slice(1);

@@ -4,11 +4,11 @@ import { html, useState } from "../lib/ui.js";
 import { Loading, Problem, Prose } from "./basics.js";
 import { Dialog } from "./dialog.js";
 
-export function HelpButton({ code, help }) {
+export function HelpButton({ code, help, brief = false }) {
   const [open, show] = useState(false);
   if (!help) return html`<code>${code}</code>`;
   return html`
-    <button type="button" class="link" onClick=${() => show(true)}>What <code>${code}</code> means</button>
+    <button type="button" class="link" aria-label=${`What ${code} means`} onClick=${() => show(true)}>${brief ? html`<code>${code}</code>` : html`What <code>${code}</code> means`}</button>
     ${open && html`<${Help} code=${code} help=${help} close=${() => show(false)} />`}`;
 }
 
@@ -18,9 +18,13 @@ function Help({ code, help, close }) {
     <${Dialog} title=${code} close=${close} wide>
       ${loaded.loading && html`<${Loading} what="the reference" />`}
       ${loaded.error && html`<${Problem} error=${loaded.error} what="the reference" again=${loaded.reload} />`}
-      ${loaded.data && html`<div class="prose">${blocks(loaded.data.text).map(block)}</div>`}
+      ${loaded.data && html`<div class="prose">${blocks(unstressed(loaded.data.text)).map(block)}</div>`}
     <//>`;
 }
+
+// The reference stresses words with asterisks; those in code stay.
+const unstressed = (text) =>
+  text.replace(/`[^`\n]+`|\*{1,2}(?=[^\s*])((?:[^*`]|`[^`\n]+`){1,300})\*{1,2}/g, (whole, stressed) => stressed ?? whole);
 
 // Paragraphs, lists and code of the reference's Markdown, as text.
 function blocks(text) {

@@ -15,11 +15,11 @@ export function Configuration({ app, live }) {
   const change = async (body, what) => {
     const { drop } = await post(`${appPath(app)}/configuration`, body);
     expectDrop(drop);
-    tell({ text: `${what}. ${drop ? "What is live starts again with it." : "It counts from the next drop."}`, drop });
+    tell({ text: `${what}. ${drop ? "What is live restarts with it." : "It counts from the next drop."}`, drop });
     loaded.reload();
   };
   return html`
-    <p class="note">Variables that ${app.name} gets in stage ${app.stage}, over those of its zip.${live ? " A change has what is live start again with it." : ""}</p>
+    <p class="note">Variables that ${app.name} gets in stage ${app.stage}, over those of its zip.${live ? " A change restarts what is live." : ""}</p>
     ${changed && html`<p class="done" role="status">${changed.text}${changed.drop && html` <a href=${linkTo.app(app)}>Follow it</a>`}</p>`}
     <${Part} loaded=${loaded} name="configuration" what="the configuration">
       ${(listed) => html`

@@ -10,8 +10,8 @@ import { HelpButton } from "../parts/help.js";
 import { Log } from "../parts/log.js";
 
 const DOES = {
-  fetch: "Fetching the zip", unpack: "Unpacking it", inspect: "Looking what it is", build: "Building its dependencies",
-  compile: "Compiling it to a template", prove: "Proving that it starts", deploy: "Deploying it", verify: "Asking what is deployed",
+  fetch: "Fetching the zip", unpack: "Unpacking it", inspect: "Finding out what it is", build: "Building its dependencies",
+  compile: "Compiling it to a template", prove: "Proving that it starts", deploy: "Deploying it", verify: "Calling what was deployed",
 };
 
 // What is going on, in a word for the eye and a sentence for the ear.

@@ -1,7 +1,7 @@
 // Where an app is dropped: onto the page, or chosen by a file picker; then named, sent, and followed.
 import { announce } from "../lib/announce.js";
 import { fromDrop, fromFiles } from "../lib/files.js";
-import { bytes, count, fieldPattern } from "../lib/format.js";
+import { bytes, count, fieldPattern, nearestName } from "../lib/format.js";
 import { expectDrop } from "../lib/pending.js";
 import { go, linkTo } from "../lib/router.js";
 import { upload } from "../lib/upload.js";
@@ -135,12 +135,18 @@ function what({ kind, title, size, files, left }) {
   return html`<strong>${title}</strong> ${count(files.length, "file")}, ${bytes(size)}${without}`;
 }
 
+// The browser shows it beside a name that cannot be taken.
+function naming(text) {
+  const nearest = nearestName(text);
+  return `Lower-case letters, digits and hyphens, up to 40${nearest && nearest !== text ? `: for example ${nearest}` : ""}`;
+}
+
 function Target({ target, aim, about, stages, disabled }) {
   const change = (part) => (event) => aim({ ...target, [part]: event.target.value });
   const field = (part, label, list) => html`
     <label>${label}
       <input name=${part} value=${target[part]} onInput=${change(part)} pattern=${fieldPattern(about.name_pattern)} required maxlength="40" list=${list}
-        title="Lower-case letters, digits and hyphens, up to 40" autocomplete="off" autocapitalize="off" spellcheck=${false} disabled=${disabled} />
+        title=${naming(target[part])} autocomplete="off" autocapitalize="off" spellcheck=${false} disabled=${disabled} />
     </label>`;
   const known = [...new Set([about.stages_default, ...stages])];
   return html`

@@ -8,7 +8,7 @@ import { Empty, Loading, Problem, Status, Time } from "../parts/basics.js";
 import { DeadLetters } from "./letters.js";
 import { Plot } from "./plot.js";
 
-export function FleetPage() {
+export function FleetPage({ about }) {
   const [seen, show] = useState(null);
   const { problem, lost } = useStream("api/fleet/events", { fleet: show });
   return html`
@@ -16,13 +16,14 @@ export function FleetPage() {
     ${lost && html`<p class="note" role="status">The connection was lost; trying again.</p>`}
     ${problem && html`<${Problem} error=${problem} what=${seen ? "what happens now" : "the fleet"} />`}
     ${!seen && !problem && html`<${Loading} what="the fleet" />`}
-    ${seen && html`<${Figures} parts=${seen.parts} />`}
+    ${seen && html`<${Figures} parts=${seen.parts} local=${about.local} />`}
     <${Backlog} />
     ${seen && html`<${Running} part=${seen.parts.running} /><${Last} part=${seen.parts.last} />`}
     <${DeadLetters} part=${seen?.parts.dead_letters} />`;
 }
 
-function Figures({ parts }) {
+// A local stack has no worker group unless it was asked for one, so nothing is missing there.
+function Figures({ parts, local }) {
   const { queue, workers, running, dead_letters: dead } = parts;
   const busy = new Set((running.value ?? []).map(({ worker }) => worker).filter(Boolean)).size;
   return html`
@@ -31,7 +32,7 @@ function Figures({ parts }) {
       <${Figure} label="taken by workers" part=${queue} of=${({ in_flight: taken }) => taken} />
       <${Figure} label="delayed" part=${queue} of=${({ delayed }) => delayed} />
       <${Figure} label="building now" part=${running} of=${(builds) => builds.length} note=${running.value ? `${count(busy, "busy worker")}` : ""} />
-      <${Figure} label="workers" part=${workers} of=${({ in_service: serving, desired }) => (serving === desired ? serving : `${serving} of ${desired}`)} />
+      ${!(local && workers.error?.code === "unset") && html`<${Figure} label="workers" part=${workers} of=${({ in_service: serving, desired }) => (serving === desired ? serving : `${serving} of ${desired}`)} />`}
       <${Figure} label="dead letters" part=${dead} of=${(number) => number} bad=${dead.value > 0} />
     </dl>
     ${[["The queue", queue], ["The workers", workers], ["Dead letters", dead]]
@@ -69,7 +70,7 @@ function Backlog() {
 function Running({ part }) {
   return html`
     <section aria-labelledby="running">
-      <h2 id="running">Builds that run</h2>
+      <h2 id="running">Running builds</h2>
       ${part.error && html`<${Problem} error=${part.error} what="what runs" />`}
       ${part.value?.length === 0 && html`<${Empty} title="No build runs" />`}
       <ul class="rows">${(part.value ?? []).map((build) => html`

@@ -14,7 +14,7 @@ export function DeadLetters({ part }) {
     <section aria-labelledby="letters">
       <div class="card-head">
         <h2 id="letters">Dead letters</h2>
-        ${!open && html`<button type="button" onClick=${() => show(true)}>Show them</button>`}
+        ${!open && number !== 0 && html`<button type="button" onClick=${() => show(true)}>Show them</button>`}
       </div>
       ${sent && html`<p class="done" role="status">${sent}</p>`}
       ${!open && number === 0 && html`<p class="note">None.</p>`}

@@ -1,6 +1,6 @@
 // The backlog over time. Dragging over it zooms, as do the buttons; a sentence says what it shows.
 import { html, useEffect, useRef, useState } from "../lib/ui.js";
-import { seconds } from "../lib/format.js";
+import { absolute, clock, seconds } from "../lib/format.js";
 import { Empty } from "../parts/basics.js";
 
 const LINES = [
@@ -21,7 +21,8 @@ export function Plot({ series }) {
   latest.current = data;
 
   useEffect(() => {
-    if (!lines.length) return undefined;
+    const place = box.current; // the ref is empty as soon as the page shows something else
+    if (!lines.length || !place) return undefined;
     let ended = false;
     let end = () => {};
     const draw = async () => {
@@ -31,9 +32,9 @@ export function Plot({ series }) {
         zoomed.current = range;
         tell(range !== null);
       };
-      plot.current = new uPlot(options(lines, box.current, zoom), latest.current, box.current);
-      const resize = new ResizeObserver(() => plot.current?.setSize(size(box.current)));
-      resize.observe(box.current);
+      plot.current = new uPlot(options(lines, place, zoom), latest.current, place);
+      const resize = new ResizeObserver(() => plot.current?.setSize(size(place)));
+      resize.observe(place);
       const scheme = matchMedia("(prefers-color-scheme: dark)");
       const redraw = () => plot.current?.redraw();
       scheme.addEventListener("change", redraw);
@@ -94,6 +95,10 @@ const size = (box) => ({ width: Math.max(box.clientWidth, 200), height: 240 });
 
 const color = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
+const COUNTS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000, 50000, 100000]; // there is no half a message
+
+const shown = (value) => (value === null || value === undefined ? "" : Math.round(value * 10) / 10);
+
 function options(lines, box, zoom) {
   const scales = [...new Set(lines.map(({ scale }) => scale))]; // seconds at the left, numbers at the right
   const axis = { stroke: () => color("--muted"), grid: { stroke: () => color("--line"), width: 1 }, ticks: { stroke: () => color("--line"), width: 1 } };
@@ -101,8 +106,14 @@ function options(lines, box, zoom) {
     ...size(box),
     cursor: { drag: { x: true, y: false } },
     scales: Object.fromEntries(scales.map((scale) => [scale, { range: (_, __, max) => [0, Math.max(max * 1.05, 1)] }])),
-    axes: [axis, ...scales.map((scale, index) => ({ ...axis, scale, size: 48, ...(index ? { side: 1, grid: { show: false } } : {}) }))],
-    series: [{}, ...lines.map(({ label, color: name, scale, dash }) => ({ label, scale, dash, stroke: () => color(name), width: 2, spanGaps: true, points: { show: false } }))],
+    axes: [
+      { ...axis, space: 80, values: (_, moments, __, ___, step) => moments.map((moment) => clock(moment, step < 60)) },
+      ...scales.map((scale, index) => ({ ...axis, scale, size: 48, ...(scale === "n" && { incrs: COUNTS }), ...(index ? { side: 1, grid: { show: false } } : {}) })),
+    ],
+    series: [
+      { label: "time", value: (_, moment) => (moment ? absolute(moment * 1000) : "") },
+      ...lines.map(({ label, color: name, scale, dash }) => ({ label, scale, dash, value: (_, value) => shown(value), stroke: () => color(name), width: 2, spanGaps: true, points: { show: false } })),
+    ],
     hooks: {
       setScale: [(plot, key) => {
         if (key !== "x") return;

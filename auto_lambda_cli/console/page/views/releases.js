@@ -7,6 +7,7 @@ import { go, linkTo } from "../lib/router.js";
 import { html, useEffect, useState } from "../lib/ui.js";
 import { Empty, Part, Time } from "../parts/basics.js";
 import { Confirm } from "../parts/dialog.js";
+import { HelpButton } from "../parts/help.js";
 
 export function Releases({ app, about, live, done }) {
   const loaded = useLoaded(`${appPath(app)}/releases`);
@@ -40,7 +41,7 @@ function Release({ release, ask, previous }) {
         ${!live && restorable && html`<button type="button" onClick=${() => ask({ kind: "rollback", release })}>Roll back to this…</button>`}
         ${!live && wasLive && restorable === false && html`<span class="note">not stored any more</span>`}
         ${live && html`<button type="button" onClick=${() => ask({ kind: "promote", release })}>Promote…</button>`}
-        ${code && html`<code>${code}</code>`}
+        ${code && html`<${HelpButton} code=${code} help=${release.help} brief />`}
       </div>
     </li>`;
 }
