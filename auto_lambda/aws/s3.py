@@ -15,6 +15,8 @@ from botocore.exceptions import ClientError
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
+_PART = 5 * 1024 * 1024
+"""Bytes of a part of an upload, the fewest that S3 takes: several copies of one are in memory."""
 _TAKEN = {"412", "PreconditionFailed", "ConditionalRequestConflict"}
 _MISSING = {"404", "NoSuchKey", "NoSuchVersion", "NotFound"}
 _NO_VERSION = {"400", "405", "InvalidArgument", "MethodNotAllowed"}
@@ -178,7 +180,8 @@ class ObjectStore:
         """
         from boto3.s3.transfer import TransferConfig
 
-        self._client.upload_fileobj(stream, bucket, key, Config=TransferConfig(use_threads=False))
+        parts = TransferConfig(multipart_threshold=_PART, multipart_chunksize=_PART, use_threads=False)
+        self._client.upload_fileobj(stream, bucket, key, Config=parts)
 
     def renew(
         self, bucket: str, key: str, version: str, metadata: Mapping[str, str], *, source: str | None = None

@@ -43,7 +43,8 @@ class BodyReader:
         """
         while not self._ended and (amount < 0 or len(self._buffer) < amount):
             self._fill()
-        taken = bytes(self._buffer if amount < 0 else self._buffer[:amount])
+        with memoryview(self._buffer) as view:  # a slice of the buffer would be one more copy of a whole part
+            taken = bytes(view if amount < 0 else view[:amount])
         del self._buffer[: len(taken)]
         self._hash.update(taken)
         self.size += len(taken)

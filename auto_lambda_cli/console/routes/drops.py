@@ -12,6 +12,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from auto_lambda import drops
+from auto_lambda.daemon.memory import trim_memory
 from auto_lambda_cli.console.answers import answer, refuse
 from auto_lambda_cli.console.bodies import BodyReader, save_files
 from auto_lambda_cli.console.context import ConsoleContext
@@ -65,6 +66,8 @@ class Drops:
                 self._context.noticed(problem)
                 await _read_on(following)
                 return refuse(problem)
+            finally:
+                trim_memory()
 
         return endpoint
 
