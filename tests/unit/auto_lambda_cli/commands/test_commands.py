@@ -183,15 +183,15 @@ def denied(operation: str) -> ClientError:
 def test_a_first_drop_needs_no_permission_to_list(
     answer: Callable[..., None], folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    get = ObjectStore.get
+    get = ObjectStore.get_start
 
-    def get_or_refuse(self: ObjectStore, bucket: str, key: str) -> bytes:
+    def get_or_refuse(self: ObjectStore, bucket: str, key: str, at_most: int) -> bytes:
         try:
-            return get(self, bucket, key)
+            return get(self, bucket, key, at_most)
         except ObjectMissing:
             raise denied("GetObject") from None
 
-    monkeypatch.setattr(ObjectStore, "get", get_or_refuse)
+    monkeypatch.setattr(ObjectStore, "get_start", get_or_refuse)
     answer()
     done = run("deploy", str(folder))
     assert (done.exit_code, done.stdout) == (0, "https://shop.example/\n")
@@ -202,19 +202,19 @@ def test_status_shows_a_team_its_own_apps(s3: Any, monkeypatch: pytest.MonkeyPat
     for key in ("apps/prod/pay-api", "apps/prod/shop"):
         body = json.dumps({**RECEIPT, "app": key.rpartition("/")[2], "stage": "prod"}).encode()
         s3.put_object(Bucket=BUCKET, Key=f"{key}.receipt.json", Body=body)
-    get, list_ = ObjectStore.get, ObjectStore.list
+    get, list_ = ObjectStore.get_start, ObjectStore.list
 
-    def get_own(self: ObjectStore, bucket: str, key: str) -> bytes:
+    def get_own(self: ObjectStore, bucket: str, key: str, at_most: int) -> bytes:
         if "/pay-" not in key:
             raise denied("GetObject")
-        return get(self, bucket, key)
+        return get(self, bucket, key, at_most)
 
     def list_own(self: ObjectStore, bucket: str, prefix: str) -> Iterator[Head]:
         if not prefix.startswith("apps/prod/pay-"):
             raise denied("ListObjectsV2")
         return list_(self, bucket, prefix)
 
-    monkeypatch.setattr(ObjectStore, "get", get_own)
+    monkeypatch.setattr(ObjectStore, "get_start", get_own)
     done = run("status")
     assert (done.exit_code, "pay-api" in done.stdout, "shop  " in done.stdout) == (0, True, False)
     assert "1 app not shown" in done.stderr

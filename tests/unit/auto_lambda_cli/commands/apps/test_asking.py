@@ -11,6 +11,7 @@ import boto3
 import pytest
 from commands import BUCKET, run
 from seen_pipeline import SHOP, SeenPipeline
+from typer._completion_shared import get_completion_script
 from typer.testing import CliRunner
 
 from auto_lambda.aws.lambda_ import Answer
@@ -303,6 +304,23 @@ def test_names_and_stages_complete_from_the_bucket(pipeline: SeenPipeline) -> No
     assert completed("status", "sho") == {"shop", "shopfront"}
     assert completed("status", "--stage", "prod", "sho") == {"shopfront"}
     assert completed("logs", "--stage", "p") == {"prod"}
+
+
+@pytest.mark.parametrize(
+    ("shell", "more"), [("zsh", {}), ("fish", {"_TYPER_COMPLETE_FISH_ACTION": "get-args"})]
+)  # fmt: skip
+def test_other_shells_get_names_that_no_shell_could_run(
+    pipeline: SeenPipeline, shell: str, more: dict[str, str]
+) -> None:
+    """zsh evaluates what it gets."""
+    pipeline.drop(App("dev", "shop"))
+    pipeline.s3.put_object(Bucket=BUCKET, Key="apps/dev/sh$(touch x)'\").zip", Body=b"")
+    asked = {"_AUTO_LAMBDA_COMPLETE": f"complete_{shell}", "_TYPER_COMPLETE_ARGS": "auto-lambda status sh", **more}
+    told = CliRunner().invoke(app, [], env=asked, prog_name="auto-lambda").stdout
+    assert "shop" in told
+    assert "touch" not in told
+    script = get_completion_script(prog_name="auto-lambda", complete_var="_AUTO_LAMBDA_COMPLETE", shell=shell)
+    assert all(name in script for name in (f"_AUTO_LAMBDA_COMPLETE=complete_{shell}", "_TYPER_COMPLETE_ARGS", *more))
 
 
 def test_completion_is_silent_without_a_pipeline(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
