@@ -208,6 +208,8 @@ class Aftermath:
         alias = int(client.get_alias(FunctionName=name, Name="live")["FunctionVersion"])
         configuration = {key: value for key, value in live.items() if key not in _UNSTEADY_FUNCTION}
         configuration.pop("ResponseMetadata")
+        # Of those that are of no state but Active, some say so by empty reasons.
+        configuration = {key: value for key, value in configuration.items() if value or "Reason" not in key}
         configuration["Environment"]["Variables"].pop("AUTO_LAMBDA_RELEASE")
         for layer in configuration.get("Layers", []):
             layer["Arn"] = re.sub(r":layer:.*", ":layer:LAYER", layer["Arn"])

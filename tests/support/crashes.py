@@ -208,7 +208,7 @@ class Lane:
             self._empty_artifacts()
             return None
         self._app = self._app or self._first()
-        if self.scenario is Scenario.ROLLBACK and not self._earlier:
+        if self.scenario is Scenario.ROLLBACK:
             self._earlier, self._app = self._app, self._undisturbed(self._app)
         if self.scenario.orders:
             self._shifting = self._shift(self._app)
@@ -299,7 +299,7 @@ class Lane:
     def _clean_up(self, subject: Subject, state: Mapping[str, Any], failed: bool) -> None:
         """An update's app is updated again by the next case, unless it is not what it should be."""
         if self.scenario.updates and self.scenario is not Scenario.REMOVING and not failed:
-            self._earlier, self._app = self._earlier and self._app, subject
+            self._app = subject
             return
         self._app, self._earlier, self._counts = None, None, {}  # layers outlive their stacks on purpose
         if failed:
