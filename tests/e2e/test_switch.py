@@ -9,7 +9,10 @@ from __future__ import annotations
 import threading
 import urllib.request
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Self
 
 import pytest
@@ -18,7 +21,7 @@ from crashes import Lane
 from e2e_stack import make_zip, small_zappa
 from faulty_aws import Call, Fault, Kind
 
-CLIENTS = 3
+CLIENTS = 2
 SWITCH, FRONT = Call("lambda:UpdateAlias"), Call("cloudformation:ExecuteChangeSet")
 APP = """
 import os
@@ -53,7 +56,7 @@ KILLS = {
 
 def app(word: str, at_import: str = "", at_health: str = "pass") -> bytes:
     code = APP.format(word=word, at_import=at_import, at_health=at_health)
-    files = small_zappa(timeout_seconds=2)
+    files = small_zappa(timeout_seconds=1)
     return make_zip({**files, "app.py": code, "auto-lambda.toml": 'health_path = "/up"\n'})
 
 
@@ -87,41 +90,55 @@ class Load:
             self._over.wait(0.05)
 
 
+@dataclass
 class Seen:
     """What the clients got during all deployments, and how these ended."""
 
-    def __init__(self, load: Load) -> None:
-        self.answers, self.failures = dict(load.answers), tuple(load.failures)
-        self.good: list[str] = []
-        self.bad: dict[str, dict[str, Any]] = {}
+    answers: Counter[str] = field(default_factory=Counter)
+    failures: list[str] = field(default_factory=list)
+    good: set[str] = field(default_factory=set)
+    bad: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+
+def deploy(folder: Path, good: Sequence[str], bad: Sequence[str], kills: Mapping[str, Fault]) -> Seen:
+    """Deploy releases of one app after each other, under load."""
+    seen = Seen(good={"first", *good, *kills})
+    with Lane(folder, Scenario.ZAPPA_UPDATE) as lane:
+        lane.drop(app("first"))
+        with Load(lane.url) as load:
+            for word in good:
+                assert lane.drop(app(word))["status"] == "live"
+            for word in bad:
+                seen.bad[word] = lane.drop(app(word, **BAD[word]))
+            for word, fault in kills.items():
+                assert lane.drop(app(word), fault)["status"] == "live"
+        seen.answers, seen.failures = load.answers, load.failures
+    return seen
 
 
 @pytest.fixture(scope="module")
-def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seen]:
-    with Lane(tmp_path_factory.mktemp("switch") / "lane", Scenario.ZAPPA_UPDATE) as lane:
-        lane.drop(app("first"))
-        good, bad = ["first"], {}
-        with Load(lane.url) as load:
-            for word in ("second", "third"):
-                assert lane.drop(app(word))["status"] == "live"
-                good.append(word)
-            for word, how in BAD.items():
-                bad[word] = lane.drop(app(word, **how))
-            for word, fault in KILLS.items():
-                assert lane.drop(app(word), fault)["status"] == "live"
-                good.append(word)
-        found = Seen(load)
-        found.good, found.bad = good, bad
-        yield found
+def seen(tmp_path_factory: pytest.TempPathFactory) -> Seen:
+    """Two apps at once: what is killed waits for its lease, and what fails is asked again and again."""
+    folder = tmp_path_factory.mktemp("switch")
+    with ThreadPoolExecutor(2) as pool:
+        one = pool.submit(deploy, folder / "killed", ("second", "third"), ("crashes", "ends"), KILLS)
+        other = pool.submit(deploy, folder / "failing", (), ("fails", "hangs", "denied"), {})
+        first, second = one.result(), other.result()
+    return Seen(
+        first.answers + second.answers,
+        first.failures + second.failures,
+        first.good | second.good,
+        first.bad | second.bad,
+    )
 
 
 def test_every_request_was_answered(seen: Seen) -> None:
     assert sum(seen.answers.values()) > 100
-    assert seen.failures == ()
+    assert seen.failures == []
 
 
 def test_no_answer_is_of_a_version_that_was_not_verified(seen: Seen) -> None:
-    assert seen.answers.keys() <= set(seen.good)
+    assert seen.answers.keys() <= seen.good
     assert seen.answers.keys() >= {"first", "second", "third"}, "all that was live was seen"
 
 
