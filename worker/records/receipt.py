@@ -105,7 +105,7 @@ class Report:
     def step(self, name: Step) -> Iterator[None]:
         """Report what happens inside as this step: in the receipt, as a heading in the log, and with its seconds.
 
-        The seconds of a nested step do not count for the outer one.
+        The seconds of a nested step do not count for the outer one; those of a step that is done twice are added up.
         """
         began, outside = self._clock(), self._inner_seconds
         self._inner_seconds = 0.0
@@ -117,7 +117,8 @@ class Report:
             yield
         finally:
             took = self._clock() - began
-            self._change(timings={**self._receipt.timings, name: took - self._inner_seconds})
+            known = self._receipt.timings
+            self._change(timings={**known, name: known.get(name, 0) + took - self._inner_seconds})
             self._inner_seconds = outside + took
             self._writer.request()
 

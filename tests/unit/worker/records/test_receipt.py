@@ -187,6 +187,16 @@ def test_a_step_inside_a_step_has_its_seconds_to_itself(bucket: Bucket) -> None:
     assert report.receipt.timings == {"deploy": 3, "verify": 3}
 
 
+def test_the_seconds_of_a_step_that_is_done_twice_are_added_up(bucket: Bucket) -> None:
+    seconds = [0.0]
+    report = Report(receipt_of(UPLOAD, "w"), "drops", bucket, Redactor(), clock=lambda: seconds[0])
+    with report.step("deploy"):
+        for took in (3, 4):
+            with report.step("verify"):
+                seconds[0] += took
+    assert report.receipt.timings == {"deploy": 0, "verify": 7}
+
+
 def test_a_receipt_is_written_while_the_step_goes_on(report: Report, bucket: Bucket) -> None:
     with report:
         with report.step("build"):
