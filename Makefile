@@ -26,8 +26,8 @@ test: setup ## all checks and tests, 22 to 30 minutes on two cores
 	@$(MAKE) --no-print-directory --jobs=2 types lint machine
 	@$(MAKE) --no-print-directory unit e2e
 
-unit: setup ## the tests of each module, two at a time
-	$(BIN)/pytest tests/unit -n 2 --dist loadfile
+unit: setup ## the tests of each module, three at a time
+	$(BIN)/pytest tests/unit -n 3 --dist loadfile
 
 test-tools: ## install what the tests of the machine image need from the distribution
 	@scripts/test-tools.sh
