@@ -12,7 +12,7 @@ import pytest
 from browsing import CHROMIUM, DESKTOP, PHONE, Tab, chromium
 from console_answers import HTML, LONG, Answers
 from e2e_stack import until
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Route, expect
 
 from auto_lambda_cli.console.context import ConsoleContext
 from auto_lambda_cli.console.server import serving
@@ -179,12 +179,14 @@ def test_a_server_that_is_gone_is_told_and_comes_back(opened: Opened) -> None:
     tab = opened(answers)
     page = tab.open()
     expect(page.get_by_role("link", name="shop", exact=True).first).to_be_visible()
-    page.unroute_all()
-    page.route("**/api/**", lambda route: route.abort())
+
+    def gone(route: Route) -> None:
+        route.abort()
+
+    page.route("**/api/**", gone)  # before the answers, which stay: the server behind them knows no apps
     expect(page.locator(".banner")).to_contain_text("does not answer", timeout=15_000)
     expect(page.get_by_role("link", name="shop", exact=True).first).to_be_visible()
-    page.unroute_all()
-    tab.mock(answers)
+    page.unroute("**/api/**", gone)
     expect(page.locator(".banner")).to_have_count(0, timeout=15_000)
 
 
