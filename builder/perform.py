@@ -21,14 +21,14 @@ from builder.dependencies.wheel_builder import input_of
 from builder.frameworks.chalice.sam import EXPANDED
 from builder.protocol import tree_files
 from builder.protocol.files import describe
-from builder.protocol.messages import Action, ActionKind, Base, File
+from builder.protocol.messages import Action, ActionKind, File, LayerBase
 from builder.sandbox.bubblewrap import BubblewrapSandbox, SandboxMissing
 
 CHECK = "check.json"
 """The file of a ``check``: ``{"problem": ...}``, null where untrusted code can be isolated."""
 
 
-def perform(action: Action, parts: Parts, into: Path, work: Path, log: BuildLog, base: Base | None = None) -> bool:
+def perform(action: Action, parts: Parts, into: Path, work: Path, log: BuildLog, base: LayerBase | None = None) -> bool:
     """Do what an action asks for.
 
     Args:
@@ -102,7 +102,9 @@ def _resolve(inputs: Mapping[str, Any], parts: Parts, into: Path, work: Path, lo
     write_resolution(found, into)
 
 
-def _layer(inputs: Mapping[str, Any], parts: Parts, into: Path, work: Path, log: BuildLog, base: Base | None) -> bool:
+def _layer(
+    inputs: Mapping[str, Any], parts: Parts, into: Path, work: Path, log: BuildLog, base: LayerBase | None
+) -> bool:
     on = base_of(Path(base.folder), base.inputs) if base else None
     return parts.layers.make(lock_of(inputs), _target(inputs, parts), into, work, log, on)
 

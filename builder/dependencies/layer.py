@@ -106,7 +106,8 @@ class Layers:
                 return False
             sha256 = write_zip(tree, into / ZIP, members_of(base.zip))
         log(f"layer: {len(new)} of {len(lock.pins)} packages are new, the others are taken from an earlier layer")
-        _describe(into, [*json.loads(base.facts), *map(asdict, read_tree(tree))], sha256, size)
+        facts = sorted([*json.loads(base.facts), *map(asdict, read_tree(tree))], key=lambda one: str(one["path"]))
+        _describe(into, facts, sha256, size)
         return True
 
     def _make_anew(self, lock: Lock, target: BuildTarget, into: Path, work: Path, log: BuildLog) -> None:
@@ -319,7 +320,8 @@ def _total(site: Path) -> int:
 
 
 def _bytes_of_modules(site: Path) -> int:
-    return sum(path.stat().st_size for path in site.rglob("*.py"))
+    modules = (f"{folder}/{name}" for folder, _, names in os.walk(site) for name in names if name.endswith(".py"))
+    return sum(os.lstat(module).st_size for module in modules)
 
 
 def _sizes(path: Path) -> Iterator[int]:
@@ -327,4 +329,4 @@ def _sizes(path: Path) -> Iterator[int]:
         yield path.lstat().st_size
         return
     for folder, _, files in os.walk(path):
-        yield from (Path(folder, name).lstat().st_size for name in files)
+        yield from (os.lstat(f"{folder}/{name}").st_size for name in files)

@@ -39,14 +39,14 @@ class UnsafeTree(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Member:
+class ZipMember:
     """A member of a zip, with its data as they stand in there, compressed."""
 
     info: zipfile.ZipInfo
     data: bytes | bytearray
 
 
-def write_zip(tree: Path, to: Path, more: Iterable[Member] = ()) -> str:
+def write_zip(tree: Path, to: Path, more: Iterable[ZipMember] = ()) -> str:
     """Zip the content of a folder: sorted names, 1980 dates, modes 0644 and 0755 (a file its owner may execute).
 
     Empty folders are kept. ``to`` must lie outside ``tree`` and is replaced. ``more`` are members of another zip, in
@@ -76,11 +76,11 @@ def check_plain(tree: Path) -> None:
     """
     for name in names_in(tree):
         with _as_unsafe_tree(name):
-            if not name.endswith("/") and not stat.S_ISREG((tree / name).lstat().st_mode):
+            if not name.endswith("/") and not stat.S_ISREG(os.lstat(f"{tree}/{name}").st_mode):
                 raise UnsafeTree(f"{name} is not a plain file")
 
 
-def members_of(path: Path) -> Iterator[Member]:
+def members_of(path: Path) -> Iterator[ZipMember]:
     """Yield the members of a zip that `write_zip` has written, compressed as they are, in their order."""
     with path.open("rb") as file, zipfile.ZipFile(file) as archive:
         for told in archive.infolist():
@@ -89,7 +89,7 @@ def members_of(path: Path) -> Iterator[Member]:
             file.seek(told.header_offset)
             name, extra = struct.unpack(_LENGTHS, file.read(struct.calcsize(_LENGTHS)))
             file.seek(name + extra, os.SEEK_CUR)
-            yield Member(info, file.read(told.compress_size))
+            yield ZipMember(info, file.read(told.compress_size))
 
 
 def names_in(tree: Path) -> Iterator[str]:
@@ -111,9 +111,10 @@ def _names_in(folder: Path, relative: Path, folders: list[str], files: list[str]
             raise UnsafeTree(f"{(relative / name).as_posix()!a} has a name that is not UTF-8")
     for name in folders:
         with _as_unsafe_tree(name):
-            if (folder / name).is_symlink():
+            if stat.S_ISLNK(os.lstat(f"{folder}/{name}").st_mode):
                 raise UnsafeTree(f"{relative / name} is a link")
-    yield from ((relative / name).as_posix() for name in files)
+    below = f"{relative.as_posix()}/" if relative.parts else ""
+    yield from (below + name for name in files)
     if not folders and not files and relative.parts:
         yield relative.as_posix() + "/"
 
@@ -151,13 +152,13 @@ def _zip_info(name: str, mode: int) -> zipfile.ZipInfo:
     return info
 
 
-def _members(tree: Path, names: Iterable[str]) -> Iterator[Member]:
+def _members(tree: Path, names: Iterable[str]) -> Iterator[ZipMember]:
     """Compress on every core (the compressor releases the GIL), and yield in the order of the names."""
 
-    def compressed(batch: list[str]) -> list[Member]:
+    def compressed(batch: list[str]) -> list[ZipMember]:
         return [_member(tree, name) for name in batch]
 
-    waiting: deque[Future[list[Member]]] = deque()
+    waiting: deque[Future[list[ZipMember]]] = deque()
     with ThreadPoolExecutor(_CORES) as pool:
         for batch in _batches(tree, names):
             waiting.append(pool.submit(compressed, batch))
@@ -173,19 +174,19 @@ def _batches(tree: Path, names: Iterable[str]) -> Iterator[list[str]]:
     for name in names:
         batch.append(name)
         with _as_unsafe_tree(name):
-            size += (tree / name).lstat().st_size
+            size += os.lstat(f"{tree}/{name}").st_size
         if len(batch) == _BATCH_FILES or size >= _BATCH_BYTES:
             yield batch
             batch, size = [], 0
     yield batch
 
 
-def _member(tree: Path, name: str) -> Member:
+def _member(tree: Path, name: str) -> ZipMember:
     if name.endswith("/"):
-        return Member(_zip_info(name, stat.S_IFDIR | 0o755), b"")
-    path = tree / name
+        return ZipMember(_zip_info(name, stat.S_IFDIR | 0o755), b"")
+    path = f"{tree}/{name}"  # a Path for each of thousands of files would take longer than reading them
     with _as_unsafe_tree(name):
-        if not stat.S_ISREG(path.lstat().st_mode):
+        if not stat.S_ISREG(os.lstat(path).st_mode):
             raise UnsafeTree(f"{name} is not a plain file")
         fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     with os.fdopen(fd, "rb") as file:
@@ -194,10 +195,10 @@ def _member(tree: Path, name: str) -> Member:
     info = _zip_info(name, stat.S_IFREG | (0o755 if executable else 0o644))
     data = deflate.deflate_compress(plain, _LEVEL)
     info.CRC, info.file_size, info.compress_size = deflate.crc32(plain), len(plain), len(data)
-    return Member(info, data)
+    return ZipMember(info, data)
 
 
-def _append(archive: zipfile.ZipFile, file: BinaryIO, member: Member) -> None:
+def _append(archive: zipfile.ZipFile, file: BinaryIO, member: ZipMember) -> None:
     """Append data that is already compressed, as `zipfile.ZipFile.writestr` would."""
     member.info.header_offset = file.tell()
     file.write(member.info.FileHeader(zip64=False))

@@ -135,7 +135,7 @@ class Action(_Value):
         return hashlib.sha256(text.encode()).hexdigest()[:40]
 
 
-class Base(_Value):
+class LayerBase(_Value):
     """A layer that is there already, of some of the packages that an action asks for: its folder and its inputs."""
 
     folder: str
@@ -149,7 +149,7 @@ class BuildRequest(_Value):
     toolchain: Toolchain
     app: AppRequest | None = None
     action: Action | None = None
-    base: Base | None = None
+    base: LayerBase | None = None
 
 
 class ProblemMessage(_Value):

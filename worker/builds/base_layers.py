@@ -63,8 +63,8 @@ def link_tree(base: Path, into: Path) -> None:
         try:
             here.mkdir(mode=0o755, exist_ok=True)
             for name in names:
-                size += Path(folder, name).lstat().st_size
-                os.link(Path(folder, name), here / name)
+                size += os.lstat(f"{folder}/{name}").st_size
+                os.link(f"{folder}/{name}", f"{here}/{name}")
         except (FileExistsError, NotADirectoryError):
             raise tree_files.BadTree("it has files that its base has, too") from None
         if count > tree_files.MAX_FILES or size > _MOST_BYTES:

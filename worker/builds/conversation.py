@@ -24,10 +24,10 @@ from builder.protocol.messages import (
     AppFailed,
     AppRequest,
     Ask,
-    Base,
     BuildRequest,
     Event,
     Guessed,
+    LayerBase,
     Log,
     Netted,
     ProblemMessage,
@@ -161,7 +161,7 @@ class Conversation:
             check: raises when the result is not wanted any more; by default, the listener says so.
         """
         folder, inputs = self._services.cache.base(action) or (None, {})
-        base = Base(folder=str(folder), inputs=dict(inputs)) if folder else None
+        base = LayerBase(folder=str(folder), inputs=dict(inputs)) if folder else None
         request = BuildRequest(toolchain=self._toolchain, action=action, base=base)
         with self._room(self._layers if action.kind == "layer" else self._others, check or self._listener.check):
             event, message = self._hold(request, (), check)

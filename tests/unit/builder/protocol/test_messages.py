@@ -56,7 +56,7 @@ EVENTS: dict[str, dict[str, Any]] = {
         release={"manage": "migrate"},
         traffic=TRAFFIC,
     ),
-    "done": {"event": "done", "files": [FILE]},
+    "done": {"event": "done", "files": [FILE], "on_base": False},
     "failed": {"event": "failed", "problem": {"code": "bad-config", "message": "m", "hint": "h"}},
     "netted": {"event": "netted", "text": "Traceback"},
     "trouble": {"event": "trouble", "text": "oh"},
@@ -92,7 +92,7 @@ PLACES = [(event, path) for event, content in EVENTS.items() for path in values(
 ANYTHING = {("built", "template"), ("built", "url"), ("ask", "action", "inputs"), ("ask", "action", "inputs", "python")}
 
 FRACTIONS = {("flex", "above"), ("traffic", "errors"), ("traffic", "slower")}
-OPTIONAL = {"url", "retain", "log_days", "asked", "flex", "domains", "serves", "release", "traffic"}
+OPTIONAL = {"on_base", "url", "retain", "log_days", "asked", "flex", "domains", "serves", "release", "traffic"}
 
 
 @pytest.mark.parametrize("event", EVENTS)
