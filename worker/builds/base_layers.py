@@ -53,11 +53,11 @@ def link_tree(base: Path, into: Path) -> None:
     """Put the files of a base's tree beside those of another: links, as nobody ever writes to either.
 
     Raises:
-        BadTree: one of them is in both, or together they are more than a layer has.
+        BadTree: one of them is in both, together they are more than a layer has, or the base is gone.
     """
     count = sum(len(folders) + len(names) for _, folders, names in os.walk(into))
     size = sum(path.lstat().st_size for path in into.rglob("*") if path.is_file())
-    for folder, folders, names in os.walk(base):
+    for folder, folders, names in os.walk(base, onerror=_gone):
         here = into / Path(folder).relative_to(base)
         count += len(folders) + len(names)
         try:
@@ -67,6 +67,13 @@ def link_tree(base: Path, into: Path) -> None:
                 os.link(f"{folder}/{name}", f"{here}/{name}")
         except (FileExistsError, NotADirectoryError):
             raise tree_files.BadTree("it has files that its base has, too") from None
+        except FileNotFoundError as error:
+            _gone(error)
         if count > tree_files.MAX_FILES or size > _MOST_BYTES:
             raise tree_files.BadTree("with its base, it is more than a layer has")
         here.chmod(0o755)
+
+
+def _gone(error: OSError) -> None:
+    """Fail where a base was evicted in the meantime: without its files, the layer would be kept as if it were whole."""
+    raise tree_files.BadTree(f"its base is gone: {error}") from None

@@ -89,6 +89,12 @@ def test_trees_are_joined(tmp_path: Path) -> None:
     assert {path.stat().st_mode & 0o777 for path in into.rglob("*") if path.is_dir()} == {0o755}
 
 
+def test_a_base_that_is_gone_is_told(tmp_path: Path) -> None:
+    (tmp_path / "into").mkdir()
+    with pytest.raises(BadTree, match="its base is gone"):
+        link_tree(tmp_path / "evicted", tmp_path / "into")
+
+
 @pytest.mark.parametrize("new", ["python/six.py", "python", "python/pkg", "python/six.py/x"])
 def test_a_path_that_both_have_is_refused(tmp_path: Path, new: str) -> None:
     base = tree(tmp_path / "base", "python/six.py", "python/pkg/x.py")
