@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from auto_lambda.aws.sqs import Depth
 from auto_lambda.daemon.service import Notifier, Stop
+from checker.backlog import FIRST_GUESS
 from checker.loop import AHEAD, LONG, Loop, Pace, until_beat
 from checker.publish import to_errors, to_metrics, to_text
 from checker.sample import Sample, Sampler
@@ -64,6 +65,7 @@ def test_a_sample_has_a_metric_for_each_kind_of_waiting() -> None:
     sample = Sampler(FakeQueue(Depth(3, 2, 1)), FakeQueue(Depth(4, 0, 0)), lambda: NOON)()
     assert sample.metrics() == {
         "QueueVisible": 3, "QueueInFlight": 2, "QueueDelayed": 1, "DeadLetters": 4, "CheckerHeartbeat": 1,
+        "BacklogSeconds": 4 * FIRST_GUESS,
     }  # fmt: skip
 
 
@@ -176,7 +178,7 @@ def test_a_sample_is_a_line_of_json_or_of_words() -> None:
     first, second = stream.getvalue().splitlines()
     assert json.loads(first) == {
         "at": "2026-01-02T12:00:00.000+00:00", "QueueVisible": 3, "QueueInFlight": 2, "QueueDelayed": 1,
-        "DeadLetters": 4, "CheckerHeartbeat": 1,
+        "DeadLetters": 4, "CheckerHeartbeat": 1, "BacklogSeconds": 4 * FIRST_GUESS,
     }  # fmt: skip
     assert "QueueVisible 3, QueueInFlight 2" in second
 

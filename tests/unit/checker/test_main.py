@@ -52,7 +52,7 @@ def test_once_publishes_and_prints_json(aws: Any, capsys: pytest.CaptureFixture[
     aws.send_message(QueueUrl=os.environ["AUTO_LAMBDA_QUEUE_URL"], MessageBody="x")
     assert main(["--once", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["QueueVisible"] == 1
-    assert published() == ["CheckerHeartbeat", "QueueDelayed", "QueueInFlight", "QueueVisible"]
+    assert published() == ["BacklogSeconds", "CheckerHeartbeat", "QueueDelayed", "QueueInFlight", "QueueVisible"]
 
 
 def test_a_dry_run_prints_and_publishes_nothing(aws: Any, capsys: pytest.CaptureFixture[str]) -> None:
