@@ -7,6 +7,8 @@ cold: nothing is cached. seen: another app has had the same dependencies. code: 
 added: the dependencies of an app that was seen, and one more.
 
 A burst is 20 drops of 10 apps at once, with one worker that has two slots.
+
+With --rivals the packages of other tools are measured as well, once: see `peers.py`.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from drop_to_live import Bench, fresh_stack
-from peers import MINOR, SETS, Dependencies, Figure, Peak, change, timed, write_app
+from peers import MINOR, SETS, Dependencies, Figure, Peak, change, measure, timed, write_app
 from usage import memory
 
 from auto_lambda import drops, keys, tools
@@ -42,6 +44,8 @@ GOALS = {
     ("small", "seen"): 2.5, ("small", "code"): 2.5, ("large", "seen"): 2.5, ("large", "code"): 2.5,
     ("small", "added"): 0.5, ("large", "added"): 0.5,
 }  # fmt: skip
+RIVALS = ("chalice package", "zappa package, uv venv", "aws-lambda-builders")
+HEAD = ("set", "kind", "bound", "before", "now", "now / bound", "goal", "best rival's package", "peak MB")
 _BURST_APPS, _BURST_DROPS, _SLOTS = 10, 20, 2
 
 
@@ -151,7 +155,7 @@ def _builders_below(root: int) -> list[int]:
         pid = waiting.pop()
         below = [child for child, parent in parents.items() if parent == pid]
         waiting += below
-        found += [child for child in below if b"builder" in _arguments(child)]
+        found += [child for child in below if b"python" in (told := _arguments(child))[0] and b"builder" in told]
     return found
 
 
@@ -162,11 +166,11 @@ def _parent(path: Path) -> int:
         return 0
 
 
-def _arguments(pid: int) -> bytes:
+def _arguments(pid: int) -> list[bytes]:
     try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes()
+        return Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
     except OSError:
-        return b""
+        return [b""]
 
 
 def elsewhere(checkout: Path, dependencies: Dependencies) -> list[Ours]:
@@ -201,21 +205,33 @@ def measured(dependencies: Dependencies, against: Path | None) -> Round:
     return Round(alone, {one.kind: one for one in now}, {one.kind: one for one in before})
 
 
-def table(rounds: Mapping[str, Sequence[Round]]) -> Iterator[str]:
-    """Print, for each set and kind, the medians of the bound, of ours before and now, and the median ratio."""
-    yield f"{'set':<7} {'kind':<6} {'bound':>7} {'before':>7} {'now':>7} {'ratio':>6} {'goal':>5} {'peak MB':>8}"
+def rows(rounds: Mapping[str, Sequence[Round]], rivals: Sequence[Figure]) -> Iterator[tuple[str, ...]]:
+    """Return what `HEAD` names, of each set and kind: medians, of memory the most."""
     for name, found in rounds.items():
         for kind in KINDS:
             mine = [one.ours[kind] for one in found]
-            ratio = statistics.median(one.ours[kind].seconds / one.bound(kind) for one in found)
             before = [one.before[kind].seconds for one in found if one.before]
-            goal = GOALS.get((name, kind))
+            ratios = [one.ours[kind].seconds / one.bound(kind) for one in found]
+            others = [one.seconds for one in rivals if (one.dependencies, one.kind) == (name, kind)]
             yield (
-                f"{name:<7} {kind:<6} {statistics.median(one.bound(kind) for one in found):>7.2f} "
-                f"{statistics.median(before) if before else float('nan'):>7.2f} "
-                f"{statistics.median(one.seconds for one in mine):>7.2f} {ratio:>6.2f} {goal or '':>5} "
-                f"{max(one.peak_mb for one in mine):>8.0f}"
-            )
+                name, kind, _seconds([one.bound(kind) for one in found]), _seconds(before),
+                _seconds([one.seconds for one in mine]), _seconds(ratios),
+                str(GOALS.get((name, kind), "")), _seconds([min(others)] if others else []),
+                f"{max(one.peak_mb for one in mine):.0f}",
+            )  # fmt: skip
+
+
+def _seconds(values: Sequence[float]) -> str:
+    return f"{statistics.median(values):.2f}" if values else ""
+
+
+def table(found: Sequence[tuple[str, ...]], *, markdown: bool) -> Iterator[str]:
+    """Print rows below their heads, as columns or as a table of Markdown."""
+    if markdown:
+        yield from (f"| {' | '.join(one)} |" for one in (HEAD, ("---",) * len(HEAD), *found))
+        return
+    widths = [max(map(len, column)) for column in zip(HEAD, *found, strict=True)]
+    yield from ("  ".join(cell.rjust(width) for cell, width in zip(one, widths, strict=True)) for one in (HEAD, *found))
 
 
 def main() -> None:
@@ -224,6 +240,8 @@ def main() -> None:
     parser.add_argument("--sets", nargs="*", default=[one.name for one in SETS], help="small, large, sdists")
     parser.add_argument("--against", type=Path, metavar="CHECKOUT", help="another checkout, which is set up: 'before'")
     parser.add_argument("--only-ours", action="store_true", help="write the figures of one round to --json, no table")
+    parser.add_argument("--rivals", action="store_true", help=f"measure once, too: {', '.join(RIVALS)}")
+    parser.add_argument("--markdown", action="store_true", help="print the table in Markdown")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write every figure to this file")
     options = parser.parse_args()
     sets = [one for one in SETS if one.name in options.sets]
@@ -236,7 +254,8 @@ def main() -> None:
         for each in sets:
             rounds[each.name].append(measured(each, against))
             print(f"round {number + 1}, {each.name}: done", file=sys.stderr, flush=True)
-    print("\n".join(table(rounds)))
+    rivals = list(measure(sets, RIVALS, 1)) if options.rivals else []
+    print("\n".join(table(list(rows(rounds, rivals)), markdown=options.markdown)))
     print("idle, MB: " + ", ".join(f"{name} {size:.0f}" for name, size in idle().items()))
     many = burst()
     print(
@@ -246,7 +265,8 @@ def main() -> None:
     print(f"{os.cpu_count()} processors, load {os.getloadavg()[0]:.1f} at the end; medians of {options.rounds}")
     if options.json:
         figures = {name: [asdict(one) for one in found] for name, found in rounds.items()}
-        options.json.write_text(json.dumps({"rounds": figures, "burst": asdict(many)}, indent=2))
+        others = [asdict(one) for one in rivals]
+        options.json.write_text(json.dumps({"rounds": figures, "burst": asdict(many), "rivals": others}, indent=2))
 
 
 if __name__ == "__main__":

@@ -88,10 +88,11 @@ def _act(request: BuildRequest, action: Action, session: Session, work: Path) ->
     into, room = work / "result", work / "work"
     into.mkdir()
     room.mkdir()
-    perform(action, compose(request.toolchain, session, session.tool), into, room, session.say)
+    on_base = perform(action, compose(request.toolchain, session, session.tool), into, room, session.say, request.base)
     with ExitStack() as opened:
         files = describe_result(into, opened)
-        session.done(ActionDone(files=[file for file, _ in files]), [descriptor for _, descriptor in files])
+        done = ActionDone(files=[file for file, _ in files], on_base=on_base)
+        session.done(done, [descriptor for _, descriptor in files])
 
 
 if __name__ == "__main__":

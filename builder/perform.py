@@ -13,7 +13,7 @@ from auto_lambda.files import remove_tree
 from auto_lambda.model import BuildLog
 from builder.actions import ActionResult
 from builder.compose import Parts
-from builder.dependencies.layer import lock_of
+from builder.dependencies.layer import base_of, lock_of
 from builder.dependencies.lock import resolve, write_resolution
 from builder.dependencies.question import question_of
 from builder.dependencies.uv import BuildTarget, target_of
@@ -21,14 +21,14 @@ from builder.dependencies.wheel_builder import input_of
 from builder.frameworks.chalice.sam import EXPANDED
 from builder.protocol import tree_files
 from builder.protocol.files import describe
-from builder.protocol.messages import Action, ActionKind, File
+from builder.protocol.messages import Action, ActionKind, File, LayerBase
 from builder.sandbox.bubblewrap import BubblewrapSandbox, SandboxMissing
 
 CHECK = "check.json"
 """The file of a ``check``: ``{"problem": ...}``, null where untrusted code can be isolated."""
 
 
-def perform(action: Action, parts: Parts, into: Path, work: Path, log: BuildLog) -> None:
+def perform(action: Action, parts: Parts, into: Path, work: Path, log: BuildLog, base: LayerBase | None = None) -> bool:
     """Do what an action asks for.
 
     Args:
@@ -37,12 +37,19 @@ def perform(action: Action, parts: Parts, into: Path, work: Path, log: BuildLog)
         into: an empty folder for the files of the result.
         work: an empty writable folder.
         log: takes lines for the uploader's log.
+        base: what a layer may be made on.
+
+    Returns:
+        Whether the result's ``tree`` has only what the base's has not.
 
     Raises:
         AppError: the uploader can fix it.
         OurTrouble: our side failed.
     """
+    if action.kind == "layer":
+        return _layer(action.inputs, parts, into, work, log, base)
     _PERFORMERS[action.kind](action.inputs, parts, into, work, log)
+    return False
 
 
 def describe_result(into: Path, opened: ExitStack) -> list[tuple[File, int]]:
@@ -95,8 +102,11 @@ def _resolve(inputs: Mapping[str, Any], parts: Parts, into: Path, work: Path, lo
     write_resolution(found, into)
 
 
-def _layer(inputs: Mapping[str, Any], parts: Parts, into: Path, work: Path, log: BuildLog) -> None:
-    parts.layers.make(lock_of(inputs), _target(inputs, parts), into, work, log)
+def _layer(
+    inputs: Mapping[str, Any], parts: Parts, into: Path, work: Path, log: BuildLog, base: LayerBase | None
+) -> bool:
+    on = base_of(Path(base.folder), base.inputs) if base else None
+    return parts.layers.make(lock_of(inputs), _target(inputs, parts), into, work, log, on)
 
 
 def _wheel(inputs: Mapping[str, Any], parts: Parts, into: Path, work: Path, log: BuildLog) -> None:
@@ -116,5 +126,5 @@ def _target(inputs: Mapping[str, Any], parts: Parts) -> BuildTarget:
 
 
 _PERFORMERS: Mapping[ActionKind, Callable[[Mapping[str, Any], Parts, Path, Path, BuildLog], None]] = {
-    "check": _check, "resolve": _resolve, "layer": _layer, "wheel": _wheel, "expand": _expand,
+    "check": _check, "resolve": _resolve, "wheel": _wheel, "expand": _expand,
 }  # fmt: skip

@@ -112,7 +112,7 @@ def _walk(folder: Path) -> Iterator[os.stat_result]:
     for path, folders, names in os.walk(folder, onerror=_give_up):
         for name in (*folders, *names):
             try:
-                yield Path(path, name).lstat()
+                yield os.lstat(f"{path}/{name}")
             except OSError:
                 continue  # removed in between
 

@@ -16,17 +16,19 @@ from pathlib import Path
 from typing import Any
 
 from auto_lambda.errors import AppError, Code
+from auto_lambda.files import remove_tree
 from auto_lambda.model import BuildLog
 from builder.actions import Actions
 from builder.dependencies import bytecode
 from builder.dependencies.lock import Lock
+from builder.dependencies.reuse.base_layer import BaseLayer, read_base
 from builder.dependencies.sdists import Pin, Sdist
 from builder.dependencies.size.quota import MAX_BYTES, check_installed, check_wheels, megabytes, too_large
 from builder.dependencies.size.slim import slim
 from builder.dependencies.uv import BuildTarget, Uv
 from builder.dependencies.uv_errors import explain
 from builder.dependencies.wheel_builder import BuildInput, Wheel, WheelBuilder
-from builder.dependencies.zips import UnsafeTree, check_plain, write_zip
+from builder.dependencies.zips import UnsafeTree, check_plain, members_of, names_in, write_zip
 from builder.model import Layer
 from builder.proof.elf import BINARIES, Binary, read_tree
 from builder.protocol.messages import Action
@@ -74,8 +76,41 @@ class Layers:
         result = self._actions.run(layer_action(lock, target), log)
         return replace(_layer(result.folder), shared=result.key)
 
-    def make(self, lock: Lock, target: BuildTarget, into: Path, work: Path, log: BuildLog) -> None:
-        """Make a layer here and now: ``tree/``, ``layer.zip``, ``meta.json`` and ``binaries.json`` in a folder."""
+    def make(
+        self, lock: Lock, target: BuildTarget, into: Path, work: Path, log: BuildLog, base: BaseLayer | None = None
+    ) -> bool:
+        """Make a layer here and now: ``tree/``, ``layer.zip``, ``meta.json`` and ``binaries.json`` in a folder.
+
+        Returns:
+            Whether it was made on the base, if there is one; then ``tree/`` holds only what the base has not.
+        """
+        if base and self._make_on(base, lock, target, into, work, log):
+            return True
+        remove_tree(into / "tree")
+        self._make_anew(lock, target, into, work, log)
+        return False
+
+    def _make_on(self, base: BaseLayer, lock: Lock, target: BuildTarget, into: Path, work: Path, log: BuildLog) -> bool:
+        """Make what the base has not, and join the zips; False where that may differ from a layer made anew."""
+        tree, site = into / "tree", into / "tree" / "python"
+        new = tuple(pin for pin in lock.pins if pin not in base.pins)
+        self._fill(site, replace(lock, pins=new), target, work, log)
+        with _only_files():
+            tidy(site)
+            if base.before_compiling + _total(site) + _bytes_of_modules(site) > MAX_BYTES - ROOM_FOR_CODE:
+                return False
+            if not bytecode.compile_tree(self._sandbox, site, target) or not base.has_room_for(names_in(tree)):
+                return False
+            size = base.total + _total(site)
+            if size > MAX_BYTES - ROOM_FOR_CODE:
+                return False
+            sha256 = write_zip(tree, into / ZIP, members_of(base.zip))
+        log(f"layer: {len(new)} of {len(lock.pins)} packages are new, the others are taken from an earlier layer")
+        facts = sorted([*json.loads(base.facts), *map(asdict, read_tree(tree))], key=lambda one: str(one["path"]))
+        _describe(into, facts, sha256, size)
+        return True
+
+    def _make_anew(self, lock: Lock, target: BuildTarget, into: Path, work: Path, log: BuildLog) -> None:
         site = into / "tree" / "python"
         self._fill(site, lock, target, work, log)
         with _only_files():
@@ -84,8 +119,7 @@ class Layers:
             size = self._with_bytecode(site, lock, target, log)
             sha256 = write_zip(into / "tree", into / ZIP)
         facts = [asdict(one) for one in (read_tree(into / "tree") if binaries is None else binaries)]
-        (into / BINARIES).write_text(json.dumps(facts))
-        (into / META).write_text(json.dumps({"sha256": sha256, "tree_bytes": size}))
+        _describe(into, facts, sha256, size)
 
     def _fill(self, site: Path, lock: Lock, target: BuildTarget, work: Path, log: BuildLog) -> None:
         """Install what has wheels while the rest is being built, then the rest."""
@@ -153,6 +187,16 @@ class Layers:
             bytecode.drop(site)
             log("bytecode: left out, as it does not fit")
         return _total(site)
+
+
+def _describe(into: Path, facts: list[dict[str, Any]], sha256: str, size: int) -> None:
+    (into / BINARIES).write_text(json.dumps(facts))
+    (into / META).write_text(json.dumps({"sha256": sha256, "tree_bytes": size}))
+
+
+def base_of(folder: Path, inputs: Mapping[str, Any]) -> BaseLayer | None:
+    """Return the layer in a folder as a base for others; ``inputs`` are those of its action."""
+    return read_base(folder / ZIP, folder / META, folder / BINARIES, lock_of(inputs).pins)
 
 
 def _listed(lines: list[str], to: Path) -> Path:
@@ -276,7 +320,8 @@ def _total(site: Path) -> int:
 
 
 def _bytes_of_modules(site: Path) -> int:
-    return sum(path.stat().st_size for path in site.rglob("*.py"))
+    modules = (f"{folder}/{name}" for folder, _, names in os.walk(site) for name in names if name.endswith(".py"))
+    return sum(os.lstat(module).st_size for module in modules)
 
 
 def _sizes(path: Path) -> Iterator[int]:
@@ -284,4 +329,4 @@ def _sizes(path: Path) -> Iterator[int]:
         yield path.lstat().st_size
         return
     for folder, _, files in os.walk(path):
-        yield from (Path(folder, name).lstat().st_size for name in files)
+        yield from (os.lstat(f"{folder}/{name}").st_size for name in files)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import heapq
 import os
 import stat
+import struct
 import zipfile
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -26,7 +28,7 @@ _MAX_PENDING = _CORES + 1
 # Of libdeflate: a 163 MB tree takes 0.8 s and 61 MB, zlib's level 1 takes 1.7 s for 63 MB, libdeflate's 6 takes 2.0 s
 # for 57 MB. Lambda's limit counts the unzipped size.
 _LEVEL = 1
-
+_LENGTHS = "<26xHH"  # those of the name and of the extra field, in a member's local header
 
 # Errors that the tree itself causes; a full disk, for one, is not among them.
 _TREE_ERRORS = {errno.EACCES, errno.EPERM, errno.ELOOP, errno.ENAMETOOLONG}
@@ -36,10 +38,19 @@ class UnsafeTree(ValueError):
     """The tree holds a link, a special file, or something that cannot be read or named; the message names it."""
 
 
-def write_zip(tree: Path, to: Path) -> str:
+@dataclass(frozen=True, slots=True)
+class ZipMember:
+    """A member of a zip, with its data as they stand in there, compressed."""
+
+    info: zipfile.ZipInfo
+    data: bytes | bytearray
+
+
+def write_zip(tree: Path, to: Path, more: Iterable[ZipMember] = ()) -> str:
     """Zip the content of a folder: sorted names, 1980 dates, modes 0644 and 0755 (a file its owner may execute).
 
-    Empty folders are kept. ``to`` must lie outside ``tree`` and is replaced.
+    Empty folders are kept. ``to`` must lie outside ``tree`` and is replaced. ``more`` are members of another zip, in
+    their order, none of which is in the folder: what comes out is the zip of both.
 
     Returns:
         The SHA-256 of the zip, in hex.
@@ -50,7 +61,8 @@ def write_zip(tree: Path, to: Path) -> str:
     """
     with to.open("w+b") as file:
         with zipfile.ZipFile(file, "w") as archive:
-            for member in _members(tree, sorted(_names(tree))):
+            members = _members(tree, sorted(names_in(tree)))
+            for member in heapq.merge(members, more, key=lambda one: one.info.filename):
                 _append(archive, file, member)
         file.seek(0)
         return hashlib.file_digest(file, "sha256").hexdigest()
@@ -62,13 +74,30 @@ def check_plain(tree: Path) -> None:
     Raises:
         UnsafeTree: it does not.
     """
-    for name in _names(tree):
+    for name in names_in(tree):
         with _as_unsafe_tree(name):
-            if not name.endswith("/") and not stat.S_ISREG((tree / name).lstat().st_mode):
+            if not name.endswith("/") and not stat.S_ISREG(os.lstat(f"{tree}/{name}").st_mode):
                 raise UnsafeTree(f"{name} is not a plain file")
 
 
-def _names(tree: Path) -> Iterator[str]:
+def members_of(path: Path) -> Iterator[ZipMember]:
+    """Yield the members of a zip that `write_zip` has written, compressed as they are, in their order."""
+    with path.open("rb") as file, zipfile.ZipFile(file) as archive:
+        for told in archive.infolist():
+            info = _zip_info(told.filename, told.external_attr >> 16)
+            info.CRC, info.file_size, info.compress_size = told.CRC, told.file_size, told.compress_size
+            file.seek(told.header_offset)
+            name, extra = struct.unpack(_LENGTHS, file.read(struct.calcsize(_LENGTHS)))
+            file.seek(name + extra, os.SEEK_CUR)
+            yield ZipMember(info, file.read(told.compress_size))
+
+
+def names_in(tree: Path) -> Iterator[str]:
+    """Yield the names that the members of a folder's zip have, in any order.
+
+    Raises:
+        UnsafeTree: see `write_zip`.
+    """
     try:
         for folder, folders, files in os.walk(tree, onerror=_raise):
             yield from _names_in(Path(folder), Path(folder).relative_to(tree), folders, files)
@@ -82,9 +111,10 @@ def _names_in(folder: Path, relative: Path, folders: list[str], files: list[str]
             raise UnsafeTree(f"{(relative / name).as_posix()!a} has a name that is not UTF-8")
     for name in folders:
         with _as_unsafe_tree(name):
-            if (folder / name).is_symlink():
+            if stat.S_ISLNK(os.lstat(f"{folder}/{name}").st_mode):
                 raise UnsafeTree(f"{relative / name} is a link")
-    yield from ((relative / name).as_posix() for name in files)
+    below = f"{relative.as_posix()}/" if relative.parts else ""
+    yield from (below + name for name in files)
     if not folders and not files and relative.parts:
         yield relative.as_posix() + "/"
 
@@ -122,19 +152,13 @@ def _zip_info(name: str, mode: int) -> zipfile.ZipInfo:
     return info
 
 
-@dataclass(frozen=True, slots=True)
-class _Member:
-    info: zipfile.ZipInfo
-    data: bytes | bytearray
-
-
-def _members(tree: Path, names: Iterable[str]) -> Iterator[_Member]:
+def _members(tree: Path, names: Iterable[str]) -> Iterator[ZipMember]:
     """Compress on every core (the compressor releases the GIL), and yield in the order of the names."""
 
-    def compressed(batch: list[str]) -> list[_Member]:
+    def compressed(batch: list[str]) -> list[ZipMember]:
         return [_member(tree, name) for name in batch]
 
-    waiting: deque[Future[list[_Member]]] = deque()
+    waiting: deque[Future[list[ZipMember]]] = deque()
     with ThreadPoolExecutor(_CORES) as pool:
         for batch in _batches(tree, names):
             waiting.append(pool.submit(compressed, batch))
@@ -150,19 +174,19 @@ def _batches(tree: Path, names: Iterable[str]) -> Iterator[list[str]]:
     for name in names:
         batch.append(name)
         with _as_unsafe_tree(name):
-            size += (tree / name).lstat().st_size
+            size += os.lstat(f"{tree}/{name}").st_size
         if len(batch) == _BATCH_FILES or size >= _BATCH_BYTES:
             yield batch
             batch, size = [], 0
     yield batch
 
 
-def _member(tree: Path, name: str) -> _Member:
+def _member(tree: Path, name: str) -> ZipMember:
     if name.endswith("/"):
-        return _Member(_zip_info(name, stat.S_IFDIR | 0o755), b"")
-    path = tree / name
+        return ZipMember(_zip_info(name, stat.S_IFDIR | 0o755), b"")
+    path = f"{tree}/{name}"  # a Path for each of thousands of files would take longer than reading them
     with _as_unsafe_tree(name):
-        if not stat.S_ISREG(path.lstat().st_mode):
+        if not stat.S_ISREG(os.lstat(path).st_mode):
             raise UnsafeTree(f"{name} is not a plain file")
         fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     with os.fdopen(fd, "rb") as file:
@@ -171,10 +195,10 @@ def _member(tree: Path, name: str) -> _Member:
     info = _zip_info(name, stat.S_IFREG | (0o755 if executable else 0o644))
     data = deflate.deflate_compress(plain, _LEVEL)
     info.CRC, info.file_size, info.compress_size = deflate.crc32(plain), len(plain), len(data)
-    return _Member(info, data)
+    return ZipMember(info, data)
 
 
-def _append(archive: zipfile.ZipFile, file: BinaryIO, member: _Member) -> None:
+def _append(archive: zipfile.ZipFile, file: BinaryIO, member: ZipMember) -> None:
     """Append data that is already compressed, as `zipfile.ZipFile.writestr` would."""
     member.info.header_offset = file.tell()
     file.write(member.info.FileHeader(zip64=False))

@@ -82,8 +82,24 @@ def parse(stream: BinaryIO, path: str) -> Binary:
         return Binary(path, "unreadable", "", (), (), (0, 0))
 
 
+class _Elf(ELFFile):
+    """Parses each section once: pyelftools would for each question, and that takes longer than installing them."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._parsed: dict[int, Any] = {}
+        super().__init__(stream)
+
+    def get_section(self, n: int, type: Any = None) -> Any:  # noqa: A002 - as pyelftools has it
+        """Return the section of a number."""
+        if type:
+            return super().get_section(n, type)
+        if n not in self._parsed:
+            self._parsed[n] = super().get_section(n)
+        return self._parsed[n]
+
+
 def _parse(stream: BinaryIO, path: str) -> Binary:
-    elf = ELFFile(stream)
+    elf = _Elf(stream)
     if elf.num_sections() > _MAX_ENTRIES or elf.num_segments() > _MAX_ENTRIES:
         raise ValueError("no linker makes that many sections")
     tags: dict[str, list[str]] = {"DT_NEEDED": [], "DT_RPATH": [], "DT_RUNPATH": [], "DT_SONAME": []}
@@ -104,7 +120,7 @@ def _parse(stream: BinaryIO, path: str) -> Binary:
 
 
 def _glibc(elf: Any) -> Iterator[tuple[int, int]]:
-    section = elf.get_section_by_name(".gnu.version_r")
+    section = next(elf.iter_sections("SHT_GNU_verneed"), None)
     if not isinstance(section, GNUVerNeedSection):
         return
     for _, versions in islice(section.iter_versions(), _MAX_ENTRIES):

@@ -135,13 +135,21 @@ class Action(_Value):
         return hashlib.sha256(text.encode()).hexdigest()[:40]
 
 
+class LayerBase(_Value):
+    """A layer that is there already, of some of the packages that an action asks for: its folder and its inputs."""
+
+    folder: str
+    inputs: dict[str, Any]
+
+
 class BuildRequest(_Value):
-    """The one request that a builder serves: an app or an action."""
+    """The one request that a builder serves: an app or an action; a layer may be made on a base."""
 
     version: Literal[1] = 1
     toolchain: Toolchain
     app: AppRequest | None = None
     action: Action | None = None
+    base: LayerBase | None = None
 
 
 class ProblemMessage(_Value):
@@ -318,11 +326,13 @@ class AppBuilt(_Value):
 class ActionDone(_Value):
     """An action's result: files, to be kept under their names.
 
-    Two of them, ``tree.index`` and ``tree.content``, stand for a folder ``tree``; see `tree_files`.
+    Two of them, ``tree.index`` and ``tree.content``, stand for a folder ``tree``; see `tree_files`. With ``on_base``,
+    they have only what the tree of the request's base has not.
     """
 
     event: Literal["done"] = "done"
     files: list[File]
+    on_base: bool = False
 
 
 class AppFailed(_Value):
@@ -351,20 +361,10 @@ class Trouble(_Value):
 
 
 Event = Annotated[
-    StepBegan
-    | Log
-    | Warned
-    | Recognised
-    | Guessed
-    | Ask
-    | ToolAsk
-    | AppBuilt
-    | ActionDone
-    | AppFailed
-    | Netted
+    StepBegan | Log | Warned | Recognised | Guessed | Ask | ToolAsk | AppBuilt | ActionDone | AppFailed | Netted
     | Trouble,
     Field(discriminator="event"),
-]
+]  # fmt: skip
 _EVENT: TypeAdapter[Event] = TypeAdapter(Event)
 _M = TypeVar("_M", bound=_Value)
 

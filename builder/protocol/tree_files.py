@@ -34,12 +34,16 @@ class BadTree(ValueError):
 def write_tree(folder: Path, index: Path, content: Path) -> None:
     """Write a folder of plain files as an index and a content file."""
     entries: list[tuple[str, int, bool]] = []
+    start = len(str(folder)) + 1
     with content.open("wb") as target:
         for path in _files(folder):
-            with path.open("rb") as source:
-                info = os.fstat(source.fileno())
-                entries.append((path.relative_to(folder).as_posix(), info.st_size, bool(info.st_mode & stat.S_IXUSR)))
-                _copy(source.fileno(), target.fileno(), 0, info.st_size)
+            source = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                info = os.fstat(source)
+                entries.append((path[start:], info.st_size, bool(info.st_mode & stat.S_IXUSR)))
+                _copy(source, target.fileno(), 0, info.st_size)
+            finally:
+                os.close(source)
     index.write_text(json.dumps(entries))
 
 
@@ -60,13 +64,13 @@ def read_tree(index: bytes, content: int, into: Path) -> None:
     if sum(size for _, size, _ in entries) != os.fstat(content).st_size:
         raise BadTree("the content has another size than the index says")
     into.mkdir()
-    for folder in sorted({into / path for path, _, _ in entries}):
-        folder.parent.mkdir(parents=True, exist_ok=True)
+    for folder in sorted({path.rpartition("/")[0] for path, _, _ in entries}):
+        (into / folder).mkdir(parents=True, exist_ok=True)
 
     def make(entry: tuple[tuple[str, int, bool], int]) -> None:
         (path, size, executable), start = entry
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        file = os.open(into / path, flags, _EXECUTABLE if executable else _MODE)
+        file = os.open(f"{into}/{path}", flags, _EXECUTABLE if executable else _MODE)
         try:
             os.fchmod(file, _EXECUTABLE if executable else _MODE)  # whatever this process's umask is
             _copy(content, file, start, size)
@@ -112,10 +116,10 @@ def _is_taken(path: str) -> bool:
     return all(part not in ("", ".", "..") and len(part.encode()) <= _MAX_NAME for part in path.split("/"))
 
 
-def _files(folder: Path) -> Iterator[Path]:
+def _files(folder: Path) -> Iterator[str]:
     for path, folders, names in os.walk(folder):
         folders.sort()
-        yield from (Path(path, name) for name in sorted(names))
+        yield from (f"{path}/{name}" for name in sorted(names))
 
 
 def _copy(source: int, target: int, start: int, size: int) -> None:

@@ -55,9 +55,9 @@ class FakeBuilder:
         """End with an app."""
         self._end({**built(), **fields}, files)
 
-    def done(self, files: Mapping[str, bytes]) -> None:
+    def done(self, files: Mapping[str, bytes], **fields: Any) -> None:
         """End with an action's result."""
-        self._end({"event": "done"}, files)
+        self._end({"event": "done", **fields}, files)
 
     def _end(self, event: dict[str, Any], files: Mapping[str, bytes]) -> None:
         with opened(*files.values()) as descriptors:

@@ -22,6 +22,7 @@ from builder.protocol import tree_files
 from builder.protocol.channel import BadMessage
 from builder.protocol.files import copy_checked, describe
 from builder.protocol.messages import Action, ActionKind, File
+from worker.builds.base_layers import candidates, link_tree
 from worker.builds.wheel_store import Record, Spoiled, WheelStore, checked, key_of, verify
 
 RESOLVED_SECONDS = 600.0
@@ -31,6 +32,7 @@ _MEGABYTE = 1024 * 1024
 _HASHED_BYTES = 16 * _MEGABYTE  # of larger files the size has to do: hashing them takes longer than a warm build may
 _NOT_KEPT = (tree_files.INDEX, tree_files.CONTENT)  # there is the tree instead
 _FILES = "files.json"
+_INPUTS = "inputs.json"  # of a layer, on which others may be made
 _RECORD = "record.json"
 _WANTED: Mapping[ActionKind, Mapping[str, int]] = {
     "check": {"check.json": 1},
@@ -54,10 +56,14 @@ class Cached:
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """The files of a result as they came from a builder: descriptions and descriptors."""
+    """The files of a result as they came from a builder: descriptions and descriptors.
+
+    With ``base``, a layer's folder, their tree has only what that one's tree has not.
+    """
 
     files: Sequence[File]
     descriptors: Sequence[int]
+    base: Path | None = None
 
 
 Perform = Callable[[Action], Received]
@@ -126,6 +132,16 @@ class ActionCache:
                 remove_tree(fresh)
         return Cached(place, key, files, new=True)
 
+    def base(self, action: Action) -> tuple[Path, Mapping[str, Any]] | None:
+        """Return folder and inputs of the largest layer that has some of a layer's packages, and no others."""
+        if action.kind != "layer":
+            return None
+        for inputs in candidates(self.folder.glob(f"layer/*/{_INPUTS}"), action.inputs):
+            smaller = Action(kind="layer", inputs=dict(inputs))
+            if kept := self._kept(self.folder / "layer" / smaller.key, smaller, smaller.key):
+                return kept.folder, inputs
+        return None
+
     def _kept(self, place: Path, action: Action, key: str) -> Cached | None:
         try:
             age = self._clock() - place.stat().st_mtime
@@ -148,6 +164,8 @@ class ActionCache:
         finally:
             for descriptor in received.descriptors:
                 os.close(descriptor)
+        if action.kind == "layer":
+            _write(into / _INPUTS, action.inputs)
         return self._offered(key, into) if action.kind == "wheel" else files
 
     def _stored_wheel(self, action: Action, key: str, into: Path, say: Callable[[str], None]) -> dict[str, File] | None:
@@ -231,6 +249,8 @@ def _make_tree(received: Received, into: Path) -> None:
     index = into / tree_files.INDEX
     try:
         tree_files.read_tree(index.read_bytes(), content, into / "tree")
+        if received.base:
+            link_tree(received.base / "tree", into / "tree")
     except tree_files.BadTree as error:
         raise BadMessage(f"no tree: {error}") from None
     index.unlink()

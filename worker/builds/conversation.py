@@ -27,6 +27,7 @@ from builder.protocol.messages import (
     BuildRequest,
     Event,
     Guessed,
+    LayerBase,
     Log,
     Netted,
     ProblemMessage,
@@ -159,12 +160,16 @@ class Conversation:
             action: what to perform.
             check: raises when the result is not wanted any more; by default, the listener says so.
         """
+        folder, inputs = self._services.cache.base(action) or (None, {})
+        base = LayerBase(folder=str(folder), inputs=dict(inputs)) if folder else None
+        request = BuildRequest(toolchain=self._toolchain, action=action, base=base)
         with self._room(self._layers if action.kind == "layer" else self._others, check or self._listener.check):
-            event, message = self._hold(BuildRequest(toolchain=self._toolchain, action=action), (), check)
-        if not isinstance(event, ActionDone) or len(event.files) != len(message.files):
+            event, message = self._hold(request, (), check)
+        sound = isinstance(event, ActionDone) and len(event.files) == len(message.files)
+        if not isinstance(event, ActionDone) or not sound or (event.on_base and not base):
             message.close()
             raise BrokenOff("it ended with another result than that of its action")
-        return Received(event.files, message.files)
+        return Received(event.files, message.files, folder if event.on_base else None)
 
     @contextmanager
     def _room(self, room: threading.Semaphore, check: Callable[[], None]) -> Iterator[None]:

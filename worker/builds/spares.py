@@ -1,4 +1,8 @@
-"""Builders that stand by: started and idle, each for exactly one request."""
+"""Builders that stand by: started and idle, each for exactly one request.
+
+Starting one takes a processor for a third of a second, which a build could use: while one goes on, only the last spare
+is replaced.
+"""
 
 from __future__ import annotations
 
@@ -35,6 +39,7 @@ class Spares:
         self._count = count
         self._clock = clock
         self._waiting: deque[tuple[float, BuilderProcess]] = deque()  # since when, the oldest first
+        self._at_work = 0
         self._changed = threading.Condition()
         self._closed = False
         # A builder ends with the thread that has started it, so one thread starts all of them.
@@ -59,12 +64,21 @@ class Spares:
     @contextmanager
     def builder(self) -> Iterator[BuilderProcess]:
         """Give a fresh builder, which is ended afterwards with all that it has started."""
-        running = self._taken() or self._launcher.launch()
+        self._count_at_work(1)
         try:
-            yield running
+            running = self._taken() or self._launcher.launch()
+            try:
+                yield running
+            finally:
+                if said := running.end().strip():
+                    _log.warning("a builder's last words", text=said)
         finally:
-            if said := running.end().strip():
-                _log.warning("a builder's last words", text=said)
+            self._count_at_work(-1)
+
+    def _count_at_work(self, more: int) -> None:
+        with self._changed:
+            self._at_work += more
+            self._changed.notify_all()
 
     def _taken(self) -> BuilderProcess | None:
         with self._changed:
@@ -92,9 +106,13 @@ class Spares:
     def _wanted(self) -> bool:
         """Wait until another spare is wanted; False when none ever will be."""
         with self._changed:
-            while len(self._waiting) >= self._count and not self._closed and not self._stale():
+            while not (self._closed or self._stale() or len(self._waiting) < self._aim()):
                 self._changed.wait(_LOOK)
             return not self._closed
+
+    def _aim(self) -> int:
+        """Return how many are to stand by now."""
+        return min(self._count, 1) if self._at_work else self._count
 
     def _stale(self) -> bool:
         return bool(self._waiting) and self._clock() - self._waiting[0][0] > MAX_WAIT

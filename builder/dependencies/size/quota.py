@@ -99,7 +99,7 @@ def _listed(record: Path) -> Iterator[str]:
 
 
 def _files(folder: Path) -> Iterable[tuple[str, int]]:
+    start = len(str(folder)) + 1
     for path, _, names in os.walk(folder):
-        for name in names:
-            file = Path(path, name)
-            yield file.relative_to(folder).as_posix(), file.lstat().st_size
+        for file in (f"{path}/{name}" for name in names):
+            yield file[start:], os.lstat(file).st_size

@@ -56,7 +56,7 @@ EVENTS: dict[str, dict[str, Any]] = {
         release={"manage": "migrate"},
         traffic=TRAFFIC,
     ),
-    "done": {"event": "done", "files": [FILE]},
+    "done": {"event": "done", "files": [FILE], "on_base": False},
     "failed": {"event": "failed", "problem": {"code": "bad-config", "message": "m", "hint": "h"}},
     "netted": {"event": "netted", "text": "Traceback"},
     "trouble": {"event": "trouble", "text": "oh"},
@@ -91,8 +91,9 @@ def values(content: Any, path: tuple[str | int, ...] = ()) -> list[tuple[str | i
 PLACES = [(event, path) for event, content in EVENTS.items() for path in values(content) if path]
 ANYTHING = {("built", "template"), ("built", "url"), ("ask", "action", "inputs"), ("ask", "action", "inputs", "python")}
 
+FLAGS = ("asked", "sockets", "on_base")
 FRACTIONS = {("flex", "above"), ("traffic", "errors"), ("traffic", "slower")}
-OPTIONAL = {"url", "retain", "log_days", "asked", "flex", "domains", "serves", "release", "traffic"}
+OPTIONAL = {"on_base", "url", "retain", "log_days", "asked", "flex", "domains", "serves", "release", "traffic"}
 
 
 @pytest.mark.parametrize("event", EVENTS)
@@ -105,7 +106,7 @@ def test_a_value_of_another_type_or_none_is_refused(event: str, path: tuple[str 
     free = (event, *path) in ANYTHING
     for wrong in (object(), 1.5, float("nan"), b"x", "\ud800", NESTED, {"x": NESTED}, [None], True, -1):
         same = free or (path[-1] in ("ask",) and wrong == -1 and wrong is not True)
-        same = same or (path[-1] in ("asked", "sockets") and wrong is True) or (path in FRACTIONS and wrong == 1.5)
+        same = same or (path[-1] in FLAGS and wrong is True) or (path in FRACTIONS and wrong == 1.5)
         if not same:
             with pytest.raises(BadMessage):
                 read_event(changed(event, *path, to=wrong))

@@ -82,6 +82,17 @@ def test_a_spare_that_has_waited_too_long_gives_way_to_a_new_one(monkeypatch: An
             assert running is launcher.launched[2]
 
 
+def test_while_a_build_goes_on_only_the_last_spare_is_replaced() -> None:
+    launcher = Launcher()
+    with standing_by(launcher, 2, [0.0]) as spares:
+        with spares.builder():
+            assert len(launcher.launched) == 2
+            with spares.builder() as running:
+                assert running is launcher.launched[1]
+                launcher.await_launched(3)
+        launcher.await_launched(4)
+
+
 def test_without_spares_each_is_started_when_it_is_asked_for() -> None:
     launcher = Launcher()
     with standing_by(launcher, 0, [0.0]) as spares:
