@@ -20,7 +20,7 @@ MAX_LINES = 200
 """Permissions that a receipt lists at most."""
 MAX_BYTES = 2_000_000
 """Bytes of a receipt that are read at most: somebody else may have written it."""
-UNPUBLISHED = "$LATEST"
+LATEST = "$LATEST"
 """In place of a version's number: the function that a failed first release has left, to which nothing leads."""
 _MOST_USD = 1e9  # a month; more is no price
 Status = Literal["queued", "building", "deploying", "live", "failed", "superseded", "delayed"]
@@ -179,7 +179,7 @@ class Receipt:
         if self.serving is None or self.status != "failed":
             return self.serving
         own = self.serving.object_version is not None and self.serving.object_version == self.object_version
-        return None if own or self.serving.version == UNPUBLISHED else self.serving
+        return None if own or self.serving.version == LATEST else self.serving
 
     @property
     def subject(self) -> str:

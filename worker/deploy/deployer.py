@@ -15,7 +15,7 @@ from auto_lambda.aws.urls import callable_url
 from auto_lambda.errors import AppError, Code
 from auto_lambda.keys import App
 from auto_lambda.model import BucketNotification, BuildLog, Template
-from auto_lambda.receipts import UNPUBLISHED
+from auto_lambda.receipts import LATEST
 from worker.bundle import release
 from worker.bundle.domains import DOMAIN_OUTPUT
 from worker.bundle.pointers import ALIAS, pointed
@@ -41,7 +41,7 @@ from worker.deploy.switch.app_stack import AppStack
 from worker.deploy.switch.drift import Drift
 from worker.deploy.switch.past_stack import PastStack
 from worker.deploy.switch.release_command import ReleaseCommand
-from worker.deploy.switch.rollout import Collaborators, Rollout
+from worker.deploy.switch.rollout import Rollout
 from worker.deploy.switch.shifter import TrafficShifter
 from worker.deploy.switch.switchover import ExpandedStack, Switchover
 from worker.deploy.switch.version_check import VersionCheck
@@ -102,14 +102,12 @@ class Deployer:
         self._stack = AppStack(store, stacks, drift, LogGroupParameters(stacks, find_log_groups), target)
         published = ReleaseVersions(functions)
         self._rollout = Rollout(
-            Collaborators(
-                self._stack,
-                Switchover(self._stack, published, PastStack(functions), functions),
-                published,
-                VersionCheck(functions, target.region, logs, sleep=sleep),
-                ReleaseCommand(functions, logs),
-                shifter,
-            )
+            self._stack,
+            Switchover(self._stack, published, PastStack(functions), functions),
+            published,
+            VersionCheck(functions, target.region, logs, sleep=sleep),
+            ReleaseCommand(functions, logs),
+            shifter,
         )
 
     def deploy(
@@ -330,7 +328,7 @@ class Deployer:
         return Deployment(
             stack=result.stack.name,
             function=outputs["AutoLambdaFunction"],
-            version=outputs.get("AutoLambdaVersion", UNPUBLISHED),
+            version=outputs.get("AutoLambdaVersion", LATEST),
             alias=ALIAS,
             url=callable_url(url, self._target.endpoint) if url else None,
             template_key=template_key,

@@ -20,8 +20,8 @@ from worker.traffic.shift import Shift
 
 
 @dataclass(frozen=True, slots=True)
-class Collaborators:
-    """Who does what of a rollout.
+class Rollout:
+    """Leads the traffic of apps to releases.
 
     Attributes:
         stack: of apps.
@@ -39,22 +39,6 @@ class Collaborators:
     release_command: ReleaseCommand
     shifter: TrafficShifter | None = None
 
-
-class Rollout:
-    """Leads the traffic of apps to releases.
-
-    Args:
-        with_: the collaborators.
-    """
-
-    def __init__(self, with_: Collaborators) -> None:
-        self._stack = with_.stack
-        self._switchover = with_.switchover
-        self._published = with_.published
-        self._check = with_.check
-        self._release_command = with_.release_command
-        self._shifter = with_.shifter
-
     def expand(self, bundle: Bundle, context: DeployContext) -> ExpandedStack:
         """Bring about all of a release that leads nobody to it.
 
@@ -62,7 +46,7 @@ class Rollout:
             AppError: that failed, and the stack is as it was.
         """
         with context.effect("expand"):
-            return self._switchover.expand(bundle, context)
+            return self.switchover.expand(bundle, context)
 
     def lead(self, bundle: Bundle, found: ExpandedStack, context: DeployContext) -> DeployResult:
         """Lead the traffic to a release, once its versions have answered; then let the stack follow.
@@ -72,49 +56,49 @@ class Rollout:
         """
         log, effect = context.log, context.effect
         with effect("publish"):
-            versions = self._switchover.publish(bundle, found, log)
+            versions = self.switchover.publish(bundle, found, log)
         if bundle.release_command and not context.shift:
             with effect("release"):
-                self._release_command.run(bundle, found.qualified(versions)[bundle.main], log)
+                self.release_command.run(bundle, found.qualified(versions)[bundle.main], log)
         if other := found.differ(versions):
             with context.verifying(), effect("verify"), told_unhealthy("Nobody was led to it:"):
-                self._check.verify(bundle, found.stack.outputs.get("AutoLambdaUrl"), found.qualified(other), log)
-            if self._shifter and bundle.traffic and not context.shift:
-                self._shifter.begin(bundle.traffic, found, versions, context)
+                self.check.verify(bundle, found.stack.outputs.get("AutoLambdaUrl"), found.qualified(other), log)
+            if self.shifter and bundle.traffic and not context.shift:
+                self.shifter.begin(bundle.traffic, found, versions, context)
             with effect("switch"):
-                self._switchover.switch(found, versions, log)
+                self.switchover.switch(found, versions, log)
         with effect("front"):
-            result = self._switchover.front(bundle, found, versions, context)
+            result = self.switchover.front(bundle, found, versions, context)
         return replace(result, changed=result.changed or found.changed)
 
     def go_back(self, bundle: Bundle, log: BuildLog) -> DeployResult:
         """Lead the traffic back to an earlier release: to its versions at once, if they are all there."""
         context = DeployContext(log)
         bundle = replace(bundle, release_command=None)
-        standing = self._stack.standing(bundle.app, log)
-        versions = self._switchover.known(bundle.template, standing.resources) if standing else None
+        standing = self.stack.standing(bundle.app, log)
+        versions = self.switchover.known(bundle.template, standing.resources) if standing else None
         if standing is None or versions is None:
-            return self.lead(bundle, self._switchover.expand(bundle, context), context)
-        found = self._switchover.found(standing, bundle.template)
-        self._switchover.switch(found, versions, log)
-        result = self._switchover.front(bundle, found, versions, context)
-        self._stack.settle(result.stack, bundle.template, log)
+            return self.lead(bundle, self.switchover.expand(bundle, context), context)
+        found = self.switchover.found(standing, bundle.template)
+        self.switchover.switch(found, versions, log)
+        result = self.switchover.front(bundle, found, versions, context)
+        self.stack.settle(result.stack, bundle.template, log)
         functions = found.functions.items()
-        if all(self._published.is_latest(function, versions[name]) for name, function in functions):
+        if all(self.published.is_latest(function, versions[name]) for name, function in functions):
             return result
         log("what these versions refer to was made anew: others are published")
-        return self.lead(bundle, self._switchover.expand(bundle, context), context)
+        return self.lead(bundle, self.switchover.expand(bundle, context), context)
 
     def shift_failed(self, bundle: Bundle, context: DeployContext) -> AppError | None:
         """Look at a shift of traffic that has begun. Returns when it may have all, or how it has failed."""
-        if self._shifter and bundle.traffic and context.shift:
+        if self.shifter and bundle.traffic and context.shift:
             try:
-                self._shifter.go_on(bundle.traffic, context.shift, context)
+                self.shifter.go_on(bundle.traffic, context.shift, context)
             except AppError as error:
                 return error
         return None
 
     def end_shift(self, shift: Shift, log: BuildLog) -> None:
         """Lead all traffic back to what is live: another release comes in place of the one that it shifted to."""
-        if self._shifter:
-            self._shifter.end(shift, log)
+        if self.shifter:
+            self.shifter.end(shift, log)

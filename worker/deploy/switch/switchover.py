@@ -92,14 +92,9 @@ class Switchover:
 
     def publish(self, bundle: Bundle, found: ExpandedStack, log: BuildLog) -> dict[str, str]:
         """Return the version of each function of a release; publish those that there are not."""
-        versions = {}
-        for name in sorted(found.functions, key=lambda one: (one == bundle.main, one)):
-            if found.past_stack is not None:
-                versions[name] = found.past_stack[name]
-                continue
-            release = pointers.release_of(bundle.template, name)
-            assert release is not None  # noqa: S101 - the gate lets no other pass
-            versions[name] = self._versions.publish(found.functions[name], release)
+        made = found.past_stack or {}
+        names = sorted(found.functions, key=lambda one: (one == bundle.main, one))
+        versions = {name: made.get(name) or self._published(bundle, found, name) for name in names}
         log(", ".join(f"{name} is version {version}" for name, version in versions.items()))
         return versions
 
@@ -161,6 +156,11 @@ class Switchover:
         functions = {name: standing.resources[name] for name in pointers.functions(wanted)}
         live = {name: alias for name in functions if name in own and (alias := own[name].alias)}
         return ExpandedStack(standing.stack, changed=False, functions=functions, live=live)
+
+    def _published(self, bundle: Bundle, found: ExpandedStack, name: str) -> str:
+        release = pointers.release_of(bundle.template, name)
+        assert release is not None  # noqa: S101 - the gate lets no other pass
+        return self._versions.publish(found.functions[name], release)
 
     def _aliases(self, functions: Mapping[str, str], resources: Mapping[str, str]) -> Iterator[tuple[str, Alias]]:
         for name, function in functions.items():

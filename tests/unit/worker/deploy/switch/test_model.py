@@ -9,6 +9,7 @@ import json
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import fields
 from functools import cache
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from auto_lambda.aws.cloudformation import DeployResult
 from auto_lambda.errors import AppError
 from worker.bundle import pointers
 from worker.deploy import DeployContext, Deployer
+from worker.deploy.switch.rollout import Rollout
 from worker.deploy.switch.switchover import ExpandedStack
 from worker.model import Bundle
 from worker.outcome import Failed
@@ -49,22 +51,22 @@ def bundle(kind: str) -> Bundle:
     return maker().bundle(template, HELLO.replace('"white"', f'"{kind}"'))
 
 
+class StackFirst(Rollout):
+    def lead(self, bundle: Bundle, found: ExpandedStack, context: DeployContext) -> DeployResult:
+        versions = self.switchover.publish(bundle, found, context.log)
+        self.switchover.front(bundle, found, versions, context)
+        return super().lead(bundle, found, context)
+
+
 def stack_first(deployer: Deployer) -> None:
     """A twin: bring the stack in line with versions that nobody has asked."""
     rollout = deployer._rollout
-    lead = rollout.lead
-
-    def led(bundle: Bundle, found: ExpandedStack, context: DeployContext) -> DeployResult:
-        versions = rollout._switchover.publish(bundle, found, context.log)
-        rollout._switchover.front(bundle, found, versions, context)
-        return lead(bundle, found, context)
-
-    rollout.lead = led  # type: ignore[method-assign]
+    deployer._rollout = StackFirst(*(getattr(rollout, it.name) for it in fields(rollout)))
 
 
 def switched_at_once(deployer: Deployer) -> None:
     """A twin: lead users to what was made past the stack before it is asked."""
-    switchover = deployer._rollout._switchover
+    switchover = deployer._rollout.switchover
     expand = switchover.expand
 
     def expanded(bundle: Bundle, context: DeployContext) -> ExpandedStack:

@@ -33,13 +33,13 @@ def test_it_runs_as_the_new_version_while_the_old_one_serves(world: World, monke
     before = bundle(world, "white", release=None)
     first = world.deploy(before)
     seen = []
-    run = world.deployer._rollout._release_command.run
+    run = world.deployer._rollout.release_command.run
 
     def watched(*arguments: object) -> None:
         seen.append((world.live(first.function), ask(first.url)))
         run(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(world.deployer._rollout._release_command, "run", watched)
+    monkeypatch.setattr(world.deployer._rollout.release_command, "run", watched)
     second = world.deploy(bundle(world, "green"), before.template_key)
     assert seen == [("1", "white")]
     assert (second.version, world.live(first.function), ask(second.url)) == ("2", "2", "green")
@@ -62,14 +62,14 @@ def test_a_failing_one_stops_the_deployment_and_leaves_what_was_live(world: Worl
 
 def test_at_the_first_deployment_it_runs_before_anybody_can_call(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     seen = []
-    run = world.deployer._rollout._release_command.run
+    run = world.deployer._rollout.release_command.run
 
     def watched(*arguments: object) -> None:
         found = world.cloudformation.describe_stack_resources(StackName=world.app.stack)["StackResources"]
         seen.append({it["ResourceType"] for it in found} & {"AWS::Lambda::Alias", "AWS::ApiGateway::RestApi"})
         run(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(world.deployer._rollout._release_command, "run", watched)
+    monkeypatch.setattr(world.deployer._rollout.release_command, "run", watched)
     deployed = world.deploy(bundle(world, "green"))
     assert seen == [set()]
     assert (deployed.version, ask(deployed.url)) == ("1", "green")
@@ -86,7 +86,7 @@ def test_a_worker_that_died_after_the_first_update_leaves_what_another_can_finis
         raise ConnectionError
 
     with monkeypatch.context() as patched:
-        patched.setattr(world.deployer._rollout._release_command, "run", die)
+        patched.setattr(world.deployer._rollout.release_command, "run", die)
         with pytest.raises(ConnectionError):
             world.deploy(next_one, before.template_key)
     assert ask(first.url) == "white"
