@@ -4,7 +4,8 @@ A change of one line of a small app (chalice, requests). The model, each figure 
 latency/delays.py injects it into the worker at the botocore layer, by real sleeps that are not scaled.
 
 answers: from the upload to the first answer of the new code. receipt: to the receipt that says live. With --rollback,
-each round rolls back to the release before instead, from the order on; with --undelayed, nothing is delayed.
+each round rolls back to the release before instead, from the order on; with --undelayed, nothing is delayed. --calls
+lists what the worker has called in the last round until the new code answered: what a drop's seconds go into.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from peers import MINOR
 
@@ -47,8 +49,9 @@ def index():
 
 @dataclass(frozen=True)
 class Change:
-    """One change of code: seconds from the upload, and what the receipt says of each step."""
+    """One change of code: when it was uploaded, seconds from then, and what the receipt says of each step."""
 
+    began: float
     answers: float
     receipt: float
     steps: dict[str, float]
@@ -122,15 +125,18 @@ def timed(told: str, url: str, order: Callable[[], tuple[float, Receipt]]) -> Ch
     watch = Watch(url, told)
     began, receipt = order()
     ended = time.monotonic()
-    return Change(watch.end() - began, ended - began, dict(receipt.timings))
+    return Change(began, watch.end() - began, ended - began, dict(receipt.timings))
 
 
-def measure(rounds: int, *, rollback: bool, delayed: bool) -> Iterator[Change]:
-    """Deploy the app without delays, then change it, or roll it back and forth."""
+def measure(rounds: int, calls: Path, *, rollback: bool, delayed: bool) -> Iterator[Change]:
+    """Deploy the app without delays, then change it, or roll it back and forth; note each call in a file."""
     prepare_tools().join()
     with tempfile.TemporaryDirectory(prefix="auto-lambda-latency-") as temporary:
         folder, switch = Path(temporary), Path(temporary, "delayed")
-        settings = {"PYTHONPATH": str(HERE), "BENCH_LATENCY_SWITCH": str(switch), "AUTO_LAMBDA_POLL_SECONDS": "20"}
+        settings = {
+            "PYTHONPATH": str(HERE), "BENCH_LATENCY_SWITCH": str(switch), "BENCH_LATENCY_CALLS": str(calls),
+            "AUTO_LAMBDA_POLL_SECONDS": "20",
+        }  # fmt: skip
         with LocalStack.start(folder / "stack", settings=settings) as stack:
             bench = Bench(stack, folder)
             first = bench.drop("first")[1]
@@ -151,19 +157,36 @@ def table(changes: list[Change]) -> Iterator[str]:
         yield f"  {step:<10} {statistics.median(it.steps.get(step, 0.0) for it in changes):.1f} s"
 
 
+def listed(calls: Path, change: Change) -> Iterator[str]:
+    """Return a line for each call that was made until the new code answered, in the order in which they began."""
+    made = (json.loads(line) for line in calls.read_text().splitlines())
+    until = change.began + change.answers
+    for it in sorted((it for it in made if change.began < it["ended"] and it["began"] < until), key=_began):
+        at, took = it["began"] - change.began, it["ended"] - it["began"]
+        yield f"{at:6.2f} {took:5.2f}  {it['thread'][:10]:<10} {it['call']:<40} {it['about'][-40:]}"
+
+
+def _began(call: dict[str, Any]) -> float:
+    return float(call["began"])
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3, help="changes; the median is shown")
     parser.add_argument("--rollback", action="store_true", help="roll back instead of changing the code")
     parser.add_argument("--undelayed", action="store_true", help="without AWS's delays")
+    parser.add_argument("--calls", action="store_true", help="also list the calls of the last round")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write every figure to this file")
     options = parser.parse_args()
     changes = []
-    for change in measure(options.rounds, rollback=options.rollback, delayed=not options.undelayed):
-        print(
-            f"answers after {change.answers:.1f} s, receipt after {change.receipt:.1f} s", file=sys.stderr, flush=True
-        )
-        changes.append(change)
+    with tempfile.TemporaryDirectory(prefix="auto-lambda-calls-") as folder:
+        calls = Path(folder, "calls")
+        for change in measure(options.rounds, calls, rollback=options.rollback, delayed=not options.undelayed):
+            told = f"answers after {change.answers:.1f} s, receipt after {change.receipt:.1f} s"
+            print(told, file=sys.stderr, flush=True)
+            changes.append(change)
+        if options.calls:
+            print("\n".join(listed(calls, changes[-1])))
     print("\n".join(table(changes)))
     if options.json:
         options.json.write_text(json.dumps([asdict(change) for change in changes], indent=2))

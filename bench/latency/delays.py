@@ -18,6 +18,9 @@ from typing import Any
 
 SWITCH = "BENCH_LATENCY_SWITCH"
 """Names a file in the environment. Delays are injected as long as it exists."""
+CALLS = "BENCH_LATENCY_CALLS"
+"""Names a file in the environment, to which each call is added as a line of JSON."""
+_ABOUT = ("Key", "StackName", "FunctionName", "ChangeSetName")
 _ORDER = ({"AWS::Lambda::Function"}, {"AWS::Lambda::Version"}, {"AWS::Lambda::Alias"})
 _UPDATES = ("UpdateFunctionCode", "UpdateFunctionConfiguration")
 _UPDATING = (*_UPDATES, "PublishVersion")
@@ -166,6 +169,15 @@ def _function(asked: Mapping[str, Any]) -> str:
     return name.split(":")[6] if name.startswith("arn:") else name.split(":")[0]
 
 
+def note(file: Path, name: str, asked: Mapping[str, Any], began: float) -> None:
+    """Add a call that has ended to a file; seconds are those of the machine's monotonic clock."""
+    about = next((str(asked[it]) for it in _ABOUT if it in asked), "")
+    thread = threading.current_thread().name
+    told = {"began": began, "ended": time.monotonic(), "call": name, "about": about, "thread": thread}
+    with file.open("a") as lines:
+        lines.write(json.dumps(told) + "\n")
+
+
 def install() -> None:
     """Delay every call of this process from now on, while the switch is on."""
     from botocore import client
@@ -173,11 +185,16 @@ def install() -> None:
     base: Any = client.BaseClient
     plain: Callable[[Any, str, Mapping[str, Any]], Any] = base._make_api_call
     delays, switch = Delays(figures()), Path(os.environ.get(SWITCH, "/nonexistent"))
+    calls = Path(os.environ[CALLS]) if CALLS in os.environ else None
 
     def delayed(self: Any, operation: str, asked: Mapping[str, Any]) -> Any:
-        if not switch.exists():
-            return plain(self, operation, asked)
-        service = self._service_model.service_name
-        return delays.make(service, operation, asked, lambda: plain(self, operation, asked))
+        service, began = self._service_model.service_name, time.monotonic()
+        try:
+            if not switch.exists():
+                return plain(self, operation, asked)
+            return delays.make(service, operation, asked, lambda: plain(self, operation, asked))
+        finally:
+            if calls:
+                note(calls, f"{service}.{operation}", asked, began)
 
     base._make_api_call = delayed

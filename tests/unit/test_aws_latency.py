@@ -143,6 +143,17 @@ def test_a_message_comes_as_late_as_its_event(aws: Any, world: World) -> None:
     assert world.now == 1 + 1 + 6
 
 
+def test_calls_are_noted_one_a_line(tmp_path: Path) -> None:
+    file = tmp_path / "calls"
+    for name in ("s3.GetObject", "s3.PutObject"):
+        delays.note(file, name, {"Bucket": "drops", "Key": "apps/dev/shop.zip"}, 1.0)
+    noted = [json.loads(line) for line in file.read_text().splitlines()]
+    assert [(it["call"], it["about"], it["began"]) for it in noted] == [
+        ("s3.GetObject", "apps/dev/shop.zip", 1.0), ("s3.PutObject", "apps/dev/shop.zip", 1.0)
+    ]  # fmt: skip
+    assert all(it["ended"] > it["began"] for it in noted)
+
+
 @pytest.mark.parametrize("name", MODEL["figures"])
 def test_each_figure_has_a_source_and_stands_in_the_documentation(name: str) -> None:
     figure = MODEL["figures"][name]
@@ -152,4 +163,4 @@ def test_each_figure_has_a_source_and_stands_in_the_documentation(name: str) -> 
 
 
 def test_all_figures_that_are_used_are_in_the_model() -> None:
-    assert set(delays.figures()) == {*FIGURES, "s3-call", "dynamodb-call"}
+    assert set(delays.figures()) == {*FIGURES, "s3-call", "dynamodb-call", "ssm-call"}
