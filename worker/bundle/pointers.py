@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import copy
+import hashlib
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -29,6 +30,11 @@ class FunctionRelease:
 
     stamp: str
     code_sha256: str
+
+    @property
+    def name(self) -> str:
+        """What it is called where its version has no number."""
+        return hashlib.sha256(f"{self.stamp} {self.code_sha256}".encode()).hexdigest()[:12]
 
 
 def parameter(function: str) -> str:
@@ -73,10 +79,10 @@ def release_of(template: Template, function: str) -> FunctionRelease | None:
     return FunctionRelease(stamp, base64.b64encode(bytes.fromhex(found[1])).decode())
 
 
-def stamps(template: Template) -> frozenset[str]:
-    """Return what the functions of a release have in the variable that tells their versions apart."""
+def releases_of(template: Template) -> frozenset[FunctionRelease]:
+    """Return what tells the versions of a release's functions apart from others."""
     found = (release_of(template, name) for name in functions(template))
-    return frozenset(one.stamp for one in found if one)
+    return frozenset(one for one in found if one)
 
 
 def pointed(template: Template) -> Template:

@@ -173,12 +173,13 @@ def _name_log_group(function: str, resources: Mapping[str, Resource], app: App) 
 
 
 def _stamp_of(function: str, resources: Mapping[str, Resource]) -> str:
-    """Hash all that the function is, and all that it refers to. Only with another stamp is a version published.
+    """Hash all that the function is but for its code, and all that it refers to.
 
-    What it refers to counts because CloudFormation may replace it: ``live`` would go on with the old role, say.
+    What it refers to counts because CloudFormation may replace it: ``live`` would go on with the old role, say. Code
+    has a hash of its own: a stamp that changed with it would take another call to set.
     """
     properties = resources[function]["Properties"]
-    published = {name: value for name, value in properties.items() if name not in UNPUBLISHED}
+    published = {name: value for name, value in properties.items() if name not in UNPUBLISHED | {"Code"}}
     return _digest([published, _closure(published, resources)])
 
 

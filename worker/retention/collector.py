@@ -20,6 +20,7 @@ from auto_lambda.aws.s3 import ObjectMissing, ObjectStore
 from auto_lambda.keys import App
 from auto_lambda.model import Template
 from worker.bundle import pointers, release
+from worker.bundle.pointers import FunctionRelease
 from worker.ownership import foreign, pipeline_of
 from worker.records.ledger import AppRecord, PastRelease
 from worker.records.retention import Due, RetentionRecords
@@ -76,7 +77,7 @@ class Collector:
         self._versions = versions
         self._keeping = keeping
         self._now = now
-        self._stamps = lru_cache(maxsize=1024)(self._read_stamps)
+        self._releases_of = lru_cache(maxsize=1024)(self._read_releases)
 
     def collect(self, due: Due, check: Callable[[], None] = lambda: None) -> None:
         """Collect what is old of one app.
@@ -151,7 +152,7 @@ class Collector:
         if foreign(stack.tags, app, pipeline_of(self._artifacts), known=record.live is not None):
             return Old()
         resources = self._stacks.resources(stack.id)
-        stamped = frozenset[str]().union(*map(self._stamps, choice.kept))
+        kept = frozenset[FunctionRelease]().union(*map(self._releases_of, choice.kept))
         in_stack = frozenset(resources.values())
         versions: list[tuple[str, str]] = []
         layers = set(in_stack)
@@ -163,7 +164,7 @@ class Collector:
             published = self._versions.of_function(function)
             needed = self._versions.aliased(function) | {_number(one) for one in in_stack if f":{function}:" in one}
             needed |= {said[name]} if name in said else set()
-            gone = plan.old_versions(published, needed, stamped)
+            gone = plan.old_versions(published, needed, kept)
             versions += [(function, it.version) for it in gone]
             layers |= {arn for it in published if it not in gone for arn in it.layers}
         return Old(tuple(versions), tuple(plan.old_layers(self._versions.of_layer(app.stack), layers)))
@@ -174,9 +175,9 @@ class Collector:
         asked = release.retained(template) if template else None
         return replace(self._keeping, releases=asked) if asked else self._keeping
 
-    def _read_stamps(self, template_key: str) -> frozenset[str]:
+    def _read_releases(self, template_key: str) -> frozenset[FunctionRelease]:
         template = self._template(template_key)
-        return plan.stamps(template) if template else frozenset()
+        return pointers.releases_of(template) if template else frozenset()
 
     def _template(self, template_key: str) -> Template | None:
         try:

@@ -9,8 +9,7 @@ from itertools import pairwise
 
 from auto_lambda.aws.lambda_ import Published
 from auto_lambda.model import Template
-from worker.bundle import pointers
-from worker.bundle.pointers import RELEASE_VARIABLE
+from worker.bundle.pointers import RELEASE_VARIABLE, FunctionRelease
 from worker.records.ledger import LiveRelease, PastRelease
 
 UNDEPLOYED = timedelta(days=30)
@@ -114,30 +113,30 @@ def _moment(when: str | None) -> datetime | None:
     return datetime.fromisoformat(when) if when else None
 
 
-def stamps(template: Template) -> frozenset[str]:
-    """Return what the functions of a release have in the variable that tells their versions apart."""
-    return pointers.stamps(template)
-
-
 def functions(template: Template) -> list[str]:
     """Return the logical ids of a release's functions."""
     return [name for name, resource in template["Resources"].items() if resource["Type"] == "AWS::Lambda::Function"]
 
 
-def old_versions(published: Iterable[Published], needed: Collection[str], stamped: Collection[str]) -> list[Published]:
+def old_versions(
+    published: Iterable[Published], needed: Collection[str], kept: Collection[FunctionRelease]
+) -> list[Published]:
     """Return the versions of a function that may be deleted, the oldest first.
 
     Args:
         published: all of them.
         needed: the numbers of those that an alias or the stack needs.
-        stamped: the stamps of the releases that stay. Each keeps its newest version.
+        kept: of the releases that stay. Each keeps its newest version.
     """
-    old, wanted = [], set(stamped)
+    old, wanted = [], set(kept)
     for it in sorted((it for it in published if it.version.isdecimal()), key=lambda it: -int(it.version)):
         stamp = it.variables.get(RELEASE_VARIABLE) if it.variables is not None else None
-        if stamp and it.version not in needed and stamp not in wanted:
+        if not stamp:
+            continue
+        release = FunctionRelease(stamp, it.code_sha256)
+        if it.version not in needed and release not in wanted:
             old.append(it)
-        wanted.discard(stamp or "")
+        wanted.discard(release)
     return old[::-1]
 
 

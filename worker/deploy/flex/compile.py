@@ -13,7 +13,7 @@ from entrypoint.task import VARIABLE, Artefact, BadTask, TaskDescription, descri
 from worker.bundle.domains import FRONT_OUTPUT, front
 from worker.bundle.flex.parts import EntrypointFile, FlexParts, drain_seconds
 from worker.bundle.flex.resolve import CannotResolve, StackValues, resolved
-from worker.bundle.pointers import RELEASE_VARIABLE
+from worker.bundle.pointers import release_of
 from worker.bundle.publish import alias_output
 from worker.bundle.references import referenced
 from worker.deploy.flex.capacity import task_processes
@@ -103,7 +103,8 @@ def describe_task(bundle: Bundle, flex: FlexMessage, own: OwnStack, bucket: str)
     memory = function.get("MemorySize", _DEFAULT_MEMORY)
     processes = task_processes(bundle, flex)
     kind, front = processes.kind, api_front(bundle.template, bundle.main)
-    payload = _payload(bundle.template)
+    payload, release = _payload(bundle.template), release_of(bundle.template, bundle.main)
+    assert release  # noqa: S101 - the gate lets nothing else pass
     try:
         return describe(
             TaskDescription(
@@ -117,7 +118,7 @@ def describe_task(bundle: Bundle, flex: FlexMessage, own: OwnStack, bucket: str)
                 drain_seconds=drain_seconds(flex),
                 function_name=own.outputs["AutoLambdaFunction"],
                 # Its number is not known before the alias moves, and tasks come first.
-                function_version=function["Environment"]["Variables"][RELEASE_VARIABLE],
+                function_version=release.name,
                 memory=memory,
                 timeout=function.get("Timeout", _DEFAULT_TIMEOUT),
                 processes=processes.number,

@@ -8,7 +8,7 @@ from auto_lambda.aws.cloudformation import Stack, Stacks
 from auto_lambda.aws.lambda_ import Functions, Published, State
 from auto_lambda.model import BuildLog, Template
 from worker.bundle import pointers
-from worker.bundle.pointers import ALIAS, RELEASE_VARIABLE
+from worker.bundle.pointers import ALIAS
 from worker.deploy.switch.own_functions import OwnFunction, own_functions
 from worker.deploy.switch.versions import is_of, same_settings
 
@@ -60,7 +60,7 @@ class Drift:
             if it.name not in wanted["Resources"]:
                 continue
             deployed, latest, released = pointers.release_of(template, it.name), it.latest, it.released
-            if deployed and latest and released and deployed.stamp == _stamp(released):
+            if deployed and latest and released and is_of(released, deployed):
                 self._undo(it, latest, released, wanted, log)
 
     def settle(self, stack: Stack, template: Template, log: BuildLog) -> None:
@@ -94,8 +94,3 @@ class Drift:
         if changed:
             log(f"settings of {it.name} are not the released ones: {', '.join(changed)}; they are set back")
             self._functions.set_settings(it.function, changed)
-
-
-def _stamp(version: Published) -> str | None:
-    found: str | None = version.settings.get("Environment", {}).get("Variables", {}).get(RELEASE_VARIABLE)
-    return found

@@ -15,10 +15,9 @@ from builder.source.options import OUR_VARIABLES
 from worker.bundle.assemble import renew
 from worker.bundle.configuration import LAYER, POLICY, REVISION, revision_of
 from worker.bundle.on_lambda.auto_lambda_configuration import HANDLER, PATH
-from worker.bundle.pointers import RELEASE_VARIABLE
+from worker.bundle.pointers import RELEASE_VARIABLE, releases_of
 from worker.deploy.gate.gate import pass_gate
 from worker.model import Bundle
-from worker.retention.plan import stamps
 
 
 @pytest.fixture
@@ -71,11 +70,12 @@ def test_its_role_may_read_that_path_and_no_other(make: Maker, renewed: Any) -> 
 def test_each_revision_is_a_version_of_its_own_and_the_same_one_is_the_same(make: Maker, renewed: Any) -> None:
     plain = make.bundle(rest_template())
     first, second = renewed(plain, "r1"), renewed(plain, "r2")
-    found = [stamps(bundle.template) for bundle in (plain, first, second)]
+    found = [releases_of(bundle.template) for bundle in (plain, first, second)]
     assert all(len(one) == 1 for one in found)
     assert len(frozenset().union(*found)) == 3
     for bundle in (plain, first, second):
-        assert function(bundle)["Environment"]["Variables"][RELEASE_VARIABLE] in stamps(bundle.template)
+        (release,) = releases_of(bundle.template)
+        assert function(bundle)["Environment"]["Variables"][RELEASE_VARIABLE] == release.stamp
     assert renewed(first, "r1") is first
     assert renewed(first, "r2").template == second.template
     assert renewed(plain, "r1").template_key == first.template_key

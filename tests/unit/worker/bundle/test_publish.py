@@ -13,6 +13,7 @@ from drafts import BOUNDARY, HELLO, Maker, everything, resource, rest_template
 from auto_lambda.errors import AppError, Code
 from builder.protocol.messages import NotificationMessage
 from worker.bundle import pointers, release
+from worker.bundle.pointers import FunctionRelease
 from worker.bundle.publish import serialize
 from worker.model import Bundle
 
@@ -22,10 +23,10 @@ def make(tmp_path: Path) -> Maker:
     return Maker(tmp_path)
 
 
-def versions(bundle: Bundle) -> dict[str, str]:
+def versions(bundle: Bundle) -> dict[str, FunctionRelease]:
     """What tells the version of each function apart."""
     found = ((name, pointers.release_of(bundle.template, name)) for name in pointers.functions(bundle.template))
-    return {name: one.stamp for name, one in found if one}
+    return {name: one for name, one in found if one}
 
 
 def lint(template: dict[str, Any]) -> list[str]:
@@ -50,8 +51,8 @@ def test_the_function_is_complete(make: Maker) -> None:
     assert (properties["Runtime"], properties["Architectures"]) == ("python3.12", ["x86_64"])
     assert bundle.template["Resources"][layer["Ref"]]["Properties"]["Content"]["S3Key"].startswith("layers/")
     assert theirs.endswith("theirs:3")
-    release_id = versions(bundle)["Api"]
-    assert properties["Environment"]["Variables"] == {"COLOR": "red", "AUTO_LAMBDA_RELEASE": release_id}
+    stamp = versions(bundle)["Api"].stamp
+    assert properties["Environment"]["Variables"] == {"COLOR": "red", "AUTO_LAMBDA_RELEASE": stamp}
 
 
 def test_the_uploads_environment_wins_over_the_frameworks(make: Maker) -> None:
@@ -133,6 +134,13 @@ def test_the_draft_stays_as_it_was(make: Maker) -> None:
 )
 def test_what_is_published_names_the_version(make: Maker, change: dict[str, Any]) -> None:
     assert versions(make.bundle(**change)) != versions(make.bundle())
+
+
+def test_a_change_of_code_alone_sets_no_variable(make: Maker) -> None:
+    one, other = versions(make.bundle())["Api"], versions(make.bundle(code=HELLO + "#"))["Api"]
+    assert one.stamp == other.stamp
+    assert one.code_sha256 != other.code_sha256
+    assert one.name != other.name
 
 
 @pytest.mark.parametrize("name", ["Tags", "ReservedConcurrentExecutions"])

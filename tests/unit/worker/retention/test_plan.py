@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from attempt_world import RELEASE
 from hypothesis import given
 from hypothesis import strategies as st
 
 from auto_lambda.aws.lambda_ import Published
+from worker.bundle.pointers import FunctionRelease
 from worker.records.ledger import LiveRelease, PastRelease
-from worker.retention.plan import UNDEPLOYED, Choice, Keeping, choose, old_layers, old_versions, stamps
+from worker.retention.plan import UNDEPLOYED, Choice, Keeping, choose, old_layers, old_versions
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 NOW = NOON + timedelta(days=400)
@@ -111,9 +111,9 @@ def test_whatever_the_history(templates: list[str], keep: int, back: int, grace:
     assert set(list(dict.fromkeys(templates[::-1]))[:keep]) <= found.kept
 
 
-def published(version: int, stamp: str | None, *layers: str) -> Published:
+def published(version: int, stamp: str | None, *layers: str, code: str = "code") -> Published:
     variables = {"AUTO_LAMBDA_RELEASE": stamp} if stamp else {}
-    return Published(str(version), layers, variables)
+    return Published(str(version), layers, variables, code)
 
 
 def numbers(found: list[Published]) -> list[str]:
@@ -122,7 +122,14 @@ def numbers(found: list[Published]) -> list[str]:
 
 def test_of_each_release_that_stays_the_newest_version_stays() -> None:
     found = [published(number, stamp) for number, stamp in enumerate("xyxyz", 1)]
-    assert numbers(old_versions(found, {"5"}, {"x", "z"})) == ["1", "2", "4"]
+    kept = {FunctionRelease("x", "code"), FunctionRelease("z", "code")}
+    assert numbers(old_versions(found, {"5"}, kept)) == ["1", "2", "4"]
+
+
+def test_releases_that_differ_in_their_code_alone_keep_a_version_each() -> None:
+    found = [published(number, "x", code=code) for number, code in enumerate("abcb", 1)]
+    kept = {FunctionRelease("x", "a"), FunctionRelease("x", "b")}
+    assert numbers(old_versions(found, {"4"}, kept)) == ["2", "3"]
 
 
 def test_versions_that_are_not_ours_stay() -> None:
@@ -136,21 +143,3 @@ def test_a_version_that_is_needed_stays_whatever_it_is() -> None:
 
 def test_layers_that_a_version_has_stay() -> None:
     assert old_layers(["l:1", "l:2", "l:3"], {"l:2"}) == ["l:1", "l:3"]
-
-
-def function(stamp: str) -> dict[str, Any]:
-    code = {"S3Bucket": "artifacts", "S3Key": f"bundles/{'a' * 64}.zip"}
-    variables = {"AUTO_LAMBDA_RELEASE": stamp}
-    return {"Type": "AWS::Lambda::Function", "Properties": {"Code": code, "Environment": {"Variables": variables}}}
-
-
-def test_stamps_of_a_template() -> None:
-    template = {
-        "Resources": {
-            "Api": function("0123456789ab"),
-            "Work": function("aaaaaaaaaaaa"),
-            "Own": {"Type": "AWS::Lambda::Function", "Properties": {}},
-            "Other": {**function("bbbbbbbbbbbb"), "Type": "AWS::SNS::Topic"},
-        }
-    }
-    assert stamps(template) == {"0123456789ab", "aaaaaaaaaaaa"}

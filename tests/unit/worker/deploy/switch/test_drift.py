@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import tempfile
 from dataclasses import replace
@@ -13,6 +14,7 @@ from drafts import Maker
 
 from auto_lambda.aws.cloudformation import Stack
 from auto_lambda.aws.lambda_ import Alias, Published, State
+from worker.bundle.pointers import releases_of
 from worker.deploy.switch.drift import Drift, missing
 
 TAGS = {"auto-lambda:app": "shop", "auto-lambda:stage": "dev"}
@@ -22,8 +24,8 @@ ARN = "arn:aws:lambda:us-east-1:123456789012:function:"
 
 with tempfile.TemporaryDirectory() as folder:
     BUNDLE = Maker(Path(folder)).bundle()
-STAMP = BUNDLE.template["Resources"]["Api"]["Properties"]["Environment"]["Variables"]["AUTO_LAMBDA_RELEASE"]
-SETTINGS = {"Timeout": 3, "Environment": {"Variables": {"AUTO_LAMBDA_RELEASE": STAMP}}}
+(RELEASE,) = releases_of(BUNDLE.template)
+SETTINGS = {"Timeout": 3, "Environment": {"Variables": {"AUTO_LAMBDA_RELEASE": RELEASE.stamp}}}
 POINTER, EARLIER = {"AutoLambdaVersionApi": "7"}, "ApiVersion0123456789ab"
 """How a stack says which version is live, today and in earlier days."""
 
@@ -44,7 +46,7 @@ class Aws:
 
     def state(self, function: str) -> State:
         released = function.rpartition(":")[2].isdecimal()
-        return State("Active", "Successful", "", "released" if released else "changed", SETTINGS)
+        return State("Active", "Successful", "", RELEASE.code_sha256 if released else "changed", SETTINGS)
 
     @property
     def versions(self) -> Aws:
@@ -84,9 +86,13 @@ def test_an_own_function_is_repaired(resources: dict[str, str], parameters: dict
     assert function == "al-shop-dev-Api-X"
 
 
-def test_a_function_of_another_release_than_its_version_is_left_alone() -> None:
+@pytest.mark.parametrize("differs", ["stamp", "code"])
+def test_a_function_of_another_release_than_its_version_is_left_alone(differs: str) -> None:
     """An update got as far as the function: that is no change by hand."""
-    other = json.loads(json.dumps(BUNDLE.template).replace(STAMP, "0" * 12))
+    code = base64.b64decode(RELEASE.code_sha256).hex()
+    before, after = (RELEASE.stamp, "0" * 12) if differs == "stamp" else (code, "0" * 64)
+    other = json.loads(json.dumps(BUNDLE.template).replace(before, after))
+    assert other != BUNDLE.template
     aws = Aws({"Api": "al-shop-dev-Api-X"}, TAGS)
     stack = replace(STACK, parameters=POINTER)
     Drift(aws, aws).undo(stack, other, BUNDLE.template, lambda _: None)  # type: ignore[arg-type]
@@ -97,9 +103,8 @@ def test_a_layer_that_was_made_anew_is_no_change() -> None:
     class Layers(Aws):
         def state(self, function: str) -> State:
             number = 1 if function.rpartition(":")[2].isdecimal() else 2
-            return State(
-                "Active", "Successful", "", "same", {**SETTINGS, "Layers": [f"arn:layer:al-shop-dev:{number}"]}
-            )
+            settings = {**SETTINGS, "Layers": [f"arn:layer:al-shop-dev:{number}"]}
+            return State("Active", "Successful", "", RELEASE.code_sha256, settings)
 
     aws = Layers({"Api": "al-shop-dev-Api-X"}, TAGS)
     stack = replace(STACK, parameters=POINTER)

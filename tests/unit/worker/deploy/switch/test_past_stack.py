@@ -29,6 +29,7 @@ with tempfile.TemporaryDirectory() as folder:
     LIVE = make.bundle(environment={"COLOR": "red"}).template
     SLOW = make.bundle(rest_template(Timeout=9), environment={"COLOR": "red"}).template
     NEXT = make.bundle(code=HELLO + "#", environment={"COLOR": "blue"}).template
+    CODE_ALONE = make.bundle(code=HELLO + "#", environment={"COLOR": "red"}).template
 
 
 def state_of(template: dict[str, Any], **settings: Any) -> State:
@@ -102,6 +103,11 @@ CODE = ["configure al-shop-dev-Api-X Environment", "publish_code al-shop-dev-Api
 def test_settings_then_code_and_its_version_in_one_call() -> None:
     aws = Aws(state_of(LIVE))
     assert (versions(aws, NEXT), aws.called) == ({"Api": "8"}, CODE)
+
+
+def test_code_alone_is_one_call() -> None:
+    aws = Aws(state_of(LIVE))
+    assert (versions(aws, CODE_ALONE), aws.called) == ({"Api": "8"}, CODE[1:])
 
 
 def test_settings_alone() -> None:
