@@ -48,10 +48,8 @@ BAD = {
     "ends": {"at_health": "os._exit(137)  # as Lambda does where memory runs out"},
     "denied": {"at_health": 'raise AccessDeniedException("not authorized to perform: dynamodb:GetItem")'},
 }
-KILLS = {
-    "switching": Fault(SWITCH, Kind.KILL_AFTER),
-    "in front": Fault(FRONT, Kind.KILL_AFTER),
-}
+SWITCHING = {"switching": Fault(SWITCH, Kind.KILL_AFTER)}
+IN_FRONT = {"in front": Fault(FRONT, Kind.KILL_AFTER)}
 
 
 def app(word: str, at_import: str = "", at_health: str = "pass") -> bytes:
@@ -118,11 +116,11 @@ def deploy(folder: Path, good: Sequence[str], bad: Sequence[str], kills: Mapping
 
 @pytest.fixture(scope="module")
 def seen(tmp_path_factory: pytest.TempPathFactory) -> Seen:
-    """Two apps at once: what is killed waits for its lease, and what fails is asked again and again."""
+    """Two apps at once, since what is killed waits for its lease, and what fails is asked again and again."""
     folder = tmp_path_factory.mktemp("switch")
     with ThreadPoolExecutor(2) as pool:
-        one = pool.submit(deploy, folder / "killed", ("second", "third"), ("crashes", "ends"), KILLS)
-        other = pool.submit(deploy, folder / "failing", (), ("fails", "hangs", "denied"), {})
+        one = pool.submit(deploy, folder / "one", ("second", "third"), ("crashes", "ends"), SWITCHING)
+        other = pool.submit(deploy, folder / "other", (), ("fails", "hangs", "denied"), IN_FRONT)
         first, second = one.result(), other.result()
     return Seen(
         first.answers + second.answers,
