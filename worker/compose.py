@@ -323,19 +323,21 @@ def _steps(
         )  # fmt: skip
         return builds.build(request, zipped.path, into, listener)
 
-    def assembled(app_access: AppAccess, made: BuiltApp, work: Path) -> Bundle:
+    def assembled(app_access: AppAccess, made: BuiltApp, work: Path, revised: str | None) -> Bundle:
         its_target, narrow = app_access.target(target), app_access.rights == "granted"
         domains = app_access.grants.domains
         return assemble(
-            app_access.app, made, work, its_target, narrow=narrow, granted_domains=domains,
-            revision=revision(app_access.app),
-        )  # fmt: skip
+            app_access.app, made, work, its_target, narrow=narrow, granted_domains=domains, revision=revised
+        )
 
-    def renewed(bundle: Bundle, app_access: AppAccess, work: Path) -> Bundle:
+    def renewed(bundle: Bundle, app_access: AppAccess, work: Path, revised: str | None) -> Bundle:
         its_target, narrow = app_access.target(target), app_access.rights == "granted"
-        return renew(bundle, work, its_target, narrow=narrow, revision=revision(bundle.app))
+        return renew(bundle, work, its_target, narrow=narrow, revision=revised)
 
-    return Steps(fetch=fetched, build=built, access=access.access, assemble=assembled, renew=renewed, deployer=deployer)
+    return Steps(
+        fetch=fetched, build=built, access=access.access, revision=revision, assemble=assembled, renew=renewed,
+        deployer=deployer,
+    )  # fmt: skip
 
 
 def _refuses_retired(chosen: WorkerSettings, stage: str) -> bool:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+
+from botocore.exceptions import BotoCoreError
 
 from auto_lambda.aws.s3 import Head, ObjectMissing, ObjectStore
 from auto_lambda.errors import AppError, Code
@@ -12,6 +15,7 @@ from worker.model import Upload
 
 _ATTEMPTS = 3
 _MEGABYTE = 1024 * 1024
+_IN_ONE_CALL = 8 * _MEGABYTE  # larger ones come in parts, side by side
 
 
 class ObjectChanging(Exception):
@@ -47,9 +51,7 @@ def fetch(upload: Upload, store: ObjectStore, into: Path, max_bytes: int) -> Fet
     path = into / "upload.zip"
     for _ in range(_ATTEMPTS):
         try:
-            head = _head(upload, store)
-            _check_size(head, max_bytes)
-            store.download(upload.bucket, upload.key, head.version, path)
+            head = _download(upload, store, path, max_bytes)
         except ObjectMissing:
             raise AppError(
                 Code.UPLOAD_DELETED,
@@ -61,12 +63,23 @@ def fetch(upload: Upload, store: ObjectStore, into: Path, max_bytes: int) -> Fet
     raise ObjectChanging(upload.key)
 
 
-def _head(upload: Upload, store: ObjectStore) -> Head:
-    """Return the version to fetch. If the newest version is a delete marker, the object counts as deleted."""
-    newest = store.head(upload.bucket, upload.key)
-    if upload.version in (None, newest.version):
-        return newest
-    return store.head(upload.bucket, upload.key, upload.version)
+def _download(upload: Upload, store: ObjectStore, path: Path, max_bytes: int) -> Head:
+    """Download a version. If the newest version is a delete marker, the object counts as deleted.
+
+    Mostly the newest is wanted and small, and one call gives all of it.
+    """
+    with store.opened(upload.bucket, upload.key) as (head, chunks):
+        wanted = upload.version in (None, head.version)
+        if wanted and head.size <= _IN_ONE_CALL:
+            _check_size(head, max_bytes)
+            with suppress(BotoCoreError), path.open("wb") as file:  # a transfer repeats what breaks off
+                file.writelines(chunks)
+                return head
+    if not wanted:
+        head = store.head(upload.bucket, upload.key, upload.version)
+    _check_size(head, max_bytes)
+    store.download(upload.bucket, upload.key, head.version, path)
+    return head
 
 
 def _check_size(head: Head, max_bytes: int) -> None:

@@ -25,15 +25,23 @@ Effect = Callable[[str], AbstractContextManager[None]]
 """Makes the context of a change in AWS, by its step. If it raises, the change is not made."""
 
 
+def _in_a_thread(work: Callable[[], None]) -> None:
+    threading.Thread(target=work, name="ask", daemon=True).start()
+
+
 class SupersedeCheck:
-    """Checks whether an upload is still the newest: at each heartbeat and between steps, until the deploy starts.
+    """Checks whether an upload is still the newest: at each heartbeat and with each step, until the deploy starts.
 
     Args:
         overtaken: asks S3 whether something newer has come.
+        start: runs what nobody waits for; by default in a thread of its own.
     """
 
-    def __init__(self, overtaken: Callable[[], bool]) -> None:
+    def __init__(
+        self, overtaken: Callable[[], bool], start: Callable[[Callable[[], None]], None] = _in_a_thread
+    ) -> None:
         self._overtaken = overtaken
+        self._start = start
         self._committed = False
         self._superseded = False
         self._lock = threading.Lock()
@@ -44,6 +52,19 @@ class SupersedeCheck:
             if not self._committed and self._overtaken():
                 self._superseded = True
         self.check()
+
+    def ask(self) -> None:
+        """Ask S3, and let later checks know the answer: no step waits for it, and `commit` asks again."""
+        if not self._committed and not self._lock.locked():
+            self._start(self._ask)
+
+    def _ask(self) -> None:
+        try:
+            self.renew()
+        except NewerUpload:
+            pass  # checks raise it
+        except Exception as error:  # noqa: BLE001 - the heartbeat and `commit` ask, too
+            _log.warning("not asked whether something newer has come", error=str(error))
 
     def check(self) -> None:
         """Raise `NewerUpload` if that was the last answer."""
@@ -102,12 +123,13 @@ class Guard:
         self._cancel_token.check()
 
     def before_step(self, step: str) -> None:
-        """Raise `Cancelled` unless the result of the step is wanted."""
+        """Raise `Cancelled` unless the result of the step is wanted, as far as S3 has told so far; ``deploy`` waits."""
         self.check()
         if step == "deploy":
             self._supersede_check.commit()
         else:
-            self._supersede_check.renew()
+            self._supersede_check.ask()
+            self.check()
 
     def effect_of(self, release: Release | None, known_failure: AppError | None = None) -> Effect:
         """Return what puts each change in AWS into the journal, before and after.

@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from auto_lambda import logs
 from auto_lambda.errors import AppError, Code
 from auto_lambda.keys import App
 from auto_lambda.model import Architecture, FrameworkName, GuessedSettings, Proof
 from auto_lambda.receipts import Permissions, Step
 from auto_lambda.redact import confidential
 from builder.protocol.messages import LockedMessage, ProofMessage
+from worker.ahead import Ahead
 from worker.builds.client import BuiltApp
 from worker.builds.conversation import BuildListener
 from worker.bundle.costs import standing_costs
 from worker.bundle.pointers import RELEASE_VARIABLE
 from worker.deploy import DeployContext, Deployer
 from worker.deploy.gate.access import AppAccess, Rights
+from worker.deploy.outlook import Outlook
 from worker.deploy.rights.review import Review
 from worker.fetch import Fetched
 from worker.guard import Guard
@@ -32,6 +37,10 @@ from worker.records.receipt import Report
 from worker.rollback import promoted_release
 from worker.traffic.policy import require_gradual
 from worker.traffic.shift import Shift
+
+_NEAR_THE_END: Step = "compile"
+_JUST_NOW = 5.0  # seconds
+_log = logs.get("pipeline")
 
 Build = Callable[[Fetched, Path, BuildListener, LockedMessage | None], BuiltApp]
 """Has a zip built into an empty folder, perhaps with the packages of an earlier build, and tells how it goes on."""
@@ -44,8 +53,9 @@ class Steps:
     fetch: Callable[[Upload, Path], Fetched]
     build: Build
     access: Callable[[App], AppAccess]
-    assemble: Callable[[AppAccess, BuiltApp, Path], Bundle]
-    renew: Callable[[Bundle, AppAccess, Path], Bundle]
+    revision: Callable[[App], str | None]
+    assemble: Callable[[AppAccess, BuiltApp, Path, str | None], Bundle]
+    renew: Callable[[Bundle, AppAccess, Path, str | None], Bundle]
     deployer: Deployer
 
 
@@ -90,11 +100,59 @@ class _Guarded:
             yield
 
 
-class _BuildReport:
-    """Passes on what a builder tells. A context manager, which ends the builder's last step."""
+class _Reads:
+    """What is asked of AWS while something else is done.
 
-    def __init__(self, guarded: _Guarded) -> None:
+    Args:
+        steps: who asks.
+        task: of which app.
+
+    Attributes:
+        access: what the app may reach.
+    """
+
+    def __init__(self, steps: Steps, task: Task) -> None:
+        app = task.upload.app
+        self._read_revision = partial(steps.revision, app)
+        self._look = partial(steps.deployer.look, app, task.previous)
+        self.access = Ahead(partial(steps.access, app))
+        self._revision = Ahead(self._read_revision)
+        self._outlook: Ahead[Outlook] | None = None
+        self._began = 0.0
+
+    def begin(self) -> None:
+        """Begin to read what a release is deployed by, unless that began just now."""
+        if self._outlook and time.monotonic() - self._began < _JUST_NOW:
+            return
+        self._began = time.monotonic()
+        self._revision, self._outlook = Ahead(self._read_revision), Ahead(self._look)
+        self._revision.begin()
+        self._outlook.begin()
+
+    def revision(self) -> str | None:
+        """Return the revision of the app's configuration."""
+        return self._revision.result()
+
+    def outlook(self) -> Outlook | None:
+        """Return the app as it is; None if nobody has looked, or that failed: then the deployer looks itself."""
+        try:
+            return self._outlook.result() if self._outlook else None
+        except Exception as error:  # noqa: BLE001 - the deployer meets it, too, if it lasts
+            _log.info("not read ahead", error=str(error))
+            return None
+
+
+class _BuildReport:
+    """Passes on what a builder tells. A context manager, which ends the builder's last step.
+
+    Args:
+        guarded: takes the steps.
+        ending: is called when the build is about to end.
+    """
+
+    def __init__(self, guarded: _Guarded, ending: Callable[[], None]) -> None:
         self._guarded = guarded
+        self._ending = ending
         self._running = ExitStack()
 
     def __enter__(self) -> Self:
@@ -108,6 +166,8 @@ class _BuildReport:
     def step(self, step: Step) -> None:
         """Begin a step; the one before it has ended."""
         self._running.close()
+        if step == _NEAR_THE_END:
+            self._ending()
         self._running.enter_context(self._guarded.step(step))
 
     def say(self, text: str) -> None:
@@ -150,9 +210,12 @@ class Pipeline:
     def _run(self, task: Task) -> Live | Failed:
         report, guarded = task.report, _Guarded(task.report, task.guard)
         with self._workroom() as work:
-            access = self._steps.access(task.upload.app)
-            resumed = self._resume(task, access, work)
-            release, bundle = resumed or self._from_zip(task, access, guarded, work)
+            reads = _Reads(self._steps, task)
+            reads.access.begin()
+            if not task.shift:  # whose looks mostly change nothing
+                reads.begin()
+            resumed = self._resume(task, reads, work)
+            release, bundle = resumed or self._from_zip(task, reads, guarded, work)
             report.hide(_variables(bundle))
             # The failure is that of the earlier worker's release; it says nothing about one that is built anew.
             known_failure = task.known_failure if resumed else None
@@ -171,6 +234,7 @@ class Pipeline:
                 note_shift=lambda shift: self._note_shift(task, bundle, shift),
             )
             with guarded.step("deploy"):
+                context, access = replace(context, outlook=reads.outlook()), reads.access.result()
                 deployed = self._steps.deployer.deploy(bundle, access, task.previous, context, known_failure)
         if not isinstance(deployed, Failed):
             report.priced(standing_costs(bundle.template, bundle.architecture))
@@ -185,7 +249,7 @@ class Pipeline:
         if bundle.traffic:
             task.report.shifts(bundle.traffic, shift)
 
-    def _resume(self, task: Task, access: AppAccess, work: Path) -> tuple[Release, Bundle] | None:
+    def _resume(self, task: Task, reads: _Reads, work: Path) -> tuple[Release, Bundle] | None:
         """Return what an earlier worker has built, proved and stored of this very upload."""
         release = task.resumed
         bundle = self._steps.deployer.stored(task.upload.app, release.template_key) if release else None
@@ -194,17 +258,18 @@ class Pipeline:
         task.report.resumed(release, quietly=task.shift is not None)
         if task.upload.rollback:
             bundle = replace(bundle, release_command=None, traffic=None)
-        return self._renewed(release, bundle, access, work)
+        return self._renewed(release, bundle, reads, work)
 
-    def _renewed(self, release: Release, bundle: Bundle, access: AppAccess, work: Path) -> tuple[Release, Bundle]:
-        renewed = self._steps.renew(bundle, access, _made(work / "renewed"))
+    def _renewed(self, release: Release, bundle: Bundle, reads: _Reads, work: Path) -> tuple[Release, Bundle]:
+        renewed = self._steps.renew(bundle, reads.access.result(), _made(work / "renewed"), reads.revision())
         return replace(release, template_key=renewed.template_key), renewed
 
-    def _from_zip(self, task: Task, access: AppAccess, guarded: _Guarded, work: Path) -> tuple[Release, Bundle]:
+    def _from_zip(self, task: Task, reads: _Reads, guarded: _Guarded, work: Path) -> tuple[Release, Bundle]:
         fetched = self._fetched(task.upload, guarded, work)
-        if restored := self._roll_back(fetched, access, task, work):
+        reads.access.result()  # nothing is built of an app whose grants cannot be read
+        if restored := self._roll_back(fetched, reads, task, work):
             return restored
-        return self._compile(fetched, access, guarded, work, self._locked(fetched, task))
+        return self._compile(fetched, reads, guarded, work, self._locked(fetched, task))
 
     def _fetched(self, upload: Upload, guarded: _Guarded, work: Path) -> Fetched:
         with guarded.step("fetch"):
@@ -213,7 +278,7 @@ class Pipeline:
             guarded.report.say(f"{fetched.size:,} bytes, sha256 {fetched.sha256}")
         return fetched
 
-    def _roll_back(self, fetched: Fetched, access: AppAccess, task: Task, work: Path) -> tuple[Release, Bundle] | None:
+    def _roll_back(self, fetched: Fetched, reads: _Reads, task: Task, work: Path) -> tuple[Release, Bundle] | None:
         """Return the release that a rollback asks for, if the zip is the one that it was made from."""
         release, report = task.rollback, task.report
         if release is None:
@@ -226,7 +291,7 @@ class Pipeline:
             report.warn(f"{release.template_key}, which is asked for again, is not stored any more: it is built anew")
             return None
         report.restored_release(release)
-        return self._renewed(release, replace(bundle, release_command=None, traffic=None), access, work)
+        return self._renewed(release, replace(bundle, release_command=None, traffic=None), reads, work)
 
     def _locked(self, fetched: Fetched, task: Task) -> LockedMessage | None:
         """Return the packages of the release that a zip was promoted from."""
@@ -242,12 +307,12 @@ class Pipeline:
         return LockedMessage(text=lock, python=release.python, architecture=release.architecture)
 
     def _compile(
-        self, fetched: Fetched, access: AppAccess, guarded: _Guarded, work: Path, locked: LockedMessage | None
+        self, fetched: Fetched, reads: _Reads, guarded: _Guarded, work: Path, locked: LockedMessage | None
     ) -> tuple[Release, Bundle]:
-        report = guarded.report
-        with _BuildReport(guarded) as listener:
+        report, access = guarded.report, reads.access.result()
+        with _BuildReport(guarded, reads.begin) as listener:
             built = self._steps.build(fetched, _made(work / "built"), listener, locked)
-            bundle = self._steps.assemble(access, built, _made(work / "bundle"))
+            bundle = self._steps.assemble(access, built, _made(work / "bundle"), reads.revision())
             if not fetched.upload.rollback:
                 require_gradual(bundle.app, access.grants, bundle.traffic)
             for warning in bundle.warnings:

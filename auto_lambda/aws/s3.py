@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _PART = 5 * 1024 * 1024
 """Bytes of a part of an upload, the fewest that S3 takes: several copies of one are in memory."""
+_CHUNK = 256 * 1024
 _TAKEN = {"412", "PreconditionFailed", "ConditionalRequestConflict"}
 _MISSING = {"404", "NoSuchKey", "NoSuchVersion", "NotFound"}
 _NO_VERSION = {"400", "405", "InvalidArgument", "MethodNotAllowed"}
@@ -108,6 +109,21 @@ class ObjectStore:
         """
         with _missing(key):
             return self._client.get_object(Bucket=bucket, Key=key)["Body"].read()
+
+    @contextmanager
+    def opened(self, bucket: str, key: str) -> Iterator[tuple[Head, Iterator[bytes]]]:
+        """Open the newest version of an object: its metadata, and its bytes, of which as many are read as are taken.
+
+        Raises:
+            ObjectMissing: it does not exist.
+        """
+        with _missing(key):
+            answer = self._client.get_object(Bucket=bucket, Key=key)
+        head = Head(
+            key, answer["ContentLength"], _real(answer.get("VersionId")), answer["LastModified"], answer.get("ETag")
+        )
+        with contextlib.closing(answer["Body"]) as body:
+            yield head, body.iter_chunks(_CHUNK)
 
     def get_start(self, bucket: str, key: str, at_most: int) -> bytes:
         """Read the first bytes of an object whose size is not known.

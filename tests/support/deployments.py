@@ -20,6 +20,7 @@ from auto_lambda.keys import App
 from worker.bundle import DeployTarget
 from worker.deploy import DeployContext, Deployer
 from worker.deploy.function_log import FunctionLogs
+from worker.deploy.outlook import Outlook
 from worker.deploy.rights.review import Review
 from worker.model import Bundle, Deployment, PipelineDomain
 from worker.outcome import Failed
@@ -77,7 +78,12 @@ class World:
             raise self.lacks
 
     def deploy(
-        self, bundle: Bundle, previous: str | None = None, *, known_failure: AppError | None = None
+        self,
+        bundle: Bundle,
+        previous: str | None = None,
+        *,
+        known_failure: AppError | None = None,
+        outlook: Outlook | None = None,
     ) -> Deployment:
         """What is live then; raises why nothing is, and notes in ``restored`` what is live again."""
         self.said.clear()
@@ -85,6 +91,7 @@ class World:
             self.said.append,
             reviewed=lambda found, _rights: self.reviews.append(found),
             warn=self.warned.append,
+            outlook=outlook,
         )
         deployed = self.deployer.deploy(bundle, self.make.access, previous, context, known_failure)
         if isinstance(deployed, Failed):

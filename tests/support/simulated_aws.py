@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 from auto_lambda.aws.cloudformation import DeployResult, Plan, Stack, StackFailed, Stacks
 from auto_lambda.aws.lambda_ import Alias, Answer, Functions, Published, State, Versions
 from auto_lambda.aws.s3 import ObjectMissing
@@ -230,18 +232,22 @@ class SimulatedFunctions(Functions):
         self._world.change("set_settings", lambda: self._become(settings={**self._latest.settings, **settings}))
 
     def configure(self, function: str, settings: Mapping[str, Any], seen: State) -> State:
-        assert seen == self._latest
+        self._require_unchanged(seen)
         self._world.change("configure", lambda: self._become(settings={**self._latest.settings, **settings}))
         return self._latest
 
     def publish_code(self, function: str, bucket: str, key: str, seen: State) -> tuple[str, State]:
         def act() -> str:
-            assert seen == self._latest
+            self._require_unchanged(seen)
             self._become(code_sha256=_sha256(key))
             return self._publish()
 
         version: str = self._world.change("publish_code", act)
         return version, self._latest
+
+    def _require_unchanged(self, seen: State) -> None:
+        if seen != self._latest:
+            raise ClientError({"Error": {"Code": "PreconditionFailedException", "Message": "changed"}}, "Update")
 
     @property
     def _latest(self) -> State:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from auto_lambda.model import BuildLog
 from worker.deploy.gate.access import Rights
+from worker.deploy.outlook import Outlook
 from worker.deploy.rights.review import Review
 from worker.traffic.shift import Shift
 
@@ -28,6 +29,7 @@ class DeployContext:
         warn: takes what does not stop the deployment.
         shift: where an earlier worker has left the shift of traffic; None if there is none.
         note_shift: takes where the shift is, before the weights are set.
+        outlook: what was read ahead; None if nothing was.
     """
 
     log: BuildLog
@@ -37,3 +39,4 @@ class DeployContext:
     warn: Callable[[str], None] = lambda _: None
     shift: Shift | None = None
     note_shift: Callable[[Shift], None] = lambda _: None
+    outlook: Outlook | None = None

@@ -6,6 +6,8 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from auto_lambda.aws.cloudformation import DeployResult, Stack, Stacks
@@ -21,6 +23,7 @@ from worker.bundle.domains import DOMAIN_OUTPUT
 from worker.bundle.pointers import ALIAS, pointed
 from worker.bundle.publish import alias_output
 from worker.deploy.artifacts import store_artifacts
+from worker.deploy.at_once import both
 from worker.deploy.bucket_notifications import BucketNotifications, BucketSubscription, check_buckets
 from worker.deploy.context import DeployContext
 from worker.deploy.flex.capacity import tight
@@ -33,6 +36,7 @@ from worker.deploy.gate.access import AppAccess
 from worker.deploy.gate.gate import pass_gate
 from worker.deploy.http_get import HttpAnswer
 from worker.deploy.log_groups import FindGroups, LogGroupParameters
+from worker.deploy.outlook import Outlook, Standing
 from worker.deploy.rights.bounded import beyond
 from worker.deploy.rights.permissions import digest
 from worker.deploy.rights.review import Review, needs_approval, require_granted, review
@@ -133,9 +137,9 @@ class Deployer:
             AppError: refused, or the stack failed. What was live before is still live.
             Exception: our side failed; either what was live before or the bundle is live.
         """
-        log, effect = context.log, context.effect
-        self._require_ownership(bundle.app, previous)
-        live = self._template(previous) if previous else None
+        log, effect, outlook = context.log, context.effect, context.outlook or Outlook()
+        self._require_ownership(bundle.app, previous, outlook.standing)
+        live = outlook.live or (self._template(previous) if previous else None)
         if known_failure:
             # The receipt tells the same rights and the same step that failed, whichever worker writes it.
             self._review(bundle, access, live, context)
@@ -180,6 +184,8 @@ class Deployer:
     ) -> ExpandedStack:
         """Move the tasks to the release, if there are any, then bring about what the function needs; or neither."""
         tasks_first = self._flex.before(bundle, boundary, context.effect, context.log)
+        if tasks_first:
+            context = replace(context, outlook=None)  # that has taken minutes
         try:
             return self._rollout.expand(bundle, context)
         except AppError:
@@ -187,6 +193,17 @@ class Deployer:
                 with context.effect("going back"):
                     self._flex.back(bundle.app, previous, boundary, context.log)
             raise
+
+    def look(self, app: App, previous: str | None) -> Outlook:
+        """Read what a deployment of an app needs to know of it, and need not ask again if it begins soon.
+
+        Args:
+            app: to look at, under its lease.
+            previous: template key of what is live now.
+        """
+        began = time.monotonic()
+        seen, live = both(partial(self._stack.look, app), lambda: self._template(previous) if previous else None)
+        return Outlook(seen, live, began)
 
     def end_shift(self, shift: Shift, log: BuildLog) -> None:
         """Lead all traffic back to what is live: another release comes in place of the one that it shifted to."""
@@ -258,8 +275,8 @@ class Deployer:
         if arns:
             log(f"{len(arns)} versions of the layer {app.stack} deleted")
 
-    def _require_ownership(self, app: App, previous: str | None) -> None:
-        stack = self._stacks.describe(app.stack)
+    def _require_ownership(self, app: App, previous: str | None, seen: Standing | None = None) -> None:
+        stack = seen.stack if seen else self._stacks.describe(app.stack)
         if stack and (whose := foreign(stack.tags, app, self._target.pipeline, known=previous is not None)):
             raise AppError(
                 Code.STACK_NOT_OURS,

@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ResponseStreamingError
 from moto import mock_aws
 
 from auto_lambda.aws.s3 import Head, ObjectStore
@@ -99,10 +101,21 @@ class Told(ObjectStore):
 
     def __init__(self, sizes: list[int], body: bytes = b"") -> None:
         self.sizes, self.body, self.downloads = sizes, body, 0
+        self.breaks_off = False
 
     def head(self, bucket: str, key: str, version: str | None = None) -> Head:
         size = self.sizes.pop(0) if len(self.sizes) > 1 else self.sizes[0]
         return Head(key, size, version, datetime(2026, 1, 1, tzinfo=UTC))
+
+    @contextmanager
+    def opened(self, bucket: str, key: str) -> Iterator[tuple[Head, Iterator[bytes]]]:
+        def chunks() -> Iterator[bytes]:
+            self.downloads += 1
+            yield self.body
+            if self.breaks_off:
+                raise ResponseStreamingError(error="reset")
+
+        yield self.head(bucket, key), chunks()
 
     def download(self, bucket: str, key: str, version: str | None, to: Path) -> None:
         self.downloads += 1
@@ -131,6 +144,23 @@ def test_an_object_replaced_while_it_was_read_is_read_again(tmp_path: Path) -> N
 
     assert fetch(upload("plain"), store, tmp_path, LIMIT).size == 7
     assert store.downloads == 2
+
+
+def test_what_breaks_off_on_its_way_is_read_again(tmp_path: Path) -> None:
+    store = Told([7], b"changed")
+    store.breaks_off = True
+
+    fetched = fetch(upload("plain"), store, tmp_path, LIMIT)
+
+    assert (fetched.path.read_bytes(), store.downloads) == (b"changed", 2)
+
+
+def test_a_large_object_comes_in_parts(tmp_path: Path) -> None:
+    size = 9 * 1024 * 1024
+    store = Told([size], b"x" * size)
+
+    assert fetch(upload("plain"), store, tmp_path, size).size == size
+    assert store.downloads == 1
 
 
 def test_an_object_that_never_rests_is_tried_again_later(tmp_path: Path) -> None:

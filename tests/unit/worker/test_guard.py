@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -29,7 +30,8 @@ class Guarded:
         hold = ledger.claim(Attempt("k", "v1", "w", 1, NOON), upload(), AppRecord(), owner="w/1")
         assert hold
         self.hold, self.token, self.ledger = hold, CancelToken(), ledger
-        self.guard = Guard(upload(), hold, SupersedeCheck(self._ask), self.token, worker="w", now=lambda: NOON)
+        check = SupersedeCheck(self._ask, start=lambda work: work())
+        self.guard = Guard(upload(), hold, check, self.token, worker="w", now=lambda: NOON)
 
     def _ask(self) -> bool:
         self.asked += 1
@@ -65,6 +67,34 @@ def test_no_step_begins_once_a_newer_upload_is_there(guarded: Guarded, step: str
         guarded.guard.before_step(step)
     with pytest.raises(NewerUpload):
         guarded.guard.check()
+
+
+def test_no_step_of_a_build_waits_for_s3_and_the_next_one_knows_what_it_said() -> None:
+    waiting: list[Callable[[], None]] = []
+    check = SupersedeCheck(lambda: True, start=waiting.append)
+    check.ask()
+    check.check()
+    waiting.pop()()
+    with pytest.raises(NewerUpload):
+        check.check()
+
+
+def test_a_deploy_begins_only_once_s3_has_been_asked() -> None:
+    check = SupersedeCheck(lambda: True, start=lambda _: None)
+    check.ask()
+    with pytest.raises(NewerUpload):
+        check.commit()
+
+
+def test_s3_may_fail_to_answer_until_the_deploy() -> None:
+    def fails() -> bool:
+        raise OSError("no S3")
+
+    check = SupersedeCheck(fails, start=lambda work: work())
+    check.ask()
+    check.check()
+    with pytest.raises(OSError, match="no S3"):
+        check.commit()
 
 
 def test_no_step_begins_of_cancelled_work(guarded: Guarded) -> None:

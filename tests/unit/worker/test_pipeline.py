@@ -21,6 +21,7 @@ from worker.builds.conversation import BuildListener
 from worker.cancellation import Cancelled, NewerUpload
 from worker.deploy import DeployContext
 from worker.deploy.gate.access import AppAccess
+from worker.deploy.outlook import Outlook
 from worker.deploy.rights.access import UnreadableGrants
 from worker.fetch import Fetched
 from worker.guard import Effect, Guard
@@ -75,6 +76,9 @@ class Fakes:
     accesses: list[AppAccess] = field(default_factory=list)
     locked: list[LockedMessage | None] = field(default_factory=list)
     grants: Grants = field(default_factory=Grants)
+    read: list[str] = field(default_factory=list)
+    blind: bool = False
+    outlooks: list[Outlook | None] = field(default_factory=list)
 
     def lock(self, template_key: str) -> str | None:
         return f"lock of {template_key}" if self.is_stored else None
@@ -118,13 +122,25 @@ class Fakes:
             raise UnreadableGrants("grants/dev/shop.json cannot be read")
         return AppAccess(app, self.grants)
 
-    def assemble(self, access: AppAccess, built: BuiltApp, work: Path) -> Bundle:
+    def revision(self, app: App) -> str | None:
+        self.read.append("revision")
+        return f"revision of {app}"
+
+    def look(self, app: App, previous: str | None) -> Outlook:
+        self.read.append(f"look, {previous} is live")
+        if self.blind:
+            raise OSError("no CloudFormation")
+        return Outlook(live={"previous": previous})
+
+    def assemble(self, access: AppAccess, built: BuiltApp, work: Path, revision: str | None) -> Bundle:
+        assert revision == f"revision of {access.app}"
         self._call("assemble")
         self.accesses.append(access)
         self._empty(work)
         return self._bundle(access.app)
 
-    def renew(self, bundle: Bundle, access: AppAccess, work: Path) -> Bundle:
+    def renew(self, bundle: Bundle, access: AppAccess, work: Path, revision: str | None) -> Bundle:
+        assert revision == f"revision of {access.app}"
         self._empty(work)
         return replace(bundle, template_key=self.renewed_key or bundle.template_key)
 
@@ -148,6 +164,7 @@ class Fakes:
     ) -> Deployment | Failed:
         self._call(f"deploy over {previous}")
         self.accesses.append(access)
+        self.outlooks.append(context.outlook)
         context.warn("from deploy")
         if self.waits:
             return Failed(self.waits)
@@ -163,6 +180,7 @@ def steps(fakes: Fakes) -> Steps:
         fetch=fakes.fetch,
         build=fakes.build,
         access=fakes.access,
+        revision=fakes.revision,
         assemble=fakes.assemble,
         renew=fakes.renew,
         deployer=fakes,  # type: ignore[arg-type]
@@ -378,7 +396,27 @@ def test_grants_that_cannot_be_read_are_ours(report: Report, room: object) -> No
     fakes.unreadable = True
     outcome = run(fakes, room, report)
     assert isinstance(outcome, Delayed)
-    assert fakes.calls == []
+    assert fakes.calls == ["fetch"], "nothing is built"
+
+
+def test_the_app_is_looked_at_while_it_is_built(report: Report, room: object) -> None:
+    fakes = Fakes()
+    run(fakes, room, report, previous="1")
+    assert fakes.outlooks == [Outlook(live={"previous": "1"})]
+    assert sorted(fakes.read) == ["look, 1 is live", "revision"]
+
+
+def test_a_long_build_has_the_app_looked_at_anew(report: Report, room: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("worker.pipeline._JUST_NOW", 0.0)
+    fakes = Fakes()
+    run(fakes, room, report, previous="1")
+    assert sorted(fakes.read) == ["look, 1 is live"] * 2 + ["revision"] * 2
+
+
+def test_a_look_ahead_that_fails_is_left_to_the_deployer(report: Report, room: object) -> None:
+    fakes = Fakes(blind=True)
+    assert isinstance(run(fakes, room, report), Live)
+    assert fakes.outlooks == [None]
 
 
 @pytest.mark.parametrize("resumed", [True, False])

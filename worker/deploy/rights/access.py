@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
+from functools import partial
 
 from auto_lambda.aws.s3 import ObjectMissing, ObjectStore
 from auto_lambda.grants import MAX_BYTES, BadGrants, Grants, approval_key, default_key, grants_key
 from auto_lambda.keys import App
 from auto_lambda.redact import printable
+from worker.deploy.at_once import both
 from worker.deploy.gate.access import AppAccess, Rights
 from worker.deploy.gate.quotas import Quotas
 from worker.deploy.rights.decide import granted
@@ -62,7 +64,8 @@ class AccessReader:
         Raises:
             UnreadableGrants: its grants, or those of its stage, have a mistake.
         """
-        grants = self._grants(grants_key(app)).with_default(self._grants(default_key(app.stage)))
+        own, default = both(partial(self._grants, grants_key(app)), partial(self._grants, default_key(app.stage)))
+        grants = own.with_default(default)
         return AppAccess(app, grants, self._rights, self._quotas, self._boundary(app, grants))
 
     def approved(self, app: App, digest: str) -> str | None:

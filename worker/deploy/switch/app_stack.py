@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
 from auto_lambda.aws.cloudformation import DeployResult, Plan, Stack, StackFailed, Stacks
@@ -15,21 +15,11 @@ from worker.bundle.log_groups import group_ids
 from worker.deploy.artifacts import store_template
 from worker.deploy.at_once import both
 from worker.deploy.log_groups import LogGroupParameters
+from worker.deploy.outlook import Standing
 from worker.deploy.stack_errors import stack_failures
 from worker.deploy.switch.drift import Drift, missing
-from worker.deploy.switch.own_functions import OwnFunction
 from worker.model import DeployTarget
 from worker.ownership import stack_tags
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """A stack that stands still, with its template, the physical ids of its resources, and its functions."""
-
-    stack: Stack
-    template: Template
-    resources: Mapping[str, str]
-    functions: tuple[OwnFunction, ...] = ()
 
 
 class AppStack:
@@ -52,6 +42,12 @@ class AppStack:
         self._log_groups = log_groups
         self._target = target
 
+    def look(self, app: App) -> Standing | None:
+        """Return the stack as it is; None if more is to be done than to look at it, as `standing` does."""
+        stack = self._stacks.describe(app.stack)
+        found = self._read(stack) if stack and stack.still else None
+        return None if found is None or missing(found.functions) else found
+
     def standing(self, app: App, log: BuildLog) -> Standing | None:
         """Return the stack as it is once it can be updated; None if it has to be created.
 
@@ -64,15 +60,18 @@ class AppStack:
             stack = self._stacks.prepare(Plan(app.stack), log)
             if stack is None:
                 return None
-            template, resources = both(
-                partial(self._stacks.deployed_template, stack.id), partial(self._stacks.resources, stack.id)
-            )
-            functions = self._drift.look(stack, resources)
-            if what := missing(functions):
+            found = self._read(stack)
+            if what := missing(found.functions):
                 log(f"{what} was deleted by hand: {app.stack} is deleted and created again; its URL may change")
                 self._stacks.delete(stack.id, log)
                 return None
-        return Standing(stack, template, resources, functions)
+        return found
+
+    def _read(self, stack: Stack) -> Standing:
+        template, resources = both(
+            partial(self._stacks.deployed_template, stack.id), partial(self._stacks.resources, stack.id)
+        )
+        return Standing(stack, template, resources, self._drift.look(stack, resources))
 
     def undo_drift(self, stack: Stack, template: Template, wanted: Template, log: BuildLog) -> None:
         """Undo what was changed by hand in functions, or by a worker that got no further; see `Drift.undo`."""

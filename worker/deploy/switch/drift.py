@@ -9,7 +9,7 @@ from auto_lambda.aws.lambda_ import Functions, Published, State
 from auto_lambda.model import BuildLog, Template
 from worker.bundle import pointers
 from worker.bundle.pointers import ALIAS
-from worker.deploy.switch.own_functions import OwnFunction, own_functions
+from worker.deploy.own_functions import OwnFunction, own_functions
 from worker.deploy.switch.versions import is_of, same_settings
 
 

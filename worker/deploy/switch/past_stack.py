@@ -13,8 +13,8 @@ from auto_lambda.model import BuildLog, Template
 from worker.bundle import pointers
 from worker.bundle.past_stack import SETTINGS, needs_nothing_new, same_layers, settings
 from worker.bundle.pointers import FunctionRelease
-from worker.deploy.switch.app_stack import Standing
-from worker.deploy.switch.own_functions import OwnFunction
+from worker.deploy.outlook import Standing
+from worker.deploy.own_functions import OwnFunction
 from worker.deploy.switch.versions import ChangedMeanwhile, is_of, same_settings
 
 

@@ -17,7 +17,8 @@ from worker.bundle.expand import expanded, renamed
 from worker.bundle.pointers import ALIAS
 from worker.bundle.publish import alias_id
 from worker.deploy.context import DeployContext
-from worker.deploy.switch.app_stack import AppStack, Standing
+from worker.deploy.outlook import Standing
+from worker.deploy.switch.app_stack import AppStack
 from worker.deploy.switch.past_stack import PastStack
 from worker.deploy.switch.versions import ReleaseVersions
 from worker.model import Bundle
@@ -75,13 +76,14 @@ class Switchover:
             AppError: that failed, and the stack is as it was.
         """
         app, wanted, log = bundle.app, bundle.template, context.log
+        seen = context.outlook.standing if context.outlook else None
+        if seen and (made := self._made_past_stack(seen, wanted, log)):
+            return made
         standing = self._stack.standing(app, log)
         template = expanded(standing.template if standing else None, wanted)
         if standing:
-            _require_same_names(standing.template, wanted)
-            versions = self._past_stack.versions(standing, wanted, log)
-            if versions is not None:
-                return replace(self.found(standing, wanted), past_stack=versions)
+            if made := self._made_past_stack(standing, wanted, log):
+                return made
             self._stack.undo_drift(standing.stack, standing.template, wanted, log)
             if template == standing.template:
                 return self._expanded(standing.stack, standing.resources, wanted)
@@ -156,6 +158,12 @@ class Switchover:
         functions = {name: standing.resources[name] for name in pointers.functions(wanted)}
         live = {name: alias for name in functions if name in own and (alias := own[name].alias)}
         return ExpandedStack(standing.stack, changed=False, functions=functions, live=live)
+
+    def _made_past_stack(self, standing: Standing, wanted: Template, log: BuildLog) -> ExpandedStack | None:
+        """Return the stack once a release's versions are made past it; None if the stack has to go first."""
+        _require_same_names(standing.template, wanted)
+        versions = self._past_stack.versions(standing, wanted, log)
+        return None if versions is None else replace(self.found(standing, wanted), past_stack=versions)
 
     def _published(self, bundle: Bundle, found: ExpandedStack, name: str) -> str:
         release = pointers.release_of(bundle.template, name)

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import fields
+from dataclasses import fields, replace
 from functools import cache
+from itertools import chain, repeat
 from pathlib import Path
 
 import pytest
-from drafts import HELLO, Maker, resource, rest_template
+from drafts import APP, HELLO, Maker, resource, rest_template
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from simulated_aws import Killed, Misled, SimulatedFunctions, SimulatedStacks, SimulatedStore, World, state_of
@@ -23,8 +24,10 @@ from auto_lambda.aws.cloudformation import DeployResult
 from auto_lambda.errors import AppError
 from worker.bundle import pointers
 from worker.deploy import DeployContext, Deployer
+from worker.deploy.outlook import Outlook
 from worker.deploy.switch.rollout import Rollout
 from worker.deploy.switch.switchover import ExpandedStack
+from worker.deploy.switch.versions import is_of
 from worker.model import Bundle
 from worker.outcome import Failed
 
@@ -33,6 +36,8 @@ KINDS = [*sorted(CODE), "slow", "routes", "queue", "bad queue"]
 FAULT = st.sampled_from(["die before", "die after", "refuse", "roll back"])
 FAULTS = st.dictionaries(st.integers(1, 9), FAULT, max_size=4)
 DROPS = st.lists(st.tuples(st.sampled_from(KINDS), FAULTS), min_size=1, max_size=4)
+LOOKS = st.lists(st.sampled_from(["never", "now", "long ago"]), max_size=5)
+"""When a worker has read what is there: for each drop, ``now`` without an entry."""
 
 
 @cache
@@ -102,9 +107,10 @@ class Worker:
     def __init__(self, world: World, spoil: Spoil) -> None:
         self._world = world
         self._deployer = deployer(world, spoil)
+        self._seen_before: Outlook | None = None
         self.live: Bundle | None = None
 
-    def drop(self, wanted: Bundle) -> None:
+    def drop(self, wanted: Bundle, look: str = "now") -> None:
         known: AppError | None = None
 
         @contextmanager
@@ -118,7 +124,10 @@ class Worker:
 
         context = DeployContext(lambda _: None, effect=effect)
         previous = self.live.template_key if self.live else None
+        long_ago, self._seen_before = self._seen_before, self._deployer.look(APP, None)
         while True:
+            seen = self._deployer.look(APP, previous) if look == "now" else None
+            context = replace(context, outlook=long_ago if look == "long ago" else seen)
             try:
                 done = self._deployer.deploy(wanted, maker().access, previous, context, known)
             except Killed:
@@ -130,15 +139,15 @@ class Worker:
             return
 
 
-def play(drops: list[tuple[str, dict[int, str]]], spoil: Spoil = lambda _: None) -> World:
+def play(drops: list[tuple[str, dict[int, str]]], spoil: Spoil = lambda _: None, looks: Sequence[str] = ()) -> World:
     world = World()
     for release in (pointers.release_of(bundle(kind).template, "Api") for kind in ("bad", "bad queue")):
         assert release
         world.bad.add(release.code_sha256)
     worker = Worker(world, spoil)
-    for name, faults in drops:
+    for (name, faults), look in zip(drops, chain(looks, repeat("now"))):  # noqa: B905 - endless
         world.faults = {world.changes + at: fault for at, fault in faults.items()}
-        worker.drop(bundle(name))
+        worker.drop(bundle(name), look)
         world.look()
         world.faults = {}
         if worker.live:
@@ -161,14 +170,18 @@ def serves(world: World, wanted: Bundle) -> bool:
     release = pointers.release_of(wanted.template, "Api")
     assert release
     assert world.alias
-    variables = world.versions[world.alias].settings["Environment"]["Variables"]
-    return bool(variables["AUTO_LAMBDA_RELEASE"] == release.stamp)
+    return is_of(world.versions[world.alias], release)
 
 
 @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(DROPS)
-def test_users_get_only_what_has_answered(drops: list[tuple[str, dict[int, str]]]) -> None:
-    play(drops)
+@given(DROPS, LOOKS)
+def test_users_get_only_what_has_answered(drops: list[tuple[str, dict[int, str]]], looks: list[str]) -> None:
+    play(drops, looks=looks)
+
+
+def test_what_has_changed_since_it_was_looked_at_is_looked_at_again() -> None:
+    world = play([("white", {}), ("black", {}), ("white", {})], looks=["now", "now", "long ago"])
+    assert "publish_code" in world.told
 
 
 @pytest.mark.parametrize("spoil", [stack_first, switched_at_once])
@@ -186,7 +199,7 @@ def test_a_twin_that_leaves_it_to_cloudformation_to_set_a_function_back_is_caugh
 
 def test_a_change_of_code_needs_no_update_of_the_stack_before_it_is_live() -> None:
     world = play([("white", {})])
-    assert world.told[-4:] == ["configure", "publish_code", "point", "deploy"]
+    assert world.told[-3:] == ["publish_code", "point", "deploy"]
 
 
 def test_a_release_whose_version_exists_is_live_by_one_call() -> None:

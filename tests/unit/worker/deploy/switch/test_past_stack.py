@@ -14,8 +14,8 @@ from drafts import HELLO, Maker, rest_template
 from auto_lambda.aws.cloudformation import Stack
 from auto_lambda.aws.lambda_ import Alias, Published, State
 from worker.bundle import pointers
-from worker.deploy.switch.app_stack import Standing
-from worker.deploy.switch.own_functions import own_functions
+from worker.deploy.outlook import Standing
+from worker.deploy.own_functions import own_functions
 from worker.deploy.switch.past_stack import PastStack
 from worker.deploy.switch.versions import ChangedMeanwhile
 

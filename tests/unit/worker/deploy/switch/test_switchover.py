@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from deployments import CRASH, World, ask
-from drafts import resource, rest_template
+from drafts import HELLO, resource, rest_template
 
 from auto_lambda.errors import AppError, Code
+from worker.deploy.outlook import SECONDS_AHEAD, Outlook
 
 
 class Killed(BaseException):
@@ -47,7 +49,8 @@ def test_one_who_dies_while_an_unhealthy_release_is_taken_away(
     template = rest_template()
     if call == STACK:
         template["Resources"]["Queue"] = resource("SQS::Queue")
-    before, broken = world.make.bundle(), world.make.bundle(template, CRASH)
+    settings = {"COLOR": "black"} if call == SETTINGS else {}
+    before, broken = world.make.bundle(), world.make.bundle(template, CRASH, environment=settings)
     first = world.deploy(before)
     with monkeypatch.context() as patched:
         kill(world, patched, f"{'cloudformation' if call == STACK else 'lambda'}:{call}", nth, after=after)
@@ -64,3 +67,27 @@ def test_one_who_dies_while_an_unhealthy_release_is_taken_away(
     latest, live = (world.lambda_.get_function_configuration(FunctionName=first.function, **more)
                     for more in ({}, {"Qualifier": "1"}))  # fmt: skip
     assert (latest["CodeSha256"], latest["Environment"]) == (live["CodeSha256"], live["Environment"])
+
+
+def test_what_was_looked_at_ahead_is_not_asked_again_before_users_are_switched(world: World) -> None:
+    before, called = world.make.bundle(), list[str]()
+    world.deploy(before)
+    outlook = world.deployer.look(world.app, before.template_key)
+    for client in (world.cloudformation, world.lambda_):
+        client.meta.events.register("before-call", lambda model, **_: called.append(model.name))
+    made = world.deploy(world.make.bundle(code=HELLO + "#"), before.template_key, outlook=outlook)
+    assert (made.version, world.live(made.function)) == ("2", "2")
+    first = called[: called.index("UpdateAlias") + 1]
+    assert list(dict.fromkeys(first)) == ["UpdateFunctionCode", "GetFunctionConfiguration", "Invoke", "UpdateAlias"]
+
+
+def test_a_stack_that_something_is_missing_of_is_not_relied_on(world: World) -> None:
+    before = world.make.bundle()
+    assert world.deployer.look(world.app, None) == Outlook()
+    first = world.deploy(before)
+    seen = world.deployer.look(world.app, before.template_key)
+    assert seen.standing
+    assert replace(seen, began=seen.began - SECONDS_AHEAD).standing is None, "it was seen too long ago"
+    assert seen.live == before.template
+    world.lambda_.delete_alias(FunctionName=first.function, Name="live")
+    assert world.deployer.look(world.app, before.template_key).standing is None
