@@ -290,7 +290,7 @@ class Versions:
 
 def _pauses() -> Iterator[float]:
     """Yield seconds between looks at an update, which takes about one; for five minutes together."""
-    yield from (0.05, 0.1)
+    yield from (0.01, 0.02, 0.05, 0.1)
     yield from (0.2 for _ in range(20))
     yield from (1.0 for _ in range(296))
 

@@ -31,7 +31,7 @@ from typing import Any
 
 WORTH_SHARING = 30_000_000  # bytes: starting other processes takes as long as unpacking so many
 LONG_POLL = 0.02  # seconds between two polls; the emulator's own 0.1 would be the longest wait of a build
-SETTLES = 0.05  # seconds until a function has been updated; the emulator's own 0.5 would be most of a deployment
+SETTLES = 0.01  # seconds until a function has been updated; the emulator's own 0.5 would be most of a deployment
 OURS = ("BIND_HOST", "GATEWAY_PORT", "MINISTACK_ACCOUNT_ID", "LAMBDA_EXECUTOR", "IOT_MTLS_ENABLED", "HOME")
 
 HERE = Path(__file__).parent

@@ -173,7 +173,7 @@ class Zappa:
             argv=(str(python), "-I", "-B", "-u", str(_SCRIPT), str(request), str(result)),
             cwd=app,
             env={"AWS_EC2_METADATA_DISABLED": "true", "USER": "app"},
-            readable=(python.parent.parent, _SCRIPT, request, *site),
+            readable=(python.parent.parent, _SCRIPT.parent, request, *site),
             writable=(result.parent, app),
             limits=_LIMITS,
         )
@@ -181,7 +181,8 @@ class Zappa:
 
 def _request(built: Built, out: Path) -> dict[str, Any]:
     source = built.source
-    loaded = loaded_modules(source.root, StageSettings(read_zappa(source.root).stage(source.config_stage)))
+    settings = StageSettings(read_zappa(source.root).stage(source.config_stage))
+    loaded = loaded_modules(source.root, settings)
     return {
         "settings_file": read_zappa(source.root).file,
         "config_stage": source.config_stage,
@@ -189,6 +190,7 @@ def _request(built: Built, out: Path) -> dict[str, Any]:
         "stage": source.app.stage,
         "function": source.app.function,
         "site": str(built.site) if built.site else None,
+        "hooks": bool(settings.values.get("callbacks") or settings.values.get("prebuild_script")),
         "zip": str(out / "package.zip"),
         "loaded": sorted(path.relative_to(source.root).as_posix() for path in loaded),
         # Set once the script runs: LD_LIBRARY_PATH, say, would keep it from starting, which counts as our failure.

@@ -73,6 +73,22 @@ class NoPackager(deployer.BaseDeployStep):
         resource.filename = "s3://code-goes-here/code-goes-here"
 
 
+class LocalClient(chalice.package.TypedAWSClient):
+    """chalice's own client, except that it knows its region: chalice makes a client of API Gateway to ask it for one.
+
+    That takes as long as compiling the rest.
+    """
+
+    def __init__(self, region: str) -> None:
+        super().__init__(Session())
+        self._region = region
+
+    @property
+    def region_name(self) -> str:
+        """The region that was given."""
+        return self._region
+
+
 def load_config(request: Mapping[str, Any], app: chalice.app.Chalice | None) -> Config:
     """Load the configuration of one stage as chalice's own command line does."""
     file = Path(request["root"], ".chalice", "config.json")
@@ -192,9 +208,7 @@ def package(request: Mapping[str, Any], config: Config) -> dict[str, Any]:
     validate_configuration(config)
     resources = build_resources(config, Path(request["root"]))
     steady_policies(resources)
-    session = Session()
-    session.set_config_variable("region", request["region"])
-    templater = Templater(config, chalice.package.PackageOptions(chalice.package.TypedAWSClient(session)))
+    templater = Templater(config, chalice.package.PackageOptions(LocalClient(request["region"])))
     return {
         "sam": templater.generate(resources),
         "tracing": any(isinstance(resource, models.RestAPI) and bool(resource.xray) for resource in resources),

@@ -5,7 +5,8 @@ JSON files. It imports zappa and, where the settings name hooks, the app's own m
 network. The app itself is not imported.
 
 Request: ``settings_file`` (name in the working folder), ``config_stage``, ``name``, ``stage``, ``function``, ``site``
-(folder of the dependencies or null), ``zip`` (where to write the package), ``environment`` (variables of the app).
+(folder of the dependencies or null), ``hooks`` (whether the settings name any), ``zip`` (where to write the package),
+``loaded`` (paths of the app's modules that are loaded with it), ``environment`` (variables of the app).
 
 Result: either ``{"error": {"kind", "message", "detail"}}`` or ``settings`` (the stage's, after ``extends`` and
 callbacks), ``settings_py`` (text of the module that zappa's handler reads), ``policies`` (content of policy files),
@@ -29,6 +30,11 @@ import zipfile
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parent))
+from zappa_import import import_zappa
+
+del sys.path[0]
 
 CODE = r"^\$(?:LAMBDA_TASK_ROOT|\{LAMBDA_TASK_ROOT\})(?=/|$)"  # no shell replaces it
 LIVE, REGION, ROLE = "@@LIVE@@", "@@REGION@@", "@@ROLE@@"
@@ -142,9 +148,8 @@ def own_path(variables: dict[str, Any]) -> list[str]:
 
 def loaded(request: dict[str, Any]) -> Any:
     """Return a ZappaCLI with this stage's settings. The project is named after the upload, so names in AWS are too."""
-    from zappa.cli import ZappaCLI
 
-    class Loader(ZappaCLI):
+    class Loader(import_zappa(hooks=request["hooks"]).ZappaCLI):  # type: ignore[misc]
         load_credentials = False
         disable_progress = True
 
