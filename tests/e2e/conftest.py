@@ -1,4 +1,4 @@
-"""One stack for most end-to-end tests; what takes long is dropped at its start, so that it builds while others test.
+"""A stack with all apps for most end-to-end tests, an empty one for others; what takes long is dropped at its start.
 
 Several processes run the tests: all that share a stack are for the same one, so that there is one of each.
 """
@@ -13,14 +13,14 @@ import pytest
 from e2e_apps import APPS, Dropped
 from e2e_stack import MAX_UPLOAD_MB, Drop, LocalUp, Stack
 
-_SHARED = ("local_up", "granted_stack")
+_SHARED = ("local_up", "drops", "granted_stack")
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep together what shares a stack, and the tests of each other file."""
     ours = [item for item in items if isinstance(item, pytest.Function) and item.path.parent == Path(__file__).parent]
-    shares = {item.path: name for item in ours for name in _SHARED if name in item.fixturenames}
+    shares = {item.path: name for name in _SHARED for item in ours if name in item.fixturenames}
     for item in ours:
         item.add_marker(pytest.mark.xdist_group(shares.get(item.path, item.path.name)))
 

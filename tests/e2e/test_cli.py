@@ -13,6 +13,12 @@ import pytest
 from e2e_stack import AUTO_LAMBDA, Stack, make_zip, slow_to_build, small_chalice
 
 
+@pytest.fixture(scope="module")
+def stack(started: Stack) -> Stack:
+    """The shared stack, without the apps that other tests drop."""
+    return started
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A small app as it lies in its author's folder, with what should not be uploaded beside it."""

@@ -40,6 +40,12 @@ def asked_zip() -> bytes:
 
 
 @pytest.fixture(scope="module")
+def stack(started: Stack) -> Stack:
+    """The shared stack, without the apps that other tests drop."""
+    return started
+
+
+@pytest.fixture(scope="module")
 def receipt(stack: Stack) -> dict[str, Any]:
     return stack.live(stack.drop("dev/asked", asked_zip()))
 

@@ -12,6 +12,12 @@ WORDS = ("one", "two", "three")
 
 
 @pytest.fixture(scope="module")
+def stack(started: Stack) -> Stack:
+    """The shared stack, without the apps that other tests drop."""
+    return started
+
+
+@pytest.fixture(scope="module")
 def receipts(stack: Stack) -> list[dict[str, Any]]:
     """Three zips of one app, live one after another."""
     bodies = [make_zip({**saying(word, small_zappa()), "requirements.txt": "iniconfig\n"}) for word in WORDS]
