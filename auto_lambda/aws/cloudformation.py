@@ -30,7 +30,6 @@ _CONSEQUENCE = re.compile(r"^Resource (creation|update|deletion) cancelled", re.
 STILLBORN = frozenset({"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED"})
 _ABSENT = frozenset({"DELETE_COMPLETE", "REVIEW_IN_PROGRESS"})
 _DONE = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE", "DELETE_COMPLETE"})
-_STILL = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"})
 _CAPABILITIES: Final = ("CAPABILITY_IAM", "CAPABILITY_NAMED_IAM")
 
 
@@ -88,11 +87,6 @@ class Stack:
     outputs: Mapping[str, str]
     tags: Mapping[str, str]
     parameters: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def still(self) -> bool:
-        """Whether it can be updated as it is."""
-        return self.status in _STILL
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,8 @@ from worker.deploy.switch.drift import Drift, missing
 from worker.model import DeployTarget
 from worker.ownership import stack_tags
 
+_STILL = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"})
+
 
 class AppStack:
     """Changes the stacks of apps.
@@ -45,7 +47,7 @@ class AppStack:
     def look(self, app: App) -> Standing | None:
         """Return the stack as it is; None if more is to be done than to look at it, as `standing` does."""
         stack = self._stacks.describe(app.stack)
-        found = self._read(stack) if stack and stack.still else None
+        found = self._read(stack) if stack and stack.status in _STILL else None
         return None if found is None or missing(found.functions) else found
 
     def standing(self, app: App, log: BuildLog) -> Standing | None:
