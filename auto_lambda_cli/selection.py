@@ -69,7 +69,9 @@ class _Rule:
     """One line of a ``.gitignore``. Of all that match a name itself, not a folder above it, the last one counts."""
 
     def __init__(self, line: str) -> None:
-        self._pattern = GitIgnoreSpecPattern(line)
+        # To pathspec, `b/**/` is `b` itself; to git, it is every folder below.
+        self._of_folders_below = line.rstrip().endswith("/**/")
+        self._pattern = GitIgnoreSpecPattern(line.rstrip()[:-1] if self._of_folders_below else line)
         self.ignores = self._pattern.include
         text = line.strip().removeprefix("!").rstrip("/").removeprefix("**/")
         self._of_any_folder = "/" not in text
@@ -79,8 +81,12 @@ class _Rule:
         """Tell whether it matches a name itself; the name of a folder ends in a slash."""
         if self.ignores is None:  # a comment
             return False
+        if self._of_folders_below and not name.endswith("/"):
+            return False
         if self._of_any_folder:
             name = name[name.rstrip("/").rfind("/") + 1 :]
+        elif self._of_all_below:  # which the folder itself is not
+            name = name.rstrip("/")
         found = self._pattern.match_file(name)
         return found is not None and (self._of_any_folder or self._of_all_below or found.match.end() == len(name))
 

@@ -74,6 +74,19 @@ def test_the_files_that_git_ignores_are_left_out(app: Path) -> None:
     assert found.left_out == {Reason.IGNORED: ("a.log", "dist/", "only-here.txt")}
 
 
+@pytest.mark.parametrize(("rules", "packed"), [
+    (["made/**", "!made/kept.txt"], ["made/kept.txt"]),
+    (["made/**", "!made/sub/"], []),
+    (["made/", "!made/**"], []),
+    (["made/**/"], ["made/a.txt", "made/kept.txt"]),
+])  # fmt: skip
+def test_all_that_is_below_a_folder_is_not_the_folder_itself(app: Path, rules: list[str], packed: list[str]) -> None:
+    write(app, ".gitignore", "\n".join(rules))
+    for name in ("made/a.txt", "made/kept.txt", "made/sub/b.txt"):
+        write(app, name)
+    assert select(app).files == (".gitignore", "app.py", *packed)
+
+
 def test_rules_above_the_folder_count_up_to_the_repositorys_top(tmp_path: Path) -> None:
     write(tmp_path, ".gitignore", "*.py\n")  # above the repository
     top = tmp_path / "top"
@@ -153,7 +166,7 @@ PATTERN = st.builds(
     st.sampled_from(["", "", "!"]),
     st.sampled_from(["", "", "/", "**/"]),
     st.lists(PARTS, min_size=1, max_size=3),
-    st.sampled_from(["", "", "/", "/**", "/**/b"]),
+    st.sampled_from(["", "", "/", "/**", "/**/b", "/**/"]),
 )
 RULES = st.lists(PATTERN, max_size=5)
 PATHS = st.sets(st.lists(st.sampled_from(NAMES), min_size=1, max_size=3).map(tuple), min_size=1, max_size=12)
