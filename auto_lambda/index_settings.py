@@ -16,6 +16,8 @@ _PASSED_ON = re.compile(
     r"|PIP_CERT|SSL_CERT_(FILE|DIR)|REQUESTS_CA_BUNDLE"
 )
 
+_TRUSTED_BY_UV = ("SSL_CERT_FILE", "SSL_CERT_DIR", "UV_SYSTEM_CERTS", "UV_NATIVE_TLS")
+
 
 def names_index(name: str) -> bool:
     """Tell whether a variable may hold an index's address or credentials: none such may reach a build."""
@@ -24,4 +26,13 @@ def names_index(name: str) -> bool:
 
 def build_settings(environ: Mapping[str, str]) -> dict[str, str]:
     """Return the settings of uv that a build gets: time-outs, certificates, strategy; none that names an index."""
-    return {name: value for name, value in environ.items() if _PASSED_ON.fullmatch(name)}
+    told = {name: value for name, value in environ.items() if _PASSED_ON.fullmatch(name)}
+    return {**told, **certificates(environ)}
+
+
+def certificates(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the variable by which uv trusts what pip or requests are told to trust; nothing if uv is told itself."""
+    if any(environ.get(name) for name in _TRUSTED_BY_UV):
+        return {}
+    found = next((path for name in ("REQUESTS_CA_BUNDLE", "PIP_CERT") if (path := environ.get(name))), None)
+    return {"SSL_CERT_FILE": found} if found else {}

@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Protocol
 
+from auto_lambda.index_settings import certificates
 from auto_lambda.processes import programs
 
 LOCKS = Path(__file__).with_name("locks")
@@ -166,7 +167,7 @@ def _full_name(name: str, minor: str, base: Path, lock: Path) -> str:
 
 
 def _uv(*arguments: str) -> None:
-    environ = {**os.environ, "UV_PYTHON_DOWNLOADS": "never"}
+    environ = {**os.environ, **certificates(os.environ), "UV_PYTHON_DOWNLOADS": "never"}
     done = programs.run([uv_executable(), *arguments], environ, umask=0o022)
     if done.returncode:
         raise ToolError(f"uv {' '.join(arguments[:2])} failed:\n{done.stderr.strip()}")

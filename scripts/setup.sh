@@ -53,6 +53,13 @@ if ! "$python" -c 'import ensurepip' 2>/dev/null; then
     }
 fi
 
+# A company's certificates: pip does not look where uv does, nor the other way round.
+certificates=${SSL_CERT_FILE:-${REQUESTS_CA_BUNDLE:-${PIP_CERT:-}}}
+if [ -n "$certificates" ]; then
+    export PIP_CERT="${PIP_CERT:-$certificates}"
+    [ -n "${UV_SYSTEM_CERTS:-}" ] || export SSL_CERT_FILE="$certificates"
+fi
+
 echo "setting up .venv with $("$python" --version)"
 .venv/bin/python -m pip --version >/dev/null 2>&1 || "$python" -m venv --clear .venv
 # uv first, from its lines in the lock; it installs the rest much faster than pip.

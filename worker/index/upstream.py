@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import time
 from base64 import b64encode
@@ -10,6 +11,8 @@ from urllib.parse import SplitResult, unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 import urllib3
+
+from auto_lambda.index_settings import certificates
 
 _SECONDS = 15.0
 _LONGEST_ANSWER = 16 * 1024
@@ -26,10 +29,11 @@ def proxy_for(host: str) -> str | None:
 def pool(proxy: str | None) -> urllib3.PoolManager:
     """Connections through a proxy, or directly without one."""
     timeout, retries = urllib3.Timeout(connect=10, read=60), urllib3.Retry(2)
+    trusted = certificates(os.environ).get("SSL_CERT_FILE")  # None: what OpenSSL trusts, or is told to
     if proxy is None:
-        return urllib3.PoolManager(timeout=timeout, retries=retries)
+        return urllib3.PoolManager(timeout=timeout, retries=retries, ca_certs=trusted)
     signed = {"Proxy-Authorization": value} if (value := credentials(urlsplit(proxy))) else None
-    return urllib3.ProxyManager(proxy, proxy_headers=signed, timeout=timeout, retries=retries)
+    return urllib3.ProxyManager(proxy, proxy_headers=signed, timeout=timeout, retries=retries, ca_certs=trusted)
 
 
 class Upstream:

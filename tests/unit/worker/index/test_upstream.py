@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+import urllib3
+from failing_index import failing_index
 
-from worker.index.upstream import Upstream
+from worker.index.upstream import Upstream, pool
 
 NOWHERE = "127.0.0.9"  # of the loopback network, and nobody listens
 
@@ -106,3 +109,17 @@ def test_the_way_leads_through_the_machines_proxy(port: int, monkeypatch: pytest
     monkeypatch.setenv("HTTPS_PROXY", "ftp://proxy.example:1")
     with pytest.raises(OSError, match="only proxies at http://"):
         Upstream().connect("index.example", port)
+
+
+@pytest.mark.parametrize("name", ["REQUESTS_CA_BUNDLE", "PIP_CERT"])
+def test_an_index_is_trusted_by_the_certificates_that_any_tool_is_told_of(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for other in ("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "PIP_CERT"):
+        monkeypatch.delenv(other, raising=False)
+    bundle = tmp_path / "ca.pem"
+    with failing_index(bundle) as address:
+        with pytest.raises(urllib3.exceptions.MaxRetryError, match="certificate verify failed"):
+            pool(None).request("GET", f"https://{address}/simple/demo/", retries=0)
+        monkeypatch.setenv(name, str(bundle))
+        assert pool(None).request("GET", f"https://{address}/simple/demo/").status == 200
