@@ -23,6 +23,7 @@ MAX_BYTES = 2_000_000
 LATEST = "$LATEST"
 """In place of a version's number: the function that a failed first release has left, to which nothing leads."""
 _MOST_USD = 1e9  # a month; more is no price
+_LONGEST_SILENCE = 30.0  # seconds; a worker writes a receipt of what it works on every ten
 Status = Literal["queued", "building", "deploying", "live", "failed", "superseded", "delayed"]
 Step = Literal["fetch", "unpack", "inspect", "build", "compile", "prove", "deploy", "verify"]
 FINAL = frozenset({"live", "failed", "superseded"})
@@ -120,7 +121,9 @@ def signed(added: Iterable[str], removed: Iterable[str]) -> tuple[str, ...]:
 class Receipt:
     """One state of one upload. ``timings`` in seconds by step; times in UTC; None is 'not known (yet)'.
 
-    ``stored`` is the JSON that a receipt was read from: it may have been written by another version.
+    ``step_began`` is when the step began that runs. ``held_until`` is when another worker may take the upload over,
+    unless this one extends it, as it does while it works. ``stored`` is the JSON that a receipt was read from: it may
+    have been written by another version.
     """
 
     key: str
@@ -155,12 +158,27 @@ class Receipt:
     function_log: tuple[str, ...] = ()
     settings: GuessedSettings | None = None
     traffic: Traffic | None = None
+    step_began: datetime | None = None
+    held_until: datetime | None = None
     stored: Mapping[str, Any] | None = field(default=None, repr=False)
 
     @property
     def final(self) -> bool:
         """Whether the receipt of this version will not change any more."""
         return self.status in FINAL
+
+    @property
+    def patience(self) -> float | None:
+        """Seconds without a newer receipt after which the worker may have been lost; None if none works on it."""
+        if self.final or self.held_until is None or self.updated is None:
+            return None
+        # Longer than from one heartbeat to the next, whatever the visibility timeout.
+        return min(_LONGEST_SILENCE, max(0.0, (self.held_until - self.updated).total_seconds() / 2))
+
+    def silent(self, now: datetime) -> bool:
+        """Tell whether the worker should have written again by now."""
+        patience, written = self.patience, self.updated
+        return patience is not None and written is not None and (now - written).total_seconds() > patience
 
     @property
     def shifts(self) -> bool:
@@ -227,10 +245,12 @@ class Receipt:
             "settings": asdict(self.settings) if self.settings else None,
             "traffic": self.traffic.as_json() if self.traffic else None,
             "warnings": list(self.warnings),
-            "retry_at": self.retry_at.isoformat(timespec="milliseconds") if self.retry_at else None,
+            "retry_at": _text(self.retry_at),
+            "step_began": _text(self.step_began),
+            "held_until": _text(self.held_until),
             "log": keys.log_key(self.key),
             "worker": self.worker,
-            "updated": self.updated.isoformat(timespec="milliseconds") if self.updated else None,
+            "updated": _text(self.updated),
         }  # fmt: skip
 
     @classmethod
@@ -286,6 +306,8 @@ class Receipt:
             function_log=_lines(fields, "function_log"),
             settings=_settings(fields),
             traffic=Traffic.told(_mapping(fields, "traffic")),
+            step_began=_moment(text.get("step_began")),
+            held_until=_moment(text.get("held_until")),
             stored=fields,
         )
 
@@ -360,6 +382,10 @@ def _mapping(fields: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 def _texts(fields: Mapping[str, Any]) -> dict[str, str]:
     return {name: value for name, value in fields.items() if isinstance(value, str)}
+
+
+def _text(moment: datetime | None) -> str | None:
+    return moment.isoformat(timespec="milliseconds") if moment else None
 
 
 def _moment(text: str | None) -> datetime | None:

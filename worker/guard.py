@@ -82,6 +82,29 @@ class SupersedeCheck:
         """Do nothing: there is nothing to give up."""
 
 
+class SignOfLife:
+    """Shows whoever waits, at each heartbeat, that the upload is worked on, and until when it is this worker's.
+
+    Args:
+        hold: the lease.
+        told: takes when others may claim it, in seconds since 1970.
+    """
+
+    def __init__(self, hold: HeldLease, told: Callable[[float], None]) -> None:
+        self._hold = hold
+        self._told = told
+
+    def renew(self) -> None:
+        """Tell it. The lease has been renewed before."""
+        self._told(self._hold.free_at)
+
+    def check(self) -> None:
+        """Do nothing: the lease itself is checked."""
+
+    def release(self) -> None:
+        """Do nothing, as `check`."""
+
+
 class Guard:
     """Guards one attempt.
 

@@ -19,7 +19,7 @@ from worker.consumer.daemon import Busy, Later, PutOff
 from worker.consumer.inbox import Delivery, InvalidKey
 from worker.consumer.misnamed import nearest
 from worker.deploy import DeployContext, Deployer
-from worker.guard import Guard, SupersedeCheck
+from worker.guard import Guard, SignOfLife, SupersedeCheck
 from worker.model import Upload
 from worker.outcome import AttemptOutcome, Delayed, Failed, Live, Undeployed, outcome_of
 from worker.pipeline import Pipeline, Task
@@ -165,13 +165,14 @@ class DeliveryHandler:
         _log.info("started", key=upload.key, waited=waited, fence=hold.fence, by=str(upload.by) if upload.by else None)
         supersede_check = SupersedeCheck(lambda: self._overtaken(upload))
         guard = Guard(upload, hold, supersede_check, cancel_token, worker=self._worker, now=self._now)
-        receipt = _beside_live(receipt_of(upload, self._worker), record.live)
+        held_until = datetime.fromtimestamp(hold.free_at, UTC)
+        receipt = replace(_beside_live(receipt_of(upload, self._worker), record.live), held_until=held_until)
         with self._report(receipt, upload.bucket) as report:
             work = AttemptContext(claim, record, hold, attempt, guard, report)
             if hold.crashes >= MAX_CRASHES:
                 self._settlement.settle(work, self._quarantine(work, delivery))
                 return
-            with cancel_token.holding(supersede_check):
+            with cancel_token.holding(SignOfLife(hold, report.held)), cancel_token.holding(supersede_check):
                 self._settlement.settle(work, self._put_off(self._run(work), delivery))
             self._changed(upload.app)
             timings = {step: round(seconds, 3) for step, seconds in report.receipt.timings.items()}

@@ -125,6 +125,11 @@ class HeldLease:
         """Number of holders before us that vanished while working on the same subject."""
         return self._lease.crashes
 
+    @property
+    def free_at(self) -> float:
+        """When others may claim it unless it is renewed, in seconds since 1970."""
+        return self._lease.until + SKEW
+
     def check(self) -> None:
         """Raise `Lost` unless it is certain that nobody else has it."""
         if self._over or self._clock() > self._sure_until:

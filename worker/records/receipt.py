@@ -1,7 +1,8 @@
 """Writes the files that the uploader reads: ``<name>.receipt.json`` and ``<name>.log`` beside the zip.
 
-A thread of its own writes intermediate states, on a best-effort basis. The final state must be written before the
-message counts as done; otherwise the attempt has failed.
+A thread of its own writes intermediate states, on a best-effort basis: when something has changed, and at each
+heartbeat, so that whoever waits knows that somebody works. The final state must be written before the message counts as
+done; otherwise the attempt has failed.
 """
 
 from __future__ import annotations
@@ -15,13 +16,14 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol, Self
 
-from auto_lambda import __version__, keys, logs
+from auto_lambda import __version__, keys
 from auto_lambda.errors import AppError, Code
 from auto_lambda.model import Architecture, FrameworkName, GuessedSettings, Proof, Traffic
 from auto_lambda.receipts import Permissions, Receipt, ReceiptError, Serving, StandingCosts, Step
 from auto_lambda.redact import LineRedactor, Redactor, printable
 from builder.protocol.traffic import TrafficMessage
 from worker.model import Deployment, Release, Upload
+from worker.records.background import BackgroundWriter
 from worker.traffic.shift import Shift
 
 _DEPLOYING: frozenset[str] = frozenset({"deploy", "verify"})
@@ -29,8 +31,6 @@ _LOG_LIMIT = 4 * 1024 * 1024  # characters
 _REASON_LIMIT = 500  # characters
 _FUNCTION_LINES = 150
 _SHOWN = 5  # wide rights in a warning
-
-_log = logs.get("receipt")
 
 
 class Store(Protocol):
@@ -87,6 +87,7 @@ class Report:
         self._lock = threading.Lock()
         self._lines = [f"auto-lambda {__version__}, {receipt.key}, {now().isoformat(timespec='seconds')}"]
         self._room = _LOG_LIMIT
+        self._written: int | None = None
         self._writer = BackgroundWriter(self._write)
 
     @property
@@ -109,7 +110,7 @@ class Report:
         """
         began, outside = self._clock(), self._inner_seconds
         self._inner_seconds = 0.0
-        self._change(step=name, status="deploying" if name in _DEPLOYING else "building")
+        self._change(step=name, status="deploying" if name in _DEPLOYING else "building", step_began=self._now())
         self._append(f"== {name}")
         self._writer.request()
         self._began(self._receipt.key, name)
@@ -121,6 +122,11 @@ class Report:
             self._change(timings={**known, name: known.get(name, 0) + took - self._inner_seconds})
             self._inner_seconds = outside + took
             self._writer.request()
+
+    def held(self, until: float) -> None:
+        """Say until when the upload is this worker's, in seconds since 1970."""
+        self._change(held_until=datetime.fromtimestamp(until, UTC))
+        self._writer.request()
 
     def say(self, text: str) -> None:
         """Add lines to the log."""
@@ -308,7 +314,7 @@ class Report:
         self._finish(status="delayed", error=ReceiptError(Code.THROTTLED, message, hint), retry_at=retry_at)
 
     def _finish(self, **changes: Any) -> None:
-        self._change(**changes)
+        self._change(**changes, step_began=None, held_until=None)
         self._writer.close()
         self._write()
 
@@ -329,57 +335,11 @@ class Report:
 
     def _write(self) -> None:
         with self._lock:
-            receipt, log = self._receipt, "\n".join(self._lines) + "\n"
+            receipt, lines = self._receipt, len(self._lines)
+            log = "\n".join(self._lines) + "\n" if lines != self._written else ""
         # The log first, so that whoever sees the final receipt finds the whole log.
-        self._store.put(self._bucket, keys.log_key(receipt.key), log.encode(), "text/plain; charset=utf-8")
+        if log:
+            self._store.put(self._bucket, keys.log_key(receipt.key), log.encode(), "text/plain; charset=utf-8")
+            self._written = lines
         body = json.dumps(replace(receipt, updated=self._now()).as_json(), indent=2).encode()
         self._store.put(self._bucket, keys.receipt_key(receipt.key), body, "application/json")
-
-
-class BackgroundWriter:
-    """Writes the latest state in a thread of its own, so that no step waits for it. Failures are only logged.
-
-    Args:
-        write: writes the current state.
-        spacing: minimum seconds between two writes.
-        debounce: seconds since the last write after which `request_debounced` takes effect.
-    """
-
-    def __init__(self, write: Callable[[], None], *, spacing: float = 0.25, debounce: float = 5.0) -> None:
-        self._write = write
-        self._spacing = spacing
-        self._debounce = debounce
-        self._written = time.monotonic()
-        self._wanted = threading.Event()
-        self._closed = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="receipt", daemon=True)
-
-    def start(self) -> None:
-        """Start the thread."""
-        self._thread.start()
-
-    def request(self) -> None:
-        """Request a write."""
-        self._wanted.set()
-
-    def request_debounced(self) -> None:
-        """Request a write for a change that can wait a few seconds."""
-        if time.monotonic() - self._written > self._debounce:
-            self._wanted.set()
-
-    def close(self) -> None:
-        """Wait for a write in progress; none happens afterwards. May be called repeatedly."""
-        self._closed.set()
-        self._wanted.set()
-        if self._thread.is_alive():
-            self._thread.join()
-
-    def _run(self) -> None:
-        while self._wanted.wait() and not self._closed.is_set():
-            self._wanted.clear()
-            try:
-                self._write()
-            except Exception as error:  # noqa: BLE001 - a missing intermediate state does no harm
-                _log.warning("intermediate receipt not written", error=str(error))
-            self._written = time.monotonic()
-            self._closed.wait(self._spacing)

@@ -13,7 +13,8 @@ from tables import FakeTable
 from auto_lambda.attempts import Attempt
 from auto_lambda.errors import AppError, Code
 from worker.cancellation import Cancelled, CancelToken, NewerUpload
-from worker.guard import Guard, SupersedeCheck
+from worker.guard import Guard, SignOfLife, SupersedeCheck
+from worker.records.lease import SKEW
 from worker.records.ledger import AppRecord, Ledger
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
@@ -139,3 +140,19 @@ def test_nothing_is_changed_without_the_lease(guarded: Guarded) -> None:
     with pytest.raises(Cancelled), guarded.guard.effect_of(RELEASE)("stack"):
         changed.append("stack")
     assert (changed, guarded.journal) == ([], [])
+
+
+def test_a_heartbeat_tells_until_when_the_lease_that_it_renewed_is_held(guarded: Guarded) -> None:
+    told: list[float] = []
+    with guarded.token.holding(guarded.hold), guarded.token.holding(SignOfLife(guarded.hold, told.append)):
+        for guarded.seconds in (0, 20):
+            guarded.token.beat()
+    assert told == [1e9 + 60 + SKEW, 1e9 + 20 + 60 + SKEW]
+
+
+def test_a_worker_that_has_lost_its_lease_shows_no_sign_of_life(guarded: Guarded) -> None:
+    told: list[float] = []
+    with guarded.token.holding(guarded.hold), guarded.token.holding(SignOfLife(guarded.hold, told.append)):
+        guarded.seconds = 61
+        guarded.token.beat()
+    assert told == []

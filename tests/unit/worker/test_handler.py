@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from attempt_world import APP_ERROR, NOON, RELEASE, SHOP, SHOP_ZIP, World, deliver, fail, upload
 from botocore.exceptions import ClientError
+from console import eventually
 from structlog.testing import capture_logs
 from tables import FakeTable
 
@@ -20,6 +21,7 @@ from worker.cancellation import Cancelled, CancelToken
 from worker.consumer.daemon import Busy, PutOff
 from worker.consumer.inbox import InvalidKey
 from worker.model import Deployment, Upload
+from worker.records.lease import SKEW
 
 
 @pytest.fixture
@@ -112,6 +114,22 @@ def test_the_second_version_is_told_which_template_was_live(world: World) -> Non
     world.newest[SHOP_ZIP] = "v2"
     deliver(world, upload("v2"))
     assert world.previous == [None, "bundles/v1.json"]
+
+
+def test_while_it_is_worked_on_the_receipt_says_until_when_it_is_this_workers(world: World) -> None:
+    token, seen = CancelToken(), list[str]()
+
+    def trouble(_: Upload) -> None:
+        for world.seconds in (0, 30):
+            token.beat()
+            until = datetime.fromtimestamp(1e9 + world.seconds + 60 + SKEW, UTC).isoformat(timespec="milliseconds")
+            assert eventually(lambda: until in str(world.receipts))  # noqa: B023
+            seen.append(until)
+
+    world.trouble = trouble
+    deliver(world, upload(), cancel_token=token)
+    assert len(seen) == 2
+    assert (world.receipt["status"], world.receipt["held_until"]) == ("live", None)
 
 
 def test_who_dropped_it_stands_in_receipt_history_and_log(world: World) -> None:

@@ -17,7 +17,7 @@ from auto_lambda.model import Commit, Dropper, GuessedSettings, Proof
 from auto_lambda.receipts import Cost, StandingCosts, Status, Step
 from auto_lambda.redact import Redactor
 from worker.model import Deployment, Upload
-from worker.records.receipt import BackgroundWriter, Report, receipt_of
+from worker.records.receipt import Report, receipt_of
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 UPLOAD = Upload(
@@ -37,7 +37,7 @@ SCHEMA_1 = {
     "timings", "init_ms", "package_bytes", "package_zip_bytes", "url",
     "function", "version", "alias", "serving", "error", "warnings", "log", "worker", "updated", "by",
     "permissions", "retry_at", "commit", "repository", "costs", "function_log", "settings",
-    "traffic",
+    "traffic", "step_began", "held_until",
 }  # fmt: skip
 
 
@@ -123,7 +123,7 @@ def test_a_live_receipt_has_every_field_of_the_schema(report: Report, bucket: Bu
             "url": "https://shop.example/", "function": "shop-prod", "version": "3", "upload": "v1", "before": "v0",
         },
         "rollback": None, "by": {"principal": "AWS:AIDA1", "address": None}, "permissions": None,
-        "retry_at": None, "traffic": None,
+        "retry_at": None, "traffic": None, "step_began": None, "held_until": None,
         "commit": "9f2c1a7b", "repository": "acme/shop",
         "costs": {
             "usd_per_month": 0.0113, "prices": "us-east-1, 2026-11",
@@ -205,6 +205,27 @@ def test_a_receipt_is_written_while_the_step_goes_on(report: Report, bucket: Buc
             bucket.await_receipt(lambda told: told["status"] == "deploying" and "build" in told["timings"])
 
 
+def test_a_receipt_says_since_when_its_step_runs_and_at_each_heartbeat_whose_it_is(
+    report: Report, bucket: Bucket
+) -> None:
+    with report:
+        with report.step("build"):
+            bucket.await_receipt(lambda told: told["step_began"] == "2026-01-02T12:00:00.000+00:00")
+            report.held(NOON.timestamp() + 130)
+            bucket.await_receipt(lambda told: told["held_until"] == "2026-01-02T12:02:10.000+00:00")
+        report.live(DEPLOYMENT)
+    assert (bucket.receipt["step_began"], bucket.receipt["held_until"]) == (None, None)
+
+
+def test_a_heartbeat_does_not_write_a_log_again_that_is_written(report: Report, bucket: Bucket) -> None:
+    with report, report.step("build"):
+        bucket.await_receipt(lambda told: told["step"] == "build")
+        report.held(NOON.timestamp() + 130)
+        bucket.await_receipt(lambda told: told["held_until"] is not None)
+    logs = [body for key, body in bucket.puts if key == LOG]
+    assert len(logs) == len(set(logs))
+
+
 def test_the_final_receipt_is_the_last_one_and_its_log_is_there_first(report: Report, bucket: Bucket) -> None:
     with report:
         for step in ("fetch", "unpack", "build"):
@@ -265,22 +286,6 @@ def test_a_log_without_end_is_cut_with_a_note(report: Report, bucket: Bucket) ->
         report.live(DEPLOYMENT)
     assert len(bucket.log) < 4.3e6
     assert bucket.log.count("too long") == 1
-
-
-def test_latest_survives_failing_writes_and_repeated_closing() -> None:
-    tried = threading.Semaphore(0)
-
-    def write() -> None:
-        tried.release()
-        raise OSError("away")
-
-    latest = BackgroundWriter(write, spacing=0)
-    latest.start()
-    for _ in range(3):
-        latest.request()
-        assert tried.acquire(timeout=10)
-    latest.close()
-    latest.close()
 
 
 def test_the_reference_tells_every_field_status_and_step() -> None:
