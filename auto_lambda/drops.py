@@ -183,12 +183,46 @@ def _latest(app: keys.App, receipts: Mapping[str, Receipt | None]) -> tuple[str,
 
 
 def waiting(store: ObjectStore, bucket: str, app: keys.App) -> str | None:
-    """Return the key of an app's zip that no worker has received yet, if there is one.
+    """Return the key of a zip that waits: see `waiting_zip`."""
+    found = waiting_zip(store, bucket, app)
+    return found.key if found else None
+
+
+def waiting_zip(store: ObjectStore, bucket: str, app: keys.App) -> Head | None:
+    """Return an app's zip that no worker has received yet, if there is one.
 
     Of an app's two keys the later zip counts, so a zip that is older than what is live is not waiting.
     """
     receipts = _receipts(store, bucket, app)
-    _, latest_one = _latest(app, receipts)
+    return _waiting(store, bucket, app, receipts, _latest(app, receipts)[1])
+
+
+@dataclass(frozen=True, slots=True)
+class Newest:
+    """What the bucket knows of an app's drops.
+
+    Attributes:
+        key: of the zip that the latest receipt is beside.
+        receipt: the latest one; None: no worker has received a zip yet.
+        waiting: a zip that no worker has received yet, unless one is at work on another one.
+    """
+
+    key: str
+    receipt: Receipt | None
+    waiting: Head | None
+
+
+def newest(store: ObjectStore, bucket: str, app: keys.App) -> Newest:
+    """Look at an app's receipts, and then at its zips."""
+    receipts = _receipts(store, bucket, app)
+    key, receipt = _latest(app, receipts)
+    at_work = receipt is not None and not receipt.final
+    return Newest(key, receipt, None if at_work else _waiting(store, bucket, app, receipts, receipt))
+
+
+def _waiting(
+    store: ObjectStore, bucket: str, app: keys.App, receipts: Mapping[str, Receipt | None], latest_one: Receipt | None
+) -> Head | None:
     version = latest_one.serving.object_version if latest_one and latest_one.serving else None
     live = _find(store, bucket, app, version) if version else None
     for key, receipt in receipts.items():
@@ -196,7 +230,7 @@ def waiting(store: ObjectStore, bucket: str, app: keys.App) -> str | None:
             head = _unless_denied(partial(store.head, bucket, key))
             overtaken = head and live and live.key != key and head.modified < live.modified
             if head and not overtaken and (receipt is None or receipt.object_version != head.version):
-                return key
+                return head
     return None
 
 
@@ -246,17 +280,20 @@ def follow(
     sleep: Callable[[float], None] = time.sleep,
     clock: Callable[[], float] = time.monotonic,
     refused: Callable[[ClientError], None] = lambda _: None,
+    silent: Callable[[Receipt | None, float], None] = lambda _receipt, _seconds: None,
 ) -> Iterator[Receipt]:
     """Yield each new state of exactly this drop's receipt; the last one is final.
 
     A drop that a newer version of the zip replaces before it has a receipt of its own counts as ``superseded``.
     ``refused`` is called each time that AWS refuses to read the receipt: without permission to list the bucket, S3
-    refuses a receipt that does not exist yet.
+    refuses a receipt that does not exist yet. ``silent`` is called at each look that finds nothing new, with the last
+    state, None before the first one, and the seconds since it was found.
 
     Raises:
         TimedOut: no final state within ``timeout`` seconds.
     """
-    deadline = clock() + timeout
+    found_at = clock()
+    deadline = found_at + timeout
     told: Receipt | None = None
     pause = 0.1
     while clock() < deadline:
@@ -265,7 +302,9 @@ def follow(
             receipt = _overtaken(store, dropped) if receipt else None
         if receipt and receipt != told:
             yield receipt
-            told, pause = receipt, 0.1
+            told, pause, found_at = receipt, 0.1, clock()
+        else:
+            silent(told, clock() - found_at)
         if receipt and receipt.final:
             return
         sleep(min(pause, max(0.0, deadline - clock())))
@@ -304,7 +343,7 @@ def every(
         [Callable[[Head], Receipt | Denied | None], Iterable[Head]], Iterable[Receipt | Denied | None]
     ] = map,
 ) -> Iterator[Entry]:
-    """List each zip and each receipt in the bucket, by the zip's key.
+    """List each zip and each receipt in the bucket, by the zip's key. A zip that is newer than its receipt is queued.
 
     Args:
         store: has the bucket.
@@ -314,10 +353,10 @@ def every(
         reader: reads a receipt; by default from the store.
         each: calls a function with each of many, as `map` does; that of an executor reads several at a time.
     """
-    zips, heads = set(), dict[str, Head]()
+    zips, heads = dict[str, Head](), dict[str, Head]()
     for head in store.list(bucket, keys.PREFIX + below):
         if head.key.endswith(keys.SUFFIX):
-            zips.add(head.key)
+            zips[head.key] = head
         elif head.key.endswith(keys.RECEIPT_SUFFIX):
             heads[keys.upload_key(head.key)] = head
 
@@ -330,12 +369,20 @@ def every(
             return Denied()
 
     receipts = dict(zip(heads, each(told, heads.values()), strict=True))
-    for key in sorted(zips | heads.keys()):
+    for key in sorted(zips.keys() | heads.keys()):
         receipt = receipts.get(key)
         if isinstance(receipt, Denied):
             unseen(key)
+        elif receipt and key in zips and heads[key].modified < zips[key].modified:
+            yield key, _queued_over(receipt), True
         else:
             yield key, receipt, key in zips
+
+
+def _queued_over(receipt: Receipt) -> Receipt:
+    """Return the receipt of a zip that no worker has received, from that of the one before: it says what serves."""
+    told = {**(receipt.stored or {}), "status": "queued", "step": None, "error": None}
+    return replace(receipt, status="queued", step=None, error=None, object_version=None, held_until=None, stored=told)
 
 
 def _overtaken(store: ObjectStore, dropped: Drop) -> Receipt | None:

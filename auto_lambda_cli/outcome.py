@@ -73,9 +73,9 @@ def _followed(store: ObjectStore, dropped: drops.Drop, timeout: float) -> Receip
         refusals.append(error)
 
     try:
-        with following(removal=dropped.removed) as show:
-            for receipt in drops.follow(store, dropped, timeout=timeout, refused=refused):
-                show(receipt)
+        with following(removal=dropped.removed) as view:
+            for receipt in drops.follow(store, dropped, timeout=timeout, refused=refused, silent=view.silent):
+                view.show(receipt)
     except drops.TimedOut as error:
         raise leave(
             Exit.TIMED_OUT,

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from datetime import UTC
 from typing import Annotated
 
 import typer
 
 from auto_lambda import drops, keys
-from auto_lambda.aws.s3 import ObjectStore
+from auto_lambda.aws.s3 import Head, ObjectStore
 from auto_lambda_cli.commands.apps.common import Name, Stage
 from auto_lambda_cli.exits import Exit, leave, plain_errors, say, tell
 from auto_lambda_cli.options import Bucket, Local
+from auto_lambda_cli.outcome import words
 from auto_lambda_cli.queries.log_tail import LogTail
 from auto_lambda_cli.target import app_named, choose
 
@@ -77,19 +79,41 @@ def log_of_deployment(name: str, stage: str, *, follow: bool, local: bool, bucke
 def print_log(
     store: ObjectStore, bucket: str, app: keys.App, *, follow: bool, sleep: Callable[[float], None] = time.sleep
 ) -> int:
-    """Print to stdout, and return exit code 1 if there is no log, else 0."""
+    """Print to stdout, and return exit code 1 if there is no log, else 0.
+
+    Whoever follows means the newest drop: while no worker has taken it, the log of the one before is not printed.
+    """
     log: LogTail | None = None
+    told: Head | None = None
     while True:
-        key, receipt = drops.latest(store, bucket, app)  # first, so that a final receipt comes with its whole log
-        if log is None or log.key != keys.log_key(key):
-            log = LogTail(store, bucket, keys.log_key(key), whole=True)
-        _print_added(log)
-        if not log.found and not follow:
-            tell(f"{app} has no log" + ("" if receipt else ": nothing was uploaded, or no worker has received it yet"))
-            return Exit.FAILED
-        if not follow or (receipt and receipt.final):
-            return Exit.OK
+        seen = drops.newest(store, bucket, app)  # first, so that a final receipt comes with its whole log
+        if follow and seen.waiting and seen.waiting != told:
+            tell(f"{app}: {_zip(seen.waiting)} waits for a worker; its log follows")
+            told = seen.waiting
+        if log or not (follow and seen.waiting):
+            if log is None or log.key != keys.log_key(seen.key):
+                log = LogTail(store, bucket, keys.log_key(seen.key), whole=True)
+            _print_added(log)
+        under_way = seen.waiting or (seen.receipt and not seen.receipt.final)
+        if not (follow and under_way):
+            return _ended(app, seen, found=log is not None and log.found)
         sleep(0.5)
+
+
+def _ended(app: keys.App, seen: drops.Newest, *, found: bool) -> int:
+    if found and seen.waiting:
+        tell(
+            f"this is the log of the drop before: {_zip(seen.waiting)} waits for a worker. "
+            f"To follow it: auto-lambda logs {words(app)} --follow"
+        )
+    elif not found:
+        why = f" yet: {_zip(seen.waiting)} waits for a worker" if seen.waiting else ""
+        tell(f"{app} has no log{why}" if why or seen.receipt else f"{app} has no log: nothing was uploaded")
+    return Exit.OK if found else Exit.FAILED
+
+
+def _zip(waiting: Head) -> str:
+    return f"the zip of {waiting.modified.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _print_added(log: LogTail) -> None:

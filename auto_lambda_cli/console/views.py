@@ -130,7 +130,7 @@ def steps_json(receipt: Receipt) -> list[dict[str, Any]]:
 def _step(number: int, step: str, current: int | None, receipt: Receipt) -> dict[str, Any]:
     seconds = receipt.timings.get(step)
     if number == current and receipt.status in {"building", "deploying"}:
-        return {"step": step, "status": "running", "seconds": seconds, "since": receipt.updated}
+        return {"step": step, "status": "running", "seconds": seconds, "since": receipt.step_began or receipt.updated}
     if number == current and receipt.status == "failed":
         status = "failed"
     elif seconds is not None or (receipt.status == "live" and number == current):

@@ -33,12 +33,14 @@ class Running:
         step: the current step.
         seconds: since the worker received it; without a ledger, at least so many.
         worker: the worker's name.
+        silent_since: when the worker wrote last, in UTC, if it should have written again.
     """
 
     app: str
     step: str
     seconds: float
     worker: str
+    silent_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,7 @@ class Snapshot:
 
     def facts(self) -> tuple[object, ...]:
         """Return all but times: equal for two snapshots between which nothing happened."""
-        steps = tuple((build.app, build.step, build.worker) for build in self.running)
+        steps = tuple((build.app, build.step, build.worker, build.silent_since) for build in self.running)
         return self.queue, self.dead_letters, self.capacity, frozenset(steps), self.last
 
     def as_dict(self) -> dict[str, Any]:
@@ -183,8 +185,9 @@ def _running(receipt: Receipt, attempt: Attempt | None, now: datetime) -> Runnin
     if attempt:
         seconds = (now - attempt.started).total_seconds()
     else:
-        seconds = sum(receipt.timings.values()) + (now - _updated(receipt)).total_seconds()
-    return Running(receipt.name, receipt.step or "fetch", max(0.0, seconds), receipt.worker or "?")
+        seconds = sum(receipt.timings.values()) + (now - (receipt.step_began or _updated(receipt))).total_seconds()
+    silent_since = receipt.updated if receipt.silent(now) else None
+    return Running(receipt.name, receipt.step or "fetch", max(0.0, seconds), receipt.worker or "?", silent_since)
 
 
 def told(receipt: Receipt) -> Told:
@@ -204,4 +207,10 @@ def _parsed(store: ReceiptStore, bucket: str, key: str) -> Receipt | None:
 
 
 def _rounded(fields: dict[str, Any]) -> dict[str, Any]:
-    return {name: round(value, 1) if isinstance(value, float) else value for name, value in fields.items()}
+    return {name: _plain(value) for name, value in fields.items()}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return round(value, 1) if isinstance(value, float) else value

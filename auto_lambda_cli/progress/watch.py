@@ -165,7 +165,8 @@ def _counts(seen: Snapshot) -> Table:
 def _running(seen: Snapshot) -> Table:
     table = _table("running", "step", "for", "worker")
     for build in seen.running:
-        table.add_row(*map(_text, (build.app, build.step, _duration(build.seconds), build.worker)))
+        silent = f" (no news since {build.silent_since:%H:%M:%S})" if build.silent_since else ""
+        table.add_row(*map(_text, (build.app, build.step, _duration(build.seconds), build.worker + silent)))
     return table
 
 

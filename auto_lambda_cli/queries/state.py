@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 
 from auto_lambda import drops
 from auto_lambda.attempts import Attempt
+from auto_lambda.aws.s3 import Head
 from auto_lambda.keys import App
 from auto_lambda.receipts import Receipt
 from auto_lambda_cli.queries.history import RecordedLive
@@ -54,10 +55,13 @@ class UnderWay:
         status: ``queued``, ``building``, ``deploying`` or ``delayed``.
         step: the step that runs.
         release: the id of the zip's version.
-        since: when the step before ended, in UTC.
+        since: when the step began, or the zip that waits came, in UTC.
         by: who dropped it.
         worker: that works on it.
         reason: why it is delayed, or how far its traffic has shifted.
+        heard: when the worker wrote last, in UTC.
+        lost_after: when it should have written again, in UTC; None: nothing is expected.
+        held_until: when another worker may take it over, if this one does not write again, in UTC.
     """
 
     status: str
@@ -67,6 +71,9 @@ class UnderWay:
     by: str | None
     worker: str | None
     reason: str | None = None
+    heard: datetime | None = None
+    lost_after: datetime | None = None
+    held_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +121,7 @@ class AppState:
 def state(services: Services, app: App) -> AppState:
     """Return the state of one app."""
     key, receipt = drops.latest(services.store, services.bucket, app)
-    waiting = ask("queue", partial(drops.waiting, services.store, services.bucket, app))
+    waiting = ask("queue", partial(drops.waiting_zip, services.store, services.bucket, app))
     history = _from_ledger(services, app)
     unknown = tuple(one for one in (waiting, history) if isinstance(one, Unknown))
     recorded, attempts = (None, ()) if isinstance(history, Unknown) else history
@@ -168,16 +175,23 @@ def live_state(
     )
 
 
-def _under_way(receipt: Receipt | None, waiting: str | None) -> UnderWay | None:
+def _under_way(receipt: Receipt | None, waiting: Head | None) -> UnderWay | None:
     if receipt and receipt.status in _AT_WORK:
         by, reason = receipt.by, receipt.error.message if receipt.error else None
         if receipt.shifts:
             reason = f"the new version has {receipt.traffic}"
         return UnderWay(
-            receipt.status, receipt.step, receipt.object_version, receipt.updated, str(by) if by else None,
-            receipt.worker or None, reason,
+            receipt.status, receipt.step, receipt.object_version, receipt.step_began or receipt.updated,
+            str(by) if by else None, receipt.worker or None, reason, receipt.updated, _lost_after(receipt),
+            receipt.held_until,
         )  # fmt: skip
-    return UnderWay("queued", None, None, None, None, None) if waiting else None
+    return UnderWay("queued", None, waiting.version, waiting.modified, None, None) if waiting else None
+
+
+def _lost_after(receipt: Receipt) -> datetime | None:
+    if receipt.updated is None or receipt.patience is None:
+        return None
+    return receipt.updated + timedelta(seconds=receipt.patience)
 
 
 def _failures(receipt: Receipt | None, attempts: Sequence[Attempt]) -> tuple[Failure, ...]:

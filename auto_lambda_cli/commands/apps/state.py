@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import asdict
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from auto_lambda.redact import one_line, printable
@@ -60,6 +60,8 @@ def _lines(told: AppState) -> Iterator[Line]:
         yield "before", f"release {told.live.previous[:_SHORT]}; to restore it: {command}"
     if told.under_way:
         yield "under way", _under_way(told.under_way)
+        if silent := _silence(told.under_way, datetime.now(UTC)):
+            yield "", silent
     for failure in told.failures:
         yield from _failure(failure)
     if told.failures:
@@ -81,10 +83,22 @@ def _live(live: LiveState) -> Iterator[Line]:
 
 def _under_way(it: UnderWay) -> str:
     step = f", {it.step}" if it.step else ""
-    since = f" since {moment(it.since)}" if it.since else ": no worker has received it yet"
+    since = f" since {moment(it.since)}" if it.since else ""
     release = f", release {it.release[:_SHORT]}" if it.release else ""
     by = f", by {it.by}" if it.by else ""
-    return one_line(f"{it.status}{step}{since}{release}{by}" + (f": {it.reason}" if it.reason else ""))
+    reason = it.reason or ("no worker has received it yet" if it.status == "queued" and not it.worker else "")
+    return one_line(f"{it.status}{step}{since}{release}{by}" + (f": {reason}" if reason else ""))
+
+
+def _silence(it: UnderWay, now: datetime) -> str:
+    """Say since when nothing has come from the worker, if that is too long."""
+    if it.lost_after is None or now <= it.lost_after:
+        return ""
+    worker = it.worker or "the worker"
+    return one_line(
+        f"no news from {worker} since {moment(it.heard)}; if it was lost, another one takes over soon after "
+        f"{moment(it.held_until)}"
+    )
 
 
 def _failure(it: Failure) -> Iterator[Line]:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -283,6 +283,55 @@ def test_an_older_zip_under_the_other_key_waits_for_nothing(
     dropped = drops.drop(dated, BUCKET, SHOP, zip_path)
     put_receipt(dated, dropped, "live", serving={"version": "1", "upload": dropped.version})
     assert drops.waiting(dated, BUCKET, SHOP) == waits
+
+
+class ListedInOrder(ObjectStore):
+    """A bucket whose objects were put there a minute apart, in the order of ``keys``."""
+
+    keys: Sequence[str] = ()
+
+    def list(self, bucket: str, prefix: str = "") -> Iterator[Head]:
+        for head in super().list(bucket, prefix):
+            minutes = timedelta(minutes=self.keys.index(head.key))
+            yield replace(head, modified=datetime(2026, 1, 2, tzinfo=UTC) + minutes)
+
+
+@pytest.mark.parametrize(("newer", "status"), [("receipt", "failed"), ("zip", "queued")])
+def test_a_zip_that_is_newer_than_its_receipt_is_queued_beside_what_is_live(
+    store: ObjectStore, zip_path: Path, newer: str, status: str
+) -> None:
+    ordered = ListedInOrder(boto3.client("s3", region_name="us-east-1"))
+    objects = [SHOP.key, keys.receipt_key(SHOP.key)]
+    ordered.keys = objects if newer == "receipt" else objects[::-1]
+    dropped = drops.drop(ordered, BUCKET, SHOP, zip_path)
+    error = {"code": "bad-config", "message": "line 3", "hint": "mend it"}
+    put_receipt(ordered, dropped, "failed", error=error, serving={"url": "https://x", "version": "1", "upload": "v0"})
+    ((key, receipt, is_there),) = drops.every(ordered, BUCKET)
+    assert receipt
+    assert (key, receipt.status, is_there) == (SHOP.key, status, True)
+    assert (receipt.error is None) == (newer == "zip")
+    assert receipt.live
+    assert receipt.live.url == "https://x"
+
+
+def test_silence_is_told_at_each_look_that_finds_nothing(store: ObjectStore, zip_path: Path) -> None:
+    dropped = drops.drop(store, BUCKET, SHOP, zip_path)
+    told: list[tuple[str | None, float]] = []
+
+    def silent(receipt: Receipt | None, seconds: float) -> None:
+        told.append((receipt.status if receipt else None, seconds))
+
+    time = Time(
+        lambda: None,
+        lambda: put_receipt(store, dropped, "building", step="build"),
+        lambda: None,
+        lambda: put_receipt(store, dropped, "live"),
+    )
+    states = drops.follow(store, dropped, timeout=100, sleep=time.sleep, clock=time.clock, silent=silent)
+    assert [receipt.status for receipt in states] == ["building", "live"]
+    assert [status for status, _ in told] == [None, None, "building"]
+    assert 0 == told[0][1] < told[1][1]
+    assert told[2][1] == pytest.approx(0.1)
 
 
 def test_a_key_that_may_not_be_looked_at_is_told(store: ObjectStore, zip_path: Path) -> None:

@@ -1,6 +1,6 @@
 // What happens to the newest drop: its steps, its error, its log.
 import { appPath, post } from "../lib/api.js";
-import { bytes, person, seconds, short } from "../lib/format.js";
+import { bytes, clock, person, seconds, short } from "../lib/format.js";
 import { useLoaded, useNow } from "../lib/loaded.js";
 import { linkTo } from "../lib/router.js";
 import { classes, html, useState } from "../lib/ui.js";
@@ -35,12 +35,14 @@ export function Deployment({ app, state, seen, log }) {
   const waiting = state?.under_way?.status === "queued";
   return html`
     ${state && html`<${Now} state=${state} receipt=${receipt} />`}
+    ${state?.under_way?.lost_after && html`<${Silence} way=${state.under_way} offset=${seen.offset} />`}
     ${receipt && html`<${Steps} receipt=${receipt} waiting=${waiting} offset=${seen.offset} />`}
     ${state?.under_way?.reason && html`<div class="problem"><p>${state.under_way.reason}</p></div>`}
     ${receipt?.error && !waiting && html`<${Failed} app=${app} error=${receipt.error} receipt=${receipt} live=${state?.live} />`}
     ${receipt?.warnings?.length > 0 && html`<${Warnings} warnings=${receipt.warnings} />`}
     <section>
       <h2>Build log</h2>
+      ${waiting && !log.empty && html`<p class="note">This is the log of the drop before; the new one's follows when a worker has taken it.</p>`}
       <${Log} label="Build log" attach=${log.attach} empty=${log.empty ? "No line yet" : undefined} whole=${`${appPath(app)}/log`} />
     </section>
     ${receipt?.permissions && html`<${Permissions} permissions=${receipt.permissions} />`}
@@ -63,6 +65,15 @@ function Now({ state, receipt }) {
         ${way?.worker && ` · worker ${way.worker}`}
       </p>
     </div>`;
+}
+
+// A worker that works writes every few seconds.
+function Silence({ way, offset }) {
+  const now = useNow(true) + offset;
+  if (now <= Date.parse(way.lost_after)) return null;
+  return html`
+    <p class="note" role="status">No news from worker ${way.worker} since ${clock(Date.parse(way.heard) / 1000, true)}.
+      If it was lost, another one takes over soon after ${clock(Date.parse(way.held_until) / 1000, true)}.</p>`;
 }
 
 const MARKS = { done: "✓", running: "", failed: "✕", waiting: "", skipped: "–" };

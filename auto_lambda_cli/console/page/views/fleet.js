@@ -75,7 +75,7 @@ function Running({ part }) {
       ${part.value?.length === 0 && html`<${Empty} title="No build runs" />`}
       <ul class="rows">${(part.value ?? []).map((build) => html`
         <li class="row" key=${build.app}><div class="row-main"><${AppLink} app=${build.app} /> <span class="status busy">${build.step}</span></div>
-          <div class="row-facts">${seconds(build.seconds)}${build.worker && ` · ${build.worker}`}</div></li>`)}</ul>
+          <div class="row-facts">${seconds(build.seconds)}${build.worker && ` · ${build.worker}`}${build.silent_since && html` · no news since <${Time} at=${build.silent_since} />`}</div></li>`)}</ul>
     </section>`;
 }
 

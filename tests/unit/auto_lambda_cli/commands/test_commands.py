@@ -169,11 +169,12 @@ def test_status_shows_a_message_to_its_point_and_a_url_in_one_piece(s3: Any, mon
 
 def test_status_tells_an_undeployed_app_from_a_superseded_zip(s3: Any) -> None:
     fields = {**RECEIPT, "status": "superseded", "serving": None}
-    s3.put_object(Bucket=BUCKET, Key="apps/dev/shop.receipt.json", Body=json.dumps(fields).encode())
-    assert "undeployed" in run("status").stdout
     s3.put_object(Bucket=BUCKET, Key="apps/dev/shop.zip", Body=b"zip")
+    s3.put_object(Bucket=BUCKET, Key="apps/dev/shop.receipt.json", Body=json.dumps(fields).encode())
     assert "superseded" in run("status").stdout
     assert json.loads(run("status", "--json").stdout)[0]["status"] == "superseded"
+    s3.delete_object(Bucket=BUCKET, Key="apps/dev/shop.zip")
+    assert "undeployed" in run("status").stdout
 
 
 def denied(operation: str) -> ClientError:
@@ -253,6 +254,88 @@ def test_following_a_log_prints_what_is_added_and_ends_with_the_deployment(
     assert defaults
     monkeypatch.setitem(defaults, "sleep", lambda _: put(b"one\ntwo\n", "live"))
     assert run("logs", "shop", "--follow").stdout == "one\ntwo\n"
+
+
+class LogOfDrops:
+    """An app whose zips, receipts and logs are put into the bucket by hand; ``then`` is done at each look."""
+
+    def __init__(self, s3: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._s3 = s3
+        self.then: list[Callable[[], None]] = []
+        defaults = logs.print_log.__kwdefaults__
+        assert defaults
+        monkeypatch.setitem(defaults, "sleep", lambda _: self.then.pop(0)())
+
+    def drop(self) -> str:
+        return str(self._s3.put_object(Bucket=BUCKET, Key="apps/dev/shop.zip", Body=b"zip")["VersionId"])
+
+    def work(self, version: str, log: str, status: str) -> None:
+        told = {**RECEIPT, "status": status, "upload": {"key": "apps/dev/shop.zip", "version": version}}
+        self._s3.put_object(Bucket=BUCKET, Key="apps/dev/shop.log", Body=log.encode())
+        self._s3.put_object(Bucket=BUCKET, Key="apps/dev/shop.receipt.json", Body=json.dumps(told).encode())
+
+
+@pytest.fixture
+def shop(s3: Any, monkeypatch: pytest.MonkeyPatch) -> LogOfDrops:
+    return LogOfDrops(s3, monkeypatch)
+
+
+def test_following_right_after_a_drop_waits_for_its_log(shop: LogOfDrops) -> None:
+    shop.work(shop.drop(), "before\n", "live")
+    version = shop.drop()
+    shop.then = [
+        lambda: None,
+        lambda: shop.work(version, "new\n", "building"),
+        lambda: shop.work(version, "new\nlive\n", "live"),
+    ]
+    done = run("logs", "shop", "--follow")
+    assert (done.exit_code, done.stdout) == (0, "new\nlive\n")
+    assert done.stderr.count("waits for a worker; its log follows") == 1
+    assert shop.then == []
+
+
+def test_following_a_first_drop_waits_for_its_log(shop: LogOfDrops) -> None:
+    version = shop.drop()
+    shop.then = [lambda: None, lambda: shop.work(version, "new\n", "failed")]
+    done = run("logs", "shop", "--follow")
+    assert (done.exit_code, done.stdout) == (0, "new\n")
+    assert "waits for a worker" in done.stderr
+
+
+def test_following_goes_on_with_a_drop_that_came_meanwhile(shop: LogOfDrops) -> None:
+    first, second = shop.drop(), list[str]()
+    shop.work(first, "one\n", "building")
+
+    def superseded() -> None:
+        second.append(shop.drop())
+        shop.work(first, "one\nsuperseded\n", "superseded")
+
+    shop.then = [superseded, lambda: shop.work(second[0], "two\n", "live")]
+    done = run("logs", "shop", "--follow")
+    assert (done.exit_code, done.stdout) == (0, "one\nsuperseded\n\ntwo\n")
+    assert "waits for a worker" in done.stderr
+
+
+def test_a_log_is_said_to_be_that_of_the_drop_before(shop: LogOfDrops) -> None:
+    shop.work(shop.drop(), "before\n", "live")
+    assert "waits" not in run("logs", "shop").stderr
+    shop.drop()
+    done = run("logs", "shop")
+    assert (done.exit_code, done.stdout) == (0, "before\n")
+    assert "this is the log of the drop before" in done.stderr
+    assert "auto-lambda logs shop --follow" in done.stderr
+
+
+@pytest.mark.parametrize("options", [(), ("--follow",)])
+def test_where_nothing_was_uploaded_nobody_waits_for_a_log(s3: Any, options: tuple[str, ...]) -> None:
+    done = run("logs", "shop", *options)
+    assert (done.exit_code, done.stdout, done.stderr) == (1, "", "dev/shop has no log: nothing was uploaded\n")
+
+
+def test_without_a_log_yet_one_is_told_what_it_waits_for(shop: LogOfDrops) -> None:
+    shop.drop()
+    done = run("logs", "shop")
+    assert (done.exit_code, "waits for a worker" in done.stderr) == (1, True)
 
 
 def test_a_large_log_is_printed_whole_and_read_in_parts(s3: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -51,6 +51,22 @@ def test_without_a_ledger_it_is_at_least_what_its_steps_took() -> None:
     assert build.seconds == pytest.approx(4)
 
 
+def test_without_a_ledger_its_step_runs_since_it_began_however_often_the_worker_writes() -> None:
+    began = (NOON - timedelta(seconds=9)).isoformat()
+    told = receipt("a", "building", ago=2, timings={"fetch": 1.5}, step_began=began)
+    (build,) = divide(parsed(told), [], NOON)[0]
+    assert build.seconds == 10.5
+
+
+def test_a_worker_that_should_have_written_again_is_silent_since_it_wrote() -> None:
+    held_until = (NOON + timedelta(seconds=90)).isoformat()
+    receipts = [receipt(name, "building", ago=ago, held_until=held_until) for name, ago in (("a", 40), ("b", 4))]
+    running, _ = divide(parsed(*receipts), [], NOON)
+    assert {build.app: build.silent_since for build in running} == {
+        "dev/a": NOON - timedelta(seconds=40), "dev/b": None,
+    }  # fmt: skip
+
+
 def test_a_clock_that_is_behind_gives_no_negative_time() -> None:
     (build,) = divide(parsed(*[receipt("a", "building")]), [attempt("a", ago=-3)], NOON)[0]
     assert build.seconds == 0
@@ -149,5 +165,6 @@ def test_as_json_it_has_everything() -> None:
     told = json.loads(json.dumps(look(store)().as_dict()))
     assert told["queue"] == {"visible": 3, "in_flight": 2, "delayed": 1, "dead_letters": None}
     assert told["workers"] == {"at_work": ["w1"], "group": None}
-    assert told["running"] == [{"app": "dev/a", "step": "build", "seconds": 3.0, "worker": "w1"}]
+    running = {"app": "dev/a", "step": "build", "seconds": 3.0, "worker": "w1", "silent_since": None}
+    assert told["running"] == [running]
     assert [entry["app"] for entry in told["last"]] == ["dev/b"]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from typing import Any
+
 import pytest
 from botocore.exceptions import ClientError
 from commands import BUCKET
@@ -14,6 +17,7 @@ from auto_lambda_cli.queries.rollback import RollbackUnclear, roll_back
 from auto_lambda_cli.queries.services import Services
 from auto_lambda_cli.queries.state import state
 
+BEFORE = NOON - timedelta(minutes=1)
 FAILED = {"code": "bad-config", "message": "config.json: line 3", "hint": "Mend line 3."}
 
 
@@ -60,10 +64,12 @@ def test_of_a_first_release_that_failed_nothing_is_live(pipeline: SeenPipeline, 
 
 
 def test_a_zip_that_no_worker_has_yet_is_under_way(pipeline: SeenPipeline, services: Services) -> None:
-    pipeline.drop()
+    version = pipeline.drop()
     seen = state(services, SHOP)
     assert seen.under_way
     assert (seen.under_way.status, seen.live, seen.exists) == ("queued", None, True)
+    assert (seen.under_way.release, seen.under_way.lost_after) == (version, None)
+    assert seen.under_way.since
 
 
 def test_a_build_is_under_way_with_its_step(pipeline: SeenPipeline, services: Services) -> None:
@@ -73,6 +79,21 @@ def test_a_build_is_under_way_with_its_step(pipeline: SeenPipeline, services: Se
     seen = state(services, SHOP)
     assert seen.under_way
     assert (seen.under_way.step, seen.under_way.release, seen.under_way.worker) == ("prove", version, "worker-1")
+
+
+def test_a_worker_that_should_have_written_again_may_be_lost(pipeline: SeenPipeline, services: Services) -> None:
+    upload = {"key": SHOP.key, "version": pipeline.drop()}
+    held_until = NOON + timedelta(seconds=130)
+    times: dict[str, Any] = {
+        "updated": NOON.isoformat(),
+        "step_began": BEFORE.isoformat(),
+        "held_until": held_until.isoformat(),
+    }
+    pipeline.tell(status="building", step="build", upload=upload, worker="w", **times)
+    seen = state(services, SHOP).under_way
+    assert seen
+    assert (seen.since, seen.heard, seen.held_until) == (BEFORE, NOON, held_until)
+    assert seen.lost_after == NOON + timedelta(seconds=30)
 
 
 def test_of_an_app_that_was_never_dropped_nothing_is_known(services: Services) -> None:
