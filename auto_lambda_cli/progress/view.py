@@ -19,7 +19,7 @@ _UNTAKEN = 20.0  # seconds after which a drop that no worker has is worth a word
 _OVERDUE = 60.0  # seconds that others get to take over what a lost worker had
 
 
-class View(Protocol):
+class DropView(Protocol):
     """Shows how a drop gets on."""
 
     def show(self, receipt: Receipt) -> None:
@@ -30,14 +30,14 @@ class View(Protocol):
 
 
 @contextmanager
-def following(*, removal: bool = False) -> Iterator[View]:
+def following(*, removal: bool = False) -> Iterator[DropView]:
     """Give what shows how a drop gets on; ``removal``: of an app that is removed from AWS."""
     from rich.console import Console
     from rich.text import Text
 
     console = Console(stderr=True)
     if not console.is_terminal or console.is_dumb_terminal:
-        yield Lines(removal=removal)
+        yield DropLines(removal=removal)
         return
     with console.status("waiting for a worker") as status:
         yield MovingLine(lambda text: status.update(Text(text)), removal=removal)
@@ -62,7 +62,7 @@ class MovingLine:
             self._update(f"{words(receipt, removal=self._removal)}; {found.text}" if receipt else found.text)
 
 
-class Lines:
+class DropLines:
     """A line for each change."""
 
     def __init__(self, *, removal: bool = False) -> None:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from auto_lambda.receipts import Receipt
-from auto_lambda_cli.progress.view import Lines, MovingLine, following
+from auto_lambda_cli.progress.view import DropLines, MovingLine, following
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 BUILDING = Receipt("apps/shop.zip", "w1", "shop", "dev", "building", "build", "v1")
@@ -21,7 +21,7 @@ def lines(capsys: pytest.CaptureFixture[str]) -> list[str]:
 
 
 def test_a_worker_that_takes_over_is_told_once(capsys: pytest.CaptureFixture[str]) -> None:
-    view = Lines()
+    view = DropLines()
     states = [BUILDING, replace(BUILDING, step="prove"), replace(BUILDING, worker="w2", step="fetch")]
     for state in (*states, replace(states[-1], status="live")):
         view.show(state)
@@ -35,7 +35,7 @@ def test_a_worker_that_takes_over_is_told_once(capsys: pytest.CaptureFixture[str
 
 
 def test_a_receipt_without_a_worker_changes_nothing(capsys: pytest.CaptureFixture[str]) -> None:
-    view = Lines()
+    view = DropLines()
     for worker in ("", "w1", "", "w1"):
         view.show(replace(BUILDING, worker=worker))
     assert lines(capsys) == ["building: build"]
@@ -46,7 +46,7 @@ LOST = "w1 was lost, and no other one has taken over for 61 s: all are busy, or 
 
 
 def test_silence_of_a_worker_is_told_once_and_again_when_nobody_takes_over(capsys: pytest.CaptureFixture[str]) -> None:
-    view = Lines()
+    view = DropLines()
     view.show(HELD)
     for seconds in (0.1, 29, 31, 45, 130, 189, 191, 300):
         view.silent(HELD, seconds)
@@ -54,7 +54,7 @@ def test_silence_of_a_worker_is_told_once_and_again_when_nobody_takes_over(capsy
 
 
 def test_a_worker_that_writes_again_may_fall_silent_again(capsys: pytest.CaptureFixture[str]) -> None:
-    view = Lines()
+    view = DropLines()
     for _ in range(2):
         view.show(HELD)
         view.silent(HELD, 31)
@@ -67,13 +67,13 @@ def test_a_worker_that_writes_again_may_fall_silent_again(capsys: pytest.Capture
 def test_where_nobody_promised_to_write_silence_means_nothing(
     capsys: pytest.CaptureFixture[str], receipt: Receipt
 ) -> None:
-    view = Lines()
+    view = DropLines()
     view.silent(receipt, 10_000)
     assert lines(capsys) == []
 
 
 def test_a_drop_that_no_worker_takes_is_told_once(capsys: pytest.CaptureFixture[str]) -> None:
-    view = Lines()
+    view = DropLines()
     for seconds in (5, 21, 60, 600):
         view.silent(None, seconds)
     assert lines(capsys) == ["no worker has taken it for 21 s: all are busy, or none runs"]
@@ -90,4 +90,4 @@ def test_on_a_terminal_the_line_says_it_behind_the_state() -> None:
 
 def test_without_a_terminal_lines_are_printed() -> None:
     with following() as view:
-        assert isinstance(view, Lines)
+        assert isinstance(view, DropLines)
