@@ -72,6 +72,16 @@ class Table:
         for page in pages:
             yield from map(plain, page["Items"])
 
+    def item(self, pk: str, sk: str) -> dict[str, Value] | None:
+        """Read one item, consistently; None if there is none. It is a query, which is all that people may do."""
+        answer = self._client.query(
+            TableName=self._name,
+            KeyConditionExpression="pk = :pk AND sk = :sk",
+            ExpressionAttributeValues=_typed({":pk": pk, ":sk": sk}),
+            ConsistentRead=True,
+        )
+        return next(map(plain, answer["Items"]), None)
+
     def others(self, prefix: str) -> Iterator[dict[str, Value]]:
         """Read the whole table, consistently, but for items whose ``pk`` begins with a prefix."""
         pages = self._client.get_paginator("scan").paginate(

@@ -23,6 +23,7 @@ class RecordedLive:
     release: str | None
     since: datetime | None
     framework: str | None
+    python: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +45,18 @@ class AppHistory:
 
     def live(self, app: App) -> RecordedLive | None:
         """Return what is live; None if nothing is."""
-        for item in self._table.items(app_pk(app)):
-            if item["sk"] == "live":
-                text = _texts(item)
-                return RecordedLive(text.get("object_version"), _moment(text.get("when")), text.get("framework"))
-        return None
+        item = self._table.item(app_pk(app), "live")
+        if item is None:
+            return None
+        text = _texts(item)
+        release = text.get("object_version")
+        stored = self._release(app, release) if release else None
+        python = stored.python if stored else None
+        return RecordedLive(release, _moment(text.get("when")), text.get("framework"), python)
+
+    def _release(self, app: App, version: str) -> RecordedRelease | None:
+        item = self._table.item(releases_pk(app), version)
+        return _release(_texts(item)) if item else None
 
     def releases(self, app: App) -> dict[str, RecordedRelease]:
         """Return an app's releases by the version of their zip."""

@@ -167,11 +167,11 @@ def live_state(
         serving.function,
         serving.version,
         serving.object_version,
-        since=live.since if live else (receipt.updated if own else None),
+        since=(live.since if live else None) or (receipt.updated if own else None),
         by=str(by) if by else None,
         previous=serving.previous_version,
-        framework=live.framework if live else (receipt.framework if own else None),
-        python=receipt.python if own else None,
+        framework=(live.framework if live else None) or (receipt.framework if own else None),
+        python=(live.python if live else None) or (receipt.python if own else None),
     )
 
 

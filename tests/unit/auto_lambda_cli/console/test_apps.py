@@ -22,11 +22,12 @@ def test_of_a_broken_app_it_is_told_since_when_the_earlier_release_is_live(page:
     pipeline.go_live(first)
     error = {"code": "does-not-start", "message": "no module named x", "hint": "add it"}
     serving = {"url": "https://shop.example/", "function": "shop-dev", "version": "1", "upload": first}
-    pipeline.tell(status="failed", error=error, serving=serving, upload={"version": pipeline.drop()})
+    broken = {"framework": "chalice", "python": "3.9", "by": {"principal": "AROAEXAMPLE:ben"}}
+    pipeline.tell(status="failed", error=error, serving=serving, upload={"version": pipeline.drop()}, **broken)
     (row,) = page.get("api/apps").value("apps")["stages"][0]["apps"]
     assert (row["status"], row["live"], row["release"], row["version"]) == ("failed", True, first, "1")
     assert row["since"].startswith("2026-01-02T12:01")
-    assert row["by"] == "AROAEXAMPLE:anna from 192.0.2.7"
+    assert (row["by"], row["framework"], row["python"]) == ("AROAEXAMPLE:anna from 192.0.2.7", "zappa", "3.12")
     assert row["error"]["code"] == "does-not-start"
 
 

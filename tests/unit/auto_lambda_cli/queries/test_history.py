@@ -21,7 +21,7 @@ def test_it_reads_what_workers_write(pipeline: SeenPipeline) -> None:
     live, recorded = history.live(SHOP), ledger.record(SHOP).live
     assert live
     assert recorded
-    assert (live.release, live.framework) == (recorded.object_version, recorded.framework)
+    assert (live.release, live.framework, live.python) == (recorded.object_version, recorded.framework, "3.12")
     assert live.since
     assert live.since.isoformat() == recorded.when
     found = history.releases(SHOP)

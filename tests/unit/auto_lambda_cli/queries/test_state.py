@@ -42,10 +42,13 @@ def test_what_failed_beside_what_still_serves(pipeline: SeenPipeline, services: 
     pipeline.attempt(broken, "failed", code="bad-config")
     serving = {"url": "https://shop.example/", "function": "shop-dev", "version": "1", "upload": first}
     upload = {"key": SHOP.key, "version": broken}
-    pipeline.tell(status="failed", step="compile", upload=upload, serving=serving, error=FAILED)
+    of_the_broken_one = {"framework": "chalice", "python": "3.9", "by": {"principal": "AROAEXAMPLE:ben"}}
+    told = {"upload": upload, "serving": serving, "error": FAILED, **of_the_broken_one}
+    pipeline.tell(status="failed", step="compile", updated=(NOON + timedelta(hours=1)).isoformat(), **told)
     seen = state(services, SHOP)
     assert seen.live
-    assert seen.live.release == first
+    assert (seen.live.release, seen.live.framework, seen.live.python) == (first, "zappa", "3.12")
+    assert (seen.live.by, seen.live.since) == (str(ANNA), NOON + timedelta(minutes=1))
     (failure,) = seen.failures
     assert (failure.code, failure.message, failure.hint) == tuple(FAILED.values())
 

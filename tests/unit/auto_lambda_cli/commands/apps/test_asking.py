@@ -45,6 +45,7 @@ def test_status_of_one_app_tells_what_is_live_by_whom_and_what_failed(broken: li
         f"release {broken[1][:12]} since 2026-01-02 12:02:00 UTC, by AROAEXAMPLE:anna from 192.0.2.7",
         "https://shop.example/",
         "shop-dev version 2",
+        "zappa, Python 3.12",
         f"release {broken[0][:12]}; to restore it: auto-lambda rollback shop",
         "bad-config in compile",
         "Mend line 3.",
