@@ -48,6 +48,7 @@ def main() -> None:
     update_functions_briskly()
     for name in (
         "object_ranges",
+        "droppers",
         "rest_apis",
         "request_events",
         "topic_events",

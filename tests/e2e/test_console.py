@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import base64
 import json
+import os
+import pwd
+import re
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -120,6 +123,7 @@ def test_an_app_is_dropped_broken_understood_and_taken_back(stack: Stack, tab: T
     ended(page, "Went live")
     assert answered(stack, page)["word"] == "one"
     expect(page.locator(".step.done")).to_have_count(8)
+    expect(page.locator(".live")).to_contain_text(f"dropped by {pwd.getpwuid(os.getuid()).pw_name}")
     first = page.locator(".live code").get_attribute("title")
 
     drop_again(page, folder(tmp_path / "broken", files("two", before="import time\ntime.sleep(5)\nimport flaskk\n")))
@@ -128,6 +132,7 @@ def test_an_app_is_dropped_broken_understood_and_taken_back(stack: Stack, tab: T
     expect(page.locator(".failure")).to_contain_text("No module named 'flaskk'", timeout=LIVE)
     expect(page.get_by_text("What to do", exact=True)).to_be_visible()
     expect(page.get_by_text("a drop that fails changes nothing")).to_be_visible()
+    expect(page.locator(".live")).to_contain_text(re.compile(r"dropped by .* · chalice, Python 3\.\d+"))
     expect(page.get_by_role("region", name="Build log", exact=True)).to_contain_text("flaskk")
     tab.picture("failed")
     page.get_by_role("button", name="means").click()

@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import pwd
 import signal
 import subprocess
 import sys
@@ -172,6 +173,20 @@ def test_a_part_of_an_objects_version_can_be_read(aws: EmbeddedAws) -> None:
     assert (answer["Body"].read(), answer["ContentRange"], answer["ContentLength"]) == (b"234", "bytes 2-4/10", 3)
     with pytest.raises(ClientError, match="416"):
         s3.get_object(Bucket="parts", Key="k", VersionId=old, Range="bytes=10-")
+
+
+def test_the_event_of_an_object_names_the_user_of_this_machine(aws: EmbeddedAws) -> None:
+    s3, sqs = client(aws, "s3"), client(aws, "sqs")
+    url = sqs.create_queue(QueueName="announced")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    s3.create_bucket(Bucket="announcing")
+    notified = {"QueueConfigurations": [{"QueueArn": arn, "Events": ["s3:ObjectCreated:*"]}]}
+    s3.put_bucket_notification_configuration(Bucket="announcing", NotificationConfiguration=notified)
+    s3.put_object(Bucket="announcing", Key="k", Body=b"1")
+    deadline, told = time.monotonic() + 10, ""
+    while "ObjectCreated" not in told and time.monotonic() < deadline:
+        told = next((it["Body"] for it in sqs.receive_message(QueueUrl=url, WaitTimeSeconds=1).get("Messages", [])), "")
+    assert json.loads(told)["Records"][0]["userIdentity"] == {"principalId": pwd.getpwuid(os.getuid()).pw_name}
 
 
 SITE = """
