@@ -12,11 +12,9 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator
 
-from auto_lambda.keys import App
+from auto_lambda.keys import GRANTS, App
 from auto_lambda.redact import HIDDEN
 
-PREFIX = "grants/"
-APPROVALS = ".approvals/"
 MAX_BYTES = 256 * 1024
 DEFAULT_NAME = "default"
 """Names the grants of a whole stage. An app that is called so has no grants of its own."""
@@ -178,17 +176,12 @@ def may_hold(name: str, value: str) -> bool:
 
 def grants_key(app: App) -> str:
     """Return the key of an app's own grants."""
-    return f"{PREFIX}{app.stage}/{app.name}.json"
+    return f"{GRANTS}{app.stage}/{app.name}.json"
 
 
 def default_key(stage: str) -> str:
     """Return the key of the grants of every app of a stage."""
-    return f"{PREFIX}{stage}/{DEFAULT_NAME}.json"
-
-
-def approval_key(app: App, digest: str) -> str:
-    """Return the key of the approval of a set of permissions, named after its hash."""
-    return f"{PREFIX}{app.stage}/{app.name}{APPROVALS}{digest}.json"
+    return f"{GRANTS}{stage}/{DEFAULT_NAME}.json"
 
 
 def _is_texts(value: Any) -> bool:

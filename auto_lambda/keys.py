@@ -1,4 +1,4 @@
-"""The grammar of object keys: which key deploys which app, and the objects beside it."""
+"""The grammar of object keys: which key deploys which app, the objects beside it, and the approvals of its rights."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ SUFFIX = ".zip"
 ENDINGS = (SUFFIX, ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar", ".7z", ".rar")
 """Of archives, in lower case. No object that the pipeline itself writes into the bucket has one."""
 RECEIPT_SUFFIX = ".receipt.json"
+GRANTS, APPROVALS = "grants/", ".approvals/"
+"""Of the artifacts bucket."""
 ROLLBACK = "auto-lambda-rollback"
 """Metadata of a zip that was uploaded for a rollback: the object version whose release is wanted."""
 PROMOTION = "auto-lambda-promotion"
@@ -155,3 +157,8 @@ def upload_key(receipt_key: str) -> str:
 def log_key(upload_key: str) -> str:
     """The key of the build log beside an upload."""
     return upload_key.removesuffix(SUFFIX) + ".log"
+
+
+def approval_key(app: App, digest: str) -> str:
+    """Return the key of the approval of a set of permissions, named after its hash."""
+    return f"{GRANTS}{app.stage}/{app.name}{APPROVALS}{digest}.json"

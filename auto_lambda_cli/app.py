@@ -332,12 +332,11 @@ app.command()(logs)
 add_commands_of_apps(app)
 
 
-app.command()(needs("worker")(approve))
+app.command()(approve)
 app.command()(needs("console")(console))
 
 
 @app.command()
-@needs("worker")
 def redrive(
     app_name: Annotated[
         str | None, typer.Option("--app", metavar="APP", help="Only messages about this app: NAME or STAGE/NAME.")
@@ -374,7 +373,6 @@ def doctor(
 
 
 @app.command()
-@needs("worker")
 def reconcile(
     deleted: Annotated[
         bool,

@@ -16,9 +16,11 @@ from auto_lambda.receipts import Receipt, Serving
 from worker.cancellation import Cancelled, CancelToken
 from worker.consumer.backoff import BackOff, when_throttled
 from worker.consumer.daemon import Busy, Later, PutOff
-from worker.consumer.inbox import Delivery, InvalidKey
+from worker.consumer.inbox import Delivery
+from worker.consumer.messages import InvalidKey
 from worker.consumer.misnamed import nearest
-from worker.deploy import DeployContext, Deployer
+from worker.deploy.context import DeployContext
+from worker.deploy.deployer import Deployer
 from worker.guard import Guard, SignOfLife, SupersedeCheck
 from worker.model import Upload
 from worker.outcome import AttemptOutcome, Delayed, Failed, Live, Undeployed, outcome_of

@@ -9,13 +9,16 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from auto_lambda.keys import App, Promotion
 from auto_lambda.model import Architecture, BucketNotification, Commit, Dropper, FrameworkName, Proof, Template
 from auto_lambda.namespace import Place
-from builder.protocol.flex import FlexMessage, Serves
-from builder.protocol.traffic import TrafficMessage
 from worker.ownership import pipeline_of
+
+if TYPE_CHECKING:  # they are pydantic's, which whoever only reads the ledger need not have
+    from builder.protocol.flex import FlexMessage, Serves
+    from builder.protocol.traffic import TrafficMessage
 
 
 @dataclass(frozen=True, slots=True)

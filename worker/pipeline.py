@@ -24,7 +24,8 @@ from worker.builds.client import BuiltApp
 from worker.builds.conversation import BuildListener
 from worker.bundle.costs import standing_costs
 from worker.bundle.pointers import RELEASE_VARIABLE
-from worker.deploy import DeployContext, Deployer
+from worker.deploy.context import DeployContext
+from worker.deploy.deployer import Deployer
 from worker.deploy.gate.access import AppAccess, Rights
 from worker.deploy.outlook import Outlook
 from worker.deploy.rights.review import Review

@@ -1,4 +1,4 @@
-"""What needs the worker's own modules: approvals and dead letters. Import it only where those are installed."""
+"""Approvals and dead letters, by the worker's own modules, as far as those need nothing that only a worker has."""
 
 from __future__ import annotations
 

@@ -157,6 +157,9 @@ def test_the_base_installation_shows_its_help(base: Installed) -> None:
         "logs shop",
         "rollback shop",
         "undeploy shop -y",
+        "redrive",
+        "reconcile",
+        "approve shop -y",
     ],
 )  # fmt: skip
 def test_the_base_installation_reaches_for_aws(base: Installed, command: str) -> None:
@@ -170,8 +173,8 @@ def test_the_base_installation_reaches_for_aws(base: Installed, command: str) ->
 @pytest.mark.parametrize(
     ("command", "extra"),
     [
-        ("worker", "worker"), ("checker", "checker"), ("redrive", "worker"), ("reconcile", "worker"),
-        ("doctor", "worker"), ("simulate", "simulate"), ("ami inspect", "image"), ("ami build", "image"),
+        ("worker", "worker"), ("checker", "checker"), ("doctor", "worker"), ("simulate", "simulate"),
+        ("ami inspect", "image"), ("ami build", "image"),
         ("ami validate", "image"), ("local up", "local"), ("demo", "local"),
     ],
 )  # fmt: skip

@@ -19,8 +19,9 @@ from auto_lambda.model import Proof
 from auto_lambda.receipts import Receipt
 from auto_lambda.redact import Redactor
 from worker.cancellation import CancelToken
-from worker.consumer.inbox import Delivery, InvalidKey, ParsedMessage
-from worker.deploy import DeployContext
+from worker.consumer.inbox import Delivery
+from worker.consumer.messages import InvalidKey, ParsedMessage
+from worker.deploy.context import DeployContext
 from worker.guard import Effect
 from worker.handler import DeliveryHandler
 from worker.model import Deployment, Release, Upload

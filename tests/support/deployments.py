@@ -17,12 +17,12 @@ from auto_lambda.aws.logs import LogGroups
 from auto_lambda.aws.s3 import ObjectStore
 from auto_lambda.errors import AppError
 from auto_lambda.keys import App
-from worker.bundle import DeployTarget
-from worker.deploy import DeployContext, Deployer
+from worker.deploy.context import DeployContext
+from worker.deploy.deployer import Deployer
 from worker.deploy.function_log import FunctionLogs
 from worker.deploy.outlook import Outlook
 from worker.deploy.rights.review import Review
-from worker.model import Bundle, Deployment, PipelineDomain
+from worker.model import Bundle, Deployment, DeployTarget, PipelineDomain
 from worker.outcome import Failed
 
 CRASH = (

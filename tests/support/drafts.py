@@ -14,9 +14,9 @@ from builder.dependencies.zips import write_zip
 from builder.protocol.flex import FlexMessage
 from builder.protocol.messages import AppBuilt, NotificationMessage, ProofMessage
 from worker.builds.client import BuiltApp, CheckedFile
-from worker.bundle import DeployTarget, assemble
+from worker.bundle.assemble import assemble
 from worker.deploy.gate.access import AppAccess
-from worker.model import Bundle, PipelineDomain
+from worker.model import Bundle, DeployTarget, PipelineDomain
 
 ACCOUNT = "123456789012"
 BOUNDARY = f"arn:aws:iam::{ACCOUNT}:policy/auto-lambda/Boundary"

@@ -17,7 +17,7 @@ from auto_lambda.aws.dynamodb import Item, Put
 from auto_lambda.aws.lambda_ import Functions, Versions
 from auto_lambda.aws.s3 import ObjectStore
 from auto_lambda.keys import App
-from worker.deploy import Deployer
+from worker.deploy.deployer import Deployer
 from worker.deploy.http_get import HttpAnswer
 from worker.model import Bundle, Deployment
 from worker.records.ledger import LiveRelease, put_live

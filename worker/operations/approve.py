@@ -10,11 +10,10 @@ from urllib.parse import quote_plus
 
 from auto_lambda.aws.s3 import ObjectStore
 from auto_lambda.aws.sqs import Queue
-from auto_lambda.grants import approval_key
-from auto_lambda.keys import App
+from auto_lambda.keys import App, approval_key
 from auto_lambda.model import Template
 from auto_lambda.namespace import Place
-from worker.consumer.inbox import REDRIVE
+from worker.consumer.messages import REDRIVE
 from worker.deploy.rights.permissions import PermissionDiff, compare, digest, permissions_of
 from worker.model import Release
 from worker.records.ledger import FailedUpload, Ledger

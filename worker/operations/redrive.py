@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from auto_lambda import keys
 from auto_lambda.aws.s3 import ObjectMissing, ObjectStore
 from auto_lambda.aws.sqs import MOST_AT_ONCE, Message, Queue
-from worker.consumer.inbox import ATTEMPTS, FIRST_SENT, REDRIVE, parse_message
+from worker.consumer.messages import ATTEMPTS, FIRST_SENT, REDRIVE, parse_message
 
 LINES = 5
 """Number of the log's last lines that are shown."""

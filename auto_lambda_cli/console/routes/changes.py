@@ -12,7 +12,6 @@ from auto_lambda_cli.console.context import ConsoleContext
 from auto_lambda_cli.console.problems import Problem
 from auto_lambda_cli.console.requests import PageRequest
 from auto_lambda_cli.console.views import drop_json
-from auto_lambda_cli.extras import DISTRIBUTION, missing
 from auto_lambda_cli.queries.configuration import BadConfiguration, DeploymentUnderWay, change
 from auto_lambda_cli.queries.promotion import NoSuchApp, NothingToPromote, plan_promotion
 from auto_lambda_cli.queries.promotion import promote as run_promotion
@@ -106,7 +105,6 @@ def approve(context: ConsoleContext, asked: PageRequest) -> Any:
 
 
 def _with_approvals(context: ConsoleContext, run: Callable[[Approvals, str], Any]) -> Any:
-    need_worker()
     from auto_lambda_cli.queries.operations import approvals, caller
 
     by = caller(context.services)
@@ -124,10 +122,3 @@ def _waiting_json(waiting: Waiting) -> dict[str, Any]:
         "has": diff.has,
         "digest": waiting.digest,
     }
-
-
-def need_worker() -> None:
-    """Raise a problem if the worker's own modules cannot be imported here."""
-    if absent := missing("worker"):
-        told = f"this needs more than the base installation (missing: {', '.join(absent)})"
-        raise Problem("needs-extra", told, f"pip install '{DISTRIBUTION}[worker]'")

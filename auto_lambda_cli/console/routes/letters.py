@@ -10,7 +10,6 @@ from auto_lambda.redact import printable
 from auto_lambda_cli.console.answers import in_parts
 from auto_lambda_cli.console.context import ConsoleContext
 from auto_lambda_cli.console.requests import PageRequest
-from auto_lambda_cli.console.routes.changes import need_worker
 
 if TYPE_CHECKING:
     from worker.operations.redrive import DeadLetter, Redrive
@@ -44,7 +43,6 @@ def redrive(context: ConsoleContext, asked: PageRequest) -> Any:
 
 
 def _redrive(context: ConsoleContext) -> Redrive:
-    need_worker()
     from auto_lambda_cli.queries.operations import redrive as make
 
     return make(context.services, context.setting)

@@ -1,6 +1,6 @@
 import pytest
 
-from auto_lambda.grants import BadGrants, Grants, approval_key, default_key, grants_key
+from auto_lambda.grants import BadGrants, Grants, default_key, grants_key
 from auto_lambda.keys import App
 
 
@@ -37,7 +37,3 @@ def test_an_app_has_its_own_grants_and_those_of_its_stage() -> None:
 def test_a_file_with_a_mistake_is_refused_by_name(text: str, named: str) -> None:
     with pytest.raises(BadGrants, match=named):
         Grants.read(text)
-
-
-def test_the_approvals_of_an_app_lie_where_workers_cannot_write() -> None:
-    assert approval_key(App("prod", "shop"), "ab12") == "grants/prod/shop.approvals/ab12.json"

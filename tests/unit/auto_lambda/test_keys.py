@@ -7,7 +7,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from auto_lambda import keys
-from auto_lambda.keys import ROLLBACK, App, BadKey, log_key, parse, receipt_key, upload_key, wanted_release
+from auto_lambda.keys import (
+    ROLLBACK,
+    App,
+    BadKey,
+    approval_key,
+    log_key,
+    parse,
+    receipt_key,
+    upload_key,
+    wanted_release,
+)
 
 WORDS = st.from_regex(r"[a-z0-9][a-z0-9-]{0,39}", fullmatch=True)
 
@@ -132,3 +142,7 @@ def test_a_promotion_names_a_stage_and_a_version_of_the_same_app(told: str, foun
     assert keys.promotion(keys.App("prod", "shop"), {keys.PROMOTION: told}) == found
     if found:
         assert str(found) == told
+
+
+def test_the_approvals_of_an_app_lie_where_workers_cannot_write() -> None:
+    assert approval_key(App("prod", "shop"), "ab12") == "grants/prod/shop.approvals/ab12.json"

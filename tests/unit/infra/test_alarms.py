@@ -36,7 +36,8 @@ from checker.publish import to_errors, to_metrics
 from checker.sample import Sample
 from worker.cancellation import CancelToken
 from worker.consumer.daemon import PutOff
-from worker.consumer.inbox import Delivery, ParsedMessage
+from worker.consumer.inbox import Delivery
+from worker.consumer.messages import ParsedMessage
 from worker.handler import DeliveryHandler
 from worker.model import Upload
 from worker.records.event import refusal_of

@@ -19,7 +19,7 @@ from auto_lambda.errors import AppError, Code
 from auto_lambda.model import Dropper
 from worker.cancellation import Cancelled, CancelToken
 from worker.consumer.daemon import Busy, PutOff
-from worker.consumer.inbox import InvalidKey
+from worker.consumer.messages import InvalidKey
 from worker.model import Deployment, Upload
 from worker.records.lease import SKEW
 

@@ -19,7 +19,7 @@ from builder.protocol.messages import STEPS, AppBuilt, LockedMessage, ProofMessa
 from worker.builds.client import BuiltApp, CheckedFile
 from worker.builds.conversation import BuildListener
 from worker.cancellation import Cancelled, NewerUpload
-from worker.deploy import DeployContext
+from worker.deploy.context import DeployContext
 from worker.deploy.gate.access import AppAccess
 from worker.deploy.outlook import Outlook
 from worker.deploy.rights.access import UnreadableGrants

@@ -13,7 +13,7 @@ from event_bus import checked
 from auto_lambda.errors import AppError, Code
 from auto_lambda.keys import App
 from auto_lambda.model import Dropper
-from worker.consumer.inbox import InvalidKey
+from worker.consumer.messages import InvalidKey
 from worker.records.outbox import PARTITION
 
 ANA = Dropper("AWS:AROA1:ana", "192.0.2.7")

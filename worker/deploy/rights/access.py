@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass
 from functools import partial
 
 from auto_lambda.aws.s3 import ObjectMissing, ObjectStore
-from auto_lambda.grants import MAX_BYTES, BadGrants, Grants, approval_key, default_key, grants_key
-from auto_lambda.keys import App
+from auto_lambda.grants import MAX_BYTES, BadGrants, Grants, default_key, grants_key
+from auto_lambda.keys import App, approval_key
 from auto_lambda.redact import printable
 from worker.deploy.at_once import both
 from worker.deploy.gate.access import AppAccess, Rights

@@ -5,7 +5,8 @@ from __future__ import annotations
 from auto_lambda.aws.dynamodb import Table
 from auto_lambda.aws.s3 import ObjectStore
 from auto_lambda.aws.sqs import Queue
-from auto_lambda.grants import APPROVALS, MAX_BYTES, PREFIX, BadGrants, Grants
+from auto_lambda.grants import MAX_BYTES, BadGrants, Grants
+from auto_lambda.keys import APPROVALS, GRANTS
 from worker.deploy.rights.access import check_quotas
 from worker.operations.doctor.finding import Finding
 
@@ -39,7 +40,7 @@ def artifacts(buckets: ObjectStore, bucket: str) -> Finding:
 
 def grants(buckets: ObjectStore, bucket: str) -> Finding:
     """Check that every grants file can be read: the apps that a wrong one is for cannot be deployed."""
-    keys = [head.key for head in buckets.list(bucket, PREFIX) if APPROVALS not in head.key]
+    keys = [head.key for head in buckets.list(bucket, GRANTS) if APPROVALS not in head.key]
     wrong = [problem for key in keys if (problem := _mistake(buckets, bucket, key))]
     if wrong:
         advice = "Correct them with `auto-lambda grants set`: until then, the apps that they are for are delayed."

@@ -13,7 +13,7 @@ import pytest
 from moto import mock_aws
 
 from auto_lambda.aws.sqs import LONGEST_DELAY, Depth, Queue, QueueUnusable
-from worker.consumer.inbox import parse_message
+from worker.consumer.messages import parse_message
 
 
 @pytest.fixture

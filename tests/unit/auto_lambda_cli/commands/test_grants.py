@@ -22,7 +22,7 @@ from auto_lambda.keys import App
 from auto_lambda.model import Proof
 from auto_lambda_cli.app import app
 from auto_lambda_cli.commands.grants import MEANINGS
-from worker.consumer.inbox import REDRIVE, parse_message
+from worker.consumer.messages import REDRIVE, parse_message
 from worker.deploy.rights.permissions import digest
 from worker.model import Release
 from worker.records.ledger import FailedUpload, LiveRelease, put_failed, put_live

@@ -28,7 +28,7 @@ from auto_lambda_cli.app import app
 from auto_lambda_cli.progress import view as progress
 from auto_lambda_cli.progress.snapshot import Running, Snapshot, Told
 from auto_lambda_cli.progress.watch import view
-from worker.consumer.inbox import parse_message
+from worker.consumer.messages import parse_message
 from worker.model import Upload
 from worker.records.ledger import Ledger, LiveRelease, put_live
 

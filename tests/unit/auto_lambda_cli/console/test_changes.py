@@ -11,8 +11,7 @@ from seen_pipeline import SHOP, SeenPipeline
 
 from auto_lambda.keys import App
 from auto_lambda.model import Proof
-from auto_lambda_cli.console.routes import changes
-from worker.consumer.inbox import parse_message
+from worker.consumer.messages import parse_message
 from worker.model import Release
 from worker.records.ledger import FailedUpload, put_failed
 
@@ -140,13 +139,6 @@ def test_a_body_that_is_no_object_is_refused(page: Page, body: bytes, headers: d
 def test_a_body_without_end_is_refused(page: Page) -> None:
     answer = page.post("api/apps/dev/shop/rollback", b" " * 1_000_001)
     assert (answer.status, answer.error["code"]) == (413, "too-large")
-
-
-def test_without_the_workers_modules_it_is_said_what_to_install(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(changes, "missing", lambda _: ["uv"])
-    problem = page.get("api/apps/dev/shop/approval").problem("approval")
-    assert (problem["code"], problem["hint"]) == ("needs-extra", "pip install 'auto-lambda[worker]'")
-    assert page.post("api/dead-letters/redrive").error["code"] == "needs-extra"
 
 
 def test_nothing_waits_for_an_approval(page: Page, parts: PipelineParts) -> None:

@@ -14,7 +14,8 @@ from auto_lambda.aws.s3 import Head
 from auto_lambda.aws.sqs import Message
 from auto_lambda.keys import App
 from worker.consumer.deduplication import Deduplicator
-from worker.consumer.inbox import Delivery, InvalidKey, ParsedMessage
+from worker.consumer.inbox import Delivery
+from worker.consumer.messages import InvalidKey, ParsedMessage
 from worker.model import Upload
 from worker.records.ledger import AppRecord, FailedUpload, LiveRelease, decide
 

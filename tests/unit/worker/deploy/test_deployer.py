@@ -15,7 +15,7 @@ from auto_lambda.aws.s3 import ObjectStore
 from auto_lambda.errors import AppError, Code
 from auto_lambda.keys import App
 from builder.protocol.messages import NotificationMessage
-from worker.deploy import DeployContext
+from worker.deploy.context import DeployContext
 
 
 def test_first_drop_is_live_and_answers_at_its_url(world: World) -> None:

@@ -12,7 +12,7 @@ from drafts import rest_template
 from auto_lambda.aws.cloudformation import DeployResult, Plan, StackFailed
 from auto_lambda.errors import AppError
 from worker.bundle.log_groups import with_log_groups
-from worker.deploy import DeployContext
+from worker.deploy.context import DeployContext
 from worker.deploy.log_groups import LogGroupParameters
 
 

@@ -14,7 +14,7 @@ from deployments import IMPOSSIBLE, World, ask
 from drafts import HELLO, resource, rest_template
 
 from auto_lambda.errors import AppError, Code
-from worker.deploy import DeployContext
+from worker.deploy.context import DeployContext
 
 NETWORK = json.dumps({"Resources": {"Net": {"Type": "AWS::EC2::VPC", "Properties": {"CidrBlock": "10.9.0.0/16"}}}})
 

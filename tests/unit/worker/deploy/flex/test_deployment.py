@@ -23,7 +23,7 @@ from auto_lambda.keys import App
 from auto_lambda_cli.local_stack.embedded import EmbeddedAws
 from entrypoint.task import VARIABLE, parse
 from worker.bundle.flex.parts import CONTROLLER
-from worker.deploy import DeployContext
+from worker.deploy.context import DeployContext
 from worker.model import Bundle, PipelineDomain
 from worker.ownership import stack_tags
 

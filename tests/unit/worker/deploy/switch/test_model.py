@@ -23,7 +23,8 @@ from simulated_aws import Killed, Misled, SimulatedFunctions, SimulatedStacks, S
 from auto_lambda.aws.cloudformation import DeployResult
 from auto_lambda.errors import AppError
 from worker.bundle import pointers
-from worker.deploy import DeployContext, Deployer
+from worker.deploy.context import DeployContext
+from worker.deploy.deployer import Deployer
 from worker.deploy.outlook import Outlook
 from worker.deploy.switch.rollout import Rollout
 from worker.deploy.switch.switchover import ExpandedStack
