@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import IntEnum
-
-import typer
+from typing import TYPE_CHECKING
 
 from auto_lambda.redact import printable
 from auto_lambda_cli.aws_errors import AwsTrouble, code_of, trouble
+
+if TYPE_CHECKING:
+    import typer  # the console, which is small, uses some of this without it
 
 
 class Exit(IntEnum):
@@ -25,11 +28,13 @@ class Exit(IntEnum):
 
 def tell(text: str) -> None:
     """Print a line for people on stderr; stdout is for results."""
-    typer.echo(printable(text), err=True)
+    sys.stderr.write(f"{printable(text)}\n")
 
 
 def say(text: str, *, nl: bool = True) -> None:
     """Print a result on stdout, without what would command a terminal: an uploader may have written any of it."""
+    import typer
+
     typer.echo(printable(text), nl=nl)
 
 
@@ -40,6 +45,8 @@ def counted(count: int, noun: str) -> str:
 
 def leave(code: Exit, text: str) -> typer.Exit:
     """Print why the command ends, and return the exception to raise."""
+    import typer
+
     tell(text)
     return typer.Exit(int(code))
 

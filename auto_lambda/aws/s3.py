@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,8 +16,8 @@ from botocore.exceptions import ClientError
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-_PART = 5 * 1024 * 1024
-"""Bytes of a part of an upload, the fewest that S3 takes: several copies of one are in memory."""
+_PART, _PIECE = 8 * 1024 * 1024, 64 * 1024
+"""Bytes of a part of an upload, of which S3 takes 10,000, and of what is in memory of it."""
 _CHUNK = 256 * 1024
 _TAKEN = {"412", "PreconditionFailed", "ConditionalRequestConflict"}
 _MISSING = {"404", "NoSuchKey", "NoSuchVersion", "NotFound"}
@@ -190,14 +191,32 @@ class ObjectStore:
         )
 
     def upload_stream(self, bucket: str, key: str, stream: IO[bytes]) -> None:
-        """Upload what a stream gives, in parts if it is large: one part at a time, so that memory is bounded.
+        """Upload what a stream gives, in parts if it is large.
 
-        What the stream raises is raised, and nothing of it is kept.
+        A part waits in a file until it is sent: boto3's own way keeps several copies of it in memory. What the stream
+        raises is raised, and nothing of it is kept.
         """
-        from boto3.s3.transfer import TransferConfig
+        with tempfile.TemporaryFile() as part:
+            if _fill(part, stream) < _PART:
+                self._client.put_object(Bucket=bucket, Key=key, Body=part)
+                return
+            begun = self._client.create_multipart_upload(Bucket=bucket, Key=key, ChecksumAlgorithm="CRC32")
+            upload: Any = {"Bucket": bucket, "Key": key, "UploadId": begun["UploadId"]}
+            try:
+                parts = list(self._upload_parts(upload, part, stream))
+                self._client.complete_multipart_upload(**upload, MultipartUpload={"Parts": parts})
+            except BaseException:
+                self._client.abort_multipart_upload(**upload)
+                raise
 
-        parts = TransferConfig(multipart_threshold=_PART, multipart_chunksize=_PART, use_threads=False)
-        self._client.upload_fileobj(stream, bucket, key, Config=parts)
+    def _upload_parts(self, upload: Any, part: IO[bytes], stream: IO[bytes]) -> Iterator[Any]:
+        """Upload the first part, which has been read, and those that follow; yield what completes the upload."""
+        number, size = 1, _PART
+        while size:
+            answer = self._client.upload_part(**upload, PartNumber=number, Body=part, ChecksumAlgorithm="CRC32")
+            checksum = {name: answer[name] for name in ("ChecksumCRC32",) if name in answer}
+            yield {"PartNumber": number, "ETag": answer["ETag"], **checksum}
+            number, size = number + 1, _fill(part, stream)
 
     def renew(
         self, bucket: str, key: str, version: str, metadata: Mapping[str, str], *, source: str | None = None
@@ -298,6 +317,17 @@ class ObjectStore:
             Bucket=bucket,
             NotificationConfiguration=configuration,  # type: ignore[arg-type]
         )
+
+
+def _fill(part: IO[bytes], stream: IO[bytes]) -> int:
+    """Replace what a file holds with the next part of a stream; return its size."""
+    part.seek(0)
+    part.truncate()
+    while (room := _PART - part.tell()) and (piece := stream.read(min(room, _PIECE))):
+        part.write(piece)
+    size = part.tell()
+    part.seek(0)
+    return size
 
 
 def _version(version: str | None) -> dict[str, Any]:

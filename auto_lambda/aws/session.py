@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import boto3
 
+    from auto_lambda.aws.lean import CoreSession
+
 
 def make_session(region: str | None = None) -> boto3.Session:
     """Make a session with the environment's credentials.
@@ -20,7 +22,7 @@ def make_session(region: str | None = None) -> boto3.Session:
 
 
 def client(
-    session: boto3.Session,
+    session: boto3.Session | CoreSession,
     service: str,
     *,
     read_timeout: float = 60,

@@ -9,13 +9,13 @@ _M_TRIM_THRESHOLD, _M_ARENA_MAX = -1, -8  # malloc.h
 _TRIM = 64 * 1024  # bytes
 
 
-def spare_memory() -> None:
-    """Make glibc use two heaps for all threads, instead of one each, and return free memory sooner.
+def spare_memory(heaps: int = 2) -> None:
+    """Make glibc use so many heaps for all threads, instead of one each, and return free memory sooner.
 
     Call this at the start of a daemon.
     """
     if hasattr(_libc, "mallopt"):
-        _libc.mallopt(_M_ARENA_MAX, 2)
+        _libc.mallopt(_M_ARENA_MAX, heaps)
         _libc.mallopt(_M_TRIM_THRESHOLD, _TRIM)
 
 

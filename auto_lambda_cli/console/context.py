@@ -6,12 +6,15 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
+from auto_lambda.daemon.memory import trim_memory
 from auto_lambda_cli.console.problems import LOGIN, Problem, part
 from auto_lambda_cli.queries.apps import KnownReceipts
 from auto_lambda_cli.queries.services import TABLE, Services
 from auto_lambda_cli.target import Target
+
+T = TypeVar("T")
 
 PATIENCE, ATTEMPTS = 10.0, 2  # of a call to AWS: a person waits for it, and the page asks again
 _ENDPOINTS = (
@@ -19,6 +22,18 @@ _ENDPOINTS = (
     "oidc", "portal.sso",  # for a login with IAM Identity Center
 )  # fmt: skip
 """How botocore calls the endpoints of what is asked."""
+CALLS = {
+    "autoscaling": ("DescribeAutoScalingGroups",),
+    "cloudwatch": ("GetMetricData",),
+    "dynamodb": ("BatchGetItem", "DescribeTable", "PutItem", "Query", "Scan", "TransactWriteItems"),
+    "logs": ("DescribeLogGroups", "FilterLogEvents"),
+    "sqs": (
+        "ChangeMessageVisibility", "DeleteMessage", "DeleteMessageBatch", "GetQueueAttributes", "ReceiveMessage",
+        "SendMessage",
+    ),
+    "ssm": ("DeleteParameters", "DescribeParameters", "GetParametersByPath", "PutParameter"),
+}  # fmt: skip
+"""What is called, of services that have far more. Of S3 and STS nothing is left out: logins and uploads use more."""
 _MEGABYTE = 1024 * 1024
 
 
@@ -68,6 +83,13 @@ class ConsoleContext:
                 self._made = self._make(self.target, self.environ)
             return self._made
 
+    def asked(self, question: Callable[[], T]) -> T:
+        """Ask AWS; afterwards, memory that the question has used and left is given back."""
+        try:
+            return question()
+        finally:
+            trim_memory()
+
     def part(self, question: Callable[[], Any]) -> dict[str, Any]:
         """Ask for one part of an answer: see `problems.part`."""
         return part(question, self.noticed)
@@ -91,7 +113,7 @@ class ConsoleContext:
 
 
 def _services(target: Target, environ: Mapping[str, str]) -> Services:
-    from auto_lambda.aws.lean import make_lean_session
+    from auto_lambda.aws.lean import make_core_session
 
-    session = make_lean_session(environ.get("AWS_REGION") or None, _ENDPOINTS)
+    session = make_core_session(environ.get("AWS_REGION") or None, _ENDPOINTS, CALLS)
     return Services(target.bucket, session, environ.get(TABLE) or None, PATIENCE, ATTEMPTS)

@@ -72,7 +72,7 @@ def changes(context: ConsoleContext, answering: Answering) -> Endpoint:
 
 async def _answered(context: ConsoleContext, answering: Answering, asked: PageRequest, status: int) -> Response:
     try:
-        return answer(await run_in_threadpool(answering, context, asked), status)
+        return answer(await run_in_threadpool(lambda: context.asked(lambda: answering(context, asked))), status)
     except Exception as error:  # noqa: BLE001 - the page shows whatever it is
         problem = problem_of(error)
         context.noticed(problem)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import socket
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-
-import uvicorn
 
 from auto_lambda_cli.console.access import ConsoleAddress, make_token
 from auto_lambda_cli.console.application import make_app
@@ -16,13 +16,22 @@ from auto_lambda_cli.console.context import ConsoleContext
 from auto_lambda_cli.console.streams import Streams
 from auto_lambda_cli.running_stacks import HOST
 
+if "uvicorn" not in sys.modules and (found := importlib.util.find_spec("uvicorn")):
+    # The package is not executed, which would load its command line. These two are all that its modules take from it.
+    sys.modules["uvicorn"] = package = importlib.util.module_from_spec(found)
+    from uvicorn.config import Config
+    from uvicorn.server import Server
+
+    package.__dict__.update(Config=Config, Server=Server)
+from uvicorn import Config, Server
+
 _GRACE = 2  # seconds for what is being answered when the console ends
 
 
-class _EndingStreams(uvicorn.Server):
+class _EndingStreams(Server):
     """Ends the streams first when it ends: it waits for what is being answered, and they never end by themselves."""
 
-    def __init__(self, config: uvicorn.Config, streams: Streams) -> None:
+    def __init__(self, config: Config, streams: Streams) -> None:
         super().__init__(config)
         self._streams = streams
 
@@ -44,7 +53,7 @@ class ConsoleServer:
         self._socket = socket.create_server((HOST, port or 0), backlog=64)
         self.address = ConsoleAddress(self._socket.getsockname()[1], token or make_token())
         self.streams = Streams(context)
-        config = uvicorn.Config(
+        config = Config(
             make_app(context, self.address, self.streams),
             http="h11",
             ws="none",

@@ -92,7 +92,7 @@ class Streams:
         while not self.ending.is_set():
             pause, events = _AGAIN, list[StreamEvent]()
             try:
-                events += await run_in_threadpool(watching.look)
+                events += await run_in_threadpool(self._context.asked, watching.look)
                 pause = watching.pause
             except Exception as error:  # noqa: BLE001 - the stream goes on, and the page shows it
                 problem = problem_of(error)

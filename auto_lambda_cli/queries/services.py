@@ -13,6 +13,7 @@ from auto_lambda_cli.queries.parts import Unknown
 if TYPE_CHECKING:
     import boto3
 
+    from auto_lambda.aws.lean import CoreSession
     from auto_lambda.aws.s3 import ObjectStore
     from auto_lambda_cli.queries.history import AppHistory
 
@@ -32,7 +33,7 @@ class Services:
     """
 
     bucket: str
-    session: boto3.Session
+    session: boto3.Session | CoreSession
     table: str | None = None
     patience: float = 60
     attempts: int = 5

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,8 @@ from auto_lambda_cli.console.requests import Endpoint, PageRequest
 from auto_lambda_cli.console.views import drop_json
 from auto_lambda_cli.packing import CannotPack, zip_folder
 
-_AT_ONCE = 3  # each takes some 20 MB of memory
+_AT_ONCE = 3  # each takes some memory, and a part of a zip on the disk
+_PIECE = 65_536  # bytes
 _LEFT = 32_000_000  # bytes of a refused body that are read, so that the browser gets to see why
 Dropping = Callable[[ConsoleContext, PageRequest, BodyReader, int], Any]
 """Drops what a body of so many bytes holds; runs in a thread."""
@@ -111,5 +113,7 @@ def drop_folder(context: ConsoleContext, asked: PageRequest, body: BodyReader, _
         except CannotPack as error:
             told = str(error).replace(f"{folder}", "the folder")
             raise Problem("cannot-pack", told) from None
-        dropped = drops.drop(context.services.store, context.target.bucket, app, zip_path)
+        with zip_path.open("rb") as file:
+            packed = BodyReader(partial(file.read, _PIECE), zip_path.stat().st_size)
+            dropped = drops.drop_stream(context.services.store, context.target.bucket, app, packed)
     return {"drop": drop_json(dropped, selection)}

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 from console import Page
 from seen_pipeline import SHOP, SeenPipeline
 
@@ -22,7 +24,7 @@ def test_of_a_broken_app_it_is_told_since_when_the_earlier_release_is_live(page:
     pipeline.go_live(first)
     error = {"code": "does-not-start", "message": "no module named x", "hint": "add it"}
     serving = {"url": "https://shop.example/", "function": "shop-dev", "version": "1", "upload": first}
-    broken = {"framework": "chalice", "python": "3.9", "by": {"principal": "AROAEXAMPLE:ben"}}
+    broken: dict[str, Any] = {"framework": "chalice", "python": "3.9", "by": {"principal": "AROAEXAMPLE:ben"}}
     pipeline.tell(status="failed", error=error, serving=serving, upload={"version": pipeline.drop()}, **broken)
     (row,) = page.get("api/apps").value("apps")["stages"][0]["apps"]
     assert (row["status"], row["live"], row["release"], row["version"]) == ("failed", True, first, "1")

@@ -16,6 +16,7 @@ from seen_pipeline import SHOP, SeenPipeline
 from auto_lambda_cli.console.context import ConsoleContext, DropLimits
 from auto_lambda_cli.packing import zip_folder
 
+MIB = 1024 * 1024
 ZIP = b"PK\x03\x04 as good as a zip"
 
 
@@ -50,11 +51,13 @@ def test_a_zip_reaches_the_bucket_as_it_is(page: Page, pipeline: SeenPipeline) -
     assert dropped["release"] == pipeline.s3.head_object(Bucket=BUCKET, Key=SHOP.key)["VersionId"]
 
 
-def test_a_large_zip_reaches_the_bucket_in_parts(page: Page, pipeline: SeenPipeline) -> None:
-    body = ZIP + bytes(range(256)) * 80_000
+@pytest.mark.parametrize(("size", "parts"), [(8 * MIB, 1), (8 * MIB + 1, 2), (20_000_000, 3)])
+def test_a_large_zip_reaches_the_bucket_in_parts(page: Page, pipeline: SeenPipeline, size: int, parts: int) -> None:
+    body = (ZIP + bytes(range(256)) * 80_000)[:size]
     assert drop_zip(page, body).status == 201
     assert hashlib.sha256(stored(pipeline)).digest() == hashlib.sha256(body).digest()
-    assert pipeline.s3.head_object(Bucket=BUCKET, Key=SHOP.key)["ETag"].endswith('-4"')
+    assert pipeline.s3.head_object(Bucket=BUCKET, Key=SHOP.key)["ETag"].endswith(f'-{parts}"')
+    assert unfinished(pipeline) == 0
 
 
 @pytest.mark.parametrize("body", [b"", b"PK", b"<html>", b"\x1f\x8b" * 3_000_000])

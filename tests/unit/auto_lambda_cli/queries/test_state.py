@@ -43,7 +43,7 @@ def test_what_failed_beside_what_still_serves(pipeline: SeenPipeline, services: 
     serving = {"url": "https://shop.example/", "function": "shop-dev", "version": "1", "upload": first}
     upload = {"key": SHOP.key, "version": broken}
     of_the_broken_one = {"framework": "chalice", "python": "3.9", "by": {"principal": "AROAEXAMPLE:ben"}}
-    told = {"upload": upload, "serving": serving, "error": FAILED, **of_the_broken_one}
+    told: dict[str, Any] = {"upload": upload, "serving": serving, "error": FAILED, **of_the_broken_one}
     pipeline.tell(status="failed", step="compile", updated=(NOON + timedelta(hours=1)).isoformat(), **told)
     seen = state(services, SHOP)
     assert seen.live
