@@ -143,6 +143,19 @@ class Built:
 
 
 @dataclass(frozen=True, slots=True)
+class Foreseen:
+    """A function as it will most likely be, before it is compiled.
+
+    Attributes:
+        function: its logical id.
+        properties: those of CloudFormation by which it starts: handler, memory, variables.
+    """
+
+    function: str
+    properties: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Draft:
     """What a framework makes of an app: its own words turned into plain CloudFormation, not yet publishable.
 

@@ -162,15 +162,16 @@ def _built(source: Source, added: tuple[str, ...], parts: Parts, work: Path, pro
 def _compiled_and_proven(built: Built, parts: Parts, work: Path, progress: BuildProgress) -> ProvenApp:
     progress.step("compile")
     framework = parts.frameworks[built.source.framework]
-    compiled = framework.compile(built, _made(work / "compile"), progress.say)
-    options = built.source.options
-    draft = with_throttle(with_functions(compiled, options.functions, built.source.python), options.throttle)
-    draft = with_health_request(_reaching_layer(draft), options.asked_path, built.source.app.stage)
-    code_zip = _zipped(draft, built, work / "code.zip")
-    lint(draft.template, {**SETTING_NAMES, **framework.setting_names}, options.environment)
-    _warn(progress, (*draft.warnings, *rights.warnings(draft.template)))
-    progress.step("prove")
-    proof = parts.prover.prove(draft, built, code_zip, _made(work / "prove"), progress.say)
+    proving, options = _made(work / "prove"), built.source.options
+    with parts.prover.standby(built, proving) as standby:
+        compiled = framework.compile(built, _made(work / "compile"), progress.say, standby.begin)
+        draft = with_throttle(with_functions(compiled, options.functions, built.source.python), options.throttle)
+        draft = with_health_request(_reaching_layer(draft), options.asked_path, built.source.app.stage)
+        code_zip = _zipped(draft, built, work / "code.zip")
+        lint(draft.template, {**SETTING_NAMES, **framework.setting_names}, options.environment)
+        _warn(progress, (*draft.warnings, *rights.warnings(draft.template)))
+        progress.step("prove")
+        proof = parts.prover.prove(draft, built, code_zip, proving, progress.say, standby)
     _warn(progress, proof.warnings)
     return ProvenApp(built, draft, code_zip, proof)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Protocol
 
@@ -10,7 +10,17 @@ from auto_lambda.errors import AppError
 from auto_lambda.keys import App
 from auto_lambda.model import BuildLog, FrameworkName
 from builder.lint.lint import SettingNames
-from builder.model import Built, Draft, Options
+from builder.model import Built, Draft, Foreseen, Options
+
+Ahead = Callable[[Path, Foreseen | None], None]
+"""Takes, once, the folder that will hold a draft's code, and if that is complete a function that will be in the draft.
+
+The proof begins with it meanwhile; a function that turns out to be another one costs only time.
+"""
+
+
+def nobody(code: Path, foreseen: Foreseen | None) -> None:
+    """Begin with nothing ahead of time."""
 
 
 class Framework(Protocol):
@@ -35,7 +45,7 @@ class Framework(Protocol):
             AppError: one more, which hides others.
         """
 
-    def compile(self, built: Built, work: Path, log: BuildLog) -> Draft:
+    def compile(self, built: Built, work: Path, log: BuildLog, ahead: Ahead = nobody) -> Draft:
         """Compile in the sandbox. ``work`` is an empty writable folder that outlives the draft.
 
         Raises:

@@ -16,6 +16,7 @@ from auto_lambda.errors import AppError, Code
 from auto_lambda.keys import App
 from auto_lambda.model import BucketNotification, BuildLog, FrameworkName, Template
 from builder.diagnosis.old_code import python2_error
+from builder.frameworks.base import Ahead, nobody
 from builder.frameworks.files import copy_file, is_plain, plain_files
 from builder.frameworks.one_folder import join_packages
 from builder.function_options import FunctionOptions
@@ -78,7 +79,7 @@ class Plain:
         if error := python2_error(root, failed, "Port it to Python 3; Lambda runs no Python 2."):
             yield error
 
-    def compile(self, built: Built, work: Path, log: BuildLog) -> Draft:
+    def compile(self, built: Built, work: Path, log: BuildLog, ahead: Ahead = nobody) -> Draft:  # noqa: ARG002
         """Copy the app's files, and express its functions and what calls them as CloudFormation.
 
         Raises:

@@ -8,7 +8,9 @@ import math
 import os
 import platform
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
@@ -22,7 +24,8 @@ from builder.model import Built, Draft, Source
 from builder.proof.audit import OPT, TASK, audit
 from builder.proof.health import hangs, judge
 from builder.proof.lambda_libraries import libraries
-from builder.proof.starts import Start, starts
+from builder.proof.standby import Standby
+from builder.proof.starts import LONGEST_EVENT, Start, foreseen_start, starts
 from builder.proof.system_libraries import visible
 from builder.proof.verdict import Result, failure
 from builder.sandbox.limit_errors import stopped_error, tampered
@@ -32,6 +35,7 @@ from builder.sandbox.sandbox import MEGABYTE, Command, Limits, Outcome, Sandbox,
 INIT_SECONDS = 10.0
 """What Lambda gives a function to start (Lambda Developer Guide, 'Lambda execution environment', init phase)."""
 
+_LONGEST_STANDBY = 3600.0  # longer than any build; from when they are told, starts have the time that they need
 _INSIDE = Path(__file__).with_name("inside")
 _RUNTIME = "/var/runtime"
 _MACHINES = {"x86_64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}
@@ -71,15 +75,29 @@ class Prover:
         self._region = region
         self._init_seconds = init_seconds
 
-    def prove(self, draft: Draft, built: Built, code_zip: Path, work: Path, log: BuildLog) -> Proof:
+    def standby(self, built: Built, work: Path) -> Standby:
+        """Return what enters the sandbox before the app is compiled; `prove` takes it and the same folder."""
+        return Standby(
+            self._sandbox,
+            partial(self._prepare, built),
+            partial(foreseen_start, environment=built.source.options.environment, region=self._region),
+            work,
+            dataclasses.replace(self._limits(()), wall=_LONGEST_STANDBY),
+            possible=_is_of_this_machine(built),
+        )
+
+    def prove(
+        self, draft: Draft, built: Built, code_zip: Path, work: Path, log: BuildLog, standby: Standby | None = None
+    ) -> Proof:
         """Show that every function starts, before anything in AWS changes.
 
         Args:
             draft: its functions and their code, and what makes the main function load the app.
             built: its dependency layer, Python, architecture and options.
             code_zip: the code as it will be deployed.
-            work: an empty writable folder.
+            work: a writable folder, empty but for what ``standby`` has there.
             log: takes what the app prints, and what was measured.
+            standby: has entered the sandbox already, perhaps.
 
         Raises:
             AppError: it cannot run on Lambda.
@@ -87,16 +105,17 @@ class Prover:
         warnings = audit(built, draft.code)
         unzipped = sum(_sizes(draft.code)) + (built.layer.tree_bytes if built.layer else 0)
         zipped = code_zip.stat().st_size + (built.layer.zip_bytes if built.layer else 0)
-        if _MACHINES.get(platform.machine()) == built.source.architecture:
-            init, more = self._start(draft, built, work, log)
+        if _is_of_this_machine(built):
+            init, more = self._start(draft, built, work, log, standby)
         else:
             init, more = None, (f"built for {built.source.architecture}: not started on this {platform.machine()}",)
         return Proof(init, unzipped, zipped, (*warnings, *more))
 
-    def _start(self, draft: Draft, built: Built, work: Path, log: BuildLog) -> tuple[int | None, tuple[str, ...]]:
+    def _start(
+        self, draft: Draft, built: Built, work: Path, log: BuildLog, standby: Standby | None
+    ) -> tuple[int | None, tuple[str, ...]]:
         wanted = starts(draft, built.source.options.environment, self._region)
-        result = ResultFile(work / "result.json")
-        outcome = self._sandbox.run(self._command(wanted, draft.code, built, work, result.path), log)
+        outcome, result = self._outcome(wanted, draft.code, built, work, log, standby)
         results = _read(result, outcome, len(wanted))
         for one, told in zip(wanted, results, strict=True):
             if told.ended == "started":
@@ -123,12 +142,23 @@ class Prover:
             raise verdict
         return (verdict,) if verdict else ()
 
-    def _command(self, wanted: tuple[Start, ...], code: Path, built: Built, work: Path, result: Path) -> Command:
+    def _outcome(
+        self, wanted: tuple[Start, ...], code: Path, built: Built, work: Path, log: BuildLog, standby: Standby | None
+    ) -> tuple[Outcome, ResultFile]:
+        limits = self._limits(wanted)
+        if standby and (found := standby.outcome(code, wanted, limits, log)):
+            return found
+        more = {"starts": [dataclasses.asdict(one) for one in wanted]}
+        command, result = self._prepare(built, code, more, work)
+        return self._sandbox.run(dataclasses.replace(command, limits=limits), log), result
+
+    def _prepare(self, built: Built, code: Path, more: Mapping[str, Any], work: Path) -> tuple[Command, ResultFile]:
+        """Return the server's command, with a request that has its starts, or says where they will be told."""
         python = self._tools.python("runtime", built.source.python)
         site = python.parent.parent / "lib" / f"python{built.source.python}" / "site-packages"
         tree = built.layer.tree if built.layer else None
         names = libraries(RUNTIMES[built.source.python])
-        request = work / "request.json"
+        result, request = ResultFile(work / "result.json"), work / "request.json"
         request.write_text(
             json.dumps(
                 {
@@ -137,26 +167,33 @@ class Prover:
                     "runtime": [_RUNTIME, str(site)],
                     "libraries": sorted(names),
                     "init_seconds": self._init_seconds,
-                    "starts": [dataclasses.asdict(one) for one in wanted],
+                    **more,
                 }
             )
         )
-        return Command(
-            argv=(str(python), "-I", "-B", "-u", str(_INSIDE / "server.py"), str(request), str(result)),
+        command = Command(
+            argv=(str(python), "-I", "-B", "-u", str(_INSIDE / "server.py"), str(request), str(result.path)),
             cwd=Path("/"),
             readable=(python.parent.parent, _INSIDE),
             writable=(work,),
             mounts=((code, TASK), (site, _RUNTIME), *(((tree, OPT),) if tree else ())),
-            limits=self._limits(wanted),
             libraries=visible(names, python, built.source.python),
         )
+        return command, result
 
     def _limits(self, wanted: tuple[Start, ...]) -> Limits:
-        """Generous: the server inside stops what is too slow or too large; this is for what stops the server."""
-        each = max(self._init_seconds + one.seconds * 2 for one in wanted)
-        wall = 30 + 3 * each * math.ceil(len(wanted) / 2)
-        memory = max(4096, *(one.memory + 2048 for one in wanted))
+        """Generous: the server inside stops what is too slow or too large; this is for what stops the server.
+
+        Those of no starts are enough for one of an ordinary function, or two.
+        """
+        each = self._init_seconds + 2 * max((one.seconds for one in wanted), default=LONGEST_EVENT)
+        wall = 30 + 3 * each * max(1, math.ceil(len(wanted) / 2))
+        memory = max([4096, *(one.memory + 2048 for one in wanted)])
         return Limits(wall=wall, cpu=wall, memory=memory * MEGABYTE)
+
+
+def _is_of_this_machine(built: Built) -> bool:
+    return _MACHINES.get(platform.machine()) == built.source.architecture
 
 
 def _lacking_here(told: Result) -> str | None:

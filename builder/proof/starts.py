@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from builder.model import Draft
+from builder.model import Draft, Foreseen
 
 _FUNCTION = "AWS::Lambda::Function"
 # Lambda's defaults: docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-resource-lambda-function.html
 _MEMORY, _TIMEOUT = 128, 3
-_LONGEST_EVENT = 30
+LONGEST_EVENT = 30
 _PSEUDO = {"AWS::AccountId": "123456789012", "AWS::Partition": "aws", "AWS::URLSuffix": "amazonaws.com"}
 
 
@@ -58,6 +58,20 @@ def starts(draft: Draft, environment: Mapping[str, str], region: str) -> tuple[S
     return tuple(_start(group, draft, environment, region) for group in groups.values())
 
 
+def foreseen_start(foreseen: Foreseen, environment: Mapping[str, str], region: str) -> Start:
+    """Return the start of a function whose event is not known yet; see `starts`."""
+    name, properties = foreseen.function, foreseen.properties
+    return Start(
+        function=name,
+        handler=str(properties["Handler"]),
+        environment={**_lambdas(name, properties, region), **_variables(properties, region), **environment},
+        memory=_memory(properties),
+        seconds=LONGEST_EVENT,
+        event=None,
+        called={},
+    )
+
+
 def _start(
     group: list[tuple[str, Mapping[str, Any]]], draft: Draft, environment: Mapping[str, str], region: str
 ) -> Start:
@@ -65,12 +79,9 @@ def _start(
     main = name == draft.main
     called = {other: str(one["Handler"]) for other, one in others if one["Handler"] != properties["Handler"]}
     timeout = properties.get("Timeout")
-    return Start(
-        function=name,
-        handler=str(properties["Handler"]),
-        environment={**_lambdas(name, properties, region), **_variables(properties, region), **environment},
-        memory=_memory(properties),
-        seconds=min(timeout if isinstance(timeout, int) else _TIMEOUT, _LONGEST_EVENT),
+    return replace(
+        foreseen_start(Foreseen(name, properties), environment, region),
+        seconds=min(timeout if isinstance(timeout, int) else _TIMEOUT, LONGEST_EVENT),
         event=draft.first_event if main else None,
         called={**called, **(draft.called if main else {})},
     )

@@ -81,6 +81,7 @@ class Upstream:
         for place in places:
             try:
                 connection = socket.create_connection((place, port), timeout=_SECONDS)
+                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # it relays what comes as it comes
             except OSError as error:
                 failure = error
                 continue

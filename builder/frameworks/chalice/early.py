@@ -62,13 +62,17 @@ def _code_problems(root: Path) -> Iterator[AppError]:
 def _policy_problems(root: Path, config: ChaliceConfig, stage: str) -> Iterator[AppError]:
     """Yield an error for each policy file that the whole stage takes; those of single functions are checked later."""
     functions = [one.get("lambda_functions") for one in (config.data, config.stages.get(stage, {}))]
-    routes = any(b"route(" in path.read_bytes() for path in modules(root))
-    files = [config.get(stage, "api_gateway_policy_file") if routes else None]
+    files = [config.get(stage, "api_gateway_policy_file") if has_routes(root) else None]
     if config.get(stage, "autogen_policy") is False and not any(functions):
         files.append(config.get(stage, "iam_policy_file") or f"policy-{stage}.json")
     for file in files:
         if isinstance(file, str) and (error := _policy_problem(root, file, stage)):
             yield error
+
+
+def has_routes(root: Path) -> bool:
+    """Tell whether an app seems to have any route."""
+    return any(b"route(" in path.read_bytes() for path in modules(root))
 
 
 def _policy_problem(root: Path, file: str, stage: str) -> AppError | None:

@@ -17,9 +17,11 @@ from auto_lambda.keys import App
 from auto_lambda.model import BuildLog, FrameworkName
 from auto_lambda.tools import Tools
 from builder.actions import Actions
+from builder.frameworks.base import Ahead, nobody
 from builder.frameworks.chalice import answer
 from builder.frameworks.chalice.code import copy_code
 from builder.frameworks.chalice.early import file_problems
+from builder.frameworks.chalice.foresee import foreseen
 from builder.frameworks.chalice.sam import expand_action, read_expanded
 from builder.frameworks.chalice.sam_shape import check_sam
 from builder.frameworks.chalice.settings import DROPPED, SETTING_NAMES, check_settings, domains
@@ -70,7 +72,7 @@ class Chalice:
         """Yield what settings, policy files and code show to be wrong; see `Framework.problems`."""
         return file_problems(root, stage, options.environment)
 
-    def compile(self, built: Built, work: Path, log: BuildLog) -> Draft:
+    def compile(self, built: Built, work: Path, log: BuildLog, ahead: Ahead = nobody) -> Draft:
         """Import the app in the sandbox and turn it into plain CloudFormation.
 
         Raises:
@@ -83,6 +85,7 @@ class Chalice:
         code = copy_code(source.root, work / "code")
         join_packages(code, built.site)
         audit(built, code)  # it says better what is wrong with native code than its import
+        ahead(code, foreseen(source))
         (work / "out").mkdir()
         result = ResultFile(work / "out" / "result.json")
         request = work / "request.json"

@@ -19,6 +19,7 @@ from auto_lambda.keys import App
 from auto_lambda.lambda_events import EventShape, get_event
 from auto_lambda.model import BuildLog, FrameworkName
 from auto_lambda.tools import Tools
+from builder.frameworks.base import Ahead, nobody
 from builder.frameworks.domains import read_domain
 from builder.frameworks.one_folder import join_packages
 from builder.frameworks.zappa import answer
@@ -103,7 +104,7 @@ class Zappa:
         """Yield what settings, policy files and code show to be wrong; see `Framework.problems`."""
         return file_problems(root, stage, app, options)
 
-    def compile(self, built: Built, work: Path, log: BuildLog) -> Draft:
+    def compile(self, built: Built, work: Path, log: BuildLog, ahead: Ahead = nobody) -> Draft:
         """Read the settings as zappa does, package the app's files, and express the deployment as CloudFormation.
 
         Raises:
@@ -112,6 +113,8 @@ class Zappa:
         source = built.source
         handler = _zappa_folder(built)
         check_settings(StageSettings(read_zappa(source.root).stage(source.config_stage)))  # before a hook runs
+        code = _make_folder(work / "code")
+        ahead(code, None)
         packaged = self._package(built, work, log)
         settings = StageSettings(packaged.settings)
         warnings = check_settings(settings)
@@ -123,7 +126,6 @@ class Zappa:
             settings = StageSettings({**settings.values, "function_url_enabled": False})
         resources = {} if without_api else packaged.resources
         described, parts = build_template(source.app, settings, packaged.policies, packaged.rules, resources)
-        code = work / "code"
         flex, wanted = source.options.flex, settings.flag(BALANCER, default=False)
         balanced = wanted or bool(flex and flex.variant == "standing-load-balancer")
         warnings += _write_code(work / "out" / "package.zip", code, packaged, settings, handler, balanced=balanced)

@@ -3,7 +3,9 @@
 Run in the sandbox by a Python like Lambda's. Request: ``task``, ``layer`` and ``runtime`` (each the folder's place on
 Lambda and its real one, for where nothing is isolated; ``layer`` may be null), ``libraries`` (the file names of
 Lambda's), ``init_seconds``, and ``starts``, each with ``handler``, ``environment``, ``memory`` (MB), ``seconds`` (for
-one event), ``event`` (or null) and ``called`` (name -> dotted path of a function that must exist). Result: ``starts``,
+one event), ``event`` (or null) and ``called`` (name -> dotted path of a function that must exist). In place of
+``starts`` it may have ``told``, a file that will hold them as JSON, and ``foreseen``, the ``handler`` and
+``environment`` of one of them, or null: that is started at once, and dropped if it is none of them. Result: ``starts``,
 each with ``ended``, ``init_ms``, ``peak_mb``, ``status`` (how the process ended, negative for a signal), ``problem``
 (what the client reported of an exception, or null), ``answer`` (its first one, null without a status: ``status`` and
 ``body``), ``printed`` (the end of what it printed since its first event), ``network`` (whether it tried to use one) and
@@ -27,28 +29,33 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parent))
+from watch import SETTLED_SECONDS, OutputTail, ProcessMonitor
+
+del sys.path[0]
 
 CLIENT = Path(__file__).with_name("client.py")
 PARALLEL_STARTS = 2
 POLL_SECONDS = 0.01  # seconds
 HTTP_STATUSES = range(100, 600)
-MOST_PRINTED = 16_000  # bytes
 MOST_ANSWERED = 4_000  # characters
 MOST_STACK = 64_000  # bytes
-STACK_SECONDS, SETTLED_SECONDS = 2.0, 0.2  # until the first of it is there, and after the last of it
+STACK_SECONDS = 2.0  # until the first of it is there
 TOO_LONG = ("init-time", "event-time")
-LAST_OUTPUT_SECONDS = 2.0  # for what a process has printed before it ended
+TOLD_SECONDS = 0.005  # between two looks for the starts
 
 
 class RuntimeApi(ThreadingHTTPServer):
-    """The Runtime API of one function: hands out the given events and records the responses."""
+    """The Runtime API of one function: hands out events, once it is known which, and records the responses."""
 
     daemon_threads = True
 
-    def __init__(self, events: list[dict[str, Any]]) -> None:
+    def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), RuntimeApiHandler)
-        self.events = list(events)
+        self.events: list[dict[str, Any]] = []
+        self.known = threading.Event()
         self.output: OutputTail | None = None
         self.answer: bytes | None = None
         self.network = False
@@ -69,12 +76,14 @@ class RuntimeApiHandler(BaseHTTPRequestHandler):
 
     server: RuntimeApi
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # or the body waits 40 ms until the client has acknowledged the head
 
     def do_GET(self) -> None:
         """Answer `next` with an event, or not at all when there are no more."""
         api = self.server
         api.asked += 1
         api.changed.set()
+        api.known.wait()
         if not api.events:
             api.closed.wait()
             self.close_connection = True
@@ -123,98 +132,98 @@ class RuntimeApiHandler(BaseHTTPRequestHandler):
         """Log nothing."""
 
 
-class OutputTail:
-    """Passes on what a process prints, and keeps the end of it."""
+class Start:
+    """One start of a function, of which its process needs less to begin than what it will be sent."""
 
-    def __init__(self, pipe: IO[bytes]) -> None:
-        self._pipe = pipe
-        self._kept = bytearray()
-        self._lock = threading.Lock()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
+    def __init__(self, handler: str, environment: dict[str, str], request: dict[str, Any]) -> None:
+        self.handler, self.environment = handler, environment
+        self._request = request
+        self._events = 0
+        self._one: dict[str, Any] | None = None
+        self.dropped = False
+        self._api = RuntimeApi()
+        threading.Thread(target=self._api.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
 
-    def clear(self) -> None:
-        """Forget what was printed so far."""
-        with self._lock:
-            self._kept.clear()
+    def tell(self, one: dict[str, Any]) -> None:
+        """Say what it is sent, and within what limits."""
+        events = [one["event"]] if one["event"] is not None else []
+        if one["called"]:
+            events.append({"proof/called": one["called"]})
+        self._api.events, self._events, self._one = list(events), len(events), one
+        if self._api.output:
+            self._api.output.pass_on()
+        self._api.known.set()
 
-    def text(self) -> str:
-        """Return the end of what was printed, once the process has ended."""
-        self._thread.join(LAST_OUTPUT_SECONDS)  # a process that it has left behind may hold the pipe
-        with self._lock:
-            return self._kept.decode(errors="replace")
+    def drop(self) -> None:
+        """End it: nobody wants to know."""
+        self.dropped = True
+        self._api.known.set()
+        self._api.changed.set()
 
-    def _run(self) -> None:
-        while chunk := os.read(self._pipe.fileno(), 65_536):
-            with self._lock:
-                self._kept += chunk
-                del self._kept[:-MOST_PRINTED]
-            sys.stdout.buffer.write(chunk)
-            sys.stdout.buffer.flush()
-
-
-class ProcessMonitor:
-    """Watches a running process's time and memory from outside."""
-
-    def __init__(self, pid: int) -> None:
-        self._proc = Path("/proc", str(pid))
-        self._began = time.monotonic()
-        self._waited = 0.0
-        self.peak_mb = 0
-
-    def look(self) -> float:
-        """Return the seconds since the start without those spent waiting for a processor; update the peak of memory.
-
-        The process may have waited before it was watched.
-        """
+    def run(self) -> dict[str, Any]:
+        """Start the function, send it its events once they are known, end it."""
+        api, (stack_end, told_end) = self._api, os.pipe()
+        environment = {**self._environment(), "AWS_LAMBDA_RUNTIME_API": api.address, "_PROOF_STACK": str(told_end)}
+        process = subprocess.Popen(
+            # Not isolated: what the app sets for Python holds here as well. The client puts PYTHONPATH in its place.
+            [sys.executable, "-s", "-B", "-u", str(CLIENT)],
+            cwd=environment["LAMBDA_TASK_ROOT"], env=environment, stdin=subprocess.DEVNULL, start_new_session=True,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, pass_fds=(told_end,),
+        )  # fmt: skip
+        os.close(told_end)
+        assert process.stdout  # noqa: S101 - a pipe
+        api.output = OutputTail(process.stdout, self.drop)
+        if self._one:
+            api.output.pass_on()
+        watch = ProcessMonitor(process.pid)
         try:
-            self._waited = int((self._proc / "schedstat").read_text().split()[1]) / 1e9
-            for line in (self._proc / "status").read_text().splitlines():
-                if line.startswith("VmHWM:"):
-                    self.peak_mb = max(self.peak_mb, int(line.split()[1]) // 1024)
-        except (OSError, ValueError, IndexError):
-            pass  # it has just ended, or this kernel does not count
-        return max(0.0, time.monotonic() - self._began - self._waited)
+            result = self._await_end(process, watch)
+            stack = stack_of(process, stack_end) if result["ended"] in TOO_LONG else ""
+        finally:
+            os.close(stack_end)
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            status = process.wait()
+            api.closed.set()
+        return {
+            **result, "status": status, "peak_mb": watch.peak_mb, "problem": api.problem,
+            "answer": answer_of(api.answer), "printed": api.output.text(), "network": api.network, "stack": stack,
+        }  # fmt: skip
 
+    def _environment(self) -> dict[str, str]:
+        request, base, own = self._request, lambda_environment(self._request), dict(self.environment)
+        if "PYTHONPATH" in own:  # names places on Lambda
+            path = own["PYTHONPATH"].replace("/opt/python", f"{layer_folder(request)}/python")
+            own["PYTHONPATH"] = path.replace("/var/task", base["LAMBDA_TASK_ROOT"])
+        environment = {**base, **own, "_HANDLER": self.handler}
+        environment["_PROOF_PYTHONPATH"] = environment.pop("PYTHONPATH")
+        return environment
 
-def start(one: dict[str, Any], request: dict[str, Any], base: dict[str, str]) -> dict[str, Any]:
-    """Start one function, send it its events, end it."""
-    events = [one["event"]] if one["event"] is not None else []
-    if one["called"]:
-        events.append({"proof/called": one["called"]})
-    api = RuntimeApi(events)
-    threading.Thread(target=api.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
-    own = dict(one["environment"])
-    if "PYTHONPATH" in own:  # names places on Lambda
-        path = own["PYTHONPATH"].replace("/opt/python", f"{layer_folder(request)}/python")
-        own["PYTHONPATH"] = path.replace("/var/task", base["LAMBDA_TASK_ROOT"])
-    environment = {**base, **own, "_HANDLER": one["handler"], "AWS_LAMBDA_RUNTIME_API": api.address}
-    environment["_PROOF_PYTHONPATH"] = environment.pop("PYTHONPATH")
-    stack_end, told_end = os.pipe()
-    environment["_PROOF_STACK"] = str(told_end)
-    process = subprocess.Popen(
-        # Not isolated: what the app sets for Python holds here as well. The client puts PYTHONPATH in its place.
-        [sys.executable, "-s", "-B", "-u", str(CLIENT)],
-        cwd=base["LAMBDA_TASK_ROOT"], env=environment, stdin=subprocess.DEVNULL, start_new_session=True,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, pass_fds=(told_end,),
-    )  # fmt: skip
-    os.close(told_end)
-    assert process.stdout  # noqa: S101 - a pipe
-    api.output = OutputTail(process.stdout)
-    watch = ProcessMonitor(process.pid)
-    try:
-        result = wait_for_start(process, api, watch, one, request["init_seconds"], len(events))
-        stack = stack_of(process, stack_end) if result["ended"] in TOO_LONG else ""
-    finally:
-        os.close(stack_end)
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        status = process.wait()
-        api.closed.set()
-    return {
-        **result, "status": status, "peak_mb": watch.peak_mb, "problem": api.problem, "answer": answer_of(api.answer),
-        "printed": api.output.text(), "network": api.network, "stack": stack,
-    }  # fmt: skip
+    def _await_end(self, process: subprocess.Popen[bytes], watch: ProcessMonitor) -> dict[str, Any]:
+        """Wait until the function has started and answered, or has failed to."""
+        api, init = self._api, None
+        limit: float | None = self._request["init_seconds"]
+        while True:
+            api.changed.wait(POLL_SECONDS)
+            api.changed.clear()
+            taken, one = watch.look(), self._one
+            if init is None and api.asked:
+                init, limit = taken, None
+            if init is not None and limit is None and one:
+                limit = taken + one["seconds"] * max(1, self._events)
+            ended = None
+            if one and watch.peak_mb > one["memory"]:
+                ended = "memory"
+            elif api.failed:
+                ended = "error"
+            elif init is not None and one and api.asked > self._events:
+                ended = "started"
+            elif process.poll() is not None or self.dropped:
+                ended = "exit"
+            elif limit is not None and taken > limit:
+                ended = "init-time" if init is None else "event-time"
+            if ended:
+                return {"ended": ended, "init_ms": None if init is None else round(init * 1000)}
 
 
 def stack_of(process: subprocess.Popen[bytes], pipe: int) -> str:
@@ -239,38 +248,6 @@ def answer_of(body: bytes | None) -> dict[str, Any] | None:
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError):
         return None
     return {"status": status, "body": text} if status in HTTP_STATUSES else None
-
-
-def wait_for_start(
-    process: subprocess.Popen[bytes],
-    api: RuntimeApi,
-    watch: ProcessMonitor,
-    one: dict[str, Any],
-    init_seconds: float,
-    events: int,
-) -> dict[str, Any]:
-    """Wait until the function has started and answered, or has failed to."""
-    init: float | None = None
-    limit = init_seconds
-    while True:
-        api.changed.wait(POLL_SECONDS)
-        api.changed.clear()
-        taken = watch.look()
-        if init is None and api.asked:
-            init, limit = taken, taken + one["seconds"] * max(1, events)
-        ended = None
-        if watch.peak_mb > one["memory"]:
-            ended = "memory"
-        elif api.failed:
-            ended = "error"
-        elif init is not None and api.asked > events:
-            ended = "started"
-        elif process.poll() is not None:
-            ended = "exit"
-        elif taken > limit:
-            ended = "init-time" if init is None else "event-time"
-        if ended:
-            return {"ended": ended, "init_ms": None if init is None else round(init * 1000)}
 
 
 def layer_folder(request: dict[str, Any]) -> str:
@@ -309,13 +286,55 @@ def lambda_environment(request: dict[str, Any]) -> dict[str, str]:
     }
 
 
-def main(request_file: str, result_file: str) -> None:
-    """Start all functions, a few at a time."""
-    request = json.loads(Path(request_file).read_text(encoding="utf-8"))
-    base = lambda_environment(request)
-    Path(result_file).write_text(json.dumps({"starts": []}), encoding="utf-8")  # remains if a start ends this process
+def wait_for(told: Path) -> list[dict[str, Any]]:
+    """Return the starts, once they are told."""
+    while not told.exists():
+        time.sleep(TOLD_SECONDS)
+    found: list[dict[str, Any]] = json.loads(told.read_text(encoding="utf-8"))
+    return found
+
+
+def is_of(early: Start, one: dict[str, Any]) -> bool:
+    """Tell whether a start was foreseen."""
+    return (early.handler, early.environment) == (one["handler"], one["environment"]) and not early.dropped
+
+
+def start(one: dict[str, Any], request: dict[str, Any]) -> dict[str, Any]:
+    """Start one function, send it its events, end it."""
+    started = Start(one["handler"], one["environment"], request)
+    started.tell(one)
+    return started.run()
+
+
+def start_all(request: dict[str, Any]) -> list[dict[str, Any]]:
+    """Start all functions, a few at a time; one of them before it is known what else there is, if it was foreseen."""
+    foreseen = request.get("foreseen")
+    early = Start(foreseen["handler"], foreseen["environment"], request) if foreseen else None
     with ThreadPoolExecutor(PARALLEL_STARTS) as pool:
-        results = list(pool.map(lambda one: start(one, request, base), request["starts"]))
+        running = pool.submit(early.run) if early else None
+        starts = request["starts"] if "starts" in request else wait_for(Path(request["told"]))
+        awaited = next((one for one in starts if early and is_of(early, one)), None)
+        if early and awaited:
+            early.tell(awaited)
+        elif early:
+            early.drop()
+
+        def result(one: dict[str, Any]) -> dict[str, Any]:
+            if one is not awaited or not running:
+                return start(one, request)
+            found = running.result()
+            # Printed too much to be held back, or needed too much before it was known how much that is.
+            again = bool(early and early.dropped) or found["peak_mb"] > one["memory"]
+            return start(one, request) if again else found
+
+        return list(pool.map(result, starts))
+
+
+def main(request_file: str, result_file: str) -> None:
+    """Start all functions, and write what came of it."""
+    request = json.loads(Path(request_file).read_text(encoding="utf-8"))
+    Path(result_file).write_text(json.dumps({"starts": []}), encoding="utf-8")  # remains if a start ends this process
+    results = start_all(request)
     Path(result_file).write_text(json.dumps({"starts": results}), encoding="utf-8")
     sys.stdout.flush()
     os._exit(0)  # threads that still hold a silent connection need not be waited for

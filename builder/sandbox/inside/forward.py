@@ -25,6 +25,7 @@ def _copy(source: socket.socket, target: socket.socket) -> None:
 def _serve(listener: socket.socket, path: str) -> None:
     while True:
         client, _ = listener.accept()
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # or small pieces wait for acknowledgements
         proxy = socket.socket(socket.AF_UNIX)
         proxy.connect(path)
         for pair in ((client, proxy), (proxy, client)):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 import os
 import zipfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,6 +20,7 @@ from auto_lambda.keys import App
 from auto_lambda.model import BuildLog, GuessedSettings, Proof
 from builder.compose import Parts
 from builder.diagnosis.other_python import NeedsSetuptools, OtherPythonMayDo, mark
+from builder.frameworks.base import Ahead
 from builder.lint.lint import SettingNames
 from builder.model import Built, Draft, Options, Source
 from builder.pipeline import ProvenApp, build_app
@@ -59,6 +61,7 @@ class PlayedParts:
     in_files: Iterable[AppError] = ()
     tried: list[str] = field(default_factory=list)
     required: list[tuple[str, ...]] = field(default_factory=list)
+    ended: list[str] = field(default_factory=list)
     name = "zappa"
     setting_names: SettingNames = field(default_factory=dict)
 
@@ -73,7 +76,8 @@ class PlayedParts:
         self.required.append(requirements)
         return Built(source, "", None, ("flask is not declared",))
 
-    def compile(self, built: Built, work: Path, log: BuildLog) -> Draft:
+    def compile(self, built: Built, work: Path, log: BuildLog, ahead: Ahead) -> Draft:
+        ahead(work / "code", None)
         _raise(self.at_compile.get(built.source.python))
         (work / "code").mkdir()
         (work / "code" / "app.py").write_text("")
@@ -81,7 +85,18 @@ class PlayedParts:
         able = {**role(), "Properties": {**role()["Properties"], **logs}}
         return Draft({"Resources": {"App": function(), "Role": able}}, work / "code", "App")
 
-    def prove(self, draft: Draft, built: Built, code_zip: Path, work: Path, log: BuildLog) -> Proof:
+    @contextmanager
+    def standby(self, built: Built, work: Path) -> Iterator[SimpleNamespace]:
+        begun: list[Path] = []
+        try:
+            yield SimpleNamespace(begin=lambda code, _: begun.append(code), begun=begun)
+        finally:
+            self.ended.append(built.source.python)
+
+    def prove(
+        self, draft: Draft, built: Built, code_zip: Path, work: Path, log: BuildLog, standby: SimpleNamespace
+    ) -> Proof:
+        assert (standby.begun, list(work.iterdir())) == ([draft.code], [])
         _raise(self.at_proof.get(built.source.python))
         return Proof(1, 1, 1)
 
@@ -191,6 +206,14 @@ def test_an_app_that_fails_on_the_newest_runs_on_the_newest_that_works(tmp_path:
         "Python 3.11 is used, as the app fails on 3.13 (ModuleNotFoundError: No mod"
     )
     assert listener.warnings[-1].endswith('python = "3.11" in auto-lambda.toml fixes it')
+
+
+@pytest.mark.parametrize("where", ["at_compile", "at_proof"])
+def test_what_stands_by_for_the_proof_is_ended_each_time(tmp_path: Path, where: str) -> None:
+    fails = {"3.13": curable()}
+    parts = PlayedParts(at_compile=fails) if where == "at_compile" else PlayedParts(at_proof=fails)
+    build(tmp_path, parts, Listener())
+    assert parts.ended == ["3.13", "3.12"]
 
 
 def test_steps_and_warnings_are_told_once(tmp_path: Path) -> None:

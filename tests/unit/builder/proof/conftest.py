@@ -13,7 +13,7 @@ from building import isolating, make_source
 from auto_lambda.model import Proof
 from auto_lambda.tools import ToolEnvironments
 from builder.dependencies.optional_groups import hint_of_groups
-from builder.model import Built, Draft, Layer, Packaging
+from builder.model import Built, Draft, Foreseen, Layer, Packaging
 from builder.proof.cold_start import Prover
 from builder.sandbox.sandbox import PlainSandbox, Sandbox
 
@@ -28,6 +28,7 @@ class Proving:
     sandbox: Sandbox
     init_seconds: float = 10.0
     slim: bool = False
+    ahead: Foreseen | bool = False  # what stands by, and may start already
 
     def __call__(
         self,
@@ -58,8 +59,11 @@ class Proving:
         prover = Prover(self.sandbox, ToolEnvironments(), init_seconds=self.init_seconds, hint=hint_of_groups)
         work = self.folder / "work"
         work.mkdir()
-        made = replace(Draft(template, code, "Main"), **draft)
-        return prover.prove(made, Built(source, "", layer), zipped, work, ([] if said is None else said).append)
+        made, built = replace(Draft(template, code, "Main"), **draft), Built(source, "", layer)
+        with prover.standby(built, work) as standby:
+            if self.ahead:
+                standby.begin(code, self.ahead if isinstance(self.ahead, Foreseen) else None)
+            return prover.prove(made, built, zipped, work, ([] if said is None else said).append, standby)
 
 
 def write(folder: Path, files: Mapping[str, str | bytes]) -> Path:
