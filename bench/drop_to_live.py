@@ -16,10 +16,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from usage import cpu, memory
 
@@ -106,15 +107,15 @@ class Bench:
 
 
 @contextmanager
-def fresh_stack() -> Iterator[LocalStack]:
-    """Start a stack with only the tool environments in its caches and a worker with default settings."""
+def fresh_stack(more: Mapping[str, str] = MappingProxyType({})) -> Iterator[LocalStack]:
+    """Start a stack with only the tool environments in its caches and a worker with default settings, or with more."""
     prepare_tools().join()
     ours = tools.cache_folder() / "tools"
     with tempfile.TemporaryDirectory(prefix="auto-lambda-bench-") as folder:
         cache = Path(folder, "cache")
         cache.mkdir()
         (cache / "tools").symlink_to(ours)
-        settings = {"AUTO_LAMBDA_CACHE": str(cache), "AUTO_LAMBDA_POLL_SECONDS": "20"}
+        settings = {"AUTO_LAMBDA_CACHE": str(cache), "AUTO_LAMBDA_POLL_SECONDS": "20", **more}
         with LocalStack.start(Path(folder, "stack"), settings=settings) as stack:
             make_what_events_listens_to(stack)
             yield stack

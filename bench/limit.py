@@ -6,7 +6,9 @@ compiling them cannot be left out), and the app's first request on the embedded 
 cold: nothing is cached. seen: another app has had the same dependencies. code: one line of the app has changed.
 added: the dependencies of an app that was seen, and one more.
 
-A burst is 20 drops of 10 apps at once, with one worker that has two slots.
+A burst is 20 drops of 10 apps at once, with one worker that has two slots. What its slots did is read afterwards,
+from the ledger and the worker's log: an attempt has a slot from before its claim until its message is deleted. The
+overhead is the part of that in which no step of it was under way: claim, leases, receipts, hand-overs.
 
 With --rivals the packages of other tools are measured as well, once: see `peers.py`.
 """
@@ -24,6 +26,8 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 from drop_to_live import Bench, fresh_stack
@@ -31,8 +35,9 @@ from peers import MINOR, SETS, Dependencies, Figure, Peak, change, measure, time
 from usage import memory
 
 from auto_lambda import drops, keys, tools
+from auto_lambda.attempts import Attempt
+from auto_lambda.aws.dynamodb import plain
 from auto_lambda.aws.s3 import ObjectStore
-from auto_lambda.receipts import Receipt
 from auto_lambda_cli.local_stack.stack import LocalStack, local_client
 from auto_lambda_cli.packing import zip_folder
 
@@ -62,17 +67,28 @@ class Ours:
 
 @dataclass(frozen=True)
 class Burst:
-    """Many drops at once: seconds of the 95th percentile and until all ended, and the sum of their steps."""
+    """Many drops at once.
+
+    Attributes:
+        p95: seconds from drop to live of the 95th percentile.
+        total: seconds until all ended.
+        slots: seconds that attempts had slots.
+        steps: seconds that their steps took.
+        attempts: their number.
+        live: the number of those that went live.
+    """
 
     p95: float
     total: float
+    slots: float
     steps: float
-    builds: int
+    attempts: int
+    live: int
 
     @property
     def overhead(self) -> float:
-        """The share of the slots' time in which no step of any upload was under way."""
-        return 1 - self.steps / (self.total * _SLOTS)
+        """The share of the attempts' time in which no step was under way."""
+        return 1 - self.steps / self.slots
 
 
 def installing(dependencies: Dependencies) -> Figure:
@@ -109,18 +125,21 @@ def ours(dependencies: Dependencies) -> Iterator[Ours]:
 def burst() -> Burst:
     """Drop 10 apps twice at once, whose dependencies were seen."""
     small = SETS[0]
-    with fresh_stack() as stack, tempfile.TemporaryDirectory() as folder:
+    with fresh_stack({"AUTO_LAMBDA_SLOTS": str(_SLOTS)}) as stack, tempfile.TemporaryDirectory() as folder:
         tree = Path(folder, "app")
         write_app(tree, small, small.framework)
         Bench(stack).drop_tree(tree, small.name, "cold", "first")
         zips = [_changed_zip(tree, Path(folder, f"{number}.zip")) for number in range(_BURST_DROPS)]
-        began = time.monotonic()
+        store, began = ObjectStore(local_client(stack.aws, "s3")), datetime.now(UTC)
         with ThreadPoolExecutor(_BURST_DROPS) as pool:
-            ended = list(pool.map(lambda one: _followed(stack, one[0], one[1], began), enumerate(zips)))
-    seconds = sorted(after for after, receipt in ended if receipt.status == "live")
-    steps = sum(sum(receipt.timings.values()) for _, receipt in ended)
-    p95 = seconds[max(0, round(len(seconds) * 0.95) - 1)]
-    return Burst(p95, max(after for after, _ in ended), steps, len(seconds))
+            dropped = list(pool.map(partial(_dropped, store, stack.pipeline.bucket), enumerate(zips)))
+        for one in dropped:  # looked at rarely: whoever follows them takes the processors
+            if store.head(one.bucket, one.key).version != one.version:
+                continue
+            *_, last = drops.follow(store, one, timeout=600, sleep=lambda _: time.sleep(1))
+            if last.status != "live":
+                raise SystemExit(f"a drop of the burst is {last.status}: {last.error}")
+        return _burst(_attempts(stack, began), _ends(stack), began)
 
 
 def _changed_zip(tree: Path, to: Path) -> Path:
@@ -129,13 +148,45 @@ def _changed_zip(tree: Path, to: Path) -> Path:
     return to
 
 
-def _followed(stack: LocalStack, number: int, path: Path, began: float) -> tuple[float, Receipt]:
-    store = ObjectStore(local_client(stack.aws, "s3"))
-    dropped = drops.drop(store, stack.pipeline.bucket, keys.App("dev", f"burst-{number % _BURST_APPS}"), path)
-    *_, last = drops.follow(store, dropped, timeout=600, sleep=lambda _: time.sleep(0.05))
-    if last.status == "failed":
-        raise SystemExit(f"a drop of the burst failed: {last.error}")
-    return time.monotonic() - began, last
+def _dropped(store: ObjectStore, bucket: str, numbered: tuple[int, Path]) -> drops.Drop:
+    number, path = numbered
+    return drops.drop(store, bucket, keys.App("dev", f"burst-{number % _BURST_APPS}"), path)
+
+
+def _attempts(stack: LocalStack, since: datetime) -> list[Attempt]:
+    pages = local_client(stack.aws, "dynamodb").get_paginator("scan").paginate(TableName=stack.pipeline.table)
+    items = (plain(item) for page in pages for item in page["Items"])
+    found = [Attempt.of(item) for item in items if str(item["pk"]).startswith("history#")]
+    return [one for one in found if one.started >= since]
+
+
+def _ends(stack: LocalStack) -> dict[str, datetime]:
+    """Return when the worker was done with the last message of each upload, by what its log calls the upload."""
+    messages: dict[str, str] = {}
+    ends: dict[str, datetime] = {}
+    for line in stack.children[0].log.read_text().splitlines():
+        event = json.loads(line)
+        if event.get("event") == "started":
+            messages[event["message"]] = event["upload"]
+        elif event.get("part") == "daemon" and event.get("message") in messages:
+            ends[messages[event["message"]]] = datetime.fromisoformat(event["timestamp"])
+    return ends
+
+
+def _burst(attempts: Sequence[Attempt], ends: Mapping[str, datetime], began: datetime) -> Burst:
+    def end(one: Attempt) -> datetime:
+        app = keys.parse(one.key)
+        return ends.get(f"{app}@{str(one.object_version)[:12]}", one.ended or one.started)
+
+    live = sorted((one.ended - began).total_seconds() for one in attempts if one.outcome == "live" and one.ended)
+    return Burst(
+        p95=live[max(0, round(len(live) * 0.95) - 1)],
+        total=max((end(one) - began).total_seconds() for one in attempts),
+        slots=sum((end(one) - one.started).total_seconds() for one in attempts),
+        steps=sum(sum((one.timings or {}).values()) for one in attempts),
+        attempts=len(attempts),
+        live=len(live),
+    )
 
 
 def idle() -> dict[str, float]:
@@ -259,8 +310,9 @@ def main() -> None:
     print("idle, MB: " + ", ".join(f"{name} {size:.0f}" for name, size in idle().items()))
     many = burst()
     print(
-        f"burst: {_BURST_DROPS} drops of {_BURST_APPS} apps, {many.builds} live: p95 {many.p95:.1f} s, all after "
-        f"{many.total:.1f} s; steps {many.steps:.1f} s on {_SLOTS} slots, overhead {many.overhead:.1%}"
+        f"burst: {_BURST_DROPS} drops of {_BURST_APPS} apps on {_SLOTS} slots, {many.live} of {many.attempts} attempts "
+        f"live: p95 {many.p95:.1f} s, all after {many.total:.1f} s; attempts took {many.slots:.1f} s, their steps "
+        f"{many.steps:.1f} s of that: overhead {many.overhead:.1%}"
     )
     print(f"{os.cpu_count()} processors, load {os.getloadavg()[0]:.1f} at the end; medians of {options.rounds}")
     if options.json:
