@@ -11,7 +11,7 @@ import socket
 import socketserver
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from http.server import BaseHTTPRequestHandler
 from itertools import chain
 from pathlib import Path
@@ -31,7 +31,7 @@ from worker.index.upstream import Upstream
 _CHUNK = 64 * 1024
 _IDLE_SECONDS = 120.0
 _EMPTY = (204, 304)  # answers without a body
-_POLL_SECONDS = 0.02  # how long leaving may take
+_POLL_SECONDS = 0.5  # how long leaving may take if nobody can wake it
 _PASSED_ON = ("Content-Type", "ETag", "Last-Modified", "Cache-Control", "Content-Range", "Accept-Ranges")
 _ASKED_WITH = ("Accept", "Range", "If-None-Match", "If-Modified-Since", "User-Agent")
 
@@ -68,7 +68,11 @@ class IndexProxy:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._server.shutdown()
+        ending = threading.Thread(target=self._server.shutdown, name="index-proxy-end")
+        ending.start()
+        with suppress(OSError), socket.socket(socket.AF_UNIX) as caller:
+            caller.connect(str(self.socket_path))  # or the server would look up from its sleep, while a build waits
+        ending.join()
         self._server.server_close()
         self.socket_path.unlink(missing_ok=True)
 
