@@ -29,6 +29,11 @@ _KINDS = {
     AwsTrouble.UNREACHABLE: ("unreachable", "Is the network there, and the local stack running? It is tried again."),
     AwsTrouble.OTHER: ("aws", None),
 }
+_SAID = {
+    AwsTrouble.EXPIRED: "Your AWS credentials have expired.",
+    AwsTrouble.UNKNOWN: "AWS does not know your credentials.",
+}
+"""The same for every call: the page says it once."""
 _STATUS = {
     "no-such-app": 404, "no-such-release": 404, "no-such-page": 404, "under-way": 409, "nothing": 409, "changed": 409,
     "too-large": 413, "refused": 403, "throttled": 503, "unreachable": 503, "busy": 503, "aws": 502, "internal": 500,
@@ -82,7 +87,8 @@ def _of_aws(error: BotoCoreError | ClientError) -> Problem:
     code, hint = _KINDS[about]
     if code_of(error) == "400":  # S3 gives no reason when it is asked for an object's metadata
         hint = f"If the credentials have expired: {_AGAIN}"
-    return Problem(code, printable(str(error)), hint, retry=about in {AwsTrouble.THROTTLED, AwsTrouble.UNREACHABLE})
+    said = _SAID.get(about) or printable(str(error))
+    return Problem(code, said, hint, retry=about in {AwsTrouble.THROTTLED, AwsTrouble.UNREACHABLE})
 
 
 def part(question: Callable[[], Any], failed: Callable[[Problem], None] = lambda _: None) -> dict[str, Any]:

@@ -105,6 +105,24 @@ def test_no_page_scrolls_sideways_on_a_phone(opened: Opened) -> None:
         assert tab.sideways() == 0, place
 
 
+def test_on_a_phone_the_header_and_the_tabs_take_one_line_each(opened: Opened) -> None:
+    page = opened(Answers(), size=PHONE, touch=True).open(PLACES["deployment"])
+    expect(page.locator(".tabs")).to_be_visible()
+    for line in (".top .brand, .top nav, .top .icon", ".tabs a"):
+        boxes = [box for box in (one.bounding_box() for one in page.locator(line).all()) if box]
+        assert len(boxes) > 2
+        assert max(box["y"] for box in boxes) < min(box["y"] + box["height"] for box in boxes), line
+
+
+def test_what_is_wrong_is_in_the_list_where_the_first_line_only_announces_it(opened: Opened) -> None:
+    answers = Answers()
+    error = told.error("chalice cannot compile the app:\n  app.py defines no name `app`\n  more")
+    answers.set("apps", told.apps(told.row("shop", error=error, status="failed")))
+    page = opened(answers).open()
+    said = "chalice cannot compile the app: app.py defines no name `app`"
+    expect(page.locator(".row-error")).to_have_text(said)
+
+
 def test_nothing_from_an_app_becomes_markup(opened: Opened) -> None:
     answers = Answers()
     answers.set("apps", told.apps(told.row(HTML, app=None, key=HTML, error=told.error(HTML), by=HTML, framework=HTML)))
@@ -172,6 +190,28 @@ def test_expired_credentials_are_told_once_and_forgotten_after_a_login(opened: O
     answers.set("apps", told.apps(told.row("shop")))
     tab.go("#/")
     expect(page.locator(".banner")).to_have_count(0)
+
+
+def test_after_a_login_what_was_refused_is_asked_for_again(opened: Opened) -> None:
+    answers = Answers()
+    expired = told.refused("expired-credentials", "Your AWS credentials have expired.")
+    answers.set("apps/dev/shop/releases", told.parts(releases=expired))
+    page = opened(answers).open(PLACES["releases"])
+    expect(page.get_by_text("The releases: not shown without a login.")).to_be_visible()
+    answers.set("apps/dev/shop/releases", told.releases())
+    page.evaluate("import('./lib/api.js').then(({ login }) => login.set(null))")  # as the app's stream does it
+    expect(page.locator(".release").first).to_be_visible()
+
+
+def test_what_was_not_done_for_want_of_a_login_says_so(opened: Opened) -> None:
+    answers = Answers()
+    expired = told.refused("expired-credentials", "Your AWS credentials have expired.")
+    answers.set("POST apps/dev/shop/rollback", (503, "application/json", json.dumps(expired)))
+    page = opened(answers).open(PLACES["releases"])
+    page.get_by_role("button", name="Roll back to this…").first.click()
+    page.get_by_role("button", name="Roll back", exact=True).click()
+    expect(page.get_by_role("dialog")).to_contain_text("That was not done: it needs a login.")
+    expect(page.locator(".banner")).to_contain_text("Your AWS credentials have expired.")
 
 
 def test_a_server_that_is_gone_is_told_and_comes_back(opened: Opened) -> None:
@@ -537,6 +577,7 @@ def test_dead_letters_are_looked_at_when_asked_and_sent_again(opened: Opened) ->
     page.get_by_role("button", name="Send again", exact=True).click()
     expect(page.get_by_text("1 message sent again.")).to_be_visible()
     assert "POST dead-letters/redrive" in answers.asked
+    expect(page.get_by_text("No dead letters")).to_be_visible()  # although the last look has found it
 
 
 @pytest.mark.parametrize("size", [DESKTOP, PHONE])

@@ -4,7 +4,7 @@ import { Announcer } from "./lib/announce.js";
 import { linkTo, useRoute } from "./lib/router.js";
 import { useStore } from "./lib/store.js";
 import { html, render, useEffect, useRef, useState } from "./lib/ui.js";
-import { Loading, Problem } from "./parts/basics.js";
+import { Loading, Problem, Prose } from "./parts/basics.js";
 import { Shortcuts, useShortcuts } from "./parts/shortcuts.js";
 import { AppPage } from "./views/app.js";
 import { AppsPage } from "./views/apps.js";
@@ -39,7 +39,7 @@ function Banner() {
       </div>`;
   }
   if (!refused) return null;
-  return html`<div class="banner" role="alert"><strong>${refused.message}</strong> ${refused.hint}</div>`;
+  return html`<div class="banner" role="alert"><strong>${refused.message}</strong> ${refused.hint && html`<${Prose} text=${refused.hint} />`}</div>`;
 }
 
 function View({ route, about }) {

@@ -43,6 +43,12 @@ export const capitalized = (word) => word.charAt(0).toUpperCase() + word.slice(1
 // "arn:aws:sts::1:assumed-role/Developer/jo from 10.0.0.1" is "jo" to people.
 export const person = (by) => (by ? by.split(" from ")[0].split(/[/:]/).pop() : null);
 
+// The first line of a message says it; if that only announces what is wrong, the next one does.
+export function firstWords(message) {
+  const lines = message.split("\n").map((line) => line.trim()).filter(Boolean);
+  return lines[0]?.endsWith(":") ? lines.slice(0, 2).join(" ") : (lines[0] ?? "");
+}
+
 // The nearest name that a zip or folder can be deployed under.
 export function nearestName(text, most = 40) {
   return text

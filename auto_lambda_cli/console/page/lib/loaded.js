@@ -36,6 +36,11 @@ export function useLoaded(path, every = 0) {
       clearTimeout(timer);
     };
   }, [path, round]);
+  const refused = isLogin(seen.error) || Object.values(seen.data?.parts ?? {}).some(({ error }) => isLogin(error));
+  useEffect(() => {
+    if (!refused) return undefined;
+    return login.listen((now) => now === null && again((number) => number + 1)); // somebody has logged in
+  }, [refused]);
   const reload = useCallback(() => again((number) => number + 1), []);
   const own = seen.path === path ? seen : { data: null, error: null };
   return { data: own.data, error: own.error, loading: !own.data && !own.error, reload };

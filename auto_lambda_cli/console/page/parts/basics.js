@@ -2,6 +2,7 @@
 import { isLogin } from "../lib/api.js";
 import { absolute, ago, capitalized } from "../lib/format.js";
 import { useNow } from "../lib/loaded.js";
+import { linkTo } from "../lib/router.js";
 import { classes, html, useState } from "../lib/ui.js";
 
 export function Time({ at }) {
@@ -23,7 +24,7 @@ export const Loading = ({ what }) =>
 export const Empty = ({ title, children }) => html`<div class="empty"><p class="empty-title">${title}</p>${children}</div>`;
 
 export function Problem({ error, what, again }) {
-  if (isLogin(error)) return html`<p class="note">${capitalized(what || "this")}: not shown without a login.</p>`; // the banner says why
+  if (isLogin(error)) return what ? html`<p class="note">${capitalized(what)}: not shown without a login.</p>` : html`<${NotDone} />`;
   return html`
     <div class="problem" role="alert">
       <p><strong>${what ? `${capitalized(what)} cannot be shown.` : ""}</strong> ${error.message}</p>
@@ -31,6 +32,9 @@ export function Problem({ error, what, again }) {
       ${again && html`<button type="button" onClick=${again}>Try again</button>`}
     </div>`;
 }
+
+// The banner says why.
+const NotDone = () => html`<div class="problem" role="alert"><p>That was not done: it needs a login. Log in, and try again.</p></div>`;
 
 // A part of an answer: loading, failed, or what `children`, a function of its value, makes of it.
 export function Part({ loaded, name, what, children }) {
@@ -63,4 +67,10 @@ export function CopyButton({ text, what }) {
 export function Address({ url, name }) {
   if (!URL.canParse(url) || !["http:", "https:"].includes(new URL(url).protocol)) return html`<span class=${name}>${url}</span>`;
   return html`<a class=${name} href=${url} target="_blank" rel="noreferrer noopener">${url}</a>`;
+}
+
+// An app by its "stage/name"; what is none is only named.
+export function AppLink({ app }) {
+  const [stage, name] = app.split("/");
+  return name ? html`<a class="name" href=${linkTo.app({ stage, name })}>${app}</a>` : html`<span class="name">${app}</span>`;
 }

@@ -1,5 +1,5 @@
 // The apps, stage by stage, and where to drop another.
-import { person } from "../lib/format.js";
+import { firstWords, person } from "../lib/format.js";
 import { useLoaded } from "../lib/loaded.js";
 import { linkTo } from "../lib/router.js";
 import { html, useState } from "../lib/ui.js";
@@ -20,7 +20,7 @@ export function AppsPage({ about }) {
   return html`
     <h1 tabindex="-1">Apps</h1>
     <${DropZone} about=${about} stages=${stages} />
-    ${loaded.error && loaded.data && html`<${Problem} error=${loaded.error} again=${loaded.reload} />`}
+    ${loaded.error && loaded.data && html`<${Problem} error=${loaded.error} what="what the apps do now" again=${loaded.reload} />`}
     <${Part} loaded=${loaded} name="apps" what="the apps">
       ${(apps) => html`<${Stages} ...${apps} wanted=${wanted} search=${search} />`}
     <//>`;
@@ -61,7 +61,7 @@ function Row({ row }) {
     <li class="row">
       <div class="row-main">${title} <${Status} status=${row.status} step=${row.step} /></div>
       <div class="row-facts">${facts(row)}</div>
-      ${row.error && html`<p class="row-error">${row.error.message.split("\n")[0]}</p>`}
+      ${row.error && html`<p class="row-error">${firstWords(row.error.message)}</p>`}
       ${row.error?.hint && !row.app && html`<p class="row-hint">${row.error.hint}</p>`}
       ${row.url && row.live && html`<${Address} url=${row.url} name="row-url" />`}
     </li>`;

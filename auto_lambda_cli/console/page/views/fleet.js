@@ -2,9 +2,8 @@
 import { isLogin } from "../lib/api.js";
 import { count, seconds } from "../lib/format.js";
 import { useLoaded, useStream } from "../lib/loaded.js";
-import { linkTo } from "../lib/router.js";
 import { html, useState } from "../lib/ui.js";
-import { Empty, Loading, Problem, Status, Time } from "../parts/basics.js";
+import { AppLink, Empty, Loading, Problem, Status, Time } from "../parts/basics.js";
 import { DeadLetters } from "./letters.js";
 import { Plot } from "./plot.js";
 
@@ -87,11 +86,6 @@ function Last({ part }) {
       ${part.value?.length === 0 && html`<${Empty} title="Nothing yet" />`}
       <ul class="rows">${(part.value ?? []).map((one) => html`
         <li class="row" key=${one.app}><div class="row-main"><${AppLink} app=${one.app} /> <${Status} status=${one.status} /></div>
-          <div class="row-facts"><${Time} at=${one.updated} /> ${one.what}</div></li>`)}</ul>
+          <div class="row-facts"><${Time} at=${one.updated} />${one.what && ` · ${one.what}`}</div></li>`)}</ul>
     </section>`;
-}
-
-export function AppLink({ app }) {
-  const [stage, name] = app.split("/");
-  return name ? html`<a class="name" href=${linkTo.app({ stage, name })}>${app}</a>` : html`<span class="name">${app}</span>`;
 }

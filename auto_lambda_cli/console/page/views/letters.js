@@ -3,7 +3,7 @@ import { post } from "../lib/api.js";
 import { count } from "../lib/format.js";
 import { useLoaded } from "../lib/loaded.js";
 import { html, useState } from "../lib/ui.js";
-import { Empty, Part } from "../parts/basics.js";
+import { AppLink, Empty, Part } from "../parts/basics.js";
 import { Confirm } from "../parts/dialog.js";
 
 export function DeadLetters({ part }) {
@@ -26,20 +26,25 @@ export function DeadLetters({ part }) {
 function Letters({ tell }) {
   const loaded = useLoaded("api/dead-letters");
   const [asked, ask] = useState(null);
+  const [gone, forget] = useState([]); // looking again takes seconds, in which they would seem to be there still
   const redrive = async () => {
     const { sent } = await post("api/dead-letters/redrive", { app: null, id: asked.id });
+    forget(asked.id ? [...gone, asked.id] : loaded.data.parts.letters.value.map(({ id }) => id));
     tell(`${count(sent, "message")} sent again.`);
     loaded.reload();
   };
   return html`
     <${Part} loaded=${loaded} name="letters" what="the dead letters">
-      ${(letters) => html`
+      ${(all) => {
+        const letters = all.filter(({ id }) => !gone.includes(id));
+        return html`
         ${letters.length === 0 && html`<${Empty} title="No dead letters" />`}
         <ul class="rows">${letters.map((letter) => html`<${Letter} key=${letter.id} letter=${letter} ask=${ask} />`)}</ul>
         <div class="actions">
           <button type="button" onClick=${loaded.reload}>Look again</button>
           ${letters.length > 0 && html`<button type="button" onClick=${() => ask({ id: null })}>Send all again…</button>`}
-        </div>`}
+        </div>`;
+      }}
     <//>
     ${asked && html`
       <${Confirm} title=${asked.id ? "Send it again?" : "Send all of them again?"} yes="Send again" act=${redrive} close=${() => ask(null)}>
@@ -49,7 +54,7 @@ function Letters({ tell }) {
 
 const Letter = ({ letter, ask }) => html`
   <li class="row">
-    <div class="row-main"><span class="name">${letter.apps.join(", ") || "no app"}</span> ${letter.code && html`<code>${letter.code}</code>`}</div>
+    <div class="row-main">${letter.apps.length ? letter.apps.map((app) => html`<${AppLink} app=${app} />`) : html`<span class="name">no app</span>`} ${letter.code && html`<code>${letter.code}</code>`}</div>
     <div class="row-facts">${letter.attempts ? count(letter.attempts, "attempt") : ""}</div>
     ${letter.reason && html`<p class="row-error">${letter.reason}</p>`}
     ${letter.log?.length > 0 && html`<details><summary>Log</summary><pre class="code">${letter.log.join("\n")}</pre></details>`}

@@ -53,6 +53,13 @@ def test_a_problem_has_a_code_that_the_page_knows(error: Exception, code: str, r
     assert problem.status >= 400
 
 
+@pytest.mark.parametrize("code", ["ExpiredToken", "InvalidClientTokenId"])
+def test_a_problem_with_the_credentials_is_the_same_for_every_call(code: str) -> None:
+    calls = [ClientError({"Error": {"Code": code, "Message": name}}, name) for name in ("GetObject", "Query")]
+    assert len({problem_of(error).message for error in calls}) == 1
+    assert "credentials" in problem_of(calls[0]).message
+
+
 def test_what_nobody_expected_is_told_without_its_text(capsys: pytest.CaptureFixture[str]) -> None:
     problem = problem_of(ZeroDivisionError("secret-of-an-app"))
     assert problem.code == "internal"
