@@ -65,6 +65,14 @@ class World:
             raise Killed
         return done
 
+    def change_by_hand(self, *, publish: bool) -> None:
+        """Let somebody change the function's settings, and perhaps publish that as a version."""
+        if self.latest is None:
+            return
+        self.latest = replace(self.latest, settings={**self.latest.settings, "Handler": "by.hand"})
+        if publish:
+            self.versions[str(len(self.versions) + 1)] = self.latest
+
     def look(self) -> None:
         """Raise if the alias leads to what has not answered."""
         if self.alias is not None and self.alias not in self.answered:

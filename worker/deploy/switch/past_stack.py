@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,11 +11,12 @@ from botocore.exceptions import ClientError
 from auto_lambda.aws.lambda_ import Functions, Published, State
 from auto_lambda.model import BuildLog, Template
 from worker.bundle import pointers
+from worker.bundle.literals import agrees
 from worker.bundle.past_stack import SETTINGS, needs_nothing_new, same_layers, settings
 from worker.bundle.pointers import FunctionRelease
 from worker.deploy.outlook import Standing
 from worker.deploy.own_functions import OwnFunction
-from worker.deploy.switch.versions import ChangedMeanwhile, is_of, same_settings
+from worker.deploy.switch.versions import ChangedMeanwhile, is_of, same_but_for_layers, same_settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,10 +115,15 @@ def _target(own: OwnFunction, live: Template, wanted: Template) -> _Target | Non
     known = settings(before, after, own.released.settings)
     if known is None:
         return None
-    found = [int(one.version) for one in own.versions if _equal(one, release, known)]
-    if not found and not (same_layers(before, after) and _only_settings_differ(own.latest, known)):
+    equal = [one for one in own.versions if _equal(one, release, known) and agrees(one.settings, wanted, own.name)]
+    if not equal and not (same_layers(before, after) and _only_settings_differ(own.latest, known)):
         return None
-    return _Target(own, release, after["Code"], known, str(max(found)) if found else None)
+    return _Target(own, release, after["Code"], known, _newest(equal))
+
+
+def _newest(versions: Iterable[Published]) -> str | None:
+    numbers = [int(one.version) for one in versions]
+    return str(max(numbers)) if numbers else None
 
 
 def _only_settings_differ(latest: State, known: Mapping[str, Any]) -> bool:
@@ -134,6 +140,5 @@ def _drifted(latest: State, released: Published | None) -> list[str]:
 
 
 def _equal(version: Published, release: FunctionRelease, known: Mapping[str, Any]) -> bool:
-    """Tell whether a version is of a release, and refers to what the stack has; of layers, the release says all."""
-    same = same_settings({**version.settings, "Layers": []}, {**known, "Layers": []})
-    return version.version.isdecimal() and is_of(version, release) and same
+    """Tell whether a version is of a release, and refers to what the stack has; of layers, the template says all."""
+    return version.version.isdecimal() and is_of(version, release) and same_but_for_layers(version.settings, known)

@@ -9,6 +9,7 @@ from auto_lambda.errors import AppError
 from auto_lambda.model import BuildLog
 from worker.deploy.context import DeployContext
 from worker.deploy.switch.app_stack import AppStack
+from worker.deploy.switch.earlier_versions import earlier_versions
 from worker.deploy.switch.release_command import ReleaseCommand
 from worker.deploy.switch.shifter import TrafficShifter
 from worker.deploy.switch.switchover import ExpandedStack, Switchover
@@ -76,7 +77,7 @@ class Rollout:
         context = DeployContext(log)
         bundle = replace(bundle, release_command=None)
         standing = self.stack.standing(bundle.app, log)
-        versions = self.switchover.known(bundle.template, standing.resources) if standing else None
+        versions = earlier_versions(standing, bundle.template) if standing else None
         if standing is None or versions is None:
             return self.lead(bundle, self.switchover.expand(bundle, context), context)
         found = self.switchover.found(standing, bundle.template)

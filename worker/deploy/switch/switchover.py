@@ -77,8 +77,8 @@ class Switchover:
         """
         app, wanted, log = bundle.app, bundle.template, context.log
         seen = context.outlook.standing if context.outlook else None
-        if seen and (made := self._made_past_stack(seen, wanted, log)):
-            return made
+        if seen and (made := self._made_past_stack(seen, wanted, log)) and made.differ(made.past_stack or {}):
+            return made  # where nobody has to be led anywhere, what was seen would not be compared with what is
         standing = self._stack.standing(app, log)
         template = expanded(standing.template if standing else None, wanted)
         if standing:
@@ -134,23 +134,6 @@ class Switchover:
         if found.past_stack is not None:  # CloudFormation compares templates, and may have seen nothing to do
             self._stack.undo_drift(result.stack, bundle.template, bundle.template, context.log)
         return result
-
-    def known(self, template: Template, resources: Mapping[str, str]) -> dict[str, str] | None:
-        """Return the versions that a release has published, by logical id; None unless all are there.
-
-        Args:
-            template: of the release.
-            resources: of its stack.
-        """
-        versions = {}
-        for name in pointers.functions(template):
-            release = pointers.release_of(template, name)
-            function = resources.get(name)
-            version = self._versions.find(function, release) if function and release else None
-            if version is None:
-                return None
-            versions[name] = version
-        return versions
 
     def found(self, standing: Standing, wanted: Template) -> ExpandedStack:
         """Return what a stack has of a release, all of whose functions it has."""

@@ -1,4 +1,4 @@
-"""Finds the version of a function that a release has, and publishes it if there is none."""
+"""Publishes the version of a function that a release has, if there is none, and compares versions."""
 
 from __future__ import annotations
 
@@ -23,10 +23,6 @@ class ReleaseVersions:
     def __init__(self, functions: Functions) -> None:
         self._functions = functions
 
-    def find(self, function: str, release: FunctionRelease) -> str | None:
-        """Return the newest version of a function that a release has published, None if there is none."""
-        return self._newest(function, release, None)
-
     def publish(self, function: str, release: FunctionRelease) -> str:
         """Return the version that is equal to what a function is now; publish it if there is none.
 
@@ -49,11 +45,11 @@ class ReleaseVersions:
             return False
         return latest.code_sha256 == published.code_sha256 and same_settings(latest.settings, published.settings)
 
-    def _newest(self, function: str, release: FunctionRelease, settings: Mapping[str, Any] | None) -> str | None:
+    def _newest(self, function: str, release: FunctionRelease, settings: Mapping[str, Any]) -> str | None:
         found = [
             int(it.version)
             for it in self._functions.versions.of_function(function)
-            if it.version.isdecimal() and is_of(it, release) and (settings is None or it.settings == settings)
+            if it.version.isdecimal() and is_of(it, release) and it.settings == settings
         ]
         return str(max(found)) if found else None
 
@@ -64,6 +60,11 @@ def same_settings(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     A stack that goes back to an earlier release makes its layer again, from the same zip.
     """
     return _comparable(one) == _comparable(other)
+
+
+def same_but_for_layers(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Tell whether two configurations are the same in all but their layers."""
+    return {**one, "Layers": []} == {**other, "Layers": []}
 
 
 def _comparable(settings: Mapping[str, Any]) -> dict[str, Any]:

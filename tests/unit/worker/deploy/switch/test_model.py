@@ -39,6 +39,8 @@ FAULTS = st.dictionaries(st.integers(1, 9), FAULT, max_size=4)
 DROPS = st.lists(st.tuples(st.sampled_from(KINDS), FAULTS), min_size=1, max_size=4)
 LOOKS = st.lists(st.sampled_from(["never", "now", "long ago"]), max_size=5)
 """When a worker has read what is there: for each drop, ``now`` without an entry."""
+HANDS = st.lists(st.sampled_from(["nothing", "change", "publish"]), max_size=5)
+"""What somebody does by hand after each drop."""
 
 
 @cache
@@ -140,19 +142,28 @@ class Worker:
             return
 
 
-def play(drops: list[tuple[str, dict[int, str]]], spoil: Spoil = lambda _: None, looks: Sequence[str] = ()) -> World:
+def play(
+    drops: list[tuple[str, dict[int, str]]],
+    spoil: Spoil = lambda _: None,
+    looks: Sequence[str] = (),
+    hands: Sequence[str] = (),
+) -> World:
     world = World()
     for release in (pointers.release_of(bundle(kind).template, "Api") for kind in ("bad", "bad queue")):
         assert release
         world.bad.add(release.code_sha256)
     worker = Worker(world, spoil)
-    for (name, faults), look in zip(drops, chain(looks, repeat("now"))):  # noqa: B905 - endless
+    for (name, faults), look, hand in zip(  # noqa: B905 - two of them are endless
+        drops, chain(looks, repeat("now")), chain(hands, repeat("nothing"))
+    ):
         world.faults = {world.changes + at: fault for at, fault in faults.items()}
         worker.drop(bundle(name), look)
         world.look()
         world.faults = {}
         if worker.live:
             assert serves(world, worker.live)
+        if hand != "nothing":
+            world.change_by_hand(publish=hand == "publish")
     worker.drop(bundle("black"))
     assert worker.live is bundle("black")
     assert serves(world, bundle("black"))
@@ -175,9 +186,25 @@ def serves(world: World, wanted: Bundle) -> bool:
 
 
 @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(DROPS, LOOKS)
-def test_users_get_only_what_has_answered(drops: list[tuple[str, dict[int, str]]], looks: list[str]) -> None:
-    play(drops, looks=looks)
+@given(DROPS, LOOKS, HANDS)
+def test_users_get_only_what_has_answered(
+    drops: list[tuple[str, dict[int, str]]], looks: list[str], hands: list[str]
+) -> None:
+    play(drops, looks=looks, hands=hands)
+
+
+@pytest.mark.parametrize("hand", ["change", "publish"])
+@pytest.mark.parametrize("fault", ["refuse", "roll back"])
+def test_no_release_goes_back_to_what_somebody_has_published_by_hand(hand: str, fault: str) -> None:
+    """Not where it has not answered, nor where the stack fails once users are led to it."""
+    play([("white", {}), ("bad", {})], hands=[hand])
+    play([("white", {}), ("black", {3: fault})], hands=[hand])
+    play([("white", {}), ("routes", {}), ("bad queue", {})], hands=[hand, hand])
+
+
+@pytest.mark.parametrize("hand", ["change", "publish"])
+def test_a_change_by_hand_is_undone_where_a_stack_did_not_get_back(hand: str) -> None:
+    play([("bad", {}), ("routes", {}), ("bad queue", {4: "roll back"})], hands=["nothing", "change", hand])
 
 
 def test_what_has_changed_since_it_was_looked_at_is_looked_at_again() -> None:

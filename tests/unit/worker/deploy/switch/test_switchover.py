@@ -91,3 +91,54 @@ def test_a_stack_that_something_is_missing_of_is_not_relied_on(world: World) -> 
     assert seen.live == before.template
     world.lambda_.delete_alias(FunctionName=first.function, Name="live")
     assert world.deployer.look(world.app, before.template_key).standing is None
+
+
+def test_users_never_get_what_somebody_has_published_by_hand(world: World) -> None:
+    before = world.make.bundle()
+    first = world.deploy(before)
+    world.lambda_.update_function_configuration(FunctionName=first.function, Handler="nowhere.handler")
+    assert world.lambda_.publish_version(FunctionName=first.function)["Version"] == "2"
+    with pytest.raises(AppError):
+        world.deploy(world.make.bundle(code=CRASH), before.template_key)
+    assert ask(first.url).startswith("white")
+    assert world.live(first.function) == "1"
+    latest = world.lambda_.get_function_configuration(FunctionName=first.function)
+    assert latest["Handler"] == "app.handler"
+
+
+@pytest.mark.parametrize("what", ["code", "settings", "deleted"])
+def test_what_was_changed_by_hand_before_anything_was_live_is_undone(world: World, what: str) -> None:
+    """CloudFormation compares templates: for it, there is nothing to do."""
+    with pytest.raises(AppError):
+        world.deploy(world.make.bundle(code=CRASH, health_path="/crash"))
+    resources = world.cloudformation.describe_stack_resources(StackName=world.app.stack)["StackResources"]
+    function = next(it["PhysicalResourceId"] for it in resources if it["LogicalResourceId"] == "Api")
+    change_by_hand(world, function, what)
+    with pytest.raises(AppError, match="out of ideas"):
+        world.deploy(world.make.bundle(code=CRASH, health_path="/crash"))
+    made = world.deploy(world.make.bundle())
+    assert ask(made.url).startswith("white")
+    live = world.lambda_.get_function_configuration(FunctionName=f"{made.function}:live")
+    assert (live["Timeout"], live["Handler"]) == (3, "app.handler")
+
+
+def change_by_hand(world: World, function: str, what: str) -> None:
+    match what:
+        case "code":
+            zipped = next(it.path for it in world.make.bundle().artifacts if it.key.endswith(".zip"))
+            world.lambda_.update_function_code(FunctionName=function, ZipFile=zipped.read_bytes())
+        case "settings":
+            world.lambda_.update_function_configuration(FunctionName=function, Timeout=77, Handler="by.hand")
+        case _:
+            world.lambda_.delete_function(FunctionName=function)
+
+
+def test_an_alias_that_was_moved_after_it_was_looked_at_is_moved_back(world: World) -> None:
+    before = world.make.bundle()
+    first = world.deploy(before)
+    world.deploy(world.make.bundle(code=HELLO + "#"), before.template_key)
+    world.deploy(before)
+    outlook = world.deployer.look(world.app, before.template_key)
+    world.lambda_.update_alias(FunctionName=first.function, Name="live", FunctionVersion="2")
+    assert world.deploy(before, before.template_key, outlook=outlook).version == "1"
+    assert world.live(first.function) == "1"
