@@ -9,6 +9,7 @@ from functools import partial
 
 from auto_lambda.aws.cloudformation import Stack
 from auto_lambda.aws.lambda_ import Alias, Functions, Published, State
+from auto_lambda.model import Template
 from worker.bundle import pointers
 from worker.bundle.pointers import ALIAS
 from worker.deploy.at_once import at_once, both
@@ -24,7 +25,7 @@ class OwnFunction:
     Attributes:
         name: its logical id.
         function: its name.
-        version: the number that the stack says is live.
+        version: the number that the stack says is live; empty if it says none.
         latest: what it is; None if it was deleted by hand.
         alias: what ``live`` points to; None if it was deleted by hand.
         versions: what was published, ``$LATEST`` included.
@@ -58,6 +59,23 @@ def own_functions(stack: Stack, resources: Mapping[str, str], functions: Functio
     said = sorted(_versions(stack, resources).items())
     named = [(name, resources[name], version) for name, version in said if name in resources and version.isdecimal()]
     found = at_once(partial(_look, stack, functions, *one) for one in named)
+    return tuple(one for one in found if one)
+
+
+def functions_not_live(
+    stack: Stack, template: Template, resources: Mapping[str, str], functions: Functions
+) -> tuple[OwnFunction, ...]:
+    """Return a stack's own functions of which it says no version yet: they are made, but nobody is led to them.
+
+    Args:
+        stack: as it is.
+        template: that it has.
+        resources: physical ids by logical ids.
+        functions: Lambda.
+    """
+    said = _versions(stack, resources)
+    names = [name for name in pointers.functions(template) if name in resources and name not in said]
+    found = at_once(partial(_look, stack, functions, name, resources[name], "") for name in names)
     return tuple(one for one in found if one)
 
 

@@ -63,11 +63,18 @@ class AppStack:
             if stack is None:
                 return None
             found = self._read(stack)
-            if what := missing(found.functions):
+            if what := missing(found.functions) or self._missing_before_the_first(found):
                 log(f"{what} was deleted by hand: {app.stack} is deleted and created again; its URL may change")
                 self._stacks.delete(stack.id, log)
                 return None
         return found
+
+    def _missing_before_the_first(self, found: Standing) -> str | None:
+        """Name what was deleted by hand of a stack that leads nobody anywhere yet; None if nothing was."""
+        if found.functions:
+            return None
+        made = self._drift.look_at_the_rest(found.stack, found.template, found.resources)
+        return next((f"the function {it.function}" for it in made if it.latest is None), None)
 
     def _read(self, stack: Stack) -> Standing:
         template, resources = both(

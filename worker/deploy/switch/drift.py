@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from auto_lambda.aws.cloudformation import Stack, Stacks
 from auto_lambda.aws.lambda_ import Functions, Published, State
 from auto_lambda.model import BuildLog, Template
 from worker.bundle import pointers
+from worker.bundle.literals import differing
 from worker.bundle.pointers import ALIAS
-from worker.deploy.own_functions import OwnFunction, own_functions
+from worker.deploy.own_functions import OwnFunction, functions_not_live, own_functions
 from worker.deploy.switch.versions import is_of, same_settings
 
 
@@ -44,11 +46,18 @@ class Drift:
         """Return a stack's own functions as they are; see `own_functions`."""
         return own_functions(stack, resources, self._functions)
 
+    def look_at_the_rest(
+        self, stack: Stack, template: Template, resources: Mapping[str, str]
+    ) -> tuple[OwnFunction, ...]:
+        """Return a stack's other functions, of which none is live yet; see `functions_not_live`."""
+        return functions_not_live(stack, template, resources, self._functions)
+
     def undo(self, stack: Stack, template: Template, wanted: Template, log: BuildLog) -> None:
         """Undo changes to ``$LATEST`` before an update, since the next version is published from it.
 
-        Changed code is replaced by that of the release that is deployed next; changed settings by the released ones. A
-        function that is of another release than its version, since an update got no further, has nothing to compare.
+        Changed code is replaced by that of the release that is deployed next; changed settings by the released ones.
+        Where no version is live yet, or one of another release, since an update got no further, there is only the
+        stack's template to compare with, as far as it says literally what a function is.
 
         Args:
             stack: as it is.
@@ -56,12 +65,17 @@ class Drift:
             wanted: the release that is deployed next.
             log: takes what was changed.
         """
-        for it in self._anew(stack):
-            if it.name not in wanted["Resources"]:
-                continue
+        resources = self._stacks.resources(stack.id)
+        for it in (*self.look(stack, resources), *self.look_at_the_rest(stack, template, resources)):
             deployed, latest, released = pointers.release_of(template, it.name), it.latest, it.released
-            if deployed and latest and released and is_of(released, deployed):
+            if it.name not in wanted["Resources"] or deployed is None or latest is None:
+                continue
+            if released and is_of(released, deployed):
                 self._undo(it, latest, released, wanted, log)
+                continue
+            if latest.code_sha256 != deployed.code_sha256:
+                self._replace_code(it, wanted, log)
+            self._set_back(it, differing(latest.settings, template, it.name), log)
 
     def settle(self, stack: Stack, template: Template, log: BuildLog) -> None:
         """Bring ``$LATEST`` in line with what is live where it is of another release than the stack says.
@@ -83,14 +97,20 @@ class Drift:
 
     def _undo(self, it: OwnFunction, latest: State, released: Published, wanted: Template, log: BuildLog) -> None:
         if latest.code_sha256 != released.code_sha256:
-            log(f"the code of {it.name} is not the released one; it is replaced")
-            code = wanted["Resources"][it.name]["Properties"]["Code"]
-            self._functions.set_code(it.function, code["S3Bucket"], code["S3Key"])
+            self._replace_code(it, wanted, log)
         changed = {
             name: value
             for name, value in released.settings.items()
             if not same_settings({name: latest.settings.get(name)}, {name: value})
         }
+        self._set_back(it, changed, log)
+
+    def _replace_code(self, it: OwnFunction, wanted: Template, log: BuildLog) -> None:
+        log(f"the code of {it.name} is not the released one; it is replaced")
+        code = wanted["Resources"][it.name]["Properties"]["Code"]
+        self._functions.set_code(it.function, code["S3Bucket"], code["S3Key"])
+
+    def _set_back(self, it: OwnFunction, changed: Mapping[str, Any], log: BuildLog) -> None:
         if changed:
             log(f"settings of {it.name} are not the released ones: {', '.join(changed)}; they are set back")
             self._functions.set_settings(it.function, changed)
