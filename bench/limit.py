@@ -4,7 +4,7 @@ The bound is measured in the same run: `uv pip install --target` with an empty c
 compiling them cannot be left out), and the app's first request on the embedded AWS.
 
 cold: nothing is cached. seen: another app has had the same dependencies. code: one line of the app has changed.
-added: the dependencies of an app that was seen, and one more.
+added: the dependencies of an app that was seen, and one more. Each is dropped on a worker that is idle.
 
 A burst is 20 drops of 10 apps at once, with one worker that has two slots. What its slots did is read afterwards,
 from the ledger and the worker's log: an attempt has a slot from before its claim until its message is deleted. The
@@ -52,6 +52,7 @@ GOALS = {
 RIVALS = ("chalice package", "zappa package, uv venv", "aws-lambda-builders")
 HEAD = ("set", "kind", "bound", "before", "now", "now / bound", "goal", "best rival's package", "peak MB")
 _BURST_APPS, _BURST_DROPS, _SLOTS = 10, 20, 2
+_SETTLED = 5.0  # seconds after which a worker has started: its spare builders stand by, pip's configuration is read
 
 
 @dataclass(frozen=True)
@@ -114,6 +115,7 @@ def ours(dependencies: Dependencies) -> Iterator[Ours]:
         write_app(more, replace(dependencies, requirements=(*dependencies.requirements, ADDED)), dependencies.framework)
         worker = stack.children[0].pid
         assert worker is not None
+        time.sleep(_SETTLED)
         for kind, name in zip(KINDS, ("first", "second", "first", "third"), strict=True):
             if kind == "code":
                 change(tree)
@@ -192,7 +194,7 @@ def _burst(attempts: Sequence[Attempt], ends: Mapping[str, datetime], began: dat
 def idle() -> dict[str, float]:
     """Return the resident memory, in MB, of an idle worker and of each of its spare builders."""
     with fresh_stack() as stack:
-        time.sleep(5)
+        time.sleep(_SETTLED)
         worker = stack.children[0].pid
         assert worker is not None
         return {"worker": memory(worker), **{f"spare {pid}": memory(pid) for pid in _builders_below(worker)}}
