@@ -71,6 +71,8 @@ def test_what_runs_is_invoked_commanded_and_read(stack: Stack, receipt: dict[str
     assert (answer["error"], answer["payload"]["statusCode"]) == (None, 200)
     done = stack.cli("run", "asked", "--call", "--", "app.tidy")
     assert (done.returncode, json.loads(done.stdout)) == (0, {"tidied": True}), done.stderr
+    done = stack.cli("run", "asked", "--python", "--", "print(6 * 7)")
+    assert (done.returncode, "42" in done.stderr.splitlines()) == (0, True), done.stderr
 
     def logged() -> str | None:
         lines = stack.cli("logs", "asked", "--runtime", "--filter", "tidied").stdout

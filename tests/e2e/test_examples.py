@@ -96,6 +96,13 @@ def test_guestbook_asks_for_what_is_missing(stack: Stack, url: str) -> None:
     assert "This field is required" in answer.text
 
 
+def test_guestbook_runs_commands_of_manage_py(stack: Stack, url: str) -> None:
+    assert url
+    done = stack.cli("run", "guestbook", "--", "showmigrations")
+    assert done.returncode == 0, done.stderr
+    assert "[X] 0001_initial" in done.stderr
+
+
 @pytest.mark.parametrize("example", ["quotes", "thumbnails", "guestbook", "statistics", "events"])
 def test_what_was_deployed_is_sound_cloudformation(stack: Stack, drops: dict[str, Drop], example: str) -> None:
     stack.live(drops[example])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -81,6 +82,7 @@ def test_following_the_log_of_a_drop_that_no_worker_has_waits_for_it(stack: Stac
             assert "its log follows" in printed(process, "waits for a worker")
             assert re.search(r"queued +dev +queued", stack.cli("status").stdout)
             assert "no worker has received it yet" in stack.cli("status", "queued").stdout
+            assert json.loads(stack.cli("reconcile", "--dry-run", "--json").stdout) == [second.key]
             before = stack.cli("logs", "queued")
             assert (before.returncode, "the log of the drop before" in before.stderr) == (0, True)
         log, _ = process.communicate(timeout=150)
@@ -88,6 +90,23 @@ def test_following_the_log_of_a_drop_that_no_worker_has_waits_for_it(stack: Stac
     assert stack.live(second)["status"] == "live"
     assert log == stack.log(second)
     assert log != before.stdout
+
+
+def test_a_message_that_was_put_aside_is_shown_and_sent_back(stack: Stack) -> None:
+    drop = stack.drop("dev/aside", make_zip(saying("one")))
+    stack.live(drop)
+    item = {"bucket": {"name": stack.bucket}, "object": {"key": drop.key, "versionId": drop.version, "size": 3}}
+    stack.sqs.send_message(
+        QueueUrl=stack.ready["dead_letters"],
+        MessageBody=json.dumps({"Records": [{"eventName": "ObjectCreated:Put", "s3": item}]}),
+        MessageAttributes={"code": {"DataType": "String", "StringValue": "ends-workers"}},
+    )
+    for options, sent in (("--dry-run",), 0), ((), 1):
+        done = stack.cli("redrive", "--app", "aside", *options)
+        assert done.returncode == 0
+        assert "dev/aside: ends-workers" in done.stdout
+        assert f"1 message in the dead-letter queue, {sent} sent back" in done.stdout + done.stderr
+    assert "0 messages in the dead-letter queue" in (again := stack.cli("redrive")).stdout + again.stderr
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed: make browser")
