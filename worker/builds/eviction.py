@@ -77,7 +77,10 @@ class Evictor:
             with exclusive(entry.path.with_suffix(".making")):
                 if _used(entry.path) != entry.used:
                     continue  # a build has been given it meanwhile
-                remove_tree(entry.path)
+                gone = entry.path.with_suffix(".new")  # a part of it would pass for the whole, if we died meanwhile
+                remove_tree(gone)
+                entry.path.rename(gone)
+                remove_tree(gone)
             over -= entry.size
 
     def _entries(self) -> Iterator[_Entry]:

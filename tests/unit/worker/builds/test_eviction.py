@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from auto_lambda.tools import exclusive
+from worker.builds import eviction
 from worker.builds.eviction import FREE_BYTES, Evictor
 
 DAY = 86_400.0
@@ -39,6 +40,17 @@ def test_what_was_used_longest_ago_goes_first_of_whatever_kind(tmp_path: Path) -
     expansion = entry(tmp_path / "actions" / "expand" / "oldest", NOW, 1)
     evict(tmp_path, 1500)
     assert [path.exists() for path in (resolution, expansion, old, middle, new)] == [False, False, False, False, True]
+
+
+def test_no_part_of_a_result_is_left_under_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever dies while he removes a layer, or makes another one of it meanwhile, finds all of it or nothing."""
+    layer = entry(tmp_path / "actions" / "layer" / "a", 9 * DAY)
+    removed: list[Path] = []
+    monkeypatch.setattr(eviction, "remove_tree", removed.append)
+    evict(tmp_path, 1)
+    assert not layer.exists()
+    assert removed[-1] == layer.with_suffix(".new")
+    assert (removed[-1] / "data").exists()
 
 
 def test_a_disk_that_is_nearly_full_takes_from_the_cache_what_it_lacks(tmp_path: Path) -> None:
