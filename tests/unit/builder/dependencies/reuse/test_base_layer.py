@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -87,6 +87,16 @@ def test_it_has_the_same_bytes_and_only_what_is_new_is_installed(tmp_path: Path,
     assert is_like_new(tmp_path, into, wanted)
     names = {path.relative_to(into).as_posix() for path in (into / "tree").rglob("*")}
     assert ("tree/python/six.py" in names) == ("six" not in on), "the tree has only what is new"
+
+
+def test_for_a_python_whose_bytecode_depends_on_what_is_compiled_before_all_is_made_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.modules[__name__], "TARGET", replace(TARGET, python="3.10"))
+    uv = FakeUv()
+    _, on_base = made(tmp_path, lock("six", "zope"), lock("six"), uv)
+    assert not on_base
+    assert uv.installed == ["six", "zope"]
 
 
 @pytest.mark.parametrize("name", ["clash", "under"])
