@@ -127,7 +127,7 @@ def test_an_app_is_dropped_broken_understood_and_taken_back(stack: Stack, tab: T
     first = page.locator(".live code").get_attribute("title")
 
     drop_again(page, folder(tmp_path / "broken", files("two", before="import time\ntime.sleep(5)\nimport flaskk\n")))
-    expect(page.locator("[aria-current=step]")).to_be_visible(timeout=LIVE)
+    expect(page.locator("[aria-current=step]")).to_contain_text("compile", timeout=LIVE)
     tab.picture("building")
     expect(page.locator(".failure")).to_contain_text("No module named 'flaskk'", timeout=LIVE)
     expect(page.get_by_text("What to do", exact=True)).to_be_visible()

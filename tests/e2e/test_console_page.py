@@ -114,12 +114,21 @@ def test_on_a_phone_the_header_and_the_tabs_take_one_line_each(opened: Opened) -
         assert max(box["y"] for box in boxes) < min(box["y"] + box["height"] for box in boxes), line
 
 
-def test_what_is_wrong_is_in_the_list_where_the_first_line_only_announces_it(opened: Opened) -> None:
+@pytest.mark.parametrize(
+    ("message", "said"),
+    [
+        ("chalice cannot compile it:\n  there is no `app`\n  more", "chalice cannot compile it: there is no `app`"),
+        ("it fails:\nTraceback (most recent call last):\n  File\nKeyError: 'x'\n", "it fails: KeyError: 'x'"),
+        ("no version of `flaskk`\nwas found", "no version of `flaskk`"),
+        ("so it ends:", "so it ends:"),
+    ],
+)
+def test_what_is_wrong_is_in_the_list_where_the_first_line_only_announces_it(
+    opened: Opened, message: str, said: str
+) -> None:
     answers = Answers()
-    error = told.error("chalice cannot compile the app:\n  app.py defines no name `app`\n  more")
-    answers.set("apps", told.apps(told.row("shop", error=error, status="failed")))
+    answers.set("apps", told.apps(told.row("shop", error=told.error(message), status="failed")))
     page = opened(answers).open()
-    said = "chalice cannot compile the app: app.py defines no name `app`"
     expect(page.locator(".row-error")).to_have_text(said)
 
 

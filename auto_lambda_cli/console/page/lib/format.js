@@ -43,10 +43,11 @@ export const capitalized = (word) => word.charAt(0).toUpperCase() + word.slice(1
 // "arn:aws:sts::1:assumed-role/Developer/jo from 10.0.0.1" is "jo" to people.
 export const person = (by) => (by ? by.split(" from ")[0].split(/[/:]/).pop() : null);
 
-// The first line of a message says it; if that only announces what is wrong, the next one does.
+// The first line of a message says it; if that only announces what is wrong, the next one does, of a traceback the last.
 export function firstWords(message) {
-  const lines = message.split("\n").map((line) => line.trim()).filter(Boolean);
-  return lines[0]?.endsWith(":") ? lines.slice(0, 2).join(" ") : (lines[0] ?? "");
+  const [first = "", ...rest] = message.split("\n").map((line) => line.trim()).filter(Boolean);
+  const said = rest[0]?.startsWith("Traceback ") ? rest[rest.length - 1] : rest[0];
+  return first.endsWith(":") && said ? `${first} ${said}` : first;
 }
 
 // The nearest name that a zip or folder can be deployed under.
