@@ -7,10 +7,13 @@ Any other exception is ours: the message returns to the queue and is retried.
 from __future__ import annotations
 
 import json
+import textwrap
 from collections.abc import Sequence
 from enum import StrEnum
 
 _LONGEST = 20_000  # characters of a message in the journal, whose items are limited in size
+_BRIEF = 300
+_TRACEBACK = "Traceback (most recent call last):"
 
 
 class Code(StrEnum):
@@ -97,6 +100,16 @@ def first_lines(lines: Sequence[str], most: int) -> list[str]:
     """Return the first lines of many; if there are more than ``most``, a last one says how many."""
     beside = len(lines) - most
     return [*lines[:most], *([f"and {beside} more"] if beside > 0 else [])]
+
+
+def brief(message: str) -> str:
+    """Reduce a message to a few words in one line: a traceback to what was raised in the end."""
+    before, traceback, last = message.partition(_TRACEBACK)
+    if traceback:
+        lines = last.rpartition(_TRACEBACK)[2].splitlines()
+        raised = next((number for number, line in enumerate(lines) if line[:1].strip()), 0)
+        message = "\n".join((before, *lines[raised:]))
+    return textwrap.shorten(message, _BRIEF, placeholder=" ...")
 
 
 class AppError(Exception):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import textwrap
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from auto_lambda import drops, keys
+from auto_lambda.errors import brief
 from auto_lambda.receipts import Receipt
-from auto_lambda.redact import one_line
+from auto_lambda.redact import one_line, printable
 from auto_lambda_cli.exits import Exit, counted, leave, plain_errors, say, tell
 from auto_lambda_cli.progress.view import COLOURS, WIDEST, words
 from auto_lambda_cli.target import choose
@@ -85,10 +85,6 @@ def _what(receipt: Receipt) -> str:
     live = receipt.live or (receipt if receipt.serving is None else None)
     where = one_line((live.url or live.function or "") if live else "")
     if error := receipt.error:
-        why = textwrap.shorten(one_line(f"{error.code}: {error.message}"), _LONGEST, placeholder=" ...")
+        why = one_line(f"{error.code}: {brief(printable(error.message))}")
         return f"{why} (still live: {where})" if where else why
     return where
-
-
-_LONGEST = 300
-"""Characters of a message; a message may go on after a colon and a line break, so the first line is not enough."""

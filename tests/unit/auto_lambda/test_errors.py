@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auto_lambda.errors import AppError, Code
+from auto_lambda.errors import AppError, Code, brief
 
 
 @given(st.sampled_from(Code), st.text(max_size=300), st.text(max_size=300), st.text(max_size=300))
@@ -31,3 +31,27 @@ def test_a_text_of_another_age_is_none(text: str) -> None:
 def test_every_code_has_a_section_in_the_reference_and_no_other() -> None:
     page = (Path(__file__).parents[3] / "docs" / "reference" / "errors.md").read_text("utf-8")
     assert sorted(re.findall(r"^### `([a-z0-9-]+)`$", page, re.MULTILINE)) == sorted(Code)
+
+
+RAISED = 'Traceback (most recent call last):\n  File "app.py", line 3, in <module>\n    DB = {}["DB"]\nKeyError: \'DB\''
+
+
+@pytest.mark.parametrize(
+    ("message", "words"),
+    [
+        ("app.py cannot be imported:\n  No module named 'x'", "app.py cannot be imported: No module named 'x'"),
+        (f"app.py cannot be imported:\n{RAISED}", "app.py cannot be imported: KeyError: 'DB'"),
+        (f"500:\n{RAISED}\n\nDuring that:\n\n{RAISED.replace('KeyError', 'ValueError')}", "500: ValueError: 'DB'"),
+        ("Traceback (most recent call last):", ""),
+        (f"{RAISED}\nfield required", "KeyError: 'DB' field required"),
+    ],
+)
+def test_a_message_is_told_in_brief_to_its_point(message: str, words: str) -> None:
+    assert brief(message) == words
+
+
+def test_a_traceback_of_any_depth_leaves_room_for_what_was_raised() -> None:
+    frames = '  File "app.py", line 3, in work\n    work()\n' * 100
+    told = brief(f"GET / was answered 500:\nTraceback (most recent call last):\n{frames}TypeError: no app")
+    assert told == "GET / was answered 500: TypeError: no app"
+    assert len(brief("many words " * 100)) <= 300

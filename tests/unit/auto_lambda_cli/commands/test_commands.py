@@ -167,6 +167,14 @@ def test_status_shows_a_message_to_its_point_and_a_url_in_one_piece(s3: Any, mon
     assert shop.endswith(url)
 
 
+def test_status_shows_what_was_raised_however_long_its_traceback_is(s3: Any) -> None:
+    frames = '  File "app.py", line 3, in work\n    work()\n' * 100
+    message = f"GET / was answered 500:\nTraceback (most recent call last):\n{frames}TypeError: no app"
+    fields = {**RECEIPT, "status": "failed", "error": {"code": "unhealthy", "message": message, "hint": ""}}
+    s3.put_object(Bucket=BUCKET, Key="apps/dev/shop.receipt.json", Body=json.dumps(fields).encode())
+    assert "unhealthy: GET / was answered 500: TypeError: no app" in run("status").stdout
+
+
 def test_status_tells_an_undeployed_app_from_a_superseded_zip(s3: Any) -> None:
     fields = {**RECEIPT, "status": "superseded", "serving": None}
     s3.put_object(Bucket=BUCKET, Key="apps/dev/shop.zip", Body=b"zip")
