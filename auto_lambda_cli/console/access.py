@@ -105,7 +105,8 @@ def judge(method: str, path: str, headers: Mapping[str, str], address: ConsoleAd
     site = headers.get("sec-fetch-site", "same-origin")
     if method in _READS:
         opened = headers.get("sec-fetch-mode") == "navigate" and headers.get("sec-fetch-dest") == "document"
-        if site in {"same-origin", "none"} or opened:
+        own = site in {"same-origin", "none"} and headers.get("origin", "") in {"", *address.origins}
+        if own or opened:
             return None
         return ForeignRequest(403, "foreign", "only the console's own page may read this")
     if headers.get("origin") not in address.origins or site != "same-origin" or headers.get(OWN_HEADER) != OWN_VALUE:

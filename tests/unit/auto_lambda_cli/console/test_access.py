@@ -48,6 +48,14 @@ def test_another_page_may_not_read(site: str) -> None:
     assert refusal.status == 403
 
 
+@pytest.mark.parametrize("origin", ["http://evil.example", "null", "http://127.0.0.1:4712", "https://127.0.0.1:4711"])
+def test_a_page_of_another_origin_may_not_read(origin: str) -> None:
+    refusal = judge("GET", PATH, {**READ, "origin": origin}, ADDRESS)
+    assert refusal
+    assert refusal.status == 403
+    assert judge("GET", PATH, {**READ, "origin": "http://127.0.0.1:4711"}, ADDRESS) is None
+
+
 def test_a_link_elsewhere_may_open_the_page() -> None:
     opened = {"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate", "sec-fetch-dest": "document"}
     assert judge("GET", "/secret-token/", {**READ, **opened}, ADDRESS) is None
