@@ -101,6 +101,10 @@ class _Guarded:
             yield
 
 
+class AccessChanged(Exception):
+    """What an app may reach has changed since its release was made. Passes: the next attempt makes it by what holds."""
+
+
 class _Reads:
     """What is asked of AWS while something else is done.
 
@@ -116,7 +120,9 @@ class _Reads:
         app = task.upload.app
         self._read_revision = partial(steps.revision, app)
         self._look = partial(steps.deployer.look, app, task.previous)
-        self.access = Ahead(partial(steps.access, app))
+        self._read_access = partial(steps.access, app)
+        self._access_read = time.monotonic()
+        self.access = Ahead(self._read_access)
         self._revision = Ahead(self._read_revision)
         self._outlook: Ahead[Outlook] | None = None
         self._began = 0.0
@@ -129,6 +135,17 @@ class _Reads:
         self._revision, self._outlook = Ahead(self._read_revision), Ahead(self._look)
         self._revision.begin()
         self._outlook.begin()
+
+    def lasting_access(self) -> AppAccess:
+        """Return what the app may reach, which has to be what it was when its release was made.
+
+        Raises:
+            AccessChanged: it is not.
+        """
+        access = self.access.result()
+        if time.monotonic() - self._access_read >= _JUST_NOW and self._read_access() != access:
+            raise AccessChanged("the grants of the app have changed while it was built")
+        return access
 
     def revision(self) -> str | None:
         """Return the revision of the app's configuration."""
@@ -235,7 +252,7 @@ class Pipeline:
                 note_shift=lambda shift: self._note_shift(task, bundle, shift),
             )
             with guarded.step("deploy"):
-                context, access = replace(context, outlook=reads.outlook()), reads.access.result()
+                context, access = replace(context, outlook=reads.outlook()), reads.lasting_access()
                 deployed = self._steps.deployer.deploy(bundle, access, task.previous, context, known_failure)
         if not isinstance(deployed, Failed):
             report.priced(standing_costs(bundle.template, bundle.architecture))

@@ -288,6 +288,22 @@ def test_a_stage_that_wants_gradual_traffic_refuses_a_zip_without_it_and_no_roll
     assert isinstance(run(fakes, room, report, ROLLED_BACK, rollback=EARLIER), Live), "built anew, and live at once"
 
 
+@pytest.mark.parametrize("revoked", [True, False])
+def test_a_grant_that_is_revoked_while_an_app_is_built_is_not_used(
+    report: Report, room: object, monkeypatch: pytest.MonkeyPatch, revoked: bool
+) -> None:
+    class Revoking(Fakes):
+        def assemble(self, access: AppAccess, built: BuiltApp, work: Path, revision: str | None) -> Bundle:
+            self.grants = Grants() if revoked else self.grants
+            return super().assemble(access, built, work, revision)
+
+    monkeypatch.setattr("worker.pipeline._JUST_NOW", 0.0)
+    fakes = Revoking(grants=Grants(tables=("orders",)))
+    outcome = run(fakes, room, report)
+    assert isinstance(outcome, Delayed if revoked else Live)
+    assert ("deploy over None" in fakes.calls) == (not revoked)
+
+
 PROMOTED = replace(UPLOAD, version="v4", promotion=Promotion(App("qa", "shop"), "v1"))
 
 
