@@ -132,6 +132,17 @@ def test_what_is_wrong_is_in_the_list_where_the_first_line_only_announces_it(
     expect(page.locator(".row-error")).to_have_text(said)
 
 
+def test_a_release_that_was_deployed_again_names_the_one_that_it_is(opened: Opened) -> None:
+    answers = Answers()
+    releases = told.releases()
+    listed = releases["parts"]["releases"]["value"]["listed"]
+    listed[0]["rollback"] = listed[2]["id"]
+    answers.set("apps/dev/shop/releases", releases)
+    page = opened(answers).open(PLACES["releases"])
+    expect(page.locator(".release").first).to_contain_text("the same as 21b2c3d4, deployed")
+    expect(page.locator(".release").last).to_contain_text("dropped")
+
+
 def test_nothing_from_an_app_becomes_markup(opened: Opened) -> None:
     answers = Answers()
     answers.set("apps", told.apps(told.row(HTML, app=None, key=HTML, error=told.error(HTML), by=HTML, framework=HTML)))

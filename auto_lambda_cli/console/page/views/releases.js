@@ -1,6 +1,6 @@
 // The releases of an app: what was live, and what can be again.
 import { appPath, post } from "../lib/api.js";
-import { bytes, capitalized, fieldPattern, person } from "../lib/format.js";
+import { bytes, capitalized, fieldPattern, person, short } from "../lib/format.js";
 import { useLoaded } from "../lib/loaded.js";
 import { expectDrop } from "../lib/pending.js";
 import { go, linkTo } from "../lib/router.js";
@@ -50,7 +50,7 @@ const told = ({ outcome, live_since: since }) => (since && outcome !== "failed" 
 
 function facts({ dropped, by, rollback, framework, python, size, function_version: version }) {
   const what = [framework, python && `Python ${python}`, bytes(size), version && `version ${version}`].filter(Boolean).join(", ");
-  return html`${rollback ? "rolled back" : "dropped"} <${Time} at=${dropped} />${by && ` by ${person(by)}`}${what && ` · ${what}`}`;
+  return html`${rollback ? `the same as ${short(rollback)}, deployed` : "dropped"} <${Time} at=${dropped} />${by && ` by ${person(by)}`}${what && ` · ${what}`}`;
 }
 
 function RollBack({ app, release, close }) {
