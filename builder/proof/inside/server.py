@@ -132,7 +132,7 @@ class RuntimeApiHandler(BaseHTTPRequestHandler):
         """Log nothing."""
 
 
-class Start:
+class FunctionRun:
     """One start of a function, of which its process needs less to begin than what it will be sent."""
 
     def __init__(self, handler: str, environment: dict[str, str], request: dict[str, Any]) -> None:
@@ -294,14 +294,14 @@ def wait_for(told: Path) -> list[dict[str, Any]]:
     return found
 
 
-def is_of(early: Start, one: dict[str, Any]) -> bool:
+def is_of(early: FunctionRun, one: dict[str, Any]) -> bool:
     """Tell whether a start was foreseen."""
     return (early.handler, early.environment) == (one["handler"], one["environment"]) and not early.dropped
 
 
 def start(one: dict[str, Any], request: dict[str, Any]) -> dict[str, Any]:
     """Start one function, send it its events, end it."""
-    started = Start(one["handler"], one["environment"], request)
+    started = FunctionRun(one["handler"], one["environment"], request)
     started.tell(one)
     return started.run()
 
@@ -309,7 +309,7 @@ def start(one: dict[str, Any], request: dict[str, Any]) -> dict[str, Any]:
 def start_all(request: dict[str, Any]) -> list[dict[str, Any]]:
     """Start all functions, a few at a time; one of them before it is known what else there is, if it was foreseen."""
     foreseen = request.get("foreseen")
-    early = Start(foreseen["handler"], foreseen["environment"], request) if foreseen else None
+    early = FunctionRun(foreseen["handler"], foreseen["environment"], request) if foreseen else None
     with ThreadPoolExecutor(PARALLEL_STARTS) as pool:
         running = pool.submit(early.run) if early else None
         starts = request["starts"] if "starts" in request else wait_for(Path(request["told"]))

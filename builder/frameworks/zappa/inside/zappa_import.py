@@ -19,7 +19,7 @@ LATER = {
 """The libraries, with what zappa takes from each when it is imported."""
 
 
-class Later(ModuleType):
+class ImportedLater(ModuleType):
     """Stands for a module, for zappa alone, until something of it is asked for."""
 
     def promise(self, names: tuple[str, ...]) -> None:
@@ -49,7 +49,7 @@ def import_zappa(*, hooks: bool) -> Any:
         hooks: whether code of the app's own will run in this process, and may ask for anything in any way.
     """
     names = [] if hooks else [name for name in LATER if importlib.util.find_spec(name)]
-    later = {name: Later(name) for name in names}
+    later = {name: ImportedLater(name) for name in names}
     for name, module in later.items():
         sys.modules[name] = module
         parent, _, child = name.rpartition(".")
