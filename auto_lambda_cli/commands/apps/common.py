@@ -17,6 +17,7 @@ from auto_lambda_cli.commands.apps.completion import app_names, stages
 from auto_lambda_cli.exits import Exit, leave
 from auto_lambda_cli.queries.apps import names
 from auto_lambda_cli.queries.services import Services
+from auto_lambda_cli.queries.state import state
 from auto_lambda_cli.target import Target, app_named, choose
 
 Name = Annotated[
@@ -35,6 +36,11 @@ class ChosenApp:
     app: App
     target: Target
     services: Services
+
+    def require(self) -> None:
+        """End the command as `missing` does if there is no such app; called where nothing was found."""
+        if not state(self.services, self.app).exists:
+            raise self.missing()
 
     def missing(self) -> typer.Exit:
         """Print that there is no such app, with the nearest name, and return the exception to raise."""

@@ -57,6 +57,7 @@ def invoke(
         try:
             found = function_alias(about.services, about.app, function)
         except NoSuchFunction as error:
+            about.require()
             raise leave(Exit.FAILED, str(error)) from None
         tell(f"{found.name} of {about.app}, {about.target}")
         answer = run(about.services, found, sent)

@@ -54,6 +54,7 @@ def _print(
     if known:
         tell(f"nothing since {since}; further back: --since 1d")
         return Exit.OK
+    about.require()
     tell(f"{about.app} has logged nothing yet, or has no such function: there is no log group of its")
     return Exit.FAILED
 

@@ -87,10 +87,10 @@ def test_a_part_that_is_not_allowed_is_told_and_the_rest_is_shown(
     assert "history: AUTO_LAMBDA_TABLE is not set" in done.stdout
 
 
-@pytest.mark.parametrize("command", ["status", "releases", "url", "open"])
+@pytest.mark.parametrize("command", ["status", "releases", "url", "open", "invoke", "logs --runtime"])
 def test_no_such_app_exits_1_with_the_nearest_name(pipeline: SeenPipeline, command: str) -> None:
     pipeline.drop()
-    done = run(command, "shoop")
+    done = run(*command.split(), "shoop")
     assert (done.exit_code, done.stdout) == (1, "")
     assert f"there is no app dev/shoop in bucket {BUCKET}" in done.stderr
     assert "is it shop?" in done.stderr
@@ -277,6 +277,7 @@ def test_the_runtime_log_as_lines_of_json(logged: None) -> None:
 
 
 def test_nothing_was_logged(pipeline: SeenPipeline) -> None:
+    pipeline.drop()
     done = run("logs", "shop", "--runtime")
     assert (done.exit_code, done.stdout) == (1, "")
     assert "has logged nothing yet" in done.stderr
