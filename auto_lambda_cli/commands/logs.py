@@ -11,12 +11,11 @@ import typer
 
 from auto_lambda import drops, keys
 from auto_lambda.aws.s3 import Head, ObjectStore
-from auto_lambda_cli.commands.apps.common import Name, Stage
+from auto_lambda_cli.commands.apps.common import Name, Stage, asked
 from auto_lambda_cli.exits import Exit, leave, plain_errors, say, tell
 from auto_lambda_cli.options import Bucket, Local
 from auto_lambda_cli.outcome import words
 from auto_lambda_cli.queries.log_tail import LogTail
-from auto_lambda_cli.target import app_named, choose
 
 
 def logs(
@@ -67,11 +66,13 @@ def logs(
 
 def log_of_deployment(name: str, stage: str, *, follow: bool, local: bool, bucket: str | None) -> int:
     """Print the log, with ``follow`` also what is added to it, and return the exit code."""
-    app = app_named(name, stage)
-    target = choose(local=local, bucket=bucket)
+    about = asked(name, stage, local=local, bucket=bucket)
     try:
         with plain_errors():
-            return print_log(target.store(), target.bucket, app, follow=follow)
+            code = print_log(about.services.store, about.target.bucket, about.app, follow=follow)
+            if code == Exit.FAILED:
+                about.require()
+            return code
     except KeyboardInterrupt:
         return Exit.INTERRUPTED
 

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import time
 
 from auto_lambda import drops, keys
 from auto_lambda.aws.s3 import ObjectMissing
 from auto_lambda.receipts import Receipt
+from auto_lambda_cli.commands.apps.common import asked
 from auto_lambda_cli.exits import Exit, leave, plain_errors, tell
 from auto_lambda_cli.outcome import Following, ended, words
 from auto_lambda_cli.queries.releases import NoSuchRelease
 from auto_lambda_cli.queries.rollback import RollbackUnclear, named, predecessor, release_named
-from auto_lambda_cli.queries.services import Services
-from auto_lambda_cli.target import app_named, choose
 
 
 def rollback(
@@ -27,13 +25,13 @@ def rollback(
     bucket: str | None,
 ) -> int:
     """Roll an app back and return the exit code."""
-    app = app_named(name, stage)
-    target = choose(local=local, bucket=bucket)
+    about = asked(name, stage, local=local, bucket=bucket)
+    app, target, services, store = about.app, about.target, about.services, about.services.store
     began = time.monotonic()
     with plain_errors():
-        services = Services.of(target.bucket, os.environ)
-        store = services.store
         _, receipt = drops.latest(store, target.bucket, app)
+        if receipt is None and (near := about.nearest()):
+            tell(f"there is no app {app}{near}")
         try:
             version = (
                 before(app, receipt, drops.waiting(store, target.bucket, app))

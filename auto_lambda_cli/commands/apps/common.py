@@ -44,9 +44,10 @@ class ChosenApp:
 
     def missing(self) -> typer.Exit:
         """Print that there is no such app, with the nearest name, and return the exception to raise."""
-        return leave(Exit.FAILED, f"there is no app {self.app} in {self.target}{self._nearest()}")
+        return leave(Exit.FAILED, f"there is no app {self.app} in {self.target}{self.nearest()}")
 
-    def _nearest(self) -> str:
+    def nearest(self) -> str:
+        """Return a question about the app whose name is the nearest to one that there is not; empty if none is."""
         try:
             known = names(self.services, self.app.stage)
         except ClientError as error:

@@ -96,6 +96,17 @@ def test_no_such_app_exits_1_with_the_nearest_name(pipeline: SeenPipeline, comma
     assert "is it shop?" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("command", "code"), [("logs shoop", 1), ("rollback shoop", 2), ("config shoop set GREETING=hello", 0)]
+)
+def test_the_nearest_name_is_told_where_nothing_was_uploaded(pipeline: SeenPipeline, command: str, code: int) -> None:
+    pipeline.drop()
+    done = run(*command.split())
+    assert done.exit_code == code
+    assert "there is no app dev/shoop" in done.stderr
+    assert "is it shop?" in done.stderr
+
+
 def test_an_app_of_another_stage_is_told_to_be_there(pipeline: SeenPipeline) -> None:
     pipeline.drop(App("prod", "shop"))
     assert "it is in another stage: use --stage" in run("status", "shop").stderr
