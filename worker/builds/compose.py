@@ -29,6 +29,9 @@ from worker.index.pip_configuration import PipConfiguration
 
 _MEGABYTE = 1024 * 1024
 _WITHOUT = "AUTO_LAMBDA_SANDBOX=off works without it, where every uploader may do what this worker may"
+# What bubblewrap says of a system's file that was replaced just then, as by a package that is being installed.
+_NOT_MOUNTED = "Can't bind mount"
+_ATTEMPTS = 3
 
 _log = logs.get("builder")
 
@@ -116,12 +119,17 @@ def probe(sandbox: str, socket_path: Path | None) -> tuple[Walls, str | None]:
 
 
 def _see_that_it_isolates(services: BuilderServices, launcher: Launcher, chosen: WorkerSettings) -> None:
-    try:
-        problem = isolation_problem(services, launcher, chosen.sandbox)
-    except BuildTrouble as error:
-        raise MisconfiguredMachine(str(error)) from error
-    if problem:
-        raise MisconfiguredMachine(f"{problem}. {_WITHOUT}")
+    for attempt in range(1, _ATTEMPTS + 1):
+        try:
+            problem = isolation_problem(services, launcher, chosen.sandbox)
+            told = f"{problem}. {_WITHOUT}"
+        except BuildTrouble as error:
+            problem = told = str(error)
+        if problem is None:
+            return
+        if _NOT_MOUNTED not in problem or attempt == _ATTEMPTS:
+            raise MisconfiguredMachine(told)
+        _log.warning("isolation is tried again", problem=problem)
 
 
 def isolation_problem(services: BuilderServices, launcher: Launcher, sandbox: str) -> str | None:

@@ -51,6 +51,29 @@ def test_what_a_builder_finds_wrong_is_told(tmp_path: Path, monkeypatch: pytest.
         pass
 
 
+REPLACED = (
+    "bubblewrap cannot isolate here: bwrap: Can't bind mount /oldroot/etc/ld.so.cache on /newroot/etc/ld.so.cache"
+)
+
+
+def test_a_file_of_the_system_that_is_replaced_meanwhile_is_mounted_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = iter([REPLACED, None])
+    monkeypatch.setattr(compose, "check_isolation", lambda _: next(answers))
+    with open_building(settings(tmp_path), tmp_path, NoWheelStore()):
+        assert next(answers, "asked twice") == "asked twice"
+
+
+def test_a_file_that_cannot_be_mounted_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compose, "check_isolation", lambda _: REPLACED)
+    with (
+        pytest.raises(MisconfiguredMachine, match=r"ld\.so\.cache"),
+        open_building(settings(tmp_path), tmp_path, NoWheelStore()),
+    ):
+        pass
+
+
 def test_where_bubblewrap_works_a_real_builder_says_so(tmp_path: Path) -> None:
     with open_building(settings(tmp_path), tmp_path, NoWheelStore()) as building:
         assert building.evictor.actions.is_dir()
