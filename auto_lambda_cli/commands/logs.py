@@ -71,7 +71,7 @@ def log_of_deployment(name: str, stage: str, *, follow: bool, local: bool, bucke
         with plain_errors():
             code = print_log(about.services.store, about.target.bucket, about.app, follow=follow)
             if code == Exit.FAILED:
-                about.require()
+                about.suggest()
             return code
     except KeyboardInterrupt:
         return Exit.INTERRUPTED

@@ -30,8 +30,8 @@ def rollback(
     began = time.monotonic()
     with plain_errors():
         _, receipt = drops.latest(store, target.bucket, app)
-        if receipt is None and (near := about.nearest()):
-            tell(f"there is no app {app}{near}")
+        if receipt is None:
+            about.suggest()
         try:
             version = (
                 before(app, receipt, drops.waiting(store, target.bucket, app))

@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 from auto_lambda.aws.s3 import denied
 from auto_lambda.keys import App
 from auto_lambda_cli.commands.apps.completion import app_names, stages
-from auto_lambda_cli.exits import Exit, leave
+from auto_lambda_cli.exits import Exit, leave, tell
 from auto_lambda_cli.queries.apps import names
 from auto_lambda_cli.queries.services import Services
 from auto_lambda_cli.queries.state import state
@@ -42,12 +42,16 @@ class ChosenApp:
         if not state(self.services, self.app).exists:
             raise self.missing()
 
+    def suggest(self) -> None:
+        """Tell the nearest name, if there is one and no such app; called where that is no reason to end."""
+        if not state(self.services, self.app).exists and (near := self._nearest()):
+            tell(f"there is no app {self.app}{near}")
+
     def missing(self) -> typer.Exit:
         """Print that there is no such app, with the nearest name, and return the exception to raise."""
-        return leave(Exit.FAILED, f"there is no app {self.app} in {self.target}{self.nearest()}")
+        return leave(Exit.FAILED, f"there is no app {self.app} in {self.target}{self._nearest()}")
 
-    def nearest(self) -> str:
-        """Return a question about the app whose name is the nearest to one that there is not; empty if none is."""
+    def _nearest(self) -> str:
         try:
             known = names(self.services, self.app.stage)
         except ClientError as error:

@@ -101,8 +101,7 @@ def _change(
             raise leave(Exit.FAILED, f"{told} the next drop on") from None
     tell(f"{about.app}: {counted(len(values) + len(unset), 'variable')} changed, {about.target}")
     if changed.drop is None:
-        if near := about.nearest():
-            tell(f"there is no app {about.app}{near}")
+        about.suggest()
         tell(f"nothing is live, so this counts from the next drop on: auto-lambda status {words(about.app)}")
         return
     raise typer.Exit(ended(about.services.store, changed.drop, began, Following(wait, timeout, as_json)))

@@ -28,7 +28,7 @@ ASKS = """
 import sys
 from builder import __main__ as program
 from builder.protocol.messages import Action
-def perform(action, parts, into, work, say):
+def perform(action, parts, into, work, say, base):
     say("asking")
     parts.wheel_builder._actions.run(Action(kind="wheel", inputs={}), say)
 program.perform = perform
