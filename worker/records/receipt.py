@@ -85,6 +85,7 @@ class Report:
         self._inner_seconds = 0.0
         self._resumed_timings: Mapping[str, float] = {}
         self._lock = threading.Lock()
+        self._ended = False
         self._lines = [f"auto-lambda {__version__}, {receipt.key}, {now().isoformat(timespec='seconds')}"]
         self._room = _LOG_LIMIT
         self._written: int | None = None
@@ -124,8 +125,11 @@ class Report:
             self._writer.request()
 
     def held(self, until: float) -> None:
-        """Say until when the upload is this worker's, in seconds since 1970."""
-        self._change(held_until=datetime.fromtimestamp(until, UTC))
+        """Say until when the upload is this worker's, in seconds since 1970; nothing once its end is being told."""
+        with self._lock:
+            if self._ended:
+                return
+            self._receipt = replace(self._receipt, held_until=datetime.fromtimestamp(until, UTC))
         self._writer.request()
 
     def say(self, text: str) -> None:
@@ -314,7 +318,9 @@ class Report:
         self._finish(status="delayed", error=ReceiptError(Code.THROTTLED, message, hint), retry_at=retry_at)
 
     def _finish(self, **changes: Any) -> None:
-        self._change(**changes, step_began=None, held_until=None)
+        with self._lock:
+            self._ended = True
+            self._receipt = replace(self._receipt, **changes, step_began=None, held_until=None)
         self._writer.close()
         self._write()
 

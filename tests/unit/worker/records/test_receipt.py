@@ -217,6 +217,15 @@ def test_a_receipt_says_since_when_its_step_runs_and_at_each_heartbeat_whose_it_
     assert (bucket.receipt["step_began"], bucket.receipt["held_until"]) == (None, None)
 
 
+@pytest.mark.parametrize("end", [lambda it: it.live(DEPLOYMENT), lambda it: it.goes_on(), lambda it: it.superseded()])
+def test_a_heartbeat_after_the_end_says_nothing(report: Report, end: Callable[[Report], None]) -> None:
+    with report:
+        report.held(NOON.timestamp() + 130)
+        end(report)
+        report.held(NOON.timestamp() + 140)
+        assert report.receipt.held_until is None
+
+
 def test_a_heartbeat_does_not_write_a_log_again_that_is_written(report: Report, bucket: Bucket) -> None:
     with report, report.step("build"):
         bucket.await_receipt(lambda told: told["step"] == "build")
