@@ -130,7 +130,7 @@ def test_a_worker_that_dies_in_the_middle_of_a_build_is_told_and_replaced(
         assert "another one takes over soon after" in printed(process, "no news from")
         expect(page.get_by_text("If it was lost, another one takes over")).to_be_visible()
         assert f"-{pid} has given it up or was lost" in printed(process, "goes on from the beginning")
-        printed(process, "building: build")
+        printed(process, "building: ")  # whichever step of the next worker is seen first
         assert process.wait(150) == 0
         assert process.stdout
         assert stack.http(process.stdout.read().strip()).json == {"hello": "world"}
