@@ -7,18 +7,17 @@ import hashlib
 import io
 import os
 import shutil
-import ssl
 import stat
 import subprocess
 import sys
-import threading
 import zipfile
 from collections.abc import Iterator, Mapping
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
 import trustme
+from company_index import company_index
 
 from auto_lambda.tools import uv_executable
 
@@ -97,15 +96,8 @@ class Index(BaseHTTPRequestHandler):
 @pytest.fixture(scope="module")
 def index() -> Iterator[str]:
     """A package index whose certificate the company's authority has issued."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    AUTHORITY.issue_cert("127.0.0.1").configure_cert(context)
-    with ThreadingHTTPServer(("127.0.0.1", 0), Index) as server:
-        server.socket = context.wrap_socket(server.socket, server_side=True)
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        yield f"https://127.0.0.1:{server.server_port}/simple"
-        server.shutdown()
-        thread.join()
+    with company_index(Index, AUTHORITY) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")

@@ -2,32 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
+from messages_of_s3 import BUCKET, SHOP, body, record
 
 from auto_lambda.aws.s3 import Head
 from auto_lambda.aws.sqs import Message
-from auto_lambda.keys import App
 from worker.consumer.inbox import Inbox, NotDeleted
 from worker.consumer.messages import parse_message
 from worker.model import Upload
-
-BUCKET = "drops"
-SHOP = App("prod", "shop")
-
-
-def record(key: str = "apps/prod/shop.zip", event: str = "ObjectCreated:Put", **more: Any) -> dict[str, Any]:
-    return {"eventName": event, "s3": {"bucket": {"name": BUCKET}, "object": {"key": key, **more}}}
-
-
-def body(*records: Any) -> str:
-    return json.dumps({"Records": list(records)})
 
 
 @dataclass

@@ -8,22 +8,11 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from messages_of_s3 import BUCKET, SHOP, body, record
 
-from auto_lambda.keys import App
 from auto_lambda.model import Dropper
 from worker.consumer.messages import parse_message, refuse_reserved
 from worker.model import Upload
-
-BUCKET = "drops"
-SHOP = App("prod", "shop")
-
-
-def record(key: str = "apps/prod/shop.zip", event: str = "ObjectCreated:Put", **more: Any) -> dict[str, Any]:
-    return {"eventName": event, "s3": {"bucket": {"name": BUCKET}, "object": {"key": key, **more}}}
-
-
-def body(*records: Any) -> str:
-    return json.dumps({"Records": list(records)})
 
 
 def eventbridge(kind: str = "Object Created", key: str = "apps/prod/shop.zip", **more: Any) -> str:

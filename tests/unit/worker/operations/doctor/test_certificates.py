@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import ssl
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
 import trustme
+from company_index import company_index
 
 from worker.index.hosts import Indexes, PrivateIndex
 from worker.operations.doctor.certificates import ask_uv, certificates
@@ -31,15 +30,8 @@ class Refusing(BaseHTTPRequestHandler):
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
     """A server whose certificate an authority of the company has issued."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    AUTHORITY.issue_cert("127.0.0.1").configure_cert(context)
-    with HTTPServer(("127.0.0.1", 0), Refusing) as server:
-        server.socket = context.wrap_socket(server.socket, server_side=True)
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        yield f"https://127.0.0.1:{server.server_address[1]}/simple"
-        server.shutdown()
-        thread.join()
+    with company_index(Refusing, AUTHORITY) as address:
+        yield address
 
 
 def test_an_untrusted_certificate_is_told_with_its_issuer(address: str) -> None:
