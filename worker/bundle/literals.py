@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from auto_lambda.model import Template
+from worker.bundle.pointers import variables
 
 _DEFAULTS: Mapping[str, Any] = {"Handler": "", "Runtime": "", "Timeout": 3, "MemorySize": 128}
 
@@ -41,7 +42,7 @@ def differing(settings: Mapping[str, Any], template: Template, name: str) -> dic
         for setting, value in said.items()
         if isinstance(value, str | int) and str(value) != str(settings[setting])
     }
-    has, wanted = _variables(settings), _variables(properties)
+    has, wanted = variables(settings), variables(properties)
     known = {one: value if isinstance(value, str) else has.get(one) for one, value in wanted.items()}
     if known == has:
         return found
@@ -57,8 +58,3 @@ def _is_layer(arn: str, said: Any, template: Template) -> bool:
             layer = template["Resources"].get(name, {}).get("Properties", {}).get("LayerName")
             return not isinstance(layer, str) or arn.split(":")[-2:-1] == [layer]
     return True
-
-
-def _variables(described: Mapping[str, Any]) -> Mapping[str, Any]:
-    found: Mapping[str, Any] = described.get("Environment", {}).get("Variables", {})
-    return found

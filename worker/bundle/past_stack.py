@@ -11,6 +11,7 @@ from typing import Any
 
 from auto_lambda.model import Template
 from worker.bundle.expand import UNPUBLISHED, expanded
+from worker.bundle.pointers import variables
 
 Settings = Mapping[str, Any]
 
@@ -47,7 +48,7 @@ def settings(live: Settings, wanted: Settings, released: Settings) -> dict[str, 
         released: settings of the version that was made of the stack's.
     """
     changed = {name for name in live.keys() | wanted.keys() if live.get(name) != wanted.get(name)} - _ELSEWHERE
-    environment = _environment(_variables(live), _variables(wanted), _variables(released))
+    environment = _environment(variables(live), variables(wanted), variables(released))
     if environment is None or not all(
         name in _FORMS and isinstance(wanted.get(name), _FORMS[name]) for name in changed
     ):
@@ -60,11 +61,6 @@ def same_layers(live: Settings, wanted: Settings) -> bool:
     """Tell whether a function keeps its layers."""
     same: bool = live.get("Layers") == wanted.get("Layers")
     return same
-
-
-def _variables(properties: Settings) -> Settings:
-    found: Settings = properties.get("Environment", {}).get("Variables", {})
-    return found
 
 
 def _environment(live: Settings, wanted: Settings, released: Settings) -> dict[str, Any] | None:

@@ -71,7 +71,7 @@ def versions(values: Mapping[str, str]) -> dict[str, str]:
 def release_of(template: Template, function: str) -> FunctionRelease | None:
     """Return what a version of a function is of; None if the template does not say so, as one of a stranger."""
     properties = template["Resources"].get(function, {}).get("Properties", {})
-    stamp = properties.get("Environment", {}).get("Variables", {}).get(RELEASE_VARIABLE)
+    stamp = variables(properties).get(RELEASE_VARIABLE)
     code = properties.get("Code")
     found = _CODE.fullmatch(str(code.get("S3Key"))) if isinstance(code, dict) else None
     if not isinstance(stamp, str) or not found:
@@ -83,6 +83,12 @@ def releases_of(template: Template) -> frozenset[FunctionRelease]:
     """Return what tells the versions of a release's functions apart from others."""
     found = (release_of(template, name) for name in functions(template))
     return frozenset(one for one in found if one)
+
+
+def variables(described: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the variables of a function, as a template or Lambda describes it."""
+    found: Mapping[str, Any] = described.get("Environment", {}).get("Variables", {})
+    return found
 
 
 def pointed(template: Template) -> Template:

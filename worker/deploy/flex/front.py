@@ -14,7 +14,7 @@ from typing import Any
 from auto_lambda.model import Template
 from entrypoint.task import MOST_CHARACTERS
 from worker.bundle.domains import front
-from worker.bundle.pointers import RELEASE_VARIABLE
+from worker.bundle.pointers import RELEASE_VARIABLE, variables
 from worker.deploy.flex.methods import ApiAuthorizer, ApiMethod, ApiResponse, document_extras, methods
 from worker.deploy.gate.symbols import lone_symbol
 from worker.deploy.gate.template import Properties, TemplateView, invoked
@@ -165,8 +165,7 @@ def _function(view: TemplateView, authorizer: ApiAuthorizer) -> str | None:
 
 
 def _shared(function: Properties) -> Mapping[str, Any]:
-    variables = function.get("Environment", {}).get("Variables", {})
-    own = {name: value for name, value in variables.items() if name != RELEASE_VARIABLE}
+    own = {name: value for name, value in variables(function).items() if name != RELEASE_VARIABLE}
     return {**{name: function.get(name) for name in _SAME}, "Environment": own}
 
 

@@ -10,7 +10,7 @@ from worker.bundle.past_stack import settings
 from worker.bundle.pointers import FunctionRelease
 from worker.deploy.outlook import Standing
 from worker.deploy.own_functions import OwnFunction
-from worker.deploy.switch.versions import is_of, same_but_for_layers
+from worker.deploy.switch.versions import is_of, newest, same_but_for_layers
 
 
 def earlier_versions(standing: Standing, wanted: Template) -> dict[str, str] | None:
@@ -39,8 +39,7 @@ def _version(own: OwnFunction, live: Template, wanted: Template) -> str | None:
         return None
     if own.released and is_of(own.released, release):
         return own.version
-    fitting = [int(it.version) for it in own.versions if _fits(it, own, release, live, wanted)]
-    return str(max(fitting)) if fitting else None
+    return newest(it for it in own.versions if _fits(it, own, release, live, wanted))
 
 
 def _fits(one: Published, own: OwnFunction, release: FunctionRelease, live: Template, wanted: Template) -> bool:

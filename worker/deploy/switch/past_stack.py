@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ from worker.bundle.past_stack import SETTINGS, needs_nothing_new, same_layers, s
 from worker.bundle.pointers import FunctionRelease
 from worker.deploy.outlook import Standing
 from worker.deploy.own_functions import OwnFunction
-from worker.deploy.switch.versions import ChangedMeanwhile, is_of, same_but_for_layers, same_settings
+from worker.deploy.switch.versions import ChangedMeanwhile, is_of, newest, same_but_for_layers, same_settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,12 +118,7 @@ def _target(own: OwnFunction, live: Template, wanted: Template) -> _Target | Non
     equal = [one for one in own.versions if _equal(one, release, known) and agrees(one.settings, wanted, own.name)]
     if not equal and not (same_layers(before, after) and _only_settings_differ(own.latest, known)):
         return None
-    return _Target(own, release, after["Code"], known, _newest(equal))
-
-
-def _newest(versions: Iterable[Published]) -> str | None:
-    numbers = [int(one.version) for one in versions]
-    return str(max(numbers)) if numbers else None
+    return _Target(own, release, after["Code"], known, newest(equal))
 
 
 def _only_settings_differ(latest: State, known: Mapping[str, Any]) -> bool:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from auto_lambda.aws.lambda_ import Functions, Published, State
-from worker.bundle.pointers import RELEASE_VARIABLE, FunctionRelease
+from worker.bundle.pointers import RELEASE_VARIABLE, FunctionRelease, variables
 
 
 class ChangedMeanwhile(Exception):
@@ -46,12 +46,16 @@ class ReleaseVersions:
         return latest.code_sha256 == published.code_sha256 and same_settings(latest.settings, published.settings)
 
     def _newest(self, function: str, release: FunctionRelease, settings: Mapping[str, Any]) -> str | None:
-        found = [
-            int(it.version)
+        return newest(
+            it
             for it in self._functions.versions.of_function(function)
             if it.version.isdecimal() and is_of(it, release) and it.settings == settings
-        ]
-        return str(max(found)) if found else None
+        )
+
+
+def newest(versions: Iterable[Published]) -> str | None:
+    """Return the highest number of some published versions; None if there are none."""
+    return max((it.version for it in versions), key=int, default=None)
 
 
 def same_settings(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
@@ -74,5 +78,5 @@ def _comparable(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 def is_of(one: State | Published, release: FunctionRelease) -> bool:
     """Tell whether a function or version is of a release, by its stamp and its code."""
-    variables = one.settings.get("Environment", {}).get("Variables", {})
-    return one.code_sha256 == release.code_sha256 and variables.get(RELEASE_VARIABLE) == release.stamp
+    stamp = variables(one.settings).get(RELEASE_VARIABLE)
+    return one.code_sha256 == release.code_sha256 and stamp == release.stamp
