@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from auto_lambda.files import remove_tree
 from worker.__main__ import main
 from worker.builds.client import Builds, BuiltApp, CheckedFile
 
@@ -50,15 +51,17 @@ def build(self: Builds, request: Any, zip_path: Path, into: Path, listener: Any)
     names = list(dict.fromkeys([own, *_NAMES.findall(text)]))
     places = [b"%012d" % place for place in range(len(names))]
     key = hashlib.sha256(replaced(text + repr(request).encode(), names, places)).hexdigest()
-    kept = Path(os.environ[FOLDER]) / key
+    kept, tells = Path(os.environ[FOLDER]) / key, True
     if not kept.exists():
-        recorder = _Recorder(listener)
+        recorder, tells = _Recorder(listener), False
         made = _build(self, request, zip_path, into, recorder)
-        keep(kept, made, recorder.told, names)
-        return made
+        if keep(kept, made, recorder.told, names):
+            return made
+        remove_tree(into)  # names are part of hashes: what follows must be like what all others get
+        into.mkdir()
     before = (kept / "names").read_bytes().split(b"\n")
     told, result, layer = pickle.loads(replaced((kept / "result").read_bytes(), before, names))
-    for name, arguments in told:
+    for name, arguments in told if tells else ():
         getattr(listener, name)(*arguments)
     code = into / "code.zip"
     rename(kept / "code.zip", code, before, names)
@@ -70,8 +73,8 @@ def build(self: Builds, request: Any, zip_path: Path, into: Path, listener: Any)
     )
 
 
-def keep(kept: Path, made: BuiltApp, told: list[Any], names: list[bytes]) -> None:
-    """Keep a result under its names, all of it or nothing."""
+def keep(kept: Path, made: BuiltApp, told: list[Any], names: list[bytes]) -> bool:
+    """Keep a result under its names, all of it or nothing. Tells whether no other worker was faster."""
     scratch = kept.with_name(f"{kept.name}.{os.getpid()}")
     scratch.mkdir(parents=True)
     shutil.copy(made.code.path, scratch / "code.zip")
@@ -82,8 +85,10 @@ def keep(kept: Path, made: BuiltApp, told: list[Any], names: list[bytes]) -> Non
     (scratch / "result").write_bytes(pickle.dumps((told, made.result, layer)))
     try:
         scratch.rename(kept)
-    except OSError:  # another worker was faster
+    except OSError:
         shutil.rmtree(scratch)
+        return False
+    return True
 
 
 def replaced(content: bytes, names: list[bytes], by: list[bytes]) -> bytes:

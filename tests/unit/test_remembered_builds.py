@@ -3,12 +3,32 @@
 from __future__ import annotations
 
 import zipfile
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 import remembered_builds
 from e2e_stack import make_zip, saying
 from remembered_builds import rename, replaced
+
+from worker.builds.client import BuiltApp, CheckedFile
+
+
+@dataclass
+class Request:
+    name: str
+
+    def __repr__(self) -> str:
+        return f"Request({self.name})"
+
+
+@dataclass
+class Listener:
+    said: list[str] = field(default_factory=list)
+
+    def say(self, text: str) -> None:
+        self.said.append(text)
 
 
 def text(folder: Path, app: str, word: str) -> bytes:
@@ -32,6 +52,35 @@ def test_other_names_are_put_into_all_files_and_nothing_else_changes(tmp_path: P
     with zipfile.ZipFile(source) as old, zipfile.ZipFile(target) as new:
         assert new.read("run.sh") == b"echo app00000003 word00000004 app00000009"
         assert new.getinfo("run.sh").external_attr == old.getinfo("run.sh").external_attr
+
+
+def test_who_is_slower_gets_what_all_others_get(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(remembered_builds.FOLDER, str(tmp_path / "kept"))
+    zips = [tmp_path / f"{name}.zip" for name in ("app00000001", "app00000002")]
+    for path in zips:
+        text(tmp_path, path.stem, "word00000003")
+
+    def build(_: object, request: Request, zip_path: Path, into: Path, listener: Listener) -> BuiltApp:
+        listener.say(request.name)
+        if request.name == "app00000002":  # meanwhile, the other one builds the same
+            built(zips[0], Listener())
+        (into / "code.zip").write_bytes(make_zip({"app.py": zip_path.stem}))
+        told: Any = {"hash": hash(request.name)}
+        return BuiltApp(told, CheckedFile(into / "code.zip", "", 0), None)
+
+    def built(path: Path, listener: Listener) -> BuiltApp:
+        into = tmp_path / f"into {path.stem}"
+        into.mkdir()
+        builds: Any = None
+        return remembered_builds.build(builds, Request(path.stem), path, into, listener)
+
+    monkeypatch.setattr(remembered_builds, "_build", build)
+    listener = Listener()
+    result: Any = built(zips[1], listener).result
+    assert result == {"hash": hash("app00000001")}
+    assert listener.said == ["app00000002"]
+    with zipfile.ZipFile(tmp_path / "into app00000002/code.zip") as code:
+        assert code.read("app.py") == b"app00000002"
 
 
 def test_names_without_a_counterpart_are_a_mistake() -> None:
