@@ -12,6 +12,9 @@ from auto_lambda.model import BuildLog, FrameworkName
 from builder.lint.lint import SettingNames
 from builder.model import Built, Draft, Foreseen, Options
 
+INSIDE = Path(__file__).with_name("inside")
+"""What the frameworks' own scripts share in the sandbox."""
+
 Ahead = Callable[[Path, Foreseen | None], None]
 """Takes, once, the folder that will hold a draft's code, and if that is complete a function that will be in the draft.
 

@@ -17,7 +17,7 @@ from auto_lambda.keys import App
 from auto_lambda.model import BuildLog, FrameworkName
 from auto_lambda.tools import Tools
 from builder.actions import Actions
-from builder.frameworks.base import Ahead, nobody
+from builder.frameworks.base import INSIDE, Ahead, nobody
 from builder.frameworks.chalice import answer
 from builder.frameworks.chalice.code import copy_code
 from builder.frameworks.chalice.early import file_problems
@@ -117,7 +117,7 @@ class Chalice:
 
     def _command(self, built: Built, code: Path, request: Path, result: Path) -> Command:
         python = self._tools.python("compiler", built.source.python)
-        readable = [python.parent.parent, _SCRIPT.parent, built.source.root, code, request]
+        readable = [python.parent.parent, _SCRIPT.parent, INSIDE, built.source.root, code, request]
         if built.site:
             readable.append(built.site)
         return Command(

@@ -19,7 +19,7 @@ from auto_lambda.keys import App
 from auto_lambda.lambda_events import EventShape, get_event
 from auto_lambda.model import BuildLog, FrameworkName
 from auto_lambda.tools import Tools
-from builder.frameworks.base import Ahead, nobody
+from builder.frameworks.base import INSIDE, Ahead, nobody
 from builder.frameworks.domains import read_domain
 from builder.frameworks.one_folder import join_packages
 from builder.frameworks.zappa import answer
@@ -175,7 +175,7 @@ class Zappa:
             argv=(str(python), "-I", "-B", "-u", str(_SCRIPT), str(request), str(result)),
             cwd=app,
             env={"AWS_EC2_METADATA_DISABLED": "true", "USER": "app"},
-            readable=(python.parent.parent, _SCRIPT.parent, request, *site),
+            readable=(python.parent.parent, _SCRIPT.parent, INSIDE, request, *site),
             writable=(result.parent, app),
             limits=_LIMITS,
         )

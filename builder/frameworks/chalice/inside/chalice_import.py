@@ -24,6 +24,9 @@ import chalice.app
 LAMBDA_PACKAGES = {"boto3", "botocore", "s3transfer", "jmespath", "dateutil", "urllib3", "six"}
 """What Lambda's own Python offers beside the standard library: an app may import it without shipping it."""
 
+OURS = {str(Path(__file__).parent), str(Path(__file__).parents[2] / "inside")}
+"""Folders of this program."""
+
 AWS_PACKAGES = {"boto3", "botocore", "s3transfer"}
 LAST_LINES = 25
 CODE = r"^\$(?:LAMBDA_TASK_ROOT|\{LAMBDA_TASK_ROOT\})(?=/|$)"  # no shell replaces it
@@ -66,11 +69,10 @@ def lambda_surroundings(code: Path, site: Path | None) -> Iterator[None]:
     shipped = [code, *own_path(code), *([site] if site else [])]
     tools = {name: module for name, module in sys.modules.items() if is_tool(module) and not offered(name, shipped)}
     path = sys.path[:]
-    ours = str(Path(__file__).parent)
     for name in tools:
         del sys.modules[name]
     sys.path[:] = [str(folder) for folder in shipped] + [
-        entry for entry in path if "site-packages" not in entry and entry != ours
+        entry for entry in path if "site-packages" not in entry and entry not in OURS
     ]
     last = LambdaPackages([entry for entry in path if "site-packages" in entry])
     sys.meta_path.append(last)
@@ -80,6 +82,8 @@ def lambda_surroundings(code: Path, site: Path | None) -> Iterator[None]:
         with contextlib.suppress(ValueError):  # the app took it out
             sys.meta_path.remove(last)
         sys.path[:] = path
+        for name in [name for name in sys.modules if top(name) in LAMBDA_PACKAGES and not offered(name, shipped)]:
+            del sys.modules[name]  # chalice may still need its own
         sys.modules.update(tools)
 
 
@@ -96,15 +100,21 @@ def is_in_code(entry: str) -> bool:
 
 
 def is_tool(module: ModuleType) -> bool:
-    """Return whether a loaded module belongs to the compiler environment rather than to Python itself."""
-    return f"{os.sep}site-packages{os.sep}" in (getattr(module, "__file__", None) or "")
+    """Return whether a loaded module belongs to the compiler, or to its environment, rather than to Python itself."""
+    file = getattr(module, "__file__", None) or ""
+    return f"{os.sep}site-packages{os.sep}" in file or str(Path(file).parent) in OURS
 
 
 def offered(name: str, shipped: list[Path]) -> bool:
     """Return whether the app gets the module from here: chalice always, AWS's libraries unless it ships them."""
-    top = name.partition(".")[0]
-    ships = any((folder / top).is_dir() or (folder / f"{top}.py").is_file() for folder in shipped)
-    return top == "chalice" or (top in LAMBDA_PACKAGES and not ships)
+    package = top(name)
+    ships = any((folder / package).is_dir() or (folder / f"{package}.py").is_file() for folder in shipped)
+    return package == "chalice" or (package in LAMBDA_PACKAGES and not ships)
+
+
+def top(name: str) -> str:
+    """Return the top-level package of a module."""
+    return name.partition(".")[0]
 
 
 def import_app(request: Mapping[str, Any], names: PathNames) -> chalice.app.Chalice:
@@ -151,7 +161,7 @@ def import_error(error: BaseException, names: PathNames) -> CompileError:
     lines = names.shorten("".join(report.format())).strip().splitlines()
     frames = list(traceback.walk_tb(error.__traceback__))
     innermost = frames[-1][0].f_globals.get("__name__", "") if frames else ""
-    if innermost.partition(".")[0] == "chalice" and not isinstance(error, ImportError):
+    if top(innermost) == "chalice" and not isinstance(error, ImportError):
         kind = "usage"
     else:
         kind = "exit" if isinstance(error, SystemExit) else "import"
@@ -262,7 +272,7 @@ def imported_at_once(module: ast.Module) -> list[str]:
             names += [one.name for one in node.names]
         elif isinstance(node, ast.ImportFrom) and not node.level:
             names.append(node.module or "")
-    return [name.partition(".")[0] for name in names]
+    return [top(name) for name in names]
 
 
 def is_there(name: str) -> bool:
@@ -275,7 +285,7 @@ def is_there(name: str) -> bool:
 
 def origins(report: traceback.TracebackException) -> set[str]:
     """Return the top-level packages of the types of an exception and its causes."""
-    return {one.exc_type.__module__.partition(".")[0] for one in chain(report) if one.exc_type}
+    return {top(one.exc_type.__module__) for one in chain(report) if one.exc_type}
 
 
 def chain(report: traceback.TracebackException) -> Iterator[traceback.TracebackException]:

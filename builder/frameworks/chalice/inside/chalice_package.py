@@ -12,6 +12,7 @@ Result: ``sam`` (the template), ``tracing`` (whether the API is traced, which ch
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import sys
@@ -19,17 +20,32 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import botocore
 import chalice.app
-import chalice.package
-import chalice.policy
-from botocore.session import Session
-from chalice.config import Config
-from chalice.deploy import deployer, models
-from chalice.deploy.appgraph import ApplicationGraphBuilder, DependencyBuilder
-from chalice.deploy.swagger import CFNSwaggerGenerator
-from chalice.deploy.validate import validate_configuration, validate_feature_flags
-from chalice.utils import OSUtils, to_cfn_resource_name
 from chalice_import import MOST_NAMED, CompileError, PathNames, import_app, watch_variables
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "inside"))
+from imported_later import imported_later
+
+del sys.path[0]
+
+LATER = {
+    "botocore.loaders": ("create_loader",),
+    "botocore.session": ("Session",),
+    "botocore.utils": ("datetime2timestamp",),
+}
+"""Libraries that chalice imports to call AWS, with what it takes from each at once."""
+
+with imported_later(LATER):
+    import chalice.package
+    import chalice.policy
+    from chalice.config import Config
+    from chalice.deploy import deployer, models
+    from chalice.deploy.appgraph import ApplicationGraphBuilder, DependencyBuilder
+    from chalice.deploy.swagger import CFNSwaggerGenerator
+    from chalice.deploy.validate import validate_configuration, validate_feature_flags
+    from chalice.utils import OSUtils, to_cfn_resource_name
+    from chalice.vendored.botocore.regions import EndpointResolver
 
 MOST_BYTES = 6 * 1024 * 1024
 """Of an answer. A stack may have a megabyte; whoever reads the answer takes eight."""
@@ -73,14 +89,27 @@ class NoPackager(deployer.BaseDeployStep):
         resource.filename = "s3://code-goes-here/code-goes-here"
 
 
-class LocalClient(chalice.package.TypedAWSClient):
-    """chalice's own client, except that it knows its region: chalice makes a client of API Gateway to ask it for one.
+class SessionLater:
+    """A session of botocore for chalice, which makes one for each app, and needs it only for those that call AWS."""
 
-    That takes as long as compiling the rest.
+    def create_client(self, *given: Any, **named: Any) -> Any:
+        """Make a client; chalice asks it how the service calls what the app calls."""
+        return importlib.import_module("botocore.session").get_session().create_client(*given, **named)
+
+
+chalice.policy.botocore.session.get_session = SessionLater
+
+
+class LocalClient(chalice.package.TypedAWSClient):
+    """chalice's own client, as far as it names endpoints and principals, without what makes calls.
+
+    It knows its region: chalice makes a client of API Gateway to ask it for one, and that takes as long as compiling
+    the rest.
     """
 
     def __init__(self, region: str) -> None:
-        super().__init__(Session())
+        endpoints = Path(botocore.__file__).with_name("data") / "endpoints.json"
+        self._endpoint_resolver = EndpointResolver(json.loads(endpoints.read_bytes()))
         self._region = region
 
     @property

@@ -451,6 +451,30 @@ def test_an_own_copy_wins_over_awss_library(compile_app: Compile) -> None:
     compile_app({"app.py": app}, site={"six.py": "MINE = True"})
 
 
+def test_policies_are_generated_by_the_tools_own_library_where_the_app_ships_another(compile_app: Compile) -> None:
+    app = HELLO + "import urllib3, jmespath, botocore.session\nassert urllib3.MINE and jmespath.MINE\n"
+    app += (
+        "import boto3\n\ns3 = boto3.client('s3')\n\n@app.route('/b')\ndef b():\n    s3.list_buckets()\n    return {}\n"
+    )
+    mine = {f"{name}/__init__.py": "MINE = True" for name in ("urllib3", "jmespath")}
+    boto3 = {"boto3/__init__.py": "def client(name): return None"}
+    botocore = {"botocore/__init__.py": "", "botocore/session.py": "MINE = True", "botocore/loaders.py": "MINE = True"}
+    draft = compile_app({"app.py": app}, site={**mine, **boto3, **botocore})
+    policy = draft.template["Resources"]["DefaultRole"]["Properties"]["Policies"][0]["PolicyDocument"]
+    assert policy["Statement"][0]["Action"] == ["s3:ListAllMyBuckets"]
+
+
+@pytest.mark.parametrize("name", ["chalice_import", "imported_later", "sam_expand"])
+def test_an_app_may_have_modules_with_the_names_of_ours(compile_app: Compile, name: str) -> None:
+    compile_app(
+        {
+            "app.py": HELLO + f"from chalicelib import x\nimport {name}\nassert {name}.MINE and x\n",
+            "chalicelib/__init__.py": "x = 1",
+        },
+        site={f"{name}.py": "MINE = True"},
+    )
+
+
 def test_the_uploads_environment_wins(compile_app: Compile) -> None:
     app = HELLO + "import os\nassert os.environ['WHO'] == 'ours'\n"
     config = {"app_name": "x", "environment_variables": {"WHO": "theirs"}}
