@@ -40,13 +40,14 @@ TIMEOUT = 600.0
 
 @dataclass(frozen=True)
 class Run:
-    """One drop: seconds from the upload until the receipt says live, of each step, and until the first step."""
+    """One drop: seconds from the upload until the receipt says live, of each step, until the first step; its URL."""
 
     example: str
     kind: str
     total: float
     waited: float | None
     steps: dict[str, float]
+    url: str = ""
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ class Bench:
             total = time.monotonic() - began
         if receipt.status != "live":
             raise SystemExit(f"{example} ({kind}): {receipt.status}: {receipt.error}")
-        return Run(example, kind, total, self._waited(dropped), dict(receipt.timings))
+        return Run(example, kind, total, self._waited(dropped), dict(receipt.timings), receipt.url or "")
 
     def _end(self, dropped: drops.Drop) -> Receipt:
         """Poll every 20 ms, more often than the command line, so that polling does not count."""

@@ -4,7 +4,8 @@ The bound is measured in the same run: `uv pip install --target` with an empty c
 compiling them cannot be left out), and the app's first request on the embedded AWS.
 
 cold: nothing is cached. seen: another app has had the same dependencies. code: one line of the app has changed.
-added: the dependencies of an app that was seen, and one more. Each is dropped on a worker that is idle.
+answers: the same, but until its URL answers with the new code, which is before the receipt says live. added: the
+dependencies of an app that was seen, and one more. Each is dropped on a worker that is idle.
 
 A burst is 20 drops of 10 apps at once, with one worker that has two slots. What its slots did is read afterwards,
 from the ledger and the worker's log: an attempt has a slot from before its claim until its message is deleted. The
@@ -30,6 +31,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
+from aws_latency import Watch
 from drop_to_live import Bench, fresh_stack
 from peers import MINOR, SETS, Dependencies, Figure, Peak, change, measure, timed, write_app
 from usage import memory
@@ -42,11 +44,13 @@ from auto_lambda_cli.local_stack.stack import LocalStack, local_client
 from auto_lambda_cli.packing import zip_folder
 
 OURS, BEFORE, INSTALLING = "ours", "before", "installing"
-KINDS = ("cold", "seen", "code", "added")
+DROPS = {"cold": "first", "seen": "second", "code": "first", "answers": "first", "added": "third"}
+"""Each kind of drop, with the name of its app."""
 ADDED = "tabulate==0.9.0"
 GOALS = {
     ("small", "cold"): 1.25, ("large", "cold"): 1.25, ("sdists", "cold"): 1.6,
     ("small", "seen"): 2.5, ("small", "code"): 2.5, ("large", "seen"): 2.5, ("large", "code"): 2.5,
+    ("small", "answers"): 2.5, ("large", "answers"): 2.5,
     ("small", "added"): 0.5, ("large", "added"): 0.5,
 }  # fmt: skip
 RIVALS = ("chalice package", "zappa package, uv venv", "aws-lambda-builders")
@@ -116,12 +120,16 @@ def ours(dependencies: Dependencies) -> Iterator[Ours]:
         worker = stack.children[0].pid
         assert worker is not None
         time.sleep(_SETTLED)
-        for kind, name in zip(KINDS, ("first", "second", "first", "third"), strict=True):
-            if kind == "code":
-                change(tree)
+        url = ""
+        for kind, name in DROPS.items():
+            word = change(tree) if kind in {"code", "answers"} else ""
+            watch = Watch(url, word) if kind == "answers" else None
+            began = time.monotonic()
             with Peak(worker) as peak:
                 run = bench.drop_tree(more if kind == "added" else tree, dependencies.name, kind, name)
-            yield Ours(dependencies.name, kind, run.total, run.steps["verify"], peak.mb)
+            seconds = watch.end() - began if watch else run.total
+            yield Ours(dependencies.name, kind, seconds, run.steps["verify"], peak.mb)
+            url = run.url
 
 
 def burst() -> Burst:
@@ -261,7 +269,7 @@ def measured(dependencies: Dependencies, against: Path | None) -> Round:
 def rows(rounds: Mapping[str, Sequence[Round]], rivals: Sequence[Figure]) -> Iterator[tuple[str, ...]]:
     """Return what `HEAD` names, of each set and kind: medians, of memory the most."""
     for name, found in rounds.items():
-        for kind in KINDS:
+        for kind in DROPS:
             mine = [one.ours[kind] for one in found]
             before = [one.before[kind].seconds for one in found if one.before]
             ratios = [one.ours[kind].seconds / one.bound(kind) for one in found]

@@ -19,6 +19,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import shutil
 import statistics
 import subprocess
@@ -100,9 +101,11 @@ def write_app(tree: Path, dependencies: Dependencies, framework: str) -> None:
         (tree / "zappa_settings.json").write_text(json.dumps({"dev": stage}))
 
 
-def change(tree: Path) -> None:
-    with (tree / "app.py").open("a") as file:
-        file.write(f"\n# {time.monotonic_ns()}\n")
+def change(tree: Path) -> str:
+    """Let an app of `write_app` answer with another word; return the word."""
+    word, app = f"changed-{time.monotonic_ns()}", tree / "app.py"
+    app.write_text(re.sub("return .*", f'return "{word}"', app.read_text()))
+    return word
 
 
 class Peak:
