@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -36,11 +36,12 @@ NAMES = ("quotes", "events", "thumbnails", "guestbook", "statistics")
 # The file of each example that a code change touches.
 CHANGED = {"guestbook": "entries/views.py"}
 TIMEOUT = 600.0
+Look = Callable[[], None]
 
 
 @dataclass(frozen=True)
 class Run:
-    """One drop: seconds from the upload until the receipt says live, of each step, until the first step; its URL."""
+    """One drop: seconds from the upload until the receipt says live, of each step, and until the first step."""
 
     example: str
     kind: str
@@ -48,6 +49,7 @@ class Run:
     waited: float | None
     steps: dict[str, float]
     url: str = ""
+    function: str = ""
 
 
 @dataclass(frozen=True)
@@ -73,23 +75,29 @@ class Bench:
                     file.write(f"\n# {change}\n")
             return self.drop_tree(tree, example, kind, name)
 
-    def drop_tree(self, tree: Path, example: str, kind: str, name: str) -> Run:
-        """Zip a folder, upload it under a name, and wait until it is live."""
+    def drop_tree(self, tree: Path, example: str, kind: str, name: str, look: Look = lambda: None) -> Run:
+        """Zip a folder, upload it under a name, and wait until it is live; ``look`` is called meanwhile."""
         with tempfile.TemporaryDirectory() as folder:
             zip_path = Path(folder, "app.zip")
             zip_folder(tree, zip_path)
             began = time.monotonic()
             dropped = drops.drop(self._store, self._stack.pipeline.bucket, keys.App("dev", name), zip_path)
-            receipt = self._end(dropped)
+            receipt = self._end(dropped, look)
             total = time.monotonic() - began
         if receipt.status != "live":
             raise SystemExit(f"{example} ({kind}): {receipt.status}: {receipt.error}")
-        return Run(example, kind, total, self._waited(dropped), dict(receipt.timings), receipt.url or "")
+        function = receipt.serving.function if receipt.serving else ""
+        waited = self._waited(dropped)
+        return Run(example, kind, total, waited, dict(receipt.timings), receipt.url or "", function)
 
-    def _end(self, dropped: drops.Drop) -> Receipt:
+    def _end(self, dropped: drops.Drop, look: Look) -> Receipt:
         """Poll every 20 ms, more often than the command line, so that polling does not count."""
-        states = drops.follow(self._store, dropped, timeout=TIMEOUT, sleep=lambda _: time.sleep(0.02))
-        *_, last = states
+
+        def wait(_: float) -> None:
+            look()
+            time.sleep(0.02)
+
+        *_, last = drops.follow(self._store, dropped, timeout=TIMEOUT, sleep=wait)
         return last
 
     def _waited(self, dropped: drops.Drop) -> float | None:

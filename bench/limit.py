@@ -24,6 +24,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
@@ -31,8 +32,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from aws_latency import Watch
-from drop_to_live import Bench, fresh_stack
+from drop_to_live import Bench, Run, fresh_stack
 from peers import MINOR, SETS, Dependencies, Figure, Peak, change, measure, timed, write_app
 from usage import memory
 
@@ -120,16 +120,52 @@ def ours(dependencies: Dependencies) -> Iterator[Ours]:
         worker = stack.children[0].pid
         assert worker is not None
         time.sleep(_SETTLED)
-        url = ""
+        live: Run | None = None
         for kind, name in DROPS.items():
             word = change(tree) if kind in {"code", "answers"} else ""
-            watch = Watch(url, word) if kind == "answers" else None
-            began = time.monotonic()
             with Peak(worker) as peak:
-                run = bench.drop_tree(more if kind == "added" else tree, dependencies.name, kind, name)
-            seconds = watch.end() - began if watch else run.total
+                answer = FirstAnswer(stack, live, word) if live and kind == "answers" else None
+                look = answer.look if answer else lambda: None
+                run = bench.drop_tree(more if kind == "added" else tree, dependencies.name, kind, name, look)
+            seconds = answer.seconds() if answer else run.total
             yield Ours(dependencies.name, kind, seconds, run.steps["verify"], peak.mb)
-            url = run.url
+            live = run
+
+
+class FirstAnswer:
+    """Notes when an app gives the answer of its new code. It is asked once its alias has moved: asking takes time.
+
+    Args:
+        stack: where it is.
+        live: the drop that is live.
+        word: in the new answer.
+    """
+
+    def __init__(self, stack: LocalStack, live: Run, word: str) -> None:
+        self._lambda = local_client(stack.aws, "lambda")
+        self._live = live
+        self._word = word
+        self._version = self._live_version()
+        self._at: float | None = None
+        self._began = time.monotonic()
+
+    def look(self) -> None:
+        """See whether the alias has moved; if so, ask the app."""
+        if self._at is None and self._live_version() != self._version:
+            with urllib.request.urlopen(self._live.url, timeout=30) as answer:
+                if self._word not in answer.read().decode():
+                    raise SystemExit(f"{self._live.url} does not answer {self._word}")
+            self._at = time.monotonic()
+
+    def seconds(self) -> float:
+        """Return how long it took."""
+        self.look()
+        if self._at is None:
+            raise SystemExit(f"the alias of {self._live.function} has not moved")
+        return self._at - self._began
+
+    def _live_version(self) -> str:
+        return str(self._lambda.get_alias(FunctionName=self._live.function, Name="live")["FunctionVersion"])
 
 
 def burst() -> Burst:
