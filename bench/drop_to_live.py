@@ -86,7 +86,7 @@ class Bench:
             total = time.monotonic() - began
         if receipt.status != "live":
             raise SystemExit(f"{example} ({kind}): {receipt.status}: {receipt.error}")
-        function = receipt.serving.function if receipt.serving else ""
+        function = (receipt.serving and receipt.serving.function) or ""
         waited = self._waited(dropped)
         return Run(example, kind, total, waited, dict(receipt.timings), receipt.url or "", function)
 
