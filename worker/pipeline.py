@@ -238,7 +238,7 @@ class Pipeline:
             # The failure is that of the earlier worker's release; it says nothing about one that is built anew.
             known_failure = task.known_failure if resumed else None
             shift = task.shift if resumed else None
-            if task.upload.at_once:
+            if task.upload.at_once or task.upload.rollback:
                 bundle = replace(bundle, traffic=None)
             if shift:
                 self._note_shift(task, bundle, shift)
@@ -274,8 +274,8 @@ class Pipeline:
         if release is None or bundle is None:
             return None
         task.report.resumed(release, quietly=task.shift is not None)
-        if task.upload.rollback:
-            bundle = replace(bundle, release_command=None, traffic=None)
+        if task.rollback and task.rollback.sha256 == release.sha256:  # restored, not built anew
+            bundle = replace(bundle, release_command=None)
         return self._renewed(release, bundle, reads, work)
 
     def _renewed(self, release: Release, bundle: Bundle, reads: _Reads, work: Path) -> tuple[Release, Bundle]:
@@ -309,7 +309,7 @@ class Pipeline:
             report.warn(f"{release.template_key}, which is asked for again, is not stored any more: it is built anew")
             return None
         report.restored_release(release)
-        return self._renewed(release, replace(bundle, release_command=None, traffic=None), reads, work)
+        return self._renewed(release, replace(bundle, release_command=None), reads, work)
 
     def _locked(self, fetched: Fetched, task: Task) -> LockedMessage | None:
         """Return the packages of the release that a zip was promoted from."""

@@ -16,6 +16,7 @@ from auto_lambda.keys import App, Promotion
 from auto_lambda.model import Proof
 from auto_lambda.redact import Redactor
 from builder.protocol.messages import STEPS, AppBuilt, LockedMessage, ProofMessage
+from builder.protocol.traffic import TrafficMessage
 from worker.builds.client import BuiltApp, CheckedFile
 from worker.builds.conversation import BuildListener
 from worker.cancellation import Cancelled, NewerUpload
@@ -79,6 +80,9 @@ class Fakes:
     read: list[str] = field(default_factory=list)
     blind: bool = False
     outlooks: list[Outlook | None] = field(default_factory=list)
+    traffic: TrafficMessage | None = None
+    release_command: dict[str, str] | None = None
+    deployed: list[Bundle] = field(default_factory=list)
 
     def lock(self, template_key: str) -> str | None:
         return f"lock of {template_key}" if self.is_stored else None
@@ -147,7 +151,7 @@ class Fakes:
     def _bundle(self, app: App) -> Bundle:
         return Bundle(
             app, "chalice", "3.12", "x86_64", self.template, "bundles/1.json", (), "Fn",
-            has_url=False, health_path="/",
+            has_url=False, health_path="/", traffic=self.traffic, release_command=self.release_command,
         )  # fmt: skip
 
     def stored(self, app: App, template_key: str) -> Bundle | None:
@@ -163,6 +167,7 @@ class Fakes:
         known_failure: AppError | None = None,
     ) -> Deployment | Failed:
         self._call(f"deploy over {previous}")
+        self.deployed.append(bundle)
         self.accesses.append(access)
         self.outlooks.append(context.outlook)
         context.warn("from deploy")
@@ -346,6 +351,29 @@ def test_a_rollback_to_what_is_not_there_builds_the_zip_and_says_so(
     run(fakes, room, report, ROLLED_BACK, rollback=replace(EARLIER, sha256=sha256))
     assert [call for call in fakes.calls if not call.startswith("stored")] == [*ORDER, "deploy over None", "verify"]
     assert any(told in warning and "built anew" in warning for warning in report.receipt.warnings)
+
+
+UNKNOWN_ZIP = replace(EARLIER, sha256="cd" * 32)
+
+
+@pytest.mark.parametrize("rollback", [None, UNKNOWN_ZIP, EARLIER])
+@pytest.mark.parametrize("resumed", [None, EARLIER])
+def test_a_rollback_takes_all_traffic_at_once_whatever_it_restores_and_whoever_goes_on(
+    report: Report, room: object, rollback: Release | None, resumed: Release | None
+) -> None:
+    fakes = Fakes(traffic=TrafficMessage(kind="canary", percent=10, interval=600))
+    run(fakes, room, report, ROLLED_BACK, rollback=rollback, resumed=resumed)
+    assert [bundle.traffic for bundle in fakes.deployed] == [None]
+
+
+@pytest.mark.parametrize(("rollback", "runs"), [(None, True), (UNKNOWN_ZIP, True), (EARLIER, False)])
+@pytest.mark.parametrize("resumed", [None, EARLIER])
+def test_the_release_command_of_what_is_built_anew_runs_whoever_goes_on(
+    report: Report, room: object, rollback: Release | None, runs: bool, resumed: Release | None
+) -> None:
+    fakes = Fakes(release_command={"run": "migrate"})
+    run(fakes, room, report, ROLLED_BACK, rollback=rollback, resumed=resumed)
+    assert [bool(bundle.release_command) for bundle in fakes.deployed] == [runs]
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", '{"template_key": "x"}', '{"proof": {"a": 1}, "warnings": []}'])
