@@ -100,7 +100,8 @@ def again(store: ObjectStore, bucket: str, app: keys.App, version: str) -> Drop:
         ObjectMissing: that version does not exist, or no longer.
     """
     earlier = _found(store, bucket, app, version)
-    renewed = store.renew(bucket, earlier.key, version, {keys.ROLLBACK: version})
+    # An order to take all traffic was about the shift of those days, not about one that this drop ends.
+    renewed = store.renew(bucket, earlier.key, version, {keys.ROLLBACK: version, keys.AT_ONCE: ""})
     return Drop(app, bucket, earlier.key, renewed, None, earlier.size)
 
 

@@ -41,7 +41,8 @@ def promote_now(
     Its zip becomes the newest version in the bucket once more, with the order to take all traffic as soon as it has
     answered; metrics and alarms are not asked.
 
-    Exit codes: 0 live, 1 failed (what was live still is), 2 no traffic is shifting, 3 not live in time.
+    Exit codes: 0 live, 1 failed (what was live still is), 2 no traffic is shifting or a newer zip ends that,
+    3 not live in time.
 
     Example: `auto-lambda traffic promote-now shop --stage prod`
     """
@@ -70,7 +71,8 @@ def abort(
 
     The zip of what is live becomes the newest version in the bucket, so the bucket still says what should be live.
 
-    Exit codes: 0 what was live has all traffic, 1 failed, 2 no traffic is shifting, 3 not in time.
+    Exit codes: 0 what was live has all traffic, 1 failed, 2 no traffic is shifting or a newer zip ends that,
+    3 not in time.
 
     Example: `auto-lambda traffic abort shop --stage prod`
     """
@@ -102,8 +104,18 @@ def _ordered(name: str, stage: str, order: Order, *, following: object, local: b
         _, receipt = drops.latest(store, target.bucket, about)
         if receipt is None or not receipt.shifts:
             raise leave(Exit.USAGE, f"no traffic of {about} is shifting")
+        if waiting := drops.waiting(store, target.bucket, about):  # the order would take its place
+            raise leave(Exit.USAGE, _ends_the_shift(about, waiting, receipt))
         try:
             dropped = order(store, target.bucket, about, receipt)
         except ObjectMissing as error:
             raise leave(Exit.USAGE, f"its zip is not there any more: {error}") from None
     return ended(store, dropped, began, following)
+
+
+def _ends_the_shift(about: App, waiting: str, receipt: Receipt) -> str:
+    from auto_lambda_cli.outcome import words
+
+    live = receipt.serving.object_version if receipt.serving else None
+    keep = f"\nTo keep what is live instead of it: auto-lambda rollback {words(about)} --to {live}" if live else ""
+    return f"{waiting} was dropped again and waits: it ends the shift as soon as a worker begins with it.{keep}"

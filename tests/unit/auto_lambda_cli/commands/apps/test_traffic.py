@@ -69,6 +69,28 @@ def test_a_zip_that_was_promoted_at_once_leaves_no_order_to_other_stages(
     assert AT_ONCE not in pipeline.s3.head_object(Bucket=BUCKET, Key="apps/prod/shop.zip")["Metadata"]
 
 
+@pytest.mark.parametrize("command", [("traffic", "abort"), ("rollback",)])
+def test_what_was_promoted_at_once_goes_back_without_that_order(
+    pipeline: SeenPipeline, releases: Releases, command: tuple[str, ...]
+) -> None:
+    """With it, the version that traffic shifts to would keep its share until all of that is done."""
+    run("traffic", "promote-now", "shop", "--no-wait")
+    promoted = pipeline.s3.head_object(Bucket=BUCKET, Key=SHOP.key)["VersionId"]
+    pipeline.go_live(promoted)
+    shifting(pipeline, promoted, pipeline.drop(body=b"newer"))
+    done = run(*command, "shop", "--no-wait")
+    assert (done.exit_code, newest(pipeline)) == (0, (b"new", {ROLLBACK: promoted}))
+
+
+@pytest.mark.parametrize("command", ["promote-now", "abort"])
+def test_an_order_takes_no_newer_zip_s_place(pipeline: SeenPipeline, releases: Releases, command: str) -> None:
+    pipeline.drop(body=b"newer still")
+    done = run("traffic", command, "shop", "--no-wait")
+    assert (done.exit_code, newest(pipeline)) == (2, (b"newer still", {}))
+    assert f"{SHOP.key} was dropped again and waits" in done.stderr
+    assert f"auto-lambda rollback shop --to {releases.live}" in done.stderr
+
+
 @pytest.mark.parametrize("command", ["promote-now", "abort"])
 def test_where_nothing_shifts_nothing_is_dropped(pipeline: SeenPipeline, releases: Releases, command: str) -> None:
     for weight in (0, 100):
