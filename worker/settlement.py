@@ -213,7 +213,8 @@ class Settlement:
         if work.upload.removed or not (live and entry and entry.may_have_replaced(live.template_key)):
             return None
         say = work.report.say
-        say(f"{entry.worker} stopped while deploying another release: rolling back to what was live")
+        met = "shifted traffic to" if entry.traffic else "stopped while deploying"
+        say(f"{entry.worker} {met} another release: rolling back to what was live")
         work.hold.renew()
         return self._restore(work.upload.app, entry.template_key, live.template_key, say)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 import pytest
-from attempt_world import NOON, RELEASE, SHOP, SHOP_ZIP, World, deliver, upload
+from attempt_world import APP_ERROR, NOON, RELEASE, SHOP, SHOP_ZIP, World, deliver, fail, upload
 
 from auto_lambda.keys import AT_ONCE, YES
 from builder.protocol.traffic import TrafficMessage
@@ -112,3 +112,14 @@ def test_nobody_announces_it_anew_meanwhile(world: ShiftingWorld) -> None:
     assert world.record().accounts_for(upload(), world.head("drops", SHOP_ZIP))
     world.newest[SHOP_ZIP] = "v2"
     assert not world.record().accounts_for(upload("v2"), world.head("drops", SHOP_ZIP))
+
+
+def test_a_newer_zip_that_fails_goes_back_and_says_that_traffic_was_shifting(world: ShiftingWorld) -> None:
+    world.shift, world.templates = None, {"v1": "bundles/v0.json"}
+    deliver(world, upload())
+    world.newest[SHOP_ZIP], world.shift = "v2", TEN
+    world.look("v2")
+    world.newest[SHOP_ZIP], world.shift, world.trouble = "v3", None, fail(APP_ERROR)
+    deliver(world, upload("v3"))
+    assert (world.ended, world.receipt["status"]) == ([TEN], "failed")
+    assert "w shifted traffic to another release: rolling back to what was live" in world.logs["apps/dev/shop.log"]

@@ -113,7 +113,9 @@ class Switchover:
             if name not in found.live:
                 continue
             before = found.live[name].version
-            if said.get(name) == version:
+            if before == version:
+                log(f"{name}: version {version} takes all the traffic again")
+            elif said.get(name) == version:
                 log(f"the alias {ALIAS} of {name} is at version {before}, which is not live; it is moved to {version}")
             else:
                 log(f"{name}: version {version} takes the traffic of version {before}")

@@ -191,6 +191,17 @@ def test_an_alias_that_was_moved_by_hand_is_moved_back(world: World) -> None:
     assert "the alias live of Api is at version 1, which is not live; it is moved to 2" in world.said
 
 
+def test_an_alias_that_shares_its_calls_gets_all_of_them_again_and_the_log_says_just_that(world: World) -> None:
+    first = world.make.bundle()
+    function = world.deploy(first).function
+    other = world.lambda_.publish_version(FunctionName=function)["Version"]
+    weights = {"AdditionalVersionWeights": {other: 0.3}}
+    world.lambda_.update_alias(FunctionName=function, Name="live", FunctionVersion="1", RoutingConfig=weights)
+    world.deploy(first, first.template_key)
+    assert "Api: version 1 takes all the traffic again" in world.said
+    assert "which is not live" not in world.said
+
+
 @pytest.mark.parametrize("what", ["function", "alias"])
 def test_what_was_deleted_by_hand_is_created_anew(world: World, what: str) -> None:
     bundle = world.make.bundle()
