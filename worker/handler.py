@@ -186,9 +186,20 @@ class DeliveryHandler:
         try:
             if (shift := work.other_shift) and not work.upload.at_once:
                 self._deployer.end_shift(shift, work.report.say)
+                self._supersede_under_other_key(work)
             return self._undeploy(work) if work.upload.removed else self._build(work)
         except Exception as error:  # noqa: BLE001 - every failure is an outcome
             return outcome_of(error, work.guard.check)
+
+    def _supersede_under_other_key(self, work: AttemptContext) -> None:
+        """Write the last receipt of the upload whose shift was ended, unless ours takes its place."""
+        subject = work.record.entry.subject if work.record.entry else ""
+        key, version = [*subject.split("@"), ""][:2]
+        if not key or key == work.upload.key:
+            return
+        ended = Upload(work.upload.app, work.upload.bucket, key, version)
+        with self._report(_beside_live(receipt_of(ended, self._worker), work.record.live), ended.bucket) as report:
+            report.superseded()
 
     def _put_off(self, outcome: AttemptOutcome, delivery: Delivery) -> AttemptOutcome:
         """Let what AWS throttled wait without counting it; a queue's five attempts would be over within the hour."""

@@ -171,7 +171,8 @@ def decide(
     upload = replace(upload, version=upload.version or head.version)
     if record.answered(upload):
         return Claim(upload, "answered", modified)
-    if upload.version != head.version or (record.live and _under_other_key(upload, modified, record.live)):
+    other = record.live and _under_other_key(upload, modified, record.live)
+    if upload.version != head.version or other or _shifts_under_other_key(upload, head, record.entry, newest):
         return Claim(upload, "superseded", modified)
     told = head.metadata
     wanted, commit, promoted = wanted_release(told), Commit.told(told), promotion(upload.app, told)
@@ -219,6 +220,15 @@ def _older(upload: Upload, live: LiveRelease) -> bool:
 def _under_other_key(upload: Upload, modified: str, live: LiveRelease) -> bool:
     """Tell whether another key of the app is newer: ``apps/x.zip`` and ``apps/dev/x.zip`` are the same app."""
     return upload.key != live.key and live.modified is not None and modified < live.modified
+
+
+def _shifts_under_other_key(
+    upload: Upload, head: Head, entry: JournalEntry | None, newest: Callable[[Upload], Head | None]
+) -> bool:
+    """Tell whether traffic shifts to a newer zip under the app's other key: else each would end the other's shift."""
+    key = entry.subject.partition("@")[0] if entry and entry.traffic else upload.key
+    other = newest(replace(upload, key=key)) if key != upload.key else None
+    return other is not None and other.key == key and (head.modified, upload.key) < (other.modified, key)
 
 
 def subject(upload: Upload) -> str:

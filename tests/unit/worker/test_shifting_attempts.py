@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 from attempt_world import APP_ERROR, NOON, RELEASE, SHOP, SHOP_ZIP, World, deliver, fail, upload
 
+from auto_lambda.aws.s3 import Head
 from auto_lambda.keys import AT_ONCE, YES
 from builder.protocol.traffic import TrafficMessage
 from worker.consumer.daemon import Later
@@ -26,6 +27,11 @@ class ShiftingWorld(World):
     shift: Shift | None = TEN
     seen: list[Shift | None] = field(default_factory=list)
     ended: list[Shift] = field(default_factory=list)
+    later: dict[str, timedelta] = field(default_factory=dict)
+
+    def head(self, bucket: str, key: str) -> Head:
+        found = super().head(bucket, key)
+        return replace(found, modified=found.modified + self.later.get(key, timedelta()))
 
     def _run(self, task: Task) -> AttemptOutcome:
         self.seen.append(task.shift)
@@ -123,3 +129,23 @@ def test_a_newer_zip_that_fails_goes_back_and_says_that_traffic_was_shifting(wor
     deliver(world, upload("v3"))
     assert (world.ended, world.receipt["status"]) == ([TEN], "failed")
     assert "w shifted traffic to another release: rolling back to what was live" in world.logs["apps/dev/shop.log"]
+
+
+@pytest.mark.parametrize("later", [1, 0])
+def test_of_two_zips_under_both_keys_of_an_app_only_the_newer_one_shifts(world: ShiftingWorld, later: int) -> None:
+    """Each message would end the other's shift, and begin its own again, for ever."""
+    short = replace(upload("v2"), key="apps/shop.zip")
+    world.later = {short.key: timedelta(seconds=later)}
+    world.newest[short.key] = "v2"
+    world.look()
+    world.seconds += 60
+    with pytest.raises(Later):
+        deliver(world, short)
+    assert world.ended == [TEN]
+    assert world.receipt["status"] == "superseded"
+    deliver(world, upload())
+    assert world.ended == [TEN]
+    world.seconds += 60
+    with pytest.raises(Later):
+        deliver(world, short)
+    assert world.seen == [None, None, TEN]
