@@ -43,6 +43,7 @@ def journey(client: Callable[[str], Any], name: str, killer: Killer) -> list[tup
                     seen.append(app.at())
                 if app.at() == end:
                     break
+        app.settle()  # a controller that died has not waited for its last update
         weights = app.weights()
         assert weights == {"lambda": 100}, weights
     finally:

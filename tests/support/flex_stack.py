@@ -78,10 +78,14 @@ class FlexApp:
             TemplateBody=template(self.zone, self.settings, App("dev", self.name)),
             Tags=[{"Key": f"auto-lambda:{key}", "Value": value} for key, value in self.tags.items()],
         )
-        while self.described()["StackStatus"].endswith("_IN_PROGRESS"):
-            time.sleep(0.02)
+        self.settle()
         self.demand("middle")
         return self
+
+    def settle(self) -> None:
+        """Wait for what CloudFormation still does."""
+        while self.described()["StackStatus"].endswith("_IN_PROGRESS"):
+            time.sleep(0.02)
 
     @property
     def tags(self) -> dict[str, str]:
