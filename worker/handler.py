@@ -193,11 +193,10 @@ class DeliveryHandler:
 
     def _supersede_under_other_key(self, work: AttemptContext) -> None:
         """Write the last receipt of the upload whose shift was ended, unless ours takes its place."""
-        subject = work.record.entry.subject if work.record.entry else ""
-        key, version = [*subject.split("@"), ""][:2]
-        if not key or key == work.upload.key:
+        entry = work.record.entry
+        if entry is None or entry.key == work.upload.key:
             return
-        ended = Upload(work.upload.app, work.upload.bucket, key, version)
+        ended = Upload(work.upload.app, work.upload.bucket, entry.key, entry.version)
         with self._report(_beside_live(receipt_of(ended, self._worker), work.record.live), ended.bucket) as report:
             report.superseded()
 

@@ -41,6 +41,16 @@ class JournalEntry:
     traffic: str | None = None
 
     @property
+    def key(self) -> str:
+        """The key of the upload that is worked on."""
+        return self.subject.partition("@")[0]
+
+    @property
+    def version(self) -> str:
+        """Its version; empty where the subject says none."""
+        return self.subject.partition("@")[2].partition("@")[0]
+
+    @property
     def known_failure(self) -> AppError | None:
         """The failure of the deployed release: a successor rolls back without trying it again."""
         if self.failure is None or self.step not in _AFTER_EXPANDING:

@@ -226,7 +226,7 @@ def _shifts_under_other_key(
     upload: Upload, head: Head, entry: JournalEntry | None, newest: Callable[[Upload], Head | None]
 ) -> bool:
     """Tell whether traffic shifts to a newer zip under the app's other key: else each would end the other's shift."""
-    key = entry.subject.partition("@")[0] if entry and entry.traffic else upload.key
+    key = entry.key if entry and entry.traffic else upload.key
     other = newest(replace(upload, key=key)) if key != upload.key else None
     return other is not None and other.key == key and (head.modified, upload.key) < (other.modified, key)
 
