@@ -26,8 +26,14 @@ class ImportedLater(ModuleType):
         for name in ("__path__", *names):
             vars(self).pop(name, None)
 
+    def step_aside(self) -> None:
+        """Let whoever imports the module from now on get itself."""
+        if sys.modules.get(self.__name__) is self:
+            del sys.modules[self.__name__]
+
     def __getattr__(self, name: str) -> Any:
         """Return what the module itself has."""
+        self.step_aside()
         return getattr(importlib.import_module(self.__name__), name)
 
     def _function(self, name: str) -> Any:
@@ -52,5 +58,4 @@ def imported_later(promises: Mapping[str, tuple[str, ...]]) -> Iterator[None]:
     yield
     for name, module in later.items():
         module.keep(promises[name])
-        if sys.modules.get(name) is module:
-            del sys.modules[name]
+        module.step_aside()

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 
 import pytest
+from compiler_python import run_after
 
 import builder.frameworks.chalice
-from auto_lambda.tools import ToolEnvironments
 
-_INSIDE = Path(builder.frameworks.chalice.__file__).with_name("inside")
-_START = f"import sys; sys.path.insert(0, {str(_INSIDE)!r}); import chalice_package; "
+_SCRIPT = Path(builder.frameworks.chalice.__file__).with_name("inside") / "chalice_package.py"
 _FOR_CALLS = ["botocore.loaders", "botocore.session", "botocore.utils", "urllib3"]
 
 
 def run(code: str) -> str:
-    python = ToolEnvironments().python("compiler", "3.12")
-    command = [python, "-I", "-B", "-c", f"{_START}{code}"]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    assert ended.returncode == 0, ended.stderr
-    return ended.stdout.strip()
+    return run_after(_SCRIPT, code)
 
 
 def test_what_calls_aws_is_not_loaded_with_chalice() -> None:

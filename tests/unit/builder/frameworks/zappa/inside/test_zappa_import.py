@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 
 import pytest
+from compiler_python import run_after
 
 import builder.frameworks.zappa
-from auto_lambda.tools import ToolEnvironments
 
-_INSIDE = Path(builder.frameworks.zappa.__file__).with_name("inside")
-_START = "import sys; sys.path.insert(0, {!r}); import zappa_import; cli = zappa_import.import_zappa(hooks={}); "
+_SCRIPT = Path(builder.frameworks.zappa.__file__).with_name("inside") / "zappa_import.py"
 _LIBRARIES = ("argcomplete", "boto3", "botocore.client", "botocore.session", "requests", "setuptools")
 
 
 def run(code: str, *, hooks: bool = False) -> str:
-    python = ToolEnvironments().python("compiler", "3.12")
-    command = [python, "-I", "-B", "-c", f"{_START.format(str(_INSIDE), hooks)}{code}"]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    assert ended.returncode == 0, ended.stderr
-    return ended.stdout.strip()
+    return run_after(_SCRIPT, f"cli = zappa_import.import_zappa(hooks={hooks}); {code}")
 
 
 def test_libraries_for_calls_are_not_loaded_with_zappa() -> None:
